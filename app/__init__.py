@@ -1,0 +1,33 @@
+"""Isowatch: an Isolation Forest served over HTTP, and watched.
+
+The entry point is ``gunicorn "app:create_app()"``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the service.
+
+    Parameters
+    ----------
+    settings
+        Every setting of the service; by default they are read from the environment.
+
+    Raises
+    ------
+    app.errors.InvalidSetting
+        If a variable of the environment holds a value that cannot be used.
+    """
+    # Imported here, because `import app.settings` must not pull in Flask and every metric with it: the Gunicorn
+    # configuration reads the settings before the metrics folder exists.
+    from app.factory import build_service
+
+    return build_service(settings)

@@ -1,0 +1,132 @@
+"""The compiled Isolation Forest: rows in, anomaly scores and labels out.
+
+Notes
+-----
+A row is compared as scikit-learn compares it: rounded to float32. The path lengths of a row are added tree after tree,
+because an offset learnt from training scores is itself a score, and a last-bit difference would turn the label of
+every row that lies on it (docs/decisions/0003-sums-in-tree-order.md).
+
+References
+----------
+F. T. Liu, K. M. Ting and Z.-H. Zhou, "Isolation Forest", ICDM 2008: the score is ``2 ** -(E[h(x)] / c(n))``.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from app.model.compiled_kernel import CompiledKernel, KernelNotBuilt
+from app.model.forest_arrays import ForestArrays
+from app.model.numpy_kernel import NumpyKernel
+
+INLIER, OUTLIER = 1, -1
+
+log = logging.getLogger(__name__)
+
+
+class Kernel(Protocol):
+    """Adds up path lengths."""
+
+    name: str
+
+    def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Add up each row's path lengths, from the first tree to the last; shape ``(n_rows,)``."""
+        ...
+
+
+class Forest:
+    """An Isolation Forest that scores rows as scikit-learn does, without scikit-learn.
+
+    Scoring takes time proportional to rows x trees x depth.
+
+    Parameters
+    ----------
+    arrays
+        The trees; they are checked, so that no row can be led outside them or round in a circle.
+    kernel
+        What adds up the path lengths; by default the compiled kernel, or NumPy where there is none.
+
+    Raises
+    ------
+    InvalidBundle
+        If the arrays do not describe a forest.
+
+    Examples
+    --------
+    One tree which tells numbers up to 0.5 from larger ones; the left leaf is the deeper and so the more normal one.
+
+    >>> one_split = ForestArrays(
+    ...     feature=np.array([0, 0, 0], np.int32),
+    ...     threshold=np.array([0.5, 0, 0]),
+    ...     children=np.array([[1, 2], [1, 1], [2, 2]], np.int32),
+    ...     path_length=np.array([0, 2.0, 1.0]),
+    ...     roots=np.array([0], np.int32),
+    ...     path_length_scale=np.float64(2),
+    ...     offset=np.float64(-0.6),
+    ...     n_features=np.int32(1),
+    ... )
+    >>> forest = Forest(one_split)
+    >>> scores = forest.score([[0.5], [0.6]])
+    >>> scores
+    array([-0.5       , -0.70710678])
+    >>> forest.label(scores)
+    array([ 1, -1])
+    """
+
+    def __init__(self, arrays: ForestArrays, kernel: type[Kernel] | None = None) -> None:
+        arrays.check()
+        self.arrays = arrays
+        self.offset = float(arrays.offset)
+        self.n_features = int(arrays.n_features)
+        self._scale = float(arrays.path_length_scale)
+        self._kernel = kernel(arrays) if kernel else _fastest_kernel(arrays)  # type: ignore[call-arg]
+
+    @property
+    def kernel(self) -> str:
+        """What adds up the path lengths: ``compiled`` or ``numpy``."""
+        return self._kernel.name
+
+    def score(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """Score rows like scikit-learn's ``IsolationForest.score_samples``.
+
+        Parameters
+        ----------
+        rows
+            Shape ``(n_rows, n_features)``, finite, within float32.
+
+        Returns
+        -------
+        Shape ``(n_rows,)``, each in [-1, 0]: the lower, the more abnormal.
+        """
+        path_lengths = self._kernel.sum_path_lengths(np.asarray(rows, dtype=np.float32))
+        if not self._scale:
+            # Trees grown from one row tell nothing: scikit-learn gives every row the score -0.5 then.
+            return np.full(len(path_lengths), -0.5)
+        # The same NumPy operations as scikit-learn's, whose power function may round otherwise than Python's.
+        path_lengths /= -self._scale
+        scores: NDArray[np.float64] = -np.power(2, path_lengths)
+        return scores
+
+    def label(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Label scores like scikit-learn's ``predict``: 1 inlier, -1 outlier; shape as given."""
+        return np.where(scores - self.offset < 0, OUTLIER, INLIER)
+
+
+def _fastest_kernel(arrays: ForestArrays) -> Kernel:
+    """Take the compiled kernel, or NumPy where there is none."""
+    try:
+        return CompiledKernel(arrays)
+    except KernelNotBuilt as reason:
+        _say_once(str(reason))
+        return NumpyKernel(arrays)
+
+
+@cache
+def _say_once(reason: str) -> None:
+    """Log why NumPy is used, once in the life of a process."""
+    log.warning("scores are computed by NumPy, more slowly: %s", reason)

@@ -1,0 +1,126 @@
+"""Every setting of the service: its name, default, unit and meaning, in one frozen table.
+
+A setting's environment variable is its name in capitals. The types in this file are real objects, not strings
+(there is no ``from __future__ import annotations``), because they parse the values.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from app.errors import InvalidSetting
+
+# What people write for a boolean in an environment file.
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _setting(default: Any, unit: str, meaning: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """Declare one setting; ``docs/settings.md`` is printed from this."""
+    return field(default=default, metadata={"unit": unit, "help": meaning, "minimum": minimum, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the service.
+
+    Examples
+    --------
+    >>> Settings.from_environ({"BIND": "0.0.0.0:80"}).bind
+    '0.0.0.0:80'
+    >>> Settings.from_environ({"WORKER_THREADS": "many"})
+    Traceback (most recent call last):
+    app.errors.InvalidSetting: WORKER_THREADS='many' is not a valid int (threads): give a whole number of at least 1.
+    """
+
+    model_dir: str = _setting("models", "folder", "Where model bundles lie; `current` in it is the live one.")
+    bind: str = _setting("127.0.0.1:8000", "host:port", "The address that Gunicorn listens on.")
+    web_concurrency: int = _setting(0, "processes", "Worker processes; 0 means one per CPU that the cgroup allows.", 0)
+    # A worker's threads share one interpreter lock: they do not add speed, they keep a worker answering while
+    # some of its clients send or read slowly. Eight cover 8 slow clients a worker at 64 KiB of stack in use each.
+    worker_threads: int = _setting(8, "threads", "Threads of each worker, so that slow clients hold up nobody.", 1)
+    # Below the 60 s after which most load balancers give up, above any answer of this service.
+    worker_timeout: int = _setting(30, "seconds", "A worker silent for longer than this is replaced.", 1)
+    graceful_timeout: int = _setting(30, "seconds", "Time for begun requests to be answered after SIGTERM.", 1)
+    # Longer than the 60 s for which proxies commonly keep an idle connection, so that the proxy closes first:
+    # the other way round it sends a request into a connection that is just being closed.
+    keepalive: int = _setting(75, "seconds", "How long an idle connection stays open.", 0)
+    max_requests: int = _setting(0, "requests", "Replace a worker after about this many requests; 0 means never.", 0)
+    # Heartbeats are written once a second: on a disk that stalls they make healthy workers look dead.
+    worker_tmp_dir: str = _setting("/dev/shm", "folder", "Where workers keep their heartbeat file, in memory.")
+    prometheus_multiproc_dir: str = _setting(
+        "", "folder", "Where workers keep their metrics; empty means a folder in memory made at start."
+    )
+    # One row of 256 features with 17 digits each takes 6 KB: this leaves room for any sane client.
+    max_body_bytes: int = _setting(1_048_576, "bytes", "Longest body of a prediction request.", 1)
+    log_format: str = _setting(
+        "auto", "", "`json`, `text`, or `auto`: text when standard error is a terminal.", choices=("auto", "json", "text")
+    )
+    log_level: str = _setting(
+        "info", "", "Least severe messages that are logged.", choices=("debug", "info", "warning", "error")
+    )
+    log_requests: bool = _setting(True, "", "Log one line a request.")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the settings.
+
+        Parameters
+        ----------
+        environ
+            Variables and their values; by default those of this process. An empty value means the default.
+
+        Raises
+        ------
+        InvalidSetting
+            If a value cannot be parsed; the message names the variable, the value and what was expected.
+        """
+        environ = os.environ if environ is None else environ
+        given = {setting: environ.get(setting.name.upper(), "").strip() for setting in fields(cls)}
+        return cls(**{setting.name: _parse(setting, text) for setting, text in given.items() if text})
+
+
+def _parse(setting: "Field[Any]", text: str) -> Any:
+    """Turn the text of a variable into the type of its setting."""
+    minimum, choices, unit = (setting.metadata[key] for key in ("minimum", "choices", "unit"))
+    expected = {bool: "true or false", int: f"a whole number of at least {minimum}", str: " or ".join(choices)}
+    refusal = InvalidSetting(
+        f"{setting.name.upper()}={text!r} is not a valid {getattr(setting.type, '__name__', setting.type)}"
+        f"{f' ({unit})' if unit else ''}: give {expected.get(setting.type, 'another value')}."
+    )
+    if setting.type is bool:
+        if text.lower() not in _BOOLEANS:
+            raise refusal
+        return _BOOLEANS[text.lower()]
+    if setting.type is int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise refusal from None
+        if minimum is not None and value < minimum:
+            raise refusal
+        return value
+    if choices and text not in choices:
+        raise refusal
+    return text
+
+
+def settings_page() -> str:
+    """Write `docs/settings.md`: a table of every setting.
+
+    Examples
+    --------
+    >>> print(settings_page().splitlines()[6])
+    | `MODEL_DIR` | `models` | folder | Where model bundles lie; `current` in it is the live one. |
+    """
+    rows = [
+        f"| `{setting.name.upper()}` | {f'`{setting.default}`' if setting.default != '' else ''} "
+        f"| {setting.metadata['unit']} | {setting.metadata['help']} |"
+        for setting in fields(Settings)
+    ]
+    head = ["# Settings", "", "Environment variables of the service, read once at start.", ""]
+    return "\n".join([*head, "| variable | default | unit | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")

@@ -1,0 +1,63 @@
+"""Settings come from an environment, and a bad one is refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from app.errors import InvalidSetting
+from app.settings import Settings, settings_page
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def test_empty_environment_gives_the_defaults():
+    """Nothing has to be set, and an empty variable counts as not set."""
+    assert Settings.from_environ({}) == Settings()
+    assert Settings.from_environ({"BIND": "", "WORKER_THREADS": " "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("MODEL_DIR", "/srv/models", "/srv/models"),
+        ("WEB_CONCURRENCY", "3", 3),
+        ("LOG_REQUESTS", "no", False),
+        ("LOG_REQUESTS", "TRUE", True),
+        ("LOG_FORMAT", "json", "json"),
+    ],
+)
+def test_value_is_read(variable: str, text: str, value: object):
+    """A variable's text becomes a value of the setting's type."""
+    assert getattr(Settings.from_environ({variable: text}), variable.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("WORKER_THREADS", "many"),
+        ("WORKER_THREADS", "0"),
+        ("WEB_CONCURRENCY", "-1"),
+        ("WORKER_TIMEOUT", "1.5"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_REQUESTS", "perhaps"),
+    ],
+)
+def test_bad_value_is_refused_by_name(variable: str, text: str):
+    """The message names the variable and the value, and says what to give."""
+    with pytest.raises(InvalidSetting, match=rf"^{variable}='{text}' is not .*: give .+\.$"):
+        Settings.from_environ({variable: text})
+
+
+def test_page_of_settings_is_current():
+    """`docs/settings.md` is what the table prints."""
+    assert (REPOSITORY / "docs" / "settings.md").read_text() == settings_page()
+
+
+def test_every_setting_says_what_it_is():
+    """No setting without a sentence, and none that is a number without a unit."""
+    for setting in fields(Settings):
+        assert setting.metadata["help"].endswith(".")
+        assert setting.metadata["unit"] or setting.type in (bool, str)
