@@ -1,0 +1,90 @@
+"""Wires the service: settings, metrics, model, web behaviour, routes. Everything else lives in its own file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from flask import Flask
+
+from app import metrics_folder
+from app.metrics import ServiceMetrics
+from app.model.bundle import Bundle
+from app.model.current_model import CurrentModel
+from app.periodic_jobs import PeriodicJobs
+from app.process_usage import ProcessUsage, memory_limit_bytes, service_root_pid
+from app.routes.health import health
+from app.routes.metrics import metrics as metrics_route
+from app.routes.model_information import model_information
+from app.routes.page import page
+from app.routes.prediction import prediction
+from app.routes.service_parts import ServiceParts
+from app.settings import Settings
+from app.web.docs_page import register_docs
+from app.web.error_answers import register_error_answers
+from app.web.http_metrics import MetricsRegistry, register_http_metrics
+from app.web.json_bodies import StrictJSONProvider
+from app.web.request_id import register_request_id
+from app.web.request_log import register_request_log
+from app.web.security_headers import register_security_headers
+
+# Half of the two seconds within which a new model must be noticed.
+_LOOK_FOR_MODEL_SECONDS = 1.0
+
+# Prometheus commonly scrapes every 15 s; measuring more often would be work that nobody sees.
+_MEASURE_USAGE_SECONDS = 15.0
+
+
+def build_service(settings: Settings | None = None) -> Flask:
+    """Build a service; see ``app.create_app``."""
+    settings = settings or Settings.from_environ()
+    app = Flask("app", root_path=str(Path(__file__).parent), template_folder="web/templates", static_folder="web/static")
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.json = StrictJSONProvider(app)
+    registry = MetricsRegistry()
+    metrics = ServiceMetrics(registry)
+    model = CurrentModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle)
+    jobs = PeriodicJobs()
+    ServiceParts(settings, metrics, model, jobs).attach(app)
+
+    # The id comes first, because refusals and log lines carry it.
+    register_request_id(app)
+    register_request_log(app)
+    register_error_answers(app, settings.max_body_bytes)
+    register_security_headers(app)
+    for blueprint in (prediction, model_information, health, metrics_route, page):
+        app.register_blueprint(blueprint)
+    register_docs(app)
+    register_http_metrics(app, registry, metrics)
+
+    model.refresh()
+    jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
+    jobs.add(_usage_job(metrics), _MEASURE_USAGE_SECONDS)
+    jobs.start()
+    return app
+
+
+def _on_swapped(metrics: ServiceMetrics):  # type: ignore[no-untyped-def]
+    """Say in the metrics which model is live."""
+
+    def record(before: Bundle | None, now: Bundle) -> None:
+        if before is not None:
+            metrics.record_swap()
+            metrics.record_retired_model(before.name, before.version)
+        training = now.manifest["training"]
+        metrics.record_live_model(
+            now.name, now.version, time.time(), now.trained_at.timestamp(), training["flagged_share"]
+        )
+
+    return record
+
+
+def _usage_job(metrics: ServiceMetrics):  # type: ignore[no-untyped-def]
+    """Measure all processes of the service, and once at the start."""
+    usage = ProcessUsage(service_root_pid(has_arbiter=metrics_folder.folder_of_workers() is not None))
+
+    def measure() -> None:
+        metrics.record_usage(usage.memory_bytes(), memory_limit_bytes(), usage.cpu_percent())
+
+    measure()
+    return measure

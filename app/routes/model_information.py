@@ -1,0 +1,22 @@
+"""``GET /model_information``: how the live model was trained, and what it takes."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from app.routes.prediction import MODEL_VERSION_HEADER
+from app.routes.service_parts import service
+from app.schemas.model_information import describe_model
+from app.web.json_bodies import answer_json
+
+model_information = Blueprint("model_information", __name__)
+
+
+@model_information.get("/model_information")
+def tell_model_information() -> Response:
+    """Describe the live model."""
+    service().metrics.record_model_information_request()
+    bundle = service().model.get()
+    response = answer_json(describe_model(bundle))
+    response.headers[MODEL_VERSION_HEADER] = bundle.version
+    return response

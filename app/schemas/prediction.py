@@ -1,0 +1,93 @@
+"""What ``POST /prediction`` takes and gives."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from app.errors import FieldError, InvalidPredictionRequest
+from app.model.features import Features
+from app.schemas.strict_fields import FeatureVector, StrictBoolean, json_type
+
+# The old and the new model, while one replaces the other.
+_MODELS_AT_ONCE = 2
+
+
+class PredictionAnswer(Schema):
+    """The label of one row and, if asked for, its score."""
+
+    is_inlier = fields.Integer(
+        required=True, metadata={"description": "1 inlier, -1 outlier.", "enum": [1, -1], "example": 1}
+    )
+    anomaly_score = fields.Float(
+        metadata={
+            "description": "The lower, the more abnormal. Only when `score` was true.",
+            "minimum": -1,
+            "maximum": 0,
+            "example": -0.43,
+        }
+    )
+
+
+@lru_cache(maxsize=_MODELS_AT_ONCE)
+def prediction_request_schema(features: Features) -> Schema:
+    """Build the schema of a request to a model whose rows consist of ``features``."""
+    described = "One number per feature: " + ", ".join(features.names) + "."
+    return Schema.from_dict(
+        {
+            "feature_vector": FeatureVector(features, required=True, metadata={"description": described}),
+            "score": StrictBoolean(load_default=False, metadata={"description": "Also give the anomaly score."}),
+        },
+        name="PredictionRequest",
+    )()
+
+
+def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
+    """Check a decoded body.
+
+    Parameters
+    ----------
+    body
+        Any JSON value.
+    features
+        What a row of the model consists of.
+
+    Returns
+    -------
+    ``feature_vector``, as many numbers as there are features, all finite and within float32; ``score``, a boolean.
+
+    Raises
+    ------
+    InvalidPredictionRequest
+        With one entry for everything that is wrong.
+
+    Examples
+    --------
+    >>> load_prediction_request({"feature_vector": [0.5, 2]}, Features(("mean", "sd"), (0, 0), (1, 1)))
+    {'feature_vector': [0.5, 2], 'score': False}
+    >>> load_prediction_request({"feature_vector": [0.5, "2"]}, Features(("mean", "sd"), (0, 0), (1, 1)))
+    Traceback (most recent call last):
+    app.errors.InvalidPredictionRequest: feature_vector[1]: sd: expected a number, got a string
+    """
+    if not isinstance(body, dict):
+        message = f"expected an object with feature_vector, got {json_type(body)}"
+        raise InvalidPredictionRequest(message, [{"field": "", "message": message}])
+    try:
+        loaded: dict[str, Any] = prediction_request_schema(features).load(body)
+    except ValidationError as error:
+        errors = _flatten(error.normalized_messages())
+        raise InvalidPredictionRequest("; ".join(f"{e['field']}: {e['message']}" for e in errors), errors) from None
+    return loaded
+
+
+def _flatten(messages: dict[str, Any]) -> list[FieldError]:
+    """Turn marshmallow's nested messages into a list that names each place."""
+    errors: list[FieldError] = []
+    for field, found in messages.items():
+        if isinstance(found, dict):
+            errors += [{"field": f"{field}[{place}]", "message": text} for place, texts in found.items() for text in texts]
+        else:
+            errors += [{"field": field, "message": text} for text in found]
+    return errors

@@ -1,0 +1,58 @@
+"""Every refusal as ``application/problem+json`` (RFC 9457), in one shape."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from app.errors import FieldError, InvalidPredictionRequest, RefusedRequest
+from app.web.request_id import request_id
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+log = logging.getLogger(__name__)
+
+
+def register_error_answers(app: Flask, max_body_bytes: int) -> None:
+    """Answer refusals, HTTP errors and bugs; a bug is logged whole and tells the caller nothing of the inside."""
+
+    @app.errorhandler(RefusedRequest)
+    def refused(error: RefusedRequest) -> Response:
+        errors = error.errors if isinstance(error, InvalidPredictionRequest) else []
+        return answer_problem(error.status, str(error), errors)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        if isinstance(error, RequestEntityTooLarge):
+            return answer_problem(413, f"The body is longer than {max_body_bytes} bytes: send less at once.")
+        if error.code is None or error.code < 400:  # a redirect
+            return error.get_response()  # type: ignore[return-value]
+        answer = answer_problem(error.code, error.description or HTTPStatus(error.code).phrase)
+        # 405 says which methods there are in a header.
+        kept = [(name, value) for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")]
+        answer.headers.extend(kept)
+        return answer
+
+    @app.errorhandler(Exception)
+    def bug(error: Exception) -> Response:
+        log.error("unexpected error", exc_info=error, extra={"request_id": request_id()})
+        return answer_problem(500, "Something went wrong here; the log has it under this request id.")
+
+
+def answer_problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
+    """Describe a problem; ``detail`` is shown to the caller."""
+    body: dict[str, Any] = {
+        "type": "about:blank",  # RFC 9457: the status says it all, `title` is its phrase
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id(),
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(msgspec.json.encode(body), status, mimetype=PROBLEM_MEDIA_TYPE)

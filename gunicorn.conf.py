@@ -1,0 +1,101 @@
+"""Gunicorn's configuration, picked up from this folder by ``gunicorn "app:create_app()"``.
+
+Only ``app.settings``, ``app.errors`` and ``app.cpu_allowance`` are imported here, which pull in nothing else: what imports
+``prometheus_client`` before the metrics folder exists would lose its numbers, and what the arbiter imports every
+worker would inherit.
+"""
+
+import os
+import sys
+
+from app.cpu_allowance import allowed_cpus
+from app.errors import InvalidSetting
+from app.settings import Settings
+
+try:
+    _settings = Settings.from_environ()
+except InvalidSetting as error:
+    sys.exit(f"isowatch: {error}")
+
+bind = _settings.bind
+workers = _settings.web_concurrency or allowed_cpus()
+worker_class = "gthread"
+threads = _settings.worker_threads
+timeout = _settings.worker_timeout
+graceful_timeout = _settings.graceful_timeout
+keepalive = _settings.keepalive
+max_requests = _settings.max_requests
+# Workers that started together would otherwise also be replaced together.
+max_requests_jitter = max_requests // 10
+worker_tmp_dir = _settings.worker_tmp_dir if os.path.isdir(_settings.worker_tmp_dir) else None
+# The control socket is a file that a read-only container does not let Gunicorn make.
+control_socket_disable = True
+
+_as_text = _settings.log_format == "text" or (_settings.log_format == "auto" and sys.stderr.isatty())
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
+        "json": {"()": "app.log_format.JSONFormatter"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "text" if _as_text else "json",
+            "stream": "ext://sys.stderr",
+        }
+    },
+    "root": {"level": _settings.log_level.upper(), "handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {"level": _settings.log_level.upper(), "handlers": ["stderr"], "propagate": False},
+        "isowatch.request": {"level": "INFO" if _settings.log_requests else "WARNING"},
+    },
+}
+
+
+# The hooks keep what they must remember on the arbiter: this file is executed again when the arbiter gets a SIGHUP.
+
+
+def on_starting(server):
+    """Make the metrics folder ours, before any worker exists."""
+    from app.errors import IsowatchError
+    from app.metrics_folder import FOLDER_VARIABLE, MetricsFolder
+
+    # An arbiter that replaces a running one (SIGUSR2) inherits the name of a folder that is still in use.
+    replaces_another = "GUNICORN_PID" in os.environ
+    try:
+        if server.cfg.preload_app:
+            raise IsowatchError("Isowatch does not run with --preload: its metrics would all be the arbiter's.")
+        server.metrics_folder = MetricsFolder.claim("" if replaces_another else _settings.prometheus_multiproc_dir)
+    except IsowatchError as error:
+        server.log.error("%s", error)
+        sys.exit(1)
+    os.environ[FOLDER_VARIABLE] = str(server.metrics_folder.path)
+    server.ended_workers = 0
+
+
+def pre_fork(server, worker):
+    """Tell the worker how many ended ones it replaces."""
+    worker.replaced_workers, server.ended_workers = server.ended_workers, 0
+
+
+def post_worker_init(worker):
+    """Count the workers that this one replaces."""
+    from app.routes.service_parts import parts_of
+
+    if worker.replaced_workers:
+        parts_of(worker.wsgi).metrics.record_worker_restarts(worker.replaced_workers)
+
+
+def child_exit(server, worker):
+    """Forget what only a live worker can say of itself."""
+    from app.metrics_folder import forget_live_gauges
+
+    forget_live_gauges(server.metrics_folder.path, worker.pid)
+    server.ended_workers += 1
+
+
+def on_exit(server):
+    """Give the metrics folder up."""
+    server.metrics_folder.release()

@@ -1,0 +1,112 @@
+"""The live model is verified before it answers, and a bad successor changes nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.errors import ModelUnavailable
+from app.model.bundle import Bundle
+from app.model.current_model import CURRENT_LINK, CurrentModel
+
+
+class _Watched(CurrentModel):
+    """A current model that notes what it tells."""
+
+    def __init__(self, models: Path) -> None:
+        self.swaps: list[tuple[str | None, str]] = []
+        self.refusals = 0
+        super().__init__(models, self._note_swap, self._note_refusal)
+
+    def _note_swap(self, before: Bundle | None, now: Bundle) -> None:
+        self.swaps.append((before.version if before else None, now.version))
+
+    def _note_refusal(self) -> None:
+        self.refusals += 1
+
+
+@pytest.fixture
+def models(credits_models: Path, tmp_path: Path) -> Path:
+    """A folder with one version, to be changed at will."""
+    copy = tmp_path / "models"
+    shutil.copytree(credits_models, copy, symlinks=True)
+    return copy
+
+
+def _point_to(models: Path, version: str) -> None:
+    """Move the link in one step, as `promote` does."""
+    (models / "next").symlink_to(version)
+    os.replace(models / "next", models / CURRENT_LINK)
+
+
+def test_without_a_model_the_reason_says_what_to_do(tmp_path: Path):
+    """Nothing is raised at start; whoever asks for the model learns how to get one."""
+    model = _Watched(tmp_path / "models")
+    model.refresh()
+
+    with pytest.raises(ModelUnavailable, match="Train one with `make train`"):
+        model.get()
+
+
+def test_model_is_loaded_once(models: Path):
+    """Looking again at the same link costs nothing and tells nothing."""
+    model = _Watched(models)
+    model.refresh()
+    first = model.get()
+    model.refresh()
+
+    assert model.get() is first
+    assert model.swaps == [(None, first.version)]
+    assert model.problem == ""
+
+
+def test_moved_link_swaps_the_model(models: Path):
+    """The next request is answered by the new bundle."""
+    model = _Watched(models)
+    model.refresh()
+    old = model.get().version
+    shutil.copytree(models / old, models / "copy")
+    _point_to(models, "copy")
+    model.refresh()
+
+    assert model.swaps[1:] == [(old, old)]  # a copy has the same name inside
+
+
+def test_broken_successor_is_refused_once_and_the_old_model_stays(models: Path, caplog: pytest.LogCaptureFixture):
+    """One flipped byte: counted, logged once, and every request still gets an answer."""
+    model = _Watched(models)
+    model.refresh()
+    old = model.get()
+    shutil.copytree(models / old.version, models / "broken")
+    forest = models / "broken" / "forest.npz"
+    content = bytearray(forest.read_bytes())
+    content[len(content) // 2] ^= 1
+    forest.write_bytes(content)
+    _point_to(models, "broken")
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            model.refresh()
+
+    assert model.get() is old
+    assert model.refusals == 1
+    assert len(caplog.records) == 1
+    assert "forest.npz was changed" in model.problem
+
+
+def test_link_that_disappears_keeps_the_model(models: Path):
+    """A model in memory answers on; the problem is told, and ends when the link is back."""
+    model = _Watched(models)
+    model.refresh()
+    version = model.get().version
+    (models / CURRENT_LINK).unlink()
+    model.refresh()
+    assert model.get().version == version
+    assert "leads nowhere" in model.problem
+
+    _point_to(models, version)
+    model.refresh()
+    assert model.problem == ""

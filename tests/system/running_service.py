@@ -1,0 +1,119 @@
+"""A real Gunicorn with real workers, on a free port of the loopback address, for one test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+# A cold start takes about a second here; a loaded machine may need several times that.
+START_SECONDS = 60
+STOP_SECONDS = 60
+
+
+class RunningService:
+    """One service and what a test asks of it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+        self.process, self.address, self._log = process, address, log
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """Send a GET request."""
+        return self.session.get(self.address + path, timeout=30, **options)
+
+    def predict(self, row: list[float], **options: Any) -> requests.Response:
+        """Ask for the label of a row."""
+        return self.session.post(f"{self.address}/prediction", json={"feature_vector": row} | options, timeout=30)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Add up a metric's samples that carry ``labels``, over all others."""
+        families = text_string_to_metric_families(self.get("/metrics").text)
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        assert samples, f"{name} is not in /metrics"
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+    def workers(self) -> list[int]:
+        """List the process ids of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def log(self) -> str:
+        """Give everything that was written to standard error."""
+        return self._log.read_text()
+
+    def stop(self) -> int:
+        """Ask the service to end, and give its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+@contextmanager
+def start_service(
+    folder: Path, model_dir: Path, *arguments: str, until: str = "/readyz", **environment: str
+) -> Iterator[RunningService]:
+    """Start Gunicorn, wait until it answers, and end it afterwards.
+
+    ``folder`` takes the log. Without a model, wait ``until`` "/healthz".
+    """
+    port = free_port()
+    log = folder / f"service-{port}.log"
+    variables = {"BIND": f"127.0.0.1:{port}", "WEB_CONCURRENCY": "2", "MODEL_DIR": str(model_dir)} | environment
+    with log.open("wb") as log_file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *arguments, "app:create_app()"],
+            cwd=REPOSITORY,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONWARNINGS": "default"} | variables,
+            stderr=log_file,
+        )
+    service = RunningService(process, f"http://127.0.0.1:{port}", log)
+    try:
+        wait_until(lambda: _answers(service, until), f"{until} of {service.address}", service)
+        yield service
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        service.session.close()
+
+
+def wait_until(condition: Any, what: str, service: RunningService | None = None) -> None:
+    """Ask again and again until ``condition()`` holds."""
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        log = service.log() if service else ""
+        assert service is None or service.process.poll() is None, f"the service ended:\n{log}"
+        assert time.monotonic() < deadline, f"waited {START_SECONDS} s in vain for {what}\n{log}"
+        time.sleep(0.05)
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(service: RunningService, path: str) -> bool:
+    """Tell whether a GET of ``path`` is answered with 200."""
+    try:
+        return service.get(path).status_code == 200
+    except requests.ConnectionError:
+        return False

@@ -1,0 +1,262 @@
+"""The service as its users run it: real Gunicorn, several workers, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.system.running_service import RunningService, free_port, start_service, wait_until
+
+pytestmark = pytest.mark.system
+
+ROW = [0.56, 0.23]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> Iterator[RunningService]:
+    """A service with three workers, for tests that leave it as it was."""
+    with start_service(tmp_path_factory.mktemp("service"), credits_models, WEB_CONCURRENCY="3") as running:
+        yield running
+
+
+def test_totals_over_workers_are_exact(service: RunningService):
+    """Three workers and N requests give N, however the requests are spread."""
+    wait_until(lambda: service.metric("app_workers") == 3, "three workers", service)
+    names = ["model_prediction_requests_total", "predictions_scores_count", "predictions_output_count"]
+    before = {name: service.metric(name) for name in names}
+    http_before = service.metric("flask_http_request_duration_seconds_count", url_rule="/prediction", status="200")
+
+    def ask() -> None:
+        # A connection of its own for each request, so that every worker gets some.
+        for _ in range(50):
+            answer = requests.post(f"{service.address}/prediction", json={"feature_vector": ROW}, timeout=30)
+            assert answer.status_code == 200
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {name: service.metric(name) - before[name] for name in names} == dict.fromkeys(names, 300)
+    http_after = service.metric("flask_http_request_duration_seconds_count", url_rule="/prediction", status="200")
+    assert http_after - http_before == 300
+
+
+def test_no_series_carries_a_process_id(service: RunningService):
+    """A label per process would grow for ever."""
+    assert service.predict(ROW).status_code == 200
+
+    assert "pid=" not in service.get("/metrics").text
+
+
+def test_scrape_has_the_media_type_that_prometheus_asks_for(service: RunningService):
+    """Prometheus 3 refuses a scrape without a known Content-Type."""
+    assert service.get("/metrics").headers["Content-Type"].startswith("text/plain; version=")
+    accept = "application/openmetrics-text; version=1.0.0"
+    assert service.get("/metrics/", headers={"Accept": accept}).headers["Content-Type"].startswith(accept.split(";")[0])
+
+
+def test_usage_is_that_of_all_processes(service: RunningService):
+    """The arbiter and its workers are measured together."""
+    assert service.metric("app_memory_usage_bytes") > 50e6
+    assert service.metric("app_memory_limit_bytes") >= service.metric("app_memory_usage_bytes")
+    assert service.metric("app_cpu_usage_percent") >= 0
+    assert service.metric("metrics_files") >= 3
+
+
+def test_body_over_the_limit_is_refused(service: RunningService):
+    """One byte more than 1 MiB is too much, and the answer arrives."""
+    body = b'{"feature_vector": [1, 2]' + b" " * 1_048_576 + b"}"
+    answer = service.session.post(
+        f"{service.address}/prediction", data=body, headers={"Content-Type": "application/json"}, timeout=30
+    )
+
+    assert answer.status_code == 413
+    assert "1048576 bytes" in answer.json()["detail"]
+
+
+def test_each_request_is_one_json_line(tmp_path: Path, credits_models: Path):
+    """The log of a service that is no terminal can be searched by field."""
+    with start_service(tmp_path, credits_models) as service:
+        service.predict(ROW)
+        answer = service.get("/nowhere", headers={"X-Request-ID": "find-me"})
+        assert answer.status_code == 404
+        service.stop()
+        lines = [json.loads(line) for line in service.log().splitlines()]
+
+    (line,) = [line for line in lines if line.get("request_id") == "find-me"]
+    assert (line["level"], line["route"], line["status"], line["method"]) == ("info", "unmatched", 404, "GET")
+    assert line["milliseconds"] > 0
+    assert {line["level"] for line in lines} == {"info"}
+
+
+def test_replaced_worker_is_counted_and_its_requests_stay(tmp_path: Path, credits_models: Path):
+    """A worker that is killed takes no total with it."""
+    with start_service(tmp_path, credits_models) as service:
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+        for _ in range(20):
+            requests.post(f"{service.address}/prediction", json={"feature_vector": ROW}, timeout=30)
+        before = service.metric("predictions_scores_count")
+        victim = service.workers()[0]
+        service.session.close()
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in service.workers() and len(service.workers()) == 2, "a new worker", service)
+        wait_until(lambda: service.metric("app_worker_restarts_total") == 1, "the restart to be counted", service)
+
+        assert before == 20
+        assert service.metric("predictions_scores_count") == 20
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+
+
+def test_reload_keeps_the_numbers(tmp_path: Path, credits_models: Path):
+    """SIGHUP replaces the workers and reads the configuration again; nothing is lost."""
+    with start_service(tmp_path, credits_models) as service:
+        service.predict(ROW)
+        old = set(service.workers())
+        service.session.close()
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(service.workers()) == 2 and not old & set(service.workers()), "new workers", service)
+        service.predict(ROW)
+
+        assert service.metric("predictions_scores_count") == 2
+
+
+def test_termination_answers_every_begun_request(tmp_path: Path, credits_models: Path):
+    """Under load, whoever a worker has begun to read gets an answer; later connections are refused."""
+    answered, refused, broken = [], [], []
+
+    with start_service(tmp_path, credits_models, GRACEFUL_TIMEOUT="20") as service:
+        begin = threading.Barrier(9)
+
+        def ask() -> None:
+            begin.wait()
+            while True:
+                try:
+                    with socket.create_connection(("127.0.0.1", int(service.address.rsplit(":", 1)[1])), 10) as client:
+                        answered.append(_ask_slowly(client))
+                except ConnectionRefusedError:
+                    refused.append(1)
+                    return
+                except (ConnectionError, EOFError) as error:
+                    # The kernel accepted the connection, but no worker ever took it.
+                    broken.append(error)
+
+        # A request whose body is half sent when the signal comes: a worker has begun to read it.
+        slow = socket.create_connection(("127.0.0.1", int(service.address.rsplit(":", 1)[1])), 30)
+        head, body = _message()
+        slow.sendall(head + body[:5])
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        begin.wait()
+        wait_until(lambda: len(answered) > 50, "some load", service)
+        begun = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: refused, "connections to be refused", None)
+        slow.sendall(body[5:])
+        slow_answer = slow.recv(65536)
+        slow.close()
+        assert service.process.wait(40) == 0
+        took = time.monotonic() - begun
+        for thread in threads:
+            thread.join()
+
+    assert b" 200 OK" in slow_answer.splitlines()[0]
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answered)
+    assert len(refused) == 8
+    assert not [error for error in broken if isinstance(error, EOFError)], "a request was read and not answered"
+    assert took < 20
+
+
+def test_service_without_a_model_starts_and_becomes_ready(tmp_path: Path, credits_models: Path):
+    """It says what to do, and takes a model up as soon as there is one."""
+    models = tmp_path / "models"
+    with start_service(tmp_path, models, until="/healthz") as service:
+        unready, prediction = service.get("/readyz"), service.predict(ROW)
+        assert (unready.status_code, prediction.status_code) == (503, 503)
+        assert "make train" in unready.json()["detail"]
+        assert service.metric("model_ready") == 0
+        assert service.metric("model_prediction_requests_total", model_version="none", status="error") == 1
+
+        models.symlink_to(credits_models)
+        wait_until(lambda: service.metric("model_ready") == 1, "every worker to have the model", service)
+        assert service.predict(ROW).status_code == 200
+
+
+def test_folder_of_metrics_is_wiped_and_guarded(tmp_path: Path, credits_models: Path):
+    """A named folder starts empty, and a second service in it ends with a sentence."""
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    (folder / "counter_1.db").write_bytes(b"left behind")
+    with start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)) as service:
+        assert service.get("/metrics").status_code == 200
+        with pytest.raises(AssertionError, match="belongs to another running service: name another folder"):
+            with start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)):
+                pass
+
+
+def test_preload_is_refused_with_a_sentence(tmp_path: Path, credits_models: Path):
+    """Metrics of preloaded workers would be wrong, so there are none."""
+    with pytest.raises(AssertionError, match="does not run with --preload"):
+        with start_service(tmp_path, credits_models, "--preload"):
+            pass
+
+
+def test_bad_setting_is_one_line(tmp_path: Path, credits_models: Path):
+    """No traceback for a typing mistake."""
+    with pytest.raises(AssertionError) as failure:
+        with start_service(tmp_path, credits_models, WORKER_THREADS="many"):
+            pass
+
+    assert "isowatch: WORKER_THREADS='many' is not a valid int" in str(failure.value)
+    assert "Traceback" not in str(failure.value)
+
+
+def test_nothing_is_left_behind(tmp_path: Path, credits_models: Path):
+    """The metrics folder in memory goes with the service, and the port is free again."""
+    with start_service(tmp_path, credits_models) as service:
+        environ = Path(f"/proc/{service.workers()[0]}/environ").read_bytes()
+        assert b"PROMETHEUS_MULTIPROC_DIR" not in environ  # set by the arbiter after its start, so look for the files
+        (folder,) = {
+            Path(target).parent
+            for link in Path(f"/proc/{service.workers()[0]}/fd").iterdir()
+            if (target := os.readlink(link)).endswith(".db")
+        }
+        assert folder.is_dir()
+        assert service.stop() == 0
+
+    assert not folder.exists()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(service.address.rsplit(":", 1)[1]))) != 0
+    assert free_port()
+
+
+def _message() -> tuple[bytes, bytes]:
+    """Give head and body of a prediction request."""
+    body = json.dumps({"feature_vector": ROW, "score": True}).encode()
+    head = b"POST /prediction HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    return head + b"Content-Length: %d\r\n\r\n" % len(body), body
+
+
+def _ask_slowly(client: socket.socket) -> bytes:
+    """Send one request in two parts, and read the whole answer; no answer at all is an EOFError."""
+    head, body = _message()
+    client.sendall(head)
+    time.sleep(0.002)
+    client.sendall(body)
+    answer = b""
+    while part := client.recv(65536):
+        answer += part
+    if not answer:
+        raise EOFError("the connection was closed without an answer")
+    return answer

@@ -1,0 +1,186 @@
+"""What a newcomer's first commands say, above all when something is missing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HELP_LINE = re.compile(r"make ([a-z-]+) +\S.*")
+
+
+def make(*arguments, folder=ROOT, path=os.environ["PATH"]):
+    """Run make as from a fresh login: nothing but a home, a path and a terminal type in its environment."""
+    environ = {"HOME": os.environ.get("HOME", "/"), "PATH": str(path), "TERM": "dumb"}
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def assert_refused_in_one_sentence(done, *parts):
+    """Make failed before anything else was said, and its one sentence holds these parts."""
+    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert len(said) == 1, done.stderr
+    for part in parts:
+        assert part in said[0]
+
+
+def script(path, text):
+    """Write an executable shell script."""
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def tools(tmp_path):
+    """A folder for PATH with what every system has, and no Python."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("sh", "make", "awk", "env"):
+        (folder / name).symlink_to(shutil.which(name))
+    return folder
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what the first command needs, so that no test touches the environment it runs in."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    shutil.copytree(ROOT / "scripts", folder / "scripts")
+    (folder / "requirements").mkdir()
+    for group in ("service", "training"):
+        (folder / "requirements" / f"{group}.txt").write_text("")
+    return folder
+
+
+def test_help_is_the_default():
+    """Plain make explains itself."""
+    assert make().stdout == make("help").stdout != ""
+
+
+def test_help_prints_one_line_for_each_public_target():
+    """Every target that is meant to be typed is listed once with what it does, and nothing else is."""
+    listed = [HELP_LINE.fullmatch(line).group(1) for line in make("help").stdout.splitlines()]
+    public = re.search(r"^\.PHONY: (help .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert listed == public.group(1).split()
+
+
+def test_taken_port_is_named_before_anything_is_installed(checkout):
+    """A taken port gets one sentence with a way out, before the long part begins."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        done = make("run", f"PORT={port}", folder=checkout)
+
+    assert_refused_in_one_sentence(done, f"Port {port} is taken", "make run PORT=")
+    assert not (checkout / ".venv").exists()
+
+
+def test_address_that_is_none_is_refused():
+    """A BIND that cannot be an address is named together with an example."""
+    assert_refused_in_one_sentence(make("run", "BIND=localhost"), "BIND=localhost", "host:port")
+
+
+def test_old_python_is_named(checkout, tools):
+    """A system whose only Python is too old is told which one it needs."""
+    script(tools / "python3", 'case "$1" in --version) echo "Python 3.8.18";; *) exit 1;; esac')
+
+    done = make("install", folder=checkout, path=tools)
+
+    assert_refused_in_one_sentence(done, "Python 3.11 or newer", "found Python 3.8.18")
+
+
+def test_no_python_is_said(checkout, tools):
+    """A system without any Python is told the same way."""
+    done = make("install", folder=checkout, path=tools)
+
+    assert_refused_in_one_sentence(done, "Python 3.11 or newer", "no Python")
+
+
+def test_python_that_was_asked_for_and_is_unfit_is_named(checkout):
+    """Where PYTHON= names something unfit, no other Python is taken in its place."""
+    done = make("install", "PYTHON=/nowhere/python3", folder=checkout)
+
+    assert_refused_in_one_sentence(done, "PYTHON=/nowhere/python3")
+
+
+def test_name_that_does_not_run_is_passed_over(tools):
+    """A version manager's shim of a Python that is not there does not hide an older one that is."""
+    script(tools / "python3.14", 'echo "python3.14: command not found" >&2; exit 127')
+    script(tools / "python3.11", f'exec {sys.executable} "$@"')
+
+    found = subprocess.run(
+        ["sh", ROOT / "scripts/find_python.sh"],
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert found.stderr == ""
+    assert Path(found.stdout.strip()).samefile(sys.executable)
+
+
+def test_python_without_ensurepip_says_which_package_is_missing(checkout, tmp_path):
+    """Debian's Python without its venv package gets the apt-get line that mends it."""
+    (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError('No module named ensurepip')\n")
+
+    # Make hands a variable of its command line on to what it starts.
+    done = make("install", f"PYTHON={sys.executable}", f"PYTHONPATH={tmp_path}", folder=checkout)
+
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert_refused_in_one_sentence(done, f"apt-get install python{version}-venv")
+    assert not (checkout / ".venv").exists()
+
+
+def test_environment_is_remade_only_when_a_lock_changed(checkout):
+    """A second install does nothing, a changed lock begins from an empty environment."""
+    first = make("install", f"PYTHON={sys.executable}", folder=checkout)
+    left_behind = checkout / ".venv" / "left-behind"
+    left_behind.touch()
+    second = make("install", f"PYTHON={sys.executable}", folder=checkout)
+    kept = left_behind.exists()
+    (checkout / "requirements" / "service.txt").write_text("# changed\n")
+    third = make("install", f"PYTHON={sys.executable}", folder=checkout)
+
+    assert (first.returncode, second.returncode, third.returncode) == (0, 0, 0)
+    assert "Installing the locked packages" in first.stdout
+    assert (second.stdout, kept) == ("", True)
+    assert "Making .venv" in third.stdout
+    assert not left_behind.exists()
+
+
+def test_failed_install_is_tried_again(checkout):
+    """What pip did not finish is not taken for installed."""
+    (checkout / "requirements" / "service.txt").write_text("this is no requirement\n")
+
+    done = [make("install", f"PYTHON={sys.executable}", folder=checkout) for _ in range(2)]
+
+    for attempt in done:
+        assert attempt.returncode != 0
+        assert "The locked packages are not installed" in attempt.stderr
+
+
+def test_example_data_never_replaces_a_file(checkout):
+    """A training file that is there may be somebody's own: `make data` leaves it alone."""
+    (checkout / "data").mkdir()
+    (checkout / "data" / "train.csv").write_text("mine\n")
+
+    done = make("data", folder=checkout)
+
+    assert done.returncode != 0
+    assert "data/train.csv is there" in done.stderr
+    assert (checkout / "data" / "train.csv").read_text() == "mine\n"

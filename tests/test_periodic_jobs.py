@@ -1,0 +1,44 @@
+"""Periodic jobs go on, whatever one of them does."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from app.periodic_jobs import PeriodicJobs
+
+
+def test_job_that_fails_is_logged_and_run_again(caplog: pytest.LogCaptureFixture):
+    """One failing job stops neither itself nor the others."""
+    failures = threading.Semaphore(0)
+    others = threading.Semaphore(0)
+
+    def fail() -> None:
+        failures.release()
+        raise RuntimeError("no luck")
+
+    jobs = PeriodicJobs()
+    jobs.add(fail, every_seconds=0.01)
+    jobs.add(others.release, every_seconds=0.01)
+    jobs.start()
+    try:
+        for semaphore in (failures, failures, others, others):
+            assert semaphore.acquire(timeout=10)
+    finally:
+        jobs.stop()
+
+    assert "no luck" in caplog.text
+
+
+def test_stopped_jobs_do_not_run_again():
+    """After `stop` has returned, nothing runs."""
+    ran = threading.Event()
+    jobs = PeriodicJobs()
+    jobs.add(ran.set, every_seconds=0.01)
+    jobs.start()
+    assert ran.wait(timeout=10)
+    jobs.stop()
+    ran.clear()
+
+    assert not ran.wait(timeout=0.1)
