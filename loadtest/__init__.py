@@ -1,0 +1,1 @@
+"""A load on the service, made and checked through HTTP alone."""

@@ -1,0 +1,112 @@
+"""A real HTTP server that answers as the service does, counts, and lies when told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+Answer = tuple[int, dict[str, Any]]
+Lie = Callable[[Answer], Answer]
+
+
+def honest_prediction(request: dict[str, Any]) -> Answer:
+    """Answer as the contract says."""
+    answer: dict[str, Any] = {"is_inlier": 1}
+    if request["score"]:
+        answer["anomaly_score"] = -0.43
+    return 200, answer
+
+
+class FakeService(ThreadingHTTPServer):
+    """Answers the two routes that the load test asks, and remembers every request."""
+
+    def __init__(self, lie_about_prediction: Lie | None, lie_about_model: Lie | None) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.lie_about_prediction = lie_about_prediction
+        self.lie_about_model = lie_about_model
+        self.lock = threading.Lock()
+        self.predictions: list[dict[str, Any]] = []
+        # The same requests by the port that they came from: a user keeps its connection.
+        self.predictions_by_port: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
+        self.model_information_requests = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection to the fake service."""
+
+    server: FakeService
+    protocol_version = "HTTP/1.1"
+    # Without these two every answer would wait 40 ms for the acknowledgement of its own first half.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/prediction":
+            self._send((404, {}))
+            return
+        with self.server.lock:
+            self.server.predictions.append(request)
+            self.server.predictions_by_port[self.client_address[1]].append(request)
+        answer = honest_prediction(request)
+        lie = self.server.lie_about_prediction
+        self._send(lie(answer) if lie else answer)
+
+    def do_GET(self) -> None:
+        if self.path != "/model_information":
+            self._send((404, {}))
+            return
+        with self.server.lock:
+            self.server.model_information_requests += 1
+        answer: Answer = 200, {"n_estimators": 100, "model": {"version": "20260131T120000Z-0123abcd"}}
+        lie = self.server.lie_about_model
+        self._send(lie(answer) if lie else answer)
+
+    def _send(self, answer: Answer) -> None:
+        """Write one JSON answer."""
+        status, content = answer
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so.
+        """Say nothing: the requests are counted instead."""
+
+
+@contextmanager
+def running(service: FakeService) -> Iterator[FakeService]:
+    """Let the service answer while the block runs."""
+    thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield service
+    finally:
+        service.shutdown()
+        thread.join()
+        service.server_close()
+
+
+@pytest.fixture
+def start_service() -> Iterator[Callable[..., FakeService]]:
+    """Start fake services that end with the test."""
+    with ExitStack() as stack:
+
+        def start(lie_about_prediction: Lie | None = None, lie_about_model: Lie | None = None) -> FakeService:
+            return stack.enter_context(running(FakeService(lie_about_prediction, lie_about_model)))
+
+        yield start

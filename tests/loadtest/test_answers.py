@@ -1,0 +1,147 @@
+"""Every way to break the contract is noticed and named, and nothing that keeps it is."""
+
+from __future__ import annotations
+
+import doctest
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest import answers, payloads
+from loadtest.answers import WrongAnswer, check_model_information, check_prediction
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
+    max_leaves=8,
+)
+# The contract's own names, so that the strategy comes near to a good answer often.
+ANSWERS = JSON_VALUES | st.fixed_dictionaries(
+    {}, optional={"is_inlier": st.sampled_from([1, -1]) | JSON_VALUES, "anomaly_score": JSON_VALUES}
+)
+
+
+@pytest.mark.parametrize("module", [answers, payloads])
+def test_examples_hold(module):
+    """The examples in the docstrings run."""
+    results = doctest.testmod(module)
+
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+@given(label=st.sampled_from([1, -1]), score=st.floats(-1, 0) | st.sampled_from([0, -1]))
+def test_a_good_answer_passes(label, score):
+    """Both labels pass, with any score in the closed range where one was asked for."""
+    scored = json.dumps({"is_inlier": label, "anomaly_score": score}).encode()
+    unscored = json.dumps({"is_inlier": label}).encode()
+
+    check_prediction(200, scored, asked_score=True)
+    check_prediction(200, unscored, asked_score=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (503, b"", "The status is 503, expected 200."),
+        (502, b"<html>Bad Gateway</html>", "The status is 502, expected 200."),
+        (
+            422,
+            b'{"title": "Wrong length", "detail": "row 7"}',
+            "The status is 422 (Wrong length), expected 200.",
+        ),
+        (500, b'{"title": NaN}', "The status is 500, expected 200."),
+        (204, b"", "The status is 204, expected 200."),
+        (200, b"", "The answer is not JSON."),
+        (200, b"<html>", "The answer is not JSON."),
+        (200, b'{"is_inlier": "\xff"}', "The answer is not JSON."),
+        (200, b"[" * 100_000, "The answer is not JSON."),
+        (200, b'{"is_inlier": 1, "anomaly_score": NaN}', "The answer is not JSON, it holds NaN."),
+        (200, b'{"is_inlier": 1, "anomaly_score": -Infinity}', "The answer is not JSON, it holds -Infinity."),
+        (200, b"[1]", "The answer is JSON, but not an object."),
+        (200, b"{}", "is_inlier is missing."),
+        (200, b'{"is_inlier": 7}', "is_inlier is 7, expected 1 or -1."),
+        (200, b'{"is_inlier": 0}', "is_inlier is 0, expected 1 or -1."),
+        (200, b'{"is_inlier": true}', "is_inlier is of the type bool, expected the number 1 or -1."),
+        (200, b'{"is_inlier": 1.0}', "is_inlier is of the type float, expected the number 1 or -1."),
+        (200, b'{"is_inlier": 1}', "anomaly_score is missing although the request asked for it."),
+        (200, b'{"is_inlier": 1, "anomaly_score": 0.001}', "anomaly_score is above the range of [-1, 0]."),
+        (200, b'{"is_inlier": 1, "anomaly_score": -1.001}', "anomaly_score is below the range of [-1, 0]."),
+        (200, b'{"is_inlier": 1, "anomaly_score": -1e999}', "anomaly_score is below the range of [-1, 0]."),
+        (
+            200,
+            b'{"is_inlier": 1, "anomaly_score": null}',
+            "anomaly_score is of the type NoneType, expected a number.",
+        ),
+        (
+            200,
+            b'{"is_inlier": 1, "anomaly_score": false}',
+            "anomaly_score is of the type bool, expected a number.",
+        ),
+    ],
+)
+def test_a_wrong_prediction_is_named(status, body, sentence):
+    """The sentence says what was wrong with an answer to a request that asked for the score."""
+    with pytest.raises(WrongAnswer) as wrong:
+        check_prediction(status, body, asked_score=True)
+
+    assert str(wrong.value) == sentence
+
+
+def test_a_score_that_nobody_asked_for_is_wrong():
+    """The score comes exactly when it is asked for, even a right one, even null."""
+    for score in ("-0.5", "null"):
+        with pytest.raises(WrongAnswer, match="there although the request did not ask for it"):
+            check_prediction(
+                200, b'{"is_inlier": 1, "anomaly_score": %s}' % score.encode(), asked_score=False
+            )
+
+
+@given(content=ANSWERS, asked_score=st.booleans())
+def test_only_the_contract_passes(content, asked_score):
+    """For any JSON the check passes exactly what the contract allows, and ends in no other error."""
+    keeps_contract = (
+        isinstance(content, dict)
+        and repr(content.get("is_inlier")) in ("1", "-1")
+        and ("anomaly_score" in content) == asked_score
+        and (
+            not asked_score
+            or (type(content["anomaly_score"]) in (int, float) and -1 <= content["anomaly_score"] <= 0)
+        )
+        and not any(name in json.dumps(content) for name in ("NaN", "Infinity"))
+    )
+    try:
+        check_prediction(200, json.dumps(content).encode(), asked_score)
+    except WrongAnswer:
+        assert not keeps_contract
+    else:
+        assert keeps_contract
+
+
+def test_a_long_title_is_cut():
+    """A page in the title does not fill the table of failures."""
+    with pytest.raises(WrongAnswer) as wrong:
+        check_prediction(400, json.dumps({"title": "a" * 5_000}).encode(), asked_score=False)
+
+    assert len(str(wrong.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (503, b'{"title": "No model"}', "The status is 503 (No model), expected 200."),
+        (200, b"null", "The answer is JSON, but not an object."),
+        (200, b'{"n_estimators": 100}', "model.version is missing or is not a text."),
+        (200, b'{"model": "v1"}', "model.version is missing or is not a text."),
+        (200, b'{"model": {"version": 3}}', "model.version is missing or is not a text."),
+        (200, b'{"model": {"version": ""}}', "model.version is missing or is not a text."),
+    ],
+)
+def test_a_wrong_model_information_is_named(status, body, sentence):
+    """The sentence says what was wrong with the description of the model."""
+    with pytest.raises(WrongAnswer) as wrong:
+        check_model_information(status, body)
+
+    assert str(wrong.value) == sentence

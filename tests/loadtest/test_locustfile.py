@@ -1,0 +1,230 @@
+"""The real ``locust`` program drives a small real service, and notices when it lies.
+
+Locust is started as a process of its own: importing it would make this one's sockets and threads cooperative.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import requests
+
+LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtest" / "locustfile.py"
+
+# Far more than any of these runs needs; it only ends one that hangs.
+PATIENCE_SECONDS = 60
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def rows_file(tmp_path):
+    """Make seven rows, a number that the runs below walk through many times."""
+    file = tmp_path / "rows.csv"
+    file.write_text("mean,sd\n" + "".join(f"{number},{number / 8}\n" for number in range(7)))
+    return file
+
+
+def locust_command(*arguments):
+    """Return the command line that a user would type, with the interpreter of this environment."""
+    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *map(str, arguments)]
+
+
+def run_locust(*arguments, cwd=None):
+    """Run the program to its end."""
+    return subprocess.run(
+        locust_command(*arguments), capture_output=True, text=True, cwd=cwd, timeout=PATIENCE_SECONDS
+    )
+
+
+def run_headless(service_url, rows_file, *arguments, users=1, seconds=1, cwd=None):
+    """Run a load without the web page; its statistics are printed as JSON."""
+    return run_locust(
+        *("-H", service_url, "--headless", "-u", users, "-r", users, "-t", f"{seconds}s"),
+        *("--rows", rows_file, "--json", *arguments),
+        cwd=cwd,
+    )
+
+
+def requests_counted(finished):
+    """Return the number of requests and of failures by name, as Locust counted them."""
+    statistics = json.loads(finished.stdout)
+    return {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in statistics}
+
+
+def test_an_honest_service_passes(start_service, rows_file):
+    """Locust counts what the service counts, a quarter asks for the score, and each user ends politely."""
+    service = start_service()
+
+    finished = run_headless(service.url, rows_file, users=3, seconds=2)
+
+    assert finished.returncode == 0, finished.stderr
+    sent = len(service.predictions)
+    assert requests_counted(finished) == {"/prediction": (sent, 0), "/model_information": (3, 0)}
+    assert service.model_information_requests == 3
+    asked = sum(request["score"] for request in service.predictions)
+    # Six standard deviations of the share: a right program fails this once in 500 million runs.
+    assert abs(asked / sent - 0.25) < 6 * (0.25 * 0.75 / sent) ** 0.5
+    visits = Counter(tuple(request["feature_vector"]) for request in service.predictions)
+    assert set(visits) == {(number, number / 8) for number in range(7)}
+    # No user comes back to a row before it has been to all others, so three users differ by three at most.
+    assert max(visits.values()) - min(visits.values()) <= 3
+    beginnings = [repr(sent_by_user[:20]) for sent_by_user in service.predictions_by_port.values()]
+    assert len(set(beginnings)) == 3
+
+
+def test_the_seed_decides_what_is_sent(start_service, rows_file, tmp_path):
+    """A run repeats an earlier one from another folder, and another seed sends something else."""
+    sent = {}
+    for run, seed, folder in [("first", 1, None), ("again", 1, tmp_path), ("other", 2, None)]:
+        service = start_service()
+        assert run_headless(service.url, rows_file, "--seed", seed, cwd=folder).returncode == 0
+        sent[run] = service.predictions
+
+    shortest = min(map(len, sent.values()))
+    assert shortest >= 20
+    assert sent["first"][:shortest] == sent["again"][:shortest]
+    assert sent["first"][:shortest] != sent["other"][:shortest]
+
+
+def without_score(answer):
+    """Forget the score."""
+    status, content = answer
+    return status, {"is_inlier": content["is_inlier"]}
+
+
+@pytest.mark.parametrize(
+    ("lies", "name", "sentence"),
+    [
+        pytest.param(
+            {"lie_about_prediction": without_score},
+            "POST /prediction",
+            "anomaly_score is missing although the request asked for it.",
+            id="score missing",
+        ),
+        pytest.param(
+            {"lie_about_prediction": lambda answer: (200, {**answer[1], "is_inlier": 7})},
+            "POST /prediction",
+            "is_inlier is 7, expected 1 or -1.",
+            id="label 7",
+        ),
+        pytest.param(
+            {"lie_about_prediction": lambda answer: (422, {"title": "Wrong length"})},
+            "POST /prediction",
+            "The status is 422 (Wrong length), expected 200.",
+            id="refused",
+        ),
+        pytest.param(
+            {"lie_about_model": lambda answer: (200, {})},
+            "GET /model_information",
+            "model.version is missing or is not a text.",
+            id="model without version",
+        ),
+    ],
+)
+def test_a_lying_service_fails(start_service, rows_file, lies, name, sentence):
+    """The run ends with status 1, and its report says once what was wrong."""
+    service = start_service(**lies)
+
+    finished = run_headless(service.url, rows_file)
+
+    assert finished.returncode == 1
+    report = [line for line in finished.stderr.splitlines() if sentence in line]
+    assert len(report) == 1
+    assert name in report[0]
+
+
+def test_a_service_that_is_not_there_fails_with_the_words_of_the_network(rows_file):
+    """No answer is reported as such, not as a wrong answer."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        finished = run_headless(f"http://127.0.0.1:{unused.getsockname()[1]}", rows_file)
+
+    assert finished.returncode == 1
+    assert "ConnectionRefusedError" in finished.stderr
+    assert "The status is 0" not in finished.stderr
+
+
+def test_processes_of_one_run_send_different_orders(start_service, rows_file):
+    """Two Locust processes with one user each do not send the same rows in the same order."""
+    service = start_service()
+
+    finished = run_headless(service.url, rows_file, "--processes", 2, users=2)
+
+    assert finished.returncode == 0, finished.stderr
+    one, other = service.predictions_by_port.values()
+    assert min(len(one), len(other)) >= 20
+    assert one[:20] != other[:20]
+
+
+@pytest.mark.parametrize("mode", [["--headless"], []], ids=["headless", "web page"])
+def test_a_missing_rows_file_is_one_sentence(tmp_path, mode):
+    """The program ends at once with the status of a bad argument and says what to do."""
+    missing = tmp_path / "test.csv"
+
+    finished = run_locust("-H", "http://127.0.0.1:9", "--rows", missing, "--skip-log", *mode)
+
+    assert finished.returncode == 2
+    assert finished.stderr == (
+        f"{missing} does not exist: make it with `make data`, or name another file with --rows FILE.\n"
+    )
+
+
+def free_port():
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, what):
+    """Ask again until the condition holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen"
+        time.sleep(0.05)
+
+
+def answers_at(url):
+    """Say whether something answers there."""
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path):
+    """A load started again from the page sends the same again, unless the seed was changed there."""
+    service = start_service()
+    page = f"http://127.0.0.1:{free_port()}"
+    arguments = ["-H", service.url, "--web-host", "127.0.0.1", "--web-port", page.rpartition(":")[2]]
+    runs = []
+    with (tmp_path / "locust.log").open("w") as log:
+        process = subprocess.Popen(
+            locust_command(*arguments, "--rows", rows_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        wait_until(lambda: answers_at(page), "the web page")
+        for seed in (16, 16, 17):
+            service.predictions.clear()
+            stops = service.model_information_requests
+            form = {"user_count": 1, "spawn_rate": 1, "host": service.url, "seed": seed}
+            assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
+            wait_until(lambda: len(service.predictions) >= 20, "the load")
+            requests.post(f"{page}/stop", timeout=PATIENCE_SECONDS).raise_for_status()
+            assert service.model_information_requests == stops + 1
+            runs.append(service.predictions[:20])
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+    assert process.returncode == 0, (tmp_path / "locust.log").read_text()
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]

@@ -1,0 +1,113 @@
+"""Rows are read or refused with a sentence, and every user walks through them in an order of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadtest.payloads import UnusableRows, prediction_request, read_rows, user_random, walk
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+ROWS = st.integers(1, 5).flatmap(
+    lambda width: st.lists(st.tuples(*[FINITE] * width), min_size=1, max_size=30)
+)
+
+
+def test_reads_every_row_in_the_order_of_the_file(tmp_path):
+    """A file with a byte order mark, Windows line ends and blank lines gives its rows."""
+    file = tmp_path / "rows.csv"
+    file.write_bytes(b"\xef\xbb\xbfmean,sd\r\n0.5,-1\r\n\r\n1e-3,2\r\n\r\n")
+
+    assert read_rows(file) == [(0.5, -1.0), (0.001, 2.0)]
+
+
+@given(rows=ROWS)
+def test_numbers_survive_the_file(tmp_path_factory, rows):
+    """What was written with repr is read as the same numbers, for any number of columns."""
+    file = tmp_path_factory.mktemp("rows") / "rows.csv"
+    header = ",".join(f"x{column}" for column in range(len(rows[0])))
+    file.write_text("\n".join([header, *(",".join(map(repr, row)) for row in rows)]))
+
+    assert read_rows(file) == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        pytest.param("", ["does not begin with a header"], id="empty"),
+        pytest.param("\nmean,sd\n1,2\n", ["does not begin with a header"], id="blank first line"),
+        pytest.param("0.1,0.2\n0.3,0.4\n", ["begins with numbers", "add a header"], id="no header"),
+        pytest.param("mean,sd\n", ["no rows"], id="header only"),
+        pytest.param("mean,sd\n1,2\n\n3\n", ["line 4", "is 1 and the header's is 2"], id="short line"),
+        pytest.param("mean,sd\n1,2,3\n", ["line 2", "is 3 and the header's is 2"], id="long line"),
+        pytest.param("mean,sd\n1,2\n3,abc\n", ["line 3", "column sd", "'abc'"], id="text"),
+        pytest.param("mean,sd\n,2\n", ["line 2", "column mean", "''"], id="empty cell"),
+        pytest.param("mean,sd\n1,nan\n", ["line 2", "column sd", "'nan'"], id="NaN"),
+        pytest.param("mean,sd\n1,1e999\n", ["line 2", "column sd", "'1e999'"], id="infinite"),
+        pytest.param("mean,sd\n\xff,1\n", ["not a CSV file in UTF-8"], id="not UTF-8"),
+        pytest.param(f"mean,sd\n{'1' * 200_000},1\n", ["not a CSV file"], id="cell without end"),
+    ],
+)
+def test_an_unusable_file_is_refused_with_its_place(tmp_path, content, parts):
+    """The sentence names the file, and the line and column where there is one."""
+    file = tmp_path / "rows.csv"
+    file.write_bytes(content.encode("latin-1"))
+
+    with pytest.raises(UnusableRows) as refused:
+        read_rows(file)
+
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    for part in [str(file), *parts]:
+        assert part in sentence
+
+
+def test_a_missing_file_names_both_ways_out(tmp_path):
+    """Whoever has no data yet learns how to make it, or how to name another file."""
+    with pytest.raises(UnusableRows, match=r"test\.csv does not exist.*make data.*--rows FILE"):
+        read_rows(tmp_path / "test.csv")
+
+
+def test_a_folder_is_refused_in_a_sentence(tmp_path):
+    """What cannot be opened is refused like any other unusable file."""
+    with pytest.raises(UnusableRows, match=r"cannot be read .*--rows FILE"):
+        read_rows(tmp_path)
+
+
+@given(rows=ROWS, seed=st.integers())
+def test_a_walk_visits_every_row_once_and_begins_again(rows, seed):
+    """One round is the whole file in some order, and the next round is the same."""
+    steps = walk(rows, random.Random(seed))
+    first_round = list(islice(steps, len(rows)))
+
+    assert sorted(first_round) == sorted(rows)
+    assert list(islice(steps, len(rows))) == first_round
+
+
+def test_a_walk_is_shuffled():
+    """The rows are not sent in the order of the file, in which neighbours are often alike."""
+    rows = [(float(number),) for number in range(100)]
+
+    assert list(islice(walk(rows, random.Random(7)), 100)) != rows
+
+
+def test_every_user_has_its_own_generator_and_keeps_it():
+    """Seed, process and user decide together, and swapping them decides otherwise."""
+    triples = [(seed, worker, user) for seed in (1, 11) for worker in (0, 1, 11) for user in (0, 1, 11)]
+    draws = [user_random(*triple).random() for triple in triples]
+
+    assert len(set(draws)) == len(triples)
+    assert draws == [user_random(*triple).random() for triple in triples]
+
+
+@given(row=st.lists(FINITE, min_size=1, max_size=5).map(tuple), ask_score=st.booleans())
+def test_a_request_carries_the_row_and_the_wish(row, ask_score):
+    """The body survives strict JSON and says what was asked."""
+    body = json.loads(json.dumps(prediction_request(row, ask_score), allow_nan=False))
+
+    assert body == {"feature_vector": list(row), "score": ask_score}
