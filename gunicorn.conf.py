@@ -72,12 +72,24 @@ def on_starting(server):
         server.log.error("%s", error)
         sys.exit(1)
     os.environ[FOLDER_VARIABLE] = str(server.metrics_folder.path)
+    # Only now: prometheus_client looks for the folder when it is imported.
+    from app.metrics_archive import MetricsArchive
+
+    server.metrics_archive = MetricsArchive(server.metrics_folder.path)
     server.ended_workers = 0
 
 
 def pre_fork(server, worker):
-    """Tell the worker how many ended ones it replaces."""
+    """Tell the worker how many ended ones it replaces, and fold what could not be folded before."""
+    server.metrics_archive.fold_waiting()
     worker.replaced_workers, server.ended_workers = server.ended_workers, 0
+
+
+def post_fork(server, worker):
+    """Let the worker write its metrics under its age: the number of workers that were ever started before it."""
+    from app.metrics_archive import name_files_after
+
+    name_files_after(worker.age)
 
 
 def post_worker_init(worker):
@@ -89,10 +101,8 @@ def post_worker_init(worker):
 
 
 def child_exit(server, worker):
-    """Forget what only a live worker can say of itself."""
-    from app.metrics_folder import forget_live_gauges
-
-    forget_live_gauges(server.metrics_folder.path, worker.pid)
+    """Keep what the worker counted in the archive, in place of its files."""
+    server.metrics_archive.fold(worker.age)
     server.ended_workers += 1
 
 

@@ -7,9 +7,12 @@ process id.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 # Predictions take well under a millisecond; 0.05 and 1.0 are the limits that alerts stand on.
 PREDICTION_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -120,9 +123,6 @@ class ServiceMetrics:
         self._worker_restarts = Counter(
             "app_worker_restarts_total", "Workers that replaced one which ended.", registry=registry
         )
-        self._metrics_files = _gauge(
-            "metrics_files", "Files that hold the workers' metrics.", "livemostrecent", registry
-        )
         self._scrape_seconds = _gauge(
             "metrics_scrape_duration_seconds", "How long the scrape before this one took.", "livemostrecent", registry
         )
@@ -195,13 +195,17 @@ class ServiceMetrics:
         """Count workers that replaced one which ended."""
         self._worker_restarts.inc(restarts)
 
-    def record_metrics_files(self, files: int) -> None:
-        """Note how many files hold the workers' metrics."""
-        self._metrics_files.set(files)
-
     def record_scrape(self, seconds: float) -> None:
         """Note how long a scrape took."""
         self._scrape_seconds.set(seconds)
+
+
+def describe_folder(files: int, broken_files: int) -> Iterator[Metric]:
+    """Tell how the metrics folder is, at the moment of a scrape."""
+    yield GaugeMetricFamily("metrics_files", "Files that hold the workers' metrics.", value=files)
+    yield CounterMetricFamily(
+        "metrics_files_quarantined", "Files of metrics that could not be read and were put aside.", value=broken_files
+    )
 
 
 def _gauge(

@@ -87,17 +87,6 @@ def folder_of_workers(environ: Mapping[str, str] = os.environ) -> Path | None:
     return Path(folder) if folder else None
 
 
-def count_files(folder: Path) -> int:
-    """Count the files that hold metrics."""
-    return sum(1 for _ in folder.glob("*.db"))
-
-
-def forget_live_gauges(folder: Path, pid: int) -> None:
-    """Remove what a worker that ended said of itself; its counts stay, they happened."""
-    for file in folder.glob(f"gauge_live*_{pid}.db"):
-        file.unlink(missing_ok=True)
-
-
 def _memory_folder() -> Path:
     """Name the folder for files in memory, or the usual place of temporary files where there is none."""
     return _MEMORY_FOLDER if os.access(_MEMORY_FOLDER, os.W_OK) else Path(tempfile.gettempdir())

@@ -12,7 +12,7 @@ import pytest
 
 from app import metrics_folder
 from app.errors import MetricsFolderTaken
-from app.metrics_folder import MetricsFolder, count_files, forget_live_gauges
+from app.metrics_folder import MetricsFolder
 
 
 def test_claim_removes_only_metric_files(tmp_path: Path):
@@ -75,15 +75,3 @@ def test_abandoned_folder_is_removed_at_the_next_start(tmp_path: Path, monkeypat
 
     assert sorted(tmp_path.iterdir()) == sorted([alive.path, fresh])
     alive.release()
-
-
-def test_dead_worker_leaves_its_counts_and_takes_its_gauges(tmp_path: Path):
-    """What happened stays counted; what only a live worker can say goes."""
-    for name in ("counter_17.db", "gauge_livesum_17.db", "gauge_livemax_17.db", "gauge_max_17.db", "gauge_livemax_170.db"):
-        (tmp_path / name).touch()
-
-    forget_live_gauges(tmp_path, 17)
-
-    left = sorted(file.name for file in tmp_path.iterdir())
-    assert left == ["counter_17.db", "gauge_livemax_170.db", "gauge_max_17.db"]
-    assert count_files(tmp_path) == 3

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from pathlib import Path
 
 from flask import Blueprint, Response, request
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
-from app import metrics_folder
+from app.metrics import describe_folder
+from app.metrics_archive import count_broken_files, count_files, read_metrics
+from app.metrics_folder import folder_of_workers
 from app.routes.service_parts import service
 
 metrics = Blueprint("metrics", __name__)
@@ -22,12 +26,23 @@ def scrape() -> Response:
     begun = time.perf_counter()
     own = service().metrics
     registry = own.registry
-    if folder := metrics_folder.folder_of_workers():
-        own.record_metrics_files(metrics_folder.count_files(folder))
+    if folder := folder_of_workers():
         # A registry of its own for each scrape: the workers' numbers lie in files, not in this process.
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=str(folder))
+        registry.register(_FolderCollector(folder))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     body = encode(registry)
     own.record_scrape(time.perf_counter() - begun)
     return Response(body, content_type=content_type)
+
+
+class _FolderCollector(Collector):
+    """What lies in the metrics folder, and how the folder is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the folder."""
+        yield from read_metrics(self._folder)
+        yield from describe_folder(count_files(self._folder), count_broken_files(self._folder))

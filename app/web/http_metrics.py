@@ -41,7 +41,7 @@ class _Exporter(PrometheusMetrics):  # type: ignore[misc]
     """The exporter, whose information gauge would otherwise make a series per process id."""
 
     def info(self, name: str, description: str, labelnames: Any = None, labelvalues: Any = None, **labels: str) -> Any:
-        gauge = Gauge(name, description, tuple(labels), registry=self.registry, multiprocess_mode="max")
+        gauge = Gauge(name, description, tuple(labels), registry=self.registry, multiprocess_mode="livemax")
         gauge.labels(**labels).set(1)
         return gauge
 
