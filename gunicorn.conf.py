@@ -1,12 +1,13 @@
 """Gunicorn's configuration, picked up from this folder by ``gunicorn "app:create_app()"``.
 
-Only ``app.settings``, ``app.errors`` and ``app.cpu_allowance`` are imported here, which pull in nothing else: what imports
-``prometheus_client`` before the metrics folder exists would lose its numbers, and what the arbiter imports every
-worker would inherit.
+Only ``app.settings``, ``app.errors`` and ``app.cpu_allowance`` are imported here, which pull in nothing else: what
+imports ``prometheus_client`` before the metrics folder exists would lose its numbers, and what the arbiter imports
+every worker would inherit.
 """
 
 import os
 import sys
+from pathlib import Path
 
 from app.cpu_allowance import allowed_cpus
 from app.errors import InvalidSetting
@@ -19,7 +20,7 @@ except InvalidSetting as error:
 
 bind = _settings.bind
 workers = _settings.web_concurrency or allowed_cpus()
-worker_class = "gthread"
+worker_class = "app.draining_worker.DrainingWorker"
 threads = _settings.worker_threads
 timeout = _settings.worker_timeout
 graceful_timeout = _settings.graceful_timeout
@@ -27,7 +28,7 @@ keepalive = _settings.keepalive
 max_requests = _settings.max_requests
 # Workers that started together would otherwise also be replaced together.
 max_requests_jitter = max_requests // 10
-worker_tmp_dir = _settings.worker_tmp_dir if os.path.isdir(_settings.worker_tmp_dir) else None
+worker_tmp_dir = _settings.worker_tmp_dir if Path(_settings.worker_tmp_dir).is_dir() else None
 # The control socket is a file that a read-only container does not let Gunicorn make.
 control_socket_disable = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
@@ -38,7 +39,12 @@ _MEASURE_USAGE_SECONDS = 15.0
 def build_service(settings: Settings | None = None) -> Flask:
     """Build a service; see ``app.create_app``."""
     settings = settings or Settings.from_environ()
-    app = Flask("app", root_path=str(Path(__file__).parent), template_folder="web/templates", static_folder="web/static")
+    app = Flask(
+        "app",
+        root_path=str(Path(__file__).parent),
+        template_folder="web/templates",
+        static_folder="web/static",
+    )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
@@ -54,7 +60,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     register_security_headers(app)
     for blueprint in (prediction, model_information, health, metrics_route, page):
         app.register_blueprint(blueprint)
-    register_docs(app)
+    register_docs(app, lambda: model.features)
     register_http_metrics(app, registry, metrics)
 
     model.refresh()
@@ -64,7 +70,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _on_swapped(metrics: ServiceMetrics):  # type: ignore[no-untyped-def]
+def _on_swapped(metrics: ServiceMetrics) -> Callable[[Bundle | None, Bundle], None]:
     """Say in the metrics which model is live."""
 
     def record(before: Bundle | None, now: Bundle) -> None:
@@ -79,7 +85,7 @@ def _on_swapped(metrics: ServiceMetrics):  # type: ignore[no-untyped-def]
     return record
 
 
-def _usage_job(metrics: ServiceMetrics):  # type: ignore[no-untyped-def]
+def _usage_job(metrics: ServiceMetrics) -> Callable[[], None]:
     """Measure all processes of the service, and once at the start."""
     usage = ProcessUsage(service_root_pid(has_arbiter=metrics_folder.folder_of_workers() is not None))
 

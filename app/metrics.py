@@ -100,12 +100,13 @@ class ServiceMetrics:
             "livemostrecent",
             registry,
         )
-        swaps = Counter(
-            "model_swaps_total", "Bundles that a worker took or refused.", ("result",), registry=registry
-        )
+        swaps = Counter("model_swaps_total", "Bundles that a worker took or refused.", ("result",), registry=registry)
         self._swapped, self._refused = swaps.labels("swapped"), swaps.labels("refused")
         self._memory = _gauge(
-            "app_memory_usage_bytes", "Memory of all processes of the service together.", "livemostrecent", registry
+            "app_memory_usage_bytes",
+            "Memory of all processes of the service together.",
+            "livemostrecent",
+            registry,
         )
         self._memory_limit = _gauge(
             "app_memory_limit_bytes", "Memory that the service may use.", "livemostrecent", registry
@@ -124,7 +125,10 @@ class ServiceMetrics:
             "app_worker_restarts_total", "Workers that replaced one which ended.", registry=registry
         )
         self._scrape_seconds = _gauge(
-            "metrics_scrape_duration_seconds", "How long the scrape before this one took.", "livemostrecent", registry
+            "metrics_scrape_duration_seconds",
+            "How long the scrape before this one took.",
+            "livemostrecent",
+            registry,
         )
         self._no_model_errors = self._predictions.labels(NO_MODEL, ERROR)
         self._model_ready.set(0)
@@ -204,12 +208,12 @@ def describe_folder(files: int, broken_files: int) -> Iterator[Metric]:
     """Tell how the metrics folder is, at the moment of a scrape."""
     yield GaugeMetricFamily("metrics_files", "Files that hold the workers' metrics.", value=files)
     yield CounterMetricFamily(
-        "metrics_files_quarantined", "Files of metrics that could not be read and were put aside.", value=broken_files
+        "metrics_files_quarantined",
+        "Files of metrics that could not be read and were put aside.",
+        value=broken_files,
     )
 
 
-def _gauge(
-    name: str, meaning: str, mode: str, registry: CollectorRegistry, labels: tuple[str, ...] = ()
-) -> Gauge:
+def _gauge(name: str, meaning: str, mode: str, registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Gauge:
     """Declare a gauge; ``mode`` says how the values of several workers become one."""
     return Gauge(name, meaning, labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ import struct
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from prometheus_client import Metric, values
@@ -48,7 +48,7 @@ _BROKEN = (struct.error, ValueError, RuntimeError, KeyError, IndexError, MemoryE
 
 def name_files_after(worker_number: int) -> None:
     """Let this process write its metrics under ``worker_number``; to be called before any metric is made."""
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: worker_number)  # type: ignore[arg-type,return-value]
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: worker_number)
 
 
 class MetricsArchive:
@@ -165,10 +165,8 @@ def _read_or_put_aside(file: Path) -> list[tuple[str, float]]:
 def _put_aside(file: Path, error: Exception) -> None:
     """Keep a broken file out of the numbers."""
     log.error("put aside %s, whose numbers are lost: %s: %s", file, type(error).__name__, error)
-    try:
+    with suppress(FileNotFoundError):  # another scrape found it, too
         file.rename(file.with_name(f"{file.name}.{time.time_ns()}{_BROKEN_ENDING}"))
-    except FileNotFoundError:
-        pass  # another scrape found it, too
 
 
 @contextmanager

@@ -12,7 +12,16 @@ from typing import Any
 from app.errors import InvalidSetting
 
 # What people write for a boolean in an environment file.
-_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_BOOLEANS = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
 
 
 def _setting(default: Any, unit: str, meaning: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> Any:
@@ -54,7 +63,10 @@ class Settings:
     # One row of 256 features with 17 digits each takes 6 KB: this leaves room for any sane client.
     max_body_bytes: int = _setting(1_048_576, "bytes", "Longest body of a prediction request.", 1)
     log_format: str = _setting(
-        "auto", "", "`json`, `text`, or `auto`: text when standard error is a terminal.", choices=("auto", "json", "text")
+        "auto",
+        "",
+        "`json`, `text`, or `auto`: text when standard error is a terminal.",
+        choices=("auto", "json", "text"),
     )
     log_level: str = _setting(
         "info", "", "Least severe messages that are logged.", choices=("debug", "info", "warning", "error")
@@ -83,10 +95,14 @@ class Settings:
 def _parse(setting: "Field[Any]", text: str) -> Any:
     """Turn the text of a variable into the type of its setting."""
     minimum, choices, unit = (setting.metadata[key] for key in ("minimum", "choices", "unit"))
-    expected = {bool: "true or false", int: f"a whole number of at least {minimum}", str: " or ".join(choices)}
+    expected: dict[object, str] = {
+        bool: "true or false",
+        int: f"a whole number of at least {minimum}",
+        str: " or ".join(choices),
+    }
     refusal = InvalidSetting(
         f"{setting.name.upper()}={text!r} is not a valid {getattr(setting.type, '__name__', setting.type)}"
-        f"{f' ({unit})' if unit else ''}: give {expected.get(setting.type, 'another value')}."
+        f"{f' ({unit})' if unit else ''}: give {expected[setting.type]}."
     )
     if setting.type is bool:
         if text.lower() not in _BOOLEANS:

@@ -89,9 +89,11 @@ def test_taken_port_is_named_before_anything_is_installed(checkout):
     assert not (checkout / ".venv").exists()
 
 
-def test_address_that_is_none_is_refused():
+def test_address_that_is_none_is_refused(checkout):
     """A BIND that cannot be an address is named together with an example."""
-    assert_refused_in_one_sentence(make("run", "BIND=localhost"), "BIND=localhost", "host:port")
+    done = make("run", "BIND=localhost", folder=checkout)
+
+    assert_refused_in_one_sentence(done, "BIND=localhost", "host:port")
 
 
 def test_old_python_is_named(checkout, tools):

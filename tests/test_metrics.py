@@ -16,7 +16,7 @@ class _Registry(CollectorRegistry):
         super().__init__()
         self.collectors: list[object] = []
 
-    def register(self, collector) -> None:  # type: ignore[no-untyped-def]
+    def register(self, collector) -> None:
         super().register(collector)
         self.collectors.append(collector)
 

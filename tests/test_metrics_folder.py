@@ -38,7 +38,8 @@ def test_folder_of_a_live_service_is_refused(tmp_path: Path):
 
 def test_folder_of_a_killed_service_is_free_again(tmp_path: Path):
     """The kernel gives the lock up, however the owner ended."""
-    code = f"from app.metrics_folder import MetricsFolder as F; f = F.claim({str(tmp_path)!r}); print(1, flush=True); input()"
+    claim = f"from app.metrics_folder import MetricsFolder as F; f = F.claim({str(tmp_path)!r})"
+    code = f"{claim}; print(1, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
         assert owner.stdout is not None
         owner.stdout.readline()

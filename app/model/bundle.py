@@ -84,7 +84,9 @@ def read_bundle(folder: Path) -> Bundle:
             raise InvalidBundle(problem)
     try:
         forest = Forest(_read_forest_arrays(folder / FOREST_FILE))
-        features = Features(*(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high")))
+        features = Features(
+            *(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high"))
+        )
         bundle = Bundle(
             name=manifest["name"],
             version=manifest["version"],
@@ -98,7 +100,9 @@ def read_bundle(folder: Path) -> Bundle:
     except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise InvalidBundle(f"{folder} cannot be read ({type(error).__name__}: {error}): train it again.") from error
     if len(features) != forest.n_features:
-        raise InvalidBundle(f"{folder} names {len(features)} features, its forest has {forest.n_features}: train again.")
+        raise InvalidBundle(
+            f"{folder} names {len(features)} features, its forest has {forest.n_features}: train again."
+        )
     return bundle
 
 
@@ -159,7 +163,10 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
         Strict JSON values only; ``files``, ``format_version`` and the digest are added here.
     """
     others = sorted(entry for entry in folder.iterdir() if entry.name != MANIFEST_FILE)
-    sealed = manifest | {"format_version": FORMAT_VERSION, "files": {file.name: sha256_of(file) for file in others}}
+    sealed = manifest | {
+        "format_version": FORMAT_VERSION,
+        "files": {file.name: sha256_of(file) for file in others},
+    }
     sealed[_DIGEST_FIELD] = _digest(sealed)
     with (folder / MANIFEST_FILE).open("wb") as file:
         file.write(_to_bytes(sealed))

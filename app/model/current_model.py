@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.errors import InvalidBundle, ModelUnavailable
 from app.model.bundle import Bundle, read_bundle
+from app.model.features import Features
 
 CURRENT_LINK = "current"
 
@@ -47,6 +48,11 @@ class CurrentModel:
     def problem(self) -> str:
         """Why no model, or not the newest one, is live; empty when all is well."""
         return self._link_problem or self._bundle_problem
+
+    @property
+    def features(self) -> Features | None:
+        """What a row of the live model consists of; None while there is no model."""
+        return self._bundle.features if self._bundle else None
 
     def get(self) -> Bundle:
         """Give the live bundle.

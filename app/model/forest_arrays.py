@@ -67,7 +67,7 @@ class ForestArrays:
             raise InvalidBundle("A tree of the forest does not end in leaves.")
         if (self.roots < 0).any() or (self.roots >= n_nodes).any():
             raise InvalidBundle("A tree of the forest starts outside of it.")
-        if (self.feature < 0).any() or (self.feature >= max(self.n_features, 1)).any():
+        if (self.feature < 0).any() or (self.feature >= max(int(self.n_features), 1)).any():
             raise InvalidBundle("The forest tests a feature that rows do not have.")
         if not np.isfinite(self.threshold).all() or not np.isfinite(self.path_length).all():
             raise InvalidBundle("The forest holds numbers that are not finite.")

@@ -50,7 +50,7 @@ class NumpyKernel:
     def _sum_block(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Add up the path lengths of a few rows."""
         arrays, which_row = self._arrays, np.arange(len(rows))
-        nodes = np.repeat(arrays.roots[:, None].astype(np.intp), len(rows), axis=1)
+        nodes: NDArray[np.integer] = np.repeat(arrays.roots[:, None].astype(np.intp), len(rows), axis=1)
         for _ in range(self._max_depth):
             values = rows[which_row, arrays.feature.take(nodes)]
             goes_right = values > arrays.threshold.take(nodes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
 from app.model.bundle import Bundle
 
@@ -18,7 +18,9 @@ class LiveModel(Schema):
     trained_at = fields.AwareDateTime(required=True, default_timezone=UTC)
     feature_names = fields.List(fields.String(), required=True)
     feature_ranges = fields.List(
-        fields.List(fields.Float()), required=True, metadata={"description": "Smallest and largest value in training."}
+        fields.List(fields.Float()),
+        required=True,
+        metadata={"description": "Smallest and largest value in training."},
     )
     threshold = fields.Float(
         required=True, metadata={"description": "Rows with a lower anomaly score are outliers (`offset_`)."}
@@ -26,12 +28,18 @@ class LiveModel(Schema):
     training_rows = fields.Integer(required=True)
     training_sha256 = fields.String(required=True, metadata={"description": "Of the training file."})
     kernel = fields.String(
-        required=True, metadata={"description": "What computes scores: compiled, or numpy (slower, same scores)."}
+        required=True,
+        metadata={"description": "What computes scores: compiled, or numpy (slower, same scores)."},
     )
 
 
 class ModelInformation(Schema):
     """The training parameters (scikit-learn's `get_params()`) at the top level, and the model that they made."""
+
+    class Meta:
+        """Other releases of scikit-learn have other parameters."""
+
+        unknown = INCLUDE
 
     n_estimators = fields.Integer()
     max_samples = fields.Raw(metadata={"description": "A number of rows, a share of them, or `auto`."})
@@ -48,7 +56,8 @@ class ModelInformation(Schema):
 def describe_model(bundle: Bundle) -> dict[str, Any]:
     """Tell everything that a caller may want to know of the live model, as strict JSON values."""
     manifest, features = bundle.manifest, bundle.features
-    return manifest["parameters"] | {
+    parameters: dict[str, Any] = manifest["parameters"]
+    return parameters | {
         "model": {
             "name": bundle.name,
             "version": bundle.version,

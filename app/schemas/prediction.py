@@ -87,7 +87,9 @@ def _flatten(messages: dict[str, Any]) -> list[FieldError]:
     errors: list[FieldError] = []
     for field, found in messages.items():
         if isinstance(found, dict):
-            errors += [{"field": f"{field}[{place}]", "message": text} for place, texts in found.items() for text in texts]
+            errors += [
+                {"field": f"{field}[{place}]", "message": text} for place, texts in found.items() for text in texts
+            ]
         else:
             errors += [{"field": field, "message": text} for text in found]
     return errors

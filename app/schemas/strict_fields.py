@@ -42,7 +42,9 @@ class FeatureVector(fields.Field[list[float]]):
         problems = {place: problem for place, number in enumerate(value) if (problem := _find_problem(number))}
         if problems:
             # marshmallow keeps the messages of a list under the places of its items.
-            raise ValidationError({place: [f"{self.features.names[place]}: {text}"] for place, text in problems.items()})
+            raise ValidationError(
+                {place: [f"{self.features.names[place]}: {text}"] for place, text in problems.items()}
+            )
         return value
 
 
@@ -54,7 +56,14 @@ def json_type(value: object) -> str:
     >>> json_type(None), json_type([]), json_type(True), json_type(1.5)
     ('null', 'a list', 'a boolean', 'a number')
     """
-    names = {bool: "a boolean", str: "a string", list: "a list", dict: "an object", int: "a number", float: "a number"}
+    names = {
+        bool: "a boolean",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+        int: "a number",
+        float: "a number",
+    }
     return names.get(type(value), "null")
 
 

@@ -8,6 +8,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Request, request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 from prometheus_flask_exporter import PrometheusMetrics
 
@@ -33,8 +34,9 @@ class MetricsRegistry(CollectorRegistry):
     def register(self, collector: Collector) -> None:
         """Add a collector, as usual."""
         super().register(collector)
-        for metric in collector.describe():
-            self.by_name[metric.name] = collector
+        if isinstance(collector, MetricWrapperBase):
+            for metric in collector.describe():
+                self.by_name[metric.name] = collector
 
 
 class _Exporter(PrometheusMetrics):  # type: ignore[misc]
@@ -67,14 +69,19 @@ def register_http_metrics(app: Flask, registry: MetricsRegistry, metrics: Servic
 
     _Exporter(app, path=None, group_by=url_rule, buckets=REQUEST_SECONDS, registry=registry)
     _start_at_zero(app, registry)
-    app.wsgi_app = _bound_methods(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _bound_methods(app.wsgi_app)  # type: ignore[method-assign,assignment]
 
 
 def _start_at_zero(app: Flask, registry: MetricsRegistry) -> None:
     """Make the series of each route, and of errors that can come everywhere, before the first request."""
-    seconds, total = registry.by_name["flask_http_request_duration_seconds"], registry.by_name["flask_http_request"]
+    seconds, total = (
+        registry.by_name["flask_http_request_duration_seconds"],
+        registry.by_name["flask_http_request"],
+    )
     exceptions = registry.by_name["flask_http_request_exceptions"]
-    assert isinstance(seconds, Histogram) and isinstance(total, Counter) and isinstance(exceptions, Counter)
+    assert isinstance(seconds, Histogram)
+    assert isinstance(total, Counter)
+    assert isinstance(exceptions, Counter)
     for rule in app.url_map.iter_rules():
         for method in (rule.methods or set()) - _METHODS_OF_NO_INTEREST:
             for status in (200, 400, 413, 415, 422, 503, 500) if method == "POST" else (200, 503, 500):

@@ -6,6 +6,7 @@ Locust is started as a process of its own: importing it would make this one's so
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -32,22 +33,28 @@ def rows_file(tmp_path):
     return file
 
 
-def locust_command(*arguments):
+def locust_command(*arguments, locustfile=LOCUSTFILE):
     """Return the command line that a user would type, with the interpreter of this environment."""
-    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *map(str, arguments)]
+    return [sys.executable, "-m", "locust", "-f", str(locustfile), *map(str, arguments)]
 
 
-def run_locust(*arguments, cwd=None):
+def run_locust(*arguments, locustfile=LOCUSTFILE, cwd=None):
     """Run the program to its end."""
-    return subprocess.run(
-        locust_command(*arguments), capture_output=True, text=True, cwd=cwd, timeout=PATIENCE_SECONDS
-    )
+    command = locust_command(*arguments, locustfile=locustfile)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=PATIENCE_SECONDS)
 
 
-def run_headless(service_url, rows_file, *arguments, users=1, seconds=1, cwd=None):
-    """Run a load without the web page; its statistics are printed as JSON."""
+def free_port():
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_headless(service_url, rows_file, *arguments, users=1, cwd=None):
+    """Run a load of one second without the web page; its statistics are printed as JSON."""
     return run_locust(
-        *("-H", service_url, "--headless", "-u", users, "-r", users, "-t", f"{seconds}s"),
+        *("-H", service_url, "--headless", "-u", users, "-r", users, "-t", "1s"),
         *("--rows", rows_file, "--json", *arguments),
         cwd=cwd,
     )
@@ -63,7 +70,7 @@ def test_an_honest_service_passes(start_service, rows_file):
     """Locust counts what the service counts, a quarter asks for the score, and each user ends politely."""
     service = start_service()
 
-    finished = run_headless(service.url, rows_file, users=3, seconds=2)
+    finished = run_headless(service.url, rows_file, users=3)
 
     assert finished.returncode == 0, finished.stderr
     sent = len(service.predictions)
@@ -78,6 +85,22 @@ def test_an_honest_service_passes(start_service, rows_file):
     assert max(visits.values()) - min(visits.values()) <= 3
     beginnings = [repr(sent_by_user[:20]) for sent_by_user in service.predictions_by_port.values()]
     assert len(set(beginnings)) == 3
+
+
+def slowly(answer):
+    """Take so long that the end of a run always finds a request without its answer."""
+    time.sleep(0.3)
+    return answer
+
+
+def test_the_end_of_a_run_waits_for_the_last_answer(start_service, rows_file):
+    """A request that is on its way when the time is over is answered, checked and counted."""
+    service = start_service(lie_about_prediction=slowly)
+
+    finished = run_headless(service.url, rows_file, users=3)
+
+    assert finished.returncode == 0, finished.stderr
+    assert requests_counted(finished)["/prediction"] == (len(service.predictions), 0)
 
 
 def test_the_seed_decides_what_is_sent(start_service, rows_file, tmp_path):
@@ -156,12 +179,27 @@ def test_processes_of_one_run_send_different_orders(start_service, rows_file):
     """Two Locust processes with one user each do not send the same rows in the same order."""
     service = start_service()
 
-    finished = run_headless(service.url, rows_file, "--processes", 2, users=2)
+    # Without these the processes would meet on a fixed port, where another load may be running.
+    port = free_port()
+    meeting_point = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
+
+    finished = run_headless(service.url, rows_file, "--processes", 2, *meeting_point, users=2)
 
     assert finished.returncode == 0, finished.stderr
     one, other = service.predictions_by_port.values()
     assert min(len(one), len(other)) >= 20
     assert one[:20] != other[:20]
+
+
+def test_the_default_rows_are_those_of_the_repository(tmp_path):
+    """Wherever Locust is started, it looks for data/test.csv beside the folder of the load test."""
+    shutil.copytree(LOCUSTFILE.parent, tmp_path / "repository" / "loadtest")
+    copied = tmp_path / "repository" / "loadtest" / LOCUSTFILE.name
+
+    finished = run_locust("-H", "http://127.0.0.1:9", "--headless", locustfile=copied, cwd=tmp_path)
+
+    assert finished.returncode == 2
+    assert f"{tmp_path / 'repository' / 'data' / 'test.csv'} does not exist" in finished.stderr
 
 
 @pytest.mark.parametrize("mode", [["--headless"], []], ids=["headless", "web page"])
@@ -175,13 +213,6 @@ def test_a_missing_rows_file_is_one_sentence(tmp_path, mode):
     assert finished.stderr == (
         f"{missing} does not exist: make it with `make data`, or name another file with --rows FILE.\n"
     )
-
-
-def free_port():
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(condition, what):

@@ -32,31 +32,43 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> ForestArrays:
     """Grow trees by splitting random leaves at random, mostly small, numbers; some trees stay a single leaf."""
     random = np.random.default_rng(seed)
-    feature, threshold, children, path_length, roots = [], [], [], [], []
+    feature: list[int] = []
+    threshold: list[float] = []
+    children: list[list[int]] = []
+    path_length: list[float] = []
+    roots: list[int] = []
+
+    def add_leaf(leaf_path_length: float) -> int:
+        node = len(feature)
+        feature.append(0)
+        threshold.append(0.0)
+        children.append([node, node])
+        path_length.append(leaf_path_length)
+        return node
+
     for _ in range(n_trees):
-        roots.append(len(feature))
+        roots.append(add_leaf(1.0))
         leaves = [(roots[-1], 1.0)]
-        feature.append(0), threshold.append(0.0), children.append([roots[-1]] * 2), path_length.append(1.0)
         for _ in range(random.integers(n_splits + 1)):
             node, depth = leaves.pop(random.integers(len(leaves)))
-            feature[node], threshold[node] = int(random.integers(n_features)), float(random.integers(-3, 4) / 2)
-            left, path_length[node] = len(feature), 0.0
+            feature[node], threshold[node] = (
+                int(random.integers(n_features)),
+                float(random.integers(-3, 4) / 2),
+            )
+            path_length[node] = 0.0
+            pair = [add_leaf(depth + random.random()) for _ in range(2)]
+            leaves += [(child, depth + 1) for child in pair]
             # The right child first, half of the time: an order of its own is the layout's business.
-            pair = [left, left + 1] if random.random() < 0.5 else [left + 1, left]
-            children[node] = pair
-            for child in (left, left + 1):
-                leaves.append((child, depth + 1))
-                feature.append(0), threshold.append(0.0), children.append([child] * 2)
-                path_length.append(depth + random.random())
+            children[node] = pair if random.random() < 0.5 else pair[::-1]
     return ForestArrays(
         feature=np.array(feature, np.int32),
         threshold=np.array(threshold),
         children=np.array(children, np.int32),
         path_length=np.array(path_length),
         roots=np.array(roots, np.int32),
-        path_length_scale=np.float64(n_trees * 5.0),
-        offset=np.float64(-0.5),
-        n_features=np.int32(n_features),
+        path_length_scale=np.array(5.0 * n_trees),
+        offset=np.array(-0.5),
+        n_features=np.array(n_features, np.int32),
     )
 
 

@@ -26,7 +26,10 @@ def test_answer_is_that_of_scikit_learn(client: FlaskClient, credits_models):
         answer = client.post("/prediction", json={"feature_vector": row, "score": True})
 
         rows = np.array([row], np.float32)
-        expected = {"is_inlier": estimator.predict(rows)[0], "anomaly_score": estimator.score_samples(rows)[0]}
+        expected = {
+            "is_inlier": estimator.predict(rows)[0],
+            "anomaly_score": estimator.score_samples(rows)[0],
+        }
         assert answer.json == pytest.approx(expected, abs=1e-12)
 
 
@@ -67,7 +70,11 @@ def test_bad_request_is_refused_and_counted(client, service, body: bytes, media_
     answer = client.post("/prediction", data=body, content_type=media_type)
 
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
-    assert (_counted(service, "invalid"), _counted(service, "error"), _counted(service, "success")) == (1, 0, 0)
+    assert (_counted(service, "invalid"), _counted(service, "error"), _counted(service, "success")) == (
+        1,
+        0,
+        0,
+    )
 
 
 def test_media_type_may_name_a_charset(client: FlaskClient):

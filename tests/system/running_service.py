@@ -71,7 +71,11 @@ def start_service(
     """
     port = free_port()
     log = folder / f"service-{port}.log"
-    variables = {"BIND": f"127.0.0.1:{port}", "WEB_CONCURRENCY": "2", "MODEL_DIR": str(model_dir)} | environment
+    variables = {
+        "BIND": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": "2",
+        "MODEL_DIR": str(model_dir),
+    } | environment
     with log.open("wb") as log_file:
         process = subprocess.Popen(
             [sys.executable, "-m", "gunicorn", *arguments, "app:create_app()"],

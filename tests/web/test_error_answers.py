@@ -6,7 +6,7 @@ import pytest
 from flask import Flask, abort, request
 from werkzeug.test import TestResponse
 
-from app.errors import InvalidPredictionRequest, ModelUnavailable
+from app.errors import FieldError, InvalidPredictionRequest, ModelUnavailable
 from app.web.error_answers import PROBLEM_MEDIA_TYPE, register_error_answers
 from app.web.request_id import register_request_id
 
@@ -42,7 +42,7 @@ def test_refusal_is_a_problem_with_its_status():
 
 def test_invalid_request_lists_what_is_wrong():
     """A caller can mend everything at once."""
-    errors = [{"field": "score", "message": "expected true or false"}]
+    errors: list[FieldError] = [{"field": "score", "message": "expected true or false"}]
 
     assert _refuse(InvalidPredictionRequest("wrong", errors)).json["errors"] == errors
 
@@ -54,7 +54,7 @@ def test_unexpected_error_hides_its_message(caplog: pytest.LogCaptureFixture):
     assert (response.status_code, response.mimetype) == (500, PROBLEM_MEDIA_TYPE)
     assert "secret" not in response.text
     assert "password=secret" in caplog.text
-    assert caplog.records[-1].request_id == response.json["request_id"]
+    assert vars(caplog.records[-1])["request_id"] == response.json["request_id"]
 
 
 @pytest.mark.parametrize(("path", "method", "status"), [("/nowhere", "GET", 404), ("/", "PUT", 405)])

@@ -1,0 +1,102 @@
+# One command per intention, the same for people and for CI. `make help` prints the list.
+
+# Each is a variable of the environment or of the command line: make run PORT=8001, make train TRAIN=my.csv.
+PORT ?= 8000
+BIND ?= 127.0.0.1:$(PORT)
+MODEL_DIR ?= models
+TRAIN ?= data/train.csv
+ARGS ?=
+# Without ?=, because shells and the time command have variables of these names that mean something else.
+HOST = http://$(BIND)
+USERS = 10
+TIME = 30s
+
+# Not exported to everything: tests choose their own.
+SERVICE_SETTINGS = BIND="$(BIND)" MODEL_DIR="$(MODEL_DIR)"
+
+# A user's own training file has its own test file, or none. Asked for in a shell when it is used, because make
+# would remember what was there before the example data was made.
+ifeq ($(TRAIN),data/train.csv)
+TEST ?= $(shell test -f data/test.csv && echo data/test.csv)
+EXAMPLE_DATA := data/train.csv
+endif
+
+BIN := .venv/bin
+KERNEL := app/model/forest_kernel.so
+
+# The steps of a target depend on each other's results, also under make -j.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help run install kernel data train serve loadtest format check test test-long lock clean
+.PHONY: check-address install-loadtest install-all
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; make what it needs first (PORT=8000)
+	@$(SERVICE_SETTINGS) $(BIN)/python scripts/where_to_go.py
+	@exec env $(SERVICE_SETTINGS) $(BIN)/gunicorn "app:create_app()"
+
+check-address:
+	@python=$$(sh scripts/find_python.sh) && $(SERVICE_SETTINGS) "$$python" scripts/check_address.py
+
+install:  ## Install what training and the service need into .venv
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training
+
+install-loadtest:
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py loadtest
+
+install-all:
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dev
+
+kernel: install  ## Compile what scores rows, for this machine (without a C compiler NumPy does it)
+	@$(BIN)/python -m app.model.build_kernel
+
+$(KERNEL): app/model/forest_kernel.c app/model/build_kernel.py | install
+	@$(MAKE) --no-print-directory kernel
+
+data:  ## Make the synthetic example data (data/train.csv and data/test.csv)
+	@for file in data/train.csv data/test.csv; do \
+		test ! -e $$file || { echo "$$file is there: move it away first, it may be yours." >&2; exit 1; }; \
+	done
+	@$(MAKE) --no-print-directory install
+	@$(BIN)/python -m training.synthetic_credits
+
+data/train.csv:
+	@$(MAKE) --no-print-directory data
+
+train: install $(EXAMPLE_DATA)  ## Train a model and make it current (TRAIN=file TEST=file ARGS="--contamination 0.001")
+	@$(BIN)/python -m training train --models "$(MODEL_DIR)" --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
+
+# Made once; a newer model is asked for with `make train`.
+$(MODEL_DIR)/current: | install
+	@$(MAKE) --no-print-directory train
+
+serve: check-address install $(KERNEL)  ## Start the service with the model that is there
+	@exec env $(SERVICE_SETTINGS) $(BIN)/gunicorn "app:create_app()"
+
+loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:8000 USERS=10 TIME=30s)
+	@$(BIN)/locust -f loadtest/locustfile.py --host "$(HOST)" --headless --users $(USERS) --spawn-rate $(USERS) \
+		--run-time $(TIME) --only-summary $(ARGS)
+
+format: install-all  ## Format the code and mend what the linter can
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format
+
+check: install-all  ## Check format, lint and types
+	@$(BIN)/ruff format --check --quiet || { echo "The files above are not formatted: say make format." >&2; exit 1; }
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+test: check $(KERNEL)  ## Check and run every test, long proofs shortened (ARGS="-k name")
+	@$(BIN)/pytest $(ARGS)
+
+test-long: check $(KERNEL)  ## Check and run every test, long proofs in full
+	@$(BIN)/pytest --long $(ARGS)
+
+lock: install-all  ## Lock the dependencies of pyproject.toml again (ARGS=--upgrade for newer versions)
+	@sh scripts/lock_requirements.sh $(ARGS)
+
+clean:  ## Remove .venv, caches and the compiled kernel; data and models stay
+	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache $(KERNEL)
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,123 @@
+"""What every route takes and gives, as data: the OpenAPI document is made from this table.
+
+A new route is one more entry here; a test compares the table with the routes of the service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
+
+_NO_MODEL = (503,)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route and method.
+
+    Parameters
+    ----------
+    path, method
+        The route as the service knows it, and the method in lower case.
+    summary, description
+        One line, and what else a caller wants to know.
+    tag
+        The group in which the page shows it.
+    request
+        Name of the body's schema, if it takes one.
+    answer
+        Name of the answer's schema; empty for text that no schema describes.
+    media_type
+        Of the answer.
+    refusals
+        Statuses that come with a problem document, beside 500, which always may.
+    names_model
+        Whether the answer says in a header which version gave it.
+    """
+
+    path: str
+    method: str
+    summary: str
+    description: str
+    tag: str
+    request: str = ""
+    answer: str = ""
+    media_type: str = JSON
+    refusals: tuple[int, ...] = ()
+    names_model: bool = False
+
+
+OPERATIONS = (
+    Operation(
+        path="/prediction",
+        method="post",
+        summary="Label one row.",
+        description="`is_inlier` is 1 for an inlier and -1 for an outlier, as scikit-learn's `predict` gives it. "
+        "`anomaly_score` is `score_samples`, in [-1, 0]: the lower, the more abnormal.",
+        tag="predictions",
+        request="PredictionRequest",
+        answer="PredictionAnswer",
+        refusals=(400, 413, 415, 422, *_NO_MODEL),
+        names_model=True,
+    ),
+    Operation(
+        path="/model_information",
+        method="get",
+        summary="How the live model was trained, and what it takes.",
+        description="scikit-learn's `get_params()` at the top level, and under `model` what came of them.",
+        tag="model",
+        answer="ModelInformation",
+        refusals=_NO_MODEL,
+        names_model=True,
+    ),
+    Operation(
+        path="/healthz",
+        method="get",
+        summary="The process lives.",
+        description="For an orchestrator that restarts what does not answer.",
+        tag="operation",
+        answer="Health",
+    ),
+    Operation(
+        path="/readyz",
+        method="get",
+        summary="A verified model is loaded.",
+        description="503 with the reason, and what to do, if not.",
+        tag="operation",
+        answer="Health",
+        refusals=_NO_MODEL,
+        names_model=True,
+    ),
+    Operation(
+        path="/metrics",
+        method="get",
+        summary="The numbers of all workers together.",
+        description="In Prometheus's text format, or OpenMetrics if the client accepts it.",
+        tag="operation",
+        media_type=TEXT,
+    ),
+    Operation(
+        path="/",
+        method="get",
+        summary="A page for people.",
+        description="What runs here, where to go, and a form that sends a row and shows the answer.",
+        tag="pages",
+        media_type=HTML,
+    ),
+    Operation(
+        path="/docs",
+        method="get",
+        summary="This document, as a page to try things out.",
+        description="Swagger UI; nothing comes from another host.",
+        tag="pages",
+        media_type=HTML,
+    ),
+    Operation(
+        path="/openapi.json",
+        method="get",
+        summary="This document.",
+        description="OpenAPI 3.1, with the rows of the live model.",
+        tag="pages",
+    ),
+)

@@ -1,0 +1,58 @@
+"""Print where the service can be found, and a request that the model in ``MODEL_DIR`` answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+# What listens on every address of the machine is reached through this one.
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+
+
+def url_of(bind: str) -> str:
+    """Turn the address that Gunicorn listens on into one for a browser.
+
+    Examples
+    --------
+    >>> url_of("0.0.0.0:8000")
+    'http://127.0.0.1:8000'
+    """
+    host, _, port = bind.rpartition(":")
+    return f"http://{_EVERY_ADDRESS.get(host, host)}:{port}"
+
+
+def example_row(model_dir: Path) -> list[float]:
+    """Take a row of the length that the live model wants: one that it proves itself on at start.
+
+    Returns
+    -------
+    A row of the example data if the bundle cannot be read: the service itself says what is wrong with it.
+    """
+    try:
+        manifest = json.loads((model_dir / "current" / "manifest.json").read_text(encoding="utf-8"))
+        row: list[float] = manifest["golden"]["rows"][0]
+    except (OSError, ValueError, LookupError, TypeError):
+        return [0.56, 0.23]
+    return row
+
+
+def main() -> None:
+    """Print the page, the documentation, the metrics and an example."""
+    url = url_of(os.environ["BIND"])
+    body = json.dumps({"feature_vector": example_row(Path(os.environ["MODEL_DIR"])), "score": True})
+    print(
+        f"""
+Isowatch is starting; Ctrl-C ends it.
+
+  Page     {url}/
+  Docs     {url}/docs
+  Metrics  {url}/metrics
+  Try it   curl -H 'Content-Type: application/json' -d '{body}' {url}/prediction
+""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

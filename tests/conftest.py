@@ -1,0 +1,98 @@
+"""What every test may ask for: the shortened or the full proof, programs of the machine, training data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The real credit spending that the example data imitates; it lies beside the repository, never in it.
+REAL_TRAINING_CSV = ROOT.parent / "shared" / "data" / "train.csv"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--long``."""
+    parser.addoption("--long", action="store_true", help="run the proofs that take over a minute in full")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Hypothesis look at the same examples in each shortened run, and at many new ones in a long run."""
+    # No deadline: how long an example takes on a busy machine says nothing about the code.
+    hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
+    hypothesis.settings.register_profile("long", deadline=None, max_examples=2000, print_blob=True)
+    hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what cannot be shortened, unless ``--long`` is given."""
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes over a minute: run it with make test-long"))
+
+
+@pytest.fixture(scope="session")
+def is_long(pytestconfig: pytest.Config) -> bool:
+    """Whether proofs run in full (``make test-long``) instead of shortened."""
+    return bool(pytestconfig.getoption("--long"))
+
+
+@pytest.fixture(scope="session")
+def require_program() -> Callable[[str], Path]:
+    """Find a program of the machine by name; skip without it, but fail in CI, which has it."""
+
+    def find(name: str) -> Path:
+        path = shutil.which(name)
+        if path is not None:
+            return Path(path)
+        reason = f"{name} is not installed on this machine"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{reason}, and .ci/run should have installed it", pytrace=False)
+        pytest.skip(reason)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def real_training_csv() -> Path:
+    """The real training sample."""
+    if not REAL_TRAINING_CSV.is_file():
+        pytest.skip("the real training sample ../shared/data/train.csv is absent")
+    return REAL_TRAINING_CSV
+
+
+@pytest.fixture(scope="session")
+def training_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real training sample where there is one, else the synthetic stand-in."""
+    if REAL_TRAINING_CSV.is_file():
+        return REAL_TRAINING_CSV
+    folder = tmp_path_factory.mktemp("synthetic_credits")
+    subprocess.run(
+        [sys.executable, "-m", "training.synthetic_credits", "--out", str(folder)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return folder / "train.csv"
+
+
+@pytest.fixture(scope="session")
+def credits_models(training_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder with one version, trained on credit spending; tests that change it take a copy."""
+    models = tmp_path_factory.mktemp("credits") / "models"
+    subprocess.run(
+        [sys.executable, "-m", "training", "train", "--train", str(training_csv), "--models", str(models)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return models

@@ -1,0 +1,37 @@
+"""The service keeps what its own OpenAPI document promises, whatever is sent."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.running_service import start_service
+
+pytestmark = pytest.mark.system
+
+# Requests per operation and phase: shortened, and in full.
+EXAMPLES, EXAMPLES_IN_FULL = 50, 1000
+
+
+def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, is_long: bool):
+    """No answer that the document does not describe, no good request refused, no bad one taken, no 5xx."""
+    with start_service(tmp_path, credits_models) as service:
+        run = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "run", f"{service.address}/openapi.json"),
+                *("--max-examples", str(EXAMPLES_IN_FULL if is_long else EXAMPLES)),
+                *("--checks", "all", "--seed", "16", "--no-color"),
+                *("--report", "junit", "--report-dir", str(tmp_path)),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=1200 if is_long else 170,
+        )
+        assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+        assert service.metric("model_prediction_requests_total", status="invalid") > 10
+        assert service.metric("model_prediction_requests_total", status="success") > 10
+        assert service.metric("model_prediction_requests_total", status="error") == 0

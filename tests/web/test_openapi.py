@@ -1,0 +1,72 @@
+"""The OpenAPI document is valid, complete and precise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import validate
+
+from app import create_app
+from app.model.features import Features
+from app.routes.service_parts import parts_of
+from app.settings import Settings
+from app.web.openapi import build_openapi
+from app.web.operations import OPERATIONS
+
+FEATURES = Features(("mean", "sd"), (-1.0, 0.0), (3.0, 2.0))
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Flask]:
+    """A service, for its routes."""
+    app = create_app(Settings(model_dir=str(tmp_path)))
+    yield app
+    parts_of(app).jobs.stop()
+
+
+@pytest.mark.parametrize("features", [FEATURES, None])
+def test_document_is_valid(features: Features | None):
+    """With a model and without."""
+    validate(build_openapi(features))
+
+
+def test_every_route_is_described_and_every_description_is_a_route(service: Flask):
+    """A new route cannot be forgotten."""
+    routes = {
+        (rule.rule.rstrip("/") or "/", method.lower())
+        for rule in service.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if not rule.endpoint.endswith("static")
+    }
+
+    assert routes == {(operation.path, operation.method) for operation in OPERATIONS}
+
+
+def test_row_is_that_of_the_model():
+    """A client made from the document sends rows of the right length, within float32."""
+    row = build_openapi(FEATURES)["components"]["schemas"]["PredictionRequest"]["properties"]["feature_vector"]
+
+    assert (row["minItems"], row["maxItems"]) == (2, 2)
+    assert row["items"]["maximum"] == -row["items"]["minimum"] == pytest.approx(3.4e38, rel=0.01)
+    assert row["example"] == [1.0, 1.0]
+    assert "mean, sd" in row["description"]
+
+
+def test_every_refusal_is_a_problem():
+    """All error answers have one schema."""
+    for path in build_openapi(FEATURES)["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    (schema,) = response["content"].values()
+                    assert schema == {"schema": {"$ref": "#/components/schemas/Problem"}}
+
+
+def test_served_document_follows_the_model(service: Flask):
+    """Before there is a model, a row may have any length."""
+    client = service.test_client()
+
+    assert client.get("/openapi.json").json == build_openapi(None)
