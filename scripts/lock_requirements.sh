@@ -8,8 +8,8 @@ GROUPS_LOCKED="service training loadtest notebooks dev"
 
 compile() {
     # --universal: one lock for every platform and every Python from 3.11 on. No header and no annotations:
-    # they would name the command line of this machine.
-    "$UV" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    # they would name the command line of this machine. --system-certs: trust whom pip trusts.
+    "$UV" pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-annotate --no-header "$@"
 }
 

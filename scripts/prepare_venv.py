@@ -77,9 +77,7 @@ def install(groups: list[str]) -> None:
     for group in groups:
         command += ["--requirement", str(LOCKS / f"{group}.txt")]
     if subprocess.run(command).returncode != 0:
-        raise CannotPrepare(
-            "The locked packages are not installed: mend what pip says above and say make again."
-        )
+        raise CannotPrepare("The locked packages are not installed: mend what pip says above and say make again.")
     INSTALLED.mkdir(exist_ok=True)
     for group in groups:
         being_written = INSTALLED / f"{group}.txt.new"

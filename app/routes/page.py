@@ -12,6 +12,7 @@ import numpy as np
 from flask import Blueprint, Response, make_response, render_template, request
 
 from app.model.bundle import Bundle
+from app.model.features import LARGEST_NUMBER
 from app.routes.service_parts import service
 from app.web.operations import OPERATIONS, Operation
 
@@ -76,7 +77,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "trained_at": f"{bundle.trained_at.astimezone(UTC):%d %B %Y, %H:%M} UTC",
         "examples": examples,
         "scrolls": len(bundle.features) > _MOST_INPUTS_IN_FULL,
-        # The host is the caller's to choose, and the command is made to be pasted into a shell.
+        # A shell would take the brackets of an IPv6 address, or a proxy's prefix, for something else.
         "address": shlex.quote(f"{request.url_root}prediction"),
         "body": json.dumps({"feature_vector": examples[0].numbers, "score": True}),
     }
@@ -84,7 +85,9 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
 
 def _shorten(row: list[float]) -> list[float]:
     """Write numbers with as few digits as a float32 needs: the forest compares no more, so the score stays."""
-    return [float(str(np.float32(number))) for number in row]
+    shortened = [float(str(np.float32(number))) for number in row]
+    # The shortest name of the largest float32 is a little larger than it, and would be refused.
+    return [max(-LARGEST_NUMBER, min(LARGEST_NUMBER, number)) for number in shortened]
 
 
 def _places() -> list[Operation]:

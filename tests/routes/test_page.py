@@ -16,10 +16,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.ensemble import IsolationForest
 
 from app.model.bundle import read_manifest, write_manifest
+from app.model.features import LARGEST_NUMBER
 from app.routes.page import choose_examples
 from app.routes.service_parts import parts_of
+from training.dataset import Dataset
+from training.write_bundle import TrainedModel, write_bundle
 
 
 class Page(HTMLParser):
@@ -110,14 +114,20 @@ def test_example_rows_keep_their_scores(client: FlaskClient, service: Flask):
     assert [answer["anomaly_score"] for answer in answers] == pytest.approx(expected, rel=0, abs=1e-12)
 
 
-@given(st.floats(-1e38, 1e38, width=32))
+@given(st.floats(-LARGEST_NUMBER, LARGEST_NUMBER))
 def test_example_numbers_are_what_the_forest_compares(number: float):
-    """A shortened number is the same float32, and it is not longer."""
-    unshortened = number * (1 + 1e-9)
-    (shortened,) = choose_examples({"rows": [[unshortened]], "anomaly_score": [-0.4]}, -0.5)[0].numbers
+    """A shortened number is the same float32, and one that the service takes."""
+    (shortened,) = choose_examples({"rows": [[number]], "anomaly_score": [-0.4]}, -0.5)[0].numbers
 
-    assert np.float32(shortened) == np.float32(unshortened)
-    assert len(repr(shortened)) <= len(repr(unshortened))
+    assert np.float32(shortened) == np.float32(number)
+    assert abs(shortened) <= LARGEST_NUMBER
+
+
+def test_example_numbers_are_short():
+    """Nobody wants to read seventeen digits."""
+    golden = {"rows": [[-0.15795269682074692, 1 / 3]], "anomaly_score": [-0.4]}
+
+    assert choose_examples(golden, -0.5)[0].numbers == [-0.1579527, 0.33333334]
 
 
 def test_links_are_relative_and_lead_somewhere(client: FlaskClient):
@@ -128,7 +138,8 @@ def test_links_are_relative_and_lead_somewhere(client: FlaskClient):
     assert {"docs", "openapi.json", "metrics", "model_information", "healthz", "readyz"} < set(addresses)
     for address in addresses:
         assert not re.match(r"/|\w+:", address)
-        assert client.get(f"/{address}").status_code == 200
+        with client.get(f"/{address}") as response:
+            assert response.status_code == 200
 
 
 def test_page_holds_nothing_that_its_security_policy_forbids(client: FlaskClient):
@@ -142,13 +153,16 @@ def test_page_holds_nothing_that_its_security_policy_forbids(client: FlaskClient
     assert not [found for _, found in page.elements if any(name == "style" or name[:2] == "on" for name in found)]
 
 
-def test_command_can_be_pasted(client: FlaskClient):
-    """It sends the row of the form to the host that the page came from."""
-    page = Page(client.get("/", base_url="https://model.example:8443/").text)
+@pytest.mark.parametrize(
+    "address", ["https://model.example:8443/", "http://[::1]:8000/", "http://localhost/it's;mine/"]
+)
+def test_command_can_be_pasted(client: FlaskClient, address: str):
+    """It sends the row of the form to where the page came from, whatever a shell would make of that address."""
+    page = Page(client.get("/", base_url=address).text)
 
     words = words_of_command(page)
 
-    assert words[:2] == ["curl", "https://model.example:8443/prediction"]
+    assert words[:2] == ["curl", f"{address}prediction"]
     options = dict(zip(words[2::2], words[3::2], strict=True))
     answer = client.post("/prediction", data=options["-d"], headers=[options["-H"].split(": ")])
     assert answer.json.keys() == {"is_inlier", "anomaly_score"}
@@ -174,6 +188,19 @@ def test_names_are_text(make_service: Callable[[Path], Flask], own_models: Path)
     assert hostile in page.text
     assert 'a"b<i>' in page.text
     assert (len(page.all("script")), page.all("i", id="")) == (1, [])
+
+
+def test_many_inputs_scroll_in_a_frame(client: FlaskClient, make_service: Callable[[Path], Flask], tmp_path: Path):
+    """The answer of a wide model stays in sight; a narrow model's inputs are all shown."""
+    names, rows = tuple(f"sensor {column}" for column in range(13)), np.random.default_rng(0).normal(size=(64, 13))
+    table = Dataset(names, rows, tmp_path / "wide.csv", "0" * 64, names)
+    write_bundle(tmp_path / "wide", TrainedModel("wide", IsolationForest(n_estimators=5).fit(rows), table))
+
+    wide = read_page(make_service(tmp_path / "wide").test_client())
+
+    assert len(wide.all("input", type="number")) == 13
+    assert len(wide.all("div", **{"class": "features scrolls"})) == 1
+    assert len(read_page(client).all("div", **{"class": "features"})) == 1
 
 
 def test_synthetic_training_data_are_called_so(make_service: Callable[[Path], Flask], own_models: Path):

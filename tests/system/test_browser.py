@@ -9,26 +9,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.system.running_service import RunningService, start_service
+from tests.system.watched_page import PATIENCE_MILLISECONDS, WatchedPage, open_page, start_chromium
 
 pytestmark = pytest.mark.system
 
-# The last five keep Chromium from asking its makers' hosts for anything by itself.
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
-# A busy machine may take long to draw Swagger UI; waiting ends as soon as it is there.
-PATIENCE_MILLISECONDS = 30_000
-
+# Where the proxy of a test puts the service; two segments, because one is easily handled by accident.
 PREFIX = "/models/credits"
 
 
@@ -66,7 +56,7 @@ def prefixed_address(service: RunningService) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(answer.content)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
@@ -80,51 +70,31 @@ def prefixed_address(service: RunningService) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser(require_program: Callable[[str], Path]) -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    program = require_program("chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
+    """Debian's Chromium."""
+    with start_chromium(require_program("chromium")) as chromium:
         yield chromium
-        chromium.close()
-
-
-class WatchedPage:
-    """A page, and what went on while it was open."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.requested: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.requested.append(request.url))
-        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-
-    def hosts(self) -> set[str]:
-        """Name every host and port that the page asked for something; data addresses have none."""
-        return {urlsplit(url).netloc for url in self.requested} - {""}
 
 
 @pytest.fixture
 def watched(browser: Browser) -> Iterator[WatchedPage]:
     """A page of a browser that knows nothing yet."""
-    with browser.new_context() as context:
-        context.set_default_timeout(PATIENCE_MILLISECONDS)
-        yield WatchedPage(context.new_page())
+    with open_page(browser) as page:
+        yield page
 
 
 def try_prediction_out(page: Page) -> None:
     """Send the example row, as a person would, and see its answer."""
     operation = page.locator("#operations-predictions-post_prediction")
-    operation.locator(".opblock-summary-control").click(timeout=PATIENCE_MILLISECONDS)
+    operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()
     operation.get_by_role("button", name="Execute").click()
     answer = operation.locator(".live-responses-table")
-    expect(answer.locator("tr.response td.response-col_status")).to_contain_text("200", timeout=PATIENCE_MILLISECONDS)
+    expect(answer.locator("tr.response td.response-col_status")).to_contain_text("200")
     expect(answer).to_contain_text("is_inlier")
 
 
 def test_prediction_can_be_tried_out(watched: WatchedPage, service: RunningService):
-    """ "Try it out" on /prediction shows a 200; no other host is asked, and the browser has nothing to complain of."""
+    """Trying it out shows a 200, no other host is asked for anything, and the browser has nothing to complain of."""
     watched.page.goto(f"{service.address}/docs")
 
     try_prediction_out(watched.page)
@@ -147,5 +117,5 @@ def test_address_of_the_page_cannot_name_another_document(watched: WatchedPage, 
     """A link to the page must not show somebody else's document under this service's name."""
     watched.page.goto(f"{service.address}/docs?url=http://127.0.0.1:1/evil.json&configUrl=http://127.0.0.1:1/evil")
 
-    expect(watched.page.locator(".info .title")).to_contain_text("Isowatch", timeout=PATIENCE_MILLISECONDS)
+    expect(watched.page.locator(".info .title")).to_contain_text("Isowatch")
     assert watched.hosts() == {urlsplit(service.address).netloc}

@@ -22,7 +22,9 @@ function startForm(form) {
     byId("curl-body").textContent = JSON.stringify(request(inputs));
   };
   // What the browser's address says is right behind a proxy too, where the service may not know its own.
-  byId("curl-address").textContent = `'${new URL("prediction", document.baseURI)}'`;
+  // A quote in it, which an address may hold as it is, would end the shell's word.
+  const address = new URL("prediction", document.baseURI).href.replaceAll("'", "%27");
+  byId("curl-address").textContent = `'${address}'`;
   for (const button of form.querySelectorAll("[data-row]")) {
     button.addEventListener("click", () => {
       JSON.parse(button.dataset.row).forEach((number, place) => (inputs[place].value = number));
