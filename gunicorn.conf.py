@@ -32,7 +32,6 @@ worker_tmp_dir = _settings.worker_tmp_dir if Path(_settings.worker_tmp_dir).is_d
 # The control socket is a file that a read-only container does not let Gunicorn make.
 control_socket_disable = True
 
-_as_text = _settings.log_format == "text" or (_settings.log_format == "auto" and sys.stderr.isatty())
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -43,14 +42,13 @@ logconfig_dict = {
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": "text" if _as_text else "json",
+            "formatter": "text" if _settings.logs_as_text(sys.stderr) else "json",
             "stream": "ext://sys.stderr",
         }
     },
     "root": {"level": _settings.log_level.upper(), "handlers": ["stderr"]},
     "loggers": {
         "gunicorn.error": {"level": _settings.log_level.upper(), "handlers": ["stderr"], "propagate": False},
-        "isowatch.request": {"level": "INFO" if _settings.log_requests else "WARNING"},
     },
 }
 
@@ -99,6 +97,14 @@ def post_worker_init(worker):
 
     if worker.replaced_workers:
         parts_of(worker.wsgi).metrics.record_worker_restarts(worker.replaced_workers)
+
+
+def worker_exit(server, worker):
+    """Write the worker's last log lines."""
+    from app.routes.service_parts import parts_of
+
+    if worker.wsgi is not None:  # it may have failed to start
+        parts_of(worker.wsgi).close()
 
 
 def child_exit(server, worker):

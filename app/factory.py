@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +23,13 @@ from app.routes.prediction import prediction
 from app.routes.service_parts import ServiceParts
 from app.settings import Settings
 from app.web.docs_page import register_docs
+from app.web.envelope import put_in_envelope
 from app.web.error_answers import register_error_answers
 from app.web.http_metrics import MetricsRegistry, register_http_metrics
 from app.web.json_bodies import StrictJSONProvider
-from app.web.request_id import register_request_id
-from app.web.request_log import register_request_log
-from app.web.security_headers import register_security_headers
+from app.web.request_log import FLUSH_SECONDS, NoRequestLog, RequestLog
+from app.web.security_headers import protect_pages
+from app.web.synchronous_flask import SynchronousFlask
 
 # Half of the two seconds within which a new model must be noticed.
 _LOOK_FOR_MODEL_SECONDS = 1.0
@@ -39,7 +41,7 @@ _MEASURE_USAGE_SECONDS = 15.0
 def build_service(settings: Settings | None = None) -> Flask:
     """Build a service; see ``app.create_app``."""
     settings = settings or Settings.from_environ()
-    app = Flask(
+    app = SynchronousFlask(
         "app",
         root_path=str(Path(__file__).parent),
         template_folder="web/templates",
@@ -51,21 +53,21 @@ def build_service(settings: Settings | None = None) -> Flask:
     metrics = ServiceMetrics(registry)
     model = CurrentModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle)
     jobs = PeriodicJobs()
-    ServiceParts(settings, metrics, model, jobs).attach(app)
+    log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
+    ServiceParts(settings, metrics, model, jobs, log).attach(app)
 
-    # The id comes first, because refusals and log lines carry it.
-    register_request_id(app)
-    register_request_log(app)
     register_error_answers(app, settings.max_body_bytes)
-    register_security_headers(app)
     for blueprint in (prediction, model_information, health, metrics_route, page):
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features)
-    register_http_metrics(app, registry, metrics)
+    register_http_metrics(app, registry)
+    protect_pages(app)
+    put_in_envelope(app, metrics, log)
 
     model.refresh()
     jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
     jobs.add(_usage_job(metrics), _MEASURE_USAGE_SECONDS)
+    jobs.add(log.flush, FLUSH_SECONDS)
     jobs.start()
     return app
 

@@ -7,7 +7,7 @@ A setting's environment variable is its name in capitals. The types in this file
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from typing import Any, TextIO
 
 from app.errors import InvalidSetting
 
@@ -72,6 +72,10 @@ class Settings:
         "info", "", "Least severe messages that are logged.", choices=("debug", "info", "warning", "error")
     )
     log_requests: bool = _setting(True, "", "Log one line a request.")
+
+    def logs_as_text(self, stream: TextIO) -> bool:
+        """Tell whether log lines for ``stream`` are text for people instead of JSON."""
+        return self.log_format == "text" or (self.log_format == "auto" and stream.isatty())
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":

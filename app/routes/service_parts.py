@@ -10,6 +10,7 @@ from app.metrics import ServiceMetrics
 from app.model.current_model import CurrentModel
 from app.periodic_jobs import PeriodicJobs
 from app.settings import Settings
+from app.web.request_log import RequestLog
 
 _EXTENSION = "isowatch"
 
@@ -22,6 +23,12 @@ class ServiceParts:
     metrics: ServiceMetrics
     model: CurrentModel
     jobs: PeriodicJobs
+    log: RequestLog
+
+    def close(self) -> None:
+        """End what runs in the background, and write the last log lines."""
+        self.jobs.stop()
+        self.log.flush()
 
     def attach(self, app: Flask) -> None:
         """Make these the parts of ``app``."""

@@ -47,7 +47,7 @@ class ModelInformation(Schema):
     max_features = fields.Float()
     bootstrap = fields.Boolean()
     n_jobs = fields.Integer(allow_none=True)
-    random_state = fields.Integer(allow_none=True)
+    random_state = fields.Raw(metadata={"description": "The seed; null or a text if training had none."})
     verbose = fields.Integer()
     warm_start = fields.Boolean()
     model = fields.Nested(LiveModel, required=True)

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Request, request
+from flask import Flask, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 from prometheus_flask_exporter import PrometheusMetrics
 
-from app.metrics import REQUEST_SECONDS, ServiceMetrics
-
-# One label value for every path that no route knows, or a scanner could make as many series as it likes.
-UNMATCHED = "unmatched"
-
-# RFC 9110's methods and PATCH; the name for any other, which gets a 405 or 404 anyway.
-KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
-OTHER_METHOD = "OTHER"
+from app.metrics import REQUEST_SECONDS
+from app.web.envelope import UNMATCHED
 
 _METHODS_OF_NO_INTEREST = {"HEAD", "OPTIONS"}
 
@@ -53,35 +45,15 @@ def url_rule(request: Request) -> str:
     return request.url_rule.rule if request.url_rule else UNMATCHED
 
 
-def register_http_metrics(app: Flask, registry: MetricsRegistry, metrics: ServiceMetrics) -> None:
+def register_http_metrics(app: Flask, registry: MetricsRegistry) -> None:
     """Measure every request; to be called when all routes are registered."""
-
-    @app.before_request
-    def begin() -> None:
-        metrics.record_request_begun()
-        request.environ["isowatch.in_flight"] = True
-
-    @app.teardown_request
-    def end(error: BaseException | None) -> None:
-        # Runs even where a hook before the request failed, so it looks whether the request was counted.
-        if request.environ.pop("isowatch.in_flight", False):
-            metrics.record_request_ended()
-
     _Exporter(app, path=None, group_by=url_rule, buckets=REQUEST_SECONDS, registry=registry)
-    _start_at_zero(app, registry)
-    app.wsgi_app = _bound_methods(app.wsgi_app)  # type: ignore[method-assign,assignment]
-
-
-def _start_at_zero(app: Flask, registry: MetricsRegistry) -> None:
-    """Make the series of each route, and of errors that can come everywhere, before the first request."""
-    seconds, total = (
-        registry.by_name["flask_http_request_duration_seconds"],
-        registry.by_name["flask_http_request"],
-    )
+    seconds, total = registry.by_name["flask_http_request_duration_seconds"], registry.by_name["flask_http_request"]
     exceptions = registry.by_name["flask_http_request_exceptions"]
     assert isinstance(seconds, Histogram)
     assert isinstance(total, Counter)
     assert isinstance(exceptions, Counter)
+    # The series of each route, and of errors that can come everywhere, begin at 0.
     for rule in app.url_map.iter_rules():
         for method in (rule.methods or set()) - _METHODS_OF_NO_INTEREST:
             for status in (200, 400, 413, 415, 422, 503, 500) if method == "POST" else (200, 503, 500):
@@ -91,14 +63,3 @@ def _start_at_zero(app: Flask, registry: MetricsRegistry) -> None:
     for method in ("GET", "POST"):
         seconds.labels(method, UNMATCHED, 404)
         total.labels(method, 404)
-
-
-def _bound_methods(wsgi_app: WSGIApplication) -> WSGIApplication:
-    """Give methods that no standard knows one common name, before they can become labels."""
-
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] not in KNOWN_METHODS:
-            environ["REQUEST_METHOD"] = OTHER_METHOD
-        return wsgi_app(environ, start_response)
-
-    return answer

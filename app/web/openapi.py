@@ -29,7 +29,7 @@ _UNKNOWN_FEATURES = Features(("feature",), (0.0,), (1.0,))
 _DOCUMENTS_AT_ONCE = 3
 
 # Enough digits to look like a real row, few enough to read.
-_EXAMPLE_DIGITS = 3
+_EXAMPLE_DIGITS = 4
 
 _REQUEST_ID = {
     "X-Request-ID": {
@@ -63,6 +63,8 @@ def build_openapi(features: Features | None) -> dict[str, Any]:
         title="Isowatch",
         version=_API_VERSION,
         openapi_version="3.1.0",
+        # Relative to the document, so that the page's requests find the service behind a proxy that adds a prefix.
+        servers=[{"url": "."}],
         info={"description": "An Isolation Forest that tells abnormal rows from normal ones, and watches itself."},
         plugins=[plugin],
     )
@@ -89,7 +91,9 @@ def _describe_feature_vector(self: Any, field: fields.Field[Any], **_: Any) -> d
     if not isinstance(field, FeatureVector):
         return {}
     features = field.features
-    middle = [round((low + high) / 2, _EXAMPLE_DIGITS) for low, high in zip(features.low, features.high, strict=True)]
+    middle = [
+        float(f"{(low + high) / 2:.{_EXAMPLE_DIGITS}g}") for low, high in zip(features.low, features.high, strict=True)
+    ]
     return {
         "type": "array",
         "items": {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER},

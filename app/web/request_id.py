@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
+from wsgiref.types import WSGIEnvironment
 
-from flask import Flask, Response, g, request
+from flask import request
 
-HEADER = "X-Request-ID"
+REQUEST_ID_HEADER = "X-Request-ID"
 
 # Letters, digits and the separators of the usual id formats: nothing that could break a log line or a header.
 # 128 leaves room for a trace id with a prefix.
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
+_ENVIRON_KEY = "isowatch.request_id"
 
-def register_request_id(app: Flask) -> None:
-    """Give every request its id, as ``request_id()``, and send it back."""
+# As many random bits as a version 4 UUID has, and a few more.
+_RANDOM_BYTES = 16
 
-    @app.before_request
-    def take_or_make() -> None:
-        given = request.headers.get(HEADER, "")
-        g.request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
 
-    @app.after_request
-    def send_back(response: Response) -> Response:
-        response.headers[HEADER] = request_id()
-        return response
+def take_or_make_request_id(environ: WSGIEnvironment) -> str:
+    """Decide on the id of a request that has just come in, and note it in ``environ``."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    chosen: str = given if _SANE.fullmatch(given) else os.urandom(_RANDOM_BYTES).hex()
+    environ[_ENVIRON_KEY] = chosen
+    return chosen
 
 
 def request_id() -> str:
     """Tell the id of the request that is being answered."""
-    if "request_id" not in g:
-        # Flask skips the hooks before a request whose routing failed early.
-        g.request_id = uuid.uuid4().hex
-    identifier: str = g.request_id
+    identifier: str = request.environ[_ENVIRON_KEY]
     return identifier

@@ -26,7 +26,7 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     """A service without a model refuses most."""
     app = create_app(Settings(model_dir=str(tmp_path)))
     yield app.test_client()
-    parts_of(app).jobs.stop()
+    parts_of(app).close()
 
 
 def assert_problem(response: TestResponse, status: int) -> None:

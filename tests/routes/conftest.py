@@ -25,7 +25,7 @@ def make_service() -> Iterator[Callable[[Path], Flask]]:
 
     yield make
     for service in services:
-        parts_of(service).jobs.stop()
+        parts_of(service).close()
 
 
 @pytest.fixture

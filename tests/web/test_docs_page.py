@@ -19,7 +19,7 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     """A service without a model: the page does not need one."""
     app = create_app(Settings(model_dir=str(tmp_path)))
     yield app.test_client()
-    parts_of(app).jobs.stop()
+    parts_of(app).close()
 
 
 def test_everything_that_the_page_names_exists_here(client: FlaskClient):

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask, abort, request
+from prometheus_client import CollectorRegistry
 from werkzeug.test import TestResponse
 
 from app.errors import FieldError, InvalidPredictionRequest, ModelUnavailable
+from app.metrics import ServiceMetrics
+from app.web.envelope import put_in_envelope
 from app.web.error_answers import PROBLEM_MEDIA_TYPE, register_error_answers
-from app.web.request_id import register_request_id
+from app.web.request_log import NoRequestLog
 
 MAX_BODY_BYTES = 100
 
 
+def _tiny_service() -> Flask:
+    """A service without routes, which refuses as ours does."""
+    app = Flask("tiny")
+    register_error_answers(app, MAX_BODY_BYTES)
+    put_in_envelope(app, ServiceMetrics(CollectorRegistry()), NoRequestLog())
+    return app
+
+
 def _refuse(error: Exception) -> TestResponse:
     """Ask a tiny service whose only route raises ``error``."""
-    app = Flask("tiny")
-    register_request_id(app)
-    register_error_answers(app, MAX_BODY_BYTES)
+    app = _tiny_service()
 
     @app.get("/")
     def fail() -> str:
@@ -60,9 +69,7 @@ def test_unexpected_error_hides_its_message(caplog: pytest.LogCaptureFixture):
 @pytest.mark.parametrize(("path", "method", "status"), [("/nowhere", "GET", 404), ("/", "PUT", 405)])
 def test_http_error_is_a_problem(path: str, method: str, status: int):
     """What Flask refuses by itself has the same shape."""
-    app = Flask("tiny")
-    register_request_id(app)
-    register_error_answers(app, MAX_BODY_BYTES)
+    app = _tiny_service()
     app.add_url_rule("/", view_func=lambda: "fine")
 
     response = app.test_client().open(path, method=method)
@@ -74,10 +81,8 @@ def test_http_error_is_a_problem(path: str, method: str, status: int):
 
 def test_long_body_is_refused_with_the_limit():
     """The message says how much is allowed."""
-    app = Flask("tiny")
+    app = _tiny_service()
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    register_request_id(app)
-    register_error_answers(app, MAX_BODY_BYTES)
     app.add_url_rule("/", view_func=lambda: request.get_data() and "fine", methods=["POST"])
 
     assert app.test_client().post("/", data=b"x" * MAX_BODY_BYTES).status_code == 200
@@ -88,9 +93,7 @@ def test_long_body_is_refused_with_the_limit():
 
 def test_error_with_a_status_of_its_own_keeps_it():
     """`abort` works as Flask's users expect."""
-    app = Flask("tiny")
-    register_request_id(app)
-    register_error_answers(app, MAX_BODY_BYTES)
+    app = _tiny_service()
     app.add_url_rule("/", view_func=lambda: abort(410, "It is gone."))
 
     assert app.test_client().get("/").json["detail"] == "It is gone."

@@ -8,7 +8,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.metrics import ServiceMetrics
+from app.web.envelope import put_in_envelope
 from app.web.http_metrics import MetricsRegistry, register_http_metrics
+from app.web.request_log import NoRequestLog
 
 
 class _Service:
@@ -18,16 +20,13 @@ class _Service:
         self.registry = MetricsRegistry()
         self.metrics = ServiceMetrics(self.registry)
         self.app = Flask("tiny")
-        self.in_flight_during_request = 0.0
 
         @self.app.route("/rows/<row>", methods=["GET", "POST"])
         def answer(row: str) -> str:
-            if row == "broken":
-                raise RuntimeError("broken")
-            self.in_flight_during_request = self.value("app_requests_in_flight")
             return row
 
-        register_http_metrics(self.app, self.registry, self.metrics)
+        register_http_metrics(self.app, self.registry)
+        put_in_envelope(self.app, self.metrics, NoRequestLog())
         self.client = self.app.test_client()
 
     def value(self, name: str, **labels: str) -> float:
@@ -69,18 +68,7 @@ def test_unknown_paths_and_methods_share_one_label_value(service: _Service):
 
     assert service.count("unmatched", "404") == 201
     assert service.count("unmatched", "404", "OTHER") == 201
-    assert service.series() == before + 0
-
-
-def test_requests_in_flight_return_to_zero(service: _Service):
-    """The gauge goes down in every case: answered, unknown, failed."""
-    service.client.get("/rows/7")
-    assert service.in_flight_during_request == 1
-    service.client.get("/nowhere")
-    service.app.testing = False
-    assert service.client.get("/rows/broken").status_code == 500
-
-    assert service.value("app_requests_in_flight") == 0
+    assert service.series() == before
 
 
 def test_two_services_in_one_process_do_not_meet():

@@ -24,7 +24,7 @@ def service(tmp_path: Path) -> Iterator[Flask]:
     """A service, for its routes."""
     app = create_app(Settings(model_dir=str(tmp_path)))
     yield app
-    parts_of(app).jobs.stop()
+    parts_of(app).close()
 
 
 @pytest.mark.parametrize("features", [FEATURES, None])
