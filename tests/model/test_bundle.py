@@ -1,0 +1,173 @@
+"""A bundle is read as it was written, or refused: whatever byte changed."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.ensemble import IsolationForest
+
+from app.errors import InvalidBundle
+from app.model.bundle import (
+    FILES_OF_THE_SERVICE,
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    find_problems,
+    read_bundle,
+    read_manifest,
+    write_manifest,
+)
+from training.dataset import Dataset
+from training.write_bundle import TrainedModel, write_bundle
+
+ROWS = np.random.default_rng(1).normal(size=(50, 2))
+
+
+@pytest.fixture(scope="module")
+def estimator() -> IsolationForest:
+    """A small forest."""
+    return IsolationForest(n_estimators=5, contamination=0.1, random_state=1).fit(ROWS)
+
+
+@pytest.fixture(scope="module")
+def written(estimator: IsolationForest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that nobody changes."""
+    rows = Dataset(("mean", "sd"), ROWS, Path("rows.csv"), "0" * 64, ("mean", "sd"))
+    models = tmp_path_factory.mktemp("written") / "models"
+    return write_bundle(models, TrainedModel("credits", estimator, rows)).folder
+
+
+@pytest.fixture
+def bundle(written: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(written, tmp_path / written.name))
+
+
+def flip(file: Path, position: int, bit: int = 0) -> None:
+    """Change one bit of a file."""
+    content = bytearray(file.read_bytes())
+    content[position] ^= 1 << bit
+    file.write_bytes(content)
+
+
+def seal_again(bundle: Path, **changes: object) -> None:
+    """Change a manifest and give it a digest that fits, as its writer could."""
+    write_manifest(bundle, json.loads((bundle / MANIFEST_FILE).read_bytes()) | changes)
+
+
+def test_bundle_is_read_as_it_was_written(written: Path, estimator: IsolationForest):
+    """Name, features, ranges, and scikit-learn's answers come back."""
+    bundle = read_bundle(written)
+
+    assert (bundle.name, bundle.version) == ("credits", written.name)
+    assert bundle.features.names == ("mean", "sd")
+    assert bundle.features.low == tuple(ROWS.min(axis=0))
+    assert bundle.features.high == tuple(ROWS.max(axis=0))
+    assert bundle.trained_at.utcoffset() is not None
+    assert np.array_equal(bundle.forest.score(ROWS), estimator.score_samples(ROWS))
+    assert find_problems(written) == []
+
+
+def test_any_changed_byte_of_the_manifest_is_refused(bundle: Path):
+    """Also one in a blank, a line end or the digest itself: every position is tried, with one of its bits."""
+    manifest = bundle / MANIFEST_FILE
+    bits = random.Random(1)
+    for position in range(manifest.stat().st_size):
+        bit = bits.randrange(8)
+        flip(manifest, position, bit)
+        with pytest.raises(InvalidBundle, match=r"manifest\.json"):
+            read_manifest(bundle)
+        flip(manifest, position, bit)
+    read_bundle(bundle)
+
+
+@given(data=st.data())
+def test_any_changed_byte_that_the_service_reads_is_refused(written: Path, data: st.DataObject):
+    """The forest and the reference are refused before they are opened."""
+    file = written / data.draw(st.sampled_from(FILES_OF_THE_SERVICE))
+    position = data.draw(st.integers(0, file.stat().st_size - 1))
+    bit = data.draw(st.integers(0, 7))
+    flip(file, position, bit)
+    try:
+        with pytest.raises(InvalidBundle, match=f"{file.name} was changed after it was written"):
+            read_bundle(written)
+    finally:
+        flip(file, position, bit)
+
+
+def test_a_changed_byte_of_any_file_is_found(bundle: Path):
+    """Also in the files that only people open."""
+    files = sorted(file for file in bundle.iterdir() if file.name != MANIFEST_FILE)
+    assert {file.name for file in files} >= {"forest.npz", "reference.npz", "model.joblib", "model_card.md"}
+    for file in files:
+        position = file.stat().st_size // 2
+        flip(file, position)
+        assert find_problems(bundle) == [
+            f"{file} was changed after it was written: train again or go back to another version."
+        ]
+        flip(file, position)
+
+
+def test_missing_and_foreign_files_are_found(bundle: Path):
+    """A bundle holds what its manifest names, no less and no more."""
+    (bundle / "model_card.md").unlink()
+    (bundle / "notes.txt").write_text("mine")
+
+    missing, foreign = find_problems(bundle)
+
+    assert "model_card.md cannot be read" in missing
+    assert "notes.txt is not in the manifest" in foreign
+
+
+def test_missing_folder_says_what_to_do(tmp_path: Path):
+    """A new user reads this before the first training."""
+    with pytest.raises(InvalidBundle, match="does not exist: train a model"):
+        read_bundle(tmp_path / "current")
+
+
+def test_newer_format_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch):
+    """An older service does not guess what a newer bundle means."""
+    with monkeypatch.context() as newer_release:
+        newer_release.setattr("app.model.bundle.FORMAT_VERSION", FORMAT_VERSION + 1)
+        seal_again(bundle)
+
+    with pytest.raises(InvalidBundle, match=f"has format {FORMAT_VERSION + 1}, this service reads {FORMAT_VERSION}"):
+        read_bundle(bundle)
+
+
+def test_forest_that_does_not_give_the_golden_answers_is_refused(bundle: Path):
+    """Honest digests are not enough: a forest proves itself on rows that scikit-learn answered."""
+    golden = read_manifest(bundle)["golden"]
+    wrong_scores = golden | {"anomaly_score": [score + 1e-9 for score in golden["anomaly_score"]]}
+    wrong_labels = golden | {"is_inlier": [-label for label in golden["is_inlier"]]}
+
+    for wrong in (wrong_scores, wrong_labels):
+        seal_again(bundle, golden=wrong)
+        with pytest.raises(InvalidBundle, match="does not give the scores that training noted"):
+            read_bundle(bundle)
+
+    seal_again(bundle, golden=golden)
+    read_bundle(bundle)
+
+
+@pytest.mark.parametrize("changes", [{"golden": {}}, {"features": [{"name": "mean"}]}, {"trained_at": "today"}])
+def test_manifest_without_a_needed_part_is_refused(bundle: Path, changes: dict[str, object]):
+    """A manifest that another program sealed may lack anything."""
+    seal_again(bundle, **changes)
+
+    with pytest.raises(InvalidBundle, match="cannot be read"):
+        read_bundle(bundle)
+
+
+def test_features_that_do_not_fit_the_forest_are_refused(bundle: Path):
+    """One name for a forest of two features would misread every row."""
+    seal_again(bundle, features=[{"name": "mean", "low": 0.0, "high": 1.0}])
+
+    with pytest.raises(InvalidBundle, match="names 1 features, its forest has 2"):
+        read_bundle(bundle)

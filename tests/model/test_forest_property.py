@@ -1,0 +1,119 @@
+"""The compiled forest gives scikit-learn's answers, to whatever rows, however the forest was grown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+
+from app.model.forest import Forest
+from app.model.numpy_kernel import NumpyKernel
+from training.compile_forest import compile_forest
+
+SCORE_TOLERANCE = 1e-12
+
+
+def make_rows(random: np.random.Generator, n_rows: int, n_features: int, kind: str) -> NDArray[np.float32]:
+    """Make training rows: spread out, lying on a few points, all the same, or spread over all of float32."""
+    shape = (n_rows, n_features)
+    match kind:
+        case "spread":
+            return random.normal(size=shape).astype(np.float32)
+        case "atoms":
+            return random.choice(np.array([-0.158, -0.1353, 0.0, 0.5, 66.3], np.float32), shape)
+        case "constant":
+            return np.full(shape, 7.5, np.float32)
+        case _:
+            signs = random.choice([-1, 1], shape)
+            return (signs * 10.0 ** random.uniform(-38, 38, shape)).astype(np.float32)
+
+
+def rows_at_thresholds(
+    forest: Forest, random: np.random.Generator, n_rows: int, background: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Put values of rows exactly on thresholds of the feature they belong to, and one float32 to either side."""
+    rows = background[random.integers(len(background), size=n_rows)].copy()
+    inner = np.flatnonzero(~forest.arrays.is_leaf())
+    if inner.size:
+        nodes = random.choice(inner, n_rows)
+        value = forest.arrays.threshold[nodes].astype(np.float32)
+        toward = random.choice(np.array([-np.inf, 0, np.inf], np.float32), n_rows)
+        nudged = np.where(toward == 0, value, np.nextafter(value, toward))
+        rows[np.arange(n_rows), forest.arrays.feature[nodes]] = np.nan_to_num(nudged)
+    return rows
+
+
+def assert_answers_are_scikit_learns(estimator: IsolationForest, forest: Forest, rows: NDArray[np.float32]) -> None:
+    """Compare every label and every score."""
+    scores = forest.score(rows)
+    assert forest.label(scores).tolist() == estimator.predict(rows).tolist()
+    assert np.abs(scores - estimator.score_samples(rows)).max() <= SCORE_TOLERANCE
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["spread", "atoms", "constant", "float32"]),
+    n_rows=st.integers(2, 300),
+    n_features=st.one_of(st.integers(1, 8), st.sampled_from([64, 256])),
+    n_trees=st.one_of(st.integers(1, 30), st.just(100)),
+    max_features=st.sampled_from([1.0, 0.5, 0.01]),
+    max_samples=st.sampled_from(["auto", 1, 2, 3]),
+    bootstrap=st.booleans(),
+    contamination=st.sampled_from(["auto", 0.001, 0.1, 0.5]),
+)
+@settings(max_examples=60)
+def test_labels_and_scores_are_scikit_learns(
+    seed, kind, n_rows, n_features, n_trees, max_features, max_samples, bootstrap, contamination
+):
+    """Training rows, other rows, and rows on the thresholds or a float32 beside them."""
+    random = np.random.default_rng(seed)
+    training_rows = make_rows(random, n_rows, n_features, kind)
+    estimator = IsolationForest(
+        n_estimators=n_trees,
+        max_features=max_features,
+        max_samples=min(max_samples, n_rows) if isinstance(max_samples, int) else max_samples,
+        bootstrap=bootstrap,
+        contamination=contamination,
+        random_state=seed,
+    ).fit(training_rows)
+    forest = Forest(compile_forest(estimator))
+
+    other_rows = make_rows(random, 50, n_features, "float32")
+    on_thresholds = rows_at_thresholds(forest, random, 200, training_rows)
+    for rows in (training_rows, other_rows, on_thresholds):
+        assert_answers_are_scikit_learns(estimator, forest, rows)
+
+
+@pytest.mark.parametrize("n_trees", [1, 1000])
+def test_few_and_many_trees(n_trees):
+    """One tree and a thousand."""
+    random = np.random.default_rng(n_trees)
+    rows = make_rows(random, 400, 3, "spread")
+    estimator = IsolationForest(n_estimators=n_trees, contamination=0.05, random_state=1).fit(rows)
+
+    assert_answers_are_scikit_learns(estimator, Forest(compile_forest(estimator)), rows)
+
+
+@pytest.mark.parametrize("kind", ["spread", "atoms"])
+def test_scores_are_equal_to_the_last_bit(kind):
+    """An offset is a training row's own score, so the rows that lie on it need its very bits."""
+    rows = make_rows(np.random.default_rng(5), 5000, 3, kind)
+    # Shallow trees end in leaves of many rows, whose path lengths are no round numbers.
+    estimator = IsolationForest(n_estimators=200, contamination=0.1, random_state=16).fit(rows)
+
+    scores = Forest(compile_forest(estimator), NumpyKernel).score(rows)
+
+    assert np.array_equal(scores, estimator.score_samples(rows))
+
+
+@pytest.mark.parametrize("max_features", [1.0, 5 / 6, 1 / 6])
+def test_features_of_a_tree_are_found_in_a_row(max_features):
+    """Features on scales of their own, so that a mistaken one shows at once."""
+    scales = 10.0 ** np.arange(6)
+    rows = (np.random.default_rng(3).normal(size=(500, 6)) * scales).astype(np.float32)
+    estimator = IsolationForest(max_features=max_features, random_state=3).fit(rows)
+
+    assert_answers_are_scikit_learns(estimator, Forest(compile_forest(estimator)), rows)

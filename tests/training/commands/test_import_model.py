@@ -1,0 +1,93 @@
+"""``python -m training import``: somebody's own forest goes live, or is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import IsolationForest, RandomForestRegressor
+
+from app.model.bundle import read_bundle
+from training.__main__ import main
+
+TABLE = pd.DataFrame(np.random.default_rng(1).normal(size=(300, 3)), columns=["id", "mean", "sd"])
+
+
+@pytest.fixture
+def train_csv(tmp_path: Path) -> Path:
+    """The table as a file."""
+    TABLE.to_csv(tmp_path / "train.csv", index=False)
+    return tmp_path / "train.csv"
+
+
+@pytest.fixture
+def import_model(tmp_path: Path, train_csv: Path):
+    """Store an object with joblib and import it; gives the exit status."""
+
+    def run(estimator: object, *options: str) -> int:
+        model = tmp_path / "own.joblib"
+        joblib.dump(estimator, model)
+        files = ["--model", str(model), "--train", str(train_csv), "--models", str(tmp_path / "models")]
+        return main(["import", *files, *options])
+
+    return run
+
+
+def test_forest_that_knows_its_columns_finds_them_by_name(import_model, tmp_path, capsys):
+    """The file may hold others, in another order; the live model gives the forest's own answers."""
+    estimator = IsolationForest(contamination=0.1, random_state=1).fit(TABLE[["sd", "mean"]])
+
+    assert import_model(estimator, "--name", "own") == 0
+
+    bundle = read_bundle(tmp_path / "models" / "current")
+    rows = TABLE[["sd", "mean"]]
+    assert (bundle.name, bundle.features.names) == ("own", ("sd", "mean"))
+    assert bundle.forest.score(rows).tolist() == estimator.score_samples(rows).tolist()
+    shown = capsys.readouterr()
+    assert "only from people you trust" in shown.err
+    assert "This model is live" in shown.out
+
+
+def test_forest_without_names_takes_columns_by_position(import_model, tmp_path):
+    """As many as it was fitted on, chosen by the caller."""
+    estimator = IsolationForest(n_estimators=5, random_state=1).fit(TABLE[["mean", "sd"]].to_numpy())
+
+    assert import_model(estimator, "--drop", "id") == 0
+
+    assert read_bundle(tmp_path / "models" / "current").features.names == ("mean", "sd")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (
+            IsolationForest().fit(TABLE[["mean", "sd"]].to_numpy()),
+            "takes 2 features, {} gives 3 (id, mean, sd); choose",
+        ),
+        (
+            IsolationForest().fit(TABLE.rename(columns={"sd": "age"})),
+            "has no column age, which the model was trained on",
+        ),
+        (RandomForestRegressor(), "This is a RandomForestRegressor; only an IsolationForest can be served"),
+        (IsolationForest(), "This IsolationForest is not fitted"),
+    ],
+)
+def test_forest_that_does_not_fit_is_refused(import_model, train_csv, tmp_path, capsys, estimator, message):
+    """Exit status 2, one clear line, no models folder."""
+    assert import_model(estimator) == 2
+
+    assert message.format(train_csv) in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "models").exists()
+
+
+def test_file_that_is_no_joblib_file_is_refused(train_csv, tmp_path, capsys):
+    """The CSV file in the model's place, or none at all."""
+    for model, message in (
+        (train_csv, "cannot be opened with scikit-learn"),
+        (tmp_path / "no.joblib", "is not a file"),
+    ):
+        assert main(["import", "--model", str(model), "--train", str(train_csv)]) == 2
+        assert message in capsys.readouterr().err.splitlines()[-1]

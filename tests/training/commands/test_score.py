@@ -1,0 +1,28 @@
+"""``python -m training score``: the live model's answers beside each row."""
+
+from __future__ import annotations
+
+from training.__main__ import main
+from training.write_bundle import write_bundle
+
+
+def test_file_is_scored_with_the_live_model(small_model, write_csv, tmp_path, capsys):
+    """It says how many rows, with which version, and how many outliers."""
+    version = write_bundle(tmp_path / "models", small_model).folder.name
+    source, target = write_csv("mean,sd\n0,0\n9,9\n"), tmp_path / "scored.csv"
+
+    status = main(["score", "--in", str(source), "--out", str(target), "--models", str(tmp_path / "models")])
+
+    assert status == 0
+    assert target.read_text().startswith("mean,sd,is_inlier,anomaly_score\n0,0,1,-0.")
+    assert capsys.readouterr().out == f"{target}: 2 rows scored with credits {version}, 1 outliers\n"
+
+
+def test_without_a_model_it_says_what_to_do(write_csv, tmp_path, capsys):
+    """The commonest first mistake."""
+    source = write_csv("mean,sd\n0,0\n")
+
+    assert main(["score", "--in", str(source), "--out", str(source), "--models", str(tmp_path / "models")]) == 1
+
+    assert "does not exist: train a model" in capsys.readouterr().err
+    assert source.read_text() == "mean,sd\n0,0\n"

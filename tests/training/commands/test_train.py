@@ -1,0 +1,121 @@
+"""``python -m training train``: from a CSV file to the live model."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.model.bundle import read_bundle
+from training.__main__ import main
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def train_csv(write_csv: Callable[..., Path]) -> Path:
+    """Three hundred rows with a column that is no feature."""
+    rows = np.random.default_rng(1).normal(size=(300, 2)).tolist()
+    return write_csv("day,mean,sd\n" + "".join(f"monday,{mean},{sd}\n" for mean, sd in rows), "train.csv")
+
+
+def test_model_is_trained_and_summed_up(train_csv, write_csv, tmp_path, capsys):
+    """Options arrive at the estimator, stages on standard error, figures on standard output."""
+    test_csv = write_csv("mean,sd\n0,0\n50,50\n", "test.csv")
+    models = tmp_path / "models"
+
+    files = ["--train", str(train_csv), "--test", str(test_csv), "--models", str(models)]
+    growth = "--contamination 0.1 --estimators 7 --max-samples 64 --max-features 0.5 --bootstrap --seed 3"
+
+    status = main(["train", *files, *growth.split(), "--drop", "day", "--name", "credits-2"])
+
+    bundle = read_bundle(models / "current")
+    assert status == 0
+    assert (bundle.name, bundle.features.names) == ("credits-2", ("mean", "sd"))
+    assert bundle.manifest["parameters"] == {
+        "bootstrap": True,
+        "contamination": 0.1,
+        "max_features": 0.5,
+        "max_samples": 64,
+        "n_estimators": 7,
+        "n_jobs": None,
+        "random_state": 3,
+        "verbose": 0,
+        "warm_start": False,
+    }
+    shown = capsys.readouterr()
+    assert shown.err.splitlines() == [f"Reading {train_csv} ...", "Fitting 7 trees ...", "Evaluating and writing ..."]
+    table = dict(line.split("  ", 1) for line in shown.out.split("\n\n")[0].splitlines())
+    values = {label.strip(): value.strip() for label, value in table.items()}
+    assert values["model"] == f"credits-2 {bundle.version}"
+    assert values["rows"] == "300"
+    assert values["features"] == "2: mean, sd"
+    assert values["trees"] == "7"
+    assert values["flagged, training"] == "30 of 300 (10.000%)"
+    assert values["flagged, test"].endswith(" of 2 (50.000%)")
+    assert values["folder"] == str(models / bundle.version)
+    assert "This model is live" in shown.out
+
+
+def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatch):
+    """Contamination auto, a hundred trees, seed 16, the name isowatch; MODEL_DIR names the folder."""
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "elsewhere"))
+
+    assert main(["train", "--train", str(train_csv), "--features", "sd,mean"]) == 0
+
+    bundle = read_bundle(tmp_path / "elsewhere" / "current")
+    parameters = bundle.manifest["parameters"]
+    assert bundle.name == "isowatch"
+    assert bundle.features.names == ("sd", "mean")
+    assert bundle.manifest["offset_"] == -0.5
+    assert [parameters[name] for name in ("contamination", "n_estimators", "max_samples", "random_state")] == [
+        "auto",
+        100,
+        "auto",
+        16,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "train.csv line 2, column day: 'monday' is not a number; correct it, or leave the column out"),
+        (["--drop", "date"], "--drop: "),
+        (["--drop", "day", "--contamination", "0.6"], "--contamination 0.6 is out of range"),
+        (["--drop", "day", "--max-samples", "301"], "--max-samples 301 is more than the 300 training rows"),
+    ],
+)
+def test_bad_data_and_arguments_change_nothing(train_csv, tmp_path, capsys, options, message):
+    """Exit status 2, one clear line, no models folder."""
+    models = tmp_path / "models"
+
+    assert main(["train", "--train", str(train_csv), "--models", str(models), *options]) == 2
+
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert not models.exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_in_the_middle_leaves_nothing(train_csv, tmp_path, number, status):
+    """Ctrl-C and `docker stop` end a training that is fitting, without a traceback."""
+    models = tmp_path / "models"
+    # More trees than anybody waits for.
+    options = ["--train", str(train_csv), "--drop", "day", "--estimators", "1000000", "--models", str(models)]
+    training = subprocess.Popen(
+        [sys.executable, "-m", "training", "train", *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    assert training.stderr is not None
+    with training:
+        while "Fitting" not in (line := training.stderr.readline()):
+            assert line, "the training ended before it was asked to"
+        training.send_signal(number)
+        rest = training.stderr.read()
+
+    assert training.returncode == status
+    assert "Traceback" not in rest
+    assert not models.exists()

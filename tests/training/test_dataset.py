@@ -1,0 +1,96 @@
+"""Columns become features: all of them, chosen ones, or those that a model knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.csv_file import open_csv_file
+from training.dataset import read_features, read_test_data, read_training_data
+from training.errors import BadArgument, BadData
+
+TABLE = "id,mean,sd\n7,1,2\n8,3,4\n"
+
+
+def test_all_columns_become_features(write_csv):
+    """Their names are the features' names, in the file's order."""
+    dataset = read_training_data(write_csv(TABLE))
+
+    assert dataset.names == dataset.columns == ("id", "mean", "sd")
+    assert dataset.rows.tolist() == [[7, 1, 2], [8, 3, 4]]
+    assert len(dataset) == 2
+
+
+def test_columns_are_chosen_or_dropped(write_csv):
+    """Chosen columns keep the order in which they were chosen."""
+    path = write_csv(TABLE)
+
+    assert read_training_data(path, features=["sd", "mean"]).rows.tolist() == [[2, 1], [4, 3]]
+    assert read_training_data(path, drop=["id"]).names == ("mean", "sd")
+
+
+def test_constant_column_is_fine(write_csv):
+    """The forest cannot cut it, and needs no advice about it."""
+    assert read_training_data(write_csv("a,b\n1,2\n1,3\n")).names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"features": ["mean", "median"]}, "--features: .*rows.csv has no column median; its columns are id, mean, sd"),
+        ({"drop": ["date"]}, "--drop: .*rows.csv has no column date; its columns are id, mean, sd"),
+        ({"features": ["sd", "sd"]}, "--features names sd twice"),
+        ({"drop": ["id", "mean", "sd"]}, "--drop leaves no column"),
+    ],
+)
+def test_choice_that_cannot_be_made_is_refused(write_csv, choice, message):
+    """The message lists what there is."""
+    with pytest.raises(BadArgument, match=message):
+        read_training_data(write_csv(TABLE), **choice)
+
+
+def test_too_many_columns_are_refused(write_csv):
+    """256 are served, one more is not."""
+    header = ",".join(f"f{number}" for number in range(257))
+    path = write_csv(f"{header}\n" + f"{','.join('1' * 257)}\n" * 2)
+
+    with pytest.raises(BadArgument, match="has 257 columns to train on, at most 256"):
+        read_training_data(path)
+    assert len(read_training_data(path, drop=["f0"]).names) == 256
+
+
+@pytest.mark.parametrize(("body", "count"), [("", "no rows below its header"), ("1,2\n", "only 1 row;")])
+def test_too_few_rows_are_refused(write_csv, body, count):
+    """One row has nothing to be isolated from."""
+    with pytest.raises(BadData, match=f"has {count}.* training needs at least 2"):
+        read_training_data(write_csv(f"a,b\n{body}"))
+
+
+def test_test_columns_are_found_by_name(write_csv):
+    """In whatever order, and with or without the columns that training dropped."""
+    training = read_training_data(write_csv(TABLE), drop=["id"])
+
+    for content in ("sd,mean\n2,1\n", "sd,id,mean\n2,x,1\n"):
+        assert read_test_data(write_csv(content, "test.csv"), training).rows.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("mean\n1\n", "test.csv has no column sd, which the model was trained on; its columns are mean"),
+        ("mean,sd,age\n1,2,3\n", "test.csv has a column age which .*rows.csv does not have"),
+        ("mean,sd\n", "test.csv has no rows below its header"),
+    ],
+)
+def test_test_columns_that_differ_are_refused(write_csv, content, message):
+    """A test on other columns says nothing about the model."""
+    training = read_training_data(write_csv(TABLE), drop=["id"])
+
+    with pytest.raises(BadData, match=message):
+        read_test_data(write_csv(content, "test.csv"), training)
+
+
+def test_features_of_a_model_are_found_among_others(write_csv):
+    """A file to be scored may hold one row, and columns that no training file had."""
+    dataset = read_features(open_csv_file(write_csv("note,sd,mean\nhello,2,1\n")), ("mean", "sd"))
+
+    assert dataset.rows.tolist() == [[1, 2]]

@@ -1,0 +1,97 @@
+"""The command line: one line and the right exit status for whatever goes wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.errors import InvalidBundle, InvalidForest
+from training.__main__ import main
+from training.commands import verify
+from training.errors import BadArgument, BadData, ModelsNotWritable
+
+ROOT = Path(__file__).parents[2]
+
+# Loading these takes a second or more, which nobody should wait for a list of options.
+HEAVY = {"sklearn", "pandas", "joblib", "scipy"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], *([command, "--help"] for command in ("train", "import", "score", "verify"))]
+)
+def test_help_is_printed(arguments, capsys):
+    """Of the program and of each command."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+
+    assert end.value.code == 0
+    assert "usage: python -m training" in capsys.readouterr().out
+
+
+def test_help_does_not_load_what_training_needs():
+    """It answers at once."""
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "training", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in shown.stderr.splitlines()}
+    assert "training.commands.train" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["fly"], "invalid choice: 'fly'"),
+        (["train"], "required: --train"),
+        (["train", "--train", "x.csv", "--contamination", "much"], "invalid number or auto value: 'much'"),
+        (["train", "--train", "x.csv", "--max-samples", "0.5"], "invalid whole number or auto value: '0.5'"),
+        (["train", "--train", "x.csv", "--estimators", "ten"], "invalid int value: 'ten'"),
+        (["train", "--train", "x.csv", "--features", "a", "--drop", "b"], "not allowed with"),
+        (["train", "--train", "x.csv", "--drop", "a,,b"], "'a,,b' is not a list of column names"),
+        (["train", "--train", "x.csv", "--name", "my model"], "'my model' is not a model name"),
+        (["train", "--train", "x.csv", "--cont", "0.1"], "unrecognized arguments"),
+    ],
+)
+def test_mistyped_argument_is_refused_in_one_line(arguments, message, capsys):
+    """It says what is wrong and where the options stand, with exit status 2."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+
+    shown = capsys.readouterr().err
+    assert end.value.code == 2
+    assert message in shown
+    assert shown.startswith("training: ")
+    assert shown.endswith("--help.\n")
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "shown"),
+    [
+        (BadArgument("--seed x."), 2, "training: --seed x.\n"),
+        (BadData("x.csv\nline 3."), 2, "training: x.csv line 3.\n"),
+        (ModelsNotWritable("models."), 1, "training: models.\n"),
+        (InvalidForest("A tree."), 1, "training: A tree.\n"),
+        (InvalidBundle("A bundle."), 1, "training: A bundle.\n"),
+        (KeyboardInterrupt(), 130, "training: interrupted; nothing was changed.\n"),
+    ],
+)
+def test_refusal_is_one_line_and_an_exit_status(error, status, shown, monkeypatch, capsys):
+    """Whatever the command raises."""
+
+    def refuse(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr(verify, "run", refuse)
+
+    assert main(["verify"]) == status
+    assert capsys.readouterr().err == shown

@@ -1,0 +1,38 @@
+"""In a terminal a bar moves; elsewhere each stage is a line."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from training.progress import announce, show_trees
+
+
+class Terminal(io.StringIO):
+    """Standard error of a person who looks on."""
+
+    def isatty(self) -> bool:
+        """Say that somebody does."""
+        return True
+
+
+def test_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch):
+    """It ends with all trees."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+
+    with show_trees(40) as on_progress:
+        on_progress(10)
+        on_progress(40)
+
+    assert "40/40" in terminal.getvalue()
+
+
+def test_elsewhere_each_stage_is_a_line(capsys):
+    """A log file is not filled with bars."""
+    announce("Reading")
+    with show_trees(40) as on_progress:
+        on_progress(40)
+
+    assert capsys.readouterr().err == "Reading ...\nFitting 40 trees ...\n"

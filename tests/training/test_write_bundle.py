@@ -1,0 +1,167 @@
+"""A bundle holds what the service, a person and a notebook need, and nothing of a failed one stays."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.ensemble import IsolationForest
+
+from app.errors import InvalidForest
+from app.model.bundle import find_problems, read_bundle, sha256_of
+from app.model.forest_arrays import ForestArrays
+from training import write_bundle as module
+from training.compile_forest import compile_forest
+from training.dataset import Dataset
+from training.errors import ModelsNotWritable
+from training.fit import fit
+from training.parameters import ForestParameters
+from training.write_bundle import TrainedModel, WrittenBundle, write_bundle
+
+
+@pytest.fixture(scope="module")
+def bundle(small_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> WrittenBundle:
+    """A bundle with a test set."""
+    test = replace(small_model.training, rows=small_model.training.rows[:100] * 2, path=Path("test.csv"))
+    return write_bundle(tmp_path_factory.mktemp("bundle") / "models", replace(small_model, test=test))
+
+
+def test_bundle_is_complete_and_live(bundle: WrittenBundle):
+    """The service accepts it, and every file is as the manifest says."""
+    assert sorted(file.name for file in bundle.folder.iterdir()) == [
+        "forest.npz",
+        "manifest.json",
+        "model.joblib",
+        "model_card.md",
+        "reference.npz",
+    ]
+    assert find_problems(bundle.folder) == []
+    assert read_bundle(bundle.folder.parent / "current").version == bundle.folder.name
+    # Another user's service reads it.
+    assert bundle.folder.stat().st_mode & 0o055 == 0o055 & ~read_umask()
+
+
+def read_umask() -> int:
+    """What the system takes from the permissions of new files."""
+    os.umask(mask := os.umask(0o022))
+    return mask
+
+
+def test_manifest_says_how_the_model_came_about(bundle: WrittenBundle, small_model: TrainedModel):
+    """Everything is strict JSON."""
+    manifest = json.loads((bundle.folder / "manifest.json").read_bytes())
+    labels = small_model.estimator.predict(small_model.training.rows)
+
+    assert manifest["parameters"] == small_model.estimator.get_params()
+    assert manifest["offset_"] == small_model.estimator.offset_
+    assert manifest["training"] == {
+        "file": "rows.csv",
+        "rows": 300,
+        "sha256": "0" * 64,
+        "synthetic": False,
+        "flagged_rows": int((labels == -1).sum()),
+        "flagged_share": (labels == -1).mean(),
+    }
+    assert set(manifest["versions"]) == {"python", "numpy", "scikit_learn"}
+    assert manifest["evaluation"]["train"]["flagged_rows"] == manifest["training"]["flagged_rows"]
+    assert manifest["evaluation"]["test"]["file"] == "test.csv"
+    assert manifest["evaluation"]["test"]["rows"] == 100
+    assert len(manifest["golden"]["rows"]) == 32
+
+
+def test_reference_holds_rows_and_scores_of_the_training(bundle: WrittenBundle, small_model: TrainedModel):
+    """All rows if there are few, the different scores ascending, and how often each occurs."""
+    scores = small_model.estimator.score_samples(small_model.training.rows)
+    with np.load(bundle.folder / "reference.npz", allow_pickle=False) as reference:
+        assert np.array_equal(reference["rows"], small_model.training.rows)
+        assert np.array_equal(np.repeat(reference["unique_scores"], reference["counts"]), np.sort(scores))
+        assert (np.diff(reference["unique_scores"]) > 0).all()
+        assert reference["n_rows"] == 300
+        assert reference["n_flagged"] == (scores < small_model.estimator.offset_).sum()
+
+
+def test_reference_of_many_rows_is_a_sample_without_repetition(tmp_path: Path):
+    """2,000 of them, chosen by the data alone."""
+    rows = np.arange(5000.0).reshape(-1, 1)
+    data = Dataset(("a",), rows, Path("rows.csv"), "", ("a",))
+    chosen = []
+    for seed in (1, 2):
+        model = TrainedModel("m", fit(rows, ForestParameters(n_estimators=2, random_state=seed)), data)
+        with np.load(write_bundle(tmp_path, model).folder / "reference.npz") as reference:
+            chosen.append(reference["rows"].ravel())
+
+    assert len(set(chosen[0])) == len(chosen[0]) == 2000
+    assert set(chosen[0]) <= set(rows.ravel())
+    assert np.array_equal(*chosen)
+
+
+def test_estimator_can_be_loaded_by_people(bundle: WrittenBundle, small_model: TrainedModel):
+    """A notebook gets an estimator that was chosen and answers as the one that was stored."""
+    estimator = joblib.load(bundle.folder / "model.joblib")
+
+    rows = small_model.training.rows
+    assert estimator.get_params() == small_model.estimator.get_params()
+    assert np.array_equal(estimator.score_samples(rows), small_model.estimator.score_samples(rows))
+
+
+def test_same_seed_and_data_give_the_same_bytes(tmp_path: Path, small_model: TrainedModel):
+    """Of the forest; another seed gives another one."""
+
+    def train(seed: int) -> str:
+        estimator = fit(small_model.training.rows, ForestParameters(random_state=seed))
+        return sha256_of(write_bundle(tmp_path, replace(small_model, estimator=estimator)).folder / "forest.npz")
+
+    first, second, other = train(16), train(16), train(17)
+
+    assert first == second != other
+    # The two equal ones are two versions all the same.
+    assert len(list(tmp_path.glob("*Z-*"))) == 3
+
+
+def test_parameters_that_json_cannot_say_are_named(tmp_path: Path, small_model: TrainedModel):
+    """Somebody's own estimator may hold a generator as its seed, or NumPy's numbers."""
+    estimator = IsolationForest(n_estimators=np.int64(3), random_state=np.random.RandomState(1))
+    estimator.fit(small_model.training.rows)
+
+    manifest = write_bundle(tmp_path, replace(small_model, estimator=estimator)).manifest
+
+    assert manifest["parameters"]["n_estimators"] == 3
+    assert manifest["parameters"]["random_state"].startswith("RandomState(")
+
+
+def test_forest_that_does_not_answer_as_scikit_learn_is_not_written(tmp_path, small_model, monkeypatch):
+    """A fault of the compiler stays out of the service."""
+
+    def compile_wrongly(estimator: object) -> ForestArrays:
+        return replace(compile_forest(estimator), offset=np.asarray(-0.2))
+
+    monkeypatch.setattr(module, "compile_forest", compile_wrongly)
+
+    with pytest.raises(InvalidForest, match="differ on"):
+        write_bundle(tmp_path / "models", small_model)
+
+    assert not (tmp_path / "models").exists()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("part", ["write_forest_arrays", "_write_reference", "write_model_card", "write_manifest"])
+def test_nothing_is_left_when_writing_fails(tmp_path, small_model, monkeypatch, part, error):
+    """Whichever part the full disk or Ctrl-C hits, the models are as they were."""
+    before = write_bundle(tmp_path, small_model).folder.name
+
+    def fail(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, part, fail)
+    with pytest.raises((ModelsNotWritable, KeyboardInterrupt)) as refusal:
+        write_bundle(tmp_path, small_model)
+
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [before, "current"]
+    assert read_bundle(tmp_path / "current").version == before
+    if isinstance(error, OSError):
+        assert "cannot be written (No space left on device); make room" in str(refusal.value)

@@ -1,0 +1,92 @@
+"""``import``: make somebody's own fitted ``IsolationForest`` the live model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.commands.options import add_data_options, add_models_option
+from training.errors import BadArgument
+
+if TYPE_CHECKING:
+    from training.dataset import Dataset
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command and its options."""
+    parser = commands.add_parser(
+        "import",
+        help="make a fitted IsolationForest from a joblib file live",
+        description="A joblib file runs code when it is opened: import only from people you trust.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--model", metavar="FILE", type=Path, required=True, help="joblib file with the estimator")
+    add_data_options(parser)
+    add_models_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Open, check against the data, write."""
+    from app.errors import InvalidForest
+    from training.compile_forest import compile_forest
+    from training.dataset import read_test_data
+    from training.summary import summarise
+    from training.write_bundle import TrainedModel, write_bundle
+
+    print(
+        "training: a joblib file runs code when it is opened; import only from people you trust.",
+        file=sys.stderr,
+    )
+    estimator = _open(options.model)
+    try:
+        compile_forest(estimator)
+    except InvalidForest as error:
+        raise BadArgument(f"--model {options.model}: {error}") from None
+    training = _read_matching_data(estimator, options)
+    test = read_test_data(options.test, training) if options.test else None
+    written = write_bundle(options.models, TrainedModel(options.name, estimator, training, test))
+    print(summarise(written.manifest, written.folder))
+    return 0
+
+
+def _open(file: Path) -> Any:
+    """Unpickle an estimator, whatever it turns out to be."""
+    import warnings
+
+    import joblib
+    import sklearn
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    if not file.is_file():
+        raise BadArgument(f"--model {file} is not a file; name a joblib file that holds an IsolationForest.")
+    try:
+        with warnings.catch_warnings():
+            # Another release's forest is compared with scikit-learn's answers before anything is written.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            return joblib.load(file)
+    # Unpickling runs the file's own code, which can fail in any way.
+    except Exception as error:
+        raise BadArgument(
+            f"--model {file} cannot be opened with scikit-learn {sklearn.__version__} "
+            f"({type(error).__name__}: {error}); store it again with joblib.dump and this release."
+        ) from error
+
+
+def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
+    """Read the training data as the estimator saw them: by name if it knows names, else by position."""
+    from training.csv_file import open_csv_file
+    from training.dataset import read_features, read_training_data
+
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and not options.features and not options.drop:
+        return read_features(open_csv_file(options.train), [str(name) for name in names])
+    training = read_training_data(options.train, options.features, options.drop)
+    if len(training.names) != estimator.n_features_in_:
+        raise BadArgument(
+            f"--model {options.model} takes {estimator.n_features_in_} features, {options.train} gives "
+            f"{len(training.names)} ({', '.join(training.names)}); choose columns with --features or --drop."
+        )
+    return training

@@ -1,0 +1,32 @@
+"""``score``: add the live model's label and score to each row of a CSV file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.commands.options import add_models_option
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command and its options."""
+    parser = commands.add_parser("score", help="add label and score columns to a CSV file", allow_abbrev=False)
+    parser.add_argument("--in", dest="source", metavar="FILE", type=Path, required=True, help="CSV file with the rows")
+    parser.add_argument("--out", dest="target", metavar="FILE", type=Path, required=True, help="CSV file to write")
+    add_models_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the live model and the rows, score, write."""
+    from app.model.bundle import read_bundle
+    from app.model.current_model import CURRENT_LINK
+    from training.score_file import score_file
+
+    bundle = read_bundle(options.models / CURRENT_LINK)
+    evaluation = score_file(bundle, options.source, options.target)
+    print(
+        f"{options.target}: {len(evaluation):,} rows scored with {bundle.name} {bundle.version}, "
+        f"{evaluation.n_flagged:,} outliers"
+    )
+    return 0

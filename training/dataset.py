@@ -1,0 +1,138 @@
+"""A table of numbers to train on or to score: chosen columns of a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.model.features import MAX_FEATURES
+from training.csv_file import CsvFile, open_csv_file
+from training.csv_numbers import read_numbers
+from training.errors import BadArgument, BadData
+
+# One row has no neighbours from which it could be isolated.
+MIN_TRAINING_ROWS = 2
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Numbers and where they came from.
+
+    Parameters
+    ----------
+    names
+        Feature names, 1 to 256 of them.
+    rows
+        Shape ``(n_rows, n_features)``, finite, within float32.
+    path
+        The CSV file.
+    sha256
+        Digest of that file, in hexadecimal.
+    columns
+        All columns of that file, also those that are not features.
+    """
+
+    names: tuple[str, ...]
+    rows: NDArray[np.float64]
+    path: Path
+    sha256: str
+    columns: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_training_data(path: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None) -> Dataset:
+    """Read the rows to train on.
+
+    Parameters
+    ----------
+    path
+        A CSV file with a header.
+    features
+        Columns to use, in this order; by default all of them.
+    drop
+        Columns not to use.
+
+    Raises
+    ------
+    BadArgument
+        If a column to use or to drop does not exist, or none or more than 256 are left.
+    BadData
+        If the file cannot be used; the message names file, line and column.
+    """
+    file = open_csv_file(path)
+    dataset = _read(file, _choose_columns(file, features, drop))
+    if len(dataset) < MIN_TRAINING_ROWS:
+        raise BadData(f"{path} has {_count_rows(len(dataset))}; training needs at least {MIN_TRAINING_ROWS}.")
+    return dataset
+
+
+def read_test_data(path: Path, training: Dataset) -> Dataset:
+    """Read rows to test on: the features of ``training``, found by their names in whatever order they stand.
+
+    Raises
+    ------
+    BadData
+        If the file cannot be used, misses a feature, or has a column that the training file did not have.
+    """
+    file = open_csv_file(path)
+    if strangers := [name for name in file.header if name not in training.columns]:
+        raise BadData(
+            f"{path} has a column {strangers[0]} which {training.path} does not have; "
+            f"test on a file with the columns {', '.join(training.columns)}."
+        )
+    return read_features(file, training.names)
+
+
+def read_features(file: CsvFile, names: Sequence[str]) -> Dataset:
+    """Read the features of a model from a CSV file by their names; other columns may be there.
+
+    Raises
+    ------
+    BadData
+        If a feature is missing, there are no rows, or a cell cannot be used.
+    """
+    if missing := [name for name in names if name not in file.header]:
+        raise BadData(
+            f"{file.path} has no column {missing[0]}, which the model was trained on; "
+            f"its columns are {', '.join(file.header)}."
+        )
+    dataset = _read(file, tuple(names))
+    if not len(dataset):
+        raise BadData(f"{file.path} has no rows below its header; add at least one.")
+    return dataset
+
+
+def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
+    """Name the columns that become features."""
+    for option, named in (("--features", features), ("--drop", drop)):
+        if unknown := [name for name in named or () if name not in file.header]:
+            raise BadArgument(
+                f"{option}: {file.path} has no column {unknown[0]}; its columns are {', '.join(file.header)}."
+            )
+    if features and (twice := [name for name in features if features.count(name) > 1]):
+        raise BadArgument(f"--features names {twice[0]} twice; name each column once.")
+    chosen = tuple(name for name in features or file.header if name not in (drop or ()))
+    if not chosen:
+        raise BadArgument(f"--drop leaves no column of {file.path}; keep at least one.")
+    if len(chosen) > MAX_FEATURES:
+        raise BadArgument(
+            f"{file.path} has {len(chosen)} columns to train on, at most {MAX_FEATURES} are possible; "
+            "choose some with --features or leave some out with --drop."
+        )
+    return chosen
+
+
+def _read(file: CsvFile, names: tuple[str, ...]) -> Dataset:
+    """Read chosen columns."""
+    return Dataset(names, read_numbers(file, names), file.path, file.sha256, file.header)
+
+
+def _count_rows(n_rows: int) -> str:
+    """Say a number of rows."""
+    return {0: "no rows below its header", 1: "only 1 row"}.get(n_rows, f"{n_rows} rows")

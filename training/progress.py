@@ -1,0 +1,35 @@
+"""What a person sees on standard error while training runs: a bar in a terminal, elsewhere a line a stage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+def announce(stage: str) -> None:
+    """Say which stage begins."""
+    print(f"{stage} ...", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def show_trees(n_trees: int) -> Iterator[Callable[[int], None]]:
+    """Show how many trees stand.
+
+    Parameters
+    ----------
+    n_trees
+        How many there will be.
+
+    Returns
+    -------
+    To be called with the number of trees that stand; draws only in a terminal.
+    """
+    if not sys.stderr.isatty():
+        announce(f"Fitting {n_trees} trees")
+        yield lambda n_fitted: None
+        return
+    with tqdm(total=n_trees, desc="Fitting", unit="tree", file=sys.stderr) as bar:
+        yield lambda n_fitted: bar.update(n_fitted - bar.n)

@@ -1,0 +1,67 @@
+"""Scoring a CSV file: the same cells as before, and two columns more."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+from pathlib import Path
+
+from app.model.bundle import Bundle
+from training.csv_file import CsvFile, open_csv_file
+from training.dataset import read_features
+from training.errors import BadData, ModelsNotWritable
+from training.evaluate import Evaluation, evaluate
+
+LABEL_COLUMN, SCORE_COLUMN = "is_inlier", "anomaly_score"
+
+
+def score_file(bundle: Bundle, source: Path, target: Path) -> Evaluation:
+    """Copy a CSV file with ``is_inlier`` and ``anomaly_score`` as its last columns.
+
+    Parameters
+    ----------
+    bundle
+        The model; its features are found in the file by their names, other columns may hold anything.
+    source
+        The file to score.
+    target
+        The file to write; replaced in one step if it exists.
+
+    Raises
+    ------
+    BadData
+        If the file misses a feature, holds a cell that cannot be scored, or has one of the two columns.
+    ModelsNotWritable
+        If the result cannot be stored; ``target`` then is as it was.
+    """
+    file = open_csv_file(source)
+    for column in (LABEL_COLUMN, SCORE_COLUMN):
+        if column in file.header:
+            raise BadData(f"{source} line 1: there is a column {column} already; rename it or leave it out.")
+    evaluation = evaluate(bundle.forest, read_features(file, bundle.features.names).rows)
+    # Two runs that write to one place must not share the unfinished file.
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.writing")
+    try:
+        _write(unfinished, file, evaluation)
+        unfinished.replace(target)
+    except OSError as error:
+        raise ModelsNotWritable(
+            f"{target} cannot be written ({error.strerror}); name another file with --out."
+        ) from error
+    finally:
+        # Where nothing could be written, nothing can be removed.
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+    return evaluation
+
+
+def _write(unfinished: Path, file: CsvFile, evaluation: Evaluation) -> None:
+    """Write all cells as they were read, each row with its label and score."""
+    answers = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
+    with unfinished.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened, lineterminator="\n")
+        writer.writerow([*file.header, LABEL_COLUMN, SCORE_COLUMN])
+        writer.writerows([*cells, *answer] for (_, cells), answer in zip(file.records(), answers, strict=True))
+        opened.flush()
+        os.fsync(opened.fileno())

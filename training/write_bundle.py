@@ -1,0 +1,156 @@
+"""Writing a bundle: everything about one trained model, complete or not at all."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+
+from app.model.bundle import FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
+from app.model.features import Features
+from app.model.forest import Forest
+from training.compile_forest import compile_forest
+from training.data_origin import is_synthetic
+from training.dataset import Dataset
+from training.evaluate import Evaluation, evaluate
+from training.golden_rows import check_agreement, choose_golden_rows
+from training.model_card import write_model_card
+from training.model_store import ModelStore
+
+# The rows that live traffic is compared with: more would slow each comparison down, fewer would blur it.
+REFERENCE_ROWS = 2000
+
+# Which rows are the reference depends on the data alone: two forests of the same data are compared alike.
+_REFERENCE_SEED = 0
+
+_ESTIMATOR_FILE = "model.joblib"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fitted estimator and the data that it is judged by.
+
+    Parameters
+    ----------
+    name
+        What the model is called, in metrics and addresses.
+    estimator
+        The fitted scikit-learn estimator.
+    training
+        The rows that it was fitted on.
+    test
+        Rows that it never saw, if there are any.
+    """
+
+    name: str
+    estimator: IsolationForest
+    training: Dataset
+    test: Dataset | None = None
+
+
+@dataclass(frozen=True)
+class WrittenBundle:
+    """Where a bundle lies, and what its manifest says (without the digests)."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+
+def write_bundle(models: Path, model: TrainedModel) -> WrittenBundle:
+    """Write ``models/<version>/`` and let ``models/current`` point to it.
+
+    Parameters
+    ----------
+    models
+        The folder of all bundles; made if it does not exist.
+    model
+        What to write.
+
+    Raises
+    ------
+    InvalidForest
+        If the estimator cannot be compiled, or the compiled forest does not give scikit-learn's answers.
+    ModelsNotWritable
+        If the bundle cannot be stored. Whatever happens, ``models`` then is as it was.
+    """
+    arrays = compile_forest(model.estimator)
+    forest = Forest(arrays)
+    on_training = evaluate(forest, model.training.rows)
+    check_agreement(model.estimator, model.training.rows, on_training)
+    manifest = _describe(model, forest, on_training)
+    store = ModelStore(models)
+    with store.writing() as folder:
+        write_forest_arrays(folder / FOREST_FILE, arrays)
+        _write_reference(folder / REFERENCE_FILE, model.training.rows, on_training)
+        joblib.dump(model.estimator, folder / _ESTIMATOR_FILE)
+        trained_at = datetime.now(UTC)
+        version = store.find_free_version(sha256_of(folder / FOREST_FILE), trained_at)
+        manifest = {"name": model.name, "version": version, "trained_at": trained_at.isoformat()} | manifest
+        write_model_card(folder, manifest)
+        write_manifest(folder, manifest)
+        return WrittenBundle(store.publish(folder, version), manifest)
+
+
+def _describe(model: TrainedModel, forest: Forest, on_training: Evaluation) -> dict[str, Any]:
+    """Collect what the manifest says apart from name, version and time."""
+    training, figures = model.training, {"train": on_training.as_figures()}
+    if model.test is not None:
+        figures["test"] = _describe_data(model.test) | evaluate(forest, model.test.rows).as_figures()
+    features = Features.of(training.names, training.rows)
+    return {
+        "features": [
+            {"name": name, "low": low, "high": high}
+            for name, low, high in zip(features.names, features.low, features.high, strict=True)
+        ],
+        "parameters": {name: _to_json(value) for name, value in model.estimator.get_params().items()},
+        "offset_": forest.offset,
+        "training": _describe_data(training)
+        | {
+            "synthetic": is_synthetic(training),
+            "flagged_rows": on_training.n_flagged,
+            "flagged_share": on_training.n_flagged / len(on_training),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit_learn": sklearn.__version__,
+        },
+        "evaluation": figures,
+        "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
+    }
+
+
+def _describe_data(data: Dataset) -> dict[str, Any]:
+    """Note which data these were; without the folder, which is the training machine's own affair."""
+    return {"file": data.path.name, "rows": len(data), "sha256": data.sha256}
+
+
+def _write_reference(file: Path, rows: NDArray[np.float64], on_training: Evaluation) -> None:
+    """Write the reference rows and the distribution of the training scores."""
+    generator = np.random.default_rng(_REFERENCE_SEED)
+    chosen = generator.choice(len(rows), size=min(REFERENCE_ROWS, len(rows)), replace=False)
+    unique_scores, counts = on_training.count_scores()
+    np.savez(
+        file,
+        allow_pickle=False,
+        rows=rows[np.sort(chosen)],
+        unique_scores=unique_scores,
+        counts=counts,
+        n_rows=np.int64(len(rows)),
+        n_flagged=np.int64(on_training.n_flagged),
+    )
+
+
+def _to_json(value: object) -> object:
+    """Keep what strict JSON can say of a parameter; name the rest (a generator as seed, say) by its text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
