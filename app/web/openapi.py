@@ -64,7 +64,7 @@ def build_openapi(features: Features | None) -> dict[str, Any]:
         version=_API_VERSION,
         openapi_version="3.1.0",
         # Relative to the document, so that the page's requests find the service behind a proxy that adds a prefix.
-        servers=[{"url": "."}],
+        servers=[{"url": ".", "description": "this service"}],
         info={"description": "An Isolation Forest that tells abnormal rows from normal ones, and watches itself."},
         plugins=[plugin],
     )
