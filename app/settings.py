@@ -62,6 +62,10 @@ class Settings:
     )
     # One row of 256 features with 17 digits each takes 6 KB: this leaves room for any sane client.
     max_body_bytes: int = _setting(1_048_576, "bytes", "Longest body of a prediction request.", 1)
+    # A thousand rows take about a millisecond; ten thousand still answer within what a dashboard calls fast.
+    max_batch_rows: int = _setting(10_000, "rows", "Most rows in one request to /predictions or /v2.", 1)
+    # Ten thousand rows of 40 features with 17 digits.
+    max_batch_body_bytes: int = _setting(8_388_608, "bytes", "Longest body of a request with many rows.", 1)
     log_format: str = _setting(
         "auto",
         "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from app.routes.prediction import MODEL_VERSION_HEADER
+from app.routes.counted_prediction import name_model
 from app.routes.service_parts import service
 from app.web.json_bodies import answer_json
 
@@ -20,7 +20,4 @@ def tell_life() -> Response:
 @health.get("/readyz")
 def tell_readiness() -> Response:
     """Say whether predictions can be answered; if not, 503 with the reason and what to do."""
-    bundle = service().model.get()
-    response = answer_json({"status": "ready"})
-    response.headers[MODEL_VERSION_HEADER] = bundle.version
-    return response
+    return name_model(answer_json({"status": "ready"}), service().model.get())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from app.routes.prediction import MODEL_VERSION_HEADER
+from app.routes.counted_prediction import name_model
 from app.routes.service_parts import service
 from app.schemas.model_information import describe_model
 from app.web.json_bodies import answer_json
@@ -17,6 +17,4 @@ def tell_model_information() -> Response:
     """Describe the live model."""
     service().metrics.record_model_information_request()
     bundle = service().model.get()
-    response = answer_json(describe_model(bundle))
-    response.headers[MODEL_VERSION_HEADER] = bundle.version
-    return response
+    return name_model(answer_json(describe_model(bundle)), bundle)
