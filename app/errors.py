@@ -7,8 +7,10 @@
   * MetricsFolderTaken         500  another live service owns the metrics folder
   * RefusedRequest             400  never raised itself
     * NotJSON                  400  the body is not strict JSON
-    * BodyTooLarge             413  the body is longer than the limit
+    * NotAnAcceptableMediaType 406  the caller accepts no form in which we could answer
+    * BodyTooLarge             413  the body is longer than the limit, or holds too many rows
     * NotAJSONMediaType        415  the Content-Type is not application/json
+    * NotARowsMediaType        415  the Content-Type is none in which rows can be sent
     * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
     * ModelUnavailable         503  no verified model is loaded
 """
@@ -60,14 +62,26 @@ class NotJSON(RefusedRequest):
     """The body is not strict JSON."""
 
 
+class NotAnAcceptableMediaType(RefusedRequest):
+    """The caller accepts no form in which we could answer."""
+
+    status = 406
+
+
 class BodyTooLarge(RefusedRequest):
-    """The body is longer than the limit."""
+    """The body is longer than the limit, or holds too many rows."""
 
     status = 413
 
 
 class NotAJSONMediaType(RefusedRequest):
     """The Content-Type is not ``application/json``."""
+
+    status = 415
+
+
+class NotARowsMediaType(RefusedRequest):
+    """The Content-Type is none in which rows can be sent."""
 
     status = 415
 

@@ -20,6 +20,7 @@ from app.routes.metrics import metrics as metrics_route
 from app.routes.model_information import model_information
 from app.routes.page import page
 from app.routes.prediction import prediction
+from app.routes.predictions import predictions
 from app.routes.service_parts import ServiceParts
 from app.settings import Settings
 from app.web.docs_page import register_docs
@@ -56,10 +57,10 @@ def build_service(settings: Settings | None = None) -> Flask:
     log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
     ServiceParts(settings, metrics, model, jobs, log).attach(app)
 
-    register_error_answers(app, settings.max_body_bytes)
-    for blueprint in (prediction, model_information, health, metrics_route, page):
+    register_error_answers(app)
+    for blueprint in (prediction, predictions, model_information, health, metrics_route, page):
         app.register_blueprint(blueprint)
-    register_docs(app, lambda: model.features)
+    register_docs(app, lambda: model.features, settings.max_batch_rows)
     register_http_metrics(app, registry)
     protect_pages(app)
     put_in_envelope(app, metrics, log)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.errors import FieldError, InvalidPredictionRequest, RefusedRequest
@@ -18,7 +18,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
 
 
-def register_error_answers(app: Flask, max_body_bytes: int) -> None:
+def register_error_answers(app: Flask) -> None:
     """Answer refusals, HTTP errors and bugs; a bug is logged whole and tells the caller nothing of the inside."""
 
     @app.errorhandler(RefusedRequest)
@@ -29,7 +29,9 @@ def register_error_answers(app: Flask, max_body_bytes: int) -> None:
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
-            return answer_problem(413, f"The body is longer than {max_body_bytes} bytes: send less at once.")
+            return answer_problem(
+                413, f"The body is longer than {request.max_content_length} bytes: send less at once."
+            )
         if error.code is None or error.code < 400:  # a redirect
             return error.get_response()  # type: ignore[return-value]
         answer = answer_problem(error.code, error.description or HTTPStatus(error.code).phrase)

@@ -11,9 +11,11 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from app.model.features import LARGEST_NUMBER, Features
+from app.schemas.feature_vectors import FeatureVectors
 from app.schemas.health import Health
 from app.schemas.model_information import ModelInformation
 from app.schemas.prediction import PredictionAnswer, prediction_request_schema
+from app.schemas.predictions import PredictionsAnswer, predictions_request_schema
 from app.schemas.problem import Problem
 from app.schemas.strict_fields import FeatureVector
 from app.web.error_answers import PROBLEM_MEDIA_TYPE
@@ -43,17 +45,19 @@ _MODEL_VERSION = {
 
 
 @lru_cache(maxsize=_DOCUMENTS_AT_ONCE)
-def build_openapi(features: Features | None) -> dict[str, Any]:
+def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, Any]:
     """Describe the service.
 
     Parameters
     ----------
     features
         What a row of the live model consists of; None while there is no model.
+    max_batch_rows
+        Most rows in one request.
 
     Examples
     --------
-    >>> document = build_openapi(Features(("mean", "sd"), (-0.3, -0.1), (66.3, 57.7)))
+    >>> document = build_openapi(Features(("mean", "sd"), (-0.3, -0.1), (66.3, 57.7)), 10_000)
     >>> row = document["components"]["schemas"]["PredictionRequest"]["properties"]["feature_vector"]
     >>> row["minItems"], row["maxItems"], row["example"]
     (2, 2, [33.0, 28.8])
@@ -70,11 +74,15 @@ def build_openapi(features: Features | None) -> dict[str, Any]:
     )
     assert plugin.converter is not None  # the document has just given it one
     plugin.converter.add_attribute_function(_describe_feature_vector)  # type: ignore[no-untyped-call]
-    request = prediction_request_schema(features or _UNKNOWN_FEATURES)
-    for schema in (request, PredictionAnswer(), ModelInformation(), Health(), Problem()):
+    described = features or _UNKNOWN_FEATURES
+    requests = (prediction_request_schema(described), predictions_request_schema(described, max_batch_rows))
+    answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), Health(), Problem())
+    for schema in requests + answers:
         document.components.schema(_name_of(schema), schema=schema)
     if features is None:
-        _forget_number_of_features(document.components.schemas["PredictionRequest"])
+        schemas = document.components.schemas
+        _forget_number_of_features(schemas["PredictionRequest"]["properties"]["feature_vector"])
+        _forget_number_of_features(schemas["PredictionsRequest"]["properties"]["feature_vectors"]["items"])
     for operation in OPERATIONS:
         document.path(operation.path, operations={operation.method: _describe(operation)})
     built: dict[str, Any] = document.to_dict()
@@ -88,9 +96,14 @@ def _name_of(schema: Schema) -> str:
 
 def _describe_feature_vector(self: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
     """Tell the length and the range of a row; apispec calls this for every field."""
-    if not isinstance(field, FeatureVector):
-        return {}
-    features = field.features
+    if isinstance(field, FeatureVectors):
+        row = _describe_row(field.features)
+        return {"type": "array", "items": row, "minItems": 1, "maxItems": field.max_rows, "example": [row["example"]]}
+    return _describe_row(field.features) if isinstance(field, FeatureVector) else {}
+
+
+def _describe_row(features: Features) -> dict[str, Any]:
+    """Describe the numbers of one row."""
     middle = [
         float(f"{(low + high) / 2:.{_EXAMPLE_DIGITS}g}") for low, high in zip(features.low, features.high, strict=True)
     ]
@@ -103,9 +116,8 @@ def _describe_feature_vector(self: Any, field: fields.Field[Any], **_: Any) -> d
     }
 
 
-def _forget_number_of_features(request: dict[str, Any]) -> None:
+def _forget_number_of_features(row: dict[str, Any]) -> None:
     """Describe a row of any length."""
-    row = request["properties"]["feature_vector"]
     del row["maxItems"]
     row["description"] = "One number per feature of the model."
 
@@ -121,10 +133,13 @@ def _describe(operation: Operation) -> dict[str, Any]:
         | {str(status): _refusal(status) for status in (*operation.refusals, 500)},
     }
     if operation.request:
-        described["requestBody"] = {
-            "required": True,
-            "content": {JSON: {"schema": _reference(operation.request)}},
-        }
+        content = {JSON: {"schema": _reference(operation.request)}} | _texts(operation)
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.wishes:
+        described["parameters"] = [
+            {"name": name, "in": "query", "description": meaning, "schema": {"type": "boolean", "default": False}}
+            for name, meaning in operation.wishes
+        ]
     return described
 
 
@@ -136,9 +151,14 @@ def _answer(operation: Operation) -> dict[str, Any]:
     headers = _REQUEST_ID | (_MODEL_VERSION if operation.names_model else {})
     return {
         "description": operation.summary,
-        "content": {operation.media_type: {"schema": described}},
+        "content": {operation.media_type: {"schema": described}} | _texts(operation),
         "headers": headers,
     }
+
+
+def _texts(operation: Operation) -> dict[str, Any]:
+    """Name the other forms in which rows and answers may come."""
+    return {media_type: {"schema": {"type": "string"}} for media_type in operation.texts}
 
 
 def _refusal(status: int) -> dict[str, Any]:
