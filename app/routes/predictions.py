@@ -39,11 +39,11 @@ def predict_many() -> Response:
         settings = service().settings
         request.max_content_length = settings.max_batch_body_bytes
         bundle = counted.take_model()
-        answer_type = _choose_answer_type(request)
+        answer_type, wants_score = _choose_answer_type(request), _read_wish(request)
         batch = _read_batch(request, bundle.features, settings.max_batch_rows)
         scores, labels = counted.score(bundle, batch.rows)
         answer: dict[str, list[Any]] = {"is_inlier": labels.tolist()}
-        if batch.score:
+        if batch.score or wants_score:
             answer["anomaly_score"] = scores.tolist()
         return name_model(_write(answer, answer_type), bundle)
 
@@ -69,15 +69,15 @@ def _read_batch(asked: Request, features: Features, max_rows: int) -> Batch:
     body = asked.get_data(cache=False)
     rows: list[Any] = read_csv(body, features) if asked.mimetype == CSV_MEDIA_TYPE else read_ndjson(body)
     check_number_of_rows(len(rows), max_rows)
-    return Batch(to_array(rows, features), _read_wish(asked))
+    return Batch(to_array(rows, features), score=False)
 
 
 def _read_wish(asked: Request) -> bool:
     """Tell whether the address asks for scores."""
-    given = asked.args.get("score", "false")
-    if given not in _BOOLEANS:
-        raise refuse({"score": [f"expected true or false, got {given}"]})
-    return _BOOLEANS[given]
+    given = asked.args.getlist("score") or ["false"]
+    if len(given) > 1 or given[0] not in _BOOLEANS:
+        raise refuse({"score": [f"expected true or false, got {' and '.join(given)}"]})
+    return _BOOLEANS[given[0]]
 
 
 def _write(answer: dict[str, list[Any]], media_type: str) -> Response:

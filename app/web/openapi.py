@@ -20,6 +20,7 @@ from app.schemas.problem import Problem
 from app.schemas.strict_fields import FeatureVector
 from app.web.error_answers import PROBLEM_MEDIA_TYPE
 from app.web.operations import JSON, OPERATIONS, Operation
+from app.web.row_text_schemas import describe_texts
 
 # Of the interface, not of the software: raised when an answer changes in a way that callers notice.
 _API_VERSION = "1.0.0"
@@ -32,6 +33,8 @@ _DOCUMENTS_AT_ONCE = 3
 
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
+
+_TEXT = {"schema": {"type": "string"}}
 
 _REQUEST_ID = {
     "X-Request-ID": {
@@ -83,8 +86,9 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
         schemas = document.components.schemas
         _forget_number_of_features(schemas["PredictionRequest"]["properties"]["feature_vector"])
         _forget_number_of_features(schemas["PredictionsRequest"]["properties"]["feature_vectors"]["items"])
+    texts = describe_texts(features)
     for operation in OPERATIONS:
-        document.path(operation.path, operations={operation.method: _describe(operation)})
+        document.path(operation.path, operations={operation.method: _describe(operation, texts)})
     built: dict[str, Any] = document.to_dict()
     return built
 
@@ -122,7 +126,7 @@ def _forget_number_of_features(row: dict[str, Any]) -> None:
     row["description"] = "One number per feature of the model."
 
 
-def _describe(operation: Operation) -> dict[str, Any]:
+def _describe(operation: Operation, texts: dict[str, Any]) -> dict[str, Any]:
     """Lay out one operation."""
     described: dict[str, Any] = {
         "operationId": f"{operation.method}{operation.path.replace('/', '_').replace('.', '_')}",
@@ -133,7 +137,9 @@ def _describe(operation: Operation) -> dict[str, Any]:
         | {str(status): _refusal(status) for status in (*operation.refusals, 500)},
     }
     if operation.request:
-        content = {JSON: {"schema": _reference(operation.request)}} | _texts(operation)
+        content = {JSON: {"schema": _reference(operation.request)}} | {
+            name: {"schema": texts[name]} for name in operation.texts
+        }
         described["requestBody"] = {"required": True, "content": content}
     if operation.wishes:
         described["parameters"] = [
@@ -151,14 +157,9 @@ def _answer(operation: Operation) -> dict[str, Any]:
     headers = _REQUEST_ID | (_MODEL_VERSION if operation.names_model else {})
     return {
         "description": operation.summary,
-        "content": {operation.media_type: {"schema": described}} | _texts(operation),
+        "content": {operation.media_type: {"schema": described}} | dict.fromkeys(operation.texts, _TEXT),
         "headers": headers,
     }
-
-
-def _texts(operation: Operation) -> dict[str, Any]:
-    """Name the other forms in which rows and answers may come."""
-    return {media_type: {"schema": {"type": "string"}} for media_type in operation.texts}
 
 
 def _refusal(status: int) -> dict[str, Any]:

@@ -80,7 +80,7 @@ OPERATIONS = (
         request="PredictionsRequest",
         answer="PredictionsAnswer",
         texts=(CSV, NDJSON),
-        wishes=(("score", "Also give the anomaly scores, for rows sent as CSV or newline-delimited JSON."),),
+        wishes=(("score", "Also give the anomaly scores: the same as `score` in a JSON body."),),
         refusals=(400, 406, 413, 415, 422, *_NO_MODEL),
         names_model=True,
     ),
