@@ -61,9 +61,9 @@ def build_service(settings: Settings | None = None) -> Flask:
     for blueprint in (prediction, predictions, model_information, health, metrics_route, page):
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
-    register_http_metrics(app, registry)
+    hot_routes = register_http_metrics(app, registry)
     protect_pages(app)
-    put_in_envelope(app, metrics, log)
+    put_in_envelope(app, metrics, hot_routes, log)
 
     model.refresh()
     jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)

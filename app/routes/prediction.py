@@ -9,12 +9,14 @@ from flask import Blueprint, Response, request
 
 from app.routes.counted_prediction import CountedPrediction, name_model
 from app.schemas.prediction import load_prediction_request
+from app.web.http_metrics import hot_route
 from app.web.json_bodies import answer_json, read_json
 
 prediction = Blueprint("prediction", __name__)
 
 
 @prediction.post("/prediction")
+@hot_route
 def predict() -> Response:
     """Score one row."""
     with CountedPrediction() as counted:

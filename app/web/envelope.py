@@ -15,12 +15,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask
 
 from app.metrics import ServiceMetrics
+from app.web.http_metrics import HotRoutes
 from app.web.request_id import REQUEST_ID_HEADER, take_or_make_request_id
 from app.web.request_log import RequestLog
-
-# One label value, and one route in the log, for every path that no route knows: a scanner could otherwise make as
-# many series as it likes.
-UNMATCHED = "unmatched"
+from app.web.route_names import UNMATCHED, route_of
 
 # RFC 9110's methods and PATCH; the name for any other, which gets a 405 or 404 anyway.
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -38,12 +36,16 @@ class Envelope:
         Flask's own WSGI application.
     metrics
         Counts the requests in flight.
+    hot_routes
+        Counts requests to the routes that are asked most.
     log
         Takes one line a request.
     """
 
-    def __init__(self, application: WSGIApplication, metrics: ServiceMetrics, log: RequestLog) -> None:
-        self._application, self._metrics, self._log = application, metrics, log
+    def __init__(
+        self, application: WSGIApplication, metrics: ServiceMetrics, hot_routes: HotRoutes, log: RequestLog
+    ) -> None:
+        self._application, self._metrics, self._hot_routes, self._log = application, metrics, hot_routes, log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -64,17 +66,11 @@ class Envelope:
             return self._application(environ, start)
         finally:
             self._metrics.record_request_ended()
-            seconds = time.perf_counter() - begun
-            self._log.add(identifier, environ["REQUEST_METHOD"], route, status, seconds)
+            method, seconds = environ["REQUEST_METHOD"], time.perf_counter() - begun
+            self._hot_routes.record(method, route, status, seconds)
+            self._log.add(identifier, method, route, status, seconds)
 
 
-def put_in_envelope(app: Flask, metrics: ServiceMetrics, log: RequestLog) -> None:
+def put_in_envelope(app: Flask, metrics: ServiceMetrics, hot_routes: HotRoutes, log: RequestLog) -> None:
     """Surround every request of ``app``."""
-    app.wsgi_app = Envelope(app.wsgi_app, metrics, log)  # type: ignore[method-assign]
-
-
-def route_of(environ: WSGIEnvironment) -> str:
-    """Name the route that Flask found for a request, never the path itself: it may hold anything."""
-    request = environ.get("werkzeug.request")
-    rule = getattr(request, "url_rule", None)
-    return rule.rule if rule else UNMATCHED
+    app.wsgi_app = Envelope(app.wsgi_app, metrics, hot_routes, log)  # type: ignore[method-assign]

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from prometheus_client import CollectorRegistry
 
 from app.metrics import ServiceMetrics
 from app.web.envelope import put_in_envelope
+from app.web.http_metrics import MetricsRegistry, register_http_metrics
 from app.web.request_id import REQUEST_ID_HEADER, request_id
 from app.web.request_log import RequestLog
 
@@ -20,7 +20,8 @@ class _Service:
     """A tiny service in an envelope, and what can be seen of it."""
 
     def __init__(self, log_file: int) -> None:
-        self.metrics = ServiceMetrics(CollectorRegistry())
+        registry = MetricsRegistry()
+        self.metrics = ServiceMetrics(registry)
         self.log = RequestLog(as_text=False, file=log_file)
         self.in_flight: list[float] = []
         app = Flask("tiny")
@@ -32,7 +33,7 @@ class _Service:
                 raise RuntimeError("broken")
             return request_id()
 
-        put_in_envelope(app, self.metrics, self.log)
+        put_in_envelope(app, self.metrics, register_http_metrics(app, registry), self.log)
         self.client = app.test_client()
 
     def requests_in_flight(self) -> float:

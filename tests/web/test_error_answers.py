@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask, abort, request
-from prometheus_client import CollectorRegistry
 from werkzeug.test import TestResponse
 
 from app.errors import FieldError, InvalidPredictionRequest, ModelUnavailable
 from app.metrics import ServiceMetrics
 from app.web.envelope import put_in_envelope
 from app.web.error_answers import PROBLEM_MEDIA_TYPE, register_error_answers
+from app.web.http_metrics import MetricsRegistry, register_http_metrics
 from app.web.request_log import NoRequestLog
 
 MAX_BODY_BYTES = 100
@@ -20,7 +20,8 @@ def _tiny_service() -> Flask:
     """A service without routes, which refuses as ours does."""
     app = Flask("tiny")
     register_error_answers(app)
-    put_in_envelope(app, ServiceMetrics(CollectorRegistry()), NoRequestLog())
+    registry = MetricsRegistry()
+    put_in_envelope(app, ServiceMetrics(registry), register_http_metrics(app, registry), NoRequestLog())
     return app
 
 
