@@ -7,8 +7,12 @@
   * MetricsFolderTaken         500  another live service owns the metrics folder
   * RefusedRequest             400  never raised itself
     * NotJSON                  400  the body is not strict JSON
+    * InvalidInferenceRequest  400  a body that the Open Inference Protocol does not describe, or not for this model
+    * UnknownModel             404  another model, or another version, than the live one was asked for
     * BodyTooLarge             413  the body is longer than the limit
+    * TooManyRows              413  the request holds more rows than the limit
     * NotAJSONMediaType        415  the Content-Type is not application/json
+    * CompressedBody           415  the Content-Encoding is not identity
     * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
     * ModelUnavailable         503  no verified model is loaded
 """
@@ -60,14 +64,36 @@ class NotJSON(RefusedRequest):
     """The body is not strict JSON."""
 
 
+class InvalidInferenceRequest(RefusedRequest):
+    """A body that the Open Inference Protocol does not describe, or that does not fit the live model."""
+
+
+class UnknownModel(RefusedRequest):
+    """Another model, or another version, than the live one was asked for."""
+
+    status = 404
+
+
 class BodyTooLarge(RefusedRequest):
     """The body is longer than the limit."""
 
     status = 413
 
 
+class TooManyRows(RefusedRequest):
+    """The request holds more rows than the limit."""
+
+    status = 413
+
+
 class NotAJSONMediaType(RefusedRequest):
     """The Content-Type is not ``application/json``."""
+
+    status = 415
+
+
+class CompressedBody(RefusedRequest):
+    """The body is compressed, and nothing here unpacks it."""
 
     status = 415
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -13,14 +14,21 @@ from marshmallow import Schema, fields
 from app.model.features import LARGEST_NUMBER, Features
 from app.schemas.health import Health
 from app.schemas.model_information import ModelInformation
+from app.schemas.open_inference.health import ModelReady, ServerLive, ServerReady
+from app.schemas.open_inference.inference_answer import InferenceAnswer
+from app.schemas.open_inference.inference_request import InferenceRequest
+from app.schemas.open_inference.metadata import ListedModel, ModelMetadata, ServerMetadata
+from app.schemas.open_inference.refusal import ProtocolError
 from app.schemas.prediction import PredictionAnswer, prediction_request_schema
 from app.schemas.problem import Problem
 from app.schemas.strict_fields import FeatureVector
-from app.web.error_answers import PROBLEM_MEDIA_TYPE
+from app.web.error_answers import PROBLEM_MEDIA_TYPE, is_of_protocol
 from app.web.operations import JSON, OPERATIONS, Operation
+from app.web.protocol_operations import PROTOCOL_OPERATIONS
+from app.web.tensor_body import BINARY_MEDIA_TYPE, JSON_LENGTH_HEADER
 
 # Of the interface, not of the software: raised when an answer changes in a way that callers notice.
-_API_VERSION = "1.0.0"
+API_VERSION = "1.0.0"
 
 # Before there is a model, any row may be described; these stand for its features.
 _UNKNOWN_FEATURES = Features(("feature",), (0.0,), (1.0,))
@@ -40,6 +48,26 @@ _REQUEST_ID = {
 _MODEL_VERSION = {
     "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "string"}},
 }
+
+_PROTOCOL_SCHEMAS = (
+    ServerMetadata,
+    ServerLive,
+    ServerReady,
+    ModelMetadata,
+    ModelReady,
+    ListedModel,
+    InferenceRequest,
+    InferenceAnswer,
+    ProtocolError,
+)
+_PATH_PARAMETERS = {"name": "The model's name.", "version": "The live version."}
+_JSON_LENGTH = {
+    JSON_LENGTH_HEADER: {
+        "description": "Where the JSON part of the body ends; without it the body is all JSON.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+_BYTES = {BINARY_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 
 
 @lru_cache(maxsize=_DOCUMENTS_AT_ONCE)
@@ -61,7 +89,7 @@ def build_openapi(features: Features | None) -> dict[str, Any]:
     plugin = MarshmallowPlugin()
     document = APISpec(
         title="Isowatch",
-        version=_API_VERSION,
+        version=API_VERSION,
         openapi_version="3.1.0",
         # Relative to the document, so that the page's requests find the service behind a proxy that adds a prefix.
         servers=[{"url": ".", "description": "this service"}],
@@ -71,11 +99,19 @@ def build_openapi(features: Features | None) -> dict[str, Any]:
     assert plugin.converter is not None  # the document has just given it one
     plugin.converter.add_attribute_function(_describe_feature_vector)  # type: ignore[no-untyped-call]
     request = prediction_request_schema(features or _UNKNOWN_FEATURES)
-    for schema in (request, PredictionAnswer(), ModelInformation(), Health(), Problem()):
+    for schema in (
+        request,
+        PredictionAnswer(),
+        ModelInformation(),
+        Health(),
+        Problem(),
+        *(make() for make in _PROTOCOL_SCHEMAS),
+    ):
         document.components.schema(_name_of(schema), schema=schema)
     if features is None:
         _forget_number_of_features(document.components.schemas["PredictionRequest"])
-    for operation in OPERATIONS:
+    document.components.schema("ModelIndex", {"type": "array", "items": _reference("ListedModel")})
+    for operation in (*OPERATIONS, *PROTOCOL_OPERATIONS):
         document.path(operation.path, operations={operation.method: _describe(operation)})
     built: dict[str, Any] = document.to_dict()
     return built
@@ -113,19 +149,31 @@ def _forget_number_of_features(request: dict[str, Any]) -> None:
 def _describe(operation: Operation) -> dict[str, Any]:
     """Lay out one operation."""
     described: dict[str, Any] = {
-        "operationId": f"{operation.method}{operation.path.replace('/', '_').replace('.', '_')}",
+        "operationId": operation.method + re.sub(r"\W+", "_", operation.path.rstrip("}")),
         "summary": operation.summary,
         "description": operation.description,
         "tags": [operation.tag],
         "responses": {"200": _answer(operation)}
-        | {str(status): _refusal(status) for status in (*operation.refusals, 500)},
+        | {str(status): _refusal(operation, status) for status in (*operation.refusals, 500)},
     }
     if operation.request:
-        described["requestBody"] = {
-            "required": True,
-            "content": {JSON: {"schema": _reference(operation.request)}},
-        }
+        content = {JSON: {"schema": _reference(operation.request)}} | (_BYTES if operation.takes_tensors else {})
+        described["requestBody"] = {"required": True, "content": content}
+    parameters = _parameters(operation)
+    if parameters:
+        described["parameters"] = parameters
     return described
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    """Describe what stands in the path, and in a header of the request."""
+    in_path = [
+        {"name": name, "in": "path", "required": True, "description": _PATH_PARAMETERS[name]}
+        | {"schema": {"type": "string", "minLength": 1}}
+        for name in re.findall(r"{(\w+)}", operation.path)
+    ]
+    headers = _JSON_LENGTH if operation.takes_tensors else {}
+    return in_path + [{"name": name, "in": "header", **header} for name, header in headers.items()]
 
 
 def _answer(operation: Operation) -> dict[str, Any]:
@@ -136,14 +184,15 @@ def _answer(operation: Operation) -> dict[str, Any]:
     headers = _REQUEST_ID | (_MODEL_VERSION if operation.names_model else {})
     return {
         "description": operation.summary,
-        "content": {operation.media_type: {"schema": described}},
-        "headers": headers,
+        "content": {operation.media_type: {"schema": described}} | (_BYTES if operation.takes_tensors else {}),
+        "headers": headers | (_JSON_LENGTH if operation.takes_tensors else {}),
     }
 
 
-def _refusal(status: int) -> dict[str, Any]:
+def _refusal(operation: Operation, status: int) -> dict[str, Any]:
     """Describe one way to refuse."""
-    content = {PROBLEM_MEDIA_TYPE: {"schema": _reference("Problem")}}
+    media_type, schema = (JSON, "ProtocolError") if is_of_protocol(operation.path) else (PROBLEM_MEDIA_TYPE, "Problem")
+    content = {media_type: {"schema": _reference(schema)}}
     return {"description": HTTPStatus(status).phrase, "content": content, "headers": _REQUEST_ID}
 
 

@@ -31,9 +31,11 @@ class Operation:
     media_type
         Of the answer.
     refusals
-        Statuses that come with a problem document, beside 500, which always may.
+        Statuses that come with a reason, beside 500, which always may.
     names_model
         Whether the answer says in a header which version gave it.
+    takes_tensors
+        Whether body and answer may also be JSON with the bytes of tensors after it.
     """
 
     path: str
@@ -46,6 +48,7 @@ class Operation:
     media_type: str = JSON
     refusals: tuple[int, ...] = ()
     names_model: bool = False
+    takes_tensors: bool = False
 
 
 OPERATIONS = (

@@ -19,7 +19,7 @@ MAX_BODY_BYTES = 100
 def _tiny_service() -> Flask:
     """A service without routes, which refuses as ours does."""
     app = Flask("tiny")
-    register_error_answers(app, MAX_BODY_BYTES)
+    register_error_answers(app)
     put_in_envelope(app, ServiceMetrics(CollectorRegistry()), NoRequestLog())
     return app
 
