@@ -9,8 +9,7 @@
     * NotJSON                  400  the body is not strict JSON
     * InvalidInferenceRequest  400  a body that the Open Inference Protocol does not describe, or not for this model
     * UnknownModel             404  another model, or another version, than the live one was asked for
-    * BodyTooLarge             413  the body is longer than the limit
-    * TooManyRows              413  the request holds more rows than the limit
+    * BodyTooLarge             413  the body is longer than the limit, or holds too many rows
     * NotAJSONMediaType        415  the Content-Type is not application/json
     * CompressedBody           415  the Content-Encoding is not identity
     * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
@@ -75,13 +74,7 @@ class UnknownModel(RefusedRequest):
 
 
 class BodyTooLarge(RefusedRequest):
-    """The body is longer than the limit."""
-
-    status = 413
-
-
-class TooManyRows(RefusedRequest):
-    """The request holds more rows than the limit."""
+    """The body is longer than the limit, or holds too many rows."""
 
     status = 413
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from app.errors import InvalidPredictionRequest
+from app.errors import FieldError, InvalidPredictionRequest
 from app.model.features import Features
-from app.schemas.named_places import name_places
 from app.schemas.strict_fields import FeatureVector, StrictBoolean, json_type
 
 # The old and the new model, while one replaces the other.
@@ -78,6 +77,19 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = prediction_request_schema(features).load(body)
     except ValidationError as error:
-        errors = name_places(error.normalized_messages())
+        errors = _flatten(error.normalized_messages())
         raise InvalidPredictionRequest("; ".join(f"{e['field']}: {e['message']}" for e in errors), errors) from None
     return loaded
+
+
+def _flatten(messages: dict[str, Any]) -> list[FieldError]:
+    """Turn marshmallow's nested messages into a list that names each place."""
+    errors: list[FieldError] = []
+    for field, found in messages.items():
+        if isinstance(found, dict):
+            errors += [
+                {"field": f"{field}[{place}]", "message": text} for place, texts in found.items() for text in texts
+            ]
+        else:
+            errors += [{"field": field, "message": text} for text in found]
+    return errors

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import InvalidInferenceRequest, TooManyRows
+from app.errors import BodyTooLarge, InvalidInferenceRequest
 from app.model.features import Features
 from app.web.tensor_body import BinaryPart
 from app.web.tensors import read_tensor
@@ -37,13 +37,13 @@ def read_rows(
     ------
     InvalidInferenceRequest
         If the inputs do not fit the model, each other, or what they say of themselves.
-    TooManyRows
+    BodyTooLarge
         If there are more rows than ``max_rows``.
     """
     columns = _assign_columns(inputs, features)
     n_rows = _count_rows(inputs, columns, features)
     if n_rows > max_rows:
-        raise TooManyRows(f"The request holds {n_rows} rows: send at most {max_rows} at once.")
+        raise BodyTooLarge(f"The request holds {n_rows} rows: send at most {max_rows} at once.")
     rows = np.empty((n_rows, len(features)), np.float32)
     for tensor, taken in zip(inputs, columns, strict=True):
         rows[:, taken] = read_tensor(tensor, n_rows, len(taken), binary, _place(tensor))
