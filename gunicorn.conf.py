@@ -100,11 +100,13 @@ def post_worker_init(worker):
 
 
 def worker_exit(server, worker):
-    """Write the worker's last log lines."""
+    """Write the worker's last log lines and numbers."""
+    from app.metrics_archive import close_files
     from app.routes.service_parts import parts_of
 
     if worker.wsgi is not None:  # it may have failed to start
         parts_of(worker.wsgi).close()
+    close_files()
 
 
 def child_exit(server, worker):

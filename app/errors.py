@@ -9,8 +9,10 @@
     * NotJSON                  400  the body is not strict JSON
     * InvalidInferenceRequest  400  a body that the Open Inference Protocol does not describe, or not for this model
     * UnknownModel             404  another model, or another version, than the live one was asked for
+    * NotAnAcceptableMediaType 406  the caller accepts no form in which we could answer
     * BodyTooLarge             413  the body is longer than the limit, or holds too many rows
     * NotAJSONMediaType        415  the Content-Type is not application/json
+    * NotARowsMediaType        415  the Content-Type is none in which rows can be sent
     * CompressedBody           415  the Content-Encoding is not identity
     * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
     * ModelUnavailable         503  no verified model is loaded
@@ -73,6 +75,12 @@ class UnknownModel(RefusedRequest):
     status = 404
 
 
+class NotAnAcceptableMediaType(RefusedRequest):
+    """The caller accepts no form in which we could answer."""
+
+    status = 406
+
+
 class BodyTooLarge(RefusedRequest):
     """The body is longer than the limit, or holds too many rows."""
 
@@ -87,6 +95,12 @@ class NotAJSONMediaType(RefusedRequest):
 
 class CompressedBody(RefusedRequest):
     """The body is compressed, and nothing here unpacks it."""
+
+    status = 415
+
+
+class NotARowsMediaType(RefusedRequest):
+    """The Content-Type is none in which rows can be sent."""
 
     status = 415
 

@@ -21,6 +21,7 @@ from app.routes.model_information import model_information
 from app.routes.open_inference import OPEN_INFERENCE
 from app.routes.page import page
 from app.routes.prediction import prediction
+from app.routes.predictions import predictions
 from app.routes.service_parts import ServiceParts
 from app.settings import Settings
 from app.web.docs_page import register_docs
@@ -58,9 +59,17 @@ def build_service(settings: Settings | None = None) -> Flask:
     ServiceParts(settings, metrics, model, jobs, log).attach(app)
 
     register_error_answers(app)
-    for blueprint in (prediction, model_information, health, metrics_route, *OPEN_INFERENCE, page):
+    for blueprint in (
+        prediction,
+        predictions,
+        model_information,
+        health,
+        metrics_route,
+        *OPEN_INFERENCE,
+        page,
+    ):
         app.register_blueprint(blueprint)
-    register_docs(app, lambda: model.features)
+    register_docs(app, lambda: model.features, settings.max_batch_rows)
     register_http_metrics(app, registry)
     protect_pages(app)
     put_in_envelope(app, metrics, log)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from app.vector_histogram import VectorHistogram
+
 # Predictions take well under a millisecond; 0.05 and 1.0 are the limits that alerts stand on.
 PREDICTION_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -63,10 +65,10 @@ class ServiceMetrics:
         self._model_information = Counter(
             "model_information_requests_total", "Requests to /model_information.", registry=registry
         )
-        self._labels = Histogram(
+        self._labels = VectorHistogram(
             "predictions_output", "Labels given: 1 inlier, -1 outlier.", buckets=(-1, 1), registry=registry
         )
-        self._scores = Histogram(
+        self._scores = VectorHistogram(
             "predictions_scores",
             "Anomaly scores of every scored row, in [-1, 0]: the lower, the more abnormal. Its sum falls: take "
             "prediction_score_magnitude_total for means.",
@@ -144,13 +146,14 @@ class ServiceMetrics:
 
     def record_scored_rows(self, scores: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
         """Count the answers to rows: ``scores`` and ``labels``, both of shape ``(n_rows,)``."""
-        for score, label in zip(scores.tolist(), labels.tolist(), strict=True):
-            self._scores.observe(score)
-            self._labels.observe(label)
+        self._scores.observe_many(scores)
+        self._labels.observe_many(labels.astype(np.float64))
         self._score_magnitude.inc(-float(scores.sum()))
         outliers = int((labels < 0).sum())
-        self._outliers.inc(outliers)
-        self._inliers.inc(len(labels) - outliers)
+        if outliers:
+            self._outliers.inc(outliers)
+        if outliers < len(labels):
+            self._inliers.inc(len(labels) - outliers)
 
     def record_model_information_request(self) -> None:
         """Count one request to ``/model_information``."""

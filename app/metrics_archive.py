@@ -51,6 +51,11 @@ def name_files_after(worker_number: int) -> None:
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: worker_number)
 
 
+def close_files() -> None:
+    """Close the files of this process, whose last metric has been made."""
+    values.close_all_multiprocess_files()
+
+
 class MetricsArchive:
     """The arbiter's side: folds the files of workers that ended.
 

@@ -46,9 +46,7 @@ def read_rows(path: Path) -> list[Row]:
             f"{path} does not exist: make it with `make data`, or name another file with --rows FILE."
         ) from None
     except OSError as error:
-        raise UnusableRows(
-            f"{path} cannot be read ({error.strerror}): name another file with --rows FILE."
-        ) from error
+        raise UnusableRows(f"{path} cannot be read ({error.strerror}): name another file with --rows FILE.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnusableRows(f"{path} is not a CSV file in UTF-8 ({error}): save it as one.") from error
 

@@ -13,8 +13,11 @@ from app.errors import InvalidForest
 from app.model.bundle import SCORE_TOLERANCE
 from training.evaluate import Evaluation
 
-# A third each for the most abnormal rows, those around the threshold and typical ones.
-_LOWEST, _NEAR_THRESHOLD, _TYPICAL = 10, 11, 11
+# Enough to tell forests apart, few enough to be scored each time a bundle is opened.
+GOLDEN_ROWS = 32
+
+# About a third each: the most abnormal rows, typical ones, and (what is left) those nearest to the threshold.
+_LOWEST, _TYPICAL = 10, 11
 
 # Comparing more rows would take scikit-learn over a minute; rows beyond are thinned evenly.
 MAX_COMPARED_ROWS = 1_000_000
@@ -60,10 +63,8 @@ def choose_golden_rows(
     unique_scores, positions = np.unique(compiled.scores, return_index=True)
     by_distance = np.argsort(np.abs(unique_scores - offset), kind="stable")
     typical = np.linspace(0, len(positions) - 1, _TYPICAL).astype(int)
-    ranked = [*range(len(positions))[:_LOWEST], *by_distance[:_NEAR_THRESHOLD], *typical, *by_distance]
-    wanted = _LOWEST + _NEAR_THRESHOLD + _TYPICAL
-    # A rank that two of the three lists name counts once; rows nearest to the threshold fill the places.
-    chosen = rows[positions[list(dict.fromkeys(int(rank) for rank in ranked))[:wanted]]]
+    ranked = [*range(len(positions))[:_LOWEST], *typical.tolist(), *by_distance.tolist()]
+    chosen = rows[positions[list(dict.fromkeys(ranked))[:GOLDEN_ROWS]]]
     scores, labels = _ask_scikit_learn(estimator, chosen)
     return {"rows": chosen.tolist(), "anomaly_score": scores.tolist(), "is_inlier": labels.tolist()}
 

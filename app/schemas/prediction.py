@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, fields
 
-from app.errors import FieldError, InvalidPredictionRequest
 from app.model.features import Features
-from app.schemas.strict_fields import FeatureVector, StrictBoolean, json_type
+from app.schemas.loading import load_body
+from app.schemas.strict_fields import FeatureVector, StrictBoolean
 
 # The old and the new model, while one replaces the other.
 _MODELS_AT_ONCE = 2
@@ -71,25 +71,4 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     Traceback (most recent call last):
     app.errors.InvalidPredictionRequest: feature_vector[1]: sd: expected a number, got a string
     """
-    if not isinstance(body, dict):
-        message = f"expected an object with feature_vector, got {json_type(body)}"
-        raise InvalidPredictionRequest(message, [{"field": "", "message": message}])
-    try:
-        loaded: dict[str, Any] = prediction_request_schema(features).load(body)
-    except ValidationError as error:
-        errors = _flatten(error.normalized_messages())
-        raise InvalidPredictionRequest("; ".join(f"{e['field']}: {e['message']}" for e in errors), errors) from None
-    return loaded
-
-
-def _flatten(messages: dict[str, Any]) -> list[FieldError]:
-    """Turn marshmallow's nested messages into a list that names each place."""
-    errors: list[FieldError] = []
-    for field, found in messages.items():
-        if isinstance(found, dict):
-            errors += [
-                {"field": f"{field}[{place}]", "message": text} for place, texts in found.items() for text in texts
-            ]
-        else:
-            errors += [{"field": field, "message": text} for text in found]
-    return errors
+    return load_body(body, prediction_request_schema(features))

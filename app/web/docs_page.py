@@ -27,8 +27,8 @@ _ASSETS_MAX_AGE_SECONDS = 3600
 class _OwnDocument(Swagger):  # type: ignore[misc]
     """flasgger, with a document that others make and with none of its other pages."""
 
-    def __init__(self, app: Flask, features_now: Callable[[], Features | None]) -> None:
-        self._features_now = features_now
+    def __init__(self, app: Flask, features_now: Callable[[], Features | None], max_batch_rows: int) -> None:
+        self._features_now, self._max_batch_rows = features_now, max_batch_rows
         config = {
             "specs": [{"endpoint": _ENDPOINT, "route": "/openapi.json", "title": "Isowatch"}],
             "title": "Isowatch",
@@ -38,7 +38,7 @@ class _OwnDocument(Swagger):  # type: ignore[misc]
 
     def get_apispecs(self, endpoint: str = _ENDPOINT) -> dict[str, Any]:
         """Give the document for the model that is live at this moment."""
-        return build_openapi(self._features_now())
+        return build_openapi(self._features_now(), self._max_batch_rows)
 
     def register_views(self, app: Flask) -> None:
         """Register the page, the document and the assets."""
@@ -52,7 +52,7 @@ class _OwnDocument(Swagger):  # type: ignore[misc]
         app.register_blueprint(blueprint)
 
 
-def register_docs(app: Flask, features_now: Callable[[], Features | None]) -> None:
+def register_docs(app: Flask, features_now: Callable[[], Features | None], max_batch_rows: int) -> None:
     """Serve the document and the page that shows it.
 
     Parameters
@@ -61,8 +61,10 @@ def register_docs(app: Flask, features_now: Callable[[], Features | None]) -> No
         The service.
     features_now
         Tells what a row of the live model consists of, or None while there is no model.
+    max_batch_rows
+        Most rows in one request.
     """
-    _OwnDocument(app, features_now)
+    _OwnDocument(app, features_now, max_batch_rows)
 
 
 def _assets_folder() -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
+CSV, NDJSON = "text/csv", "application/x-ndjson"
 
 _NO_MODEL = (503,)
 
@@ -30,6 +31,10 @@ class Operation:
         Name of the answer's schema; empty for text that no schema describes.
     media_type
         Of the answer.
+    texts
+        Other forms in which body and answer may come, which no schema describes.
+    wishes
+        Names of what the address may ask for with ``true``, and what it means.
     refusals
         Statuses that come with a reason, beside 500, which always may.
     names_model
@@ -46,6 +51,8 @@ class Operation:
     request: str = ""
     answer: str = ""
     media_type: str = JSON
+    texts: tuple[str, ...] = ()
+    wishes: tuple[tuple[str, str], ...] = ()
     refusals: tuple[int, ...] = ()
     names_model: bool = False
     takes_tensors: bool = False
@@ -62,6 +69,22 @@ OPERATIONS = (
         request="PredictionRequest",
         answer="PredictionAnswer",
         refusals=(400, 413, 415, 422, *_NO_MODEL),
+        names_model=True,
+    ),
+    Operation(
+        path="/predictions",
+        method="post",
+        summary="Label many rows.",
+        description="As `/prediction`, for a list of rows; the answers come in the order of the rows. Rows may also be "
+        "sent as CSV, with the feature names as header in any order, or as newline-delimited JSON "
+        '(`{"feature_vector": [...]}` or a bare list a line); the answer comes in the form that `Accept` asks for, '
+        "else in the form of the request.",
+        tag="predictions",
+        request="PredictionsRequest",
+        answer="PredictionsAnswer",
+        texts=(CSV, NDJSON),
+        wishes=(("score", "Also give the anomaly scores: the same as `score` in a JSON body."),),
+        refusals=(400, 406, 413, 415, 422, *_NO_MODEL),
         names_model=True,
     ),
     Operation(

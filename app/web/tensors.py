@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidInferenceRequest
 from app.model.features import LARGEST_NUMBER
-from app.schemas.strict_fields import json_type
+from app.schemas.row_problems import json_type
 from app.web.tensor_body import BinaryPart
 
 # The protocol sends little endian, whatever the machine.

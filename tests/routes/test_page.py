@@ -87,7 +87,8 @@ def test_page_tells_of_the_live_model(client: FlaskClient, service: Flask):
     page = read_page(client)
 
     assert f"{bundle.trained_at:%d %B %Y, %H:%M} UTC" in page.text
-    for told in (bundle.name, bundle.version, "64,227", "15.74 %", "-0.5", "Ready"):
+    flagged = f"{bundle.manifest['training']['flagged_share']:.2%}".replace("%", " %")
+    for told in (bundle.name, bundle.version, "64,227", flagged, "-0.5", "Ready"):
         assert told in page.text
     assert client.get("/").headers["Cache-Control"] == "no-cache"
 

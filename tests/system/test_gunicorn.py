@@ -226,6 +226,7 @@ def test_bad_setting_is_one_line(tmp_path: Path, credits_models: Path):
 def test_nothing_is_left_behind(tmp_path: Path, credits_models: Path):
     """The metrics folder in memory goes with the service, and the port is free again."""
     with start_service(tmp_path, credits_models) as service:
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
         (folder,) = {
             Path(target).parent
             for link in Path(f"/proc/{service.workers()[0]}/fd").iterdir()

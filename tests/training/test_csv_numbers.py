@@ -95,7 +95,9 @@ def test_culprit_is_named(write_csv, cell, message):
     assert f"{file.path} {message}" in str(refusal.value)
 
 
-@pytest.mark.parametrize("content", ["a,b,c\n1,2\n3,4,5\n", "a,b,c\n1,2,3\n4,5\n6,7,8,9\n", "a,b,c\n1,2,3,4\n"])
+@pytest.mark.parametrize(
+    "content", ["a,b,c\n1,2\n3,4,5\n", "a,b,c\n1,2,3\n4,5\n6,7,8,9\n", 'a,b,c\n1,"2,2",3\n4,5\n', "a,b,c\n1,2,3,4\n"]
+)
 def test_ragged_rows_are_refused_even_if_the_wanted_cells_are_there(write_csv, content):
     """A cell too many or too few in one place may have shifted all others."""
     file = open_csv_file(write_csv(content))

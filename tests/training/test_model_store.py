@@ -49,8 +49,9 @@ def test_version_is_the_next_free_second(store: ModelStore):
     assert store.find_free_version(digest, NOON) == "20260131T120059Z-abcdef01"
 
     publish(store, "20260131T120059Z-abcdef01")
-    publish(store, "20260131T120100Z-abcdef01")
+    assert store.find_free_version(digest, NOON) == "20260131T120100Z-abcdef01"
 
+    publish(store, "20260131T120100Z-abcdef01")
     assert store.find_free_version(digest, NOON) == "20260131T120101Z-abcdef01"
     assert store.find_free_version("1234567890", NOON) == "20260131T120059Z-12345678"
 

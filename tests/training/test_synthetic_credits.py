@@ -81,7 +81,7 @@ def train(folder: Path) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def test(folder: Path) -> Rows:
+def held_out(folder: Path) -> Rows:
     """The default test rows, as read from their file."""
     return read_rows(folder / "test.csv")
 
@@ -123,17 +123,17 @@ def test_isolation_forest_sees_them_as_it_sees_the_real_ones(train: Rows):
     assert 0.80 < (labels == 1).mean() < 0.90
 
 
-def test_test_rows_come_from_the_same_customers(train: Rows, test: Rows):
+def test_test_rows_come_from_the_same_customers(train: Rows, held_out: Rows):
     """Atoms, negative means and the spread of the test rows are those of the training rows, within chance."""
     atoms, counts = np.unique(train, axis=0, return_counts=True)
     for atom, count in zip(atoms[counts > 1000], counts[counts > 1000], strict=True):
         share = count / TRAIN_ROWS
         # Five standard errors of a share of the smaller file.
         chance = 5 * np.sqrt(share * (1 - share) / TEST_ROWS)
-        assert (test == atom).all(axis=1).mean() == pytest.approx(share, abs=chance)
+        assert (held_out == atom).all(axis=1).mean() == pytest.approx(share, abs=chance)
 
-    assert (test[:, 0] < 0).mean() == pytest.approx((train[:, 0] < 0).mean(), abs=0.02)
-    assert np.quantile(test, 0.95, axis=0) == pytest.approx(np.quantile(train, 0.95, axis=0), rel=0.5)
+    assert (held_out[:, 0] < 0).mean() == pytest.approx((train[:, 0] < 0).mean(), abs=0.02)
+    assert np.quantile(held_out, 0.95, axis=0) == pytest.approx(np.quantile(train, 0.95, axis=0), rel=0.5)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -184,19 +184,19 @@ def test_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_seeds_and_files_are_different_streams(train: Rows, test: Rows):
+def test_seeds_and_files_are_different_streams(train: Rows, held_out: Rows):
     """Another seed gives other rows, and the test rows are not a piece of the training rows."""
     assert not np.array_equal(make_credits(1000, seed=1), make_credits(1000, seed=2))
-    assert not np.array_equal(train[:TEST_ROWS], test)
-    assert not np.array_equal(train[-TEST_ROWS:], test)
+    assert not np.array_equal(train[:TEST_ROWS], held_out)
+    assert not np.array_equal(train[-TEST_ROWS:], held_out)
 
 
-def test_files_hold_every_digit(folder: Path, train: Rows, test: Rows):
+def test_files_hold_every_digit(folder: Path, train: Rows, held_out: Rows):
     """A header, the promised number of rows, plain line ends, and numbers that read back to the same bits."""
     streams = np.random.SeedSequence(DEFAULT_SEED).spawn(2)
     for name, rows, read, stream in (
         ("train.csv", TRAIN_ROWS, train, streams[0]),
-        ("test.csv", TEST_ROWS, test, streams[1]),
+        ("test.csv", TEST_ROWS, held_out, streams[1]),
     ):
         text = (folder / name).read_bytes()
         assert text.startswith(b"mean,sd\n")

@@ -18,6 +18,7 @@ from app.web.openapi import build_openapi
 from app.web.operations import OPERATIONS
 from app.web.protocol_operations import PROTOCOL_OPERATIONS
 
+MAX_ROWS = 10_000
 FEATURES = Features(("mean", "sd"), (-1.0, 0.0), (3.0, 2.0))
 
 
@@ -32,7 +33,7 @@ def service(tmp_path: Path) -> Iterator[Flask]:
 @pytest.mark.parametrize("features", [FEATURES, None])
 def test_document_is_valid(features: Features | None):
     """With a model and without."""
-    validate(build_openapi(features))
+    validate(build_openapi(features, MAX_ROWS))
 
 
 def test_every_route_is_described_and_every_description_is_a_route(service: Flask):
@@ -49,7 +50,9 @@ def test_every_route_is_described_and_every_description_is_a_route(service: Flas
 
 def test_row_is_that_of_the_model():
     """A client made from the document sends rows of the right length, within float32."""
-    row = build_openapi(FEATURES)["components"]["schemas"]["PredictionRequest"]["properties"]["feature_vector"]
+    row = build_openapi(FEATURES, MAX_ROWS)["components"]["schemas"]["PredictionRequest"]["properties"][
+        "feature_vector"
+    ]
 
     assert (row["minItems"], row["maxItems"]) == (2, 2)
     assert row["items"]["maximum"] == -row["items"]["minimum"] == pytest.approx(3.4e38, rel=0.01)
@@ -59,7 +62,7 @@ def test_row_is_that_of_the_model():
 
 def test_every_refusal_has_one_of_two_shapes():
     """A problem document, or below /v2 what the protocol sets."""
-    for path, operations in build_openapi(FEATURES)["paths"].items():
+    for path, operations in build_openapi(FEATURES, MAX_ROWS)["paths"].items():
         shape = "ProtocolError" if path.startswith("/v2") else "Problem"
         for operation in operations.values():
             for status, response in operation["responses"].items():
@@ -72,4 +75,4 @@ def test_served_document_follows_the_model(service: Flask):
     """Before there is a model, a row may have any length."""
     client = service.test_client()
 
-    assert client.get("/openapi.json").json == build_openapi(None)
+    assert client.get("/openapi.json").json == build_openapi(None, MAX_ROWS)

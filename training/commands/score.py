@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     bundle = read_bundle(options.models / CURRENT_LINK)
     evaluation = score_file(bundle, options.source, options.target)
     print(
-        f"{options.target}: {len(evaluation):,} rows scored with {bundle.name} {bundle.version}, "
-        f"{evaluation.n_flagged:,} outliers"
+        f"{options.target}: {evaluation.n_flagged:,} of {len(evaluation):,} rows are outliers "
+        f"({bundle.name} {bundle.version})"
     )
     return 0

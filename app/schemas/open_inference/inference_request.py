@@ -11,7 +11,8 @@ from app.errors import InvalidInferenceRequest
 from app.model.features import LARGEST_NUMBER, MAX_FEATURES
 from app.schemas.named_places import name_places
 from app.schemas.open_inference.short_list import ShortList
-from app.schemas.strict_fields import StrictBoolean, json_type
+from app.schemas.row_problems import json_type
+from app.schemas.strict_fields import StrictBoolean
 
 # The outputs of every model: its label and its score.
 IS_INLIER, ANOMALY_SCORE = "is_inlier", "anomaly_score"

@@ -15,7 +15,7 @@ def test_file_is_scored_with_the_live_model(small_model, write_csv, tmp_path, ca
 
     assert status == 0
     assert target.read_text().startswith("mean,sd,is_inlier,anomaly_score\n0,0,1,-0.")
-    assert capsys.readouterr().out == f"{target}: 2 rows scored with credits {version}, 1 outliers\n"
+    assert capsys.readouterr().out == f"{target}: 1 of 2 rows are outliers (credits {version})\n"
 
 
 def test_without_a_model_it_says_what_to_do(write_csv, tmp_path, capsys):

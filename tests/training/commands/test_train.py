@@ -106,15 +106,20 @@ def test_signal_in_the_middle_leaves_nothing(train_csv, tmp_path, number, status
     models = tmp_path / "models"
     # More trees than anybody waits for.
     options = ["--train", str(train_csv), "--drop", "day", "--estimators", "1000000", "--models", str(models)]
+    # A shell starts background jobs deaf to Ctrl-C, and children inherit that; whoever has a handler is not deaf.
+    own_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     training = subprocess.Popen(
         [sys.executable, "-m", "training", "train", *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
-    assert training.stderr is not None
-    with training:
+    signal.signal(signal.SIGINT, own_handler)
+    try:
+        assert training.stderr is not None
         while "Fitting" not in (line := training.stderr.readline()):
             assert line, "the training ended before it was asked to"
         training.send_signal(number)
-        rest = training.stderr.read()
+        _, rest = training.communicate()
+    finally:
+        training.kill()
 
     assert training.returncode == status
     assert "Traceback" not in rest

@@ -1,0 +1,172 @@
+"""Workers come and go by the hundred; the metrics stay exact, never fall, and stay few."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.system.running_service import RunningService, start_service, wait_until
+
+pytestmark = pytest.mark.system
+
+ROW = {"feature_vector": [0.56, 0.23], "score": True}
+
+# Restarts, shortened and in full; a worker takes about half a second to start.
+RESTARTS, RESTARTS_IN_FULL = 20, 1000
+
+# Counters, histograms, and gauges in four modes.
+KINDS_OF_FILES = 6
+
+
+class _Observer:
+    """Sends predictions and scrapes, all the while, and notes what it sees."""
+
+    def __init__(self, service: RunningService) -> None:
+        self._address = service.address
+        self.sent = self.answered = 0
+        self.fallen: list[str] = []
+        self.scrape_seconds: list[float] = []
+        self.most_files = 0.0
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=task) for task in (self._predict, self._scrape)]
+
+    def __enter__(self) -> _Observer:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _predict(self) -> None:
+        while not self._stopping.is_set():
+            self.sent += 1
+            try:
+                # A new connection each time, so that a worker which ends breaks none that is being reused.
+                answer = requests.post(f"{self._address}/prediction", json=ROW, timeout=30)
+            except requests.ConnectionError:
+                continue
+            self.answered += answer.status_code == 200
+
+    def _scrape(self) -> None:
+        before: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        while not self._stopping.wait(0.02):
+            begun = time.perf_counter()
+            try:
+                answer = requests.get(f"{self._address}/metrics", timeout=30)
+            except requests.ConnectionError:
+                continue
+            self.scrape_seconds.append(time.perf_counter() - begun)
+            assert answer.status_code == 200
+            now = {
+                (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+                for family in text_string_to_metric_families(answer.text)
+                if family.type in ("counter", "histogram")
+                for sample in family.samples
+                # Scores are negative, so their sum may fall; times of creation are no counts.
+                if not sample.name.endswith(("_scores_sum", "_output_sum", "_created"))
+            }
+            self.fallen += [
+                f"{series}: {before[series]} -> {now.get(series)}"
+                for series in before
+                if now.get(series, -1) < before[series]
+            ]
+            before = now
+            families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+            self.most_files = max(self.most_files, families["metrics_files"].samples[0].value)
+
+
+def _restart_workers(service: RunningService, restarts: int, end: Callable[[int], None]) -> None:
+    """End the oldest worker, wait for its successor, and so on."""
+    for _ in range(restarts):
+        before = service.workers()
+        end(before[0])
+        wait_until(partial(_has_successor, service, before), "a successor", service)
+
+
+def _has_successor(service: RunningService, before: list[int]) -> bool:
+    """Tell whether one worker was replaced by another."""
+    now = service.workers()
+    return len(now) == len(before) and len(set(now) - set(before)) == 1
+
+
+def test_graceful_restarts_lose_nothing(tmp_path: Path, credits_models: Path, is_long: bool):
+    """No total ever falls, the last ones equal what was sent, and the files are those of live workers and archives."""
+    restarts = RESTARTS_IN_FULL if is_long else RESTARTS
+    with start_service(tmp_path, credits_models) as service:
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+        service.session.close()
+        with _Observer(service) as observer:
+            _restart_workers(service, restarts, lambda worker: os.kill(worker, signal.SIGTERM))
+        wait_until(
+            lambda: service.metric("app_worker_restarts_total") == restarts, "all restarts to be counted", service
+        )
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+
+        assert observer.fallen == []
+        assert observer.answered == observer.sent > restarts
+        assert service.metric("predictions_scores_count") == observer.sent
+        assert service.metric("model_prediction_requests_total", status="success") == observer.sent
+        assert service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES
+        assert service.metric("metrics_files_quarantined_total") == 0
+        # For whoever runs this with -s; times are measured, never asserted.
+        tenth = max(1, len(observer.scrape_seconds) // 10)
+        first = statistics.median(observer.scrape_seconds[:tenth]) * 1000
+        last = statistics.median(observer.scrape_seconds[-tenth:]) * 1000
+        print(f"{restarts} restarts, {observer.sent} predictions, {len(observer.scrape_seconds)} scrapes")
+        print(f"median scrape: {first:.1f} ms in the first tenth, {last:.1f} ms in the last")
+        print(f"at most {observer.most_files:.0f} files at once")
+
+
+def test_killed_workers_lose_no_answer(tmp_path: Path, credits_models: Path, is_long: bool):
+    """`kill -9`: whatever was answered is counted, and no total falls."""
+    restarts = RESTARTS_IN_FULL // 10 if is_long else RESTARTS // 4
+    with start_service(tmp_path, credits_models) as service:
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+        service.session.close()
+        with _Observer(service) as observer:
+            _restart_workers(service, restarts, lambda worker: os.kill(worker, signal.SIGKILL))
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+
+        assert observer.fallen == []
+        assert observer.answered <= service.metric("predictions_scores_count") <= observer.sent
+        assert service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES
+
+
+def test_worker_that_hangs_with_the_lock_holds_up_nobody(tmp_path: Path, credits_models: Path):
+    """The arbiter puts the fold off, and makes up for it with the next restart."""
+    with start_service(tmp_path, credits_models) as service:
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+        folder = _metrics_folder(service)
+        service.session.close()
+        for _ in range(4):
+            requests.post(f"{service.address}/prediction", json=ROW, timeout=30)
+        with (folder / "fold.lock").open("r+") as stuck:
+            fcntl.flock(stuck, fcntl.LOCK_SH)  # as a worker that hangs in the middle of a scrape
+            _restart_workers(service, 3, lambda worker: os.kill(worker, signal.SIGTERM))
+            assert service.metric("predictions_scores_count") == 4
+            wait_until(lambda: len(list(folder.glob("counter_*.db"))) == 5, "three dead and two live workers", service)
+        service.session.close()
+        _restart_workers(service, 1, lambda worker: os.kill(worker, signal.SIGTERM))
+        wait_until(lambda: len(list(folder.glob("counter_*.db"))) == 3, "the fold to be made up for", service)
+
+        assert service.metric("predictions_scores_count") == 4
+
+
+def _metrics_folder(service: RunningService) -> Path:
+    """Find the folder that a worker writes its metrics to."""
+    links = [link.readlink() for link in Path(f"/proc/{service.workers()[0]}/fd").iterdir()]
+    return next(target.parent for target in links if target.suffix == ".db")
