@@ -7,10 +7,13 @@
   * MetricsFolderTaken         500  another live service owns the metrics folder
   * RefusedRequest             400  never raised itself
     * NotJSON                  400  the body is not strict JSON
+    * InvalidInferenceRequest  400  a body that the Open Inference Protocol does not describe, or not for this model
+    * UnknownModel             404  another model, or another version, than the live one was asked for
     * NotAnAcceptableMediaType 406  the caller accepts no form in which we could answer
     * BodyTooLarge             413  the body is longer than the limit, or holds too many rows
     * NotAJSONMediaType        415  the Content-Type is not application/json
     * NotARowsMediaType        415  the Content-Type is none in which rows can be sent
+    * CompressedBody           415  the Content-Encoding is not identity
     * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
     * ModelUnavailable         503  no verified model is loaded
 """
@@ -62,6 +65,16 @@ class NotJSON(RefusedRequest):
     """The body is not strict JSON."""
 
 
+class InvalidInferenceRequest(RefusedRequest):
+    """A body that the Open Inference Protocol does not describe, or that does not fit the live model."""
+
+
+class UnknownModel(RefusedRequest):
+    """Another model, or another version, than the live one was asked for."""
+
+    status = 404
+
+
 class NotAnAcceptableMediaType(RefusedRequest):
     """The caller accepts no form in which we could answer."""
 
@@ -76,6 +89,12 @@ class BodyTooLarge(RefusedRequest):
 
 class NotAJSONMediaType(RefusedRequest):
     """The Content-Type is not ``application/json``."""
+
+    status = 415
+
+
+class CompressedBody(RefusedRequest):
+    """The body is compressed, and nothing here unpacks it."""
 
     status = 415
 

@@ -18,6 +18,7 @@ from app.process_usage import ProcessUsage, memory_limit_bytes, service_root_pid
 from app.routes.health import health
 from app.routes.metrics import metrics as metrics_route
 from app.routes.model_information import model_information
+from app.routes.open_inference import OPEN_INFERENCE
 from app.routes.page import page
 from app.routes.prediction import prediction
 from app.routes.predictions import predictions
@@ -58,7 +59,15 @@ def build_service(settings: Settings | None = None) -> Flask:
     ServiceParts(settings, metrics, model, jobs, log).attach(app)
 
     register_error_answers(app)
-    for blueprint in (prediction, predictions, model_information, health, metrics_route, page):
+    for blueprint in (
+        prediction,
+        predictions,
+        model_information,
+        health,
+        metrics_route,
+        *OPEN_INFERENCE,
+        page,
+    ):
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
     hot_routes = register_http_metrics(app, registry)

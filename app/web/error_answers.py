@@ -1,4 +1,4 @@
-"""Every refusal as ``application/problem+json`` (RFC 9457), in one shape."""
+"""Every refusal as ``application/problem+json`` (RFC 9457), or below ``/v2`` as the Open Inference Protocol sets it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.errors import FieldError, InvalidPredictionRequest, RefusedRequest
+from app.web.json_bodies import answer_json
 from app.web.request_id import request_id
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+PROTOCOL_PATH = "/v2"
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +27,15 @@ def register_error_answers(app: Flask) -> None:
     @app.errorhandler(RefusedRequest)
     def refused(error: RefusedRequest) -> Response:
         errors = error.errors if isinstance(error, InvalidPredictionRequest) else []
-        return answer_problem(error.status, str(error), errors)
+        return _refuse(error.status, str(error), errors)
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
-            return answer_problem(
-                413, f"The body is longer than {request.max_content_length} bytes: send less at once."
-            )
+            return _refuse(413, f"The body is longer than {request.max_content_length} bytes: send less at once.")
         if error.code is None or error.code < 400:  # a redirect
             return error.get_response()  # type: ignore[return-value]
-        answer = answer_problem(error.code, error.description or HTTPStatus(error.code).phrase)
+        answer = _refuse(error.code, error.description or HTTPStatus(error.code).phrase)
         # 405 says which methods there are in a header.
         kept = [(name, value) for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")]
         answer.headers.extend(kept)
@@ -43,11 +44,24 @@ def register_error_answers(app: Flask) -> None:
     @app.errorhandler(Exception)
     def bug(error: Exception) -> Response:
         log.error("unexpected error", exc_info=error, extra={"request_id": request_id()})
-        return answer_problem(500, "Something went wrong here; the log has it under this request id.")
+        return _refuse(500, "Something went wrong here; the log has it under this request id.")
 
 
-def answer_problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
-    """Describe a problem; ``detail`` is shown to the caller."""
+def is_of_protocol(path: str) -> bool:
+    """Tell whether a path belongs to the Open Inference Protocol, which has a shape of its own for refusals.
+
+    Examples
+    --------
+    >>> is_of_protocol("/v2"), is_of_protocol("/v2/models/isowatch"), is_of_protocol("/v2x")
+    (True, True, False)
+    """
+    return path == PROTOCOL_PATH or path.startswith(f"{PROTOCOL_PATH}/")
+
+
+def _refuse(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
+    """Describe a problem as the caller's protocol does; ``detail`` is shown to the caller."""
+    if is_of_protocol(request.path):
+        return answer_json({"error": detail}, status)
     body: dict[str, Any] = {
         "type": "about:blank",  # RFC 9457: the status says it all, `title` is its phrase
         "title": HTTPStatus(status).phrase,

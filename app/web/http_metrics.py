@@ -100,7 +100,9 @@ def register_http_metrics(app: Flask, registry: MetricsRegistry) -> HotRoutes:
     # The series of each route, and of errors that can come everywhere, begin at 0.
     for rule in app.url_map.iter_rules():
         for method in (rule.methods or set()) - _METHODS_OF_NO_INTEREST:
-            for status in (200, 400, 413, 415, 422, 503, 500) if method == "POST" else (200, 503, 500):
+            statuses = (200, 400, 413, 415, 422, 503, 500) if method == "POST" else (200, 503, 500)
+            # What a path names may not exist.
+            for status in (*statuses, 404) if rule.arguments else statuses:
                 seconds.labels(method, rule.rule, status)
                 total.labels(method, status)
             exceptions.labels(method, 500)

@@ -28,8 +28,13 @@ def read_json(request: Request) -> Any:
     """
     if request.mimetype != JSON_MEDIA_TYPE:
         raise NotAJSONMediaType(f"Send the body as Content-Type: {JSON_MEDIA_TYPE}.")
+    return decode_json(request.get_data(cache=False))
+
+
+def decode_json(text: bytes | memoryview) -> Any:
+    """Decode a body, or the part of one that is JSON; it refuses what ``read_json`` refuses."""
     try:
-        return msgspec.json.decode(request.get_data(cache=False))
+        return msgspec.json.decode(text)
     except msgspec.ValidationError as error:
         message = f"{error}: send numbers within float32"
         raise InvalidPredictionRequest(message, [{"field": "", "message": message}]) from None

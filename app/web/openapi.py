@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from http import HTTPStatus
 from typing import Any
 
 from apispec import APISpec
@@ -14,16 +13,22 @@ from app.model.features import LARGEST_NUMBER, Features
 from app.schemas.feature_vectors import FeatureVectors
 from app.schemas.health import Health
 from app.schemas.model_information import ModelInformation
+from app.schemas.open_inference.health import ModelReady, ServerLive, ServerReady
+from app.schemas.open_inference.inference_answer import InferenceAnswer
+from app.schemas.open_inference.inference_request import InferenceRequest
+from app.schemas.open_inference.metadata import ListedModel, ModelMetadata, ServerMetadata
+from app.schemas.open_inference.refusal import ProtocolError
 from app.schemas.prediction import PredictionAnswer, prediction_request_schema
 from app.schemas.predictions import PredictionsAnswer, predictions_request_schema
 from app.schemas.problem import Problem
 from app.schemas.strict_fields import FeatureVector
-from app.web.error_answers import PROBLEM_MEDIA_TYPE
-from app.web.operations import JSON, OPERATIONS, Operation
+from app.web.described_operations import describe_operation, reference
+from app.web.operations import OPERATIONS
+from app.web.protocol_operations import PROTOCOL_OPERATIONS
 from app.web.row_text_schemas import describe_texts
 
 # Of the interface, not of the software: raised when an answer changes in a way that callers notice.
-_API_VERSION = "1.0.0"
+API_VERSION = "1.0.0"
 
 # Before there is a model, any row may be described; these stand for its features.
 _UNKNOWN_FEATURES = Features(("feature",), (0.0,), (1.0,))
@@ -34,17 +39,17 @@ _DOCUMENTS_AT_ONCE = 3
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
 
-_TEXT = {"schema": {"type": "string"}}
-
-_REQUEST_ID = {
-    "X-Request-ID": {
-        "description": "The caller's id of the request, if it sent a sane one, else a new one.",
-        "schema": {"type": "string"},
-    }
-}
-_MODEL_VERSION = {
-    "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "string"}},
-}
+_PROTOCOL_SCHEMAS = (
+    ServerMetadata,
+    ServerLive,
+    ServerReady,
+    ModelMetadata,
+    ModelReady,
+    ListedModel,
+    InferenceRequest,
+    InferenceAnswer,
+    ProtocolError,
+)
 
 
 @lru_cache(maxsize=_DOCUMENTS_AT_ONCE)
@@ -68,7 +73,7 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
     plugin = MarshmallowPlugin()
     document = APISpec(
         title="Isowatch",
-        version=_API_VERSION,
+        version=API_VERSION,
         openapi_version="3.1.0",
         # Relative to the document, so that the page's requests find the service behind a proxy that adds a prefix.
         servers=[{"url": ".", "description": "this service"}],
@@ -80,15 +85,16 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
     described = features or _UNKNOWN_FEATURES
     requests = (prediction_request_schema(described), predictions_request_schema(described, max_batch_rows))
     answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), Health(), Problem())
-    for schema in requests + answers:
+    for schema in (*requests, *answers, *(make() for make in _PROTOCOL_SCHEMAS)):
         document.components.schema(_name_of(schema), schema=schema)
     if features is None:
         schemas = document.components.schemas
         _forget_number_of_features(schemas["PredictionRequest"]["properties"]["feature_vector"])
         _forget_number_of_features(schemas["PredictionsRequest"]["properties"]["feature_vectors"]["items"])
+    document.components.schema("ModelIndex", {"type": "array", "items": reference("ListedModel")})
     texts = describe_texts(features)
-    for operation in OPERATIONS:
-        document.path(operation.path, operations={operation.method: _describe(operation, texts)})
+    for operation in (*OPERATIONS, *PROTOCOL_OPERATIONS):
+        document.path(operation.path, operations={operation.method: describe_operation(operation, texts)})
     built: dict[str, Any] = document.to_dict()
     return built
 
@@ -124,50 +130,3 @@ def _forget_number_of_features(row: dict[str, Any]) -> None:
     """Describe a row of any length."""
     del row["maxItems"]
     row["description"] = "One number per feature of the model."
-
-
-def _describe(operation: Operation, texts: dict[str, Any]) -> dict[str, Any]:
-    """Lay out one operation."""
-    described: dict[str, Any] = {
-        "operationId": f"{operation.method}{operation.path.replace('/', '_').replace('.', '_')}",
-        "summary": operation.summary,
-        "description": operation.description,
-        "tags": [operation.tag],
-        "responses": {"200": _answer(operation)}
-        | {str(status): _refusal(status) for status in (*operation.refusals, 500)},
-    }
-    if operation.request:
-        content = {JSON: {"schema": _reference(operation.request)}} | {
-            name: {"schema": texts[name]} for name in operation.texts
-        }
-        described["requestBody"] = {"required": True, "content": content}
-    if operation.wishes:
-        described["parameters"] = [
-            {"name": name, "in": "query", "description": meaning, "schema": {"type": "boolean", "default": False}}
-            for name, meaning in operation.wishes
-        ]
-    return described
-
-
-def _answer(operation: Operation) -> dict[str, Any]:
-    """Describe what a route gives when all is well."""
-    described = _reference(operation.answer) if operation.answer else {}
-    if not described and operation.media_type != JSON:
-        described = {"type": "string"}
-    headers = _REQUEST_ID | (_MODEL_VERSION if operation.names_model else {})
-    return {
-        "description": operation.summary,
-        "content": {operation.media_type: {"schema": described}} | dict.fromkeys(operation.texts, _TEXT),
-        "headers": headers,
-    }
-
-
-def _refusal(status: int) -> dict[str, Any]:
-    """Describe one way to refuse."""
-    content = {PROBLEM_MEDIA_TYPE: {"schema": _reference("Problem")}}
-    return {"description": HTTPStatus(status).phrase, "content": content, "headers": _REQUEST_ID}
-
-
-def _reference(schema: str) -> dict[str, Any]:
-    """Point to a schema."""
-    return {"$ref": f"#/components/schemas/{schema}"}

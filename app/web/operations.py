@@ -36,9 +36,11 @@ class Operation:
     wishes
         Names of what the address may ask for with ``true``, and what it means.
     refusals
-        Statuses that come with a problem document, beside 500, which always may.
+        Statuses that come with a reason, beside 500, which always may.
     names_model
         Whether the answer says in a header which version gave it.
+    takes_tensors
+        Whether body and answer may also be JSON with the bytes of tensors after it.
     """
 
     path: str
@@ -53,6 +55,7 @@ class Operation:
     wishes: tuple[tuple[str, str], ...] = ()
     refusals: tuple[int, ...] = ()
     names_model: bool = False
+    takes_tensors: bool = False
 
 
 OPERATIONS = (

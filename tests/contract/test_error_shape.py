@@ -1,12 +1,14 @@
-"""Every refusal of every route is a problem document (RFC 9457).
+"""Every refusal is a problem document (RFC 9457), or below ``/v2`` what the Open Inference Protocol sets.
 
     {"type": str, "title": str, "status": int, "detail": str, "request_id": str, "errors": [...] if 422}
+    {"error": str}
 
 Routes are taken from the service, so a new one is covered on the day it is added.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,9 +31,15 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     parts_of(app).close()
 
 
-def assert_problem(response: TestResponse, status: int) -> None:
-    """Hold a refusal against the shape."""
+def assert_refused(response: TestResponse, path: str, status: int) -> None:
+    """Hold a refusal against the shape of its path."""
     assert response.status_code == status
+    assert response.headers["X-Request-ID"]
+    if path == "/v2" or path.startswith("/v2/"):
+        assert response.mimetype == "application/json"
+        assert response.json.keys() == {"error"}
+        assert isinstance(response.json["error"], str)
+        return
     assert response.mimetype == "application/problem+json"
     assert response.json.keys() - {"errors"} == KEYS
     assert ("errors" in response.json) == (status == 422)
@@ -39,22 +47,34 @@ def assert_problem(response: TestResponse, status: int) -> None:
     assert response.json["request_id"] == response.headers["X-Request-ID"]
 
 
-def test_wrong_method_is_a_problem_everywhere(client: FlaskClient):
+def test_wrong_method_is_refused_everywhere(client: FlaskClient):
     """405 has a body, and says in a header what is allowed."""
-    rules = [rule for rule in client.application.url_map.iter_rules() if not rule.arguments]
-    assert len(rules) > 5
-    for rule in rules:
-        response = client.open(rule.rule, method="PATCH")
-        assert_problem(response, 405)
+    paths = [re.sub("<.*?>", "any", rule.rule) for rule in client.application.url_map.iter_rules()]
+    assert len(paths) > 15
+    for path in paths:
+        response = client.open(path, method="PATCH")
+        assert_refused(response, path, 405)
         assert response.headers["Allow"]
 
 
-def test_unknown_path_is_a_problem(client: FlaskClient):
+@pytest.mark.parametrize("path", ["/nowhere", "/v2x", "/v2/", "/v2/nowhere"])
+def test_unknown_path_is_refused(client: FlaskClient, path: str):
     """404 has a body."""
-    assert_problem(client.get("/nowhere"), 404)
+    assert_refused(client.get(path), path, 404)
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/model_information"])
-def test_missing_model_is_a_problem(client: FlaskClient, path: str):
+@pytest.mark.parametrize("path", ["/readyz", "/model_information", "/v2/health/ready", "/v2/models/isowatch"])
+def test_missing_model_is_refused(client: FlaskClient, path: str):
     """503 says what to do."""
-    assert_problem(client.get(path), 503)
+    assert_refused(client.get(path), path, 503)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v2/health/ready"])
+def test_bug_is_refused(client: FlaskClient, path: str, monkeypatch: pytest.MonkeyPatch):
+    """500 says nothing of the inside."""
+    monkeypatch.setattr(parts_of(client.application).model, "get", lambda: 1 / 0)
+
+    response = client.get(path)
+
+    assert_refused(response, path, 500)
+    assert "division" not in response.text

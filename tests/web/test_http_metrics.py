@@ -57,6 +57,7 @@ def service() -> _Service:
 def test_routes_begin_at_zero(service: _Service):
     """The first request is a step from 0 to 1, which `increase` sees."""
     assert service.count("/rows/<row>", "200") == service.count("/rows/<row>", "422", "POST") == 0
+    assert service.count("/rows/<row>", "404") == 0
     service.client.get("/rows/7")
     assert service.count("/rows/<row>", "200") == 1
 

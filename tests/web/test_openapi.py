@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from app.routes.service_parts import parts_of
 from app.settings import Settings
 from app.web.openapi import build_openapi
 from app.web.operations import OPERATIONS
+from app.web.protocol_operations import PROTOCOL_OPERATIONS
 
 MAX_ROWS = 10_000
 FEATURES = Features(("mean", "sd"), (-1.0, 0.0), (3.0, 2.0))
@@ -37,13 +39,13 @@ def test_document_is_valid(features: Features | None):
 def test_every_route_is_described_and_every_description_is_a_route(service: Flask):
     """A new route cannot be forgotten."""
     routes = {
-        (rule.rule.rstrip("/") or "/", method.lower())
+        (re.sub(r"<(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/", method.lower())
         for rule in service.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if not rule.endpoint.endswith("static")
     }
 
-    assert routes == {(operation.path, operation.method) for operation in OPERATIONS}
+    assert routes == {(operation.path, operation.method) for operation in (*OPERATIONS, *PROTOCOL_OPERATIONS)}
 
 
 def test_row_is_that_of_the_model():
@@ -58,14 +60,15 @@ def test_row_is_that_of_the_model():
     assert "mean, sd" in row["description"]
 
 
-def test_every_refusal_is_a_problem():
-    """All error answers have one schema."""
-    for path in build_openapi(FEATURES, MAX_ROWS)["paths"].values():
-        for operation in path.values():
+def test_every_refusal_has_one_of_two_shapes():
+    """A problem document, or below /v2 what the protocol sets."""
+    for path, operations in build_openapi(FEATURES, MAX_ROWS)["paths"].items():
+        shape = "ProtocolError" if path.startswith("/v2") else "Problem"
+        for operation in operations.values():
             for status, response in operation["responses"].items():
                 if status != "200":
                     (schema,) = response["content"].values()
-                    assert schema == {"schema": {"$ref": "#/components/schemas/Problem"}}
+                    assert schema == {"schema": {"$ref": f"#/components/schemas/{shape}"}}
 
 
 def test_served_document_follows_the_model(service: Flask):

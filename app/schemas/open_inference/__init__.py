@@ -1,0 +1,1 @@
+"""The messages of the Open Inference Protocol (V2, REST), as KServe, Triton and MLServer speak it."""
