@@ -63,6 +63,18 @@ def require_program() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def docker(require_program: Callable[[str], Path]) -> Path:
+    """The client of a container engine that runs; skip without one, but fail in CI, which has one."""
+    client = require_program("docker")
+    if subprocess.run([client, "info"], capture_output=True, timeout=60).returncode == 0:
+        return client
+    reason = "no container engine answers `docker info`"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}, and .ci/run should have started one", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
 def real_training_csv() -> Path:
     """The real training sample."""
     if not REAL_TRAINING_CSV.is_file():

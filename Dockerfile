@@ -1,0 +1,36 @@
+# The image of the service: no compiler, no training code, no shell script; a user without a name or a home.
+# Builds with the classic builder and with BuildKit.
+
+FROM python:3.13-slim-trixie AS build
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY requirements/service.txt requirements/service.txt
+# Into a folder of its own, which the second stage copies; pip itself stays behind.
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
+    && /venv/bin/pip uninstall --quiet --yes pip
+COPY app app
+RUN /venv/bin/python -m app.model.build_kernel && /venv/bin/python -m compileall -q app /venv/lib
+
+FROM python:3.13-slim-trixie
+COPY --from=build /venv /venv
+WORKDIR /service
+COPY --from=build /build/app app
+COPY gunicorn.conf.py ./
+# A number, because Kubernetes cannot tell whether a name is root; 65534 is nobody everywhere.
+USER 65534:65534
+# Nothing is written beside /dev/shm; the models come as a volume. Logs of containers are read by programs.
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    BIND=0.0.0.0:8000 \
+    MODEL_DIR=/models \
+    LOG_FORMAT=json \
+    OMP_NUM_THREADS=1
+EXPOSE 8000
+# Any worker's answer will do; /readyz would let an orchestrator kill a service that only waits for its first model.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+CMD ["gunicorn", "app:create_app()"]
