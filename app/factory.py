@@ -15,6 +15,7 @@ from app.model.bundle import Bundle
 from app.model.current_model import CurrentModel
 from app.periodic_jobs import PeriodicJobs
 from app.process_usage import ProcessUsage, memory_limit_bytes, service_root_pid
+from app.routes.express_prediction import ExpressPrediction
 from app.routes.health import health
 from app.routes.metrics import metrics as metrics_route
 from app.routes.model_information import model_information
@@ -56,7 +57,8 @@ def build_service(settings: Settings | None = None) -> Flask:
     model = CurrentModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle)
     jobs = PeriodicJobs()
     log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
-    ServiceParts(settings, metrics, model, jobs, log).attach(app)
+    parts = ServiceParts(settings, metrics, model, jobs, log)
+    parts.attach(app)
 
     register_error_answers(app)
     for blueprint in (
@@ -70,9 +72,10 @@ def build_service(settings: Settings | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
-    hot_routes = register_http_metrics(app, registry)
+    express = register_http_metrics(app, registry)
     protect_pages(app)
-    put_in_envelope(app, metrics, hot_routes, log)
+    app.wsgi_app = ExpressPrediction(app.wsgi_app, parts)  # type: ignore[method-assign]
+    put_in_envelope(app, metrics, express, log)
 
     model.refresh()
     jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)

@@ -6,24 +6,37 @@ from typing import Any
 
 import numpy as np
 from flask import Blueprint, Response, request
+from numpy.typing import NDArray
 
 from app.routes.counted_prediction import CountedPrediction, name_model
 from app.schemas.prediction import load_prediction_request
-from app.web.http_metrics import hot_route
 from app.web.json_bodies import answer_json, read_json
+
+PREDICTION_RULE = "/prediction"
 
 prediction = Blueprint("prediction", __name__)
 
 
-@prediction.post("/prediction")
-@hot_route
+@prediction.post(PREDICTION_RULE)
 def predict() -> Response:
     """Score one row."""
     with CountedPrediction() as counted:
         bundle = counted.take_model()
         loaded = load_prediction_request(read_json(request), bundle.features)
-        scores, labels = counted.score(bundle, np.array([loaded["feature_vector"]], np.float32))
-        answer: dict[str, Any] = {"is_inlier": int(labels[0])}
-        if loaded["score"]:
-            answer["anomaly_score"] = float(scores[0])
-        return name_model(answer_json(answer), bundle)
+        scores, labels = counted.score(bundle, row_to_score(loaded))
+        return name_model(answer_json(lay_out_answer(loaded, scores, labels)), bundle)
+
+
+def row_to_score(loaded: dict[str, Any]) -> NDArray[np.float32]:
+    """Make the one row of a loaded request an array of shape ``(1, n_features)``."""
+    return np.array([loaded["feature_vector"]], np.float32)
+
+
+def lay_out_answer(
+    loaded: dict[str, Any], scores: NDArray[np.float64], labels: NDArray[np.int64]
+) -> dict[str, int | float]:
+    """Lay out the label and, if the request asks for it, the score; both arrays have shape ``(1,)``."""
+    answer: dict[str, int | float] = {"is_inlier": int(labels[0])}
+    if loaded["score"]:
+        answer["anomaly_score"] = float(scores[0])
+    return answer

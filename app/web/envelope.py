@@ -15,10 +15,10 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask
 
 from app.metrics import ServiceMetrics
-from app.web.http_metrics import HotRoutes
+from app.web.http_metrics import ExpressRequests
 from app.web.request_id import REQUEST_ID_HEADER, take_or_make_request_id
 from app.web.request_log import RequestLog
-from app.web.route_names import UNMATCHED, route_of
+from app.web.route_names import UNMATCHED, route_of, was_express
 
 # RFC 9110's methods and PATCH; the name for any other, which gets a 405 or 404 anyway.
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -36,16 +36,16 @@ class Envelope:
         Flask's own WSGI application.
     metrics
         Counts the requests in flight.
-    hot_routes
-        Counts requests to the routes that are asked most.
+    express
+        Counts requests that are answered below Flask, whose hooks count all others.
     log
         Takes one line a request.
     """
 
     def __init__(
-        self, application: WSGIApplication, metrics: ServiceMetrics, hot_routes: HotRoutes, log: RequestLog
+        self, application: WSGIApplication, metrics: ServiceMetrics, express: ExpressRequests, log: RequestLog
     ) -> None:
-        self._application, self._metrics, self._hot_routes, self._log = application, metrics, hot_routes, log
+        self._application, self._metrics, self._express, self._log = application, metrics, express, log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -67,10 +67,11 @@ class Envelope:
         finally:
             self._metrics.record_request_ended()
             method, seconds = environ["REQUEST_METHOD"], time.perf_counter() - begun
-            self._hot_routes.record(method, route, status, seconds)
+            if was_express(environ):
+                self._express.record(method, route, status, seconds)
             self._log.add(identifier, method, route, status, seconds)
 
 
-def put_in_envelope(app: Flask, metrics: ServiceMetrics, hot_routes: HotRoutes, log: RequestLog) -> None:
+def put_in_envelope(app: Flask, metrics: ServiceMetrics, express: ExpressRequests, log: RequestLog) -> None:
     """Surround every request of ``app``."""
-    app.wsgi_app = Envelope(app.wsgi_app, metrics, hot_routes, log)  # type: ignore[method-assign]
+    app.wsgi_app = Envelope(app.wsgi_app, metrics, express, log)  # type: ignore[method-assign]

@@ -1,14 +1,12 @@
 """Metrics of every HTTP request, by ``prometheus_flask_exporter``, with a bounded set of labels.
 
-The exporter measures in a hook that looks its labels up anew for each request. Routes that are asked thousands of times
-a second are marked with ``hot_route``: the exporter leaves them out, and the envelope counts them in the exporter's own
-metrics, with series that are looked up once.
+The exporter measures in hooks of Flask. What is answered below Flask is counted in the exporter's own metrics by
+``ExpressRequests``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from flask import Flask, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -51,35 +49,21 @@ def url_rule(request: Request) -> str:
     return request.url_rule.rule if request.url_rule else UNMATCHED
 
 
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-def hot_route(view: View) -> View:
-    """Mark a view whose requests the envelope counts."""
-    marked = PrometheusMetrics.do_not_track()(view)
-    marked.is_hot_route = True
-    return cast("View", marked)
-
-
-class HotRoutes:
-    """Counts requests to the hot routes.
+class ExpressRequests:
+    """Counts requests that were answered below Flask, with series that are looked up once.
 
     Parameters
     ----------
-    routes
-        Their methods and rules; Flask answers OPTIONS itself, and the exporter counts that.
     seconds, total
         The exporter's metrics.
     """
 
-    def __init__(self, routes: frozenset[tuple[str, str]], seconds: Histogram, total: Counter) -> None:
-        self._routes, self._seconds, self._total = routes, seconds, total
+    def __init__(self, seconds: Histogram, total: Counter) -> None:
+        self._seconds, self._total = seconds, total
         self._series: dict[tuple[str, str, int], tuple[Histogram, Counter]] = {}
 
     def record(self, method: str, rule: str, status: int, seconds: float) -> None:
-        """Count a request and the time that it took, if its route is a hot one and took it."""
-        if (method, rule) not in self._routes:
-            return
+        """Count a request and the time that it took."""
         key = (method, rule, status)
         series = self._series.get(key)
         if series is None:
@@ -89,7 +73,7 @@ class HotRoutes:
         series[1].inc()
 
 
-def register_http_metrics(app: Flask, registry: MetricsRegistry) -> HotRoutes:
+def register_http_metrics(app: Flask, registry: MetricsRegistry) -> ExpressRequests:
     """Measure every request; to be called when all routes are registered."""
     _Exporter(app, path=None, group_by=url_rule, buckets=REQUEST_SECONDS, registry=registry)
     seconds, total = registry.by_name["flask_http_request_duration_seconds"], registry.by_name["flask_http_request"]
@@ -109,7 +93,4 @@ def register_http_metrics(app: Flask, registry: MetricsRegistry) -> HotRoutes:
     for method in ("GET", "POST"):
         seconds.labels(method, UNMATCHED, 404)
         total.labels(method, 404)
-    views = app.view_functions
-    hot = [rule for rule in app.url_map.iter_rules() if hasattr(views[rule.endpoint], "is_hot_route")]
-    routes = {(method, rule.rule) for rule in hot for method in (rule.methods or set()) - _METHODS_OF_NO_INTEREST}
-    return HotRoutes(frozenset(routes), seconds, total)
+    return ExpressRequests(seconds, total)
