@@ -32,6 +32,7 @@ worker_tmp_dir = _settings.worker_tmp_dir if Path(_settings.worker_tmp_dir).is_d
 # The control socket is a file that a read-only container does not let Gunicorn make.
 control_socket_disable = True
 
+logger_class = "app.gunicorn_logger.ErrorsOnlyLogger"
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,

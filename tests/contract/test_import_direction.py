@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.settings": {"app.errors"},  # a bad variable is an InvalidSetting
     "app.cpu_allowance": set(),
     "app.draining_worker": set(),
+    "app.gunicorn_logger": set(),
     "app.log_format": set(),
     "app.periodic_jobs": set(),
     "app.process_usage": set(),
