@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.errors import MetricsFolderTaken
+from app.reported_occasions import MARKER_PREFIX
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -70,8 +71,9 @@ class MetricsFolder:
             raise MetricsFolderTaken(
                 f"{FOLDER_VARIABLE}={folder!r} belongs to another running service: name another folder."
             )
-        for file in path.glob("*.db"):
-            file.unlink()
+        for left_behind in ("*.db", f"{MARKER_PREFIX}*"):
+            for file in path.glob(left_behind):
+                file.unlink()
         return cls(path, lock, made_here=not folder)
 
     def release(self) -> None:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import InvalidBundle, ModelUnavailable
@@ -15,6 +16,22 @@ from app.model.features import Features
 CURRENT_LINK = "current"
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """Where the link leads, and which link it is: one that was made again, even to the same place, is another."""
+
+    target: Path
+    inode: int
+    made_ns: int
+
+    @classmethod
+    def read(cls, path: Path) -> _Link:
+        """Follow a link; an OSError or RuntimeError says that it leads nowhere."""
+        # In this order, a link that is moved in between is looked at again, instead of never.
+        status = path.lstat()
+        return cls(path.resolve(strict=True), status.st_ino, status.st_mtime_ns)
 
 
 class CurrentModel:
@@ -28,6 +45,9 @@ class CurrentModel:
         Called with the bundle before (None at first) and the bundle now, as soon as it is live.
     on_refused
         Called each time a bundle is refused.
+    is_first_to_see
+        Given the text of an occasion, tells whether no other process of the service has reported it, so that one
+        log line stands for all of them.
     """
 
     def __init__(
@@ -35,11 +55,14 @@ class CurrentModel:
         model_dir: Path,
         on_swapped: Callable[[Bundle | None, Bundle], None] = lambda before, now: None,
         on_refused: Callable[[], None] = lambda: None,
+        is_first_to_see: Callable[[str], bool] = lambda occasion: True,
     ) -> None:
-        self._link = model_dir / CURRENT_LINK
+        self._path = model_dir / CURRENT_LINK
         self._on_swapped, self._on_refused = on_swapped, on_refused
+        self._is_first_to_see = is_first_to_see
         self._bundle: Bundle | None = None
-        self._seen_target: Path | None = None
+        self._live_target: Path | None = None
+        self._seen_link: _Link | None = None
         self._link_problem = self._bundle_problem = ""
         self._refreshing = threading.Lock()
         self.loaded_at = 0.0
@@ -67,33 +90,43 @@ class CurrentModel:
         return self._bundle
 
     def refresh(self) -> None:
-        """Load the bundle that ``current`` points to, if it points elsewhere than last time.
+        """Load the bundle that ``current`` points to, if the link was made anew since last time.
 
         The old bundle goes on answering until the new one is verified, and for good if the new one is refused.
         """
         with self._refreshing:
-            target = self._read_target()
-            if target is None or target == self._seen_target:
+            link = self._read_link()
+            if link is None or link == self._seen_link:
                 return
-            self._seen_target = target
+            self._seen_link = link
+            if link.target == self._live_target:
+                # Back from a bundle that was refused, or promoted twice: what is live was verified.
+                self._bundle_problem = ""
+                return
             try:
-                bundle = read_bundle(target)
+                bundle = read_bundle(link.target)
             except InvalidBundle as error:
-                self._bundle_problem = str(error)
-                log.error("refused a model bundle: %s", error)
-                self._on_refused()
+                self._refuse(link, error)
                 return
             before, self._bundle = self._bundle, bundle
+            self._live_target = link.target
             self._bundle_problem, self.loaded_at = "", time.time()
         log.info("model %s %s is live", bundle.name, bundle.version)
         self._on_swapped(before, bundle)
 
-    def _read_target(self) -> Path | None:
+    def _refuse(self, link: _Link, error: InvalidBundle) -> None:
+        """Count a bundle that is not served; one process of the service logs it."""
+        self._bundle_problem = str(error)
+        if self._is_first_to_see(f"refused {link}"):
+            log.error("refused a model bundle: %s", error)
+        self._on_refused()
+
+    def _read_link(self) -> _Link | None:
         """Follow the link; None, with the reason noted, if it leads nowhere."""
         try:
-            target = self._link.resolve(strict=True)
+            link = _Link.read(self._path)
         except (OSError, RuntimeError):
-            self._link_problem = f"No model: {self._link} does not exist or leads nowhere. Train one with `make train`."
+            self._link_problem = f"No model: {self._path} does not exist or leads nowhere. Train one with `make train`."
             return None
         self._link_problem = ""
-        return target
+        return link
