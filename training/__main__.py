@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -52,5 +53,7 @@ def _end_orderly(signal_number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
+    # In the service's own environment the metrics of a training would be written among those of the workers.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     signal.signal(signal.SIGTERM, _end_orderly)
     sys.exit(main())

@@ -20,6 +20,7 @@ from training.version_history import VersionHistory
 _UNFINISHED_BUNDLE, _UNFINISHED_LINK, _REMOVED_BUNDLE = ".writing-bundle", ".writing-link", ".removing-bundle"
 
 # What training names its bundles. Other folders, such as a user's notes, are never taken for a version.
+_TIME_LENGTH = len("YYYYMMDDTHHMMSSZ")
 _VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 
@@ -104,7 +105,7 @@ class ModelStore:
         """Name the versions that are there, oldest first."""
         if not self.folder.is_dir():
             return []
-        return sorted(entry.name for entry in self.folder.iterdir() if _is_version(entry))
+        return [entry.name for entry in sorted(filter(_is_version, self.folder.iterdir()), key=_age)]
 
     def live_version(self) -> str | None:
         """Name the version that the link leads to, whether it is there or not; None without a link."""
@@ -239,6 +240,11 @@ class ModelStore:
                 f"{self.folder} cannot be written ({error.strerror or error}); "
                 "make room or correct the permissions, or name another folder with --models."
             ) from error
+
+
+def _age(version: Path) -> tuple[str, int]:
+    """Order versions by the second in their names, and those of one second by when they were written."""
+    return version.name[:_TIME_LENGTH], version.stat().st_mtime_ns
 
 
 def _is_version(entry: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,6 +182,16 @@ def test_versions_are_bundles_and_nothing_else(three: ModelStore):
 
     assert three.versions() == [*VERSIONS, "copied-from-elsewhere"]
     assert ModelStore(three.folder / "nowhere").versions() == []
+
+
+def test_versions_of_one_second_are_ordered_by_when_they_were_written(store: ModelStore):
+    """Their digests say nothing of their age."""
+    names = [f"20260101T000000Z-{letter * 8}" for letter in "cab"]
+    for number, name in enumerate(names):
+        publish(store, name)
+        os.utime(store.folder / name, ns=(number, number))
+
+    assert store.versions() == names
 
 
 def test_promoted_version_is_live(three: ModelStore):
