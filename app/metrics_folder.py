@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.errors import MetricsFolderTaken
-from app.reported_occasions import MARKER_PREFIX
+from app.model.shared_notes import forget_notes
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -71,9 +71,9 @@ class MetricsFolder:
             raise MetricsFolderTaken(
                 f"{FOLDER_VARIABLE}={folder!r} belongs to another running service: name another folder."
             )
-        for left_behind in ("*.db", f"{MARKER_PREFIX}*"):
-            for file in path.glob(left_behind):
-                file.unlink()
+        for file in path.glob("*.db"):
+            file.unlink()
+        forget_notes(path)
         return cls(path, lock, made_here=not folder)
 
     def release(self) -> None:

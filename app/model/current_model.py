@@ -6,12 +6,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import InvalidBundle, ModelUnavailable
 from app.model.bundle import Bundle, read_bundle
 from app.model.features import Features
+from app.model.shared_notes import SharedNotes
 
 CURRENT_LINK = "current"
 
@@ -45,9 +47,9 @@ class CurrentModel:
         Called with the bundle before (None at first) and the bundle now, as soon as it is live.
     on_refused
         Called each time a bundle is refused.
-    is_first_to_see
-        Given the text of an occasion, tells whether no other process of the service has reported it, so that one
-        log line stands for all of them.
+    notes
+        What the processes of the service tell each other, so that one log line stands for all of them, and a
+        process that starts while the link leads to a broken bundle serves what the others serve.
     """
 
     def __init__(
@@ -55,11 +57,11 @@ class CurrentModel:
         model_dir: Path,
         on_swapped: Callable[[Bundle | None, Bundle], None] = lambda before, now: None,
         on_refused: Callable[[], None] = lambda: None,
-        is_first_to_see: Callable[[str], bool] = lambda occasion: True,
+        notes: SharedNotes | None = None,
     ) -> None:
         self._path = model_dir / CURRENT_LINK
         self._on_swapped, self._on_refused = on_swapped, on_refused
-        self._is_first_to_see = is_first_to_see
+        self._notes = notes or SharedNotes(None)
         self._bundle: Bundle | None = None
         self._live_target: Path | None = None
         self._seen_link: _Link | None = None
@@ -95,31 +97,46 @@ class CurrentModel:
         The old bundle goes on answering until the new one is verified, and for good if the new one is refused.
         """
         with self._refreshing:
-            link = self._read_link()
-            if link is None or link == self._seen_link:
-                return
-            self._seen_link = link
-            if link.target == self._live_target:
-                # Back from a bundle that was refused, or promoted twice: what is live was verified.
-                self._bundle_problem = ""
-                return
-            try:
-                bundle = read_bundle(link.target)
-            except InvalidBundle as error:
-                self._refuse(link, error)
-                return
-            before, self._bundle = self._bundle, bundle
-            self._live_target = link.target
-            self._bundle_problem, self.loaded_at = "", time.time()
-        log.info("model %s %s is live", bundle.name, bundle.version)
-        self._on_swapped(before, bundle)
+            before = self._bundle
+            self._follow_link()
+            if self._bundle is None:
+                self._take_what_others_serve()
+            now = self._bundle
+        if now is not None and now is not before:
+            log.info("model %s %s is live", now.name, now.version)
+            self._on_swapped(before, now)
 
-    def _refuse(self, link: _Link, error: InvalidBundle) -> None:
-        """Count a bundle that is not served; one process of the service logs it."""
-        self._bundle_problem = str(error)
-        if self._is_first_to_see(f"refused {link}"):
-            log.error("refused a model bundle: %s", error)
-        self._on_refused()
+    def _follow_link(self) -> None:
+        """Take the bundle that the link leads to, or note why not."""
+        link = self._read_link()
+        if link is None or link == self._seen_link:
+            return
+        self._seen_link = link
+        if link.target != self._live_target:
+            try:
+                self._take(link.target)
+            except InvalidBundle as error:
+                self._bundle_problem = str(error)
+                if self._notes.is_first(f"refused {link}"):
+                    log.error("refused a model bundle: %s", error)
+                self._on_refused()
+                return
+            self._notes.note_live(link.target)
+        # Else the link is back from a bundle that was refused, or was made again: what is live was verified.
+        self._bundle_problem = ""
+
+    def _take_what_others_serve(self) -> None:
+        """Start with the bundle that the link led to before, if another process of the service took it."""
+        target = self._notes.read_live()
+        if target is not None:
+            # If it was changed since, the reason why the newer one was refused says more.
+            with suppress(InvalidBundle):
+                self._take(target)
+
+    def _take(self, target: Path) -> None:
+        """Verify a bundle and let it answer."""
+        self._bundle = read_bundle(target)
+        self._live_target, self.loaded_at = target, time.time()
 
     def _read_link(self) -> _Link | None:
         """Follow the link; None, with the reason noted, if it leads nowhere."""

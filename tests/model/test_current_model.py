@@ -13,16 +13,16 @@ import pytest
 from app.errors import ModelUnavailable
 from app.model.bundle import Bundle
 from app.model.current_model import CURRENT_LINK, CurrentModel
-from app.reported_occasions import ReportedOccasions
+from app.model.shared_notes import SharedNotes
 
 
 class _Watched(CurrentModel):
     """A current model that notes what it tells."""
 
-    def __init__(self, models: Path, *is_first_to_see: Callable[[str], bool]) -> None:
+    def __init__(self, models: Path, notes: SharedNotes | None = None) -> None:
         self.swaps: list[tuple[str | None, str]] = []
         self.refusals = 0
-        super().__init__(models, self._note_swap, self._note_refusal, *is_first_to_see)
+        super().__init__(models, self._note_swap, self._note_refusal, notes)
 
     def _note_swap(self, before: Bundle | None, now: Bundle) -> None:
         self.swaps.append((before.version if before else None, now.version))
@@ -117,7 +117,7 @@ def test_broken_successor_is_refused_once_and_the_old_model_stays(models, break_
 
 def test_workers_log_a_refusal_once_and_count_it_each(models, break_bundle, tmp_path, caplog):
     """Two workers share a folder; a second promotion of the broken bundle is a second refusal."""
-    workers = [_Watched(models, ReportedOccasions(tmp_path).is_first) for _ in range(2)]
+    workers = [_Watched(models, SharedNotes(tmp_path)) for _ in range(2)]
     for worker in workers:
         worker.refresh()
     break_bundle("broken")
@@ -129,6 +129,44 @@ def test_workers_log_a_refusal_once_and_count_it_each(models, break_bundle, tmp_
 
         assert [worker.refusals for worker in workers] == [times_refused] * 2
         assert len(caplog.records) == times_refused
+
+
+@pytest.mark.parametrize("trouble", ["broken", "no link"])
+def test_worker_that_starts_late_serves_what_the_others_serve(models, break_bundle, tmp_path, trouble):
+    """The newest bundle is refused or gone; when a sound one follows, it is taken."""
+    first = _Watched(models, SharedNotes(tmp_path))
+    first.refresh()
+    live = first.get().version
+    break_bundle("broken")
+    _point_to(models, "broken")
+    if trouble == "no link":
+        (models / CURRENT_LINK).unlink()
+    late = _Watched(models, SharedNotes(tmp_path))
+    late.refresh()
+
+    assert late.get().version == live
+    assert late.swaps == [(None, live)]
+    assert late.refusals == (trouble == "broken")
+    assert late.problem != ""
+
+    late.refresh()
+    _point_to(models, live)
+    late.refresh()
+    assert late.problem == ""
+    assert len(late.swaps) == 1
+
+
+def test_worker_that_starts_late_does_not_serve_what_was_changed(models, break_bundle, tmp_path):
+    """What the others have in memory may be broken on the disk by now."""
+    _Watched(models, SharedNotes(tmp_path)).refresh()
+    break_bundle("broken")
+    _flip_bit(models / CURRENT_LINK / "forest.npz")
+    _point_to(models, "broken")
+    late = _Watched(models, SharedNotes(tmp_path))
+    late.refresh()
+
+    with pytest.raises(ModelUnavailable, match=r"broken/forest\.npz was changed"):
+        late.get()
 
 
 def test_way_back_from_a_refused_bundle_is_no_swap(models, break_bundle):
