@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app.model.bundle import MANIFEST_FILE
 from app.model.current_model import CURRENT_LINK
 from training.errors import BadArgument, ModelsNotWritable
 from training.folder_access import flush, locked
 from training.version_history import VersionHistory
+from training.version_name import age_of, is_version, name_version
 
 # Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One
 # name each is enough: who holds the lock is alone, and what it finds there was left by a process that was killed.
 _UNFINISHED_BUNDLE, _UNFINISHED_LINK, _REMOVED_BUNDLE = ".writing-bundle", ".writing-link", ".removing-bundle"
-
-# What training names its bundles. Other folders, such as a user's notes, are never taken for a version.
-_TIME_LENGTH = len("YYYYMMDDTHHMMSSZ")
-_VERSION_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 
 class ModelStore:
@@ -74,7 +69,7 @@ class ModelStore:
         trained_at
             When the forest was trained, in UTC.
         """
-        while (self.folder / (version := f"{trained_at:%Y%m%dT%H%M%SZ}-{forest_sha256[:8]}")).exists():
+        while (self.folder / (version := name_version(forest_sha256, trained_at))).exists():
             trained_at += timedelta(seconds=1)
         return version
 
@@ -105,7 +100,7 @@ class ModelStore:
         """Name the versions that are there, oldest first."""
         if not self.folder.is_dir():
             return []
-        return [entry.name for entry in sorted(filter(_is_version, self.folder.iterdir()), key=_age)]
+        return [entry.name for entry in sorted(filter(is_version, self.folder.iterdir()), key=age_of)]
 
     def live_version(self) -> str | None:
         """Name the version that the link leads to, whether it is there or not; None without a link."""
@@ -240,15 +235,3 @@ class ModelStore:
                 f"{self.folder} cannot be written ({error.strerror or error}); "
                 "make room or correct the permissions, or name another folder with --models."
             ) from error
-
-
-def _age(version: Path) -> tuple[str, int]:
-    """Order versions by the second in their names, and those of one second by when they were written."""
-    return version.name[:_TIME_LENGTH], version.stat().st_mtime_ns
-
-
-def _is_version(entry: Path) -> bool:
-    """Tell a bundle, sound or not, from whatever else lies in the folder."""
-    if not entry.is_dir() or entry.is_symlink() or entry.name.startswith("."):
-        return False
-    return bool(_VERSION_NAME.fullmatch(entry.name)) or (entry / MANIFEST_FILE).exists()
