@@ -13,6 +13,7 @@ from app import metrics_folder
 from app.metrics import ServiceMetrics
 from app.model.bundle import Bundle
 from app.model.current_model import CurrentModel
+from app.model.shared_notes import SharedNotes
 from app.periodic_jobs import PeriodicJobs
 from app.process_usage import ProcessUsage, memory_limit_bytes, service_root_pid
 from app.routes.express_prediction import ExpressPrediction
@@ -54,7 +55,8 @@ def build_service(settings: Settings | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
     metrics = ServiceMetrics(registry)
-    model = CurrentModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle)
+    notes = SharedNotes(metrics_folder.folder_of_workers())
+    model = CurrentModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, notes)
     jobs = PeriodicJobs()
     log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
     parts = ServiceParts(settings, metrics, model, jobs, log)

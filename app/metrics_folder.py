@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.errors import MetricsFolderTaken
+from app.model.shared_notes import forget_notes
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -72,6 +73,7 @@ class MetricsFolder:
             )
         for file in path.glob("*.db"):
             file.unlink()
+        forget_notes(path)
         return cls(path, lock, made_here=not folder)
 
     def release(self) -> None:

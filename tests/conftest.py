@@ -24,7 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Hypothesis look at the same examples in each shortened run, and at many new ones in a long run."""
+    """Let Hypothesis look at the same examples in each shortened run, and at many new ones in a long run.
+
+    Trainings serve no metrics unless a test asks for it: the usual port belongs to the machine, not to the tests.
+    """
+    os.environ["TRAINING_METRICS_PORT"] = "0"
     # No deadline: how long an example takes on a busy machine says nothing about the code.
     hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
     hypothesis.settings.register_profile("long", deadline=None, max_examples=2000, print_blob=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from app.errors import IsowatchError
-from training.commands import import_model, score, train, verify
-from training.errors import TrainingError
+from training.commands import import_model, models, promote, prune, rollback, score, train, verify
+from training.refusal import REFUSALS, SIGNALLED, refuse, say
 
-# What a shell reports of a process that a signal ended: 128 plus the signal's number.
-_SIGNALLED = 128
+_COMMANDS = (train, import_model, score, models, promote, rollback, prune, verify)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -22,7 +21,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        sys.exit(_refuse(f"{message}; see {self.prog} --help.", 2))
+        sys.exit(say(f"{message}; see {self.prog} --help.", 2))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,30 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, import_model, score, verify):
+    for command in _COMMANDS:
         command.add_command(commands)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(chosen))
-    except TrainingError as error:
-        return _refuse(error, error.exit_status)
-    except IsowatchError as error:
-        return _refuse(error, 1)
-    except KeyboardInterrupt:
-        return _refuse("interrupted; nothing was changed.", _SIGNALLED + signal.SIGINT)
-
-
-def _refuse(reason: object, exit_status: int) -> int:
-    """Say why in one line, and give the exit status."""
-    print(f"training: {' '.join(str(reason).split())}", file=sys.stderr)
-    return exit_status
+    except (*REFUSALS, KeyboardInterrupt) as error:
+        return refuse(error)
 
 
 def _end_orderly(signal_number: int, frame: FrameType | None) -> None:
     """Leave through the ordinary way out, which removes what is half written."""
-    sys.exit(_SIGNALLED + signal_number)
+    sys.exit(SIGNALLED + signal_number)
 
 
 if __name__ == "__main__":
+    # In the service's own environment the metrics of a training would be written among those of the workers.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     signal.signal(signal.SIGTERM, _end_orderly)
     sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from training.evaluate import Evaluation, evaluate
 from training.golden_rows import check_agreement, choose_golden_rows
 from training.model_card import write_model_card
 from training.model_store import ModelStore
+from training.stages import Stage
 
 # The rows that live traffic is compared with: more would slow each comparison down, fewer would blur it.
 REFERENCE_ROWS = 2000
@@ -64,7 +66,9 @@ class WrittenBundle:
     manifest: dict[str, Any]
 
 
-def write_bundle(models: Path, model: TrainedModel) -> WrittenBundle:
+def write_bundle(
+    models: Path, model: TrainedModel, on_stage: Callable[[Stage], None] = lambda stage: None
+) -> WrittenBundle:
     """Write ``models/<version>/`` and let ``models/current`` point to it.
 
     Parameters
@@ -73,6 +77,8 @@ def write_bundle(models: Path, model: TrainedModel) -> WrittenBundle:
         The folder of all bundles; made if it does not exist.
     model
         What to write.
+    on_stage
+        Called when the evaluation begins, and when the writing does.
 
     Raises
     ------
@@ -81,11 +87,13 @@ def write_bundle(models: Path, model: TrainedModel) -> WrittenBundle:
     ModelsNotWritable
         If the bundle cannot be stored. Whatever happens, ``models`` then is as it was.
     """
+    on_stage(Stage.EVALUATING)
     arrays = compile_forest(model.estimator)
     forest = Forest(arrays)
     on_training = evaluate(forest, model.training.rows)
     check_agreement(model.estimator, model.training.rows, on_training)
     manifest = _describe(model, forest, on_training)
+    on_stage(Stage.WRITING)
     store = ModelStore(models)
     with store.writing() as folder:
         write_forest_arrays(folder / FOREST_FILE, arrays)

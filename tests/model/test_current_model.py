@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,16 @@ import pytest
 from app.errors import ModelUnavailable
 from app.model.bundle import Bundle
 from app.model.current_model import CURRENT_LINK, CurrentModel
+from app.model.shared_notes import SharedNotes
 
 
 class _Watched(CurrentModel):
     """A current model that notes what it tells."""
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, models: Path, notes: SharedNotes | None = None) -> None:
         self.swaps: list[tuple[str | None, str]] = []
         self.refusals = 0
-        super().__init__(models, self._note_swap, self._note_refusal)
+        super().__init__(models, self._note_swap, self._note_refusal, notes)
 
     def _note_swap(self, before: Bundle | None, now: Bundle) -> None:
         self.swaps.append((before.version if before else None, now.version))
@@ -76,16 +78,32 @@ def test_moved_link_swaps_the_model(models: Path):
     assert model.swaps[1:] == [(old, old)]  # a copy has the same name inside
 
 
-def test_broken_successor_is_refused_once_and_the_old_model_stays(models: Path, caplog: pytest.LogCaptureFixture):
-    """One flipped byte: counted, logged once, and every request still gets an answer."""
+@pytest.fixture
+def break_bundle(models: Path) -> Callable[[str], Path]:
+    """Copy the version that is there under another name, with one flipped bit; gives the folder."""
+
+    def copy(name: str) -> Path:
+        broken = models / name
+        shutil.copytree(models / CURRENT_LINK, broken)
+        _flip_bit(broken / "forest.npz")
+        return broken
+
+    return copy
+
+
+def _flip_bit(file: Path) -> None:
+    """Change one bit in the middle of a file; the second time, change it back."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def test_broken_successor_is_refused_once_and_the_old_model_stays(models, break_bundle, caplog):
+    """One flipped bit: counted, logged once, and every request still gets an answer."""
     model = _Watched(models)
     model.refresh()
     old = model.get()
-    shutil.copytree(models / old.version, models / "broken")
-    forest = models / "broken" / "forest.npz"
-    content = bytearray(forest.read_bytes())
-    content[len(content) // 2] ^= 1
-    forest.write_bytes(content)
+    break_bundle("broken")
     _point_to(models, "broken")
     with caplog.at_level(logging.ERROR):
         for _ in range(3):
@@ -95,6 +113,90 @@ def test_broken_successor_is_refused_once_and_the_old_model_stays(models: Path, 
     assert model.refusals == 1
     assert len(caplog.records) == 1
     assert "forest.npz was changed" in model.problem
+
+
+def test_workers_log_a_refusal_once_and_count_it_each(models, break_bundle, tmp_path, caplog):
+    """Two workers share a folder; a second promotion of the broken bundle is a second refusal."""
+    workers = [_Watched(models, SharedNotes(tmp_path)) for _ in range(2)]
+    for worker in workers:
+        worker.refresh()
+    break_bundle("broken")
+    for times_refused in (1, 2):
+        _point_to(models, "broken")
+        with caplog.at_level(logging.ERROR):
+            for worker in workers:
+                worker.refresh()
+
+        assert [worker.refusals for worker in workers] == [times_refused] * 2
+        assert len(caplog.records) == times_refused
+
+
+@pytest.mark.parametrize("trouble", ["broken", "no link"])
+def test_worker_that_starts_late_serves_what_the_others_serve(models, break_bundle, tmp_path, trouble):
+    """The newest bundle is refused or gone; when a sound one follows, it is taken."""
+    first = _Watched(models, SharedNotes(tmp_path))
+    first.refresh()
+    live = first.get().version
+    break_bundle("broken")
+    _point_to(models, "broken")
+    if trouble == "no link":
+        (models / CURRENT_LINK).unlink()
+    late = _Watched(models, SharedNotes(tmp_path))
+    late.refresh()
+
+    assert late.get().version == live
+    assert late.swaps == [(None, live)]
+    assert late.refusals == (trouble == "broken")
+    assert late.problem != ""
+
+    late.refresh()
+    _point_to(models, live)
+    late.refresh()
+    assert late.problem == ""
+    assert len(late.swaps) == 1
+
+
+def test_worker_that_starts_late_does_not_serve_what_was_changed(models, break_bundle, tmp_path):
+    """What the others have in memory may be broken on the disk by now."""
+    _Watched(models, SharedNotes(tmp_path)).refresh()
+    break_bundle("broken")
+    _flip_bit(models / CURRENT_LINK / "forest.npz")
+    _point_to(models, "broken")
+    late = _Watched(models, SharedNotes(tmp_path))
+    late.refresh()
+
+    with pytest.raises(ModelUnavailable, match=r"broken/forest\.npz was changed"):
+        late.get()
+
+
+def test_way_back_from_a_refused_bundle_is_no_swap(models, break_bundle):
+    """What answers has not changed, and there is no problem any more."""
+    model = _Watched(models)
+    model.refresh()
+    old = model.get()
+    break_bundle("broken")
+    for version in ("broken", old.version):
+        _point_to(models, version)
+        model.refresh()
+
+    assert model.get() is old
+    assert len(model.swaps) == 1
+    assert model.problem == ""
+
+
+def test_mended_bundle_is_taken_when_it_is_promoted_again(models, break_bundle):
+    """The link leads to the same place as before, but it is a new link."""
+    model = _Watched(models)
+    model.refresh()
+    mended = break_bundle("mended")
+    _point_to(models, "mended")
+    model.refresh()
+    _flip_bit(mended / "forest.npz")
+    _point_to(models, "mended")
+    model.refresh()
+
+    assert len(model.swaps) == 2
+    assert model.problem == ""
 
 
 def test_link_that_disappears_keeps_the_model(models: Path):

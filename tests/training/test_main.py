@@ -20,7 +20,14 @@ HEAVY = {"sklearn", "pandas", "joblib", "scipy"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], *([command, "--help"] for command in ("train", "import", "score", "verify"))]
+    "arguments",
+    [
+        ["--help"],
+        *(
+            [command, "--help"]
+            for command in ("train", "import", "score", "models", "promote", "rollback", "prune", "verify")
+        ),
+    ],
 )
 def test_help_is_printed(arguments, capsys):
     """Of the program and of each command."""
@@ -59,6 +66,10 @@ def test_help_does_not_load_what_training_needs():
         (["train", "--train", "x.csv", "--drop", "a,,b"], "'a,,b' is not a list of column names"),
         (["train", "--train", "x.csv", "--name", "my model"], "'my model' is not a model name"),
         (["train", "--train", "x.csv", "--cont", "0.1"], "unrecognized arguments"),
+        (["promote"], "required: VERSION"),
+        (["prune"], "required: --keep"),
+        (["prune", "--keep", "-1"], "-1 is not a number of versions; use 0 or more"),
+        (["prune", "--keep", "few"], "invalid whole number value: 'few'"),
     ],
 )
 def test_mistyped_argument_is_refused_in_one_line(arguments, message, capsys):
@@ -83,6 +94,7 @@ def test_mistyped_argument_is_refused_in_one_line(arguments, message, capsys):
         (InvalidForest("A tree."), 1, "training: A tree.\n"),
         (InvalidBundle("A bundle."), 1, "training: A bundle.\n"),
         (KeyboardInterrupt(), 130, "training: interrupted; nothing was changed.\n"),
+        (KeyboardInterrupt("half way."), 130, "training: half way.\n"),
     ],
 )
 def test_refusal_is_one_line_and_an_exit_status(error, status, shown, monkeypatch, capsys):

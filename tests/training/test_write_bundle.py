@@ -21,6 +21,7 @@ from training.dataset import Dataset
 from training.errors import ModelsNotWritable
 from training.fit import fit
 from training.parameters import ForestParameters
+from training.version_history import HISTORY_FILE
 from training.write_bundle import TrainedModel, WrittenBundle, write_bundle
 
 
@@ -161,7 +162,7 @@ def test_nothing_is_left_when_writing_fails(tmp_path, small_model, monkeypatch, 
     with pytest.raises((ModelsNotWritable, KeyboardInterrupt)) as refusal:
         write_bundle(tmp_path, small_model)
 
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [before, "current"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [HISTORY_FILE, before, "current"]
     assert read_bundle(tmp_path / "current").version == before
     if isinstance(error, OSError):
         assert "cannot be written (No space left on device); make room" in str(refusal.value)

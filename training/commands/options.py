@@ -12,6 +12,11 @@ from app.model.current_model import CURRENT_LINK
 # The name becomes part of addresses and of metric labels.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
+_LARGEST_PORT = 65_535
+
+# A day. Whoever wants the figures for longer wants the Pushgateway.
+_LONGEST_WAIT_SECONDS = 86_400
+
 
 def add_models_option(parser: argparse.ArgumentParser) -> None:
     """Add ``--models``."""
@@ -32,6 +37,61 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
     parser.add_argument("--name", type=model_name, default="isowatch", help="what the model is called (%(default)s)")
+
+
+def add_metrics_options(parser: argparse.ArgumentParser) -> None:
+    """Add where the metrics of a training can be had; a default of the environment suits containers."""
+    parser.add_argument(
+        "--metrics-port",
+        metavar="PORT",
+        type=port_number,
+        default=os.environ.get("TRAINING_METRICS_PORT") or "8002",
+        help="where Prometheus finds the metrics of the training, 0 for none "
+        "(default: $TRAINING_METRICS_PORT, else 8002)",
+    )
+    parser.add_argument(
+        "--metrics-host",
+        metavar="HOST",
+        default="127.0.0.1",
+        help="the address that the metrics are served on; 0.0.0.0 for all of the machine (%(default)s)",
+    )
+    parser.add_argument(
+        "--metrics-hold",
+        metavar="SECONDS",
+        type=seconds,
+        default=0.0,
+        help="how long the metrics stay there after the training has ended (%(default)g)",
+    )
+
+
+def port_number(text: str) -> int:
+    """Check a port.
+
+    Examples
+    --------
+    >>> port_number("8002")
+    8002
+    """
+    if not text.isdecimal() or int(text) > _LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1 to {_LARGEST_PORT}, or 0 for no metrics.")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Check a time to wait.
+
+    Examples
+    --------
+    >>> seconds("2.5")
+    2.5
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= _LONGEST_WAIT_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds; use 0 to {_LONGEST_WAIT_SECONDS}.")
+    return number
 
 
 def column_names(text: str) -> list[str]:

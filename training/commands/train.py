@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Literal
+import os
+from typing import TYPE_CHECKING, Literal
 
-from training.commands.options import add_data_options, add_models_option
+from training.commands.options import add_data_options, add_metrics_options, add_models_option
+from training.refusal import REFUSALS, refuse
+
+if TYPE_CHECKING:
+    from training.monitor import TreeModelMonitor
+    from training.write_bundle import WrittenBundle
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,16 +45,43 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--seed", type=int, default=16, help="the same seed and data give the same forest (%(default)s)"
     )
     add_models_option(parser)
+    add_metrics_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
+    """Train, watched from outside."""
+    from training.metrics_publication import MetricsPublication
+    from training.monitor import TreeModelMonitor
+    from training.summary import summarise
+
+    monitor = TreeModelMonitor()
+    publication = MetricsPublication(
+        host=options.metrics_host,
+        port=options.metrics_port,
+        hold_seconds=options.metrics_hold,
+        pushgateway_url=os.environ.get("PUSHGATEWAY_URL", ""),
+        model_name=options.name,
+    )
+    with publication.publish(monitor):
+        try:
+            with monitor.watch_run():
+                written = _train(options, monitor)
+        except REFUSALS as error:
+            # Said here, so that the reason is known while the metrics are held.
+            return refuse(error)
+        print(summarise(written.manifest, written.folder), flush=True)
+    return 0
+
+
+def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBundle:
     """Read, fit, evaluate, write."""
     from training.dataset import read_test_data, read_training_data
+    from training.ensemble_shape import EnsembleShape
     from training.fit import fit
     from training.parameters import ForestParameters
     from training.progress import announce, show_trees
-    from training.summary import summarise
+    from training.stages import Stage
     from training.write_bundle import TrainedModel, write_bundle
 
     parameters = ForestParameters(
@@ -59,15 +92,25 @@ def run(options: argparse.Namespace) -> int:
         bootstrap=options.bootstrap,
         random_state=options.seed,
     )
+    monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
     training = read_training_data(options.train, options.features, options.drop)
     test = read_test_data(options.test, training) if options.test else None
-    with show_trees(parameters.n_estimators) as on_progress:
-        estimator = fit(training.rows, parameters, on_progress)
+    monitor.record_rows(len(training))
+    monitor.begin_stage(Stage.FITTING)
+    with show_trees(parameters.n_estimators) as show:
+
+        def note_progress(n_fitted: int) -> None:
+            show(n_fitted)
+            monitor.record_trees(n_fitted, parameters.n_estimators)
+
+        estimator = fit(training.rows, parameters, note_progress)
+    monitor.record_ensemble(EnsembleShape.of(estimator, training.names))
     announce("Evaluating and writing")
-    written = write_bundle(options.models, TrainedModel(options.name, estimator, training, test))
-    print(summarise(written.manifest, written.folder))
-    return 0
+    model = TrainedModel(options.name, estimator, training, test)
+    written = write_bundle(options.models, model, monitor.begin_stage)
+    monitor.record_evaluation(written.manifest["evaluation"])
+    return written
 
 
 def _number_or_auto(text: str) -> float | Literal["auto"]:

@@ -6,7 +6,6 @@ import argparse
 
 from app.model.current_model import CURRENT_LINK
 from training.commands.options import add_models_option
-from training.errors import BadArgument
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -20,10 +19,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Print each problem; without any, say so."""
     from app.model.bundle import find_problems, read_bundle
+    from training.model_store import ModelStore
 
-    folder = options.models / (options.version or CURRENT_LINK)
-    if options.version and not folder.is_dir():
-        raise BadArgument(f"{options.models} has no version {options.version}; name one that is there.")
+    folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     problems = find_problems(folder)
     for problem in problems:
         print(problem)

@@ -1,0 +1,265 @@
+"""Models change while the service is under load: no request notices, and what is broken never goes live."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count, islice
+from pathlib import Path
+
+import joblib
+import numpy as np
+import psutil
+import pytest
+import requests
+
+from tests.system.running_service import REPOSITORY, RunningService, start_service, wait_until
+
+pytestmark = pytest.mark.system
+
+WORKERS = 2
+
+# Enough to keep both workers answering all the time, few enough to leave them the processor.
+CLIENTS = 4
+
+ROWS = 200
+
+# How much more memory may be in use after all swaps than before them.
+MEMORY_TOLERANCE = 0.10
+
+
+@pytest.fixture
+def models(credits_models: Path, training_csv: Path, tmp_path: Path) -> Path:
+    """A folder with two versions that answer differently; the second is live."""
+    copy = tmp_path / "models"
+    shutil.copytree(credits_models, copy, symlinks=True)
+    run_training("train", "--train", str(training_csv), "--seed", "3", "--contamination", "0.01", models=copy)
+    return copy
+
+
+def run_training(*arguments: str, models: Path) -> None:
+    """Run ``python -m training``."""
+    command = [sys.executable, "-m", "training", *arguments, "--models", str(models)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+class Load:
+    """Clients that ask without a pause, and compare each answer with scikit-learn's for the version that it names.
+
+    Parameters
+    ----------
+    service
+        Who is asked.
+    rows
+        What is asked for.
+    expected
+        For each version label and score of every row.
+    """
+
+    def __init__(
+        self, service: RunningService, rows: list[list[float]], expected: dict[str, list[tuple[int, float]]]
+    ) -> None:
+        self._service, self._rows, self._expected = service, rows, expected
+        self._stopping = threading.Event()
+        self.answers: Counter[str] = Counter()
+        self.failures: list[str] = []
+
+    @contextmanager
+    def running(self) -> Iterator[Load]:
+        """Ask while the block runs."""
+        clients = [threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        try:
+            yield self
+        finally:
+            self._stopping.set()
+            for client in clients:
+                client.join()
+
+    def wait_for_answers(self, n_answers: int) -> None:
+        """Wait until there are so many more."""
+        before = self.answers.total()
+        wait_until(lambda: self.answers.total() - before >= n_answers, f"{n_answers} answers", self._service)
+
+    def _ask(self, client: int) -> None:
+        """Ask row after row, each client beginning with another one."""
+        with requests.Session() as session:
+            session.trust_env = False
+            for number in count(client * len(self._rows) // CLIENTS):
+                if self._stopping.is_set():
+                    return
+                self._ask_for(number % len(self._rows), session)
+
+    def _ask_for(self, number: int, session: requests.Session) -> None:
+        """Ask for one row."""
+        body = {"feature_vector": self._rows[number], "score": True}
+        try:
+            answer = session.post(f"{self._service.address}/prediction", json=body, timeout=30)
+            version, given = answer.headers["X-Model-Version"], answer.json()
+            label, score = self._expected[version][number]
+            if answer.status_code != 200 or given["is_inlier"] != label or abs(given["anomaly_score"] - score) > 1e-12:
+                self.failures.append(f"{answer.status_code} by {version}: {given}, expected {label}, {score}")
+            self.answers[version] += 1
+        except (requests.RequestException, KeyError, ValueError) as error:
+            self.failures.append(f"{type(error).__name__}: {error}")
+
+
+def read_rows(training_csv: Path) -> list[list[float]]:
+    """Read the first rows that differ from each other."""
+    with training_csv.open(newline="") as file:
+        rows = dict.fromkeys(tuple(row) for row in islice(csv.reader(file), 1, None))
+    return [[float(cell) for cell in row] for row in islice(rows, ROWS)]
+
+
+def ask_scikit_learn(models: Path, version: str, rows: list[list[float]]) -> list[tuple[int, float]]:
+    """Label and score rows with a version's own estimator."""
+    estimator = joblib.load(models / version / "model.joblib")
+    as_compared = np.array(rows, np.float32)
+    labels, scores = estimator.predict(as_compared), estimator.score_samples(as_compared)
+    return list(zip(labels.tolist(), scores.tolist(), strict=True))
+
+
+def flip_bit(folder: Path) -> None:
+    """Change a bit in the middle of the forest."""
+    content = bytearray((folder / "forest.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "forest.npz").write_bytes(content)
+
+
+def cut_off(folder: Path) -> None:
+    """Lose the second half of the reference, as a copy that was broken off does."""
+    content = (folder / "reference.npz").read_bytes()
+    (folder / "reference.npz").write_bytes(content[: len(content) // 2])
+
+
+def rename_model(folder: Path) -> None:
+    """Change the manifest by hand."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"name": "mine"}, indent=1))
+
+
+def lose_manifest(folder: Path) -> None:
+    """Leave a folder that is no bundle."""
+    (folder / "manifest.json").unlink()
+
+
+def lose_forest(folder: Path) -> None:
+    """Leave a bundle without its trees."""
+    (folder / "forest.npz").unlink()
+
+
+WAYS_TO_BREAK: list[Callable[[Path], None]] = [flip_bit, cut_off, rename_model, lose_manifest, lose_forest]
+
+
+def break_copy(models: Path, version: str, number: int) -> str:
+    """Copy a version and break the copy; gives its name."""
+    broken = f"20200101T000000Z-{number:08x}"
+    shutil.copytree(models / version, models / broken)
+    WAYS_TO_BREAK[number % len(WAYS_TO_BREAK)](models / broken)
+    return broken
+
+
+def point_to(models: Path, version: str) -> None:
+    """Move the link by hand: `promote` would refuse a broken bundle."""
+    (models / "next").symlink_to(version)
+    os.replace(models / "next", models / "current")
+
+
+def memory_of(service: RunningService) -> int:
+    """Add up what the service's processes hold; pages that several share count once."""
+    processes = [psutil.Process(pid) for pid in (service.process.pid, *service.workers())]
+    return sum(process.memory_full_info().pss for process in processes)
+
+
+def test_swaps_under_load_are_not_noticed(models: Path, training_csv: Path, tmp_path: Path, is_long: bool):
+    """Every answer is that of the version in its header, memory stays, broken bundles change nothing."""
+    n_swaps, n_broken = (50, 10) if is_long else (10, 5)
+    rows = read_rows(training_csv)
+    live = (models / "current").readlink().name
+    (other,) = {entry.name for entry in models.glob("*Z-*")} - {live}
+    expected = {version: ask_scikit_learn(models, version, rows) for version in (live, other)}
+    assert expected[live] != expected[other]
+
+    with start_service(tmp_path, models, WEB_CONCURRENCY=str(WORKERS), LOG_REQUESTS="false") as service:
+        wait_until(lambda: service.metric("app_workers") == WORKERS, "every worker", service)
+        load = Load(service, rows, expected)
+        swaps, refusals = 0, 0
+        with load.running():
+            load.wait_for_answers(1_000)
+            memory_before = memory_of(service)
+            for number in range(n_swaps):
+                if number % (n_swaps // n_broken) == 0:
+                    point_to(models, break_copy(models, live, refusals))
+                    refusals += 1
+                    wait_until(
+                        lambda n=refusals: service.metric("model_swaps_total", result="refused") == WORKERS * n,
+                        "every worker to refuse the broken bundle",
+                        service,
+                    )
+                    assert service.get("/model_information").json()["model"]["version"] == live
+                    assert service.get("/readyz").status_code == 200
+                live, other = other, live
+                run_training("promote", live, models=models)
+                swaps += 1
+                wait_until(
+                    lambda n=swaps: service.metric("model_swaps_total", result="swapped") == WORKERS * n,
+                    "every worker to swap",
+                    service,
+                )
+                answer = service.predict(rows[0])
+                assert answer.headers["X-Model-Version"] == live
+                assert service.get("/model_information").json()["model"]["version"] == live
+                assert service.metric("model_info", model_version=live) == 1
+                assert service.metric("model_info", model_version=other) == 0
+            load.wait_for_answers(1_000)
+            memory_after = memory_of(service)
+        counted = service.metric("model_prediction_requests_total", status="success")
+        log = service.log()
+
+    assert load.failures == []
+    assert min(load.answers.values()) > 100
+    assert counted == load.answers.total() + n_swaps
+    assert abs(memory_after - memory_before) <= MEMORY_TOLERANCE * memory_before, (memory_before, memory_after)
+    assert log.count("refused a model bundle") == refusals == n_broken
+    assert (swaps, "Traceback" in log) == (n_swaps, False)
+
+
+def test_broken_bundle_outlives_no_worker(models: Path, tmp_path: Path):
+    """Each is refused once by every worker; one that starts meanwhile serves what the others serve."""
+    live = (models / "current").readlink().name
+    with start_service(tmp_path, models, WEB_CONCURRENCY=str(WORKERS)) as service:
+        wait_until(lambda: service.metric("app_workers") == WORKERS, "every worker", service)
+        for times in (1, 2):
+            point_to(models, break_copy(models, live, times))
+            wait_until(
+                lambda n=times: service.metric("model_swaps_total", result="refused") == WORKERS * n,
+                "every worker to refuse the broken bundle",
+                service,
+            )
+            if times == 1:
+                run_training("promote", live, models=models)
+        old = set(service.workers())
+        service.session.close()
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: len(service.workers()) == WORKERS and not old & set(service.workers()), "new workers", service
+        )
+        wait_until(lambda: service.metric("app_workers") == WORKERS, "every new worker", service)
+
+        assert service.metric("model_swaps_total", result="swapped") == 0
+        assert service.metric("model_info", model_version=live) == 1
+        for _ in range(10):
+            answer = requests.post(f"{service.address}/prediction", json={"feature_vector": [0.5, 0.2]}, timeout=30)
+            assert (answer.status_code, answer.headers["X-Model-Version"]) == (200, live)
+        assert service.log().count("refused a model bundle") == 2

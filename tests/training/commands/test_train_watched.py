@@ -1,0 +1,301 @@
+"""``python -m training train`` seen from outside: its metrics, a taken port, folders that refuse it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.model.bundle import find_problems
+from training.__main__ import main
+from training.model_store import ModelStore
+
+ROOT = Path(__file__).parents[3]
+
+# More trees than anybody waits for.
+ENDLESS = ["--estimators", "1000000"]
+
+
+@pytest.fixture
+def train_csv(write_csv: Callable[..., Path]) -> Path:
+    """Three hundred rows."""
+    rows = np.random.default_rng(1).normal(size=(300, 2)).tolist()
+    return write_csv("mean,sd\n" + "".join(f"{mean},{sd}\n" for mean, sd in rows), "train.csv")
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running_training(*options: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a training, and end it if it has not ended itself."""
+    # A shell starts background jobs deaf to Ctrl-C, and children inherit that; whoever has a handler is not deaf.
+    own_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", "train", *options],
+        cwd=ROOT,
+        env=os.environ | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    signal.signal(signal.SIGINT, own_handler)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> list[str]:
+    """Read what a training says until a line holds this text."""
+    assert process.stderr is not None
+    lines: list[str] = []
+    while not lines or text not in lines[-1]:
+        line = process.stderr.readline()
+        assert line, f"the training ended and said only {lines}"
+        lines.append(line)
+    return lines
+
+
+def scrape(port: int) -> dict[str, float]:
+    """Ask for the metrics; samples by name and label values."""
+    with requests.Session() as session:
+        session.trust_env = False
+        text = session.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+    return {
+        "/".join([sample.name, *sample.labels.values()]): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_trees_are_seen_to_advance(train_csv, tmp_path):
+    """Between two scrapes there are more of them, and progress has a newer time."""
+    port = free_port()
+    options = ["--train", str(train_csv), "--models", str(tmp_path / "models"), "--metrics-port", str(port)]
+    # Batches of 500 trees: large enough to be scraped in between, small enough not to be waited for.
+    with running_training(*options, "--estimators", "10000") as process:
+        wait_for(process, "Fitting")
+        first = scrape(port)
+        deadline = time.monotonic() + 60
+        while (later := scrape(port))["training_trees_total"] <= first["training_trees_total"]:
+            assert time.monotonic() < deadline
+
+        assert first["training_rows"] == 300
+        assert first["training_stage/fitting"] == later["training_stage/fitting"] == 1
+        assert later["training_progress_ratio"] == later["training_trees_total"] / 10_000
+        assert first["training_runs_total/success"] == first["training_runs_total/failure"] == 0
+        name = "training_last_progress_timestamp_seconds"
+        assert first[name] < later[name]
+
+
+def test_held_metrics_tell_everything(train_csv, tmp_path):
+    """A training of a second is seen afterwards, until Ctrl-C; its exit status stays that of a good run."""
+    port, models, workers = free_port(), tmp_path / "models", tmp_path / "workers"
+    workers.mkdir()
+    options = ["--train", str(train_csv), "--test", str(train_csv), "--models", str(models), "--estimators", "7"]
+    hold = ["--metrics-port", str(port), "--metrics-hold", "600"]
+    with running_training(*options, *hold, PROMETHEUS_MULTIPROC_DIR=str(workers)) as process:
+        wait_for(process, "Metrics stay on")
+        metrics = scrape(port)
+        process.send_signal(signal.SIGINT)
+        shown, said = process.communicate()
+
+    assert (process.returncode, said) == (0, "")
+    assert "This model is live" in shown
+    assert metrics["training_runs_total/success"] == 1
+    assert metrics["training_trees_total"] == metrics["ensemble_tree_count"] == 7
+    assert metrics["tree_max_depth"] == 8  # the height limit of a sample of 256 rows
+    assert metrics["feature_split_share/mean"] + metrics["feature_split_share/sd"] == pytest.approx(1)
+    assert metrics["training_inlier_ratio/train"] == metrics["training_inlier_ratio/test"] > 0.5
+    assert all(metrics[f"training_duration_seconds/{stage}"] > 0 for stage in ("reading", "fitting", "evaluating"))
+    assert metrics["training_memory_usage_bytes"] > 10_000_000
+    # The folder of a service's workers, inherited by accident, is not written to.
+    assert list(workers.iterdir()) == []
+
+
+def test_failed_training_says_so_in_its_metrics(write_csv, tmp_path):
+    """The reason stands on standard error before the metrics are held."""
+    port = free_port()
+    options = ["--train", str(write_csv("a,b\n1,x\n")), "--models", str(tmp_path / "models")]
+    with running_training(*options, "--metrics-port", str(port), "--metrics-hold", "600") as process:
+        lines = wait_for(process, "Metrics stay on")
+        metrics = scrape(port)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+    assert process.returncode == 2
+    assert "line 2, column b: 'x' is not a number" in lines[-2]
+    assert metrics["training_runs_total/failure"] == 1
+    assert metrics["training_runs_total/success"] == 0
+    assert "training_last_success_timestamp_seconds" not in metrics
+
+
+def test_taken_port_is_refused(train_csv, tmp_path, capsys):
+    """Before anything is read, in one line."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        models = tmp_path / "models"
+        status = main(["train", "--train", str(train_csv), "--models", str(models), "--metrics-port", port])
+
+    assert status == 2
+    assert capsys.readouterr().err == (
+        f"training: --metrics-port {port}: 127.0.0.1:{port} cannot be listened on (Address already in use); "
+        "name another port, or 0 for no metrics.\n"
+    )
+    assert not models.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--metrics-port", "65536"], "'65536' is not a port; use 1 to 65535, or 0 for no metrics"),
+        (["--metrics-port", "-1"], "'-1' is not a port"),
+        (["--metrics-hold", "-1"], "'-1' is not a time in seconds"),
+        (["--metrics-hold", "nan"], "'nan' is not a time in seconds"),
+        (["--metrics-hold", "for ever"], "'for ever' is not a time in seconds"),
+    ],
+)
+def test_what_is_no_port_or_time_is_refused(capsys, options, message):
+    """Exit status 2, one line."""
+    with pytest.raises(SystemExit) as end:
+        main(["train", "--train", "x.csv", *options])
+
+    shown = capsys.readouterr().err
+    assert (end.value.code, shown.count("\n")) == (2, 1)
+    assert message in shown
+
+
+def test_usual_port_can_be_chosen_by_the_environment(monkeypatch, tmp_path, train_csv, capsys):
+    """As containers do it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        monkeypatch.setenv("TRAINING_METRICS_PORT", port)
+
+        assert main(["train", "--train", str(train_csv), "--models", str(tmp_path / "models")]) == 2
+
+    assert f"--metrics-port {port}" in capsys.readouterr().err
+
+
+def test_ctrl_c_in_the_middle_leaves_the_models_as_they_were(train_csv, tmp_path):
+    """With metrics being served: no thread keeps the process alive, nothing is half written."""
+    models = tmp_path / "models"
+    options = ["--train", str(train_csv), "--models", str(models)]
+    assert main(["train", *options, "--estimators", "5"]) == 0
+    before = snapshot(models)
+    port = free_port()
+    with running_training(*options, *ENDLESS, "--metrics-port", str(port), "--metrics-hold", "600") as process:
+        wait_for(process, "Fitting")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate()
+
+    assert (process.returncode, said) == (130, "training: interrupted; nothing was changed.\n")
+    assert snapshot(models) == before
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with room for little more than one bundle."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount the small disk of this test")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"this machine lets nobody mount a small disk: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def snapshot(folder: Path) -> dict[str, str | bytes]:
+    """Read every file and link below a folder, hidden or not."""
+    return {
+        str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+@pytest.mark.parametrize("room", [0, 4_096, 20_000, 100_000])
+def test_full_disk_leaves_the_models_as_they_were(train_csv, small_disk, capsys, room):
+    """However far the writing comes: one clear line, exit status 1, and the version that was live is live."""
+    models = small_disk / "models"
+    options = ["--train", str(train_csv), "--models", str(models)]
+    assert main(["train", *options, "--estimators", "5"]) == 0
+    before = snapshot(models)
+    fill(small_disk, room)
+    capsys.readouterr()
+
+    # Its forest alone takes more than the most room that is left.
+    status = main(["train", *options, "--estimators", "300"])
+
+    assert status == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"training: {models} cannot be written (No space left on device); "
+        "make room or correct the permissions, or name another folder with --models."
+    )
+    assert snapshot(models) == before
+    assert find_problems(models / "current") == []
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback"])
+def test_full_disk_keeps_the_live_version(train_csv, small_disk, capsys, command):
+    """Either the link moves and the move is noted, or neither."""
+    models = small_disk / "models"
+    for seed in ("1", "2"):
+        options = ["--train", str(train_csv), "--models", str(models), "--estimators", "5", "--seed", seed]
+        assert main(["train", *options]) == 0
+    first = ModelStore(models).versions()[0]
+    before = snapshot(models)
+    fill(small_disk, 0)
+    capsys.readouterr()
+
+    status = main([command, *([first] if command == "promote" else []), "--models", str(models)])
+
+    assert status == 1
+    assert "cannot be written (No space left on device)" in capsys.readouterr().err
+    assert snapshot(models) == before
+
+
+@pytest.mark.parametrize("command", ["train", "promote", "rollback", "prune"])
+def test_folder_that_cannot_be_written_stays_as_it_was(train_csv, small_disk, capsys, command):
+    """A disk that is mounted to be read only: one clear line, exit status 1."""
+    models = small_disk / "models"
+    for seed in ("1", "2"):
+        options = ["--train", str(train_csv), "--models", str(models), "--estimators", "5"]
+        assert main(["train", *options, "--seed", seed]) == 0
+    first = ModelStore(models).versions()[0]
+    before = snapshot(models)
+    capsys.readouterr()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+
+    arguments = {"train": options[:2], "promote": [first], "rollback": [], "prune": ["--keep", "1"]}[command]
+    status = main([command, *arguments, "--models", str(models)])
+
+    assert status == 1
+    assert f"{models} cannot be written (Read-only file system)" in capsys.readouterr().err.splitlines()[-1]
+    assert snapshot(models) == before
+
+
+def fill(disk: Path, room: int) -> None:
+    """Write until only so many bytes are left."""
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    (disk / "filling").write_bytes(bytes(free - room))

@@ -1,0 +1,194 @@
+"""``models``, ``promote``, ``rollback`` and ``prune``: from the versions that are there to the one that is live."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.__main__ import main
+from training.model_store import ModelStore
+from training.write_bundle import write_bundle
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def models(small_model, tmp_path: Path) -> Path:
+    """A folder with three versions, of which the last is live."""
+    for _ in range(3):
+        write_bundle(tmp_path / "models", small_model)
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def run(models: Path, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Run a command; gives exit status, standard output and standard error."""
+
+    def run_command(*arguments: str) -> tuple[int, str, str]:
+        status = main([*arguments, "--models", str(models)])
+        shown = capsys.readouterr()
+        return status, shown.out, shown.err
+
+    return run_command
+
+
+def live(models: Path) -> str:
+    """Name the live version."""
+    return (models / "current").readlink().name
+
+
+def damage(folder: Path, file: str = "forest.npz") -> None:
+    """Add a byte to a file of a bundle."""
+    with (folder / file).open("ab") as opened:
+        opened.write(b" ")
+
+
+def test_versions_are_listed_with_the_live_one_marked(models, run):
+    """Oldest first, with what tells them apart."""
+    status, shown, _ = run("models")
+
+    header, *rows = (line.split() for line in shown.split("\n\n")[0].splitlines())
+    versions = ModelStore(models).versions()
+    assert status == 0
+    assert header == ["version", "trained", "(UTC)", "rows", "contamination", "flagged", "size"]
+    assert [row[-8] for row in rows] == versions
+    assert [row[0] == "*" for row in rows] == [False, False, True]
+    assert [row[-5:-2] for row in rows] == [["300", "0.1", "10.000%"]] * 3
+    size = sum(file.stat().st_size for file in (models / "current").iterdir())
+    assert rows[-1][-2:] == [f"{size / 1e6:.2f}", "MB"]
+    assert all(row[-7].replace("-", "") == version[:8] for row, version in zip(rows, versions, strict=True))
+    assert shown.endswith("\n\n* is live.\n")
+
+
+def test_broken_version_is_listed_with_the_reason(models, run):
+    """The others are listed all the same."""
+    first, second, _ = ModelStore(models).versions()
+    damage(models / first, "manifest.json")
+    (models / second / "manifest.json").unlink()
+    status, shown, _ = run("models")
+
+    assert status == 0
+    assert [line.split()[-7:-2] for line in shown.splitlines()[1:3]] == [
+        [version, "?", "?", "?", "?"] for version in (first, second)
+    ]
+    assert f"{first}/manifest.json was changed after it was written" in shown
+    assert f"{second}/manifest.json does not exist" in shown
+
+
+def test_nothing_to_list_is_said(models, run, tmp_path, capsys):
+    """No folder, no link, or a link to a version that is gone."""
+    assert main(["models", "--models", str(tmp_path / "nowhere")]) == 0
+    assert "nowhere has no versions; train one" in capsys.readouterr().out
+
+    gone = live(models)
+    shutil.rmtree(models / gone)
+    assert f"the link leads to {gone}, which is not there; move it with promote" in run("models")[1]
+
+    (models / "current").unlink()
+    assert "No version is live: there is no link" in run("models")[1]
+
+
+def test_promote_and_rollback_move_the_link(models, run):
+    """There and back."""
+    first, _, third = ModelStore(models).versions()
+
+    status, shown, _ = run("promote", first)
+    assert (status, live(models)) == (0, first)
+    assert shown == f"{first} is live; a running service takes it over within two seconds\n"
+
+    status, shown, _ = run("rollback")
+    assert (status, live(models)) == (0, third)
+    assert shown.startswith(f"{third} is live again")
+
+
+def test_nothing_to_go_back_to_is_one_line(models, run):
+    """Exit status not 0, and the way out."""
+    run("rollback")
+    run("rollback")
+    first = ModelStore(models).versions()[0]
+
+    status, shown, refusal = run("rollback")
+
+    assert (status, shown, live(models)) == (2, "", first)
+    assert refusal == (
+        f"training: {models} has no version that was live before {first}; name one with promote VERSION.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["promote", "verify"])
+def test_version_that_does_not_exist_is_one_line(models, run, command):
+    """It says which ones do."""
+    before = live(models)
+    status, _, refusal = run(command, "20200101T000000Z-00000000")
+
+    assert (status, refusal.count("\n"), live(models)) == (2, 1, before)
+    assert f"has no version 20200101T000000Z-00000000; it has {ModelStore(models).versions()[0]}, " in refusal
+
+
+@pytest.mark.parametrize("file", ["forest.npz", "model.joblib"])
+def test_damaged_version_does_not_go_live(models, run, file):
+    """Neither by its name nor on the way back, whichever file it is."""
+    _, second, third = ModelStore(models).versions()
+    damage(models / second, file)
+
+    for command in (["promote", second], ["rollback"]):
+        status, _, refusal = run(*command)
+        assert (status, live(models), refusal.count("\n")) == (1, third, 1)
+        assert f"{second}/{file} was changed after it was written" in refusal
+
+
+def test_prune_names_what_it_removes(models, run):
+    """The live version stays, however old."""
+    first, second, third = ModelStore(models).versions()
+    run("promote", first)
+
+    assert run("prune", "--keep", "1") == (0, f"removed {second}\n2 versions stay in {models}\n", "")
+    assert ModelStore(models).versions() == [first, third]
+
+
+def test_interrupted_prune_says_how_far_it_came(models, run, monkeypatch):
+    """What was removed is not said to be there still."""
+    *_, third = ModelStore(models).versions()
+    remove: Callable[..., None] = shutil.rmtree
+
+    def interrupt(folder: Path, **options: object) -> None:
+        if folder.exists() and len(ModelStore(models).versions()) == 1:
+            raise KeyboardInterrupt
+        remove(folder, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", interrupt)
+    status, shown, refusal = run("prune", "--keep", "0")
+
+    assert (status, live(models), shown.count("removed")) == (130, third, 1)
+    assert refusal == "training: interrupted; 2 versions were removed, the others stay.\n"
+
+
+def test_two_trainings_and_a_promotion_at_once_are_each_whole(models, write_csv):
+    """Real processes: the second waits for the first, and every version is sound at the end."""
+    version = ModelStore(models).versions()[0]
+    train_csv = write_csv("a,b\n" + "".join(f"{i % 7},{i % 11}\n" for i in range(200)))
+    train = ["train", "--train", str(train_csv), "--estimators", "5", "--metrics-port", "0"]
+    commands = [train, train, ["promote", version], ["prune", "--keep", "9"]]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "training", *command, "--models", str(models)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=os.environ,
+            text=True,
+        )
+        for command in commands
+    ]
+    said = [process.communicate()[1] for process in running]
+
+    assert [process.returncode for process in running] == [0] * 4, said
+    assert len(ModelStore(models).versions()) == 5
+    assert all(main(["verify", name, "--models", str(models)]) == 0 for name in ModelStore(models).versions())
+    assert not [entry.name for entry in models.iterdir() if entry.name.startswith((".writing", ".removing"))]

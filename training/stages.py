@@ -1,0 +1,14 @@
+"""The stages of a training, in their order."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """What a training is doing."""
+
+    READING = "reading"
+    FITTING = "fitting"
+    EVALUATING = "evaluating"
+    WRITING = "writing"
