@@ -1,7 +1,7 @@
 """Gunicorn's logger without an access log, whose place the service's own request log takes.
 
-Given a logging configuration, Gunicorn lays out an access line for every request, whoever listens: that took longer than
-scoring the row.
+Given a logging configuration, Gunicorn lays out an access line for every request, whoever listens: that took longer
+than scoring the row.
 """
 
 from __future__ import annotations
