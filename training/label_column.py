@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,23 @@ from training.csv_numbers import read_numbers
 from training.errors import BadData
 
 
-def read_labels(file: CsvFile, column: str) -> NDArray[np.bool_]:
+@dataclass(frozen=True)
+class Labels:
+    """Which rows are known to be outliers.
+
+    Parameters
+    ----------
+    column
+        The column that says so.
+    is_outlier
+        Shape ``(n_rows,)``.
+    """
+
+    column: str
+    is_outlier: NDArray[np.bool_]
+
+
+def read_labels(file: CsvFile, column: str) -> Labels:
     """Read which rows are outliers.
 
     Parameters
@@ -22,10 +39,6 @@ def read_labels(file: CsvFile, column: str) -> NDArray[np.bool_]:
     column
         Its cells are 0 (inlier) and 1 (outlier), as data sets mark them, or 1 (inlier) and -1 (outlier), as
         scikit-learn does.
-
-    Returns
-    -------
-    Shape ``(n_rows,)``: whether each row is an outlier.
 
     Raises
     ------
@@ -49,7 +62,7 @@ def read_labels(file: CsvFile, column: str) -> NDArray[np.bool_]:
             f"{file.path}, column {column}: every label is 1, which means only outliers beside 0 and only inliers "
             "beside -1; write 0 for inliers, -1 for outliers, or leave the column out of this file."
         )
-    return marks == (-1 if -1.0 in found else 1)
+    return Labels(column, np.equal(marks, -1 if -1.0 in found else 1))
 
 
 def _find(file: CsvFile, column: str, marks: NDArray[np.float64], wanted: float) -> str:

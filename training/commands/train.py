@@ -44,7 +44,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Read, fit, evaluate, write."""
-    from training.dataset import read_test_data, read_training_data
+    from training.dataset import check_label, read_test_data, read_training_data
     from training.fit import fit
     from training.parameters import ForestParameters
     from training.progress import announce, show_trees
@@ -60,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
         random_state=options.seed,
     )
     announce(f"Reading {options.train}")
-    training = read_training_data(options.train, options.features, options.drop)
-    test = read_test_data(options.test, training) if options.test else None
+    training = read_training_data(options.train, options.features, options.drop, options.label)
+    test = read_test_data(options.test, training, options.label) if options.test else None
+    check_label(options.label, training, test)
     with show_trees(parameters.n_estimators) as on_progress:
         estimator = fit(training.rows, parameters, on_progress)
     announce("Evaluating and writing")
