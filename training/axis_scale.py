@@ -59,7 +59,7 @@ class AxisScale:
     >>> scale.is_straight, scale.describe("price")
     (False, 'price (logarithmic away from its median, 49.5)')
     >>> scale.ticks()
-    [100.0, 300.0, 1100.0, 5000.0, 20000.0, 100000.0, 300000.0]
+    [20.0, 300.0, 1000.0, 5000.0, 30000.0, 110000.0, 600000.0]
     """
 
     centre: float
@@ -108,7 +108,8 @@ class AxisScale:
         """Choose numbers to write at the axis: evenly spread, and as short as that allows."""
         start, end = self.forward([self.low, self.high])
         shift = _TICK_SHIFT * (end - start)
-        places = np.linspace(start, end, _TICKS + 2)[1:-1]
+        # In the middles of equal parts, so that none stands in a corner.
+        places = start + (np.arange(_TICKS) + 0.5) / _TICKS * (end - start)
         bounds = self.backward(np.stack([places - shift, places + shift], axis=1))
         return sorted({_shortest_between(low, high) for low, high in bounds.tolist()})
 

@@ -139,9 +139,13 @@ def read_features(file: CsvFile, names: Sequence[str], label: str | None = None)
 
     Raises
     ------
+    BadArgument
+        If the label is one of the features.
     BadData
         If a feature is missing, there are no rows, or a cell cannot be used.
     """
+    if label in names:
+        raise BadArgument(f"--label {label} is a feature of the model; a label that was trained on judges nothing.")
     if missing := [name for name in names if name not in file.header]:
         raise BadData(
             f"{file.path} has no column {missing[0]}, which the model was trained on; "

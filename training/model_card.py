@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,12 @@ def write_model_card(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _compose(manifest: dict[str, Any]) -> str:
     """Lay the card out."""
+    trained_at = datetime.fromisoformat(manifest["trained_at"])
     evaluation, limits = manifest["evaluation"], "\n".join(f"- {limit}" for limit in LIMITS)
     return f"""\
 # Model card: {_escape(manifest["name"])} {manifest["version"]}
 
-Trained {manifest["trained_at"]}. `report.html` beside this file shows the same with pictures.
+Trained {trained_at:%d %B %Y, %H:%M} UTC. `report.html` beside this file shows the same with pictures.
 
 ## Purpose
 {PURPOSE}

@@ -186,9 +186,11 @@ def _draw_plane(plane: BoundaryPlane, threshold: float, title: str) -> tuple[Fig
     if highest >= 0:
         axes.contourf(*plane.grid, decision, levels=[0, max(highest, 1e-9) * 1.01], colors=[_INLIER_REGION])
         legend.append(Patch(facecolor=_INLIER_REGION, edgecolor="grey", label="inlier region"))
-    if lowest < 0 <= highest:
+    crosses = lowest < 0 <= highest
+    if crosses:
         axes.contour(*plane.grid, decision, levels=[0], colors=_BOUNDARY_COLOUR, linewidths=2)
-        legend.append(Line2D([], [], color=_BOUNDARY_COLOUR, linewidth=2, label="boundary (decision function 0)"))
+    where = "decision function 0" if crosses else "none here"
+    legend.append(Line2D([], [], color=_BOUNDARY_COLOUR, linewidth=2, label=f"boundary ({where})"))
     return figure, axes, legend
 
 
@@ -205,7 +207,7 @@ def _draw_dots(axes: Axes, plane: BoundaryPlane, rows: NDArray[np.float64], colo
 
 def _finish(figure: Figure, legend: list[Patch | Line2D]) -> Figure:
     """Put the legend below the plot, where it covers nothing."""
-    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False)
+    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False, fontsize="small")
     return figure
 
 

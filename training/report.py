@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,14 @@ _REPORT_FILE = "report.html"
 # What each picture shows, in the order of the page.
 _CAPTIONS = {
     "boundary_base.png": (
-        'The same trees under contamination "auto", which flags scores below -0.5, as the original paper does. In '
-        "heavy-tailed data that is far too much."
+        'The trees under contamination "auto", which flags scores below -0.5, as the original paper does: far too much '
+        "in heavy-tailed data. The axes are in the units of the data."
     ),
-    "boundary.png": "The same trees under the chosen contamination: the inlier region has grown to what it asks for.",
-    "boundary_test.png": "Rows that the model never saw, in the colour of the label that it gave them.",
+    "boundary.png": "The same trees under the chosen contamination, which moves the boundary to flag as many as asked.",
+    "boundary_test.png": (
+        "Rows that the model never saw, in the colour of the label that it gave them. Those beyond the range of the "
+        "training rows stand at the edge."
+    ),
     "scores.png": "How many training rows have which score. Rows left of the line are outliers.",
     "scores_test.png": "How many test rows have which score.",
 }
@@ -78,7 +82,7 @@ def write_report(folder: Path, manifest: dict[str, Any], pictures: dict[str, byt
 def _compose(manifest: dict[str, Any], pictures: dict[str, bytes]) -> str:
     """Lay the page out."""
     title = escape(f"{manifest['name']} {manifest['version']}")
-    evaluation = manifest["evaluation"]
+    evaluation, trained_at = manifest["evaluation"], datetime.fromisoformat(manifest["trained_at"])
     sections = (
         ("What was learnt", _show_pictures(pictures)),
         ("Figures", _lay_out(tabulate_figures(evaluation))),
@@ -108,7 +112,7 @@ def _compose(manifest: dict[str, Any], pictures: dict[str, bytes]) -> str:
 </head>
 <body>
 <h1>{title}</h1>
-<p>Trained {escape(manifest["trained_at"])}.</p>
+<p>Trained {trained_at:%d %B %Y, %H:%M} UTC.</p>
 {_paragraph(PURPOSE)}
 {_summarise(manifest)}
 {body}

@@ -134,7 +134,7 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             "scikit_learn": sklearn.__version__,
         },
         "evaluation": {
-            name: ({} if data is training else _describe_data(data)) | _give_figures(data, evaluation, on_training)
+            name: ({} if name == "train" else _describe_data(data)) | _give_figures(data, evaluation, on_training)
             for name, (data, evaluation) in sets.items()
         },
         "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
