@@ -47,6 +47,8 @@ def test_heavy_tail_does_not_squeeze_the_bulk():
 
     assert np.subtract(*np.quantile(values, [0.95, 0.05])) / (values.max() - values.min()) < 0.01
     assert bulk / (end - start) > 0.2
+    distances = np.diff(scale.forward(scale.grid(9)))
+    assert np.allclose(distances, (end - start) / 8)
     assert scale.describe("mean") == f"mean (logarithmic away from its median, {np.median(values):.3g})"
 
 

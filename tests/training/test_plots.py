@@ -8,6 +8,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
@@ -87,7 +88,8 @@ def test_boundary_separates_what_the_forest_separates(plane, forest):
     def drawn_region(threshold: float) -> float:
         axes = draw_training_rows(plane, threshold, rows, "").axes[0]
         # The contour sets: soft levels, inlier region, line.
-        _, region, line = axes.collections[:3]
+        levels, region, line = (part for part in axes.collections if isinstance(part, QuadContourSet))
+        assert np.asarray(levels.levels)[-1] == np.asarray(region.levels)[0] == np.asarray(line.levels)[0] == 0
         assert is_red(line.get_edgecolor())
         boxes = [path.get_extents() for path in region.get_paths()]
         return sum(box.width * box.height for box in boxes)

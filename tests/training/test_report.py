@@ -12,6 +12,7 @@ import pytest
 
 from training import write_bundle as module
 from training.label_column import Labels
+from training.report import write_report
 from training.write_bundle import TrainedModel, write_bundle
 
 # Elements that have no end tag.
@@ -105,11 +106,13 @@ def test_synthetic_data_are_announced_at_the_top(tmp_path, small_model, monkeypa
 
 
 def test_names_are_text(tmp_path, small_model):
-    """A tag in the name of a column, of a file or of the model stays text."""
+    """A tag in the name of a column, of a file or in a parameter stays text."""
     name = "<script>alert(1)</script>"
     training = replace(small_model.training, names=(name, "sd"), path=Path("<b>.csv"), columns=(name, "sd", "<i>"))
 
-    page, _ = make_page(tmp_path, replace(small_model, training=training))
+    written = write_bundle(tmp_path, replace(small_model, training=training))
+    write_report(tmp_path, written.manifest | {"parameters": {"contamination": "<u>"}}, {})
+    page = Page(tmp_path)
 
-    assert not {"script", "b", "i"} & {tag for tag, _ in page.tags}
+    assert not {"script", "b", "i", "u"} & {tag for tag, _ in page.tags}
     assert name in page.text

@@ -83,7 +83,10 @@ def test_manifest_says_how_the_model_came_about(bundle: WrittenBundle, small_mod
     assert manifest["evaluation"]["test"]["rows"] == 100
     assert len(manifest["golden"]["rows"]) == 32
     assert "labels" not in manifest["evaluation"]["train"]
-    auto = manifest["evaluation"]["train"]["flagged_by_contamination"][-1]
+    on_training, on_test = (manifest["evaluation"][name]["flagged_by_contamination"] for name in ("train", "test"))
+    # Thresholds are learnt from training rows alone.
+    assert [row["threshold"] for row in on_test] == [row["threshold"] for row in on_training]
+    auto = on_training[-1]
     assert auto == {
         "contamination": "auto",
         "threshold": -0.5,
