@@ -13,6 +13,7 @@ from app.model.features import MAX_FEATURES
 from training.csv_file import CsvFile, open_csv_file
 from training.csv_numbers import read_numbers
 from training.errors import BadArgument, BadData
+from training.label_column import Labels, read_labels
 
 # One row has no neighbours from which it could be isolated.
 MIN_TRAINING_ROWS = 2
@@ -34,6 +35,8 @@ class Dataset:
         Digest of that file, in hexadecimal.
     columns
         All columns of that file, also those that are not features.
+    labels
+        Which rows are known to be outliers, if the file says so: to judge a forest by, never to fit it.
     """
 
     names: tuple[str, ...]
@@ -41,12 +44,18 @@ class Dataset:
     path: Path
     sha256: str
     columns: tuple[str, ...]
+    labels: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def read_training_data(path: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None) -> Dataset:
+def read_training_data(
+    path: Path,
+    features: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    label: str | None = None,
+) -> Dataset:
     """Read the rows to train on.
 
     Parameters
@@ -57,23 +66,37 @@ def read_training_data(path: Path, features: Sequence[str] | None = None, drop: 
         Columns to use, in this order; by default all of them.
     drop
         Columns not to use.
+    label
+        Column of known labels, which is no feature; the file may lack it.
 
     Raises
     ------
     BadArgument
-        If a column to use or to drop does not exist, or none or more than 256 are left.
+        If a column to use or to drop does not exist, none or more than 256 are left, or the label is to be used.
     BadData
         If the file cannot be used; the message names file, line and column.
     """
     file = open_csv_file(path)
-    dataset = _read(file, _choose_columns(file, features, drop))
+    if label in (features or ()):
+        raise BadArgument(f"--features names {label}, the column of --label; a label is never trained on.")
+    not_used = [*(drop or ()), *(name for name in file.header if name == label)]
+    dataset = _read(file, _choose_columns(file, features, not_used), label)
     if len(dataset) < MIN_TRAINING_ROWS:
         raise BadData(f"{path} has {_count_rows(len(dataset))}; training needs at least {MIN_TRAINING_ROWS}.")
     return dataset
 
 
-def read_test_data(path: Path, training: Dataset) -> Dataset:
+def read_test_data(path: Path, training: Dataset, label: str | None = None) -> Dataset:
     """Read rows to test on: the features of ``training``, found by their names in whatever order they stand.
+
+    Parameters
+    ----------
+    path
+        A CSV file with a header.
+    training
+        What the model was trained on.
+    label
+        Column of known labels; the file may lack it, and may have it if the training file does not.
 
     Raises
     ------
@@ -81,28 +104,54 @@ def read_test_data(path: Path, training: Dataset) -> Dataset:
         If the file cannot be used, misses a feature, or has a column that the training file did not have.
     """
     file = open_csv_file(path)
-    if strangers := [name for name in file.header if name not in training.columns]:
+    if strangers := [name for name in file.header if name not in (*training.columns, label)]:
         raise BadData(
             f"{path} has a column {strangers[0]} which {training.path} does not have; "
             f"test on a file with the columns {', '.join(training.columns)}."
         )
-    return read_features(file, training.names)
+    return read_features(file, training.names, label)
 
 
-def read_features(file: CsvFile, names: Sequence[str]) -> Dataset:
-    """Read the features of a model from a CSV file by their names; other columns may be there.
+def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
+    """Refuse a label column that no file has.
 
     Raises
     ------
+    BadArgument
+        If a label was asked for and neither file has it.
+    """
+    if label and training.labels is None and (test is None or test.labels is None):
+        files = f"{training.path} has" if test is None else f"neither {training.path} nor {test.path} has"
+        raise BadArgument(f"--label: {files} {'no' if test is None else 'a'} column {label}; name one that is there.")
+
+
+def read_features(file: CsvFile, names: Sequence[str], label: str | None = None) -> Dataset:
+    """Read the features of a model from a CSV file by their names; other columns may be there.
+
+    Parameters
+    ----------
+    file
+        The opened file.
+    names
+        The features, in the model's order.
+    label
+        Column of known labels; the file may lack it.
+
+    Raises
+    ------
+    BadArgument
+        If the label is one of the features.
     BadData
         If a feature is missing, there are no rows, or a cell cannot be used.
     """
+    if label in names:
+        raise BadArgument(f"--label {label} is a feature of the model; a label that was trained on judges nothing.")
     if missing := [name for name in names if name not in file.header]:
         raise BadData(
             f"{file.path} has no column {missing[0]}, which the model was trained on; "
             f"its columns are {', '.join(file.header)}."
         )
-    dataset = _read(file, tuple(names))
+    dataset = _read(file, tuple(names), label)
     if not len(dataset):
         raise BadData(f"{file.path} has no rows below its header; add at least one.")
     return dataset
@@ -128,9 +177,11 @@ def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequenc
     return chosen
 
 
-def _read(file: CsvFile, names: tuple[str, ...]) -> Dataset:
-    """Read chosen columns."""
-    return Dataset(names, read_numbers(file, names), file.path, file.sha256, file.header)
+def _read(file: CsvFile, names: tuple[str, ...], label: str | None) -> Dataset:
+    """Read chosen columns, and the labels if there are any."""
+    rows = read_numbers(file, names)
+    labels = read_labels(file, label) if label is not None and label in file.header and len(rows) else None
+    return Dataset(names, rows, file.path, file.sha256, file.header, labels)
 
 
 def _count_rows(n_rows: int) -> str:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from training.model_facts import (
+    LICENCE,
+    LIMITS,
+    PURPOSE,
+    SET_TITLES,
+    Table,
+    describe_origin,
+    describe_reading,
+    tabulate_contaminations,
+    tabulate_features,
+    tabulate_figures,
+    tabulate_label_figures,
+    tabulate_parameters,
+    tabulate_versions,
+)
+
 _CARD_FILE = "model_card.md"
 
-_LIMITS = """\
-- A score is no probability. It says how quickly random cuts isolate a row from the training rows, in [-1, 0];
-  the lower, the more abnormal. A score of -0.8 is not "80 % abnormal".
-- Outlier means unlike the training rows, not wrong, fraudulent or worth less. A person should look before
-  anybody is treated differently for it.
-- The contamination is the share of *training* rows that is flagged; live traffic is flagged as often only as
-  long as it resembles them.
-- The cuts are parallel to the axes: a row whose single values are all common, in an uncommon combination, may
-  pass.
-- Beyond the range of the training rows all values look alike: no tree cuts there."""
+# What would begin a tag, emphasis, code, a link or a cell of a table.
+_MARKUP = re.compile(r"([\\`*_\[\]|<>])")
 
 
 def write_model_card(folder: Path, manifest: dict[str, Any]) -> None:
@@ -34,73 +44,83 @@ def write_model_card(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _compose(manifest: dict[str, Any]) -> str:
     """Lay the card out."""
-    training, versions = manifest["training"], manifest["versions"]
-    features = "\n".join(
-        f"| {_escape(feature['name'])} | {feature['low']:g} | {feature['high']:g} |" for feature in manifest["features"]
-    )
-    parameters = "\n".join(f"| `{name}` | {_escape(value)} |" for name, value in manifest["parameters"].items())
+    trained_at = datetime.fromisoformat(manifest["trained_at"])
+    evaluation, limits = manifest["evaluation"], "\n".join(f"- {limit}" for limit in LIMITS)
     return f"""\
-# Model card: {manifest["name"]} {manifest["version"]}
+# Model card: {_escape(manifest["name"])} {manifest["version"]}
+
+Trained {trained_at:%d %B %Y, %H:%M} UTC. `report.html` beside this file shows the same with pictures.
 
 ## Purpose
-Tells rows that resemble the training rows (inliers) from rows that do not (outliers). It is an Isolation
-Forest, trained {manifest["trained_at"]}, and made to raise a person's attention, not to decide.
+{PURPOSE}
 
 ## Data
-{_describe_data(training)}
+{_describe_data(manifest)}
 
-| feature | smallest | largest |
-|---|---|---|
-{features}
+{_lay_out(tabulate_features(manifest))}
 
 ## Training parameters
-| parameter | value |
-|---|---|
-{parameters}
+{_lay_out(tabulate_parameters(manifest))}
 
 Rows with a score below {manifest["offset_"]:.6g} are outliers.
 
 ## Figures
-{_tabulate_figures(manifest["evaluation"])}
+{_lay_out(tabulate_figures(evaluation))}
+
+What other contaminations would flag, with the same trees:
+
+{_lay_out(tabulate_contaminations(evaluation))}
+
+{_compare_with_labels(evaluation)}
 
 ## Limits
-{_LIMITS}
+{limits}
 
 ## Licence
-Isowatch, which wrote this bundle, is under the Apache License 2.0. The model is under whatever licence its
-training data allow; whoever publishes it has to say which.
+{LICENCE}
 
 ## Versions
-Python {versions["python"]}, NumPy {versions["numpy"]}, scikit-learn {versions["scikit_learn"]}.
+{_lay_out(tabulate_versions(manifest))}
 """
 
 
-def _describe_data(training: dict[str, Any]) -> str:
-    """Say what the model was trained on."""
-    origin = (
-        "**The data are synthetic**: made by `training.synthetic_credits` to resemble the credits that "
-        "customers spend. No person stands behind a row, and the figures say nothing about real customers."
-        if training["synthetic"]
-        else "Where the rows come from, and whether people agreed to this use, is not recorded here."
-    )
-    return (
-        f"`{training['file']}`, {training['rows']:,} rows, sha256 `{training['sha256']}`.\n{origin}\n"
-        f"{training['flagged_rows']:,} of its rows ({training['flagged_share']:.3%}) are flagged."
-    )
+def _describe_data(manifest: dict[str, Any]) -> str:
+    """Say what the model was trained and tested on."""
+    training, features = manifest["training"], [feature["name"] for feature in manifest["features"]]
+    origin = describe_origin(training)
+    if training["synthetic"]:
+        origin = f"**{origin}**"
+    files = [("train", training)]
+    if "test" in manifest["evaluation"]:
+        files.append(("test", manifest["evaluation"]["test"]))
+    paragraphs = [
+        f"{SET_TITLES[name].capitalize()}: `{data['file']}`, {data['rows']:,} rows, sha256 `{data['sha256']}`.\n"
+        f"{_escape(describe_reading(data, features))}"
+        for name, data in files
+    ]
+    return "\n\n".join([origin, *paragraphs])
 
 
-def _tabulate_figures(evaluation: dict[str, Any]) -> str:
-    """Put the figures of each set of rows beside each other."""
-    sets = list(evaluation)
-    lines = [("", *sets), ("---",) * (len(sets) + 1)]
-    lines.append(("rows", *(f"{evaluation[name]['rows']:,}" for name in sets)))
-    lines.append(("inliers", *(f"{evaluation[name]['inlier_share']:.3%}" for name in sets)))
-    for quantile in evaluation[sets[0]]["score_quantiles"]:
-        scores = (f"{evaluation[name]['score_quantiles'][quantile]:.4f}" for name in sets)
-        lines.append((f"score, quantile {quantile}", *scores))
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+def _compare_with_labels(evaluation: dict[str, Any]) -> str:
+    """Say how the model agrees with known labels."""
+    table = tabulate_label_figures(evaluation)
+    if table is None:
+        return "No labels were known: how many of the outliers are real ones has not been measured."
+    return f"Against known labels, which were not used for fitting:\n\n{_lay_out(table)}"
 
 
-def _escape(value: object) -> str:
-    """Keep a name from breaking out of its cell of a Markdown table."""
-    return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+def _lay_out(table: Table) -> str:
+    """Write a table in Markdown."""
+    head, *rows = ([_escape(cell) for cell in row] for row in table)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *rows])
+
+
+def _escape(text: str) -> str:
+    r"""Keep a name from being read as markup.
+
+    Examples
+    --------
+    >>> print(_escape("a|b_<c>"))
+    a\|b\_\<c\>
+    """
+    return _MARKUP.sub(r"\\\1", text)

@@ -29,7 +29,13 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
         ("offset", f"{manifest['offset_']!r} (rows with a lower score are outliers)"),
         ("flagged, training", _count_flagged(evaluation["train"])),
         *([("flagged, test", _count_flagged(evaluation["test"]))] if "test" in evaluation else []),
+        *[
+            (f"ROC AUC, {called}", f"{figures['roc_auc']:.4f} (average precision {figures['average_precision']:.4f})")
+            for name, called in (("train", "training"), ("test", "test"))
+            if (figures := evaluation.get(name, {}).get("labels")) and figures["roc_auc"] is not None
+        ],
         ("folder", str(folder)),
+        ("report", str(folder / "report.html")),
     ]
     width = max(len(label) for label, _ in lines)
     table = "\n".join(f"{label:<{width}}  {value}" for label, value in lines)

@@ -18,13 +18,17 @@ from sklearn.ensemble import IsolationForest
 from app.model.bundle import FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
 from app.model.features import Features
 from app.model.forest import Forest
+from training.bundle_pictures import draw_pictures
 from training.compile_forest import compile_forest
+from training.contamination_choices import count_flagged
 from training.data_origin import is_synthetic
 from training.dataset import Dataset
 from training.evaluate import Evaluation, evaluate
 from training.golden_rows import check_agreement, choose_golden_rows
+from training.label_figures import compare_with_labels
 from training.model_card import write_model_card
 from training.model_store import ModelStore
+from training.report import write_report
 from training.stages import Stage
 
 # The rows that live traffic is compared with: more would slow each comparison down, fewer would blur it.
@@ -90,28 +94,34 @@ def write_bundle(
     on_stage(Stage.EVALUATING)
     arrays = compile_forest(model.estimator)
     forest = Forest(arrays)
-    on_training = evaluate(forest, model.training.rows)
+    sets = {"train": (model.training, evaluate(forest, model.training.rows))}
+    if model.test is not None:
+        sets["test"] = (model.test, evaluate(forest, model.test.rows))
+    on_training = sets["train"][1]
     check_agreement(model.estimator, model.training.rows, on_training)
-    manifest = _describe(model, forest, on_training)
+    manifest = _describe(model, forest, sets)
+    # Before the store is locked: others need not wait for pictures.
+    pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets)
     on_stage(Stage.WRITING)
     store = ModelStore(models)
     with store.writing() as folder:
         write_forest_arrays(folder / FOREST_FILE, arrays)
         _write_reference(folder / REFERENCE_FILE, model.training.rows, on_training)
         joblib.dump(model.estimator, folder / _ESTIMATOR_FILE)
+        for file, picture in pictures.items():
+            (folder / file).write_bytes(picture)
         trained_at = datetime.now(UTC)
         version = store.find_free_version(sha256_of(folder / FOREST_FILE), trained_at)
         manifest = {"name": model.name, "version": version, "trained_at": trained_at.isoformat()} | manifest
         write_model_card(folder, manifest)
+        write_report(folder, manifest, pictures)
         write_manifest(folder, manifest)
         return WrittenBundle(store.publish(folder, version), manifest)
 
 
-def _describe(model: TrainedModel, forest: Forest, on_training: Evaluation) -> dict[str, Any]:
+def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
     """Collect what the manifest says apart from name, version and time."""
-    training, figures = model.training, {"train": on_training.as_figures()}
-    if model.test is not None:
-        figures["test"] = _describe_data(model.test) | evaluate(forest, model.test.rows).as_figures()
+    training, on_training = sets["train"]
     features = Features.of(training.names, training.rows)
     return {
         "features": [
@@ -131,14 +141,32 @@ def _describe(model: TrainedModel, forest: Forest, on_training: Evaluation) -> d
             "numpy": np.__version__,
             "scikit_learn": sklearn.__version__,
         },
-        "evaluation": figures,
+        "evaluation": {
+            name: ({} if name == "train" else _describe_data(data)) | _give_figures(data, evaluation, on_training)
+            for name, (data, evaluation) in sets.items()
+        },
         "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
     }
 
 
 def _describe_data(data: Dataset) -> dict[str, Any]:
     """Note which data these were; without the folder, which is the training machine's own affair."""
-    return {"file": data.path.name, "rows": len(data), "sha256": data.sha256}
+    return {
+        "file": data.path.name,
+        "rows": len(data),
+        "sha256": data.sha256,
+        "columns": list(data.columns),
+        "label_column": data.labels.column if data.labels else None,
+    }
+
+
+def _give_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
+    """Collect the figures of one set of rows; those of its labels if it has any."""
+    figures = evaluation.as_figures()
+    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores)
+    if data.labels is not None:
+        figures["labels"] = compare_with_labels(evaluation, data.labels.is_outlier)
+    return figures
 
 
 def _write_reference(file: Path, rows: NDArray[np.float64], on_training: Evaluation) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training.csv_file import open_csv_file
-from training.dataset import read_features, read_test_data, read_training_data
+from training.dataset import check_label, read_features, read_test_data, read_training_data
 from training.errors import BadArgument, BadData
 
 TABLE = "id,mean,sd\n7,1,2\n8,3,4\n"
@@ -94,3 +94,52 @@ def test_features_of_a_model_are_found_among_others(write_csv):
     dataset = read_features(open_csv_file(write_csv("note,sd,mean\nhello,2,1\n")), ("mean", "sd"))
 
     assert dataset.rows.tolist() == [[1, 2]]
+
+
+def test_label_is_no_feature(write_csv):
+    """It is read beside the features, whether it is named among the dropped columns or not."""
+    path = write_csv("mean,fraud,sd\n1,0,2\n3,1,4\n")
+
+    for drop in (None, ["fraud"]):
+        dataset = read_training_data(path, drop=drop, label="fraud")
+        assert dataset.names == ("mean", "sd")
+        assert dataset.rows.tolist() == [[1, 2], [3, 4]]
+        assert dataset.labels.is_outlier.tolist() == [False, True]
+    assert read_training_data(path).names == ("mean", "fraud", "sd")
+
+
+def test_label_may_be_in_one_file_only(write_csv):
+    """Training data without labels, test data with them, or the other way round."""
+    with_label = write_csv("mean,fraud\n1,0\n3,1\n")
+    without = write_csv("mean\n1\n3\n", "other.csv")
+
+    trained_without = read_training_data(without, label="fraud")
+    assert trained_without.labels is None
+    tested_with = read_test_data(with_label, trained_without, "fraud")
+    assert tested_with.labels.is_outlier.tolist() == [False, True]
+    check_label("fraud", trained_without, tested_with)
+
+    trained_with = read_training_data(with_label, label="fraud")
+    assert read_test_data(without, trained_with, "fraud").labels is None
+    check_label("fraud", trained_with, None)
+
+
+def test_label_that_no_file_has_is_refused(write_csv):
+    """A mistyped name would otherwise mean no figures, silently."""
+    data = read_training_data(write_csv("mean\n1\n3\n"), label="fraud")
+
+    with pytest.raises(BadArgument, match=r"--label: .*rows.csv has no column fraud; name one that is there"):
+        check_label("fraud", data, None)
+    with pytest.raises(BadArgument, match=r"--label: neither .*rows.csv nor .*rows.csv has a column fraud"):
+        check_label("fraud", data, data)
+    check_label(None, data, None)
+
+
+def test_label_among_the_features_is_refused(write_csv):
+    """It would judge itself."""
+    path = write_csv("mean,fraud\n1,0\n3,1\n")
+
+    with pytest.raises(BadArgument, match="--features names fraud, the column of --label"):
+        read_training_data(path, features=["mean", "fraud"], label="fraud")
+    with pytest.raises(BadArgument, match="--label fraud is a feature of the model"):
+        read_features(open_csv_file(path), ["mean", "fraud"], "fraud")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from training import write_bundle as module
+from training.label_column import Labels
 from training.write_bundle import TrainedModel, write_bundle
 
 
@@ -25,8 +26,8 @@ def test_card_has_all_parts(tmp_path, small_model):
         f"## {part}" for part in ("Purpose", "Data", "Training parameters", "Figures", "Limits", "Licence", "Versions")
     ]
     assert f"sha256 `{'0' * 64}`" in card
-    assert "| `contamination` | 0.1 |" in card
-    assert "|  | train | test |" in card
+    assert "| contamination | 0.1 |" in card
+    assert "|  | training | test |" in card
     assert "A score is no probability" in card
 
 
@@ -45,4 +46,17 @@ def test_feature_names_stay_in_their_cells(tmp_path, small_model):
     card = read_card(tmp_path, replace(small_model, training=replace(small_model.training, names=names)))
 
     assert r"| a\|b |" in card
-    assert "<script>" not in card
+    assert r"\<script\>" in card
+    assert " <script>" not in card
+
+
+def test_known_labels_are_compared_or_said_to_be_missing(tmp_path, small_model):
+    """A reader learns whether anybody has checked the outliers."""
+    labelled = replace(small_model.training, labels=Labels("fraud", small_model.training.rows[:, 0] > 2))
+
+    without = read_card(tmp_path, small_model)
+    card = read_card(tmp_path, replace(small_model, training=labelled))
+
+    assert "No labels were known" in without
+    assert "Labels: column fraud, never used for fitting." in card
+    assert "| ROC AUC | 0." in card

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from app.errors import InvalidForest
 from app.model.bundle import find_problems, read_bundle, sha256_of
@@ -20,6 +21,7 @@ from training.compile_forest import compile_forest
 from training.dataset import Dataset
 from training.errors import ModelsNotWritable
 from training.fit import fit
+from training.label_column import Labels
 from training.parameters import ForestParameters
 from training.version_history import HISTORY_FILE
 from training.write_bundle import TrainedModel, WrittenBundle, write_bundle
@@ -35,11 +37,17 @@ def bundle(small_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) 
 def test_bundle_is_complete_and_live(bundle: WrittenBundle):
     """The service accepts it, and every file is as the manifest says."""
     assert sorted(file.name for file in bundle.folder.iterdir()) == [
+        "boundary.png",
+        "boundary_base.png",
+        "boundary_test.png",
         "forest.npz",
         "manifest.json",
         "model.joblib",
         "model_card.md",
         "reference.npz",
+        "report.html",
+        "scores.png",
+        "scores_test.png",
     ]
     assert find_problems(bundle.folder) == []
     assert read_bundle(bundle.folder.parent / "current").version == bundle.folder.name
@@ -64,6 +72,8 @@ def test_manifest_says_how_the_model_came_about(bundle: WrittenBundle, small_mod
         "file": "rows.csv",
         "rows": 300,
         "sha256": "0" * 64,
+        "columns": ["mean", "sd"],
+        "label_column": None,
         "synthetic": False,
         "flagged_rows": int((labels == -1).sum()),
         "flagged_share": (labels == -1).mean(),
@@ -73,6 +83,41 @@ def test_manifest_says_how_the_model_came_about(bundle: WrittenBundle, small_mod
     assert manifest["evaluation"]["test"]["file"] == "test.csv"
     assert manifest["evaluation"]["test"]["rows"] == 100
     assert len(manifest["golden"]["rows"]) == 32
+    assert "labels" not in manifest["evaluation"]["train"]
+    on_training, on_test = (manifest["evaluation"][name]["flagged_by_contamination"] for name in ("train", "test"))
+    # Thresholds are learnt from training rows alone.
+    assert [row["threshold"] for row in on_test] == [row["threshold"] for row in on_training]
+    auto = on_training[-1]
+    assert auto == {
+        "contamination": "auto",
+        "threshold": -0.5,
+        "flagged_rows": (small_model.estimator.score_samples(small_model.training.rows) < -0.5).sum(),
+    }
+
+
+def test_figures_of_labels_are_scikit_learns(tmp_path: Path, small_model: TrainedModel):
+    """Of each set of rows that has labels, from scikit-learn's own scores."""
+    is_outlier = np.linalg.norm(small_model.training.rows, axis=1) > 2
+    labelled = replace(small_model.training, labels=Labels("fraud", is_outlier))
+
+    manifest = write_bundle(tmp_path, replace(small_model, test=labelled)).manifest
+
+    figures = manifest["evaluation"]["test"]["labels"]
+    scores = small_model.estimator.score_samples(labelled.rows)
+    assert figures["roc_auc"] == roc_auc_score(is_outlier, -scores)
+    assert figures["average_precision"] == average_precision_score(is_outlier, -scores)
+    assert manifest["evaluation"]["test"]["label_column"] == "fraud"
+    assert "labels" not in manifest["evaluation"]["train"]
+
+
+def test_forest_of_one_feature_has_scores_but_no_boundary(tmp_path: Path):
+    """Nothing to draw in two dimensions is no reason to fail; neither is a column that never varies."""
+    data = Dataset(("a",), np.full((10, 1), 3.0), Path("rows.csv"), "", ("a",))
+
+    folder = write_bundle(tmp_path, TrainedModel("m", fit(data.rows, ForestParameters(n_estimators=2)), data)).folder
+
+    assert sorted(file.name for file in folder.glob("*.png")) == ["scores.png"]
+    assert "no boundary to draw" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 def test_reference_holds_rows_and_scores_of_the_training(bundle: WrittenBundle, small_model: TrainedModel):
@@ -150,9 +195,12 @@ def test_forest_that_does_not_answer_as_scikit_learn_is_not_written(tmp_path, sm
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("part", ["write_forest_arrays", "_write_reference", "write_model_card", "write_manifest"])
+@pytest.mark.parametrize(
+    "part", ["write_forest_arrays", "_write_reference", "write_model_card", "write_report", "write_manifest"]
+)
 def test_nothing_is_left_when_writing_fails(tmp_path, small_model, monkeypatch, part, error):
     """Whichever part the full disk or Ctrl-C hits, the models are as they were."""
+    monkeypatch.setattr(module, "draw_pictures", lambda *arguments: {"scores.png": b"drawn before anything is written"})
     before = write_bundle(tmp_path, small_model).folder.name
 
     def fail(*arguments: object) -> None:

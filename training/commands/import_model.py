@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Open, check against the data, write."""
     from app.errors import InvalidForest
     from training.compile_forest import compile_forest
-    from training.dataset import read_test_data
+    from training.dataset import check_label, read_test_data
     from training.summary import summarise
     from training.write_bundle import TrainedModel, write_bundle
 
@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
     except InvalidForest as error:
         raise BadArgument(f"--model {options.model}: {error}") from None
     training = _read_matching_data(estimator, options)
-    test = read_test_data(options.test, training) if options.test else None
+    test = read_test_data(options.test, training, options.label) if options.test else None
+    check_label(options.label, training, test)
     written = write_bundle(options.models, TrainedModel(options.name, estimator, training, test))
     print(summarise(written.manifest, written.folder))
     return 0
@@ -82,8 +83,8 @@ def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
 
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and not options.features and not options.drop:
-        return read_features(open_csv_file(options.train), [str(name) for name in names])
-    training = read_training_data(options.train, options.features, options.drop)
+        return read_features(open_csv_file(options.train), [str(name) for name in names], options.label)
+    training = read_training_data(options.train, options.features, options.drop, options.label)
     if len(training.names) != estimator.n_features_in_:
         raise BadArgument(
             f"--model {options.model} takes {estimator.n_features_in_} features, {options.train} gives "

@@ -36,6 +36,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     columns = parser.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        help="column of known labels, 0 inlier and 1 outlier, or 1 and -1: to judge the model, never to fit it",
+    )
     parser.add_argument("--name", type=model_name, default="isowatch", help="what the model is called (%(default)s)")
 
 

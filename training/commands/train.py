@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBundle:
     """Read, fit, evaluate, write."""
-    from training.dataset import read_test_data, read_training_data
+    from training.dataset import check_label, read_test_data, read_training_data
     from training.ensemble_shape import EnsembleShape
     from training.fit import fit
     from training.parameters import ForestParameters
@@ -94,8 +94,9 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     )
     monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
-    training = read_training_data(options.train, options.features, options.drop)
-    test = read_test_data(options.test, training) if options.test else None
+    training = read_training_data(options.train, options.features, options.drop, options.label)
+    test = read_test_data(options.test, training, options.label) if options.test else None
+    check_label(options.label, training, test)
     monitor.record_rows(len(training))
     monitor.begin_stage(Stage.FITTING)
     with show_trees(parameters.n_estimators) as show:

@@ -59,7 +59,27 @@ def test_model_is_trained_and_summed_up(train_csv, write_csv, tmp_path, capsys):
     assert values["flagged, training"] == "30 of 300 (10.000%)"
     assert values["flagged, test"].endswith(" of 2 (50.000%)")
     assert values["folder"] == str(models / bundle.version)
+    assert Path(values["report"]).is_file()
     assert "This model is live" in shown.out
+
+
+def test_model_is_judged_by_labels(train_csv, write_csv, tmp_path, capsys):
+    """Of the file that has them; what was found stands in the manifest and in the summary."""
+    test_csv = write_csv("fraud,mean,sd\n" + "0,0,0\n" * 8 + "1,50,50\n" * 2, "test.csv")
+    models = tmp_path / "models"
+
+    files = ["--train", str(train_csv), "--test", str(test_csv), "--models", str(models)]
+    assert main(["train", *files, "--drop", "day", "--label", "fraud", "--contamination", "0.01"]) == 0
+
+    bundle = read_bundle(models / "current")
+    assert bundle.features.names == ("mean", "sd")
+    assert "labels" not in bundle.manifest["evaluation"]["train"]
+    figures = bundle.manifest["evaluation"]["test"]["labels"]
+    assert figures.pop("outliers") == 2
+    assert set(figures.values()) == {1.0}
+    shown = capsys.readouterr().out
+    assert "ROC AUC, test      1.0000 (average precision 1.0000)" in shown
+    assert "ROC AUC, training" not in shown
 
 
 def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatch):
@@ -87,6 +107,9 @@ def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatc
         ([], "train.csv line 2, column day: 'monday' is not a number; correct it, or leave the column out"),
         (["--drop", "date"], "--drop: "),
         (["--drop", "day", "--contamination", "0.6"], "--contamination 0.6 is out of range"),
+        (["--drop", "day", "--label", "fraud"], "train.csv has no column fraud; name one that is there"),
+        (["--label", "day"], "line 2, column day: 'monday' is not a number"),
+        (["--drop", "day", "--label", "sd"], " is no label; write 0 for inliers and 1 for outliers"),
         (["--drop", "day", "--max-samples", "301"], "--max-samples 301 is more than the 300 training rows"),
     ],
 )
