@@ -26,7 +26,7 @@ from benchmarks.environments import version_of
 from benchmarks.machine import circumstances
 from benchmarks.results_page import write_results
 from benchmarks.results_table import ratio, spread
-from benchmarks.trained_model import CannotTrain, train
+from benchmarks.trained_model import CannotTrain, draw_batch, train
 
 # What POST /predictions takes at most.
 _BATCH_ROWS = 10_000
@@ -37,7 +37,8 @@ _FAST_CALLS, _SLOW_CALLS = 2000, 30
 Rows = NDArray[np.float64]
 Scorer = Callable[[Rows], Any]
 
-COMPILED, NUMPY, PREDICT, SCORE_SAMPLES = "compiled kernel", "NumPy kernel", "`predict`", "`score_samples`"
+COMPILED, NUMPY = "compiled kernel: label and score", "NumPy kernel: label and score"
+PREDICT, SCORE_SAMPLES, BOTH = "`predict`: label", "`score_samples`: score", "`predict` and `score_samples`"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         forest = read_bundle(model.bundles / "current").forest
         estimator = joblib.load(model.estimator_file)
         scorers = scorers_of(forest, estimator)
-        batch = np.resize(model.rows, (_BATCH_ROWS, model.rows.shape[1]))
+        batch = draw_batch(model.training_rows, _BATCH_ROWS)
         results = describe(*measure(scorers, model.rows, batch, options.rounds))
     typed = f"python -m benchmarks.forest {shlex.join(sys.argv[1:] if arguments is None else arguments)}".rstrip()
     programs = Path(sys.executable).parent
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def scorers_of(forest: Forest, estimator: Any) -> dict[str, Scorer]:
-    """Name everything that is measured; ours give score and label, scikit-learn's one of the two.
+    """Name everything that is measured; a service that answers with label and score needs both of scikit-learn's.
 
     Raises
     ------
@@ -85,6 +86,7 @@ def scorers_of(forest: Forest, estimator: Any) -> dict[str, Scorer]:
         NUMPY: score_and_label(Forest(forest.arrays, NumpyKernel)),
         PREDICT: estimator.predict,
         SCORE_SAMPLES: estimator.score_samples,
+        BOTH: lambda rows: (estimator.predict(rows), estimator.score_samples(rows)),
     }
 
 

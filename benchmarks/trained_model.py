@@ -16,6 +16,9 @@ from benchmarks.contestants import ROOT, Answer, Interface
 # So many different requests that no server gets away with remembering the last one.
 _ROWS = 256
 
+# Every run asks the same.
+_SEED = 0
+
 # What the compiled forest promises; scikit-learn's own servers meet it too.
 _SCORE_TOLERANCE = 1e-12
 
@@ -34,14 +37,17 @@ class TrainedModel:
         A models folder with one version, which ``current`` points to.
     estimator_file
         The same model as scikit-learn's estimator.
+    training_rows
+        Shape ``(n_training_rows, n_features)``.
     rows
-        Shape ``(n_rows, n_features)``, all different.
+        Shape ``(n_rows, n_features)``, all different, in an order of chance.
     labels, scores
         ``predict`` and ``score_samples`` of the rows.
     """
 
     bundles: Path
     estimator_file: Path
+    training_rows: NDArray[np.float64]
     rows: NDArray[np.float64]
     labels: list[int]
     scores: list[float]
@@ -77,12 +83,25 @@ def train(csv: Path, folder: Path) -> TrainedModel:
         raise CannotTrain(done.stderr.strip())
     estimator_file = folder / "current" / "model.joblib"
     estimator = joblib.load(estimator_file)
-    distinct = np.unique(np.loadtxt(csv, delimiter=",", skiprows=1, ndmin=2), axis=0)
-    # Evenly over the sorted rows, so that normal and abnormal ones are among them.
+    training_rows = np.loadtxt(csv, delimiter=",", skiprows=1, ndmin=2)
+    distinct = np.unique(training_rows, axis=0)
+    # Evenly over the sorted rows, so that normal and abnormal ones are among them; then in an order of chance, because
+    # a processor guesses right about sorted rows.
     rows = distinct[np.unique(np.linspace(0, len(distinct) - 1, _ROWS).astype(int))]
+    np.random.default_rng(_SEED).shuffle(rows)
     return TrainedModel(
-        folder, estimator_file, rows, estimator.predict(rows).tolist(), estimator.score_samples(rows).tolist()
+        folder,
+        estimator_file,
+        training_rows,
+        rows,
+        estimator.predict(rows).tolist(),
+        estimator.score_samples(rows).tolist(),
     )
+
+
+def draw_batch(training_rows: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
+    """Draw rows as traffic brings them: like the training rows, with their repetitions, in an order of chance."""
+    return np.random.default_rng(_SEED).choice(training_rows, n_rows)
 
 
 def find_difference(interface: Interface, given: object, label: int, score: float) -> str | None:

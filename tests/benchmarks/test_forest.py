@@ -27,4 +27,4 @@ def test_ratios_say_how_much_faster_the_compiled_kernel_is():
         {COMPILED: [1_000_000.0], NUMPY: [100_000.0], PREDICT: [250_000.0], SCORE_SAMPLES: [500_000.0]},
     )
 
-    assert [line.split("|")[3].strip() for line in table.splitlines() if "score_samples" in line] == ["800", "2.00"]
+    assert [line.split("|")[3].strip() for line in table.splitlines() if SCORE_SAMPLES in line] == ["800", "2.00"]

@@ -47,7 +47,8 @@ CORE = min(os.sched_getaffinity(0))
 @pytest.fixture
 def model(tmp_path):
     """Two rows that scikit-learn would label 1 and score -0.5."""
-    return TrainedModel(tmp_path, tmp_path / "model.joblib", np.array([[0.0, 1.0], [2.0, 3.0]]), [1, 1], [-0.5, -0.5])
+    rows = np.array([[0.0, 1.0], [2.0, 3.0]])
+    return TrainedModel(tmp_path, tmp_path / "model.joblib", rows, rows, [1, 1], [-0.5, -0.5])
 
 
 @pytest.fixture
