@@ -27,7 +27,7 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run install kernel data train serve loadtest format check test test-long lock clean
+.PHONY: help run install kernel data train serve loadtest bench format check test test-long lock clean
 .PHONY: check-address install-loadtest install-all
 
 help:  ## Print this list
@@ -79,6 +79,10 @@ loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:80
 	@$(BIN)/locust -f loadtest/locustfile.py --host "$(HOST)" --headless --users $(USERS) --spawn-rate $(USERS) \
 		--run-time $(TIME) --only-summary $(ARGS)
 
+bench: install $(KERNEL) $(EXAMPLE_DATA)  ## Measure the service beside others into benchmarks/README.md (needs wrk; 35 min)
+	@$(BIN)/python -m benchmarks.run --write --train "$(TRAIN)" $(ARGS)
+	@$(BIN)/python -m benchmarks.forest --write --train "$(TRAIN)"
+
 format: install-all  ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
@@ -98,5 +102,5 @@ lock: install-all  ## Lock the dependencies of pyproject.toml again (ARGS=--upgr
 	@sh scripts/lock_requirements.sh $(ARGS)
 
 clean:  ## Remove .venv, caches and the compiled kernel; data and models stay
-	@rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache $(KERNEL)
+	@rm -rf .venv benchmarks/.venvs .hypothesis .mypy_cache .pytest_cache .ruff_cache $(KERNEL)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,192 @@
+"""What is measured: each server, how it is asked, and how its answer is read.
+
+A server lives in ``servers/<folder>/``: ``start.sh``, its code, and its locked packages. ``start.sh`` is run in that
+folder and finds in its environment ``BIN`` (programs of the server's virtual environment), ``PORT``, ``SPARE_PORT`` and
+``SECOND_SPARE_PORT`` (free ones), ``MODEL_JOBLIB`` (the fitted estimator), ``MODEL_DIR`` (the same model as a bundle)
+and ``WORK_DIR`` (a folder for what it makes).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVERS = Path(__file__).with_name("servers")
+SERVICE_LOCK = ROOT / "requirements" / "service.txt"
+
+# What a server says of a row, as far as it does: label and score.
+Answer = tuple[int | None, float | None]
+
+
+@dataclass(frozen=True)
+class Interface:
+    """How a server is asked about one row.
+
+    Parameters
+    ----------
+    path
+        Where requests are sent.
+    body
+        Makes the JSON of a request from a row.
+    read
+        Takes label and score out of the JSON of an answer; None for what is not in it.
+    gives
+        What an answer holds, in words.
+    """
+
+    path: str
+    body: Callable[[list[float]], dict[str, Any]]
+    read: Callable[[Any], Answer]
+    gives: str
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One row of a table of results.
+
+    Parameters
+    ----------
+    name
+        For ``--servers``.
+    title
+        For people.
+    folder
+        Under ``servers/``.
+    interface
+        How it is asked.
+    package
+        Whose version is told in the results.
+    arguments
+        For ``start.sh``.
+    environment
+        Variables beside those of every server.
+    locks
+        What is installed for it.
+    venv
+        The virtual environment that it shares with others; by default one of its own.
+    """
+
+    name: str
+    title: str
+    folder: str
+    interface: Interface
+    package: str
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    locks: tuple[Path, ...] = ()
+    venv: str = ""
+
+
+def _own_json(row: list[float]) -> dict[str, Any]:
+    """Ask as the service is asked."""
+    return {"feature_vector": row, "score": True}
+
+
+def _read_own_json(answer: Any) -> Answer:
+    """Read what the service answers."""
+    return answer["is_inlier"], answer["anomaly_score"]
+
+
+_OWN = Interface("/prediction", _own_json, _read_own_json, "label and score")
+_CONSTANT = Interface("/prediction", _own_json, lambda answer: (None, None), "a constant")
+_OPEN_INFERENCE = Interface(
+    "/v2/models/forest/infer",
+    lambda row: {"inputs": [{"name": "row", "shape": [1, len(row)], "datatype": "FP64", "data": row}]},
+    lambda answer: (answer["outputs"][0]["data"][0], None),
+    "label only",
+)
+_MLFLOW = Interface(
+    "/invocations", lambda row: {"inputs": [row]}, lambda answer: (answer["predictions"][0], None), "label only"
+)
+
+
+def _ours(name: str, title: str, *arguments: str, **environment: str) -> Contestant:
+    """Describe the service, started in one way or another."""
+    locks = (SERVICE_LOCK, SERVERS / "ours" / "requirements.txt")
+    return Contestant(name, title, "ours", _OWN, "gunicorn", arguments, environment, locks, venv="ours")
+
+
+def _rival(name: str, title: str, interface: Interface, package: str, *arguments: str, folder: str = "") -> Contestant:
+    """Describe a server with packages of its own."""
+    folder = folder or name
+    return Contestant(
+        name, title, folder, interface, package, arguments, {}, (SERVERS / folder / "requirements.txt",), folder
+    )
+
+
+OURS = _ours("ours", "Isowatch, as shipped")
+
+PEERS = (
+    OURS,
+    Contestant(
+        "ours_bare_route",
+        "a bare Flask route under the same Gunicorn",
+        "ours_bare_route",
+        _CONSTANT,
+        "flask",
+        locks=OURS.locks,
+        venv=OURS.venv,
+    ),
+    _rival(
+        "fastapi_compiled",
+        "FastAPI, uvloop, our forest, Prometheus; no log",
+        _OWN,
+        "fastapi",
+        "--no-access-log",
+    ),
+    _rival(
+        "fastapi_compiled_logged",
+        "the same with uvicorn's log of requests",
+        _OWN,
+        "fastapi",
+        folder="fastapi_compiled",
+    ),
+    _rival("fastapi_course", "FastAPI, scikit-learn for each request", _OWN, "fastapi"),
+    _rival("mlserver", "MLServer, its scikit-learn runtime", _OPEN_INFERENCE, "mlserver"),
+    _rival("mlflow", "MLflow models serve", _MLFLOW, "mlflow"),
+    _rival("bentoml", "BentoML, scikit-learn for each request", _OWN, "bentoml"),
+)
+
+WORKER_CLASSES = (
+    _ours("gthread_1", "gthread, 1 thread", WORKER_THREADS="1"),
+    _ours("gthread_2", "gthread, 2 threads", WORKER_THREADS="2"),
+    _ours("gthread_4", "gthread, 4 threads", WORKER_THREADS="4"),
+    _ours("gthread_8", "gthread, 8 threads", WORKER_THREADS="8"),
+    _ours("sync", "sync (a connection per request)", "--worker-class", "sync", "--threads", "1"),
+    _ours("gevent", "gevent", "--worker-class", "gevent", "--threads", "1"),
+)
+
+
+def choose(names: str) -> tuple[Contestant, ...]:
+    """Find contestants by name.
+
+    Parameters
+    ----------
+    names
+        Separated by commas; empty for all.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name; the message lists those that there are.
+
+    Examples
+    --------
+    >>> [contestant.title for contestant in choose("mlflow,gevent")]
+    ['MLflow models serve', 'gevent']
+    """
+    known = {contestant.name: contestant for contestant in (*PEERS, *WORKER_CLASSES)}
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
+    for name in wanted:
+        if name not in known:
+            raise ValueError(f"there is no server {name!r}: take some of {', '.join(known)}")
+    return tuple(known[name] for name in dict.fromkeys(wanted))
+
+
+def body_lines(interface: Interface, rows: list[list[float]]) -> str:
+    """Write the requests about ``rows``, one a line."""
+    return "".join(json.dumps(interface.body(row)) + "\n" for row in rows)

@@ -1,0 +1,18 @@
+"""The service's Gunicorn settings without its hooks, which ask the application for what a bare one has not."""
+
+import runpy
+from pathlib import Path
+
+_SHIPPED = runpy.run_path(str(Path(__file__).parents[3] / "gunicorn.conf.py"))
+_SETTINGS = (
+    "bind",
+    "workers",
+    "worker_class",
+    "threads",
+    "timeout",
+    "graceful_timeout",
+    "keepalive",
+    "worker_tmp_dir",
+    "control_socket_disable",
+)
+globals().update({name: _SHIPPED[name] for name in _SETTINGS})

@@ -1,0 +1,127 @@
+"""The one model that every server serves, the rows that they are asked about, and scikit-learn's answers to them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.contestants import ROOT, Answer, Interface
+
+# So many different requests that no server gets away with remembering the last one.
+_ROWS = 256
+
+# Every run asks the same.
+_SEED = 0
+
+# What the compiled forest promises; scikit-learn's own servers meet it too.
+_SCORE_TOLERANCE = 1e-12
+
+
+class CannotTrain(Exception):
+    """There is no model to measure with; the message says why."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model in both shapes, rows to ask about, and the right answers.
+
+    Parameters
+    ----------
+    bundles
+        A models folder with one version, which ``current`` points to.
+    estimator_file
+        The same model as scikit-learn's estimator.
+    training_rows
+        Shape ``(n_training_rows, n_features)``.
+    rows
+        Shape ``(n_rows, n_features)``, all different, in an order of chance.
+    labels, scores
+        ``predict`` and ``score_samples`` of the rows.
+    """
+
+    bundles: Path
+    estimator_file: Path
+    training_rows: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    labels: list[int]
+    scores: list[float]
+
+
+def train(csv: Path, folder: Path) -> TrainedModel:
+    """Train with ``python -m training train``, as users do.
+
+    Parameters
+    ----------
+    csv
+        Training rows.
+    folder
+        Where the bundle is written.
+
+    Raises
+    ------
+    CannotTrain
+        If the file is missing or training fails.
+    """
+    if not csv.is_file():
+        raise CannotTrain(f"{csv} does not exist: make it with `make data`, or name another file with --train FILE.")
+    command = [sys.executable, "-m", "training", "train", "--train", str(csv.resolve()), "--models", str(folder)]
+    done = subprocess.run(
+        # A share that people ask for when few rows are abnormal; the offset is then a score of a training row.
+        [*command, "--contamination", "0.001"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CannotTrain(done.stderr.strip())
+    estimator_file = folder / "current" / "model.joblib"
+    estimator = joblib.load(estimator_file)
+    training_rows = np.loadtxt(csv, delimiter=",", skiprows=1, ndmin=2)
+    distinct = np.unique(training_rows, axis=0)
+    # Evenly over the sorted rows, so that normal and abnormal ones are among them; then in an order of chance, because
+    # a processor guesses right about sorted rows.
+    rows = distinct[np.unique(np.linspace(0, len(distinct) - 1, _ROWS).astype(int))]
+    np.random.default_rng(_SEED).shuffle(rows)
+    return TrainedModel(
+        folder,
+        estimator_file,
+        training_rows,
+        rows,
+        estimator.predict(rows).tolist(),
+        estimator.score_samples(rows).tolist(),
+    )
+
+
+def draw_batch(training_rows: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
+    """Draw rows as traffic brings them: like the training rows, with their repetitions, in an order of chance."""
+    return np.random.default_rng(_SEED).choice(training_rows, n_rows)
+
+
+def find_difference(interface: Interface, given: object, label: int, score: float) -> str | None:
+    """Say in which way an answer differs from scikit-learn's, if it does.
+
+    Parameters
+    ----------
+    interface
+        How the answer is read.
+    given
+        The decoded answer.
+    label, score
+        scikit-learn's.
+    """
+    try:
+        answer: Answer = interface.read(given)
+    except (KeyError, IndexError, TypeError) as error:
+        return f"the answer {given} cannot be read ({type(error).__name__}: {error})"
+    if answer[0] not in (None, label):
+        return f"label {answer[0]} where scikit-learn says {label}"
+    if answer[1] is not None and not abs(answer[1] - score) <= _SCORE_TOLERANCE:
+        return f"score {answer[1]} where scikit-learn says {score}"
+    return None

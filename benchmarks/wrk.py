@@ -1,0 +1,124 @@
+"""One measurement with wrk: so many connections, for so many seconds, and what came of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_SCRIPT = Path(__file__).with_name("post.lua")
+
+# A server that answers 60 requests a second needs over a second for each when 64 clients wait in line; wrk's own
+# limit of 2 s would count that as broken.
+_ANSWER_SECONDS = 20
+
+# Beyond the measured time: wrk waits up to _ANSWER_SECONDS for the last answers.
+_GRACE_SECONDS = _ANSWER_SECONDS + 10
+
+_MEASURED = re.compile(
+    r"^measured requests=(\d+) microseconds=(\d+) p50=(\d+) p99=(\d+) refused=(\d+) broken=(\d+)$", re.MULTILINE
+)
+
+
+class ProgramMissing(Exception):
+    """A program of the machine that the measurement needs is not installed; the message says how to get it."""
+
+
+class LoadFailed(Exception):
+    """wrk could not measure; the message holds what it said."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one measurement gave.
+
+    Parameters
+    ----------
+    requests_per_second
+        Answers a second, refusals among them.
+    p50_ms, p99_ms
+        Milliseconds within which half and 99 % of the requests were answered.
+    refused
+        Answers with a status of 400 or more.
+    broken
+        Connections that failed and requests that were not answered in time.
+    """
+
+    requests_per_second: float
+    p50_ms: float
+    p99_ms: float
+    refused: int
+    broken: int
+
+
+def find_programs() -> None:
+    """Make sure that wrk and taskset are there.
+
+    Raises
+    ------
+    ProgramMissing
+        If one is not installed.
+    """
+    for program, package in (("wrk", "wrk"), ("taskset", "util-linux")):
+        if shutil.which(program) is None:
+            raise ProgramMissing(f"{program} is not installed: on Debian and Ubuntu, apt-get install {package}.")
+
+
+def measure(url: str, bodies: Path, connections: int, seconds: int, core: int) -> Sample:
+    """Send the bodies round and round.
+
+    Parameters
+    ----------
+    url
+        Where to.
+    bodies
+        A file with one JSON body a line.
+    connections
+        How many clients wait for an answer at any time; each sends its next request at once.
+    seconds
+        For how long.
+    core
+        The CPU that wrk runs on.
+
+    Raises
+    ------
+    LoadFailed
+        If wrk ends with an error or says nothing that can be read.
+    """
+    command = ["taskset", "--cpu-list", str(core), "wrk", "--threads", "1", "--connections", str(connections)]
+    command += ["--duration", f"{seconds}s", "--timeout", f"{_ANSWER_SECONDS}s", "--script", str(_SCRIPT)]
+    try:
+        done = subprocess.run(
+            [*command, url, "--", str(bodies)],
+            capture_output=True,
+            text=True,
+            timeout=seconds + _GRACE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise LoadFailed(f"wrk did not end within {seconds + _GRACE_SECONDS} s") from None
+    return parse(done.stdout + done.stderr)
+
+
+def parse(output: str) -> Sample:
+    r"""Read what ``post.lua`` wrote.
+
+    Raises
+    ------
+    LoadFailed
+        If it is not there, or no request was answered.
+
+    Examples
+    --------
+    >>> parse("...\nmeasured requests=5000 microseconds=2000000 p50=3100 p99=9000 refused=0 broken=2\n")
+    Sample(requests_per_second=2500.0, p50_ms=3.1, p99_ms=9.0, refused=0, broken=2)
+    """
+    found = _MEASURED.search(output)
+    if found is None:
+        raise LoadFailed(f"wrk gave no figures: {output.strip() or 'it said nothing'}")
+    requests, microseconds, p50, p99, refused, broken = (int(figure) for figure in found.groups())
+    if requests == 0:
+        raise LoadFailed("no request was answered")
+    return Sample(requests / microseconds * 1e6, p50 / 1000, p99 / 1000, refused, broken)

@@ -1,0 +1,65 @@
+"""Medians, spread and ratios as they stand in the table."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.contestants import choose
+from benchmarks.results_table import ratio, results_table, spread
+from benchmarks.wrk import Sample
+
+OURS, MLFLOW = choose("ours,mlflow")
+
+
+def sample(rate, p50=3.0, p99=9.0, refused=0, broken=0):
+    """A sample of so many requests a second."""
+    return Sample(rate, p50, p99, refused, broken)
+
+
+def rows_of(table):
+    """Split a table's body into cells."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def test_row_tells_medians_spread_ratio_and_errors():
+    """Each figure is the median with its range, the ratio that of the medians, errors the sum."""
+    samples = {
+        "ours": [sample(3000), sample(2000, broken=1), sample(2800, p50=2.5, p99=30)],
+        "mlflow": [sample(140, refused=2), sample(100, refused=5), sample(160)],
+    }
+
+    ours, mlflow = rows_of(results_table([OURS, MLFLOW], samples, {}, "ours"))
+
+    assert ours[2:] == ["2,800 (2,000 to 3,000)", "3.0 (2.5 to 3.0)", "9.0 (9.0 to 30.0)", "1.00", "0, 1"]
+    assert mlflow[1:3] == ["label only", "140 (100 to 160)"]
+    assert mlflow[5:] == ["20", "7, 0"]
+
+
+def test_skipped_server_is_named_with_its_reason():
+    """A server without samples has a row that says why, in one line that breaks no table."""
+    table = results_table([OURS, MLFLOW], {"ours": [sample(1)]}, {"mlflow": "not installed:\nno | wheel"}, "ours")
+
+    assert "skipped: not installed: no / wheel" in rows_of(table)[1][2]
+
+
+def test_table_without_the_reference_has_no_ratios():
+    """A part of the servers can be measured without the service itself."""
+    [row] = rows_of(results_table([MLFLOW], {"mlflow": [sample(140)]}, {}, "ours"))
+
+    assert row[5] == ""
+
+
+@given(st.lists(st.floats(1, 1e6), min_size=2, max_size=7))
+def test_median_lies_within_the_spread(values):
+    """Whatever the order of rounds, least <= median <= greatest."""
+    middle, rest = spread(values, digits=1).split(" (")
+    low, high = rest.rstrip(")").split(" to ")
+
+    numbers = [float(text.replace(",", "")) for text in (low, middle, high)]
+    assert numbers == sorted(numbers)
+
+
+def test_ratio_has_the_digits_that_mean_something():
+    """Small ratios are told to two places, great ones to whole numbers."""
+    assert [ratio(1, 3), ratio(9.99, 1), ratio(1234.5, 1)] == ["0.33", "9.99", "1234"]

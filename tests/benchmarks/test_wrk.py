@@ -1,0 +1,84 @@
+"""What wrk's output is read as, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import threading
+from typing import ClassVar
+
+import pytest
+
+from benchmarks import wrk
+
+
+def test_answers_of_all_kinds_are_read():
+    """The line that the Lua script writes becomes a sample, wherever in wrk's talk it stands."""
+    output = (
+        "Running 10s test @ http://127.0.0.1:8000/prediction\n"
+        "  25000 requests in 10.00s\n"
+        "measured requests=25000 microseconds=10000000 p50=2900 p99=15500 refused=3 broken=1\n"
+    )
+
+    assert wrk.parse(output) == wrk.Sample(2500.0, 2.9, 15.5, refused=3, broken=1)
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("unable to connect to 127.0.0.1:1 Connection refused\n", "unable to connect"),
+        ("", "it said nothing"),
+        ("measured requests=0 microseconds=10000000 p50=0 p99=0 refused=0 broken=8\n", "no request was answered"),
+    ],
+)
+def test_output_without_figures_is_an_error(output, said):
+    """What cannot be measured is no sample of zero, which would spoil medians."""
+    with pytest.raises(wrk.LoadFailed, match=said):
+        wrk.parse(output)
+
+
+def test_missing_program_is_said_with_its_package(monkeypatch):
+    """A newcomer without wrk is told how to get it."""
+    monkeypatch.setattr("benchmarks.wrk.shutil.which", lambda program: None)
+
+    with pytest.raises(wrk.ProgramMissing, match="apt-get install wrk"):
+        wrk.find_programs()
+
+
+class RefusingHandler(http.server.BaseHTTPRequestHandler):
+    """Refuses the row 13 and answers every other."""
+
+    protocol_version = "HTTP/1.1"
+    seen: ClassVar[set[tuple[str, int]]] = set()
+
+    def do_POST(self):
+        row = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["row"]
+        self.seen.add((self.headers["Content-Type"], row))
+        self.send_response(422 if row == 13 else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        """Keep quiet."""
+
+
+def test_real_wrk_sends_every_body_and_counts_refusals(require_program, tmp_path):
+    """The Lua script walks through all rows as JSON, and an answer of 422 is counted as refused."""
+    require_program("wrk")
+    require_program("taskset")
+    bodies = tmp_path / "bodies"
+    bodies.write_text("".join(f'{{"row": {row}}}\n' for row in (12, 13, 14)))
+    RefusingHandler.seen.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), RefusingHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/prediction"
+        sample = wrk.measure(url, bodies, connections=2, seconds=1, core=min(os.sched_getaffinity(0)))
+        server.shutdown()
+        thread.join()
+
+    assert RefusingHandler.seen == {("application/json", row) for row in (12, 13, 14)}
+    assert sample.requests_per_second > 0
+    assert sample.refused > 0
+    assert sample.broken == 0
