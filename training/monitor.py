@@ -142,7 +142,8 @@ class TrainingMonitor:
         labelled = [figures["labels"] for figures in evaluation.values() if figures.get("labels")]
         # The test rows come last, and say more: the model never saw them.
         for metric, value in (labelled[-1] if labelled else {}).items():
-            if value is not None:  # cannot be said of these labels
+            # A None cannot be said of these labels; how many outliers there are is no figure of the model.
+            if value is not None and metric != "outliers":
                 self._validation.labels(metric).set(value)
 
     def record_usage(self, memory_bytes: int, cpu_percent: float) -> None:
