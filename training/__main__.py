@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from app.errors import IsowatchError
-from training.commands import import_model, score, train, verify
+from training.commands import explore, import_model, score, train, verify
 from training.errors import TrainingError
 
 # What a shell reports of a process that a signal ended: 128 plus the signal's number.
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (train, import_model, score, verify):
+    for command in (explore, train, import_model, score, verify):
         command.add_command(commands)
     chosen = parser.parse_args(arguments)
     try:

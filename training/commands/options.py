@@ -26,12 +26,17 @@ def add_models_option(parser: argparse.ArgumentParser) -> None:
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add what names the training data and the model made of them."""
+    add_table_options(parser)
+    parser.add_argument("--name", type=model_name, default="isowatch", help="what the model is called (%(default)s)")
+
+
+def add_table_options(parser: argparse.ArgumentParser) -> None:
+    """Add what names the data: the files, and which of their columns are features."""
     parser.add_argument("--train", metavar="FILE", type=Path, required=True, help="CSV file with the training rows")
-    parser.add_argument("--test", metavar="FILE", type=Path, help="CSV file with rows to evaluate on")
+    parser.add_argument("--test", metavar="FILE", type=Path, help="CSV file with rows to test on")
     columns = parser.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
-    parser.add_argument("--name", type=model_name, default="isowatch", help="what the model is called (%(default)s)")
 
 
 def column_names(text: str) -> list[str]:

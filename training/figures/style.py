@@ -1,0 +1,113 @@
+"""How all figures look, and the names and sets of rows that they show."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import plotly.graph_objects as go
+
+from training.dataset import Dataset
+
+# Blue and orange are told apart by nearly everybody, also those who see no red or no green.
+TRAINING_COLOUR, TEST_COLOUR = "#1f5fa8", "#d9730d"
+
+# Longer names would cover each other at the axes.
+_LONGEST_NAME = 32
+
+_GRID, _INK, _PAPER = "#e4e7eb", "#1f2933", "#ffffff"
+
+_TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": _INK},
+        "paper_bgcolor": _PAPER,
+        "plot_bgcolor": _PAPER,
+        "hoverlabel": {"align": "left"},
+        "hovermode": "closest",
+        "xaxis": {"gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": _INK, "showline": True, "automargin": True},
+        "yaxis": {"gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": _INK, "showline": True, "automargin": True},
+        # Beside the title, where it covers neither points nor buttons.
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
+        "title": {"x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 16}},
+        "margin": {"l": 60, "r": 20, "t": 110, "b": 50},
+    }
+)
+
+
+def new_figure(title: str, subtitle: str = "", **layout: Any) -> go.Figure:
+    """Begin a figure.
+
+    Parameters
+    ----------
+    title, subtitle
+        Plain text.
+    layout
+        What else Plotly's layout takes.
+    """
+    return go.Figure(
+        layout={
+            "template": _TEMPLATE,
+            "title": {"text": as_text(title), "subtitle": {"text": as_text(subtitle)}},
+            **layout,
+        }
+    )
+
+
+def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, place: float = 0.0) -> dict[str, Any]:
+    """Make a row of buttons above a figure.
+
+    Parameters
+    ----------
+    choices
+        For each label the arguments of Plotly's ``update``: changes of the traces and of the layout.
+    active
+        Which choice the figure starts with.
+    place
+        Where the row starts, as a share of the figure's width.
+    """
+    return {
+        "type": "buttons",
+        "direction": "right",
+        "buttons": [{"label": label, "method": "update", "args": args} for label, args in choices.items()],
+        "active": active,
+        "showactive": True,
+        "x": place,
+        "xanchor": "left",
+        "y": 1.02,
+        "yanchor": "bottom",
+        "pad": {"t": 0, "b": 0, "l": 0, "r": 6},
+        "font": {"size": 12},
+    }
+
+
+def sets_of(training: Dataset, test: Dataset | None) -> dict[str, Dataset]:
+    """Name the sets of rows that are drawn, the training rows first."""
+    return {"training": training} | ({"test": test} if test is not None else {})
+
+
+def colour_of(set_name: str) -> str:
+    """Tell a set's colour, the same in every figure."""
+    return TRAINING_COLOUR if set_name == "training" else TEST_COLOUR
+
+
+def as_text(text: str) -> str:
+    """Keep Plotly from reading mark-up or a placeholder into plain text.
+
+    Examples
+    --------
+    >>> as_text("spent < 10")
+    'spent &lt; 10'
+    """
+    # A space without width parts what would be a placeholder in the text beside the mouse.
+    return html.escape(text, quote=False).replace("%{", "%\u200b{")
+
+
+def axis_name(name: str) -> str:
+    """Shorten a feature's name to what an axis has room for.
+
+    Examples
+    --------
+    >>> axis_name("credits spent on the first day after the sign-up")
+    'credits spent on the first day …'
+    """
+    return as_text(name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…")
