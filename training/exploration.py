@@ -67,8 +67,10 @@ def explore(training: Dataset, test: Dataset | None = None) -> str:
     _add_shape(page, training, test)
     page.begin_section("First rows")
     page.add_table(first_rows(training))
-    page.begin_section("Figures of each feature")
-    page.add_paragraph("Percentiles are called by their share: 5% of the values are at most the one below 5%.")
+    page.begin_section("Each feature in numbers")
+    page.add_paragraph(
+        "The column 5% holds the value that 5 % of the rows do not exceed, and so on; 50% is the median."
+    )
     page.add_table(describe(training))
     _add_repeated_rows(page, training)
     page.begin_section("Scatter plot")
@@ -141,7 +143,7 @@ def _add_comparison(page: SelfContainedPage, training: Dataset, test: Dataset) -
     )
     page.add_heading("First rows of the test data")
     page.add_table(first_rows(test))
-    page.add_heading("Figures of the test data")
+    page.add_heading("The test data in numbers")
     page.add_table(describe(test))
     page.add_heading("Fences of the test data")
     page.add_table(list_fences(test))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from training.dataset import Dataset
 from training.fences import Fences, find_fences
 from training.figures.middle_view import ALL_ROWS, pad_range
-from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of
+from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of, shorten
 from training.thinning import thin_values
 
 # Of the values outside the fences, so many are drawn; more would cover each other.
@@ -41,8 +41,9 @@ def box_figure(training: Dataset, feature: str, test: Dataset | None = None) -> 
     sets = sets_of(training, test)
     fences = {name: find_fences(data.column(feature)) for name, data in sets.items()}
     figure = new_figure(
-        feature,
-        "; ".join(_count_outside(name, fences[name], len(data)) for name, data in sets.items()),
+        shorten(feature),
+        "outside the fences: "
+        + ", ".join(_count_outside(name, fences[name], len(data)) for name, data in sets.items()),
         xaxis={"title": {"text": axis_name(feature)}},
         yaxis={"autorange": "reversed"},
         showlegend=False,
@@ -57,7 +58,7 @@ def box_figure(training: Dataset, feature: str, test: Dataset | None = None) -> 
 
 def _count_outside(name: str, box: Fences, n_rows: int) -> str:
     """Say how many rows lie outside the fences."""
-    return f"{name}: {box.n_outside:,} of {n_rows:,} rows ({box.n_outside / n_rows:.2%}) lie outside the fences"
+    return f"{box.n_outside:,} {name} rows ({box.n_outside / n_rows:.2%})"
 
 
 def _add_box(figure: go.Figure, name: str, box: Fences) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from training.dataset import Dataset
 from training.figures.middle_view import ALL_ROWS, MIDDLE, find_middle
-from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of
+from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of, shorten
 
 # Few enough to be read one by one, whatever the number of rows.
 N_BINS = 20
@@ -45,24 +45,24 @@ def histogram_figure(training: Dataset, feature: str, test: Dataset | None = Non
         views[MIDDLE] = middle
     unit = "rows" if test is None else "share of rows"
     figure = new_figure(
-        feature,
+        shorten(feature),
         f"{N_BINS} bins of equal width",
         barmode="overlay",
         xaxis={"title": {"text": axis_name(feature)}},
         yaxis={"title": {"text": unit}, "tickformat": "," if test is None else ".3~%"},
         showlegend=test is not None,
     )
-    fullest = 0.0
+    logarithmic = False
     for view, (low, high) in views.items():
         edges = find_edges(low, high)
         for place, (name, values) in enumerate(columns.items()):
             counts = np.histogram(values, edges)[0]
             if view == ALL_ROWS:
-                fullest = max(fullest, counts.max() / len(values))
+                logarithmic |= _OVERWHELMING < counts.max() / len(values) < 1
             bars = _draw_bars(edges, counts, len(values), test is not None, place, len(columns))
             colour = colour_of(name)
             figure.add_bar(**bars, name=name, marker_color=colour, visible=view == ALL_ROWS)
-    _add_buttons(figure, list(views), len(columns), logarithmic=fullest > _OVERWHELMING)
+    _add_buttons(figure, list(views), len(columns), logarithmic)
     return figure
 
 
@@ -104,11 +104,16 @@ def _draw_bars(
 
 def _add_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: bool) -> None:
     """Let the reader choose the view, and the scale of the other axis."""
-    scales = {"Linear": "linear", "Logarithmic": "log"}
-    choices: dict[str, list[dict[str, Any]]] = {
-        label: [{}, {"yaxis.type": scale, "yaxis.autorange": True}] for label, scale in scales.items()
+    # On a logarithmic axis a label at each power of ten is enough.
+    scales: dict[str, dict[str, Any]] = {
+        "Linear": {"type": "linear", "dtick": None},
+        "Logarithmic": {"type": "log", "dtick": 1},
     }
-    figure.update_yaxes(type="log" if logarithmic else "linear")
+    choices: dict[str, list[dict[str, Any]]] = {
+        label: [{}, {f"yaxis.{key}": value for key, value in scale.items()} | {"yaxis.autorange": True}]
+        for label, scale in scales.items()
+    }
+    figure.update_yaxes(scales["Logarithmic" if logarithmic else "Linear"])
     rows = [buttons(choices, active=int(logarithmic))]
     if len(views) > 1:
         shown: dict[str, list[dict[str, Any]]] = {

@@ -15,6 +15,13 @@ from training.thinning import thin_points
 _ONCE, _SEVERAL_TIMES = "occurs once", "occurs {:,} times"
 
 
+# Rings, so that a test row on a training row does not hide it.
+_SHAPES: dict[str, dict[str, Any]] = {
+    "training": {"symbol": "circle"},
+    "test": {"symbol": "circle-open", "opacity": 0.9},
+}
+
+
 @dataclass(frozen=True)
 class RowPoints:
     """Distinct rows of a set, which are drawn in a plane of two of their numbers.
@@ -50,7 +57,7 @@ class RowPoints:
             "y": places[drawn, 1],
             "mode": "markers",
             # SVG, not WebGL: it is there in every browser, and sharp in print.
-            "marker": {"color": colour_of(self.set_name), "size": 5, "opacity": 0.55},
+            "marker": {"color": colour_of(self.set_name), "size": 5, "opacity": 0.55} | _SHAPES[self.set_name],
             "name": self.set_name,
             "legendgroup": self.set_name,
             "text": [

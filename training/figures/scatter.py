@@ -13,7 +13,7 @@ from training.distinct_rows import find_distinct_rows
 from training.figures.middle_view import ALL_ROWS, MIDDLE, find_middle, pad_range
 from training.figures.points import RowPoints, say_what_is_drawn
 from training.figures.scatter_matrix import scatter_matrix
-from training.figures.style import axis_name, buttons, new_figure, sets_of
+from training.figures.style import axis_name, buttons, new_figure, sets_of, shorten
 
 # Of each set: what a browser draws within about a second.
 MAX_DRAWN_POINTS = 8_000
@@ -48,7 +48,7 @@ def scatter_figure(training: Dataset, test: Dataset | None = None) -> go.Figure:
     ]
     axes = (_ROW_NUMBER, training.names[0]) if len(training.names) == 1 else (training.names[0], training.names[1])
     figure = new_figure(
-        f"{axes[1]} against {axes[0]}",
+        f"{shorten(axes[1])} against {shorten(axes[0])}",
         say_what_is_drawn(points, MAX_DRAWN_POINTS),
         xaxis={"title": {"text": axis_name(axes[0])}},
         yaxis={"title": {"text": axis_name(axes[1])}},

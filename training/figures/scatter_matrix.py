@@ -24,6 +24,9 @@ MAX_DRAWN_POINTS = 1_000
 # Pixels.
 _PANEL_HEIGHT, _FRAME_HEIGHT = 165, 190
 
+# Characters that fit beside one of the small plots.
+_LONGEST_NAME = 18
+
 
 def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
     """Draw the six features of the widest range by pairs, each pair once.
@@ -66,9 +69,12 @@ def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
                 trace = of_set.draw(plane, (x_name, y_name), MAX_DRAWN_POINTS)
                 figure.add_scatter(**trace, showlegend=row == 0, row=row + 1, col=column + 1)
     for place, (x_name, y_name) in enumerate(itertools.pairwise(names), start=1):
-        figure.update_yaxes(title_text=axis_name(y_name), row=place, col=1)
-        figure.update_xaxes(title_text=axis_name(x_name), row=n_panels, col=place)
+        figure.update_yaxes(title_text=axis_name(y_name, _LONGEST_NAME), row=place, col=1)
+        figure.update_xaxes(title_text=axis_name(x_name, _LONGEST_NAME), row=n_panels, col=place)
     figure.update_traces(marker_size=4)
+    # Labels that are turned or close together would not fit under so small plots.
+    figure.update_xaxes(nticks=4, tickangle=0)
+    figure.update_yaxes(nticks=5)
     _add_buttons(figure, training, names)
     return figure
 

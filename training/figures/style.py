@@ -10,12 +10,23 @@ import plotly.graph_objects as go
 from training.dataset import Dataset
 
 # Blue and orange are told apart by nearly everybody, also those who see no red or no green.
-TRAINING_COLOUR, TEST_COLOUR = "#1f5fa8", "#d9730d"
+_TRAINING_COLOUR, _TEST_COLOUR = "#1f5fa8", "#d9730d"
 
 # Longer names would cover each other at the axes.
 _LONGEST_NAME = 32
 
 _GRID, _INK, _PAPER = "#e4e7eb", "#1f2933", "#ffffff"
+
+_AXIS = {
+    "gridcolor": _GRID,
+    "zerolinecolor": _GRID,
+    "linecolor": _INK,
+    "showline": True,
+    "automargin": True,
+    # Plotly would write 3B for three thousand millions, which is not what stands in the file.
+    "exponentformat": "e",
+    "separatethousands": True,
+}
 
 _TEMPLATE = go.layout.Template(
     layout={
@@ -24,11 +35,11 @@ _TEMPLATE = go.layout.Template(
         "plot_bgcolor": _PAPER,
         "hoverlabel": {"align": "left"},
         "hovermode": "closest",
-        "xaxis": {"gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": _INK, "showline": True, "automargin": True},
-        "yaxis": {"gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": _INK, "showline": True, "automargin": True},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS | {"title": {"standoff": 12}},
         # Beside the title, where it covers neither points nor buttons.
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
-        "title": {"x": 0, "xref": "paper", "y": 0.97, "yanchor": "top", "font": {"size": 16}},
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        "title": {"x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 16}, "font": {"size": 16}},
         "margin": {"l": 60, "r": 20, "t": 110, "b": 50},
     }
 )
@@ -73,9 +84,9 @@ def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, place: fl
         "showactive": True,
         "x": place,
         "xanchor": "left",
-        "y": 1.02,
+        "y": 1,
         "yanchor": "bottom",
-        "pad": {"t": 0, "b": 0, "l": 0, "r": 6},
+        "pad": {"t": 0, "b": 6, "l": 0, "r": 6},
         "font": {"size": 12},
     }
 
@@ -87,7 +98,7 @@ def sets_of(training: Dataset, test: Dataset | None) -> dict[str, Dataset]:
 
 def colour_of(set_name: str) -> str:
     """Tell a set's colour, the same in every figure."""
-    return TRAINING_COLOUR if set_name == "training" else TEST_COLOUR
+    return _TRAINING_COLOUR if set_name == "training" else _TEST_COLOUR
 
 
 def as_text(text: str) -> str:
@@ -102,12 +113,17 @@ def as_text(text: str) -> str:
     return html.escape(text, quote=False).replace("%{", "%\u200b{")
 
 
-def axis_name(name: str) -> str:
-    """Shorten a feature's name to what an axis has room for.
+def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
+    """Cut a feature's name to what an axis has room for.
 
     Examples
     --------
-    >>> axis_name("credits spent on the first day after the sign-up")
+    >>> shorten("credits spent on the first day after the sign-up")
     'credits spent on the first day …'
     """
-    return as_text(name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…")
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def axis_name(name: str, longest: int = _LONGEST_NAME) -> str:
+    """Name an axis after a feature, which may be called anything."""
+    return as_text(shorten(name, longest))

@@ -3,6 +3,8 @@
 const CONFIG = {
   displaylogo: false,
   responsive: true,
+  // Choosing points does nothing here, and fewer buttons leave room for the title.
+  modeBarButtonsToRemove: ["select2d", "lasso2d"],
   toImageButtonOptions: { format: "png", scale: 2 },
 };
 

@@ -120,4 +120,4 @@ def _render_figure(figure: go.Figure) -> str:
 
 def _format_number(number: float) -> str:
     """Show as many digits as a reader compares."""
-    return f"{number:.6g}"
+    return f"{number:.5g}"
