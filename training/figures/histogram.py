@@ -18,6 +18,9 @@ N_BINS = 20
 # If one bar holds more than this share of the rows, the others can hardly be seen beside it on a linear axis.
 _OVERWHELMING = 0.8
 
+# Pixels that the two buttons for the scale take.
+_WIDTH_OF_SCALES = 122
+
 _HOVER = "%{customdata[0]:.6g} to %{customdata[1]:.6g}<br>%{customdata[2]:,} rows (%{customdata[3]:.3%})"
 
 
@@ -107,13 +110,13 @@ def _add_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: 
     # On a logarithmic axis a label at each power of ten is enough.
     scales: dict[str, dict[str, Any]] = {
         "Linear": {"type": "linear", "dtick": None},
-        "Logarithmic": {"type": "log", "dtick": 1},
+        "Log": {"type": "log", "dtick": 1},
     }
     choices: dict[str, list[dict[str, Any]]] = {
         label: [{}, {f"yaxis.{key}": value for key, value in scale.items()} | {"yaxis.autorange": True}]
         for label, scale in scales.items()
     }
-    figure.update_yaxes(scales["Logarithmic" if logarithmic else "Linear"])
+    figure.update_yaxes(scales["Log" if logarithmic else "Linear"])
     rows = [buttons(choices, active=int(logarithmic))]
     if len(views) > 1:
         shown: dict[str, list[dict[str, Any]]] = {
@@ -123,6 +126,5 @@ def _add_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: 
             ]
             for view in views
         }
-        # The second row begins where the first, of two short labels, has ended.
-        rows.append(buttons(shown, place=0.32))
+        rows.append(buttons(shown, indent=_WIDTH_OF_SCALES))
     figure.update_layout(updatemenus=rows)

@@ -22,7 +22,7 @@ MAX_DRAWN_FEATURES = 6
 MAX_DRAWN_POINTS = 1_000
 
 # Pixels.
-_PANEL_HEIGHT, _FRAME_HEIGHT = 165, 190
+_PANEL_HEIGHT, _FRAME_HEIGHT = 165, 210
 
 # Characters that fit beside one of the small plots.
 _LONGEST_NAME = 18

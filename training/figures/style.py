@@ -37,10 +37,10 @@ _TEMPLATE = go.layout.Template(
         "hovermode": "closest",
         "xaxis": _AXIS,
         "yaxis": _AXIS | {"title": {"standoff": 12}},
-        # Beside the title, where it covers neither points nor buttons.
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        # At the bottom, where it covers neither points nor buttons, however narrow the window is.
+        "legend": {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
         "title": {"x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 16}, "font": {"size": 16}},
-        "margin": {"l": 60, "r": 20, "t": 110, "b": 50},
+        "margin": {"l": 60, "r": 20, "t": 110, "b": 80},
     }
 )
 
@@ -64,7 +64,7 @@ def new_figure(title: str, subtitle: str = "", **layout: Any) -> go.Figure:
     )
 
 
-def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, place: float = 0.0) -> dict[str, Any]:
+def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, indent: int = 0) -> dict[str, Any]:
     """Make a row of buttons above a figure.
 
     Parameters
@@ -73,8 +73,8 @@ def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, place: fl
         For each label the arguments of Plotly's ``update``: changes of the traces and of the layout.
     active
         Which choice the figure starts with.
-    place
-        Where the row starts, as a share of the figure's width.
+    indent
+        Pixels from the left end of the axis.
     """
     return {
         "type": "buttons",
@@ -82,11 +82,11 @@ def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, place: fl
         "buttons": [{"label": label, "method": "update", "args": args} for label, args in choices.items()],
         "active": active,
         "showactive": True,
-        "x": place,
+        "x": 0,
         "xanchor": "left",
         "y": 1,
         "yanchor": "bottom",
-        "pad": {"t": 0, "b": 6, "l": 0, "r": 6},
+        "pad": {"t": 0, "b": 6, "l": indent, "r": 0},
         "font": {"size": 12},
     }
 
