@@ -40,6 +40,8 @@ _TEMPLATE = go.layout.Template(
         # At the bottom, where it covers neither points nor buttons, however narrow the window is.
         "legend": {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
         "title": {"x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 16}, "font": {"size": 16}},
+        # Pixels: what a page gives anyway, and a notebook would make flatter.
+        "height": 450,
         "margin": {"l": 60, "r": 20, "t": 110, "b": 80},
     }
 )
