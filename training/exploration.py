@@ -96,7 +96,7 @@ def _add_shape(page: SelfContainedPage, training: Dataset, test: Dataset | None)
         left_out = [name for name in data.columns if name not in data.names]
         page.add_paragraph(
             f"{data.path.name} ({called}): {len(data):,} rows, {len(data.names)} features"
-            + (f", {len(left_out)} columns left out ({', '.join(left_out)})" if left_out else "")
+            + (f", columns left out: {', '.join(left_out)}" if left_out else "")
             + f"; sha256 {data.sha256}."
         )
     if is_synthetic(training):

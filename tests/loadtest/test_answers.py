@@ -94,9 +94,7 @@ def test_a_score_that_nobody_asked_for_is_wrong():
     """The score comes exactly when it is asked for, even a right one, even null."""
     for score in ("-0.5", "null"):
         with pytest.raises(WrongAnswer, match="there although the request did not ask for it"):
-            check_prediction(
-                200, b'{"is_inlier": 1, "anomaly_score": %s}' % score.encode(), asked_score=False
-            )
+            check_prediction(200, b'{"is_inlier": 1, "anomaly_score": %s}' % score.encode(), asked_score=False)
 
 
 @given(content=ANSWERS, asked_score=st.booleans())
@@ -107,8 +105,7 @@ def test_only_the_contract_passes(content, asked_score):
         and repr(content.get("is_inlier")) in ("1", "-1")
         and ("anomaly_score" in content) == asked_score
         and (
-            not asked_score
-            or (type(content["anomaly_score"]) in (int, float) and -1 <= content["anomaly_score"] <= 0)
+            not asked_score or (type(content["anomaly_score"]) in (int, float) and -1 <= content["anomaly_score"] <= 0)
         )
         and not any(name in json.dumps(content) for name in ("NaN", "Infinity"))
     )

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from loadtest.payloads import UnusableRows, prediction_request, read_rows, user_random, walk
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-ROWS = st.integers(1, 5).flatmap(
-    lambda width: st.lists(st.tuples(*[FINITE] * width), min_size=1, max_size=30)
-)
+ROWS = st.integers(1, 5).flatmap(lambda width: st.lists(st.tuples(*[FINITE] * width), min_size=1, max_size=30))
 
 
 def test_reads_every_row_in_the_order_of_the_file(tmp_path):

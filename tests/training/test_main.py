@@ -16,11 +16,11 @@ from training.errors import BadArgument, BadData, ModelsNotWritable
 ROOT = Path(__file__).parents[2]
 
 # Loading these takes a second or more, which nobody should wait for a list of options.
-HEAVY = {"sklearn", "pandas", "joblib", "scipy"}
+HEAVY = {"sklearn", "pandas", "joblib", "scipy", "plotly", "matplotlib"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], *([command, "--help"] for command in ("train", "import", "score", "verify"))]
+    "arguments", [["--help"], *([command, "--help"] for command in ("explore", "train", "import", "score", "verify"))]
 )
 def test_help_is_printed(arguments, capsys):
     """Of the program and of each command."""

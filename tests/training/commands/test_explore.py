@@ -1,0 +1,52 @@
+"""``python -m training explore``: from CSV files to a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.__main__ import main
+
+
+def test_page_is_written_and_named(write_csv, tmp_path, capsys):
+    """Stages on standard error, the file on standard output."""
+    train, test = write_csv("id,mean,sd\nx,1,2\ny,3,4\n", "train.csv"), write_csv("sd,mean\n5,6\n", "test.csv")
+
+    options = ["--train", str(train), "--test", str(test), "--drop", "id", "--out", str(tmp_path / "reports")]
+    assert main(["explore", *options]) == 0
+
+    shown = capsys.readouterr()
+    assert shown.out == f"{tmp_path / 'reports' / 'exploration.html'}\n"
+    assert shown.err.splitlines() == [f"Reading {train} ...", "Drawing ..."]
+    assert "2 rows, 2 features" in (tmp_path / "reports" / "exploration.html").read_text()
+
+
+def test_page_lies_in_reports_by_default(write_csv, tmp_path, monkeypatch):
+    """Of the folder that the command was given in."""
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["explore", "--train", str(write_csv("mean\n1\n2\n"))]) == 0
+
+    assert (tmp_path / "reports" / "exploration.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message", "status"),
+    [
+        ("mean,sd\n1,x\n", [], "rows.csv line 2, column sd: 'x' is not a number", 2),
+        ("mean\n1\n", [], "rows.csv has only 1 row", 2),
+        ("mean\n1\n2\n", ["--drop", "sd"], "--drop: ", 2),
+        ("mean\n1\n2\n", ["--test", "none.csv"], "none.csv does not exist", 2),
+        ("mean\n1\n2\n", ["--out", "/proc/reports"], "/proc/reports cannot be made", 1),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_one_line(
+    content, options, message, status, write_csv, tmp_path, monkeypatch, capsys
+):
+    """And no page is written."""
+    source = write_csv(content)
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["explore", "--train", str(source), *options]) == status
+
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == [source]
