@@ -110,8 +110,8 @@ def _render_figure(figure: go.Figure) -> str:
     """Put a figure's numbers where the script finds them."""
     title = figure.layout.title.text
     file = _NOT_IN_A_FILE_NAME.sub("-", html.unescape(title)).strip("-") or "figure"
-    # Written so, no text within can end the element that holds it.
-    numbers = figure.to_json().replace("<", r"\u003c")
+    # Plotly escapes each "<" in it, so that no text can end the element that holds it.
+    numbers = figure.to_json()
     return (
         f'<div class="figure" data-file="{file}"><div role="group" aria-label="{html.escape(title)}"></div>'
         f'<script type="application/json">{numbers}</script></div>'

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from training.__main__ import main
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_page_is_written_and_named(write_csv, tmp_path, capsys):
@@ -50,3 +58,28 @@ def test_what_cannot_be_shown_is_refused_in_one_line(
 
     assert message in capsys.readouterr().err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.long
+def test_million_rows_need_little_memory(tmp_path):
+    """A million rows of ten numbers are explored within 2 GB, and the page stays below 15 MB."""
+    rows = np.random.default_rng(1).standard_t(3, size=(1_000_000, 10))
+    pd.DataFrame(rows).add_prefix("f").to_csv(tmp_path / "rows.csv", index=False)
+    command = [
+        sys.executable,
+        "-m",
+        "training",
+        "explore",
+        "--train",
+        str(tmp_path / "rows.csv"),
+        "--out",
+        str(tmp_path),
+    ]
+
+    pid = os.posix_spawn(sys.executable, command, os.environ | {"PYTHONPATH": str(ROOT)})
+    _, status, usage = os.wait4(pid, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    # Linux counts in units of 1024 bytes.
+    assert usage.ru_maxrss * 1024 < 2e9
+    assert (tmp_path / "exploration.html").stat().st_size < 15e6

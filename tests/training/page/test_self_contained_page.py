@@ -64,7 +64,10 @@ def test_page_names_no_other_address():
     elements = Elements(make_page("mean").render())
 
     assert elements.addresses == ["#section-1"]
-    assert "default-src 'none'" in make_page("mean").render()
+    [policy] = re.findall('<meta http-equiv="Content-Security-Policy" content="(.*?)">', make_page("mean").render())
+    sources = {source for directive in policy.split("; ") for source in directive.split()[1:]}
+    assert policy.startswith("default-src 'none'; ")
+    assert sources == {"'none'", "'unsafe-inline'", "data:", "blob:"}
 
 
 def test_plotly_is_there_once():
