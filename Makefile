@@ -27,8 +27,8 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run install kernel data train serve loadtest bench format check test test-long lock clean
-.PHONY: check-address install-loadtest install-all
+.PHONY: help run install kernel data explore train notebook serve loadtest bench format check test test-long lock
+.PHONY: clean check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ install:  ## Install what training and the service need into .venv
 
 install-loadtest:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py loadtest
+
+install-notebooks:
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training notebooks
 
 install-all:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dev
@@ -65,12 +68,18 @@ data:  ## Make the synthetic example data (data/train.csv and data/test.csv)
 data/train.csv:
 	@$(MAKE) --no-print-directory data
 
+explore: install $(EXAMPLE_DATA)  ## Show the data on a page, reports/exploration.html (TRAIN=file TEST=file ARGS="--drop id")
+	@$(BIN)/python -m training explore --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
+
 train: install $(EXAMPLE_DATA)  ## Train a model and make it current (TRAIN=file TEST=file ARGS="--contamination 0.001")
 	@$(BIN)/python -m training train --models "$(MODEL_DIR)" --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
 
 # Made once; a newer model is asked for with `make train`.
 $(MODEL_DIR)/current: | install
 	@$(MAKE) --no-print-directory train
+
+notebook: install-notebooks $(KERNEL)  ## Open the notebooks in Jupyter Lab (ARGS="--port 8889")
+	@exec $(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/training/notebooks/exploration.ipynb $(ARGS)
 
 serve: check-address install $(KERNEL)  ## Start the service with the model that is there
 	@exec env $(SERVICE_SETTINGS) $(BIN)/gunicorn "app:create_app()"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from training.commands import import_model, models, promote, prune, rollback, score, train, verify
+from training.commands import explore, import_model, models, promote, prune, rollback, score, train, verify
 from training.refusal import REFUSALS, SIGNALLED, refuse, say
 
-_COMMANDS = (train, import_model, score, models, promote, rollback, prune, verify)
+_COMMANDS = (explore, train, import_model, score, models, promote, rollback, prune, verify)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -49,6 +49,10 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Give one feature's values, shape ``(n_rows,)``."""
+        return self.rows[:, self.names.index(name)]
+
 
 def read_training_data(
     path: Path,

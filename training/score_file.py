@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import os
 from pathlib import Path
+from typing import TextIO
 
 from app.model.bundle import Bundle
+from training.atomic_file import replacing
 from training.csv_file import CsvFile, open_csv_file
 from training.dataset import read_features
-from training.errors import BadData, ModelsNotWritable
+from training.errors import BadData
 from training.evaluate import Evaluation, evaluate
 
 LABEL_COLUMN, SCORE_COLUMN = "is_inlier", "anomaly_score"
@@ -40,28 +40,14 @@ def score_file(bundle: Bundle, source: Path, target: Path) -> Evaluation:
         if column in file.header:
             raise BadData(f"{source} line 1: there is a column {column} already; rename it or leave it out.")
     evaluation = evaluate(bundle.forest, read_features(file, bundle.features.names).rows)
-    # Two runs that write to one place must not share the unfinished file.
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.writing")
-    try:
-        _write(unfinished, file, evaluation)
-        unfinished.replace(target)
-    except OSError as error:
-        raise ModelsNotWritable(
-            f"{target} cannot be written ({error.strerror}); name another file with --out."
-        ) from error
-    finally:
-        # Where nothing could be written, nothing can be removed.
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
+    with replacing(target) as opened:
+        _write(opened, file, evaluation)
     return evaluation
 
 
-def _write(unfinished: Path, file: CsvFile, evaluation: Evaluation) -> None:
+def _write(opened: TextIO, file: CsvFile, evaluation: Evaluation) -> None:
     """Write all cells as they were read, each row with its label and score."""
     answers = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
-    with unfinished.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow([*file.header, LABEL_COLUMN, SCORE_COLUMN])
-        writer.writerows([*cells, *answer] for (_, cells), answer in zip(file.records(), answers, strict=True))
-        opened.flush()
-        os.fsync(opened.fileno())
+    writer = csv.writer(opened, lineterminator="\n")
+    writer.writerow([*file.header, LABEL_COLUMN, SCORE_COLUMN])
+    writer.writerows([*cells, *answer] for (_, cells), answer in zip(file.records(), answers, strict=True))

@@ -16,7 +16,7 @@ from training.errors import BadArgument, BadData, ModelsNotWritable
 ROOT = Path(__file__).parents[2]
 
 # Loading these takes a second or more, which nobody should wait for a list of options.
-HEAVY = {"sklearn", "pandas", "joblib", "scipy"}
+HEAVY = {"sklearn", "pandas", "joblib", "scipy", "plotly", "matplotlib"}
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ HEAVY = {"sklearn", "pandas", "joblib", "scipy"}
         ["--help"],
         *(
             [command, "--help"]
-            for command in ("train", "import", "score", "models", "promote", "rollback", "prune", "verify")
+            for command in ("explore", "train", "import", "score", "models", "promote", "rollback", "prune", "verify")
         ),
     ],
 )

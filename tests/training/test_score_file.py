@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -84,8 +85,8 @@ def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeyp
     """A result of an earlier run stays."""
     source, target = write_csv("mean,sd\n1,2\n"), write_csv("earlier", "out.csv")
 
-    def fail(unfinished: Path, *arguments: object) -> None:
-        unfinished.write_text("half")
+    def fail(unfinished: TextIO, *arguments: object) -> None:
+        unfinished.write("half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "_write", fail)

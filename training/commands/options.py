@@ -31,17 +31,22 @@ def add_models_option(parser: argparse.ArgumentParser) -> None:
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add what names the training data and the model made of them."""
-    parser.add_argument("--train", metavar="FILE", type=Path, required=True, help="CSV file with the training rows")
-    parser.add_argument("--test", metavar="FILE", type=Path, help="CSV file with rows to evaluate on")
-    columns = parser.add_mutually_exclusive_group()
-    columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
-    columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
+    add_table_options(parser)
     parser.add_argument(
         "--label",
         metavar="COLUMN",
         help="column of known labels, 0 inlier and 1 outlier, or 1 and -1: to judge the model, never to fit it",
     )
     parser.add_argument("--name", type=model_name, default="isowatch", help="what the model is called (%(default)s)")
+
+
+def add_table_options(parser: argparse.ArgumentParser) -> None:
+    """Add what names the data: the files, and which of their columns are features."""
+    parser.add_argument("--train", metavar="FILE", type=Path, required=True, help="CSV file with the training rows")
+    parser.add_argument("--test", metavar="FILE", type=Path, help="CSV file with rows to test on")
+    columns = parser.add_mutually_exclusive_group()
+    columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
+    columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
 
 
 def add_metrics_options(parser: argparse.ArgumentParser) -> None:

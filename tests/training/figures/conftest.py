@@ -1,0 +1,29 @@
+"""Small data to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.dataset import Dataset
+
+
+@pytest.fixture
+def make_data() -> Callable[..., Dataset]:
+    """Make a data set of features given by name."""
+
+    def make(**features: list[float] | NDArray[np.float64]) -> Dataset:
+        rows = np.column_stack(list(features.values())).astype(np.float64)
+        return Dataset(tuple(features), rows, Path("rows.csv"), "0" * 64, tuple(features))
+
+    return make
+
+
+@pytest.fixture
+def heavy_tailed() -> NDArray[np.float64]:
+    """A thousand common values and a few far away."""
+    return np.append(np.random.default_rng(1).normal(size=1000), [500.0, 700.0, -900.0])

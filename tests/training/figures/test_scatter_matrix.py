@@ -1,0 +1,72 @@
+"""Scatter matrix: the widest features by pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.figures.scatter_matrix import MAX_DRAWN_POINTS, choose_widest, scatter_matrix
+
+
+@pytest.fixture
+def eight_features(make_data):
+    """Eight features, each wider than the one before, but the third of all, which is constant."""
+    rows = np.random.default_rng(1).uniform(size=(3000, 8)) * np.arange(1, 9)
+    rows[:, 2] = 5
+    return make_data(**{f"f{place}": rows[:, place] for place in range(8)})
+
+
+def test_widest_features_are_chosen_in_their_order(eight_features):
+    """Wide is the largest value far from the smallest."""
+    assert choose_widest(eight_features) == ("f1", "f3", "f4", "f5", "f6", "f7")
+
+
+def test_each_pair_is_drawn_once(eight_features):
+    """Six features make fifteen plots of the right columns; names stand at the outer axes."""
+    figure = scatter_matrix({"training": eight_features})
+
+    assert len(figure.data) == 15
+    panel = figure.get_subplot(2, 1)
+    first = next(trace for trace in figure.data if (trace.xaxis, trace.yaxis) == _axes_of(panel))
+    assert len(first.x) == MAX_DRAWN_POINTS
+    assert set(first.x) <= set(eight_features.column("f1"))
+    assert set(first.y) <= set(eight_features.column("f4"))
+    assert (first.x.max(), first.y.max()) == (eight_features.column("f1").max(), eight_features.column("f4").max())
+    assert panel.yaxis.title.text == "f4"
+    assert figure.get_subplot(5, 1).xaxis.title.text == "f1"
+    assert figure.layout.title.text == "The 6 features of the widest range, of 8, by pairs"
+
+
+def test_plots_of_a_feature_share_its_range(eight_features):
+    """Zooming one zooms all."""
+    figure = scatter_matrix({"training": eight_features})
+
+    upper, lower = figure.get_subplot(1, 1), figure.get_subplot(5, 1)
+    right = figure.get_subplot(5, 4)
+    assert upper.xaxis.matches == lower.xaxis.plotly_name.replace("axis", "")
+    assert right.yaxis.matches == lower.yaxis.plotly_name.replace("axis", "")
+
+
+def test_both_sets_are_named_once(make_data):
+    """The legend has one entry a set, however many pairs there are."""
+    training, test = make_data(a=[1, 2], b=[3, 4], c=[5, 6]), make_data(a=[7], b=[8], c=[9])
+
+    figure = scatter_matrix({"training": training, "test": test})
+
+    assert len(figure.data) == 2 * 3
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["training", "test"]
+
+
+def test_closer_view_is_of_every_plot_of_a_feature(make_data, heavy_tailed):
+    """Of the features that have heavy tails."""
+    even = np.arange(len(heavy_tailed))
+
+    [view] = scatter_matrix({"training": make_data(a=even, b=heavy_tailed, c=even)}).layout.updatemenus
+
+    # b is the y axis of the upper plot and the x axis of the lower right one.
+    assert sorted(view.buttons[1].args[1]) == ["xaxis3.autorange", "xaxis3.range", "yaxis.autorange", "yaxis.range"]
+
+
+def _axes_of(panel):
+    """Name the axes of a plot as its points name them."""
+    return panel.xaxis.plotly_name.replace("axis", ""), panel.yaxis.plotly_name.replace("axis", "")

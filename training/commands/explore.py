@@ -1,0 +1,32 @@
+"""``explore``: write a page that shows a data set."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training.commands.options import add_table_options
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command and its options."""
+    parser = commands.add_parser("explore", help="write a page that shows a CSV file", allow_abbrev=False)
+    add_table_options(parser)
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, default=Path("reports"), help="folder of the page (default: %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, draw, write."""
+    from training.dataset import read_test_data, read_training_data
+    from training.exploration import write_exploration
+    from training.progress import announce
+
+    announce(f"Reading {options.train}")
+    training = read_training_data(options.train, options.features, options.drop)
+    test = read_test_data(options.test, training) if options.test else None
+    announce("Drawing")
+    print(write_exploration(options.out, training, test))
+    return 0

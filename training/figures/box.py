@@ -1,0 +1,117 @@
+"""Box plot of one feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from training.dataset import Dataset
+from training.fences import Fences, find_fences
+from training.figures.middle_view import ALL_ROWS, pad_range
+from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of, shorten
+from training.thinning import thin_values
+
+# Of the values outside the fences, so many are drawn; more would cover each other.
+MAX_DRAWN_VALUES = 500
+
+# Pixels: as high as a box, so that a fence is seen as one.
+_FENCE_HEIGHT = 44
+
+
+def box_figure(training: Dataset, feature: str, test: Dataset | None = None) -> go.Figure:
+    """Draw the quartiles of a feature, its fences, and what lies outside; every row is counted.
+
+    Parameters
+    ----------
+    training
+        Training data.
+    feature
+        One of their features.
+    test
+        Test data, drawn below the training data.
+
+    Returns
+    -------
+    A figure whose whiskers end at the last value within the fences, and whose subtitle says how many rows lie
+    outside them.
+    """
+    sets = sets_of(training, test)
+    fences = {name: find_fences(data.column(feature)) for name, data in sets.items()}
+    figure = new_figure(
+        shorten(feature),
+        "outside the fences: "
+        + ", ".join(_count_outside(name, fences[name], len(data)) for name, data in sets.items()),
+        xaxis={"title": {"text": axis_name(feature)}},
+        yaxis={"autorange": "reversed"},
+        showlegend=False,
+    )
+    for name, data in sets.items():
+        _add_box(figure, name, fences[name])
+        _add_fences(figure, name, fences[name])
+        _add_values_outside(figure, name, fences[name], data.column(feature))
+    _add_buttons(figure, list(fences.values()))
+    return figure
+
+
+def _count_outside(name: str, box: Fences, n_rows: int) -> str:
+    """Say how many rows lie outside the fences."""
+    return f"{box.n_outside:,} {name} rows ({box.n_outside / n_rows:.2%})"
+
+
+def _add_box(figure: go.Figure, name: str, box: Fences) -> None:
+    """Draw one box from its figures alone."""
+    figure.add_box(
+        q1=[box.lower_quartile],
+        median=[box.median],
+        q3=[box.upper_quartile],
+        lowerfence=[box.low_whisker],
+        upperfence=[box.high_whisker],
+        y=[name],
+        orientation="h",
+        marker_color=colour_of(name),
+        name=name,
+    )
+
+
+def _add_fences(figure: go.Figure, name: str, box: Fences) -> None:
+    """Mark both fences."""
+    figure.add_scatter(
+        x=[box.low, box.high],
+        y=[name, name],
+        mode="markers",
+        marker={
+            "symbol": "line-ns",
+            "size": _FENCE_HEIGHT,
+            "line": {"color": colour_of(name), "width": 1.5},
+            "opacity": 0.5,
+        },
+        text=[f"{box.n_below:,} rows below", f"{box.n_above:,} rows above"],
+        hovertemplate="fence %{x}<br>%{text}<extra></extra>",
+    )
+
+
+def _add_values_outside(figure: go.Figure, name: str, box: Fences, values: NDArray[np.float64]) -> None:
+    """Draw values outside the fences, thinned where there are very many."""
+    outside = thin_values(values[(values < box.low) | (values > box.high)], MAX_DRAWN_VALUES)
+    figure.add_scatter(
+        x=outside,
+        y=[name] * len(outside),
+        mode="markers",
+        marker={"color": colour_of(name), "size": 6, "opacity": 0.5},
+        hovertemplate="%{x}<extra></extra>",
+    )
+
+
+def _add_buttons(figure: go.Figure, boxes: list[Fences]) -> None:
+    """Let the reader come closer to the boxes, where there is something to see."""
+    low, high = min(box.low for box in boxes), max(box.high for box in boxes)
+    if low == high or not any(box.n_outside for box in boxes):
+        return
+    choices: dict[str, list[dict[str, Any]]] = {
+        ALL_ROWS: [{}, {"xaxis.autorange": True}],
+        "Between the fences": [{}, {"xaxis.range": pad_range(low, high), "xaxis.autorange": False}],
+    }
+    figure.update_layout(updatemenus=[buttons(choices)])

@@ -1,0 +1,130 @@
+"""Histogram of one feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from training.dataset import Dataset
+from training.figures.middle_view import ALL_ROWS, MIDDLE, find_middle
+from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of, shorten
+
+# Few enough to be read one by one, whatever the number of rows.
+N_BINS = 20
+
+# If one bar holds more than this share of the rows, the others can hardly be seen beside it on a linear axis.
+_OVERWHELMING = 0.8
+
+# Pixels that the two buttons for the scale take.
+_WIDTH_OF_SCALES = 122
+
+_HOVER = "%{customdata[0]:.6g} to %{customdata[1]:.6g}<br>%{customdata[2]:,} rows (%{customdata[3]:.3%})"
+
+
+def histogram_figure(training: Dataset, feature: str, test: Dataset | None = None) -> go.Figure:
+    """Draw how often a feature's values occur, in 20 bins; every row is counted.
+
+    Parameters
+    ----------
+    training
+        Training data.
+    feature
+        One of their features.
+    test
+        Test data; with them the bars show shares instead of numbers of rows, since the sets differ in size.
+
+    Returns
+    -------
+    A figure with buttons for a logarithmic axis and, where a few far values press the others together, for 20 bins
+    of the middle 98 % of the training rows.
+    """
+    columns = {name: data.column(feature) for name, data in sets_of(training, test).items()}
+    every = np.concatenate([[values.min(), values.max()] for values in columns.values()])
+    views = {ALL_ROWS: (float(every.min()), float(every.max()))}
+    if middle := find_middle(columns["training"]):
+        views[MIDDLE] = middle
+    unit = "rows" if test is None else "share of rows"
+    figure = new_figure(
+        shorten(feature),
+        f"{N_BINS} bins of equal width",
+        barmode="overlay",
+        xaxis={"title": {"text": axis_name(feature)}},
+        yaxis={"title": {"text": unit}, "tickformat": "," if test is None else ".3~%"},
+        showlegend=test is not None,
+    )
+    logarithmic = False
+    for view, (low, high) in views.items():
+        edges = find_edges(low, high)
+        for place, (name, values) in enumerate(columns.items()):
+            counts = np.histogram(values, edges)[0]
+            if view == ALL_ROWS:
+                logarithmic |= _OVERWHELMING < counts.max() / len(values) < 1
+            bars = _draw_bars(edges, counts, len(values), test is not None, place, len(columns))
+            colour = colour_of(name)
+            figure.add_bar(**bars, name=name, marker_color=colour, visible=view == ALL_ROWS)
+    _add_buttons(figure, list(views), len(columns), logarithmic)
+    return figure
+
+
+def find_edges(low: float, high: float) -> NDArray[np.float64]:
+    """Divide a range into 20 bins of equal width; a range too narrow for that is widened.
+
+    Returns
+    -------
+    Strictly ascending, shape ``(21,)``.
+
+    Examples
+    --------
+    >>> find_edges(0, 10)[:3]
+    array([0. , 0.5, 1. ])
+    >>> find_edges(7, 7)[[0, -1]]
+    array([6.5, 7.5])
+    """
+    # Neighbouring edges must differ as floating-point numbers, or a bin would be empty for want of numbers.
+    if high - low <= N_BINS * np.spacing(max(abs(low), abs(high))):
+        reach = max(0.5, N_BINS * float(np.spacing(max(abs(low), abs(high)))))
+        low, high = low - reach, high + reach
+    return np.linspace(low, high, N_BINS + 1)
+
+
+def _draw_bars(
+    edges: NDArray[np.float64], counts: NDArray[np.int64], n_rows: int, as_share: bool, place: int, n_sets: int
+) -> dict[str, Any]:
+    """Describe the bars of one set; several sets share the width of a bin."""
+    width = np.diff(edges) / n_sets
+    return {
+        "x": edges[:-1] + place * width,
+        "y": counts / n_rows if as_share else counts,
+        "width": width,
+        "offset": 0,
+        "customdata": np.column_stack([edges[:-1], edges[1:], counts, counts / n_rows]),
+        "hovertemplate": _HOVER,
+    }
+
+
+def _add_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: bool) -> None:
+    """Let the reader choose the view, and the scale of the other axis."""
+    # On a logarithmic axis a label at each power of ten is enough.
+    scales: dict[str, dict[str, Any]] = {
+        "Linear": {"type": "linear", "dtick": None},
+        "Log": {"type": "log", "dtick": 1},
+    }
+    choices: dict[str, list[dict[str, Any]]] = {
+        label: [{}, {f"yaxis.{key}": value for key, value in scale.items()} | {"yaxis.autorange": True}]
+        for label, scale in scales.items()
+    }
+    figure.update_yaxes(scales["Log" if logarithmic else "Linear"])
+    rows = [buttons(choices, active=int(logarithmic))]
+    if len(views) > 1:
+        shown: dict[str, list[dict[str, Any]]] = {
+            view: [
+                {"visible": [view == other for other in views for _ in range(n_sets)]},
+                {"xaxis.autorange": True, "yaxis.autorange": True},
+            ]
+            for view in views
+        }
+        rows.append(buttons(shown, indent=_WIDTH_OF_SCALES))
+    figure.update_layout(updatemenus=rows)
