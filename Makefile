@@ -27,8 +27,8 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run install kernel data explore train notebook serve loadtest bench format check test test-long lock
-.PHONY: clean check-address install-loadtest install-notebooks install-all
+.PHONY: help run install kernel data explore train notebook serve loadtest bench format check test test-long lock clean
+.PHONY: check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
