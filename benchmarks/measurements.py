@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks import running_server, wrk
@@ -46,8 +47,8 @@ class Measurements:
         self.samples: dict[int, dict[str, list[Sample]]] = {count: defaultdict(list) for count in connections}
         # Of the servers' core, one per measurement.
         self.others_shares: list[float] = []
-        self.failures: dict[str, str] = {}
-        self.lost_turns: list[str] = []
+        # By name, one reason for each turn that was lost.
+        self.failures: dict[str, list[str]] = defaultdict(list)
         self.versions: dict[str, str] = {}
         self._programs: dict[str, Path] = {}
 
@@ -58,21 +59,17 @@ class Measurements:
                 self._programs[contestant.name] = prepare(contestant.venv, contestant.locks)
                 self.versions[contestant.package] = version_of(self._programs[contestant.name], contestant.package)
             except CannotInstall as reason:
-                self._give_up(contestant, f"not installed: {reason}")
+                self._note_failure(contestant, f"not installed: {reason}")
 
     def play_round(self, model: TrainedModel, work: Path) -> None:
-        """Give each contestant one turn. One that fails without ever having been measured gets no other."""
+        """Give each contestant that is installed one turn; a turn may be lost."""
         for contestant in self.contestants:
-            if contestant.name in self.failures:
+            if contestant.name not in self._programs:
                 continue
             try:
                 self._take_turn(contestant, model, work)
             except (ServerFailed, LoadFailed) as reason:
-                if any(samples.get(contestant.name) for samples in self.samples.values()):
-                    self.lost_turns.append(f"{contestant.name} lost a turn: {reason}")
-                    print(self.lost_turns[-1], flush=True)
-                else:
-                    self._give_up(contestant, str(reason))
+                self._note_failure(contestant, str(reason))
 
     def _take_turn(self, contestant: Contestant, model: TrainedModel, work: Path) -> None:
         """Start one server, check it, measure it at each number of connections, and end it."""
@@ -97,7 +94,8 @@ class Measurements:
         server_core, load_core = self._cores
         best: tuple[Sample, float] | None = None
         for _ in range(_TRIES):
-            wrk.measure(url, bodies, connections, _WARM_UP_SECONDS, load_core)
+            with suppress(LoadFailed):  # a slow server may answer nothing in so short a time
+                wrk.measure(url, bodies, connections, _WARM_UP_SECONDS, load_core)
             with watch_core(server_core) as others:
                 sample = wrk.measure(url, bodies, connections, self._seconds, load_core)
             if best is None or others.value < best[1]:
@@ -107,7 +105,7 @@ class Measurements:
         assert best is not None
         return best
 
-    def _give_up(self, contestant: Contestant, reason: str) -> None:
-        """Leave a contestant out of the later rounds."""
-        self.failures[contestant.name] = reason
-        print(f"{contestant.name:<24} skipped: {reason}", flush=True)
+    def _note_failure(self, contestant: Contestant, reason: str) -> None:
+        """Remember and say why there is no sample."""
+        self.failures[contestant.name].append(reason)
+        print(f"{contestant.name:<24} not measured: {reason}", flush=True)

@@ -43,8 +43,7 @@ def describe_others(measurements: Measurements) -> str:
     shares = measurements.others_shares
     if not shares:
         return "Nothing was measured."
-    lost = "".join(f" {turn}." for turn in measurements.lost_turns)
-    return f"Other programs took {median(shares):.0%} (at most {max(shares):.0%}) of the servers' core.{lost}"
+    return f"Other programs took {median(shares):.0%} (at most {max(shares):.0%}) of the servers' core."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
