@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,8 +32,29 @@ def watch_core(core: int) -> Iterator[OthersShare]:
     core_before, own_before = _busy_seconds(core), _own_seconds()
     yield share
     (busy, total), own = _busy_seconds(core), _own_seconds()
-    others = (busy - core_before[0]) - (own - own_before)
-    share.value = min(1.0, max(0.0, others / max(total - core_before[1], 1 / os.sysconf("SC_CLK_TCK"))))
+    share.value = share_of_others(busy - core_before[0], total - core_before[1], own - own_before)
+
+
+def share_of_others(busy: float, total: float, own: float) -> float:
+    """Take one's own part out of how busy a core was.
+
+    Parameters
+    ----------
+    busy, total, own
+        Seconds: that the core was busy, that passed on it, and that our processes had it.
+
+    Returns
+    -------
+    In [0, 1]. Clocks that tick a hundred times a second may put ``own`` above ``busy``; that counts as 0.
+
+    Examples
+    --------
+    >>> share_of_others(busy=9, total=10, own=7)
+    0.2
+    >>> share_of_others(busy=9.99, total=10, own=10)
+    0.0
+    """
+    return min(1.0, max(0.0, (busy - own) / total)) if total > 0 else 0.0
 
 
 def _busy_seconds(core: int) -> tuple[float, float]:

@@ -39,7 +39,7 @@ def ratio(own: float, others: float) -> str:
 def results_table(
     contestants: Iterable[Contestant],
     samples: Mapping[str, Sequence[Sample]],
-    failures: Mapping[str, str],
+    failures: Mapping[str, Sequence[str]],
     reference: str,
 ) -> str:
     """Write the table of one number of connections in Markdown.
@@ -51,7 +51,7 @@ def results_table(
     samples
         By name, one sample a round.
     failures
-        By name, why a contestant has no samples.
+        By name, why turns of a contestant gave no sample.
     reference
         The name of the contestant that the ratios are about; it needs no samples.
 
@@ -68,12 +68,12 @@ def results_table(
     for contestant in contestants:
         measured = samples.get(contestant.name, ())
         if not measured:
-            reason = failures.get(contestant.name, "not measured")
-            lines.append(f"| {contestant.title} | {contestant.interface.gives} | skipped: {_in_cell(reason)} ||||||")
+            reason = _in_cell((failures.get(contestant.name) or ["not measured"])[-1])
+            lines.append(f"| {contestant.title} | {contestant.interface.gives} | skipped: {reason} | | | | |")
             continue
         rates = [sample.requests_per_second for sample in measured]
         cells = [
-            contestant.title,
+            contestant.title + _lost_turns(len(failures.get(contestant.name, ()))),
             contestant.interface.gives,
             spread(rates),
             spread([sample.p50_ms for sample in measured], digits=1),
@@ -83,6 +83,11 @@ def results_table(
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _lost_turns(count: int) -> str:
+    """Say that fewer rounds stand behind a row than behind others."""
+    return f" ({count} {'turn' if count == 1 else 'turns'} lost)" if count else ""
 
 
 def _in_cell(text: str) -> str:

@@ -11,99 +11,21 @@ import os
 import shlex
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks import running_server, wrk
-from benchmarks.contestants import OURS, PEERS, ROOT, WORKER_CLASSES, Contestant, body_lines, choose
-from benchmarks.core_usage import watch_core
-from benchmarks.environments import CannotInstall, prepare, version_of
+from benchmarks import wrk
+from benchmarks.contestants import OURS, PEERS, ROOT, WORKER_CLASSES, Contestant, choose
 from benchmarks.machine import circumstances
+from benchmarks.measurements import Measurements
 from benchmarks.results_page import write_results
 from benchmarks.results_table import results_table
-from benchmarks.running_server import ServerFailed
-from benchmarks.trained_model import CannotTrain, TrainedModel, train
-from benchmarks.wrk import LoadFailed, ProgramMissing, Sample
-
-# Before each measurement, so that connections are open and caches hold what they will hold.
-_WARM_UP_SECONDS = 1
+from benchmarks.trained_model import CannotTrain, train
+from benchmarks.wrk import ProgramMissing
 
 # One group of contestants each: its block in README.md, and its title.
 _TABLES = (("servers", "Servers", PEERS), ("worker classes", "Worker classes of the service", (OURS, *WORKER_CLASSES)))
-
-
-class Measurements:
-    """Samples of all contestants, and why some have none.
-
-    Parameters
-    ----------
-    contestants
-        Who takes part.
-    connections
-        How many clients ask at a time, one measurement each.
-    seconds
-        How long a measurement takes.
-    cores
-        For the server and for the load.
-    """
-
-    def __init__(
-        self, contestants: Sequence[Contestant], connections: Sequence[int], seconds: int, cores: tuple[int, int]
-    ) -> None:
-        self.contestants, self.connections = contestants, connections
-        self._seconds, self._cores = seconds, cores
-        self.samples: dict[int, dict[str, list[Sample]]] = {count: defaultdict(list) for count in connections}
-        # Of the servers' core, one per measurement.
-        self.others_shares: list[float] = []
-        self.failures: dict[str, str] = {}
-        self.versions: dict[str, str] = {}
-        self._programs: dict[str, Path] = {}
-
-    def install(self) -> None:
-        """Prepare each contestant's environment; one that cannot be installed is skipped."""
-        for contestant in self.contestants:
-            try:
-                self._programs[contestant.name] = prepare(contestant.venv, contestant.locks)
-                self.versions[contestant.package] = version_of(self._programs[contestant.name], contestant.package)
-            except CannotInstall as reason:
-                self._give_up(contestant, f"not installed: {reason}")
-
-    def play_round(self, model: TrainedModel, work: Path) -> None:
-        """Give each contestant that has not failed one turn."""
-        for contestant in self.contestants:
-            if contestant.name not in self.failures:
-                try:
-                    self._take_turn(contestant, model, work)
-                except (ServerFailed, LoadFailed) as reason:
-                    self._give_up(contestant, str(reason))
-
-    def _take_turn(self, contestant: Contestant, model: TrainedModel, work: Path) -> None:
-        """Start one server, check it, measure it at each number of connections, and end it."""
-        bodies = work / f"{contestant.name}.bodies"
-        bodies.write_text(body_lines(contestant.interface, model.rows.tolist()), encoding="utf-8")
-        server_core, load_core = self._cores
-        programs = self._programs[contestant.name]
-        with running_server.start(contestant, programs, model, work, server_core) as port:
-            url = f"http://127.0.0.1:{port}{contestant.interface.path}"
-            for count in self.connections:
-                wrk.measure(url, bodies, count, _WARM_UP_SECONDS, load_core)
-                with watch_core(server_core) as others:
-                    sample = wrk.measure(url, bodies, count, self._seconds, load_core)
-                self.others_shares.append(others.value)
-                self.samples[count][contestant.name].append(sample)
-                print(
-                    f"{contestant.name:<24} {count:>3} connections {sample.requests_per_second:>8.0f} requests/s  "
-                    f"p50 {sample.p50_ms:.1f} ms  p99 {sample.p99_ms:.1f} ms  "
-                    f"{sample.refused} refused  {sample.broken} broken  others {others.value:.0%}",
-                    flush=True,
-                )
-
-    def _give_up(self, contestant: Contestant, reason: str) -> None:
-        """Leave a contestant out of the later rounds."""
-        self.failures[contestant.name] = reason
-        print(f"{contestant.name:<24} skipped: {reason}", flush=True)
 
 
 def describe(measurements: Measurements, group: Sequence[Contestant]) -> str:

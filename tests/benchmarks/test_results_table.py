@@ -38,9 +38,16 @@ def test_row_tells_medians_spread_ratio_and_errors():
 
 def test_skipped_server_is_named_with_its_reason():
     """A server without samples has a row that says why, in one line that breaks no table."""
-    table = results_table([OURS, MLFLOW], {"ours": [sample(1)]}, {"mlflow": "not installed:\nno | wheel"}, "ours")
+    table = results_table([OURS, MLFLOW], {"ours": [sample(1)]}, {"mlflow": ["not installed:\nno | wheel"]}, "ours")
 
     assert "skipped: not installed: no / wheel" in rows_of(table)[1][2]
+
+
+def test_lost_turns_are_told():
+    """A median of fewer rounds than the others' says so."""
+    [row] = rows_of(results_table([OURS], {"ours": [sample(1)]}, {"ours": ["no answer", "no answer"]}, "ours"))
+
+    assert row[0] == f"{OURS.title} (2 turns lost)"
 
 
 def test_table_without_the_reference_has_no_ratios():

@@ -1,0 +1,100 @@
+"""A server that fails is skipped, the others go on, and a busy machine is noticed."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import measurements as measurements_module
+from benchmarks import run, running_server, wrk
+from benchmarks.contestants import choose
+from benchmarks.environments import CannotInstall
+from benchmarks.running_server import ServerFailed
+from benchmarks.wrk import Sample
+
+
+@pytest.fixture
+def measurements(monkeypatch, tmp_path):
+    """Three servers, of which BentoML cannot be installed and MLflow does not start."""
+
+    def prepare(venv, locks):
+        if venv == "bentoml":
+            raise CannotInstall("no wheel")
+        return tmp_path
+
+    @contextmanager
+    def start(contestant, *rest):
+        if contestant.name == "mlflow":
+            raise ServerFailed("it ended with 1")
+        yield 1
+
+    @contextmanager
+    def watch_core(core):
+        yield SimpleNamespace(value=0.0)
+
+    monkeypatch.setattr(measurements_module, "watch_core", watch_core)
+    monkeypatch.setattr(measurements_module, "prepare", prepare)
+    monkeypatch.setattr(measurements_module, "version_of", lambda programs, package: "1.0")
+    monkeypatch.setattr(running_server, "start", start)
+    monkeypatch.setattr(wrk, "measure", lambda url, bodies, count, *rest: Sample(1000 * count, 1, 2, 0, 0))
+    return measurements_module.Measurements(choose("ours,mlflow,bentoml"), [8, 64], seconds=1, cores=(0, 0))
+
+
+def test_servers_that_fail_are_skipped_by_name(measurements, tmp_path):
+    """Two rounds give two samples of the server that works, and reasons for the others."""
+    measurements.install()
+    for _ in range(2):
+        measurements.play_round(SimpleNamespace(rows=np.zeros((1, 2))), tmp_path)
+
+    assert {count: {name: len(s) for name, s in by.items()} for count, by in measurements.samples.items()} == {
+        8: {"ours": 2},
+        64: {"ours": 2},
+    }
+    assert measurements.failures == {"bentoml": ["not installed: no wheel"], "mlflow": ["it ended with 1"] * 2}
+    page = run.describe(measurements, measurements.contestants)
+    assert page.count("skipped: not installed: no wheel") == page.count("skipped: it ended with 1") == 2
+    assert "8,000" in page
+    assert "64,000" in page
+
+
+def test_turn_that_is_lost_is_told_and_the_next_one_counts(measurements, tmp_path, monkeypatch):
+    """A server keeps its place, whatever happens to it in one round."""
+    measurements.install()
+    model = SimpleNamespace(rows=np.zeros((1, 2)))
+    measurements.play_round(model, tmp_path)
+    whole = wrk.measure
+
+    def fail(*arguments):
+        raise wrk.LoadFailed("no request was answered")
+
+    monkeypatch.setattr(wrk, "measure", fail)
+    measurements.play_round(model, tmp_path)
+    monkeypatch.setattr(wrk, "measure", whole)
+    measurements.play_round(model, tmp_path)
+
+    assert len(measurements.samples[8]["ours"]) == 2
+    assert measurements.failures["ours"] == ["no request was answered"]
+
+
+def test_measurement_beside_a_busy_program_is_made_again(measurements, tmp_path, monkeypatch):
+    """Of up to three tries, the one with the quietest machine counts."""
+    shares, rates = iter([0.9, 0.3, 0.5, 0.01]), iter(range(100))
+
+    @contextmanager
+    def watch_core(core):
+        yield SimpleNamespace(value=next(shares))
+
+    monkeypatch.setattr(measurements_module, "watch_core", watch_core)
+    monkeypatch.setattr(wrk, "measure", lambda *arguments: Sample(next(rates), 1, 2, 0, 0))
+    measurements.install()
+    measurements.play_round(SimpleNamespace(rows=np.zeros((1, 2))), tmp_path)
+
+    # Every second call of wrk warms up: the tries at 8 connections gave 1, 3 and 5, the one at 64 gave 7.
+    assert {count: by["ours"] for count, by in measurements.samples.items()} == {
+        8: [Sample(3, 1, 2, 0, 0)],
+        64: [Sample(7, 1, 2, 0, 0)],
+    }
+    assert measurements.others_shares == [0.3, 0.01]
