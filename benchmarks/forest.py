@@ -21,6 +21,7 @@ from app.model.bundle import read_bundle
 from app.model.compiled_kernel import CompiledKernel, KernelNotBuilt
 from app.model.forest import Forest
 from app.model.numpy_kernel import NumpyKernel
+from benchmarks.alone import AnotherRuns, alone_on_machine
 from benchmarks.contestants import ROOT
 from benchmarks.environments import version_of
 from benchmarks.machine import circumstances
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Neither scikit-learn nor NumPy gets a second core by a library's threads.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    with tempfile.TemporaryDirectory(prefix="isowatch-bench-") as folder:
+    with alone_on_machine(), tempfile.TemporaryDirectory(prefix="isowatch-bench-") as folder:
         model = train(options.train, Path(folder) / "models")
         forest = read_bundle(model.bundles / "current").forest
         estimator = joblib.load(model.estimator_file)
@@ -147,5 +148,5 @@ def _seconds(scorer: Scorer, rows: Rows) -> float:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (CannotTrain, KernelNotBuilt) as problem:
+    except (AnotherRuns, CannotTrain, KernelNotBuilt) as problem:
         sys.exit(f"benchmarks: {problem}")

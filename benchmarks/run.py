@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import wrk
+from benchmarks.alone import AnotherRuns, alone_on_machine
 from benchmarks.contestants import OURS, PEERS, ROOT, WORKER_CLASSES, Contestant, choose
 from benchmarks.machine import circumstances
 from benchmarks.measurements import Measurements
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server_core, load_core = _two_cores()
     wrk.find_programs()
     measurements = Measurements(options.servers, options.connections, options.seconds, (server_core, load_core))
-    with tempfile.TemporaryDirectory(prefix="isowatch-bench-") as folder:
+    with alone_on_machine(), tempfile.TemporaryDirectory(prefix="isowatch-bench-") as folder:
         work = Path(folder)
         model = train(options.train, work / "models")
         measurements.install()
@@ -122,7 +124,9 @@ def _two_cores() -> tuple[int, int]:
 
 
 if __name__ == "__main__":
+    # As Ctrl-C does, SIGTERM ends the server that runs, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         sys.exit(main())
-    except (CannotTrain, ProgramMissing) as problem:
+    except (AnotherRuns, CannotTrain, ProgramMissing) as problem:
         sys.exit(f"benchmarks: {problem}")

@@ -1,0 +1,42 @@
+"""One run at a time on a machine: two would measure each other."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class AnotherRuns(Exception):
+    """Another run of the benchmarks has the machine; the message says what to do."""
+
+
+@contextmanager
+def alone_on_machine(folder: Path | None = None) -> Iterator[None]:
+    """Hold the machine's one place for a run; the kernel gives it up when the process ends, however it ends.
+
+    Parameters
+    ----------
+    folder
+        Where the lock file lies; by default where all users of the machine find it.
+
+    Raises
+    ------
+    AnotherRuns
+        If somebody else holds it.
+    """
+    file = (folder or Path(tempfile.gettempdir())) / "isowatch-bench.lock"
+    # Everybody may take it, whoever made it first; nothing is ever written into it.
+    descriptor = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AnotherRuns("Benchmarks are running on this machine already: wait until they have ended.") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
