@@ -26,6 +26,9 @@ from app.model.numpy_kernel import NumpyKernel
 
 INLIER, OUTLIER = 1, -1
 
+# By whether a score is below the offset; taking from it needs half the time of np.where.
+_LABELS = np.array([INLIER, OUTLIER], np.int64)
+
 log = logging.getLogger(__name__)
 
 
@@ -114,7 +117,8 @@ class Forest:
 
     def label(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Label scores like scikit-learn's ``predict``: 1 inlier, -1 outlier; shape as given."""
-        return np.where(scores - self.offset < 0, OUTLIER, INLIER)
+        # scikit-learn asks for `scores - offset < 0`, which is the same for finite numbers.
+        return _LABELS.take(scores < self.offset)
 
 
 def _fastest_kernel(arrays: ForestArrays) -> Kernel:
