@@ -67,7 +67,6 @@ class CurrentModel:
         self._seen_link: _Link | None = None
         self._link_problem = self._bundle_problem = ""
         self._refreshing = threading.Lock()
-        self.loaded_at = 0.0
 
     @property
     def problem(self) -> str:
@@ -136,7 +135,7 @@ class CurrentModel:
     def _take(self, target: Path) -> None:
         """Verify a bundle and let it answer."""
         self._bundle = read_bundle(target)
-        self._live_target, self.loaded_at = target, time.time()
+        self._live_target = target
 
     def _read_link(self) -> _Link | None:
         """Follow the link; None, with the reason noted, if it leads nowhere."""
