@@ -103,8 +103,9 @@ def _on_swapped(metrics: ServiceMetrics) -> Callable[[Bundle | None, Bundle], No
 
 
 def _usage_job(metrics: ServiceMetrics) -> Callable[[], None]:
-    """Measure all processes of the service, and once at the start."""
+    """Say when the service was started; measure all its processes now and whenever the job runs."""
     usage = ProcessUsage(service_root_pid(has_arbiter=metrics_folder.folder_of_workers() is not None))
+    metrics.record_start(usage.started_at())
 
     def measure() -> None:
         metrics.record_usage(usage.memory_bytes(), memory_limit_bytes(), usage.cpu_percent())

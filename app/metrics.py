@@ -119,6 +119,12 @@ class ServiceMetrics:
             "livemostrecent",
             registry,
         )
+        self._started = _gauge(
+            "app_started_timestamp_seconds",
+            "When the first process of the service was started.",
+            "livemostrecent",
+            registry,
+        )
         self._in_flight = _gauge(
             "app_requests_in_flight", "Requests being answered, all workers together.", "livesum", registry
         )
@@ -191,6 +197,10 @@ class ServiceMetrics:
     def record_request_ended(self) -> None:
         """Count one request fewer being answered."""
         self._in_flight.dec()
+
+    def record_start(self, started_at: float) -> None:
+        """Note when the first process of the service was started, in seconds since 1970."""
+        self._started.set(started_at)
 
     def record_usage(self, memory_bytes: float, memory_limit_bytes: float, cpu_percent: float) -> None:
         """Note what all processes of the service use together; ``cpu_percent`` 100 is one core."""

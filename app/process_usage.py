@@ -32,6 +32,10 @@ class ProcessUsage:
         self._root_pid = root_pid
         self._last_seconds, self._last_time = self._cpu_seconds(), time.monotonic()
 
+    def started_at(self) -> float:
+        """Tell when the first of the processes was started, in seconds since 1970."""
+        return psutil.Process(self._root_pid).create_time()
+
     def memory_bytes(self) -> int:
         """Add up the processes' memory; pages that several of them share count once.
 

@@ -107,6 +107,7 @@ def test_replaced_worker_is_counted_and_its_requests_stay(tmp_path: Path, credit
         for _ in range(20):
             requests.post(f"{service.address}/prediction", json={"feature_vector": ROW}, timeout=30)
         before = service.metric("predictions_scores_count")
+        started = service.metric("app_started_timestamp_seconds")
         victim = service.workers()[0]
         service.session.close()
         os.kill(victim, signal.SIGKILL)
@@ -115,6 +116,9 @@ def test_replaced_worker_is_counted_and_its_requests_stay(tmp_path: Path, credit
 
         assert before == 20
         assert service.metric("predictions_scores_count") == 20
+        # A new worker is no new start of the service.
+        assert service.metric("app_started_timestamp_seconds") == started
+        assert 0 < time.time() - started < 600
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
 
 
