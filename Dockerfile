@@ -2,6 +2,8 @@
 # Builds with the classic builder and with BuildKit.
 
 FROM python:3.13-slim-trixie AS build
+# A compiler's version is Debian's to choose; a pinned one would be gone from its archive in weeks.
+# hadolint ignore=DL3008
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
@@ -12,10 +14,13 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
     && /venv/bin/pip uninstall --quiet --yes pip
 COPY app app
+# An empty volume takes over whose folder it covers: trainings write there as user 1000.
+RUN install --directory --owner=1000 --group=1000 /volumes/models
 RUN /venv/bin/python -m app.model.build_kernel && /venv/bin/python -m compileall -q app /venv/lib
 
 FROM python:3.13-slim-trixie
 COPY --from=build /venv /venv
+COPY --from=build /volumes /
 WORKDIR /service
 COPY --from=build /build/app app
 COPY gunicorn.conf.py ./

@@ -27,7 +27,7 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run install kernel data explore train notebook serve loadtest bench format check test test-long lock clean
+.PHONY: help run up down password logs reset-grafana install kernel data explore train notebook serve loadtest bench format check test test-long lock clean
 .PHONY: check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
@@ -39,6 +39,21 @@ run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service;
 
 check-address:
 	@python=$$(sh scripts/find_python.sh) && $(SERVICE_SETTINGS) "$$python" scripts/check_address.py
+
+up:  ## Start the whole platform with Docker Compose (ADMIN_USER, ADMIN_PASSWORD, SITE_ADDRESS, BIND_ADDRESS, TRAIN)
+	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform up
+
+down:  ## End the platform; numbers and models stay
+	@docker compose --profile '*' down
+
+password:  ## Give every door of the platform a new password (ADMIN_PASSWORD=..., else a random one)
+	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform password
+
+logs:  ## Follow the logs of the platform (ARGS="caddy service")
+	@docker compose logs --follow --tail 100 $(ARGS)
+
+reset-grafana:  ## Give Grafana a new database; what was made in its pages is gone
+	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform reset-grafana
 
 install:  ## Install what training and the service need into .venv
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training
