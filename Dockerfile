@@ -12,7 +12,10 @@ COPY requirements/service.txt requirements/service.txt
 # Into a folder of its own, which the second stage copies; pip itself stays behind.
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
-    && /venv/bin/pip uninstall --quiet --yes pip
+    && /venv/bin/pip uninstall --quiet --yes pip \
+    # Packages' own tests, and flasgger's Swagger UI, whose place a current one takes.
+    && find /venv/lib -type d -name tests -prune -exec rm -r {} + \
+    && rm -r /venv/lib/python3.*/site-packages/flasgger/ui2 /venv/lib/python3.*/site-packages/flasgger/ui3/static
 COPY app app
 # An empty volume takes over whose folder it covers: trainings write there as user 1000.
 RUN install --directory --owner=1000 --group=1000 /volumes/models

@@ -104,7 +104,7 @@ def write_secret(path: Path, secret: str) -> None:
     """Write a secret as a whole or not at all; nobody else can read it at any time."""
     written = path.with_name(f"{path.name}.new")
     written.unlink(missing_ok=True)
-    with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         # Without a newline of our own: Grafana would take it for a part of the password.
         file.write(secret)
     os.replace(written, path)

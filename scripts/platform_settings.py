@@ -35,7 +35,8 @@ def settings_wanted(there: Mapping[str, str], environment: Mapping[str, str]) ->
     there
         What the file says now.
     environment
-        What was asked for this time: ``ADMIN_USER``, ``BIND_ADDRESS`` and ``SITE_ADDRESS``; empty means back to the default.
+        What was asked for this time: ``ADMIN_USER``, ``BIND_ADDRESS`` and ``SITE_ADDRESS``; empty means back to the
+        default.
 
     Examples
     --------

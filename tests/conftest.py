@@ -79,6 +79,18 @@ def docker(require_program: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def compose(require_program: Callable[[str], Path]) -> Path:
+    """A client that has Compose, which needs no engine to read its files; skip without one, but fail in CI."""
+    client = require_program("docker")
+    if subprocess.run([client, "compose", "version"], capture_output=True, timeout=60).returncode == 0:
+        return client
+    reason = "docker has no Compose on this machine"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}, and .ci/run should have installed it", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
 def real_training_csv() -> Path:
     """The real training sample."""
     if not REAL_TRAINING_CSV.is_file():
