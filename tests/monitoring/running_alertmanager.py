@@ -35,6 +35,10 @@ class RunningAlertmanager:
         alerts = requests.get(f"{self.address}/api/v2/alerts", timeout=30).json()
         return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in alerts}
 
+    def suppressed(self) -> set[str]:
+        """Name the alerts that are held back."""
+        return {name for name, state in self.states().items() if state == "suppressed"}
+
     def log(self) -> str:
         """Give everything that it wrote."""
         return self._log.read_text()

@@ -103,29 +103,43 @@ def test_critical_of_one_disk_does_not_silence_another(alertmanager, sink):
 
 def test_service_down_silences_what_it_causes_and_nothing_else(alertmanager, sink):
     """Of a dead service one message comes, beside those that may say why, and Watchdog."""
-    alertmanager.fire(alertname="ServiceDown", severity="critical", job="service", instance="a:8000")
+    alertmanager.fire(alertname="ServiceDown", severity="critical", job="service")
     wait_for(sink, "/urgent", "ServiceDown")
 
-    alertmanager.fire(alertname="ModelMissing", severity="critical", job="service")
-    alertmanager.fire(alertname="HighMemoryUsage", severity="warning", job="service", instance="a:8000")
+    alertmanager.fire(alertname="ModelMissing", severity="critical", job="service", instance="a:8000")
+    alertmanager.fire(alertname="ModelStale", severity="warning", job="service")
     others = {"ContainerRestarting": "cadvisor", "HostDiskFilling": "node", "TrainingFailed": "training"}
     for name, job in others.items():
         alertmanager.fire(alertname=name, severity="warning", job=job)
     # Even if somebody gives it a job.
     alertmanager.fire(alertname="Watchdog", severity="none", job="service")
-    # A second replica that is down is told too.
-    alertmanager.fire(alertname="ServiceDown", severity="critical", job="service", instance="b:8000")
 
     sink.wait_until(lambda: sink.names("/default") >= set(others), "the alerts of other jobs")
     wait_for(sink, "/watchdog", "Watchdog")
-    sink.wait_until(
-        lambda: {alert["labels"]["instance"] for alert in sink.alerts("/urgent")} == {"a:8000", "b:8000"},
-        "the second replica",
-    )
     assert sink.names("/urgent") == {"ServiceDown"}
     assert sink.names("/default") == set(others)
-    states = alertmanager.states()
-    assert {name for name, state in states.items() if state == "suppressed"} == {"ModelMissing", "HighMemoryUsage"}
+    assert alertmanager.suppressed() == {"ModelMissing", "ModelStale"}
+
+
+def test_dead_replica_silences_only_itself(alertmanager, sink):
+    """While one replica is down, what the others and the service as a whole suffer from is told."""
+    alertmanager.fire(alertname="ServiceDown", severity="critical", job="service", instance="a:8000")
+    wait_for(sink, "/urgent", "ServiceDown")
+
+    alertmanager.fire(alertname="HighMemoryUsage", severity="warning", job="service", instance="a:8000")
+    alertmanager.fire(alertname="WorkerRestarts", severity="warning", job="service", instance="c:8000")
+    alertmanager.fire(alertname="HighErrorRate", severity="critical", job="service")
+    # A second one that is down is told too.
+    alertmanager.fire(alertname="ServiceDown", severity="critical", job="service", instance="b:8000")
+
+    wait_for(sink, "/urgent", "HighErrorRate")
+    wait_for(sink, "/default", "WorkerRestarts")
+    sink.wait_until(
+        lambda: {alert["labels"].get("instance") for alert in sink.alerts("/urgent")} >= {"a:8000", "b:8000"},
+        "the second replica",
+    )
+    assert alertmanager.suppressed() == {"HighMemoryUsage"}
+    assert sink.names("/default") == {"WorkerRestarts"}
 
 
 def test_silenced_alert_is_told_when_the_service_is_back(alertmanager, sink):
