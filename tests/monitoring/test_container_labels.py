@@ -13,7 +13,7 @@ COMPOSE_FILE = Path(__file__).resolve().parents[2] / "docker-compose.yml"
 
 
 def test_labels_in_rules_are_kept():
-    """Every label of a container that an alert names, and the number of restarts, which tells runs apart, is exported."""
+    """What an alert names of a container is exported, and so is the number of restarts, which tells runs apart."""
     options = yaml.safe_load(COMPOSE_FILE.read_text())["services"]["cadvisor"]["command"]
     kept = next(option for option in options if option.startswith("--whitelisted_container_labels=")).partition("=")[2]
     exported = {"container_label_" + re.sub(r"\W", "_", label) for label in kept.split(",")}
