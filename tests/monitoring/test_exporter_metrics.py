@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,13 +23,11 @@ receivers: [{name: nobody, webhook_configs: [{url: "http://127.0.0.1:9/"}]}]
 """
 
 
-@contextmanager
-def names_at(port: int, command: Sequence[str | Path]) -> Iterator[set[str]]:
-    """Start a program, give the names of its series once it tells them, and end it."""
+def assert_tells(port: int, command: Sequence[str | Path], expected: set[str]) -> None:
+    """Start a program, wait until it has the expected series, and end it."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: _scrape(process, port), f"the metrics of {command[0]}")
-            yield {line.split("{")[0].split(" ")[0] for line in _scrape(process, port).splitlines()}
+            wait_until(lambda: _names(process, port) >= expected, f"{sorted(expected)} of {command[0]}")
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
@@ -47,8 +45,7 @@ def test_prometheus_tells_of_its_rules(require_program: Callable[[str], Path], t
         f"--web.listen-address=127.0.0.1:{port}",
     ]
 
-    with names_at(port, command) as names:
-        assert names >= exporter_metrics.PROMETHEUS
+    assert_tells(port, command, exporter_metrics.PROMETHEUS)
 
 
 def test_alertmanager_tells_of_its_notifications(require_program: Callable[[str], Path], tmp_path: Path):
@@ -64,8 +61,7 @@ def test_alertmanager_tells_of_its_notifications(require_program: Callable[[str]
         "--cluster.listen-address=",
     ]
 
-    with names_at(port, command) as names:
-        assert names >= exporter_metrics.ALERTMANAGER
+    assert_tells(port, command, exporter_metrics.ALERTMANAGER)
 
 
 def test_node_exporter_tells_of_disks(require_program: Callable[[str], Path]):
@@ -73,15 +69,14 @@ def test_node_exporter_tells_of_disks(require_program: Callable[[str], Path]):
     port = free_port()
     command: list[str | Path] = [require_program("node_exporter"), f"--web.listen-address=127.0.0.1:{port}"]
 
-    with names_at(port, command) as names:
-        assert names >= exporter_metrics.NODE_EXPORTER
+    assert_tells(port, command, exporter_metrics.NODE_EXPORTER)
 
 
-def _scrape(process: subprocess.Popen[bytes], port: int) -> str:
-    """Ask for the metrics; empty until they are there."""
+def _names(process: subprocess.Popen[bytes], port: int) -> set[str]:
+    """Name the series that a program tells of; none before it listens."""
     assert process.poll() is None, "the program ended"
     try:
         answer = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
     except requests.ConnectionError:
-        return ""
-    return answer.text if answer.ok else ""
+        return set()
+    return {re.split("[{ ]", line)[0] for line in answer.text.splitlines()}
