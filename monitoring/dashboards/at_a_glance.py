@@ -21,9 +21,11 @@ from grafana_foundation_sdk.models.dashboard import (
 from monitoring.dashboards import colours
 from monitoring.dashboards.alert_thresholds import bad_above, threshold
 from monitoring.dashboards.frame import new_dashboard
+from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import graph, names, number, rows
+from monitoring.dashboards.numbers import names, number
 from monitoring.dashboards.queries import FIRING, named_or, query, rate, rows_now
+from monitoring.dashboards.tables import rows
 
 # What people and programs ask for; that Prometheus and health checks ask as well says nothing of the day.
 _ASKED = 'job="service", url_rule!~"/metrics/?|/healthz|/readyz|/v2/health/.*"'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+
 GOOD = "green"
 WARNING = "orange"
 BAD = "red"
@@ -26,3 +28,8 @@ OF_LINES = {
     "p95": WARNING,
     "p99": BAD,
 }
+
+
+def fixed(colour: str) -> DynamicConfigValue:
+    """Give a line a colour that does not depend on how many others there are."""
+    return DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})

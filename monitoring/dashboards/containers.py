@@ -8,8 +8,8 @@ from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards.alert_thresholds import alert_line
 from monitoring.dashboards.frame import choice, new_dashboard
+from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import graph
 from monitoring.dashboards.queries import query, rate
 
 _SERVICE = "container_label_com_docker_compose_service"
@@ -150,15 +150,13 @@ def _machine_memory() -> timeseries.Panel:
 
 def _disks() -> timeseries.Panel:
     """What HostDiskFilling looks at."""
+    free, size = f"node_filesystem_avail_bytes{{{_DISK}}}", f"node_filesystem_size_bytes{{{_DISK}}}"
     return graph(
         "Free space",
         "Free share of each file system. An alert also looks at where a straight line through six hours leads. "
         "Alert HostDiskFilling: monitoring/runbook.md#hostdiskfilling",
         units.PercentUnit,
-        query(
-            f"max by (mountpoint) (node_filesystem_avail_bytes{{{_DISK}}} / (node_filesystem_size_bytes{{{_DISK}}} > 0))",
-            "{{mountpoint}}",
-        ),
+        query(f"max by (mountpoint) ({free} / ({size} > 0))", "{{mountpoint}}"),
         alert_line("threshold:disk_free_ratio:min"),
         decimals=0,
         at_least=1,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import count
 
+from grafana_foundation_sdk.builders import bargauge, gauge, stat, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana_foundation_sdk.models.dashboard import GridPos
 
-from monitoring.dashboards.panels import PanelBuilder
+PanelBuilder = timeseries.Panel | stat.Panel | gauge.Panel | bargauge.Panel | table.Panel
 
 # Grafana's grid has 24 columns; a unit of height is 30 pixels and a gap of 8.
 COLUMNS = 24
@@ -23,7 +24,7 @@ class Grid:
 
     Examples
     --------
-    >>> from monitoring.dashboards.panels import number
+    >>> from monitoring.dashboards.numbers import number
     >>> dashboard = Dashboard("Example")
     >>> Grid(dashboard).line(4, number("A", "", "none"), number("B", "", "none"))
     >>> [(panel.id, panel.grid_pos.x, panel.grid_pos.w) for panel in dashboard.build().panels]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from grafana_foundation_sdk.builders.prometheus import Dataquery
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery as AnyQuery
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
@@ -63,6 +67,11 @@ def named_or(expression: str, label: str, otherwise: str) -> Dataquery:
     return now(
         f'({expression}) or on () label_replace(vector(0), "{label}", "{otherwise}", "", "")', f"{{{{{label}}}}}"
     )
+
+
+def lettered(queries: Sequence[Dataquery]) -> list[Builder[AnyQuery]]:
+    """Give the queries of a panel the letters by which Grafana tells them apart."""
+    return [query.ref_id(chr(ord("A") + place)) for place, query in enumerate(queries)]
 
 
 def rate(metric: str, selector: str, by: str = "") -> str:

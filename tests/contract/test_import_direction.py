@@ -53,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.factory": {"app"},
     "training": {"app.errors", "app.model"},
     "loadtest": set(),
+    "monitoring": set(),  # it knows the service by the names of its metrics
     "scripts": set(),
     "benchmarks": {"app.model"},
     "tests.system": set(),
@@ -60,7 +61,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gunicorn.conf": {"app.cpu_allowance", "app.errors", "app.settings"},
 }
 
-_OURS = ("app", "training", "loadtest", "benchmarks", "scripts", "tests")
+_FOLDERS = ("app", "training", "monitoring", "loadtest", "benchmarks", "scripts")
+_OURS = (*_FOLDERS, "tests")
 
 
 def module_name(path: Path) -> str:
@@ -104,7 +106,7 @@ def _module_or_its_part(root: Path, base: str, name: str) -> str:
 def forbidden_imports(root: Path, table: dict[str, set[str]]) -> list[str]:
     """Name every import that the table does not allow, and every module that it does not know."""
     found = []
-    for folder in ("app", "training", "loadtest", "benchmarks", "scripts", "tests/system", "gunicorn.conf.py"):
+    for folder in (*_FOLDERS, "tests/system", "gunicorn.conf.py"):
         for file in sorted((root / folder).rglob("*.py")) or [root / folder]:
             if not file.is_file():
                 continue

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import number
+from monitoring.dashboards.numbers import number
 from monitoring.dashboards.queries import query
 
 _PRICE = (

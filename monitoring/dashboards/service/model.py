@@ -9,9 +9,11 @@ from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode, V
 
 from monitoring.dashboards import colours
 from monitoring.dashboards.alert_thresholds import bad_above, threshold
+from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import graph, number, rows
+from monitoring.dashboards.numbers import number
 from monitoring.dashboards.queries import INSTANCE, query, rows_now
+from monitoring.dashboards.tables import rows
 
 
 def add_model(grid: Grid) -> None:

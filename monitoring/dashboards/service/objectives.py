@@ -6,8 +6,9 @@ from grafana_foundation_sdk.builders import gauge, timeseries
 from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards.alert_thresholds import ALERTS_ABOVE, bad_below, threshold
+from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import dial, graph
+from monitoring.dashboards.numbers import dial
 from monitoring.dashboards.queries import query
 
 # Each alert on a budget looks at one long window; its short one only says that it still goes on.

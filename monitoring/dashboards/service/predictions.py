@@ -6,8 +6,8 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards.alert_thresholds import alert_line
+from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import graph
 from monitoring.dashboards.queries import INSTANCE, VERSION, quantile, query, rate
 
 

@@ -9,8 +9,8 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.common import ScaleDistribution
 
 from monitoring.dashboards.alert_thresholds import alert_line
+from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import graph
 from monitoring.dashboards.queries import INSTANCE, VERSION, quantile, query, rate
 
 _SECONDS = "flask_http_request_duration_seconds"

@@ -6,8 +6,9 @@ from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards.alert_thresholds import alert_line
+from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.panels import graph, names
+from monitoring.dashboards.numbers import names
 from monitoring.dashboards.queries import INSTANCE, named_or, query
 
 
