@@ -27,7 +27,7 @@ class Grid:
     >>> from monitoring.dashboards.numbers import number
     >>> dashboard = Dashboard("Example")
     >>> Grid(dashboard).line(4, number("A", "", "none"), number("B", "", "none"))
-    >>> [(panel.id, panel.grid_pos.x, panel.grid_pos.w) for panel in dashboard.build().panels]
+    >>> [(panel.id_val, panel.grid_pos.x, panel.grid_pos.w) for panel in dashboard.build().panels]
     [(1, 0, 12), (2, 12, 12)]
     """
 
