@@ -27,7 +27,7 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run up down password logs reset-grafana install kernel data explore train notebook serve loadtest dashboards dashboard-pictures bench format check test test-long lock clean
+.PHONY: help run up down password logs reset-grafana install kernel data explore train notebook serve loadtest dashboards dashboard-pictures bench format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
@@ -127,6 +127,9 @@ test: check $(KERNEL)  ## Check and run every test, long proofs shortened (ARGS=
 
 test-long: check $(KERNEL)  ## Check and run every test, long proofs in full
 	@$(BIN)/pytest --long $(ARGS)
+
+test-system: install-all  ## Start the whole platform with Compose and prove what it promises (needs Docker)
+	@$(BIN)/pytest --platform tests/platform $(ARGS)
 
 lock: install-all  ## Lock the dependencies of pyproject.toml again (ARGS=--upgrade for newer versions)
 	@sh scripts/lock_requirements.sh $(ARGS)

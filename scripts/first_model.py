@@ -78,4 +78,5 @@ def train_if_there_is_none(training: TrainingSettings) -> None:
     if training.test:
         options += ["--test", f"{_DATA}/{training.test}"]
     # Without the watchers, which are not up yet.
-    compose("Training the first model", *_IN_CONTAINER, "-e", "PUSHGATEWAY_URL=", "training", "train", *options)
+    alone = ("-e", "PUSHGATEWAY_URL=", "-e", "TRAINING_METRICS_HOLD=0")
+    compose("Training the first model", *_IN_CONTAINER, *alone, "training", "train", *options)

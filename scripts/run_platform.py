@@ -35,7 +35,8 @@ def up() -> None:
         "Starting (if a port is taken, choose another in .env, such as SERVICE_PORT=8001; `make logs` tells more)",
         *("up", "--detach", "--wait", "--remove-orphans"),
     )
-    print(addresses(settings))
+    # As for Compose, the environment wins.
+    print(addresses({**settings, **os.environ}))
 
 
 def password() -> None:

@@ -93,15 +93,14 @@ def _memory_share() -> timeseries.Panel:
 
 def _restarts() -> timeseries.Panel:
     """What ContainerRestarting looks at."""
-    # cAdvisor's start time is that of the container's creation, which a restart does not change. Either the number of
-    # restarts is a label, and each run a series of its own, or the counters of the same series begin again.
-    begun_again = f"sum by (name) (resets(container_cpu_usage_seconds_total{{{_CONTAINER}}}[15m]))"
+    # cAdvisor's start time is that of the container's creation. But the number of restarts is a label, so each run of a
+    # container (one id) is a series of its own.
     runs = f"count by (name, id) (max_over_time(container_start_time_seconds{{{_CONTAINER}}}[15m]))"
     return graph(
         "Restarts within 15 minutes",
         "How often a container was started again. Alert ContainerRestarting: monitoring/runbook.md#containerrestarting",
         units.Short,
-        query(f"{begun_again} + on (name) sum by (name) ({runs} - 1)", "{{name}}"),
+        query(f"max by (name) ({runs}) - 1", "{{name}}"),
         alert_line("threshold:container_restarts:max"),
         decimals=0,
         wide=True,

@@ -44,7 +44,7 @@ def platform(configured) -> dict[str, Any]:
     """The platform as it is without any setting but the one that has no default."""
     run = configured("-f", "docker-compose.yml", ADMIN_USER="admin")
     assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
+    return dict(json.loads(run.stdout))
 
 
 def _published(platform: dict[str, Any]) -> dict[tuple[str, str], str]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,9 +41,9 @@ class Answer:
     body: bytes
 
     @property
-    def told(self) -> dict:
+    def told(self) -> dict[str, Any]:
         """What the echo was asked."""
-        return json.loads(self.body)
+        return dict(json.loads(self.body))
 
 
 class Door:
@@ -94,17 +95,13 @@ def network(docker: Path) -> Iterator[str]:
     """A network in which the echo answers to the name of every program."""
     name = f"isowatch-door-{uuid.uuid4().hex[:8]}"
     subprocess.run([docker, "network", "create", name], check=True, capture_output=True)
-    aliases = [word for alias in BEHIND for word in ("--network-alias", alias)]
-    echo = subprocess.run(
-        [
-            *(docker, "run", "--detach", "--network", name, *aliases),
-            *("--volume", f"{Path(__file__).with_name('echo.py')}:/echo.py:ro"),
-            *("python:3.13-slim-trixie", "python", "/echo.py"),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
+    command: list[str | Path] = [
+        *(docker, "run", "--detach", "--network", name),
+        *(f"--network-alias={alias}" for alias in BEHIND),
+        *("--volume", f"{Path(__file__).with_name('echo.py')}:/echo.py:ro"),
+        *("python:3.13-slim-trixie", "python", "/echo.py"),
+    ]
+    echo = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     yield name
     subprocess.run([docker, "rm", "--force", echo], check=True, capture_output=True)
     subprocess.run([docker, "network", "rm", name], check=True, capture_output=True)
@@ -127,17 +124,18 @@ def open_door(docker: Path, secrets: Path, network: str) -> Iterator[Callable[..
 
     def start(door: str, *ports: int, **environment: str) -> Door:
         settings = {"DOOR": door, **environment}
+        command: list[str | Path] = [
+            *(docker, "run", "--detach", "--network", network, "--read-only", "--cap-drop", "ALL"),
+            *("--cap-add", "NET_BIND_SERVICE", "--security-opt", "no-new-privileges"),
+            *("--tmpfs", "/data", "--tmpfs", "/config", "--tmpfs", "/tmp"),
+            *("--volume", f"{ROOT / 'monitoring' / 'caddy'}:/etc/caddy:ro"),
+            *("--volume", f"{secrets / 'caddy_users'}:/run/secrets/caddy_users:ro"),
+            *(f"--publish=127.0.0.1::{port}" for port in ports),
+            *(f"--env={name}={value}" for name, value in settings.items()),
+            *(image, "caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"),
+        ]
         run = subprocess.run(
-            [
-                *(docker, "run", "--detach", "--network", network, "--read-only", "--cap-drop", "ALL"),
-                *("--cap-add", "NET_BIND_SERVICE", "--security-opt", "no-new-privileges"),
-                *("--tmpfs", "/data", "--tmpfs", "/config", "--tmpfs", "/tmp"),
-                *("--volume", f"{ROOT / 'monitoring' / 'caddy'}:/etc/caddy:ro"),
-                *("--volume", f"{secrets / 'caddy_users'}:/run/secrets/caddy_users:ro"),
-                *(word for port in ports for word in ("--publish", f"127.0.0.1::{port}")),
-                *(word for name, value in settings.items() for word in ("--env", f"{name}={value}")),
-                *(image, "caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"),
-            ],
+            command,
             capture_output=True,
             text=True,
             check=True,
