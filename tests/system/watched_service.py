@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,18 @@ class WatchedService:
 
     service: RunningService
     prometheus: RunningPrometheus
+    models: Path
+
+    def promote_broken_model(self) -> None:
+        """Make a copy of the live model, in which a byte differs, the live one; every worker refuses it."""
+        live = (self.models / "current").resolve()
+        broken = self.models / f"{live.name[:-8]}deadbeef"
+        shutil.copytree(live, broken)
+        forest = bytearray((broken / "forest.npz").read_bytes())
+        forest[len(forest) // 2] ^= 1
+        (broken / "forest.npz").write_bytes(forest)
+        (self.models / "next").symlink_to(broken.name)
+        os.replace(self.models / "next", self.models / "current")
 
 
 @contextmanager
@@ -65,7 +78,7 @@ def start_watched_service(
             PUSHGATEWAY_URL=f"http://127.0.0.1:{ports['pushgateway']}",
         )
         stack.callback(_end, training)
-        yield WatchedService(service, prometheus)
+        yield WatchedService(service, prometheus, models)
 
 
 def _write_rows(path: Path) -> None:

@@ -19,7 +19,12 @@ def build() -> Dashboard:
         "How the training that runs is getting on, and what came out. When none runs, what the last one pushed at its "
         "end is shown.",
     ).with_variable(
-        choice("model_name", "Model of the last training", 'label_values({job="training"}, model_name)', several=False)
+        choice(
+            "model_name",
+            "Model of the last training",
+            'label_values(training_runs_total{job="training"}, model_name)',
+            several=False,
+        )
     )
     grid = Grid(dashboard)
     add_run(grid)
