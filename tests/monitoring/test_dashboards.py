@@ -14,6 +14,7 @@ from monitoring.dashboards.__main__ import find_differences, generate, main
 from tests.monitoring.generated_dashboards import FOLDER, read_dashboards
 from tests.monitoring.rule_files import read_alerts
 
+ROOT = Path(__file__).resolve().parents[2]
 DASHBOARDS = read_dashboards()
 
 # Grid units that fit on 1920 by 1080 pixels below Grafana's own bars.
@@ -169,6 +170,14 @@ def test_links_of_panels_lead_somewhere(dashboard: dict[str, Any]):
             path, _, parameters = link["url"].partition("?")
             assert path.removeprefix("/d/") in uids
             assert parameters == "${__url_time_range}"
+
+
+@every_dashboard
+def test_page_lists_the_dashboard(dashboard: dict[str, Any]):
+    """Who reads the page about dashboards finds each, with its address."""
+    page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+
+    assert f"| {dashboard['title']} | `/d/{dashboard['uid']}` |" in page
 
 
 @pytest.mark.parametrize("alert", read_alerts(), ids=lambda alert: alert.name)
