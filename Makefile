@@ -27,11 +27,11 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest bench format check test test-long test-system lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest dashboards dashboard-pictures bench format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; make what it needs first (PORT=8000)
 	@$(SERVICE_SETTINGS) $(BIN)/python scripts/where_to_go.py
@@ -69,7 +69,7 @@ install-notebooks:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training notebooks
 
 install-all:
-	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dev
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dashboards dev
 
 kernel: install  ## Compile what scores rows, for this machine (without a C compiler NumPy does it)
 	@$(BIN)/python -m app.model.build_kernel
@@ -106,6 +106,12 @@ serve: check-address install $(KERNEL)  ## Start the service with the model that
 loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:8000 USERS=10 TIME=30s)
 	@$(BIN)/locust -f loadtest/locustfile.py --host "$(HOST)" --headless --users $(USERS) --spawn-rate $(USERS) \
 		--run-time $(TIME) --only-summary $(ARGS)
+
+dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check only compares)
+	@$(BIN)/python -m monitoring.dashboards $(ARGS)
+
+dashboard-pictures: install-all $(KERNEL)  ## Draw the dashboards into docs/pictures (PREVIEW=program that draws; needs Prometheus)
+	@$(BIN)/python -m tests.system.draw_dashboards --preview "$(PREVIEW)"
 
 bench: install $(KERNEL) $(EXAMPLE_DATA)  ## Measure the service beside others into benchmarks/README.md (needs wrk; 35 min)
 	@$(BIN)/python -m benchmarks.run --write --train "$(TRAIN)" $(ARGS)
