@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
+from app.model.confidence import LabelConfidence
 from app.model.features import Features
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
@@ -52,6 +53,8 @@ class Bundle:
         What a row consists of.
     forest
         The compiled trees.
+    confidence
+        How sure the labels are.
     manifest
         Everything else that training noted.
     """
@@ -61,6 +64,7 @@ class Bundle:
     trained_at: datetime
     features: Features
     forest: Forest
+    confidence: LabelConfidence
     manifest: dict[str, Any]
 
 
@@ -93,6 +97,7 @@ def read_bundle(folder: Path) -> Bundle:
             trained_at=datetime.fromisoformat(manifest["trained_at"]),
             features=features,
             forest=forest,
+            confidence=_read_confidence(folder / REFERENCE_FILE),
             manifest=manifest,
         )
         golden = manifest["golden"]
@@ -210,6 +215,12 @@ def _read_forest_arrays(file: Path) -> ForestArrays:
     """Load ``forest.npz`` without unpickling anything."""
     with np.load(file, allow_pickle=False) as arrays:
         return ForestArrays(**{part.name: arrays[part.name] for part in fields(ForestArrays)})
+
+
+def _read_confidence(file: Path) -> LabelConfidence:
+    """Make the table of confidences from the training scores in ``reference.npz``."""
+    with np.load(file, allow_pickle=False) as arrays:
+        return LabelConfidence(arrays["unique_scores"], arrays["counts"], int(arrays["n_flagged"]))
 
 
 def _check_golden_rows(
