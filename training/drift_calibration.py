@@ -1,0 +1,111 @@
+"""Calibrating the drift detectors: where their lines have to be for the false alarms that were asked for, no more.
+
+The reference rows stay as they are, because the detectors compare with just these. Streams in which nothing changes
+are drawn from the other training rows: drawn from the reference itself, they would be closer to it than live rows are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.drift.calibration import DETECTORS, LARGEST_WINDOW, OUTLIER_RATE, SMALLEST_WINDOW, Calibration
+from training.drift_simulation import DriftSimulation, ScoredRows
+from training.errors import BadArgument
+from training.threshold_search import find_step_threshold, find_thresholds
+
+# With fewer rows beside the reference, what is calibrated on one draw of them is far off on another.
+FEWEST_CALIBRATION_ROWS = 2000
+
+# More rows say nothing new about thresholds, and each is compared with the whole reference.
+_MOST_CALIBRATION_ROWS = 100_000
+
+# The same data give the same lines.
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class DriftParameters:
+    """What a user chooses about the drift detectors.
+
+    Parameters
+    ----------
+    expected_run_time
+        Rows between first alarms of a detector while nothing changes, 100 to 50,000.
+    window
+        Rows that are compared with the reference at a time, 2 to 1,000.
+
+    Raises
+    ------
+    BadArgument
+        If a value is out of its range; the message names the option.
+
+    Examples
+    --------
+    >>> DriftParameters(window=1)
+    Traceback (most recent call last):
+    training.errors.BadArgument: --drift-window 1 is out of range; use 2 to 1000 rows.
+    """
+
+    # 50 seconds at 100 rows a second: an alarm is cheap, since it is confirmed before anybody hears of it.
+    expected_run_time: int = 5000
+    # A second at 100 rows a second; a moved feature shows after a tenth of it.
+    window: int = 100
+
+    def __post_init__(self) -> None:
+        # Beyond, the simulated streams would not fit into a usual machine's memory.
+        if not 100 <= self.expected_run_time <= 50_000:
+            raise BadArgument(f"--drift-ert {self.expected_run_time} is out of range; use 100 to 50000 rows.")
+        if not SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW:
+            raise BadArgument(
+                f"--drift-window {self.window} is out of range; use {SMALLEST_WINDOW} to {LARGEST_WINDOW} rows."
+            )
+
+
+def calibrate(
+    reference: ScoredRows,
+    others: ScoredRows,
+    training_outlier_share: float,
+    parameters: DriftParameters,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Calibration:
+    """Calibrate all detectors.
+
+    Parameters
+    ----------
+    reference
+        What live rows will be compared with.
+    others
+        Training rows that are not in the reference, at least 2,000.
+    training_outlier_share
+        Share of all training rows that the model flagged.
+    parameters
+        What was asked for.
+    on_progress
+        Called now and then with the part that is done, in [0, 1].
+    """
+    generator = np.random.default_rng(_SEED)
+    if len(others) > _MOST_CALIBRATION_ROWS:
+        others = others.take(generator.choice(len(others), _MOST_CALIBRATION_ROWS, replace=False))
+    window, run_time = parameters.window, parameters.expected_run_time
+    simulation = DriftSimulation(reference, others, training_outlier_share, window, run_time, generator)
+    thresholds = {}
+    for n_done, name in enumerate(DETECTORS):
+
+        def note_part(part: float, n_done: int = n_done) -> None:
+            on_progress((n_done + part) / len(DETECTORS))
+
+        find = find_step_threshold if name == OUTLIER_RATE else find_thresholds
+        thresholds[name] = find(simulation.run(name, note_part), window, run_time)
+    return Calibration(
+        reference_rows=reference.rows,
+        reference_scores=reference.scores,
+        training_outlier_share=training_outlier_share,
+        bandwidth=simulation.bandwidth,
+        distance_scales=simulation.scales,
+        expected_run_time=run_time,
+        window=window,
+        thresholds=thresholds,
+    )
