@@ -7,61 +7,19 @@ are drawn from the other training rows: drawn from the reference itself, they wo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from app.drift.calibration import DETECTORS, LARGEST_WINDOW, OUTLIER_RATE, SMALLEST_WINDOW, Calibration
+from app.drift.calibration import DETECTORS, OUTLIER_RATE, Calibration
+from training.drift_parameters import DriftParameters
 from training.drift_simulation import DriftSimulation, ScoredRows
-from training.errors import BadArgument
 from training.threshold_search import find_step_threshold, find_thresholds
-
-# With fewer rows beside the reference, what is calibrated on one draw of them is far off on another.
-FEWEST_CALIBRATION_ROWS = 2000
 
 # More rows say nothing new about thresholds, and each is compared with the whole reference.
 _MOST_CALIBRATION_ROWS = 100_000
 
 # The same data give the same lines.
 _SEED = 0
-
-
-@dataclass(frozen=True)
-class DriftParameters:
-    """What a user chooses about the drift detectors.
-
-    Parameters
-    ----------
-    expected_run_time
-        Rows between first alarms of a detector while nothing changes, 100 to 50,000.
-    window
-        Rows that are compared with the reference at a time, 2 to 1,000.
-
-    Raises
-    ------
-    BadArgument
-        If a value is out of its range; the message names the option.
-
-    Examples
-    --------
-    >>> DriftParameters(window=1)
-    Traceback (most recent call last):
-    training.errors.BadArgument: --drift-window 1 is out of range; use 2 to 1000 rows.
-    """
-
-    # 50 seconds at 100 rows a second: an alarm is cheap, since it is confirmed before anybody hears of it.
-    expected_run_time: int = 5000
-    # A second at 100 rows a second; a moved feature shows after a tenth of it.
-    window: int = 100
-
-    def __post_init__(self) -> None:
-        # Beyond, the simulated streams would not fit into a usual machine's memory.
-        if not 100 <= self.expected_run_time <= 50_000:
-            raise BadArgument(f"--drift-ert {self.expected_run_time} is out of range; use 100 to 50000 rows.")
-        if not SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW:
-            raise BadArgument(
-                f"--drift-window {self.window} is out of range; use {SMALLEST_WINDOW} to {LARGEST_WINDOW} rows."
-            )
 
 
 def calibrate(

@@ -31,6 +31,9 @@ _SPARE = 1.1
 # Comparisons of two rows in one column that a core does in about half a minute.
 _COMPARISONS = 12e9
 
+# What a usual machine's memory holds of statistics, several times over.
+_MOST_ROWS = 30e6
+
 # Past the settling rows, a stream goes on for so many windows: most of its rows then count, and streams stay many.
 _WINDOWS_AT_RISK = 10
 
@@ -172,6 +175,7 @@ def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]
     alarms_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
     # The similarity of whole rows costs about as much as two columns of ranks, beside those of its own.
     comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
-    affordable = _COMPARISONS / comparisons_per_stream * alarms_per_stream / _SPARE
+    affordable_streams = min(_COMPARISONS / comparisons_per_stream, _MOST_ROWS / (settling + at_risk))
+    affordable = affordable_streams * alarms_per_stream / _SPARE
     n_alarms = min(_MOST_ALARMS, max(_FEWEST_ALARMS, affordable))
     return ceil(_SPARE * n_alarms / alarms_per_stream), settling + at_risk

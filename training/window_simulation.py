@@ -7,6 +7,7 @@ pair of rows that are ever in one window is compared once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,16 +39,17 @@ def simulate_kernel_distances(
     """
 
     def compare(lag: int) -> NDArray[np.float64]:
-        exponents = np.zeros((points.shape[1], points.shape[2] - lag))
+        similarities = np.zeros((points.shape[1], points.shape[2] - lag))
         for feature in points:
             difference = feature[:, lag:] - feature[:, :-lag]
             difference *= difference
-            exponents -= difference
-        return np.exp(exponents, out=exponents)
+            similarities -= difference
+        return np.exp(similarities, out=similarities)
 
     pairs = _sum_pairs(compare, mean_similarities.shape, size, np.float64)
     with_reference = _sum_window(mean_similarities, size)
-    return (size + 2 * pairs) / size**2 - 2 / size * with_reference + reference.own_similarity
+    distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
+    return distances + reference.own_similarity
 
 
 def simulate_rank_distances(reference: RankReference, places: Whole, column: int, size: int) -> NDArray[np.float64]:
@@ -74,8 +76,8 @@ def simulate_rank_distances(reference: RankReference, places: Whole, column: int
     above, ties = table[0].astype(small).take(places), table[1].astype(small).take(places)
     names = (places - places.min()).astype(np.int32)
 
-    def compare(lag: int) -> NDArray[np.integer]:
-        overlaps = np.minimum(above[:, lag:], above[:, :-lag])
+    def compare(lag: int) -> NDArray[Any]:
+        overlaps: NDArray[Any] = np.minimum(above[:, lag:], above[:, :-lag])
         overlaps -= ties[:, lag:] * (names[:, lag:] == names[:, :-lag])
         return overlaps
 
@@ -103,8 +105,8 @@ def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> 
 
 
 def _sum_pairs(
-    compare: Callable[[int], NDArray[np.generic]], shape: tuple[int, ...], size: int, dtype: type[np.generic]
-) -> NDArray[np.generic]:
+    compare: Callable[[int], NDArray[Any]], shape: tuple[int, ...], size: int, dtype: type[np.generic]
+) -> NDArray[Any]:
     """Sum over all pairs of different rows in each full window, each pair once."""
     with_earlier, with_later = np.zeros((2, *shape), dtype)
     for lag in range(1, size):
@@ -117,7 +119,7 @@ def _sum_pairs(
     return sums
 
 
-def _sum_window(values: NDArray[np.generic], size: int) -> NDArray[np.generic]:
+def _sum_window(values: NDArray[Any], size: int) -> NDArray[Any]:
     """Sum the values of each full window; shape ``(n_streams, n_rows - size + 1)``."""
     sums = np.cumsum(values, axis=1)
     windows = sums[:, size - 1 :].copy()

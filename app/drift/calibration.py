@@ -1,18 +1,17 @@
-"""What training found out for the drift detectors: ``drift.npz``, which belongs to the reference rows beside it."""
+"""What training found out for the drift detectors: ``drift.npz``, and the reference rows that it belongs to."""
 
 from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.thresholds import CONFIRMING_SHARES, Thresholds
 from app.errors import InvalidBundle
-
-DRIFT_FILE, REFERENCE_FILE = "drift.npz", "reference.npz"
 
 # Maximum mean discrepancy over all features; Cramer-von Mises per feature, and of the anomaly score; the share of
 # outliers.
@@ -57,9 +56,9 @@ class Calibration:
     window: int
     thresholds: dict[str, Thresholds]
 
-    def write(self, folder: Path) -> None:
-        """Write ``drift.npz`` into a bundle that has its ``reference.npz``; the same values give the same bytes."""
-        arrays = {
+    def write(self, file: Path) -> None:
+        """Write ``drift.npz``, without the reference rows; the same values give the same bytes."""
+        arrays: dict[str, Any] = {
             "reference_scores": self.reference_scores,
             "training_outlier_share": np.float64(self.training_outlier_share),
             "bandwidth": np.float64(self.bandwidth),
@@ -74,30 +73,30 @@ class Calibration:
                 f"{name}_confirming": thresholds.confirming,
                 f"{name}_run_time": np.float64(thresholds.run_time),
             }
-        np.savez(folder / DRIFT_FILE, allow_pickle=False, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
-    def read(cls, folder: Path) -> Calibration:
-        """Read ``drift.npz`` and the reference rows of a bundle.
+    def read(cls, file: Path, reference_file: Path) -> Calibration:
+        """Read what training found, and the reference rows that it belongs to.
 
         Parameters
         ----------
-        folder
-            ``models/<version>`` of a verified bundle.
+        file, reference_file
+            ``drift.npz`` and ``reference.npz`` of a verified bundle.
 
         Raises
         ------
         InvalidBundle
             If the bundle was trained without drift detectors, or a file cannot be read. The message says what to do.
         """
-        if not (folder / DRIFT_FILE).exists():
+        if not file.exists():
             raise InvalidBundle(
-                f"{folder} has no {DRIFT_FILE}, so drift is not watched: train again, on 4,000 rows or more."
+                f"{file} does not exist, so drift is not watched: train again, on 4,000 rows or more, for it to be."
             )
         try:
-            with np.load(folder / REFERENCE_FILE, allow_pickle=False) as reference:
+            with np.load(reference_file, allow_pickle=False) as reference:
                 rows = reference["rows"]
-            with np.load(folder / DRIFT_FILE, allow_pickle=False) as arrays:
+            with np.load(file, allow_pickle=False) as arrays:
                 calibration = cls(
                     reference_rows=rows,
                     reference_scores=arrays["reference_scores"],
@@ -108,17 +107,17 @@ class Calibration:
                     window=int(arrays["window"]),
                     thresholds={
                         name: Thresholds(
-                            *(arrays[f"{name}_{part}"] for part in ("starts", "lines", "confirming")),
+                            starts=arrays[f"{name}_starts"],
+                            lines=arrays[f"{name}_lines"],
+                            confirming=arrays[f"{name}_confirming"],
                             run_time=float(arrays[f"{name}_run_time"]),
                         )
                         for name in DETECTORS
                     },
                 )
         except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-            raise InvalidBundle(
-                f"{folder / DRIFT_FILE} cannot be read ({type(error).__name__}: {error}): train again."
-            ) from error
-        calibration.check(folder / DRIFT_FILE)
+            raise InvalidBundle(f"{file} cannot be read ({type(error).__name__}: {error}): train again.") from error
+        calibration.check(file)
         return calibration
 
     def check(self, file: Path) -> None:

@@ -121,7 +121,10 @@ class Detector:
             return None
         progress.rows_of_window = 0
         is_beyond = statistic > self._confirming_line
-        return self._confirm(is_beyond) if progress.phase is Phase.CONFIRMING else self._calm_down(is_beyond)
+        if progress.phase is Phase.CONFIRMING:
+            return self._confirm(is_beyond)
+        self._calm_down(is_beyond)
+        return None
 
     def _confirm(self, is_beyond: bool) -> Kind | None:
         """Take a window after an alarm."""

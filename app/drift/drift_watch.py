@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from app.drift.calibration import CVM, DETECTORS, Calibration
 from app.drift.confirmation import plan_confirmation
 from app.drift.detector import Detector, Kind, Phase, Progress
-from app.drift.sliding_statistics import SlidingStatistics
+from app.drift.sliding_statistics import SlidingStatistics, Statistics
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class DriftWatch:
         ratios: dict[str, list[float]] = {name: [] for name in self.detectors}
         findings: list[Finding] = []
         distances = None
-        pushed = self._statistics.push(table[:, :-2], table[:, -2], table[:, -1], self.rows_seen)
+        pushed = self._push(table, self.rows_seen)
         for row, statistics in zip(table, pushed, strict=True):
             self._last_rows.append(row)
             self.rows_seen += 1
@@ -186,7 +186,9 @@ class DriftWatch:
         n_columns = len(self.feature_names) + 2
         table = np.array(state["last_rows"], np.float64).reshape(-1, n_columns)
         progress = {name: Progress.of(state["progress"][name]) for name in self.detectors}
-        events = {name: Finding(**event | {"kind": Kind(event["kind"])}) for name, event in state["last_events"].items()}
+        events = {
+            name: Finding(**event | {"kind": Kind(event["kind"])}) for name, event in state["last_events"].items()
+        }
         rows_seen = int(state["rows_seen"])
         n_rows = len(table)
         if not n_rows == min(rows_seen, self.window) or not np.isfinite(table).all():
@@ -194,12 +196,16 @@ class DriftWatch:
         self._last_rows.extend(table)
         self.rows_seen, self.last_events = rows_seen, dict.fromkeys(DETECTORS) | events
         # The windows are filled again; the detectors have had their say about these rows.
-        *_, last = [None, *self._statistics.push(table[:, :-2], table[:, -2], table[:, -1], rows_seen - n_rows)]
+        *_, last = [None, *self._push(table, rows_seen - n_rows)]
         for name, detector in self.detectors.items():
             detector.progress = progress[name]
             if last is not None and n_rows == self.window:
                 detector.statistic = last.by_detector[name]
                 self.feature_distances = dict(zip(self.feature_names, last.distances[:-1].tolist(), strict=True))
+
+    def _push(self, table: NDArray[np.float64], first: int) -> Iterator[Statistics]:
+        """Feed the windows with rows that have score and label as their last columns."""
+        return self._statistics.push(table[:, :-2], table[:, -2], table[:, -1] < 0, first)
 
     def _note(self, name: str, kind: Kind, distances: NDArray[np.float64]) -> Finding:
         """Make a finding of what a detector said."""

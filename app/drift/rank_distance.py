@@ -101,7 +101,11 @@ class RankWindow:
         self._table[2] = n_rows * (n_rows * (above - ties) - 2 * size * with_reference)
         self._constant, self._factor = size**2 * reference.own_overlaps, 1 / (4 * n_rows**3 * size**2)
         # Columns one after the other, so that sums run along memory. A slot that no row has taken yet adds nothing.
-        self._places, self._above, self._terms = np.full(shape, -1), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self._places, self._above, self._terms = (
+            np.full(shape, -1),
+            np.zeros(shape, np.int64),
+            np.zeros(shape, np.int64),
+        )
         self._size, self._next = size, 0
 
     def push(self, place: Whole) -> NDArray[np.float64]:

@@ -59,7 +59,7 @@ class SlidingStatistics:
         self._per_scale = 1 / calibration.distance_scales
 
     def push(
-        self, rows: NDArray[np.float64], scores: NDArray[np.float64], labels: NDArray[np.int64], first: int
+        self, rows: NDArray[np.float64], scores: NDArray[np.float64], are_outliers: NDArray[np.bool_], first: int
     ) -> Iterator[Statistics]:
         """Let rows take the places of the oldest ones, one after the other.
 
@@ -69,8 +69,8 @@ class SlidingStatistics:
             Shape ``(n_rows, n_features)``, finite.
         scores
             Shape ``(n_rows,)``: the lower, the more abnormal.
-        labels
-            Shape ``(n_rows,)``: 1 inlier, -1 outlier.
+        are_outliers
+            Which of them the model flagged, shape ``(n_rows,)``.
         first
             The number of the first of these rows, which decides the jitter.
 
@@ -81,8 +81,8 @@ class SlidingStatistics:
         rows = round_to_single(rows)
         points = self._kernel_reference.place(rows)
         places = self._rank_reference.place(np.column_stack([rows, round_to_single(scores)]))
-        are_outliers = (np.asarray(labels) < 0).tolist()
-        for number, (point, place, is_outlier) in enumerate(zip(points, places, are_outliers, strict=True), first):
+        placed = zip(points, places, are_outliers.tolist(), strict=True)
+        for number, (point, place, is_outlier) in enumerate(placed, first):
             jitter = JITTER * (number * GOLDEN_RATIO % 1)
             distances = self._rank_window.push(place)
             distances *= self._per_scale

@@ -55,7 +55,7 @@ class Thresholds:
             If the chance is below 0.001, for which nothing was stored.
         """
         # A last digit that arithmetic lost is no reason to take the next, much smaller share.
-        [small_enough] = np.nonzero(CONFIRMING_SHARES <= share * (1 + 1e-9))
+        [small_enough] = np.nonzero(share * (1 + 1e-9) >= CONFIRMING_SHARES)
         if not len(small_enough):
             raise ValueError(f"no line is exceeded with a chance as low as {share:g}; ask for 0.001 or more.")
         return float(self.confirming[small_enough[0]])

@@ -29,6 +29,9 @@ FORMAT_VERSION = 1
 
 MANIFEST_FILE, FOREST_FILE, REFERENCE_FILE = "manifest.json", "forest.npz", "reference.npz"
 
+# A bundle has it only if there were enough training rows to calibrate drift detectors.
+DRIFT_FILE = "drift.npz"
+
 # The service opens these, so it checks these; `python -m training verify` checks every file.
 FILES_OF_THE_SERVICE = (FOREST_FILE, REFERENCE_FILE)
 
@@ -45,6 +48,8 @@ class Bundle:
 
     Parameters
     ----------
+    folder
+        Where it lies.
     name, version
         What the model is called, and which of its trainings this is.
     trained_at
@@ -59,6 +64,7 @@ class Bundle:
         Everything else that training noted.
     """
 
+    folder: Path
     name: str
     version: str
     trained_at: datetime
@@ -66,6 +72,11 @@ class Bundle:
     forest: Forest
     confidence: LabelConfidence
     manifest: dict[str, Any]
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether drift detectors were calibrated for this model."""
+        return DRIFT_FILE in self.manifest["files"]
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -83,7 +94,8 @@ def read_bundle(folder: Path) -> Bundle:
         labels that scikit-learn gave in training. The message says what to do.
     """
     manifest = read_manifest(folder)
-    for file in FILES_OF_THE_SERVICE:
+    optional = [DRIFT_FILE] if DRIFT_FILE in manifest["files"] else []
+    for file in (*FILES_OF_THE_SERVICE, *optional):
         if problem := _find_problem(folder, file, manifest):
             raise InvalidBundle(problem)
     try:
@@ -92,6 +104,7 @@ def read_bundle(folder: Path) -> Bundle:
             *(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high"))
         )
         bundle = Bundle(
+            folder=folder,
             name=manifest["name"],
             version=manifest["version"],
             trained_at=datetime.fromisoformat(manifest["trained_at"]),
