@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest": set(),
     "scripts": set(),
     "benchmarks": {"app.model"},
+    "benchmarks.drift": {"app.drift", "app.model", "training"},  # it calibrates on many draws of the rows
     "tests.system": set(),
     # Only what it imports outside its hooks: those run late enough to use all of app.
     "gunicorn.conf": {"app.cpu_allowance", "app.errors", "app.settings"},
