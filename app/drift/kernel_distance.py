@@ -40,7 +40,7 @@ class KernelReference:
         # One product with (x, 1, |x|^2) then gives all exponents -|x - y|^2.
         self.table = _table_of(self.place(rows))
         # The part of the discrepancy that no window changes.
-        self.own_similarity = float(np.mean([similarities.mean() for similarities in self._compare(self.place(rows))]))
+        self.own_similarity = float(self.mean_similarity(self.place(rows)).mean())
 
     def place(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scale rows so that similarity is ``exp(-|x - y| ** 2)``; shape ``(n_rows, n_features)``."""
@@ -50,11 +50,8 @@ class KernelReference:
 
     def mean_similarity(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compare placed rows with all reference rows; shape ``(n_rows,)``, each in [0, 1]."""
-        return np.array([similarities.mean() for similarities in self._compare(points)])
-
-    def _compare(self, points: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Give the similarities of each placed row to the reference rows."""
-        return [np.exp(self.table @ extend(point)) for point in points]
+        # One row at a time: all rows by all reference rows would not fit into memory.
+        return np.array([np.exp(self.table @ extend(point)).mean() for point in points])
 
 
 class KernelWindow:
