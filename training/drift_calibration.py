@@ -55,8 +55,13 @@ def calibrate(
         def note_part(part: float, n_done: int = n_done) -> None:
             on_progress((n_done + part) / len(DETECTORS))
 
-        find = find_step_threshold if name == OUTLIER_RATE else find_thresholds
-        thresholds[name] = find(simulation.run(name, note_part), window, run_time)
+        statistics = simulation.run(name, note_part)
+        if name == OUTLIER_RATE:
+            # Rounding makes one step of two shares that are equally far from training's, above and below it.
+            steps = np.unique(np.abs(np.arange(window + 1) / window - training_outlier_share).round(12))
+            thresholds[name] = find_step_threshold(statistics, steps, window, run_time)
+        else:
+            thresholds[name] = find_thresholds(statistics, window, run_time)
     return Calibration(
         reference_rows=reference.rows,
         reference_scores=reference.scores,

@@ -53,39 +53,43 @@ def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int)
     return Thresholds(np.array(starts), np.array(lines), confirming, float(run_time))
 
 
-def find_step_threshold(statistics: NDArray[np.float64], window: int, run_time: int) -> Thresholds:
+def find_step_threshold(
+    statistics: NDArray[np.float64], steps: NDArray[np.float64], window: int, run_time: int
+) -> Thresholds:
     """Find the line of a detector whose statistic takes few values; it lies midway between two of them.
 
     Parameters
     ----------
     statistics, window
-        As in :func:`find_thresholds`.
+        As in :func:`find_thresholds`; overwritten.
+    steps
+        The values that the statistic can take, ascending, at least 2.
     run_time
         Rows from the first full window to the first alarm that are wanted at least.
 
     Returns
     -------
-    The lowest line that alarms no more often, with the run time that it has.
+    The lowest line that alarms no more often, with the run time that it has; infinite if only a line above all steps
+    alarms seldom enough.
 
     Examples
     --------
-    >>> statistics = np.random.default_rng(1).integers(0, 100, (10_000, 50)) / 100
-    >>> thresholds = find_step_threshold(statistics, window=5, run_time=40)
+    >>> steps = np.arange(100) / 100
+    >>> statistics = np.random.default_rng(1).choice(steps, (10_000, 50))
+    >>> thresholds = find_step_threshold(statistics, steps, window=5, run_time=40)
     >>> thresholds.lines.round(3), round(thresholds.run_time)
     (array([0.975]), 49)
     """
-    highest = np.maximum.accumulate(statistics, axis=1)
-    steps = np.unique(statistics)
-    midway = (steps[:-1] + steps[1:]) / 2
-    # A step that no stream reached counts as reached once: that many rows were too few to tell.
-    line, reached = 2 * float(steps[-1]) + 1 / window, float("inf")
-    for candidate in midway[::-1]:
+    confirming = _find_confirming_lines(statistics[:, ::window])
+    highest = np.maximum.accumulate(statistics, axis=1, out=statistics)
+    line, reached = 2 * steps[-1] - steps[-2], float("inf")
+    for candidate in (steps[:-1] + steps[1:])[::-1] / 2:
+        # A line that no stream reached counts as reached once: they were too short to tell.
         run = _rows_at_risk(highest, candidate) / max(1, int((highest[:, -1] > candidate).sum()))
         if run < run_time:
             break
-        line, reached = float(candidate), float(run)
-    confirming = _find_confirming_lines(statistics[:, ::window])
-    return Thresholds(np.array([0]), np.array([line]), confirming, reached)
+        line, reached = candidate, run
+    return Thresholds(np.array([0]), np.array([line]), confirming, float(reached))
 
 
 def _begin_blocks(n_rows: int) -> list[int]:

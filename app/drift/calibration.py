@@ -115,7 +115,7 @@ class Calibration:
                         for name in DETECTORS
                     },
                 )
-        except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
+        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InvalidBundle(f"{file} cannot be read ({type(error).__name__}: {error}): train again.") from error
         calibration.check(file)
         return calibration
@@ -132,6 +132,8 @@ class Calibration:
         fits = (
             self.reference_scores.shape == (n_rows,)
             and self.distance_scales.shape == (n_features + 1,)
+            and bool((self.distance_scales > 0).all())
+            and self.bandwidth > 0
             and SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW
             and all(each.confirming.shape == CONFIRMING_SHARES.shape for each in self.thresholds.values())
         )
