@@ -25,6 +25,9 @@ REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 # Scores lie in [-1, 0]; twenty equal steps tell -0.45, where most of a training set lies, from -0.5, the usual limit.
 SCORES = tuple(step / 20 for step in range(-20, 1))
 
+# Ten equal steps: an average under 0.75 is what an alert stands on.
+CONFIDENCES = tuple(step / 10 for step in range(1, 11))
+
 # The label of answers that no model could give.
 NO_MODEL = "none"
 
@@ -42,7 +45,7 @@ class ServiceMetrics:
     Examples
     --------
     >>> metrics = ServiceMetrics(CollectorRegistry())
-    >>> metrics.record_scored_rows(np.array([-0.4, -0.8]), np.array([1, -1]))
+    >>> metrics.record_scored_rows(np.array([-0.4, -0.8]), np.array([1, -1]), np.array([0.9, 1]))
     >>> metrics.registry.get_sample_value("predicted_class_total", {"class_name": "outlier"})
     1.0
     """
@@ -78,6 +81,12 @@ class ServiceMetrics:
         self._score_magnitude = Counter(
             "prediction_score_magnitude_total",
             "Sum of -score over every scored row; mean score = -increase(this) / increase(predictions_scores_count).",
+            registry=registry,
+        )
+        self._confidences = VectorHistogram(
+            "prediction_confidence",
+            "Confidence of the label of every scored row, 0 to 1: the higher, the surer.",
+            buckets=CONFIDENCES,
             registry=registry,
         )
         classes = Counter("predicted_class_total", "Rows per label.", ("class_name",), registry=registry)
@@ -150,10 +159,13 @@ class ServiceMetrics:
         self._predictions.labels(version, status).inc()
         self._prediction_seconds.labels(version).observe(seconds)
 
-    def record_scored_rows(self, scores: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
-        """Count the answers to rows: ``scores`` and ``labels``, both of shape ``(n_rows,)``."""
+    def record_scored_rows(
+        self, scores: NDArray[np.float64], labels: NDArray[np.int64], confidences: NDArray[np.float64]
+    ) -> None:
+        """Count the answers to rows: scores, labels and the labels' confidences, each of shape ``(n_rows,)``."""
         self._scores.observe_many(scores)
         self._labels.observe_many(labels.astype(np.float64))
+        self._confidences.observe_many(confidences)
         self._score_magnitude.inc(-float(scores.sum()))
         outliers = int((labels < 0).sum())
         if outliers:

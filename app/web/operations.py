@@ -83,7 +83,10 @@ OPERATIONS = (
         request="PredictionsRequest",
         answer="PredictionsAnswer",
         texts=(CSV, NDJSON),
-        wishes=(("score", "Also give the anomaly scores: the same as `score` in a JSON body."),),
+        wishes=(
+            ("score", "Also give the anomaly scores: the same as `score` in a JSON body."),
+            ("confidence", "Also give the confidences of the labels: the same as `confidence` in a JSON body."),
+        ),
         refusals=(400, 406, 413, 415, 422, *_NO_MODEL),
         names_model=True,
     ),

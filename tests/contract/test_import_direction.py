@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
+    "app.drift": {"app.errors"},
     "app.schemas": {"app.errors", "app.model.features"},
     # It describes a bundle.
     "app.schemas.model_information": {"app.errors", "app.model.bundle", "app.schemas"},
@@ -51,11 +52,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.web",
     },
     "app.factory": {"app"},
-    "training": {"app.errors", "app.model"},
+    "training": {"app.drift", "app.errors", "app.model"},
     "loadtest": set(),
     "monitoring": set(),  # it knows the service by the names of its metrics
     "scripts": set(),
     "benchmarks": {"app.model"},
+    "benchmarks.drift": {"app.drift", "app.model", "training"},  # it calibrates on many draws of the rows
     "tests.system": set(),
     # It asks Prometheus what the dashboards ask and the rules record.
     "tests.system.test_dashboards_answered": {
@@ -231,6 +233,7 @@ def test_every_row_is_about_something():
     [
         ("import app.settings, app.cpu_allowance", {"flask", "numpy", "prometheus_client"}),
         ("import app.model.bundle, app.model.current_model", {"flask", "pandas", "scipy", "sklearn"}),
+        ("import app.drift.drift_watch, app.drift.saved_state", {"flask", "pandas", "prometheus_client", "scipy"}),
         (
             "import app.factory",
             {"joblib", "locust", "matplotlib", "pandas", "plotly", "scipy", "sklearn", "training"},
