@@ -31,13 +31,13 @@ def calibration(parts):
     return calibrate(reference, others, float((others.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
 
 
-def first_alarms(calibration, rows, generator) -> dict[str, int]:
+def first_alarms(calibration, rows, generator, detectors=DETECTORS) -> dict[str, int]:
     """Run a stream until each detector has alarmed; count from the first full window."""
     statistics = SlidingStatistics(calibration)
-    lines = {name: calibration.thresholds[name].by_row() for name in DETECTORS}
+    lines = {name: calibration.thresholds[name].by_row() for name in detectors}
     found: dict[str, int] = {}
     row = 0
-    while len(found) < len(DETECTORS):
+    while len(found) < len(detectors):
         drawn = rows.take(generator.integers(0, len(rows), 200))
         for after_row in statistics.push(drawn.rows, drawn.scores, drawn.labels < 0, row):
             row += 1
@@ -66,6 +66,29 @@ def test_run_length_is_the_one_that_was_asked_for(parts, calibration, is_long):
     outliers = np.mean([run[OUTLIER_RATE] for run in runs])
     assert outliers >= 0.85 * RUN_TIME
     assert outliers == pytest.approx(calibration.thresholds[OUTLIER_RATE].run_time, rel=0.25)
+
+
+def test_rows_of_two_values_keep_the_promise():
+    """Then windows, too, have few different statistics, and a line that meets one of them lets a part of them alarm."""
+    scored = score_rows(np.random.default_rng(1).choice([0.0, 1.0], (9000, 1), p=[0.8, 0.2]))
+    reference, others, apart = (scored.take(np.arange(*part)) for part in ((2000,), (2000, 6000), (6000, 9000)))
+    calibration = calibrate(reference, others, float((scored.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
+    generator = np.random.default_rng(5)
+
+    runs = [first_alarms(calibration, apart, generator, (MMD, CVM, SCORE)) for _ in range(400)]
+
+    for name in (MMD, CVM, SCORE):
+        assert 0.85 * RUN_TIME <= np.mean([run[name] for run in runs]) <= 1.25 * RUN_TIME, name
+
+
+def test_streams_are_drawn_from_the_other_rows(parts):
+    """If these are far from the reference, so are undrifted windows, and so is the line."""
+    reference, others, _ = parts
+    shifted = score_rows(others.rows + 1)
+
+    near, far = (calibrate(reference, rows, 0.03, DriftParameters(RUN_TIME, WINDOW)) for rows in (others, shifted))
+
+    assert far.thresholds[MMD].lines[-1] > 2 * near.thresholds[MMD].lines[-1]
 
 
 def test_shift_is_found_within_a_window(parts, calibration):

@@ -40,7 +40,11 @@ def test_first_alarms_come_as_often_in_every_part_of_a_run(ties):
 def test_confirming_lines_are_exceeded_by_the_stored_shares():
     """And by no more where a statistic takes few values."""
     for ties in (False, True):
-        lines = find_thresholds(make_streams(1, ties), WINDOW, RUN_TIME).confirming
+        own = make_streams(1, ties)
+        lines = find_thresholds(own, WINDOW, RUN_TIME).confirming
+        assert all(
+            (own[:, ::WINDOW] > line).mean() <= share for line, share in zip(lines, CONFIRMING_SHARES, strict=True)
+        )
         windows = make_streams(2, ties)[:, ::WINDOW]
         shares = np.array([(windows > line).mean() for line in lines])
         spread = 4 * np.sqrt(CONFIRMING_SHARES / windows.size)
