@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.log_format import log_configuration
-from app.metrics_archive import MetricsArchive
 from app.metrics_folder import folder_of_workers
 from app.recorder.lifeline import leave_ending_to_the_arbiter
 from app.settings import Settings
@@ -116,14 +115,20 @@ def main(door: int, run: str) -> None:
     logging.config.dictConfig(log_configuration(settings.logs_as_text(sys.stderr), settings.log_level))
     folder = folder_of_workers()
     assert folder is not None  # the arbiter has named it
-    archive = MetricsArchive(folder)
 
     def name(number: int) -> str:
         return f"recorder{run}.{number}"
 
+    def fold(number: int) -> None:
+        # Only now: it takes ten megabytes, and most supervisors never need it.
+        from app.metrics_archive import MetricsArchive
+
+        # A fold that finds the folder locked is made up for by the arbiter's next one; the gauges are gone at once.
+        MetricsArchive(folder).fold(name(number))
+
     Supervisor(
         command=lambda number: [sys.executable, "-m", "app.recorder", str(door), name(number)],
-        on_ended=lambda number: archive.fold(name(number)),
+        on_ended=fold,
         lifeline=sys.stdin.fileno(),
         inherited=(door,),
     ).run()
