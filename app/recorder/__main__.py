@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from app.drift.calibration import CVM, DETECTORS
 from app.log_format import log_configuration
-from app.metrics_archive import name_files_after
+from app.metrics_archive import close_files, name_files_after
 from app.metrics_folder import folder_of_workers
 from app.model.bundle import Bundle
 from app.model.current_model import CurrentModel
@@ -64,6 +64,7 @@ def main(door: int, name: str) -> None:
     record(receiver, [monitor], metrics, folder)
     jobs.stop()
     receiver.close()
+    close_files()
 
 
 if __name__ == "__main__":

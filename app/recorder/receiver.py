@@ -14,7 +14,7 @@ from app.recorder.handed_rows import LARGEST_MESSAGE_BYTES, HandedRows
 log = logging.getLogger(__name__)
 
 # Read from one worker before the next one's turn.
-_MESSAGES_A_TURN = 64
+_MESSAGES_A_TURN = 256
 
 # Full queues of many workers are read in less.
 _REST_SECONDS = 2.0

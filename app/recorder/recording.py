@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,10 @@ from app.recorder_metrics import RecorderMetrics
 
 # The sample of the drift detectors is one second's; the heartbeat and the reports are as often.
 _TICK_SECONDS = 1.0
+
+# After rows came, others may gather before they are looked for: waking up for each of thousands a second would take
+# more than twice the processor time, and a worker's queue holds fifty times as many.
+_GATHER_SECONDS = 0.01
 
 
 class RowTaker(Protocol):
@@ -44,10 +48,15 @@ def record(receiver: Receiver, takers: Sequence[RowTaker], metrics: RecorderMetr
         The metrics folder, which shows that this process lives.
     """
 
-    def deal_with(handed: HandedRows) -> None:
-        for taker in takers:
-            taker.take(handed)
-        metrics.record_rows(len(handed.scored.scores))
+    def deal_with(received: Iterable[HandedRows]) -> int:
+        n_rows = 0
+        for handed in received:
+            for taker in takers:
+                taker.take(handed)
+            n_rows += len(handed.scored.scores)
+        if n_rows:
+            metrics.record_rows(n_rows)
+        return n_rows
 
     due = time.monotonic()
     while not receiver.is_over:
@@ -56,9 +65,8 @@ def record(receiver: Receiver, takers: Sequence[RowTaker], metrics: RecorderMetr
                 taker.tick()
             beat(folder)
             due = time.monotonic() + _TICK_SECONDS
-        for handed in receiver.receive(due - time.monotonic()):
-            deal_with(handed)
-    for handed in receiver.receive_rest():
-        deal_with(handed)
+        if deal_with(receiver.receive(due - time.monotonic())):
+            time.sleep(_GATHER_SECONDS)
+    deal_with(receiver.receive_rest())
     for taker in takers:
         taker.finish()
