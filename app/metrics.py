@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from app.recorder_metrics import DROPPED, SENT, count_rows
 from app.vector_histogram import VectorHistogram
 
 # Predictions take well under a millisecond; 0.05 and 1.0 are the limits that alerts stand on.
@@ -91,6 +92,8 @@ class ServiceMetrics:
         )
         classes = Counter("predicted_class_total", "Rows per label.", ("class_name",), registry=registry)
         self._inliers, self._outliers = classes.labels("inlier"), classes.labels("outlier")
+        handed_over = count_rows(registry)
+        self._sent, self._dropped = handed_over.labels(SENT), handed_over.labels(DROPPED)
         self._model_info = _gauge(
             "model_info",
             "1 for the model that is live.",
@@ -173,6 +176,13 @@ class ServiceMetrics:
         if outliers < len(labels):
             self._inliers.inc(len(labels) - outliers)
 
+    def record_handed_over(self, sent: int, dropped: int) -> None:
+        """Count rows that the recorder was sent, and those that it could not take."""
+        if sent:
+            self._sent.inc(sent)
+        if dropped:
+            self._dropped.inc(dropped)
+
     def record_model_information_request(self) -> None:
         """Count one request to ``/model_information``."""
         self._model_information.inc()
@@ -229,13 +239,16 @@ class ServiceMetrics:
         self._scrape_seconds.set(seconds)
 
 
-def describe_folder(files: int, broken_files: int) -> Iterator[Metric]:
-    """Tell how the metrics folder is, at the moment of a scrape."""
+def describe_folder(files: int, broken_files: int, recorder_beats: bool) -> Iterator[Metric]:
+    """Tell how the metrics folder is at the moment of a scrape, and whether the recorder shows in it that it lives."""
     yield GaugeMetricFamily("metrics_files", "Files that hold the workers' metrics.", value=files)
     yield CounterMetricFamily(
         "metrics_files_quarantined",
         "Files of metrics that could not be read and were put aside.",
         value=broken_files,
+    )
+    yield GaugeMetricFamily(
+        "recorder_up", "1 while the recorder behind the workers lives and works.", value=int(recorder_beats)
     )
 
 

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from app.drift.scaling import RobustScaling
 
-# So far out every similarity is 0; without a limit, squares would lose the digits that tell close rows apart.
-_FARTHEST = 1e4
-
 
 class KernelReference:
     """The reference rows, ready to be compared with.
@@ -46,7 +43,7 @@ class KernelReference:
         """Scale rows so that similarity is ``exp(-|x - y| ** 2)``; shape ``(n_rows, n_features)``."""
         points = self._scaling.apply(rows)
         points *= self._factor
-        return points.clip(-_FARTHEST, _FARTHEST, out=points)
+        return points
 
     def mean_similarity(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compare placed rows with all reference rows; shape ``(n_rows,)``, each in [0, 1]."""

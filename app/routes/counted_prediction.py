@@ -14,6 +14,7 @@ from app.metrics import ERROR, INVALID, NO_MODEL, SUCCESS
 from app.model.bundle import Bundle
 from app.model.scored_rows import ScoredRows, score_rows
 from app.routes.service_parts import service
+from app.web.request_id import request_id
 
 MODEL_VERSION_HEADER = "X-Model-Version"
 
@@ -52,8 +53,9 @@ class CountedPrediction:
         return bundle
 
     def score(self, bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
-        """Score rows, shape ``(n_rows, n_features)``, and count the answers."""
+        """Score rows, shape ``(n_rows, n_features)``, count the answers and hand them to the recorder."""
         scored = score_rows(bundle, rows)
+        self._parts.recorder.hand_over(request_id(), bundle.version, scored)
         self._parts.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         return scored
 

@@ -21,6 +21,7 @@ from app.routes.prediction import PREDICTION_RULE, lay_out_answer, row_to_score
 from app.routes.service_parts import ServiceParts
 from app.schemas.prediction import load_prediction_request
 from app.web.json_bodies import JSON_MEDIA_TYPE, decode_json
+from app.web.request_id import id_in
 from app.web.route_names import answer_express
 
 
@@ -53,6 +54,7 @@ class ExpressPrediction:
             # Nothing was counted yet: the view meets the same error, counts it, and says what is wrong.
             environ["wsgi.input"] = io.BytesIO(body)
             return self._flask(environ, start_response)
+        self._parts.recorder.hand_over(id_in(environ), bundle.version, scored)
         metrics = self._parts.metrics
         metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         metrics.record_prediction_request(bundle.version, SUCCESS, time.perf_counter() - begun)

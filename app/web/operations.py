@@ -101,6 +101,16 @@ OPERATIONS = (
         names_model=True,
     ),
     Operation(
+        path="/drift",
+        method="get",
+        summary="Whether the rows still look like those of training.",
+        description="Where each drift detector stands. They look at a sample of all workers' rows; an alarm becomes an "
+        "event when the windows after it confirm it.",
+        tag="model",
+        answer="DriftReport",
+        refusals=(503,),
+    ),
+    Operation(
         path="/healthz",
         method="get",
         summary="The process lives.",

@@ -102,7 +102,7 @@ def test_grouping_of_rows_makes_no_difference(calibration):
     outcomes = []
     for at_once in (1, 7, 500):
         watch = DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
-        ratios = {name: [] for name in DETECTORS}
+        ratios: dict[str, list[float]] = {name: [] for name in DETECTORS}
         findings = []
         for first in range(0, 500, at_once):
             part = slice(first, first + at_once)
