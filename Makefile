@@ -27,7 +27,7 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run up down password logs reset-grafana install kernel data explore train notebook serve loadtest dashboards dashboard-pictures bench format check test test-long test-system lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest dashboards dashboard-pictures bench format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
@@ -39,6 +39,10 @@ run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service;
 
 check-address:
 	@python=$$(sh scripts/find_python.sh) && $(SERVICE_SETTINGS) "$$python" scripts/check_address.py
+
+# A variable that is given to make on its command line is in the environment of what it starts.
+monitor:  ## Watch `make run` by this machine's Prometheus and Alertmanager (PROMETHEUS_PORT, ALERTMANAGER_PORT)
+	@python=$$(sh scripts/find_python.sh) && exec env BIND="$(BIND)" "$$python" -m scripts.monitor
 
 up:  ## Start the whole platform with Docker Compose (ADMIN_USER, ADMIN_PASSWORD, SITE_ADDRESS, BIND_ADDRESS, TRAIN)
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform up

@@ -73,6 +73,14 @@ def test_recorded_names_say_level_metric_and_operations(name: str):
     assert re.fullmatch(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", name)
 
 
+@pytest.mark.parametrize("rule", RECORDINGS, ids=lambda rule: rule.name)
+def test_window_in_name_is_window_in_expression(rule: Rule):
+    """What a recorded name says of its window is true of every range in the expression."""
+    window = re.search(r"(?:rate|increase|avg)(\d+[mhd])$", rule.name)
+
+    assert set(re.findall(r"\[(\w+)\]", rule.expression)) <= ({window.group(1)} if window else set())
+
+
 def test_each_burn_rate_window_has_its_factor():
     """Each window of the budget alerts has its own factor, else the alert would compare with nothing."""
     factors = {rule.labels["window"] for rule in RECORDINGS if rule.name == "threshold:burn_rate_factor:max"}

@@ -133,10 +133,11 @@ class RunningPlatform:
 
 
 def _without_waiting(part: Any) -> Any:
-    """Copy a configuration with every group_wait at 0 and every group_interval at a second."""
+    """Copy a configuration with no group_wait, a group_interval of a second, and no quiet nights and weekends."""
     if isinstance(part, dict):
         quick = {"group_wait": "0s", "group_interval": "1s"}
-        return {name: quick.get(name) or _without_waiting(value) for name, value in part.items()}
+        kept = {name: value for name, value in part.items() if name != "mute_time_intervals"}
+        return {name: quick.get(name) or _without_waiting(value) for name, value in kept.items()}
     if isinstance(part, list):
         return [_without_waiting(value) for value in part]
     return part
