@@ -1,8 +1,8 @@
 """Gunicorn's configuration, picked up from this folder by ``gunicorn "app:create_app()"``.
 
-Only ``app.settings``, ``app.errors`` and ``app.cpu_allowance`` are imported here, which pull in nothing else: what
-imports ``prometheus_client`` before the metrics folder exists would lose its numbers, and what the arbiter imports
-every worker would inherit.
+Only ``app.settings``, ``app.errors``, ``app.log_format`` and ``app.cpu_allowance`` are imported here, which pull in
+nothing else: what imports ``prometheus_client`` before the metrics folder exists would lose its numbers, and what the
+arbiter imports every worker would inherit.
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.cpu_allowance import allowed_cpus
 from app.errors import InvalidSetting
+from app.log_format import log_configuration
 from app.settings import Settings
 
 try:
@@ -33,25 +34,7 @@ worker_tmp_dir = _settings.worker_tmp_dir if Path(_settings.worker_tmp_dir).is_d
 control_socket_disable = True
 
 logger_class = "app.gunicorn_logger.ErrorsOnlyLogger"
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "text": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
-        "json": {"()": "app.log_format.JSONFormatter"},
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "text" if _settings.logs_as_text(sys.stderr) else "json",
-            "stream": "ext://sys.stderr",
-        }
-    },
-    "root": {"level": _settings.log_level.upper(), "handlers": ["stderr"]},
-    "loggers": {
-        "gunicorn.error": {"level": _settings.log_level.upper(), "handlers": ["stderr"], "propagate": False},
-    },
-}
+logconfig_dict = log_configuration(_settings.logs_as_text(sys.stderr), _settings.log_level)
 
 
 # The hooks keep what they must remember on the arbiter: this file is executed again when the arbiter gets a SIGHUP.
@@ -79,8 +62,17 @@ def on_starting(server):
     server.ended_workers = 0
 
 
+def when_ready(server):
+    """Start the recorder, before the workers that will hand rows to it."""
+    from app.recorder.recorder_processes import RecorderProcesses
+
+    server.recorder = RecorderProcesses(server.metrics_folder.path)
+    server.recorder.keep()
+
+
 def pre_fork(server, worker):
-    """Tell the worker how many ended ones it replaces, and fold what could not be folded before."""
+    """Tell the worker how many ended ones it replaces, and make up for what could not be done before."""
+    server.recorder.keep()
     server.metrics_archive.fold_waiting()
     worker.replaced_workers, server.ended_workers = server.ended_workers, 0
 
@@ -90,6 +82,7 @@ def post_fork(server, worker):
     from app.metrics_archive import name_files_after
 
     name_files_after(worker.age)
+    server.recorder.forget_in_worker()
 
 
 def post_worker_init(worker):
@@ -117,5 +110,6 @@ def child_exit(server, worker):
 
 
 def on_exit(server):
-    """Give the metrics folder up."""
+    """End the recorder, now that the last worker has ended, and give the metrics folder up."""
+    server.recorder.stop()
     server.metrics_folder.release()

@@ -5,6 +5,7 @@
   * InvalidBundle              503  a model bundle is missing a part, was changed, or is of another format
   * InvalidForest              500  an estimator cannot be served
   * MetricsFolderTaken         500  another live service owns the metrics folder
+  * UnreadableMessage          500  a worker handed something to the recorder that it does not know
   * RefusedRequest             400  never raised itself
     * NotJSON                  400  the body is not strict JSON
     * InvalidInferenceRequest  400  a body that the Open Inference Protocol does not describe, or not for this model
@@ -16,6 +17,7 @@
     * CompressedBody           415  the Content-Encoding is not identity
     * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
     * ModelUnavailable         503  no verified model is loaded
+    * DriftUnknown             503  the recorder has not reported anything about drift
 """
 
 from __future__ import annotations
@@ -53,6 +55,10 @@ class InvalidForest(IsowatchError):
 
 class MetricsFolderTaken(IsowatchError):
     """Another live service owns the metrics folder."""
+
+
+class UnreadableMessage(IsowatchError):
+    """A worker handed something to the recorder that it does not know."""
 
 
 class RefusedRequest(IsowatchError):
@@ -117,5 +123,11 @@ class InvalidPredictionRequest(RefusedRequest):
 
 class ModelUnavailable(RefusedRequest):
     """No verified model is loaded."""
+
+    status = 503
+
+
+class DriftUnknown(RefusedRequest):
+    """The recorder has not reported anything about drift."""
 
     status = 503

@@ -16,6 +16,8 @@ from app.model.current_model import CurrentModel
 from app.model.shared_notes import SharedNotes
 from app.periodic_jobs import PeriodicJobs
 from app.process_usage import ProcessUsage, memory_limit_bytes, service_root_pid
+from app.recorder.hand_over import RECONNECT_SECONDS, HandOver, NoHandOver
+from app.routes.drift import drift
 from app.routes.express_prediction import ExpressPrediction
 from app.routes.health import health
 from app.routes.metrics import metrics as metrics_route
@@ -55,11 +57,13 @@ def build_service(settings: Settings | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
     metrics = ServiceMetrics(registry)
-    notes = SharedNotes(metrics_folder.folder_of_workers())
+    folder = metrics_folder.folder_of_workers()
+    notes = SharedNotes(folder)
     model = CurrentModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, notes)
+    recorder = HandOver(folder, metrics) if folder else NoHandOver()
     jobs = PeriodicJobs()
     log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
-    parts = ServiceParts(settings, metrics, model, jobs, log)
+    parts = ServiceParts(settings, metrics, model, recorder, jobs, log)
     parts.attach(app)
 
     register_error_answers(app)
@@ -67,6 +71,7 @@ def build_service(settings: Settings | None = None) -> Flask:
         prediction,
         predictions,
         model_information,
+        drift,
         health,
         metrics_route,
         *OPEN_INFERENCE,
@@ -82,6 +87,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     model.refresh()
     jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
     jobs.add(_usage_job(metrics), _MEASURE_USAGE_SECONDS)
+    jobs.add(recorder.reconnect, RECONNECT_SECONDS)
     jobs.add(log.flush, FLUSH_SECONDS)
     jobs.start()
     return app

@@ -1,10 +1,11 @@
-"""Log lines as JSON. Only the standard library is imported: Gunicorn's configuration names this file."""
+"""What log lines look like. Only the standard library is imported: Gunicorn's configuration uses this file."""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 # What every record has; whatever else it carries was given by `extra` and belongs into the line.
 _ALWAYS_THERE = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -35,3 +36,32 @@ class JSONFormatter(logging.Formatter):
             line["traceback"] = self.formatException(record.exc_info)
         # A value that JSON does not know is written as Python shows it, rather than losing the line.
         return json.dumps(line, default=repr, ensure_ascii=False)
+
+
+def log_configuration(as_text: bool, level: str) -> dict[str, Any]:
+    """Configure the logs of a process of the service, for ``logging.config.dictConfig``.
+
+    Parameters
+    ----------
+    as_text
+        Write for people instead of as JSON.
+    level
+        Least severe messages that are logged.
+    """
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "text": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
+            "json": {"()": "app.log_format.JSONFormatter"},
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "text" if as_text else "json",
+                "stream": "ext://sys.stderr",
+            }
+        },
+        "root": {"level": level.upper(), "handlers": ["stderr"]},
+        "loggers": {"gunicorn.error": {"level": level.upper(), "handlers": ["stderr"], "propagate": False}},
+    }

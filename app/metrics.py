@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from app.recorder_metrics import DROPPED, SENT, count_rows
 from app.vector_histogram import VectorHistogram
 
 # Predictions take well under a millisecond; 0.05 and 1.0 are the limits that alerts stand on.
@@ -24,6 +25,9 @@ REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 # Scores lie in [-1, 0]; twenty equal steps tell -0.45, where most of a training set lies, from -0.5, the usual limit.
 SCORES = tuple(step / 20 for step in range(-20, 1))
+
+# Ten equal steps: an average under 0.75 is what an alert stands on.
+CONFIDENCES = tuple(step / 10 for step in range(1, 11))
 
 # The label of answers that no model could give.
 NO_MODEL = "none"
@@ -42,7 +46,7 @@ class ServiceMetrics:
     Examples
     --------
     >>> metrics = ServiceMetrics(CollectorRegistry())
-    >>> metrics.record_scored_rows(np.array([-0.4, -0.8]), np.array([1, -1]))
+    >>> metrics.record_scored_rows(np.array([-0.4, -0.8]), np.array([1, -1]), np.array([0.9, 1]))
     >>> metrics.registry.get_sample_value("predicted_class_total", {"class_name": "outlier"})
     1.0
     """
@@ -80,8 +84,16 @@ class ServiceMetrics:
             "Sum of -score over every scored row; mean score = -increase(this) / increase(predictions_scores_count).",
             registry=registry,
         )
+        self._confidences = VectorHistogram(
+            "prediction_confidence",
+            "Confidence of the label of every scored row, 0 to 1: the higher, the surer.",
+            buckets=CONFIDENCES,
+            registry=registry,
+        )
         classes = Counter("predicted_class_total", "Rows per label.", ("class_name",), registry=registry)
         self._inliers, self._outliers = classes.labels("inlier"), classes.labels("outlier")
+        handed_over = count_rows(registry)
+        self._sent, self._dropped = handed_over.labels(SENT), handed_over.labels(DROPPED)
         self._model_info = _gauge(
             "model_info",
             "1 for the model that is live.",
@@ -150,16 +162,26 @@ class ServiceMetrics:
         self._predictions.labels(version, status).inc()
         self._prediction_seconds.labels(version).observe(seconds)
 
-    def record_scored_rows(self, scores: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
-        """Count the answers to rows: ``scores`` and ``labels``, both of shape ``(n_rows,)``."""
+    def record_scored_rows(
+        self, scores: NDArray[np.float64], labels: NDArray[np.int64], confidences: NDArray[np.float64]
+    ) -> None:
+        """Count the answers to rows: scores, labels and the labels' confidences, each of shape ``(n_rows,)``."""
         self._scores.observe_many(scores)
         self._labels.observe_many(labels.astype(np.float64))
+        self._confidences.observe_many(confidences)
         self._score_magnitude.inc(-float(scores.sum()))
         outliers = int((labels < 0).sum())
         if outliers:
             self._outliers.inc(outliers)
         if outliers < len(labels):
             self._inliers.inc(len(labels) - outliers)
+
+    def record_handed_over(self, sent: int, dropped: int) -> None:
+        """Count rows that the recorder was sent, and those that it could not take."""
+        if sent:
+            self._sent.inc(sent)
+        if dropped:
+            self._dropped.inc(dropped)
 
     def record_model_information_request(self) -> None:
         """Count one request to ``/model_information``."""
@@ -217,13 +239,16 @@ class ServiceMetrics:
         self._scrape_seconds.set(seconds)
 
 
-def describe_folder(files: int, broken_files: int) -> Iterator[Metric]:
-    """Tell how the metrics folder is, at the moment of a scrape."""
+def describe_folder(files: int, broken_files: int, recorder_beats: bool) -> Iterator[Metric]:
+    """Tell how the metrics folder is at the moment of a scrape, and whether the recorder shows in it that it lives."""
     yield GaugeMetricFamily("metrics_files", "Files that hold the workers' metrics.", value=files)
     yield CounterMetricFamily(
         "metrics_files_quarantined",
         "Files of metrics that could not be read and were put aside.",
         value=broken_files,
+    )
+    yield GaugeMetricFamily(
+        "recorder_up", "1 while the recorder behind the workers lives and works.", value=int(recorder_beats)
     )
 
 

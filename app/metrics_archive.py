@@ -46,9 +46,12 @@ _FOLD_PATIENCE_SECONDS = 0.1
 _BROKEN = (struct.error, ValueError, RuntimeError, KeyError, IndexError, MemoryError, OverflowError)
 
 
-def name_files_after(worker_number: int) -> None:
-    """Let this process write its metrics under ``worker_number``; to be called before any metric is made."""
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: worker_number)
+def name_files_after(writer: int | str) -> None:
+    """Let this process write its metrics under the number of a worker, or a name that no other process ever has.
+
+    To be called before any metric is made.
+    """
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: writer)
 
 
 def close_files() -> None:
@@ -57,7 +60,7 @@ def close_files() -> None:
 
 
 class MetricsArchive:
-    """The arbiter's side: folds the files of workers that ended.
+    """The side of those who start processes: folds the files of workers, or of recorders, that ended.
 
     Parameters
     ----------
@@ -67,14 +70,14 @@ class MetricsArchive:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._to_fold: set[int] = set()
+        self._to_fold: set[int | str] = set()
 
-    def fold(self, worker_number: int) -> None:
-        """Fold a worker that ended, and those that had to wait; without the lock, all wait for the next call."""
+    def fold(self, writer: int | str) -> None:
+        """Fold a process that ended, and those that had to wait; without the lock, all wait for the next call."""
         # What a dead worker said of itself must not be told any longer, lock or not.
-        for file in self._folder.glob(f"gauge_*_{worker_number}.db"):
+        for file in self._folder.glob(f"gauge_*_{writer}.db"):
             file.unlink(missing_ok=True)
-        self._to_fold.add(worker_number)
+        self._to_fold.add(writer)
         self.fold_waiting()
 
     def fold_waiting(self) -> None:
@@ -86,7 +89,7 @@ class MetricsArchive:
                 log.warning("metrics of %d ended workers wait to be folded: a scrape is slow", len(self._to_fold))
                 return
             for kind in _FOLDED_KINDS:
-                files = (self._folder / f"{kind}_{number}.db" for number in self._to_fold)
+                files = (self._folder / f"{kind}_{writer}.db" for writer in self._to_fold)
                 if dead := [file for file in files if file.exists()]:
                     self._add_to_archive(kind, dead)
             self._to_fold.clear()

@@ -79,7 +79,7 @@ class MetricsFolder:
     def release(self) -> None:
         """Give the folder up; one that was made for this run is removed."""
         if self._made_here:
-            shutil.rmtree(self.path)
+            shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 

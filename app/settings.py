@@ -67,6 +67,19 @@ class Settings:
     max_batch_rows: int = _setting(10_000, "rows", "Most rows in one request to /predictions or /v2.", 1)
     # Ten thousand rows of 40 features with 17 digits.
     max_batch_body_bytes: int = _setting(8_388_608, "bytes", "Longest body of a request with many rows.", 1)
+    # A thousandth of what one core does, so that the detectors never take more than a few percent of it; alarms come
+    # after rows, not after seconds, so less means later.
+    drift_rows_per_second: int = _setting(
+        100, "rows", "Most rows a second, chosen evenly at random, that the drift detectors look at.", 1
+    )
+    drift_false_alarm_days: int = _setting(
+        30, "days", "At most one false drift event in so many days, on average, all detectors together.", 1
+    )
+    state_dir: str = _setting(
+        "state",
+        "folder",
+        "Where the drift detectors' state outlives a restart; where it cannot be written, state is kept in memory.",
+    )
     log_format: str = _setting(
         "auto",
         "",

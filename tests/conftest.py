@@ -123,7 +123,11 @@ def credits_models(training_csv: Path, tmp_path_factory: pytest.TempPathFactory)
     """A models folder with one version, trained on credit spending; tests that change it take a copy."""
     models = tmp_path_factory.mktemp("credits") / "models"
     subprocess.run(
-        [sys.executable, "-m", "training", "train", "--train", str(training_csv), "--models", str(models)],
+        [
+            *(sys.executable, "-m", "training", "train", "--train", str(training_csv), "--models", str(models)),
+            # A short run time is calibrated fast.
+            *("--drift-ert", "300", "--drift-window", "10"),
+        ],
         cwd=ROOT,
         check=True,
         capture_output=True,

@@ -60,7 +60,7 @@ def test_label_values_exist_before_they_happen(registry: _Registry, metrics: Ser
 def test_scored_rows_are_counted_everywhere(registry: _Registry, metrics: ServiceMetrics):
     """One call counts labels, classes and scores, and the mean score follows from counters that only rise."""
     scores, labels = np.array([-0.4, -0.5, -0.9]), np.array([1, 1, -1])
-    metrics.record_scored_rows(scores, labels)
+    metrics.record_scored_rows(scores, labels, np.array([0.95, 0.55, 1.0]))
 
     value = registry.get_sample_value
     assert value("predicted_class_total", {"class_name": "inlier"}) == 2
@@ -68,6 +68,9 @@ def test_scored_rows_are_counted_everywhere(registry: _Registry, metrics: Servic
     assert value("predictions_output_bucket", {"le": "-1.0"}) == 1
     assert value("predictions_output_bucket", {"le": "1.0"}) == 3
     assert value("predictions_scores_bucket", {"le": "-0.5"}) == 2
+    assert value("prediction_confidence_bucket", {"le": "0.6"}) == 1
+    assert value("prediction_confidence_bucket", {"le": "1.0"}) == 3
+    assert value("prediction_confidence_sum") == pytest.approx(2.5)
     count, magnitude = value("predictions_scores_count"), value("prediction_score_magnitude_total")
     assert count == 3
     assert -magnitude / count == pytest.approx(scores.mean())

@@ -15,6 +15,31 @@ def announce(stage: str) -> None:
 
 
 @contextmanager
+def show_calibration() -> Iterator[Callable[[float], None]]:
+    """Show how far the calibration of the drift detectors is, if there is one.
+
+    Returns
+    -------
+    To be called with the part that is done, in [0, 1]; says which stage it is the first time, draws only in a terminal.
+    """
+    bar: tqdm[None] | None = None
+
+    def show(share: float) -> None:
+        nonlocal bar
+        if bar is None:
+            if not sys.stderr.isatty():
+                announce("Calibrating drift detectors")
+            bar = tqdm(total=100, desc="Calibrating", unit="%", file=sys.stderr, disable=not sys.stderr.isatty())
+        bar.update(int(100 * share) - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+@contextmanager
 def show_trees(n_trees: int) -> Iterator[Callable[[int], None]]:
     """Show how many trees stand.
 

@@ -11,4 +11,5 @@ class Stage(StrEnum):
     READING = "reading"
     FITTING = "fitting"
     EVALUATING = "evaluating"
+    CALIBRATING = "calibrating"
     WRITING = "writing"

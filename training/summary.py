@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from training.reference_rows import FEWEST_ROWS_FOR_DRIFT
+
 
 def summarise(manifest: dict[str, Any], folder: Path) -> str:
     """Sum a new bundle up as aligned plain text.
@@ -34,6 +36,7 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
             for name, called in (("train", "training"), ("test", "test"))
             if (figures := evaluation.get(name, {}).get("labels")) and figures["roc_auc"] is not None
         ],
+        ("drift", _describe_drift(manifest)),
         ("folder", str(folder)),
         ("report", str(folder / "report.html")),
     ]
@@ -49,6 +52,19 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
 def _count_flagged(figures: dict[str, Any]) -> str:
     """Say how many rows of a set are outliers."""
     return f"{figures['flagged_rows']:,} of {figures['rows']:,} ({1 - figures['inlier_share']:.3%})"
+
+
+def _describe_drift(manifest: dict[str, Any]) -> str:
+    """Say what the drift detectors promise, or why there are none."""
+    drift = manifest["drift"]
+    if drift is not None:
+        return (
+            f"watched in windows of {drift['window']:,} rows; while nothing changes, an alarm of a detector every "
+            f"{drift['expected_run_time']:,} rows"
+        )
+    if manifest["training"]["rows"] < FEWEST_ROWS_FOR_DRIFT:
+        return f"not watched: calibrating takes {FEWEST_ROWS_FOR_DRIFT:,} training rows or more"
+    return "not watched, as asked for"
 
 
 def _shorten(names: list[str], most: int = 6) -> str:

@@ -15,7 +15,8 @@ import sklearn
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from app.model.bundle import FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
+from app.drift.calibration import Calibration
+from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
 from app.model.features import Features
 from app.model.forest import Forest
 from training.bundle_pictures import draw_pictures
@@ -23,19 +24,17 @@ from training.compile_forest import compile_forest
 from training.contamination_choices import count_flagged
 from training.data_origin import is_synthetic
 from training.dataset import Dataset
+from training.drift_calibration import calibrate
+from training.drift_parameters import DriftParameters
+from training.drift_simulation import ScoredRows
 from training.evaluate import Evaluation, evaluate
 from training.golden_rows import check_agreement, choose_golden_rows
 from training.label_figures import compare_with_labels
 from training.model_card import write_model_card
 from training.model_store import ModelStore
+from training.reference_rows import FEWEST_ROWS_FOR_DRIFT, split_reference
 from training.report import write_report
 from training.stages import Stage
-
-# The rows that live traffic is compared with: more would slow each comparison down, fewer would blur it.
-REFERENCE_ROWS = 2000
-
-# Which rows are the reference depends on the data alone: two forests of the same data are compared alike.
-_REFERENCE_SEED = 0
 
 _ESTIMATOR_FILE = "model.joblib"
 
@@ -71,7 +70,11 @@ class WrittenBundle:
 
 
 def write_bundle(
-    models: Path, model: TrainedModel, on_stage: Callable[[Stage], None] = lambda stage: None
+    models: Path,
+    model: TrainedModel,
+    on_stage: Callable[[Stage], None] = lambda stage: None,
+    drift: DriftParameters | None = None,
+    on_calibration: Callable[[float], None] = lambda share: None,
 ) -> WrittenBundle:
     """Write ``models/<version>/`` and let ``models/current`` point to it.
 
@@ -82,7 +85,11 @@ def write_bundle(
     model
         What to write.
     on_stage
-        Called when the evaluation begins, and when the writing does.
+        Called when each stage after the fitting begins.
+    drift
+        How the drift detectors are calibrated; None for none. With fewer than 4,000 training rows there are none.
+    on_calibration
+        Called now and then with the part of the calibration that is done, in [0, 1].
 
     Raises
     ------
@@ -99,14 +106,23 @@ def write_bundle(
         sets["test"] = (model.test, evaluate(forest, model.test.rows))
     on_training = sets["train"][1]
     check_agreement(model.estimator, model.training.rows, on_training)
-    manifest = _describe(model, forest, sets)
+    reference, others = split_reference(len(model.training))
+    calibration = None
+    if drift is not None and len(model.training) >= FEWEST_ROWS_FOR_DRIFT:
+        on_stage(Stage.CALIBRATING)
+        scored = ScoredRows(model.training.rows, on_training.scores, on_training.labels)
+        share = on_training.n_flagged / len(scored)
+        calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration)
+    manifest = _describe(model, forest, sets) | {"drift": _describe_drift(calibration)}
     # Before the store is locked: others need not wait for pictures.
     pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets)
     on_stage(Stage.WRITING)
     store = ModelStore(models)
     with store.writing() as folder:
         write_forest_arrays(folder / FOREST_FILE, arrays)
-        _write_reference(folder / REFERENCE_FILE, model.training.rows, on_training)
+        _write_reference(folder / REFERENCE_FILE, model.training.rows[reference], on_training)
+        if calibration is not None:
+            calibration.write(folder / DRIFT_FILE)
         joblib.dump(model.estimator, folder / _ESTIMATOR_FILE)
         for file, picture in pictures.items():
             (folder / file).write_bytes(picture)
@@ -169,18 +185,29 @@ def _give_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation
     return figures
 
 
-def _write_reference(file: Path, rows: NDArray[np.float64], on_training: Evaluation) -> None:
+def _describe_drift(calibration: Calibration | None) -> dict[str, Any] | None:
+    """Note what the drift detectors promise: rows between first alarms while nothing changes."""
+    if calibration is None:
+        return None
+    run_times = {name: thresholds.run_time for name, thresholds in calibration.thresholds.items()}
+    return {
+        "window": calibration.window,
+        "expected_run_time": calibration.expected_run_time,
+        # One that can never alarm has no run time.
+        "run_times": {name: rows if np.isfinite(rows) else None for name, rows in run_times.items()},
+    }
+
+
+def _write_reference(file: Path, reference_rows: NDArray[np.float64], on_training: Evaluation) -> None:
     """Write the reference rows and the distribution of the training scores."""
-    generator = np.random.default_rng(_REFERENCE_SEED)
-    chosen = generator.choice(len(rows), size=min(REFERENCE_ROWS, len(rows)), replace=False)
     unique_scores, counts = on_training.count_scores()
     np.savez(
         file,
         allow_pickle=False,
-        rows=rows[np.sort(chosen)],
+        rows=reference_rows,
         unique_scores=unique_scores,
         counts=counts,
-        n_rows=np.int64(len(rows)),
+        n_rows=np.int64(len(on_training)),
         n_flagged=np.int64(on_training.n_flagged),
     )
 

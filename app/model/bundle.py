@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
+from app.model.confidence import LabelConfidence
 from app.model.features import Features
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
@@ -27,6 +28,9 @@ from app.model.forest_arrays import ForestArrays
 FORMAT_VERSION = 1
 
 MANIFEST_FILE, FOREST_FILE, REFERENCE_FILE = "manifest.json", "forest.npz", "reference.npz"
+
+# A bundle has it only if there were enough training rows to calibrate drift detectors.
+DRIFT_FILE = "drift.npz"
 
 # The service opens these, so it checks these; `python -m training verify` checks every file.
 FILES_OF_THE_SERVICE = (FOREST_FILE, REFERENCE_FILE)
@@ -44,6 +48,8 @@ class Bundle:
 
     Parameters
     ----------
+    folder
+        Where it lies.
     name, version
         What the model is called, and which of its trainings this is.
     trained_at
@@ -52,16 +58,25 @@ class Bundle:
         What a row consists of.
     forest
         The compiled trees.
+    confidence
+        How sure the labels are.
     manifest
         Everything else that training noted.
     """
 
+    folder: Path
     name: str
     version: str
     trained_at: datetime
     features: Features
     forest: Forest
+    confidence: LabelConfidence
     manifest: dict[str, Any]
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether drift detectors were calibrated for this model."""
+        return DRIFT_FILE in self.manifest["files"]
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -79,7 +94,8 @@ def read_bundle(folder: Path) -> Bundle:
         labels that scikit-learn gave in training. The message says what to do.
     """
     manifest = read_manifest(folder)
-    for file in FILES_OF_THE_SERVICE:
+    optional = [DRIFT_FILE] if DRIFT_FILE in manifest["files"] else []
+    for file in (*FILES_OF_THE_SERVICE, *optional):
         if problem := _find_problem(folder, file, manifest):
             raise InvalidBundle(problem)
     try:
@@ -88,11 +104,13 @@ def read_bundle(folder: Path) -> Bundle:
             *(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high"))
         )
         bundle = Bundle(
+            folder=folder,
             name=manifest["name"],
             version=manifest["version"],
             trained_at=datetime.fromisoformat(manifest["trained_at"]),
             features=features,
             forest=forest,
+            confidence=_read_confidence(folder / REFERENCE_FILE),
             manifest=manifest,
         )
         golden = manifest["golden"]
@@ -210,6 +228,12 @@ def _read_forest_arrays(file: Path) -> ForestArrays:
     """Load ``forest.npz`` without unpickling anything."""
     with np.load(file, allow_pickle=False) as arrays:
         return ForestArrays(**{part.name: arrays[part.name] for part in fields(ForestArrays)})
+
+
+def _read_confidence(file: Path) -> LabelConfidence:
+    """Make the table of confidences from the training scores in ``reference.npz``."""
+    with np.load(file, allow_pickle=False) as arrays:
+        return LabelConfidence(arrays["unique_scores"], arrays["counts"], int(arrays["n_flagged"]))
 
 
 def _check_golden_rows(

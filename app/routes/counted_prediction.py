@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from app.errors import IsowatchError
 from app.metrics import ERROR, INVALID, NO_MODEL, SUCCESS
 from app.model.bundle import Bundle
+from app.model.scored_rows import ScoredRows, score_rows
 from app.routes.service_parts import service
+from app.web.request_id import request_id
 
 MODEL_VERSION_HEADER = "X-Model-Version"
 
@@ -50,18 +52,12 @@ class CountedPrediction:
         self._version = bundle.version
         return bundle
 
-    def score(self, bundle: Bundle, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Score rows, shape ``(n_rows, n_features)``, and count the answers.
-
-        Returns
-        -------
-        Anomaly scores in [-1, 0], the lower, the more abnormal; labels, 1 inlier and -1 outlier. Both of shape
-        ``(n_rows,)``.
-        """
-        scores = bundle.forest.score(rows)
-        labels = bundle.forest.label(scores)
-        self._parts.metrics.record_scored_rows(scores, labels)
-        return scores, labels
+    def score(self, bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
+        """Score rows, shape ``(n_rows, n_features)``, count the answers and hand them to the recorder."""
+        scored = score_rows(bundle, rows)
+        self._parts.recorder.hand_over(request_id(), bundle.version, scored)
+        self._parts.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
+        return scored
 
 
 def name_model(response: Response, bundle: Bundle) -> Response:

@@ -15,11 +15,13 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import msgspec
 
 from app.metrics import SUCCESS
+from app.model.scored_rows import score_rows
 from app.routes.counted_prediction import MODEL_VERSION_HEADER
 from app.routes.prediction import PREDICTION_RULE, lay_out_answer, row_to_score
 from app.routes.service_parts import ServiceParts
 from app.schemas.prediction import load_prediction_request
 from app.web.json_bodies import JSON_MEDIA_TYPE, decode_json
+from app.web.request_id import id_in
 from app.web.route_names import answer_express
 
 
@@ -46,15 +48,15 @@ class ExpressPrediction:
         try:
             bundle = self._parts.model.get()
             loaded = load_prediction_request(decode_json(body), bundle.features)
-            scores = bundle.forest.score(row_to_score(loaded))
-            labels = bundle.forest.label(scores)
-            answer = msgspec.json.encode(lay_out_answer(loaded, scores, labels))
+            scored = score_rows(bundle, row_to_score(loaded))
+            answer = msgspec.json.encode(lay_out_answer(loaded, scored))
         except Exception:
             # Nothing was counted yet: the view meets the same error, counts it, and says what is wrong.
             environ["wsgi.input"] = io.BytesIO(body)
             return self._flask(environ, start_response)
+        self._parts.recorder.hand_over(id_in(environ), bundle.version, scored)
         metrics = self._parts.metrics
-        metrics.record_scored_rows(scores, labels)
+        metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         metrics.record_prediction_request(bundle.version, SUCCESS, time.perf_counter() - begun)
         answer_express(environ, PREDICTION_RULE)
         headers = [

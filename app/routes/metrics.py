@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from app.metrics import describe_folder
 from app.metrics_archive import count_broken_files, count_files, read_metrics
 from app.metrics_folder import folder_of_workers
+from app.recorder.heartbeat import beats
 from app.routes.service_parts import service
 
 metrics = Blueprint("metrics", __name__)
@@ -45,4 +46,4 @@ class _FolderCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Read the folder."""
         yield from read_metrics(self._folder)
-        yield from describe_folder(count_files(self._folder), count_broken_files(self._folder))
+        yield from describe_folder(count_files(self._folder), count_broken_files(self._folder), beats(self._folder))

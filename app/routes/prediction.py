@@ -1,4 +1,4 @@
-"""``POST /prediction``: one row in, its label and, if asked for, its score out."""
+"""``POST /prediction``: one row in, its label and, if asked for, its score and the confidence of the label out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from flask import Blueprint, Response, request
 from numpy.typing import NDArray
 
+from app.model.scored_rows import ScoredRows
 from app.routes.counted_prediction import CountedPrediction, name_model
 from app.schemas.prediction import load_prediction_request
 from app.web.json_bodies import answer_json, read_json
@@ -23,8 +24,8 @@ def predict() -> Response:
     with CountedPrediction() as counted:
         bundle = counted.take_model()
         loaded = load_prediction_request(read_json(request), bundle.features)
-        scores, labels = counted.score(bundle, row_to_score(loaded))
-        return name_model(answer_json(lay_out_answer(loaded, scores, labels)), bundle)
+        scored = counted.score(bundle, row_to_score(loaded))
+        return name_model(answer_json(lay_out_answer(loaded, scored)), bundle)
 
 
 def row_to_score(loaded: dict[str, Any]) -> NDArray[np.float32]:
@@ -32,11 +33,11 @@ def row_to_score(loaded: dict[str, Any]) -> NDArray[np.float32]:
     return np.array([loaded["feature_vector"]], np.float32)
 
 
-def lay_out_answer(
-    loaded: dict[str, Any], scores: NDArray[np.float64], labels: NDArray[np.int64]
-) -> dict[str, int | float]:
-    """Lay out the label and, if the request asks for it, the score; both arrays have shape ``(1,)``."""
-    answer: dict[str, int | float] = {"is_inlier": int(labels[0])}
+def lay_out_answer(loaded: dict[str, Any], scored: ScoredRows) -> dict[str, int | float]:
+    """Lay out the label of the one row and what else the request asks for."""
+    answer: dict[str, int | float] = {"is_inlier": int(scored.labels[0])}
     if loaded["score"]:
-        answer["anomaly_score"] = float(scores[0])
+        answer["anomaly_score"] = float(scored.scores[0])
+    if loaded["confidence"]:
+        answer["confidence"] = float(scored.confidences[0])
     return answer

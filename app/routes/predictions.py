@@ -26,7 +26,7 @@ from app.web.row_texts import (
 
 _MEDIA_TYPES = (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE)
 
-# Texts of rows have no place for a wish, so it stands in the address: /predictions?score=true
+# Texts of rows have no place for a wish, so it stands in the address: /predictions?score=true&confidence=true
 _BOOLEANS = {"true": True, "false": False}
 
 predictions = Blueprint("predictions", __name__)
@@ -39,12 +39,15 @@ def predict_many() -> Response:
         settings = service().settings
         request.max_content_length = settings.max_batch_body_bytes
         bundle = counted.take_model()
-        answer_type, wants_score = _choose_answer_type(request), _read_wish(request)
+        answer_type = _choose_answer_type(request)
+        wants_score, wants_confidence = _read_wish(request, "score"), _read_wish(request, "confidence")
         batch = _read_batch(request, bundle.features, settings.max_batch_rows)
-        scores, labels = counted.score(bundle, batch.rows)
-        answer: dict[str, list[Any]] = {"is_inlier": labels.tolist()}
+        scored = counted.score(bundle, batch.rows)
+        answer: dict[str, list[Any]] = {"is_inlier": scored.labels.tolist()}
         if batch.score or wants_score:
-            answer["anomaly_score"] = scores.tolist()
+            answer["anomaly_score"] = scored.scores.tolist()
+        if batch.confidence or wants_confidence:
+            answer["confidence"] = scored.confidences.tolist()
         return name_model(_write(answer, answer_type), bundle)
 
 
@@ -69,14 +72,14 @@ def _read_batch(asked: Request, features: Features, max_rows: int) -> Batch:
     body = asked.get_data(cache=False)
     rows: list[Any] = read_csv(body, features) if asked.mimetype == CSV_MEDIA_TYPE else read_ndjson(body)
     check_number_of_rows(len(rows), max_rows)
-    return Batch(to_array(rows, features), score=False)
+    return Batch(to_array(rows, features), score=False, confidence=False)
 
 
-def _read_wish(asked: Request) -> bool:
-    """Tell whether the address asks for scores."""
-    given = asked.args.getlist("score") or ["false"]
+def _read_wish(asked: Request, name: str) -> bool:
+    """Tell whether the address asks for scores, or for confidences."""
+    given = asked.args.getlist(name) or ["false"]
     if len(given) > 1 or given[0] not in _BOOLEANS:
-        raise refuse({"score": [f"expected true or false, got {' and '.join(given)}"]})
+        raise refuse({name: [f"expected true or false, got {' and '.join(given)}"]})
     return _BOOLEANS[given[0]]
 
 

@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from app.metrics import ServiceMetrics
 from app.model.current_model import CurrentModel
 from app.periodic_jobs import PeriodicJobs
+from app.recorder.hand_over import HandOver
 from app.settings import Settings
 from app.web.request_log import RequestLog
 
@@ -22,12 +23,14 @@ class ServiceParts:
     settings: Settings
     metrics: ServiceMetrics
     model: CurrentModel
+    recorder: HandOver
     jobs: PeriodicJobs
     log: RequestLog
 
     def close(self) -> None:
         """End what runs in the background, and write the last log lines."""
         self.jobs.stop()
+        self.recorder.close()
         self.log.flush()
 
     def attach(self, app: Flask) -> None:

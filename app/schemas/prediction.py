@@ -16,7 +16,7 @@ _MODELS_AT_ONCE = 2
 
 
 class PredictionAnswer(Schema):
-    """The label of one row and, if asked for, its score."""
+    """The label of one row and, if asked for, its score and the confidence of the label."""
 
     is_inlier = fields.Integer(
         required=True, metadata={"description": "1 inlier, -1 outlier.", "enum": [1, -1], "example": 1}
@@ -29,6 +29,14 @@ class PredictionAnswer(Schema):
             "example": -0.43,
         }
     )
+    confidence = fields.Float(
+        metadata={
+            "description": "How sure the label is: the higher, the surer. Only when `confidence` was true.",
+            "minimum": 0,
+            "maximum": 1,
+            "example": 0.98,
+        }
+    )
 
 
 @lru_cache(maxsize=_MODELS_AT_ONCE)
@@ -39,6 +47,9 @@ def prediction_request_schema(features: Features) -> Schema:
         {
             "feature_vector": FeatureVector(features, required=True, metadata={"description": described}),
             "score": StrictBoolean(load_default=False, metadata={"description": "Also give the anomaly score."}),
+            "confidence": StrictBoolean(
+                load_default=False, metadata={"description": "Also give the confidence of the label."}
+            ),
         },
         name="PredictionRequest",
     )()
@@ -56,7 +67,8 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
 
     Returns
     -------
-    ``feature_vector``, as many numbers as there are features, all finite and within float32; ``score``, a boolean.
+    ``feature_vector``, as many numbers as there are features, all finite and within float32; ``score`` and
+    ``confidence``, booleans.
 
     Raises
     ------
@@ -66,7 +78,7 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     Examples
     --------
     >>> load_prediction_request({"feature_vector": [0.5, 2]}, Features(("mean", "sd"), (0, 0), (1, 1)))
-    {'feature_vector': [0.5, 2], 'score': False}
+    {'feature_vector': [0.5, 2], 'score': False, 'confidence': False}
     >>> load_prediction_request({"feature_vector": [0.5, "2"]}, Features(("mean", "sd"), (0, 0), (1, 1)))
     Traceback (most recent call last):
     app.errors.InvalidPredictionRequest: feature_vector[1]: sd: expected a number, got a string

@@ -19,7 +19,7 @@ _MODELS_AT_ONCE = 2
 
 
 class PredictionsAnswer(Schema):
-    """The labels of many rows and, if asked for, their scores, in the order of the rows."""
+    """The labels of many rows and, if asked for, their scores and the labels' confidences, in the order of the rows."""
 
     is_inlier = fields.List(
         fields.Integer(metadata={"enum": [1, -1]}),
@@ -30,14 +30,19 @@ class PredictionsAnswer(Schema):
         fields.Float(metadata={"minimum": -1, "maximum": 0}),
         metadata={"description": "The lower, the more abnormal. Only when `score` was true."},
     )
+    confidence = fields.List(
+        fields.Float(metadata={"minimum": 0, "maximum": 1}),
+        metadata={"description": "How sure each label is. Only when `confidence` was true."},
+    )
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows to score, shape ``(n_rows, n_features)``, and whether their scores are asked for."""
+    """Rows to score, shape ``(n_rows, n_features)``, and whether scores and confidences are asked for."""
 
     rows: NDArray[np.float32]
     score: bool
+    confidence: bool
 
 
 @lru_cache(maxsize=_MODELS_AT_ONCE)
@@ -48,6 +53,9 @@ def predictions_request_schema(features: Features, max_rows: int) -> Schema:
         {
             "feature_vectors": FeatureVectors(features, max_rows, required=True, metadata={"description": described}),
             "score": StrictBoolean(load_default=False, metadata={"description": "Also give the anomaly scores."}),
+            "confidence": StrictBoolean(
+                load_default=False, metadata={"description": "Also give the confidences of the labels."}
+            ),
         },
         name="PredictionsRequest",
     )()
@@ -79,4 +87,4 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     (2, 2)
     """
     loaded = load_body(body, predictions_request_schema(features, max_rows))
-    return Batch(loaded["feature_vectors"], loaded["score"])
+    return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"])

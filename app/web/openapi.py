@@ -10,6 +10,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from app.model.features import LARGEST_NUMBER, Features
+from app.schemas.drift import DriftReport
 from app.schemas.feature_vectors import FeatureVectors
 from app.schemas.health import Health
 from app.schemas.model_information import ModelInformation
@@ -84,7 +85,7 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
     plugin.converter.add_attribute_function(_describe_feature_vector)  # type: ignore[no-untyped-call]
     described = features or _UNKNOWN_FEATURES
     requests = (prediction_request_schema(described), predictions_request_schema(described, max_batch_rows))
-    answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), Health(), Problem())
+    answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), DriftReport(), Health(), Problem())
     for schema in (*requests, *answers, *(make() for make in _PROTOCOL_SCHEMAS)):
         document.components.schema(_name_of(schema), schema=schema)
     if features is None:

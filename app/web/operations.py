@@ -83,7 +83,10 @@ OPERATIONS = (
         request="PredictionsRequest",
         answer="PredictionsAnswer",
         texts=(CSV, NDJSON),
-        wishes=(("score", "Also give the anomaly scores: the same as `score` in a JSON body."),),
+        wishes=(
+            ("score", "Also give the anomaly scores: the same as `score` in a JSON body."),
+            ("confidence", "Also give the confidences of the labels: the same as `confidence` in a JSON body."),
+        ),
         refusals=(400, 406, 413, 415, 422, *_NO_MODEL),
         names_model=True,
     ),
@@ -96,6 +99,16 @@ OPERATIONS = (
         answer="ModelInformation",
         refusals=_NO_MODEL,
         names_model=True,
+    ),
+    Operation(
+        path="/drift",
+        method="get",
+        summary="Whether the rows still look like those of training.",
+        description="Where each drift detector stands. They look at a sample of all workers' rows; an alarm becomes an "
+        "event when the windows after it confirm it.",
+        tag="model",
+        answer="DriftReport",
+        refusals=(503,),
     ),
     Operation(
         path="/healthz",

@@ -30,6 +30,11 @@ def take_or_make_request_id(environ: WSGIEnvironment) -> str:
 
 
 def request_id() -> str:
-    """Tell the id of the request that is being answered."""
-    identifier: str = request.environ[_ENVIRON_KEY]
+    """Tell the id of the request that Flask is answering."""
+    return id_in(request.environ)
+
+
+def id_in(environ: WSGIEnvironment) -> str:
+    """Tell the id that was noted in ``environ``."""
+    identifier: str = environ[_ENVIRON_KEY]
     return identifier

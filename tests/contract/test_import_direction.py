@@ -25,10 +25,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.periodic_jobs": set(),
     "app.process_usage": set(),
     "app.vector_histogram": set(),
-    "app.metrics": {"app.vector_histogram"},
+    "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
+    "app.recorder_metrics": {"app.vector_histogram"},
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
+    "app.drift": {"app.errors"},
+    "app.recorder": {
+        "app.drift",
+        "app.errors",
+        "app.log_format",
+        "app.metrics",
+        "app.metrics_archive",
+        "app.metrics_folder",
+        "app.model",
+        "app.periodic_jobs",
+        "app.recorder_metrics",
+        "app.settings",
+    },
+    # The arbiter imports these, before the metrics folder is known.
+    "app.recorder.local_socket": set(),
+    "app.recorder.recorder_processes": {"app.recorder.local_socket"},
     "app.schemas": {"app.errors", "app.model.features"},
     # It describes a bundle.
     "app.schemas.model_information": {"app.errors", "app.model.bundle", "app.schemas"},
@@ -46,16 +63,20 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",  # one of the parts that a route finds on the application
+        "app.recorder.drift_report",
+        "app.recorder.hand_over",
+        "app.recorder.heartbeat",
         "app.schemas",
         "app.settings",
         "app.web",
     },
     "app.factory": {"app"},
-    "training": {"app.errors", "app.model"},
+    "training": {"app.drift", "app.errors", "app.model"},
     "loadtest": set(),
     "monitoring": set(),  # it knows the service by the names of its metrics
     "scripts": set(),
     "benchmarks": {"app.model"},
+    "benchmarks.drift": {"app.drift", "app.model", "training"},  # it calibrates on many draws of the rows
     "tests.system": set(),
     # It asks Prometheus what the dashboards ask and the rules record.
     "tests.system.test_dashboards_answered": {
@@ -64,7 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tests.system",
     },
     # Only what it imports outside its hooks: those run late enough to use all of app.
-    "gunicorn.conf": {"app.cpu_allowance", "app.errors", "app.settings"},
+    "gunicorn.conf": {"app.cpu_allowance", "app.errors", "app.log_format", "app.settings"},
 }
 
 _FOLDERS = ("app", "training", "monitoring", "loadtest", "benchmarks", "scripts")
@@ -229,8 +250,14 @@ def test_every_row_is_about_something():
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [
-        ("import app.settings, app.cpu_allowance", {"flask", "numpy", "prometheus_client"}),
+        (
+            "import app.settings, app.cpu_allowance, app.log_format, app.recorder.recorder_processes",
+            {"flask", "numpy", "prometheus_client"},
+        ),
+        ("import app.recorder.supervisor", {"flask", "numpy", "prometheus_client"}),
+        ("import app.recorder.__main__", {"flask", "marshmallow", "pandas", "scipy", "sklearn"}),
         ("import app.model.bundle, app.model.current_model", {"flask", "pandas", "scipy", "sklearn"}),
+        ("import app.drift.drift_watch, app.drift.saved_state", {"flask", "pandas", "prometheus_client", "scipy"}),
         (
             "import app.factory",
             {"joblib", "locust", "matplotlib", "pandas", "plotly", "scipy", "sklearn", "training"},

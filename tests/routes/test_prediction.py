@@ -39,6 +39,18 @@ def test_score_comes_only_when_asked_for(client: FlaskClient):
     assert client.post("/prediction", json={"feature_vector": ROW, "score": False}).json.keys() == {"is_inlier"}
 
 
+def test_confidence_comes_only_when_asked_for_and_is_counted_always(client: FlaskClient, service: Flask):
+    """It is the model's own, near 0.5 at the threshold and near 1 far from it, and every row's is observed."""
+    confidence = parts_of(service).model.get().confidence
+    for row, least in (([-0.158, -0.1067], 0.99), ([66.3, 57.7], 0.99), (ROW, 0.0)):
+        answer = client.post("/prediction", json={"feature_vector": row, "score": True, "confidence": True}).json
+        assert answer["confidence"] == confidence.of_row(answer["anomaly_score"], answer["is_inlier"])
+        assert least <= answer["confidence"] <= 1
+    assert "confidence" not in client.post("/prediction", json={"feature_vector": ROW}).json
+
+    assert parts_of(service).metrics.registry.get_sample_value("prediction_confidence_count") == 4
+
+
 def test_answer_names_the_model(client: FlaskClient, service: Flask):
     """A label can be traced to the version that gave it."""
     answer = client.post("/prediction", json={"feature_vector": ROW})

@@ -33,6 +33,23 @@ def test_answers_are_those_of_scikit_learn(client: FlaskClient, expected):
     assert answer.headers["X-Model-Version"]
 
 
+@pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
+def test_confidences_are_those_of_single_rows(client: FlaskClient, media_type: str):
+    """In the order of the rows, whether the body or the address asks for them."""
+    if media_type == "text/csv":
+        body = "mean,sd\n" + "".join(f"{mean},{sd}\n" for mean, sd in ROWS)
+        answer = client.post("/predictions?confidence=true", data=body, content_type=media_type)
+        lines = [line.split(",") for line in answer.text.splitlines()]
+        assert lines[0] == ["is_inlier", "confidence"]
+        confidences = [float(line[1]) for line in lines[1:]]
+    else:
+        answer = client.post("/predictions", json={"feature_vectors": ROWS, "confidence": True})
+        confidences = answer.json["confidence"]
+
+    single = [client.post("/prediction", json={"feature_vector": row, "confidence": True}).json for row in ROWS]
+    assert confidences == [answer["confidence"] for answer in single]
+
+
 def test_scores_come_only_when_asked_for(client: FlaskClient):
     """Whoever wants labels alone gets them alone."""
     assert client.post("/predictions", json={"feature_vectors": ROWS}).json.keys() == {"is_inlier"}

@@ -35,6 +35,7 @@ def test_every_row_of_numbers_is_taken(row: list[float], score: bool):
     assert load_prediction_request({"feature_vector": row, "score": score}, FEATURES) == {
         "feature_vector": row,
         "score": score,
+        "confidence": False,
     }
 
 

@@ -48,8 +48,17 @@ class RunningService:
 
     def workers(self) -> list[int]:
         """List the process ids of the workers."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        return [pid for pid in children_of(self.process.pid) if "app.recorder" not in command_of(pid)]
+
+    def supervisor(self) -> int:
+        """Give the process id of the recorder's supervisor."""
+        [pid] = [pid for pid in children_of(self.process.pid) if "app.recorder.supervisor" in command_of(pid)]
+        return pid
+
+    def recorder(self) -> int:
+        """Give the process id of the recorder."""
+        [pid] = children_of(self.supervisor())
+        return pid
 
     def log(self) -> str:
         """Give everything that was written to standard error."""
@@ -75,10 +84,11 @@ def start_service(
         "BIND": f"127.0.0.1:{port}",
         "WEB_CONCURRENCY": "2",
         "MODEL_DIR": str(model_dir),
+        "STATE_DIR": str(folder / "state"),
     } | environment
     with log.open("wb") as log_file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *arguments, "app:create_app()"],
+            [Path(sys.executable).with_name("gunicorn"), *arguments, "app:create_app()"],
             cwd=REPOSITORY,
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONWARNINGS": "default"} | variables,
             stderr=log_file,
@@ -105,6 +115,19 @@ def wait_until(condition: Any, what: str, service: RunningService | None = None)
         assert service is None or service.process.poll() is None, f"the service ended:\n{log}"
         assert time.monotonic() < deadline, f"waited {START_SECONDS} s in vain for {what}\n{log}"
         time.sleep(0.05)
+
+
+def children_of(pid: int) -> list[int]:
+    """List the process ids of a process's children."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command_of(pid: int) -> str:
+    """Give the words that a process was started with; nothing if it has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except FileNotFoundError:
+        return ""
 
 
 def free_port() -> int:

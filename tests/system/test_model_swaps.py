@@ -42,7 +42,9 @@ def models(credits_models: Path, training_csv: Path, tmp_path: Path) -> Path:
     """A folder with two versions that answer differently; the second is live."""
     copy = tmp_path / "models"
     shutil.copytree(credits_models, copy, symlinks=True)
-    run_training("train", "--train", str(training_csv), "--seed", "3", "--contamination", "0.01", models=copy)
+    run_training(
+        "train", "--train", str(training_csv), "--seed", "3", "--contamination", "0.01", "--no-drift", models=copy
+    )
     return copy
 
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from training.progress import announce, show_trees
+from training.progress import announce, show_calibration, show_trees
 
 
 class Terminal(io.StringIO):
@@ -29,10 +29,27 @@ def test_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch):
     assert "40/40" in terminal.getvalue()
 
 
+def test_terminal_shows_how_far_the_calibration_is(monkeypatch: pytest.MonkeyPatch):
+    """In per cent; nothing is shown where nothing is calibrated."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+
+    with show_calibration():
+        pass
+    assert terminal.getvalue() == ""
+    with show_calibration() as on_progress:
+        on_progress(0.3)
+        on_progress(1.0)
+
+    assert "100/100" in terminal.getvalue()
+
+
 def test_elsewhere_each_stage_is_a_line(capsys):
     """A log file is not filled with bars."""
     announce("Reading")
     with show_trees(40) as on_progress:
         on_progress(40)
+    with show_calibration() as on_part:
+        on_part(0.5)
+        on_part(1.0)
 
-    assert capsys.readouterr().err == "Reading ...\nFitting 40 trees ...\n"
+    assert capsys.readouterr().err == "Reading ...\nFitting 40 trees ...\nCalibrating drift detectors ...\n"

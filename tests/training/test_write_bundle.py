@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from app.errors import InvalidForest
-from app.model.bundle import find_problems, read_bundle, sha256_of
+from app.drift.calibration import Calibration
+from app.errors import InvalidBundle, InvalidForest
+from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, find_problems, read_bundle, sha256_of
 from app.model.forest_arrays import ForestArrays
 from training import write_bundle as module
 from training.compile_forest import compile_forest
 from training.dataset import Dataset
+from training.drift_parameters import DriftParameters
 from training.errors import ModelsNotWritable
 from training.fit import fit
 from training.label_column import Labels
@@ -144,6 +147,61 @@ def test_reference_of_many_rows_is_a_sample_without_repetition(tmp_path: Path):
     assert len(set(chosen[0])) == len(chosen[0]) == 2000
     assert set(chosen[0]) <= set(rows.ravel())
     assert np.array_equal(*chosen)
+
+
+@pytest.fixture(scope="module")
+def drift_bundle(tmp_path_factory: pytest.TempPathFactory) -> WrittenBundle:
+    """A bundle with drift detectors, of as few rows as that takes."""
+    rows = np.random.default_rng(1).normal(size=(4000, 2))
+    data = Dataset(("mean", "sd"), rows, Path("rows.csv"), "", ("mean", "sd"))
+    model = TrainedModel("m", fit(rows, ForestParameters(n_estimators=5, contamination=0.01)), data)
+    models = tmp_path_factory.mktemp("drift") / "models"
+    return write_bundle(models, model, drift=DriftParameters(expected_run_time=100, window=10))
+
+
+def test_drift_detectors_belong_to_the_reference_of_the_bundle(drift_bundle: WrittenBundle):
+    """With the scores and labels of its own forest, and what they promise is in the manifest."""
+    folder = drift_bundle.folder
+    bundle = read_bundle(folder)
+    calibration = Calibration.read(folder / DRIFT_FILE, folder / REFERENCE_FILE)
+
+    assert bundle.has_drift
+    assert bundle.folder == folder
+    assert np.array_equal(calibration.reference_scores, bundle.forest.score(calibration.reference_rows))
+    assert calibration.training_outlier_share == drift_bundle.manifest["training"]["flagged_share"]
+    promised = drift_bundle.manifest["drift"]
+    assert (promised["window"], promised["expected_run_time"]) == (10, 100)
+    assert promised["run_times"]["mmd"] == 100
+    assert promised["run_times"]["outlier_rate"] > 100
+    assert find_problems(folder) == []
+
+
+@pytest.mark.parametrize("damage", ["change", "remove"])
+def test_damaged_drift_file_is_not_served(drift_bundle: WrittenBundle, tmp_path: Path, damage: str):
+    """It is verified on loading, like everything that the service reads."""
+    folder = shutil.copytree(drift_bundle.folder, tmp_path / "copy")
+    file = folder / DRIFT_FILE
+    if damage == "remove":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+
+    with pytest.raises(InvalidBundle, match=r"drift\.npz .*: train again or go back to another version"):
+        read_bundle(folder)
+
+
+def test_bundle_without_drift_detectors_serves(bundle: WrittenBundle):
+    """Three hundred rows are too few, and versions from before there were detectors have none either."""
+    assert not read_bundle(bundle.folder).has_drift
+    assert json.loads((bundle.folder / "manifest.json").read_bytes())["drift"] is None
+
+
+def test_few_rows_are_not_calibrated_even_if_asked_for(tmp_path: Path, small_model: TrainedModel):
+    """Lines found on so few would not keep their promise."""
+    written = write_bundle(tmp_path, small_model, drift=DriftParameters())
+
+    assert written.manifest["drift"] is None
+    assert not (written.folder / DRIFT_FILE).exists()
 
 
 def test_estimator_can_be_loaded_by_people(bundle: WrittenBundle, small_model: TrainedModel):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.commands.options import add_data_options, add_models_option
+from training.commands.options import add_data_options, add_drift_options, add_models_option
 from training.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument("--model", metavar="FILE", type=Path, required=True, help="joblib file with the estimator")
     add_data_options(parser)
+    add_drift_options(parser)
     add_models_option(parser)
     parser.set_defaults(run=run)
 
@@ -33,6 +34,8 @@ def run(options: argparse.Namespace) -> int:
     from app.errors import InvalidForest
     from training.compile_forest import compile_forest
     from training.dataset import check_label, read_test_data
+    from training.drift_parameters import DriftParameters
+    from training.progress import show_calibration
     from training.summary import summarise
     from training.write_bundle import TrainedModel, write_bundle
 
@@ -40,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         "training: a joblib file runs code when it is opened; import only from people you trust.",
         file=sys.stderr,
     )
+    drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
     estimator = _open(options.model)
     try:
         compile_forest(estimator)
@@ -48,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
     training = _read_matching_data(estimator, options)
     test = read_test_data(options.test, training, options.label) if options.test else None
     check_label(options.label, training, test)
-    written = write_bundle(options.models, TrainedModel(options.name, estimator, training, test))
+    model = TrainedModel(options.name, estimator, training, test)
+    with show_calibration() as show_part:
+        written = write_bundle(options.models, model, drift=drift, on_calibration=show_part)
     print(summarise(written.manifest, written.folder))
     return 0
 

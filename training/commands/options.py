@@ -49,6 +49,27 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
 
 
+def add_drift_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the drift detectors promise."""
+    parser.add_argument(
+        "--drift-ert",
+        metavar="ROWS",
+        type=int,
+        default=5000,
+        help="rows between first alarms of a drift detector while nothing changes (%(default)s)",
+    )
+    parser.add_argument(
+        "--drift-window",
+        metavar="ROWS",
+        type=int,
+        default=100,
+        help="how many of the last rows drift detectors look at (%(default)s)",
+    )
+    parser.add_argument(
+        "--no-drift", action="store_true", help="calibrate no drift detectors, which takes some seconds"
+    )
+
+
 def add_metrics_options(parser: argparse.ArgumentParser) -> None:
     """Add where the metrics of a training can be had; a default of the environment suits containers."""
     parser.add_argument(

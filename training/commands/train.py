@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Literal
 
-from training.commands.options import add_data_options, add_metrics_options, add_models_option
+from training.commands.options import add_data_options, add_drift_options, add_metrics_options, add_models_option
 from training.refusal import REFUSALS, refuse
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "--seed", type=int, default=16, help="the same seed and data give the same forest (%(default)s)"
     )
+    add_drift_options(parser)
     add_models_option(parser)
     add_metrics_options(parser)
     parser.set_defaults(run=run)
@@ -77,10 +78,11 @@ def run(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBundle:
     """Read, fit, evaluate, write."""
     from training.dataset import check_label, read_test_data, read_training_data
+    from training.drift_parameters import DriftParameters
     from training.ensemble_shape import EnsembleShape
     from training.fit import fit
     from training.parameters import ForestParameters
-    from training.progress import announce, show_trees
+    from training.progress import announce, show_calibration, show_trees
     from training.stages import Stage
     from training.write_bundle import TrainedModel, write_bundle
 
@@ -92,6 +94,7 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
         bootstrap=options.bootstrap,
         random_state=options.seed,
     )
+    drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
     monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
     training = read_training_data(options.train, options.features, options.drop, options.label)
@@ -109,7 +112,8 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     monitor.record_ensemble(EnsembleShape.of(estimator, training.names))
     announce("Evaluating and writing")
     model = TrainedModel(options.name, estimator, training, test)
-    written = write_bundle(options.models, model, monitor.begin_stage)
+    with show_calibration() as show_part:
+        written = write_bundle(options.models, model, monitor.begin_stage, drift, show_part)
     monitor.record_evaluation(written.manifest["evaluation"])
     return written
 

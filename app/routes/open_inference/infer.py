@@ -29,8 +29,8 @@ def infer(name: str, version: str | None = None) -> Response:
         body, binary = read_tensor_body(request)
         asked = load_inference_request(body)
         rows = read_rows(asked["inputs"], binary, bundle.features, settings.max_batch_rows)
-        scores, labels = counted.score(bundle, rows)
-        values = {IS_INLIER: labels, ANOMALY_SCORE: scores}
+        scored = counted.score(bundle, rows)
+        values = {IS_INLIER: scored.labels, ANOMALY_SCORE: scored.scores}
         outputs = [(wanted, values[wanted], is_binary) for wanted, is_binary in _wanted_outputs(asked)]
         return name_model(answer_tensors(_frame(bundle, asked), outputs), bundle)
 

@@ -56,6 +56,7 @@ def test_model_is_trained_and_summed_up(train_csv, write_csv, tmp_path, capsys):
     assert values["rows"] == "300"
     assert values["features"] == "2: mean, sd"
     assert values["trees"] == "7"
+    assert values["drift"] == "not watched: calibrating takes 4,000 training rows or more"
     assert values["flagged, training"] == "30 of 300 (10.000%)"
     assert values["flagged, test"].endswith(" of 2 (50.000%)")
     assert values["folder"] == str(models / bundle.version)
@@ -102,6 +103,30 @@ def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
+    ("options", "drift"),
+    [
+        (
+            ["--drift-ert", "100", "--drift-window", "10"],
+            "watched in windows of 10 rows; while nothing changes, an alarm of a detector every 100 rows",
+        ),
+        (["--no-drift"], "not watched, as asked for"),
+    ],
+)
+def test_drift_detectors_are_calibrated_as_asked_for(write_csv, tmp_path, capsys, options, drift):
+    """The summary says what they promise, or that there are none."""
+    rows = np.random.default_rng(1).normal(size=(4000, 2)).tolist()
+    file = write_csv("mean,sd\n" + "".join(f"{mean},{sd}\n" for mean, sd in rows))
+    models = tmp_path / "models"
+
+    assert main(["train", "--train", str(file), "--models", str(models), "--estimators", "5", *options]) == 0
+
+    shown = capsys.readouterr()
+    assert drift in shown.out
+    assert read_bundle(models / "current").has_drift == ("--no-drift" not in options)
+    assert ("Calibrating drift detectors ..." in shown.err) == ("--no-drift" not in options)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "train.csv line 2, column day: 'monday' is not a number; correct it, or leave the column out"),
@@ -110,6 +135,7 @@ def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatc
         (["--drop", "day", "--label", "fraud"], "train.csv has no column fraud; name one that is there"),
         (["--label", "day"], "line 2, column day: 'monday' is not a number"),
         (["--drop", "day", "--label", "sd"], " is no label; write 0 for inliers and 1 for outliers"),
+        (["--drop", "day", "--drift-ert", "10"], "--drift-ert 10 is out of range; use 100 to 50000 rows"),
         (["--drop", "day", "--max-samples", "301"], "--max-samples 301 is more than the 300 training rows"),
     ],
 )

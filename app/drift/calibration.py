@@ -1,0 +1,141 @@
+"""What training found out for the drift detectors: ``drift.npz``, and the reference rows that it belongs to."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.thresholds import CONFIRMING_SHARES, Thresholds
+from app.errors import InvalidBundle
+
+# Maximum mean discrepancy over all features; Cramer-von Mises per feature, and of the anomaly score; the share of
+# outliers.
+MMD, CVM, SCORE, OUTLIER_RATE = "mmd", "cvm", "score", "outlier_rate"
+DETECTORS = (MMD, CVM, SCORE, OUTLIER_RATE)
+
+# A window of one row has no pairs. Beyond the largest, the whole numbers of the rank distances would grow too large.
+SMALLEST_WINDOW, LARGEST_WINDOW = 2, 1000
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Everything that the detectors need apart from live rows.
+
+    Parameters
+    ----------
+    reference_rows
+        Shape ``(n_reference, n_features)``.
+    reference_scores
+        The anomaly scores of these rows, shape ``(n_reference,)``.
+    training_outlier_share
+        Share of all training rows that the model flagged, in [0, 1].
+    bandwidth
+        Of the similarity of scaled rows, positive.
+    distance_scales
+        The rank distance that one undrifted window in a thousand exceeds, of each feature and last of the score;
+        shape ``(n_features + 1,)``, positive.
+    expected_run_time
+        The rows between first alarms that were asked for.
+    window
+        Rows in a window, 2 to 1,000.
+    thresholds
+        Of each detector.
+    """
+
+    reference_rows: NDArray[np.float64]
+    reference_scores: NDArray[np.float64]
+    training_outlier_share: float
+    bandwidth: float
+    distance_scales: NDArray[np.float64]
+    expected_run_time: int
+    window: int
+    thresholds: dict[str, Thresholds]
+
+    def write(self, file: Path) -> None:
+        """Write ``drift.npz``, without the reference rows; the same values give the same bytes."""
+        arrays: dict[str, Any] = {
+            "reference_scores": self.reference_scores,
+            "training_outlier_share": np.float64(self.training_outlier_share),
+            "bandwidth": np.float64(self.bandwidth),
+            "distance_scales": self.distance_scales,
+            "expected_run_time": np.int64(self.expected_run_time),
+            "window": np.int64(self.window),
+        }
+        for name, thresholds in self.thresholds.items():
+            arrays |= {
+                f"{name}_starts": thresholds.starts,
+                f"{name}_lines": thresholds.lines,
+                f"{name}_confirming": thresholds.confirming,
+                f"{name}_run_time": np.float64(thresholds.run_time),
+            }
+        np.savez(file, allow_pickle=False, **arrays)
+
+    @classmethod
+    def read(cls, file: Path, reference_file: Path) -> Calibration:
+        """Read what training found, and the reference rows that it belongs to.
+
+        Parameters
+        ----------
+        file, reference_file
+            ``drift.npz`` and ``reference.npz`` of a verified bundle.
+
+        Raises
+        ------
+        InvalidBundle
+            If the bundle was trained without drift detectors, or a file cannot be read. The message says what to do.
+        """
+        if not file.exists():
+            raise InvalidBundle(
+                f"{file} does not exist, so drift is not watched: train again, on 4,000 rows or more, for it to be."
+            )
+        try:
+            with np.load(reference_file, allow_pickle=False) as reference:
+                rows = reference["rows"]
+            with np.load(file, allow_pickle=False) as arrays:
+                calibration = cls(
+                    reference_rows=rows,
+                    reference_scores=arrays["reference_scores"],
+                    training_outlier_share=float(arrays["training_outlier_share"]),
+                    bandwidth=float(arrays["bandwidth"]),
+                    distance_scales=arrays["distance_scales"],
+                    expected_run_time=int(arrays["expected_run_time"]),
+                    window=int(arrays["window"]),
+                    thresholds={
+                        name: Thresholds(
+                            starts=arrays[f"{name}_starts"],
+                            lines=arrays[f"{name}_lines"],
+                            confirming=arrays[f"{name}_confirming"],
+                            run_time=float(arrays[f"{name}_run_time"]),
+                        )
+                        for name in DETECTORS
+                    },
+                )
+        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidBundle(f"{file} cannot be read ({type(error).__name__}: {error}): train again.") from error
+        calibration.check(file)
+        return calibration
+
+    def check(self, file: Path) -> None:
+        """Refuse values that do not fit together.
+
+        Raises
+        ------
+        InvalidBundle
+            Which names the file.
+        """
+        n_rows, n_features = self.reference_rows.shape
+        fits = (
+            self.reference_scores.shape == (n_rows,)
+            and self.distance_scales.shape == (n_features + 1,)
+            and bool((self.distance_scales > 0).all())
+            and self.bandwidth > 0
+            and SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW
+            and all(each.confirming.shape == CONFIRMING_SHARES.shape for each in self.thresholds.values())
+        )
+        if not fits:
+            raise InvalidBundle(f"{file} does not fit the reference rows beside it: train again.")

@@ -1,0 +1,44 @@
+"""What a model says of rows: their scores, their labels, and how sure the labels are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.model.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows with all that a model says of them.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_features)``.
+    scores
+        Anomaly scores in [-1, 0], shape ``(n_rows,)``: the lower, the more abnormal.
+    labels
+        1 inlier, -1 outlier, shape ``(n_rows,)``.
+    confidences
+        Of the labels, in [0, 1], shape ``(n_rows,)``: the higher, the surer.
+    """
+
+    rows: NDArray[np.float32]
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    confidences: NDArray[np.float64]
+
+
+def score_rows(bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
+    """Ask a model about rows, shape ``(n_rows, n_features)``, finite."""
+    scores = bundle.forest.score(rows)
+    labels = bundle.forest.label(scores)
+    if len(rows) == 1:
+        # Most requests hold one row, and arrays of one take several times as long to look up.
+        confidences = np.array([bundle.confidence.of_row(scores[0], labels[0])])
+    else:
+        confidences = bundle.confidence.of_rows(scores, labels)
+    return ScoredRows(rows, scores, labels, confidences)

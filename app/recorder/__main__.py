@@ -1,0 +1,71 @@
+"""The recorder process: ``python -m app.recorder DOOR NAME``, started and watched over by ``app.recorder.supervisor``.
+
+``DOOR`` is the file descriptor of the socket that workers connect to, ``NAME`` the one under which this process writes
+its metrics. Standard input is the lifeline.
+"""
+
+from __future__ import annotations
+
+import logging.config
+import os
+import socket
+import sys
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from app.drift.calibration import CVM, DETECTORS
+from app.log_format import log_configuration
+from app.metrics_archive import close_files, name_files_after
+from app.metrics_folder import folder_of_workers
+from app.model.bundle import Bundle
+from app.model.current_model import CurrentModel
+from app.model.shared_notes import SharedNotes
+from app.periodic_jobs import PeriodicJobs
+from app.recorder.drift_monitor import STATE_FILE, DriftMonitor
+from app.recorder.lifeline import leave_ending_to_the_arbiter
+from app.recorder.receiver import Receiver
+from app.recorder.recording import record
+from app.recorder.state_folder import StateFolder
+from app.recorder.watched_model import watch_model
+from app.recorder_metrics import RecorderMetrics
+from app.settings import Settings
+
+# As often as the workers do: all then follow a new model within the same two seconds.
+_LOOK_FOR_MODEL_SECONDS = 1.0
+
+# Requests come first: where processors are scarce, rows wait in their queue.
+_NICENESS = 5
+
+
+def main(door: int, name: str) -> None:
+    """Record until the service ends."""
+    leave_ending_to_the_arbiter()
+    os.nice(_NICENESS)
+    settings = Settings.from_environ()
+    logging.config.dictConfig(log_configuration(settings.logs_as_text(sys.stderr), settings.log_level))
+    folder = folder_of_workers()
+    assert folder is not None  # the arbiter has named it
+    name_files_after(name)
+    metrics = RecorderMetrics(CollectorRegistry(), DETECTORS, CVM)
+    state = StateFolder(Path(settings.state_dir), in_memory=folder)
+    monitor = DriftMonitor(folder, state, settings.drift_rows_per_second, metrics)
+
+    def follow(before: Bundle | None, now: Bundle) -> None:
+        rate, days = settings.drift_rows_per_second, settings.drift_false_alarm_days
+        monitor.follow(watch_model(now, rate, days, state.file_to_read(STATE_FILE)))
+
+    model = CurrentModel(Path(settings.model_dir), follow, notes=SharedNotes(folder))
+    model.refresh()
+    jobs = PeriodicJobs()
+    jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
+    jobs.start()
+    receiver = Receiver(socket.socket(fileno=door), sys.stdin.fileno())
+    record(receiver, [monitor], metrics, folder)
+    jobs.stop()
+    receiver.close()
+    close_files()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,57 @@
+"""What ``GET /drift`` gives."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+# In the words of the recorder, whose modules a schema does not import.
+_STATES = ("watching", "no detectors", "no model")
+_DETECTOR_STATES = ("not enough rows yet", "no drift", "alarm, being confirmed", "drift")
+
+
+class DriftEvent(Schema):
+    """An alarm that was confirmed."""
+
+    at = fields.AwareDateTime(required=True)
+    row = fields.Integer(required=True, metadata={"description": "Counted over the rows that the detectors saw."})
+    feature = fields.String(
+        required=True, metadata={"description": "The one farthest from training; empty if the detector names none."}
+    )
+
+
+class DriftDetector(Schema):
+    """Where one detector stands."""
+
+    state = fields.String(required=True, validate=validate.OneOf(_DETECTOR_STATES))
+    statistic = fields.Float(
+        required=True, allow_none=True, metadata={"description": "Of the last window; null before one was full."}
+    )
+    threshold = fields.Float(required=True, metadata={"description": "A higher statistic is a first alarm."})
+    expected_run_time = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Rows between first alarms while nothing changes; null if it cannot alarm."},
+    )
+    alarms = fields.Integer(required=True, metadata={"description": "First alarms so far."})
+    events = fields.Integer(required=True, metadata={"description": "Confirmed ones."})
+    last_event = fields.Nested(DriftEvent, required=True, allow_none=True)
+    features = fields.Dict(
+        keys=fields.String(),
+        values=fields.Float(),
+        metadata={"description": "How far each feature is from training, 0 to 1, farthest first; of `cvm` only."},
+    )
+
+
+class DriftReport(Schema):
+    """What the recorder last reported; without detectors, nothing follows the version."""
+
+    recorder_up = fields.Boolean(required=True, metadata={"description": "False if the report is an old one."})
+    updated_at = fields.AwareDateTime(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(_STATES))
+    model_version = fields.String(required=True, allow_none=True)
+    rows_seen = fields.Integer(metadata={"description": "By the detectors, since this version went live."})
+    window = fields.Integer(metadata={"description": "Rows that a detector compares with training at a time."})
+    window_fill = fields.Float(metadata={"description": "The part of the window that is filled, 0 to 1."})
+    expected_run_time = fields.Integer(metadata={"description": "The run time that was asked for in training."})
+    confirming_windows = fields.Integer(metadata={"description": "Windows that have to confirm an alarm."})
+    detectors = fields.Dict(keys=fields.String(), values=fields.Nested(DriftDetector), required=True)

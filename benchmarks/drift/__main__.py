@@ -1,0 +1,55 @@
+"""Measure the drift detectors on a table and print what stands in README.md: ``python -m benchmarks.drift``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.drift import sections
+from benchmarks.drift.held_out_rows import Draw
+from training.dataset import read_training_data
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--train",
+        type=Path,
+        default=ROOT / "data" / "train.csv",
+        metavar="FILE",
+        help="a table of two features (data/train.csv)",
+    )
+    parser.add_argument("--draws", type=int, default=5, help="ways to split the table (%(default)s)")
+    parser.add_argument("--runs", type=int, default=200, help="runs of each draw (%(default)s)")
+    parser.add_argument("--only", metavar="A,B", help="sections: promise, delays, repetition, events, cost")
+    options = parser.parse_args(arguments)
+    # What a library's threads would do on a second core is no part of what the detectors cost.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    table = read_training_data(options.train).rows
+    draws = [Draw.of(table, seed) for seed in range(options.draws)]
+    fewer = max(1, options.runs // 10)
+    available: dict[str, Callable[[], Iterator[str]]] = {
+        "cost": lambda: sections.tabulate_cost(draws[0]),
+        "promise": lambda: sections.tabulate_promise(draws, options.runs),
+        "delays": lambda: sections.tabulate_delays(draws, fewer),
+        "repetition": lambda: sections.tabulate_repetition(draws, fewer),
+        "events": lambda: sections.tabulate_events(draws, 20 * options.runs, 500 * options.runs),
+    }
+    chosen = options.only.split(",") if options.only else list(available)
+    if unknown := [name for name in chosen if name not in available]:
+        parser.error(f"--only: there is no section {unknown[0]}; choose from {', '.join(available)}.")
+    for name in chosen:
+        print(f"\n### {name.capitalize()}\n", flush=True)
+        for line in available[name]():
+            print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

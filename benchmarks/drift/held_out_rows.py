@@ -1,0 +1,67 @@
+"""Rows for the detectors' reference and calibration, and rows apart from both for streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.calibration import Calibration
+from app.model.forest import OUTLIER, Forest
+from training.compile_forest import compile_forest
+from training.drift_calibration import calibrate
+from training.drift_parameters import DriftParameters
+from training.drift_simulation import ScoredRows
+from training.fit import fit
+from training.parameters import ForestParameters
+from training.reference_rows import split_reference
+
+# Enough for streams in which a row comes back rarely, while most rows are left for training as in practice.
+_HELD_OUT_SHARE = 0.25
+
+# About one row in a thousand is an outlier, so `outlier_rate` has the steps that it has in practice.
+_CONTAMINATION = 0.001
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One way to split a table: a forest, its training rows, and rows that neither it nor a detector has seen.
+
+    Parameters
+    ----------
+    forest
+        Fitted on the training rows.
+    reference, others
+        Training rows: what live rows are compared with, and what is calibrated on.
+    held_out
+        Rows apart from both, shape ``(n_rows, n_features)``.
+    """
+
+    forest: Forest
+    reference: ScoredRows
+    others: ScoredRows
+    held_out: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: NDArray[np.float64], seed: int) -> Draw:
+        """Split a table, shape ``(n_rows, n_features)``; the same seed splits it alike."""
+        shuffled = np.random.default_rng(seed).permutation(table)
+        n_held_out = int(_HELD_OUT_SHARE * len(table))
+        held_out, training = shuffled[:n_held_out], shuffled[n_held_out:]
+        parameters = ForestParameters(contamination=_CONTAMINATION, random_state=seed)
+        forest = Forest(compile_forest(fit(training, parameters)))
+        scored = score(forest, training)
+        reference, others = split_reference(len(training))
+        return cls(forest, scored.take(reference), scored.take(others), held_out)
+
+    def calibrate(self, run_time: int, window: int) -> Calibration:
+        """Calibrate the detectors as `train` does."""
+        flagged = np.concatenate([self.reference.labels, self.others.labels]) == OUTLIER
+        return calibrate(self.reference, self.others, float(flagged.mean()), DriftParameters(run_time, window))
+
+
+def score(forest: Forest, rows: NDArray[np.float64]) -> ScoredRows:
+    """Score rows as the service does."""
+    scores = forest.score(rows)
+    return ScoredRows(rows, scores, forest.label(scores))

@@ -1,0 +1,104 @@
+"""Rows from the first full window to the first alarm, by the code that runs in the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.calibration import DETECTORS, Calibration
+from app.drift.detector import Kind
+from app.drift.drift_watch import DriftWatch
+from app.drift.sliding_statistics import SlidingStatistics
+from training.drift_simulation import ScoredRows
+
+# Rows that are drawn and scored at a time.
+_ROWS_AT_ONCE = 500
+
+# A run that long is taken for what it is: without it, a detector that cannot alarm would run for ever.
+_LONGEST_RUN = 40
+
+# Draws the next rows of a stream: from how many, and from the number of the first.
+Source = Callable[[int, int], ScoredRows]
+
+
+def measure_runs(
+    calibration: Calibration,
+    source: Source,
+    detectors: Collection[str] = DETECTORS,
+    skipped_rows: int = 0,
+) -> dict[str, int]:
+    """Run one stream until each detector has alarmed.
+
+    Parameters
+    ----------
+    calibration
+        Of the detectors.
+    source
+        Where rows come from.
+    detectors
+        Which of them.
+    skipped_rows
+        Rows at the beginning that fill the window and may not alarm: the stream changes after them, and a detector
+        that alarms before is taken for one that does not.
+
+    Returns
+    -------
+    By detector: the rows after the first full window, or after the skipped ones, with that of the alarm. At most 40
+    times the expected run time.
+    """
+    statistics = SlidingStatistics(calibration)
+    lines = {name: calibration.thresholds[name].by_row() for name in detectors}
+    first_counted = max(skipped_rows, calibration.window - 1)
+    longest = _LONGEST_RUN * calibration.expected_run_time
+    runs: dict[str, int] = {}
+    row = 0
+    while len(runs) < len(lines) and row < first_counted + longest:
+        rows = source(_ROWS_AT_ONCE, row)
+        for after_row in statistics.push(rows.rows, rows.scores, rows.labels < 0, row):
+            counted, watched = row - first_counted, row - calibration.window + 1
+            row += 1
+            if counted < 0:
+                continue
+            for name, by_row in lines.items():
+                if name not in runs and after_row.by_detector[name] > by_row[min(watched, len(by_row) - 1)]:
+                    runs[name] = counted + 1
+    return {name: runs.get(name, longest) for name in lines}
+
+
+def measure_event(watch: DriftWatch, source: Source, skipped_rows: int, most_rows: int) -> int:
+    """Count the rows from a change after ``skipped_rows`` to the first event of any detector, at most ``most_rows``."""
+    for first in range(0, skipped_rows + most_rows, _ROWS_AT_ONCE):
+        rows = source(_ROWS_AT_ONCE, first)
+        for finding in watch.update(rows.rows, rows.scores, rows.labels).findings:
+            if finding.kind is Kind.EVENT and finding.row > skipped_rows:
+                return finding.row - skipped_rows
+    return most_rows
+
+
+def draw_from(rows: ScoredRows, generator: np.random.Generator) -> Source:
+    """Make a stream of rows that are independent of each other."""
+
+    def draw(n_rows: int, first: int) -> ScoredRows:
+        return rows.take(generator.integers(0, len(rows), n_rows))
+
+    return draw
+
+
+def repeat_from(rows: ScoredRows, generator: np.random.Generator, share: float) -> Source:
+    """Make a stream in which a row is like the one before with the chance ``share``, else a new one."""
+    last: NDArray[np.int64] = np.zeros(1, np.int64)
+
+    def draw(n_rows: int, first: int) -> ScoredRows:
+        nonlocal last
+        fresh = generator.integers(0, len(rows), n_rows)
+        is_new = generator.random(n_rows) >= share
+        is_new[0] |= first == 0
+        # Each row takes the number of the last new one.
+        newest = np.maximum.accumulate(np.where(is_new, np.arange(n_rows), -1))
+        chosen = np.where(newest >= 0, fresh[newest], last)
+        last = chosen[-1:]
+        return rows.take(chosen)
+
+    return draw

@@ -1,0 +1,192 @@
+"""The tables of ``README.md``, in Markdown."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from app.drift.calibration import CVM, DETECTORS, MMD, OUTLIER_RATE, SCORE
+from app.drift.confirmation import Confirmation, plan_confirmation
+from app.drift.drift_watch import DriftWatch
+from benchmarks.drift.changes import CHANGES, Change
+from benchmarks.drift.false_events import count_events, measure_windows
+from benchmarks.drift.held_out_rows import Draw, score
+from benchmarks.drift.run_lengths import Source, draw_from, measure_event, measure_runs, repeat_from
+from training.drift_simulation import ScoredRows
+
+# Expected run time and window; the last one is the default.
+SETTINGS = ((300, 10), (300, 50), (5000, 100))
+
+_DEFAULT = SETTINGS[-1]
+
+# What is promised for each value of the statistic; `outlier_rate` has steps and is told apart.
+_EXACT = (MMD, CVM, SCORE)
+
+# Of the default settings of the service.
+_ROWS_PER_SECOND, _FALSE_ALARM_DAYS = 100, 30
+
+# `outlier_rate` runs three times as long as the others, so it runs less often.
+_FEWER = 5
+
+_FEATURES = ("first", "second")
+
+
+def tabulate_promise(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
+    """Compare mean run lengths with the expected run time."""
+    yield "| ERT, window | detector | mean run / ERT | of each draw | runs |"
+    yield "|---|---|--:|---|--:|"
+    for run_time, window in SETTINGS:
+        calibrations = [draw.calibrate(run_time, window) for draw in draws]
+        for detectors, runs in ((_EXACT, n_runs), ((OUTLIER_RATE,), max(1, n_runs // _FEWER))):
+            means: dict[str, list[float]] = {name: [] for name in detectors}
+            for seed, (draw, calibration) in enumerate(zip(draws, calibrations, strict=True)):
+                source = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(seed))
+                lengths = [measure_runs(calibration, source, detectors) for _ in range(runs)]
+                for name in detectors:
+                    means[name].append(float(np.mean([each[name] for each in lengths])) / run_time)
+            for name, ratios in means.items():
+                step = ""
+                if name == OUTLIER_RATE:
+                    reached = np.mean([each.thresholds[name].run_time for each in calibrations])
+                    step = f" (nearest step: {reached / run_time:.2f})"
+                each_draw = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+                yield (
+                    f"| {run_time:,}, {window} | `{name}` | **{np.mean(ratios):.2f}**{step} | {each_draw} | "
+                    f"{runs * len(draws):,} |"
+                )
+
+
+def tabulate_delays(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
+    """Count the rows from a change to the first alarm, and to the first event with the default settings."""
+    yield (
+        "| change | ERT, window | " + " | ".join(f"`{name}`" for name in DETECTORS) + " | first event of any detector |"
+    )
+    yield "|---|---|" + "--:|" * (len(DETECTORS) + 1)
+    for run_time, window in SETTINGS[1:]:
+        calibrations = [draw.calibrate(run_time, window) for draw in draws]
+        for name, change in CHANGES.items():
+            delays: dict[str, list[int]] = {detector: [] for detector in DETECTORS}
+            events = []
+            for seed, (draw, calibration) in enumerate(zip(draws, calibrations, strict=True)):
+                generator = np.random.default_rng(seed)
+                skipped = 5 * window
+                for _ in range(n_runs):
+                    source = _change_after(draw, change, skipped, generator)
+                    for detector, rows in measure_runs(calibration, source, skipped_rows=skipped).items():
+                        delays[detector].append(rows)
+                if (run_time, window) == _DEFAULT:
+                    watch = DriftWatch(calibration, _FEATURES, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS)
+                    events.append(
+                        measure_event(watch, _change_after(draw, change, skipped, generator), skipped, 20 * run_time)
+                    )
+            medians = " | ".join(f"{np.median(rows):,.0f}" for rows in delays.values())
+            yield f"| {name} | {run_time:,}, {window} | {medians} | {f'{np.median(events):,.0f}' if events else ''} |"
+
+
+def tabulate_repetition(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
+    """Compare run lengths with the expected run time where rows depend on each other, which nobody promised."""
+    yield "| chance that a row repeats the one before | " + " | ".join(f"`{name}`" for name in _EXACT) + " |"
+    yield "|---|" + "--:|" * len(_EXACT)
+    run_time, window = SETTINGS[1]
+    calibrations = [draw.calibrate(run_time, window) for draw in draws]
+    for share in (0.1, 0.25, 0.5):
+        lengths: list[dict[str, int]] = []
+        for seed, (draw, calibration) in enumerate(zip(draws, calibrations, strict=True)):
+            generator, held_out = np.random.default_rng(seed), score(draw.forest, draw.held_out)
+            source = repeat_from(held_out, generator, share)
+            lengths += [measure_runs(calibration, source, _EXACT) for _ in range(n_runs)]
+        ratios = " | ".join(f"{np.mean([each[name] for each in lengths]) / run_time:.2f}" for name in _EXACT)
+        yield f"| {share} | {ratios} |"
+
+
+def tabulate_events(draws: Sequence[Draw], n_windows: int, n_rows: int) -> Iterator[str]:
+    """Show what turns an alarm into an event while nothing changes, factor by factor."""
+    run_time, window = _DEFAULT
+    plan = plan_confirmation(run_time, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS, len(DETECTORS))
+    yield (
+        f"{_FALSE_ALARM_DAYS} days at {_ROWS_PER_SECOND} rows a second: {plan.n_windows} windows beyond a line that an "
+        f"undrifted one exceeds with a chance of {plan.share:.4f} at most."
+    )
+    yield ""
+    yield "| detector | share of undrifted windows beyond it | after such a window | windows |"
+    yield "|---|--:|--:|--:|"
+    calibrations = [draw.calibrate(run_time, window) for draw in draws]
+    found = []
+    for seed, (draw, calibration) in enumerate(zip(draws, calibrations, strict=True)):
+        source = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(seed))
+        found.append(measure_windows(calibration, plan, source, n_windows))
+    for name in DETECTORS:
+        shares = [each[name] for each in found]
+        beyond, after = (
+            np.mean([each.beyond for each in shares]),
+            np.nanmean([each.beyond_after_one for each in shares]),
+        )
+        each_draw = ", ".join(f"{each.beyond:.3f}" for each in shares)
+        yield f"| `{name}` | {beyond:.4f} ({each_draw}) | {after:.4f} | {n_windows * len(draws):,} |"
+    yield ""
+    yield from _tabulate_promised_events(draws, n_rows)
+
+
+def _tabulate_promised_events(draws: Sequence[Draw], n_rows: int) -> Iterator[str]:
+    """Count events where the promise is so lax that a short stream has some."""
+    yield "| promise: at most one false event in | windows | rows watched | alarms | events promised at most | events |"
+    yield "|---|--:|--:|--:|--:|--:|"
+    run_time, window = SETTINGS[1]
+    calibrations = [draw.calibrate(run_time, window) for draw in draws]
+    for rows_per_event in (2_000, 20_000, 100_000):
+        days = rows_per_event / _ROWS_PER_SECOND / 86_400
+        alarms = events = 0
+        plan: Confirmation | None = None
+        for seed, (draw, calibration) in enumerate(zip(draws, calibrations, strict=True)):
+            watch = DriftWatch(calibration, _FEATURES, _ROWS_PER_SECOND, days)
+            plan = watch.confirmation
+            source = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(seed))
+            more_alarms, more_events = count_events(watch, source, n_rows)
+            alarms, events = alarms + more_alarms, events + more_events
+        watched = n_rows * len(draws)
+        yield (
+            f"| {rows_per_event:,} rows | {plan.n_windows if plan else 0} | {watched:,} | {alarms:,} | "
+            f"{watched / rows_per_event:,.0f} | {events:,} |"
+        )
+
+
+def tabulate_cost(draw: Draw) -> Iterator[str]:
+    """Time the default settings, row by row and in batches."""
+    run_time, window = _DEFAULT
+    begun = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    calibration = draw.calibrate(run_time, window)
+    seconds, grown = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    watch = DriftWatch(calibration, _FEATURES, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS)
+    rows = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(0))(4000, 0)
+    yield "| | |"
+    yield "|---|--:|"
+    for at_once in (1, 10, 100):
+        costs = [_time_row(watch, rows, at_once) for _ in range(5)]
+        yield f"| {at_once} rows at a time | {np.median(costs):.1f} us a row ({min(costs):.1f} at best) |"
+    yield f"| calibration | {seconds:.1f} s |"
+    yield f"| memory that calibration adds to what training takes | {grown / 1024:.0f} MiB |"
+
+
+def _time_row(watch: DriftWatch, rows: ScoredRows, at_once: int) -> float:
+    """Time a pass over the rows, in microseconds a row."""
+    begun = time.perf_counter()
+    for i in range(0, len(rows), at_once):
+        part = slice(i, i + at_once)
+        watch.update(rows.rows[part], rows.scores[part], rows.labels[part])
+    return 1e6 * (time.perf_counter() - begun) / len(rows)
+
+
+def _change_after(draw: Draw, change: Change, skipped: int, generator: np.random.Generator) -> Source:
+    """Make a stream that changes after so many rows."""
+
+    def take(n_rows: int, first: int) -> ScoredRows:
+        rows = draw.held_out[generator.integers(0, len(draw.held_out), n_rows)]
+        n_before = min(max(skipped - first, 0), n_rows)
+        changed = change(rows[n_before:], max(first - skipped, 0), generator)
+        return score(draw.forest, np.vstack([rows[:n_before], changed]))
+
+    return take

@@ -1,0 +1,73 @@
+"""What training found is read back as it was, or refused in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.drift.calibration import Calibration
+from app.errors import InvalidBundle
+
+
+@pytest.fixture
+def files(tmp_path, calibration):
+    """A bundle's two files that belong together."""
+    file, reference_file = tmp_path / "drift.npz", tmp_path / "reference.npz"
+    calibration.write(file)
+    np.savez(reference_file, rows=calibration.reference_rows)
+    return file, reference_file
+
+
+def test_calibration_is_read_as_it_was_written(files, calibration):
+    """Every array, and the same bytes each time."""
+    read = Calibration.read(*files)
+
+    for name in ("training_outlier_share", "bandwidth", "expected_run_time", "window"):
+        assert getattr(read, name) == getattr(calibration, name)
+    for name in ("reference_rows", "reference_scores", "distance_scales"):
+        assert np.array_equal(getattr(read, name), getattr(calibration, name))
+    for name, thresholds in calibration.thresholds.items():
+        assert read.thresholds[name].by_row() == thresholds.by_row()
+        assert np.array_equal(read.thresholds[name].confirming, thresholds.confirming)
+        assert read.thresholds[name].run_time == thresholds.run_time
+    before = files[0].read_bytes()
+    calibration.write(files[0])
+    assert files[0].read_bytes() == before
+
+
+def test_bundle_without_calibration_says_that_drift_is_not_watched(tmp_path):
+    """It was trained on few rows, or before there were detectors."""
+    with pytest.raises(
+        InvalidBundle, match=r"drift.npz does not exist, so drift is not watched: train again, on 4,000"
+    ):
+        Calibration.read(tmp_path / "drift.npz", tmp_path / "reference.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive"])
+def test_file_that_is_none_is_refused(files, content):
+    """Nothing is unpickled, and the message says what to do."""
+    files[0].write_bytes(content)
+
+    with pytest.raises(InvalidBundle, match=r"cannot be read .*: train again"):
+        Calibration.read(*files)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"window": 1},
+        {"window": 1001},
+        {"distance_scales": np.ones(2)},
+        {"reference_scores": np.zeros(3)},
+        {"bandwidth": 0.0},
+        {"distance_scales": np.zeros(3)},
+    ],
+)
+def test_values_that_do_not_fit_together_are_refused(files, calibration, change):
+    """They would make distances that mean nothing."""
+    replace(calibration, **change).write(files[0])
+
+    with pytest.raises(InvalidBundle, match="does not fit the reference rows beside it: train again"):
+        Calibration.read(*files)
