@@ -166,7 +166,7 @@ def tabulate_cost(draw: Draw) -> Iterator[str]:
     yield "|---|--:|"
     for at_once in (1, 10, 100):
         costs = [_time_row(watch, rows, at_once) for _ in range(5)]
-        yield f"| {at_once} {'row' if at_once == 1 else 'rows'} at a time | {np.median(costs):.1f} us a row ({min(costs):.1f} at best) |"
+        yield f"| rows at a time: {at_once} | {np.median(costs):.1f} us a row ({min(costs):.1f} at best) |"
     yield f"| calibration | {seconds:.1f} s |"
     yield f"| memory that calibration adds to what training takes | {grown / 1024:.0f} MiB |"
 
