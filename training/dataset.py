@@ -116,6 +116,30 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None) -> D
     return read_features(file, training.names, label)
 
 
+def read_comparable_data(path: Path, reference: Dataset) -> Dataset:
+    """Read rows to compare with others: the same columns, found by their names; more columns may be there.
+
+    Parameters
+    ----------
+    path
+        A CSV file with a header.
+    reference
+        What to compare with.
+
+    Raises
+    ------
+    BadData
+        If the file cannot be used, misses a column, or has no rows.
+    """
+    file = open_csv_file(path)
+    if missing := [name for name in reference.names if name not in file.header]:
+        raise BadData(
+            f"{path} has no column {missing[0]}, which {reference.path} has; leave it out with --drop, or name the "
+            "columns to compare with --features."
+        )
+    return read_features(file, reference.names)
+
+
 def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
     """Refuse a label column that no file has.
 
