@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import log, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from app.drift.scaling import RobustScaling
@@ -15,7 +14,7 @@ from training.dataset import Dataset
 from training.errors import BadData
 from training.holm_correction import correct_by_holm
 from training.kernel_comparison import KernelComparison, compare_rows
-from training.stability_index import count_by_bin, find_bins, find_threshold, stability_index
+from training.stability_index import Stability
 
 # A corrected p-value below it is no chance: the usual level.
 SIGNIFICANCE = 0.05
@@ -36,8 +35,8 @@ class FeatureChange:
         The Kolmogorov-Smirnov distance, in [0, 1]: the largest difference of the shares of rows up to any value.
     p_value, corrected_p_value
         The chance of such a distance while nothing changes; corrected by Holm for the number of features.
-    stability_index, stability_threshold
-        The population stability index, and what one unchanged feature in twenty exceeds at these numbers of rows.
+    stability
+        The same by bins of the reference, with the population stability index.
     medians
         Of the reference and of the current rows.
     shift
@@ -48,8 +47,7 @@ class FeatureChange:
     distance: float
     p_value: float
     corrected_p_value: float
-    stability_index: float
-    stability_threshold: float
+    stability: Stability
     medians: tuple[float, float]
     shift: float
 
@@ -130,7 +128,7 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
             float(test.statistic),
             float(test.pvalue),
             float(corrected[place]),
-            *_compare_by_bin(before[:, place], after[:, place]),
+            Stability.of(before[:, place], after[:, place]),
             (float(scaling.centre[place]), float(medians[place])),
             float(shifts[place]),
         )
@@ -138,10 +136,3 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
     ]
     farthest_first = sorted(changes, key=lambda change: -change.distance)
     return DriftComparison(reference, current, tuple(farthest_first), compare_rows(before, after), min_effect)
-
-
-def _compare_by_bin(reference: NDArray[np.float64], current: NDArray[np.float64]) -> tuple[float, float]:
-    """Give the stability index of a feature, and its threshold."""
-    bins = find_bins(reference, min(len(reference), len(current)))
-    before, after = count_by_bin(reference, bins), count_by_bin(current, bins)
-    return float(stability_index(before, after)), find_threshold(before, after, SIGNIFICANCE)

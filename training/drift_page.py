@@ -7,7 +7,7 @@ import pandas as pd
 from training.dataset import Dataset
 from training.drift_comparison import SIGNIFICANCE, DriftComparison, FeatureChange
 from training.drift_summary import conclude, format_p_value, judge
-from training.figures import overlay_figure
+from training.figures import overlay_figure, stability_figure
 from training.page.self_contained_page import SelfContainedPage
 
 DRIFT_FILE = "drift.html"
@@ -35,11 +35,19 @@ def compose_drift_page(comparison: DriftComparison) -> str:
     page.add_table(_tabulate(comparison))
     _add_whole_rows(page, comparison)
     page.begin_section("Histograms")
-    page.add_paragraph("The farthest feature first. All rows are counted.")
+    page.add_paragraph(
+        "The farthest feature first; all rows are counted. Each feature is drawn twice: in bins of equal width, and in "
+        "the bins of the PSI, which hold about as many rows of the reference each, with one for each value that many "
+        "rows share."
+    )
     page.add_figures(
         [
-            overlay_figure(comparison.reference, comparison.current, change.name, _describe(change))
+            figure
             for change in comparison.features
+            for figure in (
+                overlay_figure(comparison.reference, comparison.current, change.name, _describe_distance(change)),
+                stability_figure(change.name, change.stability),
+            )
         ]
     )
     _add_explanation(page, comparison)
@@ -60,8 +68,8 @@ def _tabulate(comparison: DriftComparison) -> pd.DataFrame:
             "KS distance": [change.distance for change in features],
             "p": [format_p_value(change.p_value) for change in features],
             "p (Holm)": [format_p_value(change.corrected_p_value) for change in features],
-            "PSI": [change.stability_index for change in features],
-            "PSI threshold": [change.stability_threshold for change in features],
+            "PSI": [change.stability.index for change in features],
+            "PSI threshold": [change.stability.threshold for change in features],
             "median, reference": [change.medians[0] for change in features],
             "median, current": [change.medians[1] for change in features],
             "shift (spreads)": [change.shift for change in features],
@@ -89,8 +97,8 @@ def _add_whole_rows(page: SelfContainedPage, comparison: DriftComparison) -> Non
     )
 
 
-def _describe(change: FeatureChange) -> str:
-    """Say a feature's figures in a line."""
+def _describe_distance(change: FeatureChange) -> str:
+    """Say in a line how far a feature has moved."""
     return f"KS distance {change.distance:.3f}, p (Holm) {format_p_value(change.corrected_p_value)}"
 
 

@@ -78,8 +78,8 @@ def _to_cells(change: FeatureChange, min_effect: float) -> tuple[str, ...]:
         f"{change.distance:.3f}",
         format_p_value(change.p_value),
         format_p_value(change.corrected_p_value),
-        f"{change.stability_index:.3g}",
-        f"{change.stability_threshold:.3g}",
+        f"{change.stability.index:.3g}",
+        f"{change.stability.threshold:.3g}",
         f"{change.shift:+.2g}",
         judge(change, min_effect),
     )

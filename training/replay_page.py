@@ -80,25 +80,24 @@ def _tabulate(replay: Replay) -> pd.DataFrame:
 
 
 def _add_findings(page: SelfContainedPage, replay: Replay) -> None:
-    """List alarms and events."""
-    page.begin_section("Alarms and events")
-    findings = sorted(
-        (finding for detector in replay.detectors.values() for finding in detector.findings),
-        key=lambda finding: finding.row,
-    )
-    if not findings:
-        page.add_paragraph("There was none.")
-        return
-    if len(findings) > _MOST_FINDINGS:
-        page.add_paragraph(f"The first {_MOST_FINDINGS:,} of {len(findings):,}.")
-    shown = findings[:_MOST_FINDINGS]
-    page.add_table(
-        pd.DataFrame(
-            {
-                "detector": [finding.detector for finding in shown],
-                "what": [str(finding.kind) for finding in shown],
-                "feature": [finding.feature for finding in shown],
-            },
-            index=pd.Index([finding.row for finding in shown], name="row"),
+    """List the events, then the alarms."""
+    for kind, heading in ((Kind.EVENT, "Events"), (Kind.ALARM, "Alarms")):
+        page.begin_section(heading)
+        findings = [
+            finding for detector in replay.detectors.values() for finding in detector.findings if finding.kind is kind
+        ]
+        if not findings:
+            page.add_paragraph("There was none.")
+            continue
+        if len(findings) > _MOST_FINDINGS:
+            page.add_paragraph(f"The first {_MOST_FINDINGS:,} of {len(findings):,}.")
+        shown = sorted(findings, key=lambda finding: finding.row)[:_MOST_FINDINGS]
+        page.add_table(
+            pd.DataFrame(
+                {
+                    "detector": [finding.detector for finding in shown],
+                    "farthest feature": [finding.feature for finding in shown],
+                },
+                index=pd.Index([finding.row for finding in shown], name="row"),
+            )
         )
-    )

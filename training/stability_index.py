@@ -14,6 +14,8 @@ Validation 14, 2020.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,41 @@ _DEALS = 2000
 
 # The same samples have the same threshold.
 _SEED = 0
+
+
+# Indices beyond the threshold are that rare while nothing changes.
+FALSE_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How the shares of the bins of one feature have moved.
+
+    Parameters
+    ----------
+    bins
+        Where one bin ends and the next begins, ascending; see :func:`find_bins`.
+    reference, current
+        Rows in each bin, shape ``(n_bins,)``.
+    index
+        The population stability index, at least 0.
+    threshold
+        What one unchanged feature in twenty exceeds at these numbers of rows.
+    """
+
+    bins: NDArray[np.float64]
+    reference: Counts
+    current: Counts
+    index: float
+    threshold: float
+
+    @classmethod
+    def of(cls, reference: NDArray[np.float64], current: NDArray[np.float64]) -> Stability:
+        """Compare values, each of shape ``(n_rows,)`` and finite."""
+        bins = find_bins(reference, min(len(reference), len(current)))
+        before, after = count_by_bin(reference, bins), count_by_bin(current, bins)
+        index = float(stability_index(before, after))
+        return cls(bins, before, after, index, find_threshold(before, after, FALSE_SHARE))
 
 
 def find_bins(reference: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
     figure = new_figure(
         name,
         subtitle,
-        xaxis={"title": {"text": "row"}},
+        xaxis={"title": {"text": "row"}, "tickformat": ","},
         yaxis={"title": {"text": "statistic / threshold"}},
     )
     drawn = thin_curve(ratios, _MOST_POINTS)
