@@ -116,28 +116,37 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None) -> D
     return read_features(file, training.names, label)
 
 
-def read_comparable_data(path: Path, reference: Dataset) -> Dataset:
-    """Read rows to compare with others: the same columns, found by their names; more columns may be there.
+def read_files_to_compare(
+    reference: Path, current: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
+) -> tuple[Dataset, Dataset]:
+    """Read two files whose rows are to be compared; neither needs to have any.
 
     Parameters
     ----------
-    path
-        A CSV file with a header.
     reference
-        What to compare with.
+        A CSV file with a header, whose columns are compared.
+    current
+        A CSV file in which they are found by their names; more columns may be there.
+    features
+        Columns to compare; by default all of the reference.
+    drop
+        Columns not to compare.
 
     Raises
     ------
+    BadArgument
+        If a column to compare or to drop does not exist, none or more than 256 are left.
     BadData
-        If the file cannot be used, misses a column, or has no rows.
+        If a file cannot be used, or the current one misses a column.
     """
-    file = open_csv_file(path)
-    if missing := [name for name in reference.names if name not in file.header]:
+    first, second = open_csv_file(reference), open_csv_file(current)
+    names = _choose_columns(first, features, drop)
+    if missing := [name for name in names if name not in second.header]:
         raise BadData(
-            f"{path} has no column {missing[0]}, which {reference.path} has; leave it out with --drop, or name the "
+            f"{current} has no column {missing[0]}, which {reference} has; leave it out with --drop, or name the "
             "columns to compare with --features."
         )
-    return read_features(file, reference.names)
+    return _read(first, names, None), _read(second, names, None)
 
 
 def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:

@@ -7,7 +7,8 @@ import pandas as pd
 from training.dataset import Dataset
 from training.drift_comparison import SIGNIFICANCE, DriftComparison, FeatureChange
 from training.drift_summary import conclude, format_p_value, judge
-from training.figures import overlay_figure, stability_figure
+from training.figures.overlay import overlay_figure
+from training.figures.stability import stability_figure
 from training.page.self_contained_page import SelfContainedPage
 
 DRIFT_FILE = "drift.html"
@@ -111,9 +112,9 @@ def _add_explanation(page: SelfContainedPage, comparison: DriftComparison) -> No
         "smallest difference is more than chance, so look at the distance first.",
         "KS distance: the largest difference between the shares of rows up to any value, from 0 to 1. Holm's "
         "correction keeps the chance that any unchanged feature is called changed below 5 %, however many there are.",
-        "PSI: the population stability index over at most ten bins of the reference. Its threshold is what one "
-        "unchanged feature in twenty exceeds at these numbers of rows. A constant threshold would not do: of unchanged "
-        "samples of 100 rows, 83 % are above 0.1.",
+        "PSI: the population stability index over about ten bins of the reference, over fewer where there are few "
+        "rows. Its threshold is what one unchanged feature in twenty exceeds at these numbers of rows. A constant "
+        "threshold would not do: of unchanged samples of 100 rows in ten bins, about 83 % are above 0.1.",
         "Shift: from the median of the reference to the current one, in spreads of the reference. The spread is the "
         "interquartile range or, where that is 0 because many rows share a value, the range of the middle 80 %, 90 %, "
         "98 % or all of the rows.",

@@ -3,8 +3,8 @@
 Notes
 -----
 While nothing changes, the index is about ``(1 / n + 1 / m)`` times a chi-squared variable with one degree of freedom
-less than there are bins. So a constant threshold means nothing: with ten bins, 83 % of the pairs of unchanged samples
-of 100 rows are above 0.1, and of 1,000 rows none.
+less than there are bins. So a constant threshold means nothing: with ten bins, about 83 % of the pairs of unchanged
+samples of 100 rows are above 0.1, and of 1,000 rows none.
 
 References
 ----------

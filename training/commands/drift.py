@@ -82,17 +82,15 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     """Read, compare, write, print."""
-    from training.dataset import read_comparable_data, read_training_data
+    from training.dataset import read_files_to_compare
     from training.drift_comparison import compare_files
     from training.drift_page import DRIFT_FILE, compose_drift_page
     from training.drift_summary import conclude, tabulate_comparison
     from training.page.page_file import write_page
     from training.progress import announce
 
-    announce(f"Reading {options.reference}")
-    reference = read_training_data(options.reference, options.features, options.drop)
-    announce(f"Reading {options.current}")
-    current = read_comparable_data(options.current, reference)
+    announce(f"Reading {options.reference} and {options.current}")
+    reference, current = read_files_to_compare(options.reference, options.current, options.features, options.drop)
     announce("Comparing")
     comparison = compare_files(reference, current, options.min_effect)
     written = write_page(options.out / DRIFT_FILE, compose_drift_page(comparison))

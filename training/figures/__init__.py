@@ -6,8 +6,6 @@ many rows there are: bars and boxes are computed here from all rows, and of poin
 
 from training.figures.box import box_figure
 from training.figures.histogram import histogram_figure
-from training.figures.overlay import overlay_figure
 from training.figures.scatter import scatter_figure
-from training.figures.stability import stability_figure
 
-__all__ = ["box_figure", "histogram_figure", "overlay_figure", "scatter_figure", "stability_figure"]
+__all__ = ["box_figure", "histogram_figure", "scatter_figure"]
