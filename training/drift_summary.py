@@ -54,10 +54,9 @@ def _describe_features(comparison: DriftComparison) -> str:
     """Name the features that have changed."""
     changed, least = comparison.changed, f"a KS distance of {comparison.min_effect:g}"
     if changed:
-        named = [f"{change.name} ({change.distance:.2g})" for change in changed[:_MOST_NAMES]]
-        if len(changed) > _MOST_NAMES:
-            named.append("...")
-        return f"{len(changed)} of {_count(len(comparison.features))} changed by more than {least}: {', '.join(named)}."
+        named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MOST_NAMES])
+        others = f" and {len(changed) - _MOST_NAMES} more" if len(changed) > _MOST_NAMES else ""
+        return f"{len(changed)} of {_count(len(comparison.features))} changed by more than {least}: {named}{others}."
     little = sum(change.is_significant for change in comparison.features)
     return f"No feature changed by more than {least}" + (f"; {little} changed by less." if little else ".")
 
