@@ -25,12 +25,15 @@ def rows_in_drift(detector: DetectorReplay) -> int:
 
 def describe_detectors(replay: Replay) -> str:
     """Say what the detectors look at, and what they promise."""
-    watch = replay.watch
-    windows = "window" if watch.confirmation.n_windows == 1 else "windows"
+    watch, n_windows = replay.watch, replay.watch.confirmation.n_windows
+    confirming = (
+        "the next window, which has no row in common with its own, is"
+        if n_windows == 1
+        else f"each of the next {n_windows} windows, which have no row in common, is"
+    )
     return (
         f"Windows of {watch.window:,} rows; while nothing changes, an alarm of a detector every "
-        f"{watch.expected_run_time:,} rows on average. An alarm becomes an event if each of the next "
-        f"{watch.confirmation.n_windows} {windows}, which have no row in common, is far from training, too."
+        f"{watch.expected_run_time:,} rows on average. An alarm becomes an event if {confirming} far from training."
     )
 
 

@@ -51,12 +51,16 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
         xaxis={"title": {"text": "row"}, "tickformat": ","},
         yaxis={"title": {"text": "statistic / threshold"}},
     )
-    drawn = thin_curve(ratios, _MOST_POINTS)
+    marks = {kind: [finding for finding in detector.findings if finding.kind is kind][:_MOST_MARKS] for kind in _MARKS}
+    # A mark tells nothing itself: beside the mouse is what the curve says at its row.
+    said = {finding.row: as_text(f"{kind} {finding.feature}") for kind in marks for finding in marks[kind]}
+    drawn = np.union1d(thin_curve(ratios, _MOST_POINTS), np.array(list(said), np.int64) - first_row)
     figure.add_scatter(
         x=rows[drawn],
         y=np.maximum(ratios[drawn], _LOWEST_SHOWN),
         customdata=ratios[drawn],
-        hovertemplate="row %{x:,}: %{customdata:.3g}<extra></extra>",
+        text=[said.get(row, "") for row in rows[drawn].tolist()],
+        hovertemplate="row %{x:,}: %{customdata:.3g}<br>%{text}<extra></extra>",
         mode="lines",
         line={"color": _CURVE, "width": 1},
         name="statistic",
@@ -69,15 +73,13 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
         line={"color": _LINE, "width": 1.5, "dash": "dash"},
         name="threshold",
     )
-    for kind, mark in _MARKS.items():
-        found = [finding for finding in detector.findings if finding.kind is kind][:_MOST_MARKS]
+    for kind, found in marks.items():
         figure.add_scatter(
             x=[finding.row for finding in found],
             y=[max(ratios[finding.row - first_row], _LOWEST_SHOWN) for finding in found],
-            text=[as_text(f"{kind} at row {finding.row:,} {finding.feature}".rstrip()) for finding in found],
-            hovertemplate="%{text}<extra></extra>",
+            hoverinfo="skip",
             mode="markers",
-            marker=mark,
+            marker=_MARKS[kind],
             name=f"{kind}s",
         )
     figure.update_layout(

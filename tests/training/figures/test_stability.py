@@ -21,4 +21,4 @@ def test_bars_are_the_shares_of_each_bin():
     assert before.y.tolist() == [0.05, 0.9, 0.05]
     assert after.y.tolist() == [0.1, 0, 0.9]
     assert before.customdata[1].tolist() == ["2", 900]
-    assert figure.layout.title.subtitle.text.startswith("PSI 7.")
+    assert figure.layout.title.subtitle.text == f"PSI {stability.index:.3g}, threshold {stability.threshold:.3g}"

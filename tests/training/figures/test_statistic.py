@@ -30,7 +30,7 @@ def test_curve_line_and_marks_are_where_they_belong():
     assert list(line.y) == [1, 1]
     assert (list(alarms.x), list(alarms.y)) == ([11], [1.5])
     assert (list(events.x), list(events.y)) == ([12], [2.0])
-    assert list(events.text) == ["event at row 12 sd"]
+    assert list(curve.text) == ["", "alarm mean", "event sd", "", ""]
     [shade] = figure.layout.shapes
     assert (shade.x0, shade.x1) == (12, 13)
 
@@ -47,11 +47,12 @@ def test_line_is_seen_however_far_beyond_it_the_statistic_is():
 
 
 def test_no_peak_of_a_long_curve_is_lost():
-    """A browser gets few points, the highest ones among them."""
+    """A browser gets few points, the highest ones and those of alarms and events among them."""
     ratios = np.random.default_rng(1).uniform(0, 0.9, 100_000)
     ratios[[7, 50_000, 99_999]] = 1.5
+    detector = replay_of(ratios, [(Kind.EVENT, "", 777)])
 
-    curve = statistic_figure("mmd", "", replay_of(ratios), first_row=100).data[0]
+    curve = statistic_figure("mmd", "", detector, first_row=100).data[0]
 
-    assert len(curve.x) <= 4000
-    assert {107, 50_100, 100_099} <= set(curve.x.tolist())
+    assert len(curve.x) <= 4001
+    assert {107, 777, 50_100, 100_099} <= set(curve.x.tolist())
