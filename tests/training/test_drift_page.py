@@ -19,10 +19,11 @@ def comparison():
     """Three features, one of which has moved far and one a little."""
     names = ("mean", "sd", "<visits>")
     reference, current = np.random.default_rng(1).normal(size=(2, 20_000, 3))
-    files = {"ref.csv": reference, "now.csv": current + np.array([0.1, 0, 1])}
-    return compare_files(
-        *(Dataset(names, rows, Path("elsewhere") / file, "ab" * 32, names) for file, rows in files.items()), 0.1
+    before, after = (
+        Dataset(names, rows, Path("elsewhere") / file, "ab" * 32, names)
+        for file, rows in {"ref.csv": reference, "now.csv": current + np.array([0.1, 0, 1])}.items()
     )
+    return compare_files(before, after, min_effect=0.1)
 
 
 def test_page_tells_what_was_found(comparison):

@@ -91,7 +91,7 @@ def test_alarms_by_chance_follow_from_the_promise(replayed):
 
 def test_progress_is_told(bundle, make_watch, data):
     """Up to the last row."""
-    done = []
+    done: list[int] = []
     replay(bundle.forest, make_watch(), data, done.append)
 
     assert done == [1000, 2000, 3000]

@@ -20,10 +20,10 @@ def compare():
         generator = np.random.default_rng(1)
         names = tuple(f"f{place}" for place in range(len(shifts)))
         reference, current = generator.normal(size=(2, n_rows, len(shifts)))
-        data = [
+        before, after = (
             Dataset(names, rows, Path("rows.csv"), "0" * 64, names) for rows in (reference, current + np.array(shifts))
-        ]
-        return compare_files(*data, min_effect)
+        )
+        return compare_files(before, after, min_effect)
 
     return run
 
