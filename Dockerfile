@@ -2,6 +2,8 @@
 # Builds with the classic builder and with BuildKit.
 
 FROM python:3.13-slim-trixie AS build
+# A compiler's version is Debian's to choose; a pinned one would be gone from its archive in weeks.
+# hadolint ignore=DL3008
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
@@ -10,23 +12,31 @@ COPY requirements/service.txt requirements/service.txt
 # Into a folder of its own, which the second stage copies; pip itself stays behind.
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
-    && /venv/bin/pip uninstall --quiet --yes pip
+    && /venv/bin/pip uninstall --quiet --yes pip \
+    # Packages' own tests, and flasgger's Swagger UI, whose place a current one takes.
+    && find /venv/lib -type d -name tests -prune -exec rm -r {} + \
+    && rm -r /venv/lib/python3.*/site-packages/flasgger/ui2 /venv/lib/python3.*/site-packages/flasgger/ui3/static
 COPY app app
+# An empty volume takes over whose folder it covers: trainings write models as user 1000, we write the state.
+RUN install --directory --owner=1000 --group=1000 /volumes/models \
+    && install --directory --owner=65534 --group=65534 /volumes/state
 RUN /venv/bin/python -m app.model.build_kernel && /venv/bin/python -m compileall -q app /venv/lib
 
 FROM python:3.13-slim-trixie
 COPY --from=build /venv /venv
+COPY --from=build /volumes /
 WORKDIR /service
 COPY --from=build /build/app app
 COPY gunicorn.conf.py ./
 # A number, because Kubernetes cannot tell whether a name is root; 65534 is nobody everywhere.
 USER 65534:65534
-# Nothing is written beside /dev/shm; the models come as a volume. Logs of containers are read by programs.
+# Nothing is written beside /dev/shm and, if it is a volume, the state; the models come as a volume. Logs of containers are read by programs.
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     BIND=0.0.0.0:8000 \
     MODEL_DIR=/models \
+    STATE_DIR=/state \
     LOG_FORMAT=json \
     OMP_NUM_THREADS=1
 EXPOSE 8000

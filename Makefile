@@ -27,11 +27,11 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run install kernel data explore train notebook serve loadtest bench format check test test-long lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest dashboards dashboard-pictures bench format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; make what it needs first (PORT=8000)
 	@$(SERVICE_SETTINGS) $(BIN)/python scripts/where_to_go.py
@@ -39,6 +39,25 @@ run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service;
 
 check-address:
 	@python=$$(sh scripts/find_python.sh) && $(SERVICE_SETTINGS) "$$python" scripts/check_address.py
+
+# A variable that is given to make on its command line is in the environment of what it starts.
+monitor:  ## Watch `make run` by this machine's Prometheus and Alertmanager (PROMETHEUS_PORT, ALERTMANAGER_PORT)
+	@python=$$(sh scripts/find_python.sh) && exec env BIND="$(BIND)" "$$python" -m scripts.monitor
+
+up:  ## Start the whole platform with Docker Compose (ADMIN_USER, ADMIN_PASSWORD, SITE_ADDRESS, BIND_ADDRESS, TRAIN)
+	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform up
+
+down:  ## End the platform; numbers and models stay
+	@docker compose --profile '*' down
+
+password:  ## Give every door of the platform a new password (ADMIN_PASSWORD=..., else a random one)
+	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform password
+
+logs:  ## Follow the logs of the platform (ARGS="caddy service")
+	@docker compose logs --follow --tail 100 $(ARGS)
+
+reset-grafana:  ## Give Grafana a new database; what was made in its pages is gone
+	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform reset-grafana
 
 install:  ## Install what training and the service need into .venv
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training
@@ -50,7 +69,7 @@ install-notebooks:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training notebooks
 
 install-all:
-	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dev
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dashboards dev
 
 kernel: install  ## Compile what scores rows, for this machine (without a C compiler NumPy does it)
 	@$(BIN)/python -m app.model.build_kernel
@@ -88,6 +107,12 @@ loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:80
 	@$(BIN)/locust -f loadtest/locustfile.py --host "$(HOST)" --headless --users $(USERS) --spawn-rate $(USERS) \
 		--run-time $(TIME) --only-summary $(ARGS)
 
+dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check only compares)
+	@$(BIN)/python -m monitoring.dashboards $(ARGS)
+
+dashboard-pictures: install-all $(KERNEL)  ## Draw the dashboards into docs/pictures (PREVIEW=program that draws; needs Prometheus)
+	@$(BIN)/python -m tests.system.draw_dashboards --preview "$(PREVIEW)"
+
 bench: install $(KERNEL) $(EXAMPLE_DATA)  ## Measure the service beside others into benchmarks/README.md (needs wrk; 35 min)
 	@$(BIN)/python -m benchmarks.run --write --train "$(TRAIN)" $(ARGS)
 	@$(BIN)/python -m benchmarks.forest --write --train "$(TRAIN)"
@@ -106,6 +131,9 @@ test: check $(KERNEL)  ## Check and run every test, long proofs shortened (ARGS=
 
 test-long: check $(KERNEL)  ## Check and run every test, long proofs in full
 	@$(BIN)/pytest --long $(ARGS)
+
+test-system: install-all  ## Start the whole platform with Compose and prove what it promises (needs Docker)
+	@$(BIN)/pytest --platform tests/platform $(ARGS)
 
 lock: install-all  ## Lock the dependencies of pyproject.toml again (ARGS=--upgrade for newer versions)
 	@sh scripts/lock_requirements.sh $(ARGS)

@@ -21,6 +21,7 @@ REAL_TRAINING_CSV = ROOT.parent / "shared" / "data" / "train.csv"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--long``."""
     parser.addoption("--long", action="store_true", help="run the proofs that take over a minute in full")
+    parser.addoption("--platform", action="store_true", help="run the proofs of the whole platform, and only them")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,7 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what cannot be shortened, unless ``--long`` is given."""
+    """Choose between the platform's proofs and all others; skip what cannot be shortened unless ``--long`` is given."""
+    is_wanted = bool(config.getoption("--platform"))
+    others = [item for item in items if bool(item.get_closest_marker("platform")) != is_wanted]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
     if config.getoption("--long"):
         return
     for item in items:
@@ -75,6 +80,18 @@ def docker(require_program: Callable[[str], Path]) -> Path:
     reason = "no container engine answers `docker info`"
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}, and .ci/run should have started one", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def compose(require_program: Callable[[str], Path]) -> Path:
+    """A client that has Compose, which needs no engine to read its files; skip without one, but fail in CI."""
+    client = require_program("docker")
+    if subprocess.run([client, "compose", "version"], capture_output=True, timeout=60).returncode == 0:
+        return client
+    reason = "docker has no Compose on this machine"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}, and .ci/run should have installed it", pytrace=False)
     pytest.skip(reason)
 
 

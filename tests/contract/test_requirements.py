@@ -140,7 +140,7 @@ def test_service_stays_small():
     assert names_in("service") & NOT_IN_THE_SERVICE == set()
 
 
-@pytest.mark.parametrize("group", ["service", "training", "loadtest"])
+@pytest.mark.parametrize("group", ["service", "training", "loadtest", "dashboards"])
 def test_licences_are_permissive(group):
     """Each package that is used beyond development may be used, changed and sold by everybody."""
     for requirement, _ in requirements_of(group):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry
 
 from app.drift.calibration import CVM, DETECTORS

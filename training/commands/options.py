@@ -83,15 +83,16 @@ def add_metrics_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics-host",
         metavar="HOST",
-        default="127.0.0.1",
-        help="the address that the metrics are served on; 0.0.0.0 for all of the machine (%(default)s)",
+        default=os.environ.get("TRAINING_METRICS_HOST") or "127.0.0.1",
+        help="the address that the metrics are served on; 0.0.0.0 for all of the machine "
+        "(default: $TRAINING_METRICS_HOST, else 127.0.0.1)",
     )
     parser.add_argument(
         "--metrics-hold",
         metavar="SECONDS",
         type=seconds,
-        default=0.0,
-        help="how long the metrics stay there after the training has ended (%(default)g)",
+        default=os.environ.get("TRAINING_METRICS_HOLD") or "0",
+        help="how long the metrics stay there after the training has ended (default: $TRAINING_METRICS_HOLD, else 0)",
     )
 
 

@@ -1,0 +1,1 @@
+"""What watches the service: configuration of the programs that do, and the source of the dashboards."""

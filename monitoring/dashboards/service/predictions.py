@@ -1,0 +1,110 @@
+"""Of the dashboard "Service": what the model says of the rows."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders import timeseries
+from grafana_foundation_sdk.models import units
+
+from monitoring.dashboards.alert_thresholds import alert_line
+from monitoring.dashboards.graphs import graph
+from monitoring.dashboards.layout import Grid
+from monitoring.dashboards.queries import INSTANCE, VERSION, quantile, query, rate
+
+
+def add_predictions(grid: Grid) -> None:
+    """Add the panels."""
+    grid.heading("Predictions")
+    grid.line(9, _outcomes(), _our_errors(), _rows())
+    grid.line(9, _mean_output(), _mean_score(), _score_quantiles(), _outliers())
+
+
+def _outcomes() -> timeseries.Panel:
+    """How predictions ended."""
+    return graph(
+        "Predictions a second by outcome",
+        "Requests to the prediction routes: invalid is the caller's fault, error is ours.",
+        units.RequestsPerSecond,
+        query(rate("model_prediction_requests_total", VERSION, by="status"), "{{status}}", often=True),
+        decimals=1,
+    )
+
+
+def _our_errors() -> timeseries.Panel:
+    """What HighErrorRate looks at."""
+    return graph(
+        "Errors per prediction",
+        "Predictions that failed through a fault of ours, of all that were well asked, over 5 minutes. "
+        "Alert HighErrorRate: monitoring/runbook.md#higherrorrate",
+        units.PercentUnit,
+        query("job:model_prediction_errors_per_request:ratio_rate5m", "errors"),
+        alert_line("threshold:prediction_error_ratio:max"),
+        decimals=1,
+    )
+
+
+def _rows() -> timeseries.Panel:
+    """How many rows were labelled."""
+    return graph(
+        "Rows a second by label",
+        "Rows that were labelled; a batch holds many.",
+        "rows/s",
+        query(rate("predicted_class_total", INSTANCE, by="class_name"), "{{class_name}}", often=True),
+        decimals=1,
+    )
+
+
+def _mean_output() -> timeseries.Panel:
+    """The average label of half a minute."""
+    outliers = f'sum(increase(predictions_output_bucket{{{INSTANCE}, le="-1.0"}}[30s]))'
+    labels = f"sum(increase(predictions_output_count{{{INSTANCE}}}[30s]))"
+    return graph(
+        "Average output over 30 s",
+        "Mean of the labels given in 30 s: 1 if all rows were inliers, -1 if all were outliers.",
+        units.NoUnit,
+        # Counted by bucket, because a sum that also falls cannot be told from a counter that began again.
+        query(f"1 - 2 * {outliers} / {labels}", "average output", often=True),
+        decimals=3,
+        from_zero=False,
+    )
+
+
+def _mean_score() -> timeseries.Panel:
+    """The average score of half a minute."""
+    magnitude = f"sum(increase(prediction_score_magnitude_total{{{INSTANCE}}}[30s]))"
+    scored = f"sum(increase(predictions_scores_count{{{INSTANCE}}}[30s]))"
+    return graph(
+        "Average score over 30 s",
+        "Mean anomaly score of the rows of 30 s, between -1 and 0: the lower, the more abnormal.",
+        units.NoUnit,
+        query(f"-{magnitude} / {scored}", "average score", often=True),
+        decimals=3,
+        from_zero=False,
+    )
+
+
+def _score_quantiles() -> timeseries.Panel:
+    """How scores are spread."""
+    return graph(
+        "Scores: quantiles",
+        "A hundredth, a twentieth and half of the rows score below these lines, estimated within steps of 0.05: the "
+        "lower, the more abnormal.",
+        units.NoUnit,
+        query(quantile(0.5, "predictions_scores", INSTANCE), "half", often=True),
+        query(quantile(0.05, "predictions_scores", INSTANCE), "a twentieth", often=True),
+        query(quantile(0.01, "predictions_scores", INSTANCE), "a hundredth", often=True),
+        decimals=2,
+        from_zero=False,
+    )
+
+
+def _outliers() -> timeseries.Panel:
+    """How many outliers there are, and how many there were in the training."""
+    return graph(
+        "Outliers per row",
+        "Rows labelled outliers, of all rows, over 5 minutes, beside the share of the rows that the model was trained "
+        "on. A lasting distance means that the data are no longer those of the training.",
+        units.PercentUnit,
+        query("job:predicted_outliers_per_row:ratio_rate5m", "now"),
+        query(f"max(model_training_outlier_ratio{{{INSTANCE}}})", "in the training", often=True),
+        decimals=1,
+    )

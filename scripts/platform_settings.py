@@ -1,0 +1,65 @@
+"""The file ``.env``, where Docker Compose finds what was chosen for this platform."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+# Compose files are told apart by a colon, also in .env.
+_ONE_ADDRESS = "docker-compose.yml:docker-compose.site.yml"
+
+_HEADER = """\
+# Settings of the platform: `make up` makes this file, Docker Compose reads it. Yours to edit; docs/compose.md lists
+# what can be set. Passwords are not here but in the folder secrets.
+"""
+
+# What `make up` takes from its environment. The others of docs/compose.md are written by people.
+_TAKEN = ("ADMIN_USER", "BIND_ADDRESS", "SITE_ADDRESS")
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """Read the settings of a file, which may be absent; quotes around a value are not part of it."""
+    if not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
+
+
+def settings_wanted(there: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str | None]:
+    """Say what ``.env`` has to be changed to; None takes a setting out.
+
+    Parameters
+    ----------
+    there
+        What the file says now.
+    environment
+        What was asked for this time: ``ADMIN_USER``, ``BIND_ADDRESS`` and ``SITE_ADDRESS``; empty means back to the
+        default.
+
+    Examples
+    --------
+    >>> settings_wanted({}, {})
+    {'ADMIN_USER': 'admin'}
+    >>> settings_wanted({"ADMIN_USER": "eva"}, {"SITE_ADDRESS": "example.org"})
+    {'SITE_ADDRESS': 'example.org', 'COMPOSE_FILE': 'docker-compose.yml:docker-compose.site.yml'}
+    >>> settings_wanted({"ADMIN_USER": "eva", "SITE_ADDRESS": "example.org"}, {"SITE_ADDRESS": ""})
+    {'SITE_ADDRESS': None, 'COMPOSE_FILE': None}
+    """
+    wanted: dict[str, str | None] = {name: environment[name] or None for name in _TAKEN if name in environment}
+    if "SITE_ADDRESS" in wanted:
+        wanted["COMPOSE_FILE"] = _ONE_ADDRESS if wanted["SITE_ADDRESS"] else None
+    if not (wanted.get("ADMIN_USER") or there.get("ADMIN_USER")):
+        wanted["ADMIN_USER"] = "admin"
+    return wanted
+
+
+def change_settings(path: Path, changes: Mapping[str, str | None]) -> None:
+    """Write changed settings into the file, as a whole or not at all; all its other lines stay as they are."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else _HEADER.splitlines()
+    kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
+    new = [f"{name}={value}" for name, value in changes.items() if value is not None]
+    written = path.with_name(f"{path.name}.new")
+    written.write_text("\n".join([*kept, *new]) + "\n", encoding="utf-8")
+    os.replace(written, path)

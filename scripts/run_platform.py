@@ -1,0 +1,111 @@
+"""The platform of docker-compose.yml: ``make up``, ``make password`` and ``make reset-grafana``.
+
+Python's own library is all that it takes, so that a machine needs Docker and a Python and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from scripts.compose import StepFailed, compose, require_compose, succeeds, volume_named
+from scripts.first_model import train_if_there_is_none, training_settings
+from scripts.platform_secrets import ADMIN_PASSWORD, make_secrets, renew_password
+from scripts.platform_settings import change_settings, read_settings, settings_wanted
+
+ROOT = Path(__file__).resolve().parent.parent
+SETTINGS = ROOT / ".env"
+SECRETS = ROOT / "secrets"
+
+_READABLE, _ENTERABLE = 0o044, 0o011
+
+
+def up() -> None:
+    """Make what is missing (settings, passwords, images, a model), start everything and wait until it is healthy."""
+    change_settings(SETTINGS, settings_wanted(read_settings(SETTINGS), os.environ))
+    training = training_settings(ROOT, os.environ.get("TRAIN", ""), read_settings(SETTINGS).get("DATA", ""))
+    change_settings(SETTINGS, training.settings)
+    settings = read_settings(SETTINGS)
+    make_secrets(SECRETS, settings["ADMIN_USER"], os.environ.get("ADMIN_PASSWORD", ""))
+    _let_containers_read(ROOT / "monitoring")
+    compose("Building the image of the service", "build", "service")
+    train_if_there_is_none(training)
+    compose(
+        "Starting (if a port is taken, choose another in .env, such as SERVICE_PORT=8001; `make logs` tells more)",
+        *("up", "--detach", "--wait", "--remove-orphans"),
+    )
+    # As for Compose, the environment wins.
+    print(addresses({**settings, **os.environ}))
+
+
+def password() -> None:
+    """Give every door a new password: ``ADMIN_PASSWORD``, else a random one."""
+    settings = read_settings(SETTINGS)
+    if "ADMIN_USER" not in settings:
+        raise StepFailed("There is no platform yet: say make up.")
+    renew_password(SECRETS, settings["ADMIN_USER"], os.environ.get("ADMIN_PASSWORD", ""))
+    if succeeds("exec", "-T", "grafana", "true"):
+        compose("Starting Caddy and Grafana anew", "up", "--detach", "--wait", "--force-recreate", "caddy", "grafana")
+    # Grafana looks at the file only when it makes its database.
+    change = "grafana cli admin reset-admin-password --password-from-stdin < /run/secrets/grafana_admin_password"
+    if not succeeds("exec", "-T", "grafana", "sh", "-c", change):
+        print("Grafana did not take the new password: make reset-grafana gives it a new database, which does.")
+    print(f"The new password is in {SECRETS / ADMIN_PASSWORD}.")
+
+
+def reset_grafana() -> None:
+    """Give Grafana a new database. All that we ship comes from files; what people made in its pages is gone."""
+    compose("Stopping Grafana", "rm", "--stop", "--force", "grafana")
+    volume_named("grafana_data").remove()
+    compose("Starting Grafana", "up", "--detach", "--wait", "grafana")
+    print("Grafana has a new database, and the password of the other doors.")
+
+
+def addresses(settings: dict[str, str]) -> str:
+    """Say where everything is, and who may go in.
+
+    Examples
+    --------
+    >>> print(addresses({"ADMIN_USER": "admin", "SITE_ADDRESS": "example.org"}).splitlines()[3])
+      Grafana       https://example.org/grafana/
+    """
+    site = settings.get("SITE_ADDRESS")
+    host = settings.get("BIND_ADDRESS", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
+
+    def at(path: str, name: str, port: str) -> str:
+        return f"https://{site}/{path}" if site else f"http://{host}:{settings.get(name, port)}/"
+
+    return f"""
+Isowatch is up; make down ends it, numbers and models stay.
+  Service       {at("", "SERVICE_PORT", "8000")}
+  Grafana       {at("grafana/", "GRAFANA_PORT", "3000")}
+  Prometheus    {at("prometheus/", "PROMETHEUS_PORT", "9090")}
+  Alertmanager  {at("alertmanager/", "ALERTMANAGER_PORT", "9093")}
+The user is {settings["ADMIN_USER"]}, the password is in {SECRETS / ADMIN_PASSWORD}."""
+
+
+def _let_containers_read(folder: Path) -> None:
+    """Let other users read the configuration: a clone made under a strict umask would be closed to containers."""
+    for path in [folder, *folder.rglob("*")]:
+        wanted = path.stat().st_mode | _READABLE | (_ENTERABLE if path.is_dir() else 0)
+        if path.stat().st_mode != wanted:
+            path.chmod(wanted)
+
+
+COMMANDS = {"up": up, "password": password, "reset-grafana": reset_grafana}
+
+
+def main() -> int:
+    """Run the command that is asked for."""
+    try:
+        require_compose()
+        COMMANDS[sys.argv[1]]()
+    except StepFailed as error:
+        print(f"isowatch: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

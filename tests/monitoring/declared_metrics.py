@@ -1,0 +1,62 @@
+"""The names of all series that our own code can bring forth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Metric
+
+from app import create_app
+from app.metrics import ServiceMetrics, describe_folder
+from app.routes.service_parts import parts_of
+from app.settings import Settings
+from training.monitor import TreeModelMonitor
+
+# What a histogram appends to its name, for each of its series.
+_HISTOGRAM_SERIES = ("_bucket", "_count", "_sum")
+
+
+def service_metrics() -> dict[str, str]:
+    """Map each metric of ``app/metrics.py`` to its type; counters bear their full name."""
+    registry = CollectorRegistry()
+    ServiceMetrics(registry)
+    return _types([*registry.collect(), *describe_folder(files=0, broken_files=0)])
+
+
+def http_metrics(folder: Path) -> dict[str, str]:
+    """Map each metric that a real service has beside its own to its type; ``folder`` is one without a model."""
+    app = create_app(Settings(model_dir=str(folder)))
+    try:
+        exposed = _types(parts_of(app).metrics.registry.collect())
+    finally:
+        parts_of(app).close()
+    return {name: kind for name, kind in exposed.items() if name not in service_metrics()}
+
+
+def training_metrics() -> dict[str, str]:
+    """Map each metric of a training to its type."""
+    monitor = TreeModelMonitor()
+    with monitor.watch_run():
+        pass
+    return _types(monitor.registry.collect())
+
+
+def series_names(metrics: dict[str, str]) -> set[str]:
+    """Name the series of metrics, as they stand in an expression.
+
+    Examples
+    --------
+    >>> sorted(series_names({"a_total": "counter", "b": "histogram"}))
+    ['a_total', 'b_bucket', 'b_count', 'b_sum']
+    """
+    return {
+        name + suffix
+        for name, kind in metrics.items()
+        for suffix in (_HISTOGRAM_SERIES if kind == "histogram" else ("",))
+    }
+
+
+def _types(metrics: Iterable[Metric]) -> dict[str, str]:
+    """Map names to types."""
+    return {metric.name + "_total" * (metric.type == "counter"): metric.type for metric in metrics}

@@ -1,0 +1,32 @@
+"""Secrets are for their owner alone, at any time, and a password that would not count is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scripts.compose import StepFailed
+from scripts.platform_secrets import checked, write_secret
+
+
+def test_nobody_else_can_read_a_secret_under_any_umask(tmp_path: Path):
+    """Not even for the moment between making the file and closing it to others."""
+    before = os.umask(0)
+    try:
+        write_secret(tmp_path / "password", "first")
+        write_secret(tmp_path / "password", "second")
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "password").read_text() == "second"
+    assert (tmp_path / "password").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["password"]
+
+
+@pytest.mark.parametrize("password", ["x" * 73, "ä" * 37, "two\nlines", "two\rlines"])
+def test_password_that_would_not_count_is_refused(password: str):
+    """Bcrypt looks at 72 bytes, and a file of passwords has one on a line."""
+    with pytest.raises(StepFailed, match="one line of at most 72 bytes"):
+        checked(password)

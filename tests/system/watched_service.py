@@ -1,0 +1,129 @@
+"""A service under load, a training, and the Prometheus that watches both: what the dashboards are about."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.system.mixed_load import OUTLIER_DISTANCE, SEED, under_load
+from tests.system.running_prometheus import RunningPrometheus, start_prometheus
+from tests.system.running_service import REPOSITORY, RunningService, free_port, start_service, wait_until
+
+# Enough for scores of all kinds, few enough for a training of a second.
+ROWS, OUTLIERS = 4000, 40
+
+# The example's forests have a hundred trees; a thousand take long enough to be seen while they are fitted.
+WATCHED_TREES = 1000
+
+# A training takes two seconds, on a busy machine several times that.
+TRAINING_SECONDS = 120
+STOP_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class WatchedService:
+    """The service, and who watches it."""
+
+    service: RunningService
+    prometheus: RunningPrometheus
+    models: Path
+
+    def promote_broken_model(self) -> None:
+        """Make a copy of the live model, in which a byte differs, the live one; every worker refuses it."""
+        live = (self.models / "current").resolve()
+        broken = self.models / f"{live.name[:-8]}deadbeef"
+        shutil.copytree(live, broken)
+        forest = bytearray((broken / "forest.npz").read_bytes())
+        forest[len(forest) // 2] ^= 1
+        (broken / "forest.npz").write_bytes(forest)
+        (self.models / "next").symlink_to(broken.name)
+        os.replace(self.models / "next", self.models / "current")
+
+
+@contextmanager
+def start_watched_service(
+    folder: Path, programs: Mapping[str, Path], interval: str | None = None
+) -> Iterator[WatchedService]:
+    """Start everything, with load on the service and a training that brings it a second model.
+
+    ``programs`` holds prometheus, pushgateway and node_exporter; ``interval`` is that of ``start_prometheus``.
+    """
+    models = folder / "models"
+    for seed, name in enumerate(("train", "test"), SEED):
+        _write_rows(folder / f"{name}.csv", seed)
+    assert _train(folder).wait(TRAINING_SECONDS) == 0
+    ports = {job: free_port() for job in ("model-training", "pushgateway", "node")}
+    with ExitStack() as stack:
+        service = stack.enter_context(start_service(folder, models))
+        for job, program in (("pushgateway", "pushgateway"), ("node", "node_exporter")):
+            stack.enter_context(_running(programs[program], ports[job], folder / f"{job}.log"))
+        targets = {job: f"127.0.0.1:{port}" for job, port in ports.items()}
+        targets["service"] = service.address.removeprefix("http://")
+        prometheus = stack.enter_context(start_prometheus(folder, programs["prometheus"], targets, interval))
+        wait_until(lambda: prometheus.values('up{job="service"}') == [1], "the first scrape", service)
+        stack.enter_context(under_load(service.address))
+        # Only now, so that Prometheus sees the second model come.
+        training = _train(
+            folder,
+            f"--estimators={WATCHED_TREES}",
+            f"--metrics-port={ports['model-training']}",
+            "--metrics-hold=3600",
+            PUSHGATEWAY_URL=f"http://127.0.0.1:{ports['pushgateway']}",
+        )
+        stack.callback(_end, training)
+        yield WatchedService(service, prometheus, models)
+
+
+def _write_rows(path: Path, seed: int) -> None:
+    """Write rows of two numbers, and of each whether it is an outlier."""
+    random = np.random.default_rng(seed)
+    rows = random.normal(size=(ROWS, 2))
+    rows[:OUTLIERS] += OUTLIER_DISTANCE
+    lines = [f"{mean},{sd},{int(place < OUTLIERS)}" for place, (mean, sd) in enumerate(rows.tolist())]
+    path.write_text("\n".join(["mean,sd,is_outlier", *lines, ""]))
+
+
+def _train(folder: Path, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a training with the rows in a folder, whose outliers are known and as many as it is told."""
+    files = [
+        "--train",
+        str(folder / "train.csv"),
+        "--test",
+        str(folder / "test.csv"),
+        "--models",
+        str(folder / "models"),
+    ]
+    known = ["--label", "is_outlier", "--contamination", str(OUTLIERS / ROWS)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "training", "train", *files, *known, *options],
+        cwd=REPOSITORY,
+        env={**os.environ, "TRAINING_METRICS_PORT": "0", **environment},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@contextmanager
+def _running(program: Path, port: int, log: Path) -> Iterator[None]:
+    """Run an exporter as long as the block takes."""
+    with log.open("wb") as log_file:
+        process = subprocess.Popen(
+            [program, f"--web.listen-address=127.0.0.1:{port}"], stdout=log_file, stderr=log_file
+        )
+    try:
+        yield
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started here."""
+    process.terminate()
+    process.wait(STOP_SECONDS)
