@@ -52,19 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "no recorder": _end_recorder,
     }
     samples: dict[str, list[Sample]] = {name: [] for name in states}
-    with tempfile.TemporaryDirectory() as folder:
-        bodies = Path(folder, "bodies")
-        bodies.write_text(_BODY, encoding="ascii")
-        for number in range(options.rounds):
-            # Another order each time, so that what changes on the machine favours none.
-            turns = list(states)[number % 3 :] + list(states)[: number % 3]
-            for name in turns:
-                with _service(options.models.resolve(), Path(folder), service_core) as (url, arbiter):
-                    states[name](arbiter)
-                    wrk.measure(url, bodies, options.connections, _WARM_UP_SECONDS, load_core)
-                    sample = wrk.measure(url, bodies, options.connections, options.seconds, load_core)
-                samples[name].append(sample)
-                print(f"{number + 1:>3} {name:<18} {sample}", file=sys.stderr, flush=True)
+    try:
+        with alone_on_machine(), tempfile.TemporaryDirectory() as folder:
+            bodies = Path(folder, "bodies")
+            bodies.write_text(_BODY, encoding="ascii")
+            for number in range(options.rounds):
+                # Another order each time, so that what changes on the machine favours none.
+                first = number % len(states)
+                for name in [*states, *states][first : first + len(states)]:
+                    with _service(options.models.resolve(), Path(folder), service_core) as (url, arbiter):
+                        states[name](arbiter)
+                        wrk.measure(url, bodies, options.connections, _WARM_UP_SECONDS, load_core)
+                        sample = wrk.measure(url, bodies, options.connections, options.seconds, load_core)
+                    samples[name].append(sample)
+                    print(f"{number + 1:>3} {name:<18} {sample}", file=sys.stderr, flush=True)
+    except AnotherRuns as reason:
+        print(reason, file=sys.stderr)
+        return 1
     for line in tabulate(samples):
         print(line)
     return 0
