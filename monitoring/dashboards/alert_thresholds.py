@@ -24,6 +24,9 @@ _RULES = Path(__file__).resolve().parents[1] / "prometheus" / "rules" / "thresho
 # What the lines are called in legends; graphs draw lines of these names dashed.
 ALERTS_ABOVE, ALERTS_BELOW = "alerts above", "alerts below"
 
+# A first alarm of a drift detector: nothing fires before the windows after it confirm it.
+ALARM_LINE = "alarm line"
+
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -47,6 +50,11 @@ def alert_line(name: str, unit_factor: float = 1) -> Dataquery:
     """Ask for a threshold as a line to draw, multiplied by what the panel's unit asks for."""
     factor = "" if unit_factor == 1 else f" * {unit_factor:g}"
     return query(f"{name}{factor}", ALERTS_BELOW if name.endswith(":min") else ALERTS_ABOVE)
+
+
+def alarm_line() -> Dataquery:
+    """Draw where drift detectors give a first alarm, beside statistics that are divided by their thresholds."""
+    return query("vector(1)", ALARM_LINE)
 
 
 def bad_above(limit: float, warning_share: float = 0.8) -> ThresholdsConfig:

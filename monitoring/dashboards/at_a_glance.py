@@ -132,7 +132,7 @@ def _outliers() -> stat.Panel:
             wall=True,
         )
         .no_value("idle")
-        .links([_details("isowatch-service", "Service")])
+        .links([_details("isowatch-predictions", "Predictions")])
     )
 
 

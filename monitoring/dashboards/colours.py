@@ -32,7 +32,25 @@ OF_LINES = {
     "p50": GOOD,
     "p95": WARNING,
     "p99": BAD,
+    "cvm": NEUTRAL,
+    "mmd": "purple",
+    "score": "yellow",
+    "outlier_rate": WARNING,
 }
+
+# For steps from the worst to the best, ten of them.
+FROM_BAD_TO_GOOD = (
+    "dark-red",
+    "red",
+    "light-red",
+    "dark-orange",
+    "orange",
+    "light-orange",
+    "yellow",
+    "light-green",
+    "green",
+    "dark-green",
+)
 
 
 def fixed(colour: str) -> DynamicConfigValue:

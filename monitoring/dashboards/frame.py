@@ -85,6 +85,28 @@ def choice(name: str, label: str, values: str, *, several: bool = True) -> Query
     return variable
 
 
+def choice_of_instance() -> QueryVariable:
+    """Let the reader choose replicas of the service; queries about them hold ``queries.INSTANCE``."""
+    return choice("instance", "Instance", 'label_values(up{job="service"}, instance)')
+
+
+def drift_events() -> AnnotationQuery:
+    """Mark when a detector confirmed a drift, for dashboards that show what a drift does."""
+    return (
+        AnnotationQuery()
+        .name("Drift events")
+        .datasource(PROMETHEUS)
+        .enable(True)
+        .icon_color(colours.WARNING)
+        # Over two steps, so that no event falls between two of them; marks that touch are drawn as one.
+        .expr('round(sum by (detector, feature) (increase(drift_events_total{job="service"}[30s]))) > 0')
+        .step("15s")
+        .title_format("Drift confirmed")
+        .text_format("{{detector}} {{feature}}")
+        .tag_keys("detector,feature")
+    )
+
+
 def _firing_alerts() -> AnnotationQuery:
     """Mark on every graph while an alert fires."""
     return (

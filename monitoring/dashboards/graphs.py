@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import ALERTS_ABOVE, ALERTS_BELOW
+from monitoring.dashboards.alert_thresholds import ALARM_LINE, ALERTS_ABOVE, ALERTS_BELOW
 from monitoring.dashboards.queries import PROMETHEUS, lettered
 
 # Percent. An area says how much of something there is, so it begins at 0 or is not drawn.
@@ -70,7 +70,7 @@ def graph(
     unit
         One of Grafana's; see ``grafana_foundation_sdk.models.units``.
     queries
-        One line or more each; those of ``alert_line`` are drawn dashed.
+        One line or more each; those of ``alert_line`` and ``alarm_line`` are drawn dashed.
     decimals
         Digits after the point, where Grafana's choice is not wanted.
     stacked
@@ -107,7 +107,7 @@ def graph(
     for line, colour in colours.OF_LINES.items():
         if any(_may_be_called(query, line) for query in queries):
             panel = panel.override_by_name(line, [colours.fixed(colour)])
-    for line in (ALERTS_ABOVE, ALERTS_BELOW):
+    for line in (ALERTS_ABOVE, ALERTS_BELOW, ALARM_LINE):
         if any(query.build().legend_format == line for query in queries):
             panel = panel.override_by_name(line, _DASHED)
     return panel
@@ -116,4 +116,4 @@ def graph(
 def _may_be_called(query: Dataquery, line: str) -> bool:
     """Tell whether a line of a query may have a name: it is the legend, or the legend is a label's value."""
     legend = query.build().legend_format or ""
-    return legend == line or legend in ("{{status}}", "{{class_name}}", "{{result}}")
+    return legend == line or legend in ("{{status}}", "{{class_name}}", "{{result}}", "{{detector}}")

@@ -8,7 +8,9 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Metric
 
 from app import create_app
+from app.drift.calibration import CVM, DETECTORS
 from app.metrics import ServiceMetrics, describe_folder
+from app.recorder_metrics import RecorderMetrics
 from app.routes.service_parts import parts_of
 from app.settings import Settings
 from training.monitor import TreeModelMonitor
@@ -18,10 +20,12 @@ _HISTOGRAM_SERIES = ("_bucket", "_count", "_sum")
 
 
 def service_metrics() -> dict[str, str]:
-    """Map each metric of ``app/metrics.py`` to its type; counters bear their full name."""
-    registry = CollectorRegistry()
-    ServiceMetrics(registry)
-    return _types([*registry.collect(), *describe_folder(files=0, broken_files=0)])
+    """Map each metric of the workers, of the recorder and of their folder to its type; counters bear full names."""
+    workers, recorder = CollectorRegistry(), CollectorRegistry()
+    ServiceMetrics(workers)
+    RecorderMetrics(recorder, DETECTORS, CVM)
+    folder = describe_folder(files=0, broken_files=0, recorder_beats=True)
+    return _types([*workers.collect(), *recorder.collect(), *folder])
 
 
 def http_metrics(folder: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ _VARIABLE_VALUES = {
     "$model_version": ".*",
     "$model_name": ".*",
     "$container": ".+",
+    "$__range": "15m",
 }
 
 

@@ -14,7 +14,7 @@ ALERTS = read_alerts()
 WITHOUT_VALUE = {"ModelMissing", "PrometheusConfigReloadFailed", "ServiceDown", "TrainingFailed", "Watchdog"}
 
 # The pages of Grafana that a path may lead to.
-DASHBOARDS = {"/d/isowatch-glance", "/d/isowatch-service", "/d/isowatch-training", "/d/isowatch-containers"}
+DASHBOARDS = {f"/d/isowatch-{name}" for name in ("glance", "service", "predictions", "drift", "training", "containers")}
 
 
 def label(alert: Rule) -> str:

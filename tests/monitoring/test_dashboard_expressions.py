@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.metrics import CONFIDENCES, SCORES
 from tests.monitoring.declared_metrics import http_metrics, series_names, service_metrics, training_metrics
 from tests.monitoring.exporter_metrics import EXPORTERS
 from tests.monitoring.generated_dashboards import Panel, read_other_queries, read_panels
@@ -30,6 +31,16 @@ FALLING_SUMS = {"predictions_scores_sum", "predictions_output_sum"}
 
 # Each training counts from 0 in a process of its own: the count is the fact, and there is no rate of it.
 COUNTERS_OF_ONE_RUN = {"training_runs_total", "training_trees_total"}
+
+# The limits of the service's histograms, as they stand in expressions.
+BUCKETS = {
+    name: {*(repr(float(limit)) for limit in limits), "+Inf"}
+    for name, limits in {
+        "prediction_confidence": CONFIDENCES,
+        "predictions_output": (-1, 1),
+        "predictions_scores": SCORES,
+    }.items()
+}
 
 every_query = pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 every_panel = pytest.mark.parametrize("panel", PANELS, ids=str)
@@ -92,6 +103,21 @@ def test_falling_sums_have_no_rate(query: str, metric: str):
     assert functions_over(query, metric) & OVER_COUNTERS == set()
 
 
+@every_query
+def test_limits_of_buckets_exist(query: str):
+    """A bucket that is asked for is one of the service's, written as the service writes it."""
+    for histogram, limit in re.findall(r'(\w+)_bucket\{[^}]*\ble="([^"]+)"', query):
+        assert limit in BUCKETS[histogram], histogram
+
+
+def test_confidences_are_shown_without_gaps():
+    """Every limit that the histogram of confidences has is one of the dashboard's."""
+    [panel] = [panel for panel in PANELS if str(panel) == "predictions: Rows a second by confidence"]
+    shown = {limit for query in panel.queries for limit in re.findall(r'le="([^"]+)"', query)}
+
+    assert shown == BUCKETS["prediction_confidence"] - {"+Inf"}
+
+
 @every_panel
 def test_often_scraped_series_are_asked_for_often(panel: Panel, declared: dict[str, str]):
     """Rates of the service and of trainings are taken over 20 s, others over a minute: four scrapes each."""
@@ -119,8 +145,10 @@ def test_every_declared_metric_is_looked_at(declared: dict[str, str]):
 
 @every_panel
 def test_choice_of_instance_is_followed(panel: Panel, declared: dict[str, str]):
-    """On the dashboard with a choice, every question about the service's own series follows it."""
-    if panel.dashboard == "service":
+    """On dashboards with a choice, every question about the service's own series follows it."""
+    if panel.dashboard in ("service", "predictions", "drift"):
         for target in panel.json["targets"]:
-            if metric_names(target["expr"].replace("$__rate_interval", "1m")) & series_names(declared):
+            if metric_names(target["expr"].replace("$__rate_interval", "1m").replace("$__range", "15m")) & series_names(
+                declared
+            ):
                 assert "$instance" in target["expr"], target["expr"]

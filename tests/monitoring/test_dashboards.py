@@ -20,6 +20,9 @@ DASHBOARDS = read_dashboards()
 # Grid units that fit on 1920 by 1080 pixels below Grafana's own bars.
 ROWS_OF_A_WALL_SCREEN = 24
 
+# What a drift does is to be seen on them.
+SHOW_DRIFT = {"predictions", "drift"}
+
 every_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
 
 
@@ -75,6 +78,8 @@ def test_uids_never_change():
     assert {name: dashboard["uid"] for name, dashboard in DASHBOARDS.items()} == {
         "at_a_glance": "isowatch-glance",
         "containers": "isowatch-containers",
+        "drift": "isowatch-drift",
+        "predictions": "isowatch-predictions",
         "service": "isowatch-service",
         "training": "isowatch-training",
     }
@@ -108,13 +113,12 @@ def test_time_shown(dashboard: dict[str, Any]):
     assert dashboard["editable"] is False
 
 
-@every_dashboard
-def test_alerts_and_new_models_are_marked(dashboard: dict[str, Any]):
-    """Each graph shows when an alert fired and when a model went live."""
-    assert [annotation["name"] for annotation in dashboard["annotations"]["list"] if annotation["enable"]] == [
-        "Alerts that fire",
-        "Models that went live",
-    ]
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_what_happened_is_marked(name: str):
+    """Each graph shows when an alert fired and when a model went live, those about drift when one was confirmed."""
+    marks = [mark["name"] for mark in DASHBOARDS[name]["annotations"]["list"] if mark["enable"]]
+
+    assert marks == ["Alerts that fire", "Models that went live"] + ["Drift events"] * (name in SHOW_DRIFT)
 
 
 @every_dashboard

@@ -76,7 +76,7 @@ def test_recorded_names_say_level_metric_and_operations(name: str):
 @pytest.mark.parametrize("rule", RECORDINGS, ids=lambda rule: rule.name)
 def test_window_in_name_is_window_in_expression(rule: Rule):
     """What a recorded name says of its window is true of every range in the expression."""
-    window = re.search(r"(?:rate|increase|avg)(\d+[mhd])$", rule.name)
+    window = re.search(r"(?:rate|increase|avg|max)(\d+[mhd])$", rule.name)
 
     assert set(re.findall(r"\[(\w+)\]", rule.expression)) <= ({window.group(1)} if window else set())
 

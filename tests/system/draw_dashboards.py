@@ -24,10 +24,13 @@ DASHBOARDS = REPOSITORY / "monitoring" / "grafana" / "dashboards"
 PICTURES = REPOSITORY / "docs" / "pictures"
 
 # Pixels across: a wall screen, and a window on a desk.
-WIDTHS = {"at_a_glance": 1920, "service": 1600, "training": 1600}
+WIDTHS = {"at_a_glance": 1920, "service": 1600, "predictions": 1600, "drift": 1600, "training": 1600}
 
 # Five minutes of load, after which averages over five minutes say what they are meant to.
 SECONDS = 330
+
+# In the middle callers change their habits for a while, so that there is a drift to be seen, and its end.
+DRIFT_BEGINS, DRIFT_ENDS, DRIFT_SHIFT = 0.4, 0.6, 0.5
 
 PROGRAMS = ("prometheus", "pushgateway", "node_exporter")
 
@@ -50,7 +53,11 @@ def main() -> int:
     programs = {name: Path(str(shutil.which(name))) for name in PROGRAMS}
     with tempfile.TemporaryDirectory() as folder, start_watched_service(Path(folder), programs) as watched:
         print(f"Watching for {options.seconds} s ...", flush=True)
-        time.sleep(options.seconds)
+        time.sleep(options.seconds * DRIFT_BEGINS)
+        watched.habits.shift = DRIFT_SHIFT
+        time.sleep(options.seconds * (DRIFT_ENDS - DRIFT_BEGINS))
+        watched.habits.shift = 0
+        time.sleep(options.seconds * (1 - DRIFT_ENDS))
         for name, width in WIDTHS.items():
             _draw(options.preview, watched.prometheus.address, options.seconds, width, DASHBOARDS / f"{name}.json")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
@@ -20,6 +21,19 @@ BATCH_ROWS = 40
 OUTLIER_DISTANCE = 3.5
 
 
+@dataclass
+class Habits:
+    """What the rows of callers are like, which may change while they call.
+
+    Parameters
+    ----------
+    shift
+        How far all rows are from those of the training, in standard deviations of each feature.
+    """
+
+    shift: float = 0.0
+
+
 class MixedLoad:
     """Requests of all kinds to one service, one after the other.
 
@@ -27,10 +41,12 @@ class MixedLoad:
     ----------
     address
         Of the service.
+    habits
+        What the rows are like.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = address
+    def __init__(self, address: str, habits: Habits) -> None:
+        self._address, self._habits = address, habits
         self._random = np.random.default_rng(SEED)
         self._session = requests.Session()
         self._session.trust_env = False
@@ -59,8 +75,8 @@ class MixedLoad:
         self._session.close()
 
     def _row(self) -> list[float]:
-        """Make a row like those of the training, once in fifty times far from them."""
-        row: list[float] = self._random.normal(size=2).tolist()
+        """Make a row like those of the training, among them one outlier in fifty, unless habits have changed."""
+        row: list[float] = self._random.normal(self._habits.shift, size=2).tolist()
         return [value + OUTLIER_DISTANCE for value in row] if self._random.random() < 0.02 else row
 
     def _get(self, path: str) -> None:
@@ -71,12 +87,12 @@ class MixedLoad:
 
 
 @contextmanager
-def under_load(address: str, pause_seconds: float = 0.02, callers: int = 2) -> Iterator[None]:
-    """Have several callers send requests of all kinds as long as the block takes."""
-    ended = threading.Event()
+def under_load(address: str, pause_seconds: float = 0.02, callers: int = 2) -> Iterator[Habits]:
+    """Have several callers send requests of all kinds as long as the block takes; give what may change meanwhile."""
+    ended, habits = threading.Event(), Habits()
 
     def call() -> None:
-        load = MixedLoad(address)
+        load = MixedLoad(address, habits)
         for number in count():
             if ended.wait(pause_seconds):
                 break
@@ -87,7 +103,7 @@ def under_load(address: str, pause_seconds: float = 0.02, callers: int = 2) -> I
     for thread in threads:
         thread.start()
     try:
-        yield
+        yield habits
     finally:
         ended.set()
         for thread in threads:

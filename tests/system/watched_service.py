@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.system.mixed_load import OUTLIER_DISTANCE, SEED, under_load
+from tests.system.mixed_load import OUTLIER_DISTANCE, SEED, Habits, under_load
 from tests.system.running_prometheus import RunningPrometheus, start_prometheus
 from tests.system.running_service import REPOSITORY, RunningService, free_port, start_service, wait_until
 
-# Enough for scores of all kinds, few enough for a training of a second.
-ROWS, OUTLIERS = 4000, 40
+# As few as drift detectors are calibrated with; the load has the same share of outliers, so that nothing drifts.
+ROWS, OUTLIERS = 4000, 80
+
+# Calibrated within seconds, and a window is filled within a second.
+DRIFT = ("--drift-ert", "1000", "--drift-window", "50")
 
 # The example's forests have a hundred trees; a thousand take long enough to be seen while they are fitted.
 WATCHED_TREES = 1000
@@ -30,11 +33,12 @@ STOP_SECONDS = 30
 
 @dataclass(frozen=True)
 class WatchedService:
-    """The service, and who watches it."""
+    """The service, who watches it, and what its callers ask."""
 
     service: RunningService
     prometheus: RunningPrometheus
     models: Path
+    habits: Habits
 
     def promote_broken_model(self) -> None:
         """Make a copy of the live model, in which a byte differs, the live one; every worker refuses it."""
@@ -69,7 +73,7 @@ def start_watched_service(
         targets["service"] = service.address.removeprefix("http://")
         prometheus = stack.enter_context(start_prometheus(folder, programs["prometheus"], targets, interval))
         wait_until(lambda: prometheus.values('up{job="service"}') == [1], "the first scrape", service)
-        stack.enter_context(under_load(service.address))
+        habits = stack.enter_context(under_load(service.address))
         # Only now, so that Prometheus sees the second model come.
         training = _train(
             folder,
@@ -79,7 +83,7 @@ def start_watched_service(
             PUSHGATEWAY_URL=f"http://127.0.0.1:{ports['pushgateway']}",
         )
         stack.callback(_end, training)
-        yield WatchedService(service, prometheus, models)
+        yield WatchedService(service, prometheus, models, habits)
 
 
 def _write_rows(path: Path, seed: int) -> None:
@@ -92,7 +96,7 @@ def _write_rows(path: Path, seed: int) -> None:
 
 
 def _train(folder: Path, *options: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a training with the rows in a folder, whose outliers are known and as many as it is told."""
+    """Start a training with the rows in a folder, whose outliers are known and about as many as it is told."""
     files = [
         "--train",
         str(folder / "train.csv"),
@@ -101,7 +105,7 @@ def _train(folder: Path, *options: str, **environment: str) -> subprocess.Popen[
         "--models",
         str(folder / "models"),
     ]
-    known = ["--label", "is_outlier", "--contamination", str(OUTLIERS / ROWS)]
+    known = ["--label", "is_outlier", "--contamination", str(OUTLIERS / ROWS), *DRIFT]
     return subprocess.Popen(
         [sys.executable, "-m", "training", "train", *files, *known, *options],
         cwd=REPOSITORY,

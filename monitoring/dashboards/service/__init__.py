@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from monitoring.dashboards.frame import choice, new_dashboard
+from monitoring.dashboards.frame import choice, choice_of_instance, new_dashboard
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.service.cost import add_cost
 from monitoring.dashboards.service.model import add_model
@@ -24,7 +24,7 @@ def build() -> Dashboard:
             "What is asked of the service, how it answers, and what that takes. What is recorded for alerts counts all "
             "replicas together; everything else follows the choice of instance and model version.",
         )
-        .with_variable(choice("instance", "Instance", 'label_values(up{job="service"}, instance)'))
+        .with_variable(choice_of_instance())
         .with_variable(
             choice(
                 "model_version",
