@@ -17,8 +17,9 @@ RUN python -m venv /venv \
     && find /venv/lib -type d -name tests -prune -exec rm -r {} + \
     && rm -r /venv/lib/python3.*/site-packages/flasgger/ui2 /venv/lib/python3.*/site-packages/flasgger/ui3/static
 COPY app app
-# An empty volume takes over whose folder it covers: trainings write there as user 1000.
-RUN install --directory --owner=1000 --group=1000 /volumes/models
+# An empty volume takes over whose folder it covers: trainings write models as user 1000, we write the state.
+RUN install --directory --owner=1000 --group=1000 /volumes/models \
+    && install --directory --owner=65534 --group=65534 /volumes/state
 RUN /venv/bin/python -m app.model.build_kernel && /venv/bin/python -m compileall -q app /venv/lib
 
 FROM python:3.13-slim-trixie
@@ -29,12 +30,13 @@ COPY --from=build /build/app app
 COPY gunicorn.conf.py ./
 # A number, because Kubernetes cannot tell whether a name is root; 65534 is nobody everywhere.
 USER 65534:65534
-# Nothing is written beside /dev/shm; the models come as a volume. Logs of containers are read by programs.
+# Nothing is written beside /dev/shm and, if it is a volume, the state; the models come as a volume. Logs of containers are read by programs.
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     BIND=0.0.0.0:8000 \
     MODEL_DIR=/models \
+    STATE_DIR=/state \
     LOG_FORMAT=json \
     OMP_NUM_THREADS=1
 EXPOSE 8000

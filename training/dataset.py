@@ -116,6 +116,39 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None) -> D
     return read_features(file, training.names, label)
 
 
+def read_files_to_compare(
+    reference: Path, current: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
+) -> tuple[Dataset, Dataset]:
+    """Read two files whose rows are to be compared; neither needs to have any.
+
+    Parameters
+    ----------
+    reference
+        A CSV file with a header, whose columns are compared.
+    current
+        A CSV file in which they are found by their names; more columns may be there.
+    features
+        Columns to compare; by default all of the reference.
+    drop
+        Columns not to compare.
+
+    Raises
+    ------
+    BadArgument
+        If a column to compare or to drop does not exist, none or more than 256 are left.
+    BadData
+        If a file cannot be used, or the current one misses a column.
+    """
+    first, second = open_csv_file(reference), open_csv_file(current)
+    names = _choose_columns(first, features, drop)
+    if missing := [name for name in names if name not in second.header]:
+        raise BadData(
+            f"{current} has no column {missing[0]}, which {reference} has; leave it out with --drop, or name the "
+            "columns to compare with --features."
+        )
+    return _read(first, names, None), _read(second, names, None)
+
+
 def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
     """Refuse a label column that no file has.
 

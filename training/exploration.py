@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.atomic_file import replacing
 from training.data_origin import is_synthetic
 from training.data_tables import compare, count_rows_in, describe, first_rows, list_fences, most_repeated
 from training.dataset import Dataset
 from training.distinct_rows import find_distinct_rows
-from training.errors import ModelsNotWritable
 from training.figures import box_figure, histogram_figure, scatter_figure
+from training.page.page_file import write_page
 from training.page.self_contained_page import SelfContainedPage
 
 EXPLORATION_FILE = "exploration.html"
@@ -37,16 +36,7 @@ def write_exploration(folder: Path, training: Dataset, test: Dataset | None = No
     ModelsNotWritable
         If the page cannot be stored; what was there is there still.
     """
-    page = explore(training, test)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ModelsNotWritable(
-            f"{folder} cannot be made ({error.strerror}); name another place with --out."
-        ) from error
-    with replacing(folder / EXPLORATION_FILE) as opened:
-        opened.write(page)
-    return folder / EXPLORATION_FILE
+    return write_page(folder / EXPLORATION_FILE, explore(training, test))
 
 
 def explore(training: Dataset, test: Dataset | None = None) -> str:

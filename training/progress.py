@@ -58,3 +58,24 @@ def show_trees(n_trees: int) -> Iterator[Callable[[int], None]]:
         return
     with tqdm(total=n_trees, desc="Fitting", unit="tree", file=sys.stderr) as bar:
         yield lambda n_fitted: bar.update(n_fitted - bar.n)
+
+
+@contextmanager
+def show_rows(n_rows: int) -> Iterator[Callable[[int], None]]:
+    """Show how many rows were replayed.
+
+    Parameters
+    ----------
+    n_rows
+        How many there are.
+
+    Returns
+    -------
+    To be called with the number of rows that are done; draws only in a terminal.
+    """
+    if not sys.stderr.isatty():
+        announce(f"Replaying {n_rows:,} rows")
+        yield lambda n_done: None
+        return
+    with tqdm(total=n_rows, desc="Replaying", unit="row", file=sys.stderr) as bar:
+        yield lambda n_done: bar.update(n_done - bar.n)

@@ -10,6 +10,7 @@ import logging.config
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -41,7 +42,8 @@ _NICENESS = 5
 def main(door: int, name: str) -> None:
     """Record until the service ends."""
     leave_ending_to_the_arbiter()
-    os.nice(_NICENESS)
+    with suppress(OSError):  # a sandbox may forbid it
+        os.nice(_NICENESS)
     settings = Settings.from_environ()
     logging.config.dictConfig(log_configuration(settings.logs_as_text(sys.stderr), settings.log_level))
     folder = folder_of_workers()

@@ -72,6 +72,12 @@ def neither_good_nor_bad() -> ThresholdsConfig:
     return _steps((None, colours.NEUTRAL))
 
 
+def on_a_wall(thresholds: ThresholdsConfig) -> ThresholdsConfig:
+    """Take darker shades, for a background on which the number is white."""
+    steps = thresholds.build().steps
+    return _steps(*((step.value, colours.ON_A_WALL.format(step.color)) for step in steps))
+
+
 def _steps(*steps: tuple[float | None, str]) -> ThresholdsConfig:
     """Colour numbers from a value on; the first colour has none."""
     return (

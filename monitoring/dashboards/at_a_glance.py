@@ -57,12 +57,14 @@ def _service() -> stat.Panel:
         wall=True,
     )
     some = DashboardRangeMapOptions(
-        from_val=0.0001, to=0.9999, result=ValueMappingResult(text="PARTLY", color=colours.WARNING, index=2)
+        from_val=0.0001,
+        to=0.9999,
+        result=ValueMappingResult(text="PARTLY", color=colours.ON_A_WALL.format(colours.WARNING), index=2),
     )
     words = ValueMap(
         options={
-            "0": ValueMappingResult(text="DOWN", color=colours.BAD, index=0),
-            "1": ValueMappingResult(text="UP", color=colours.GOOD, index=1),
+            "0": ValueMappingResult(text="DOWN", color=colours.ON_A_WALL.format(colours.BAD), index=0),
+            "1": ValueMappingResult(text="UP", color=colours.ON_A_WALL.format(colours.GOOD), index=1),
         }
     )
     return panel.mappings([words, RangeMap(options=some)]).links([_details("isowatch-service", "Service")])

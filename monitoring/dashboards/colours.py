@@ -11,6 +11,9 @@ BAD = "red"
 # For a number that is neither good nor bad.
 NEUTRAL = "blue"
 
+# White on it is read from afar; on the shade that is meant for lines it is not.
+ON_A_WALL = "dark-{}"
+
 # A line that no value should cross.
 LIMIT = "red"
 
@@ -19,6 +22,8 @@ OF_LINES = {
     "success": GOOD,
     "invalid": WARNING,
     "error": BAD,
+    "swapped": NEUTRAL,
+    "refused": BAD,
     "4xx": WARNING,
     "5xx": BAD,
     "inlier": NEUTRAL,

@@ -116,4 +116,4 @@ def graph(
 def _may_be_called(query: Dataquery, line: str) -> bool:
     """Tell whether a line of a query may have a name: it is the legend, or the legend is a label's value."""
     legend = query.build().legend_format or ""
-    return legend == line or legend in ("{{status}}", "{{class_name}}", "{{detector}}")
+    return legend == line or legend in ("{{status}}", "{{class_name}}", "{{result}}", "{{detector}}")

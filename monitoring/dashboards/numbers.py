@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.common import (
 )
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import neither_good_nor_bad
+from monitoring.dashboards.alert_thresholds import neither_good_nor_bad, on_a_wall
 from monitoring.dashboards.queries import PROMETHEUS, lettered
 
 # Pixels; a number of this size is read from the other end of a room.
@@ -52,6 +52,7 @@ def number(
     wall
         Whether it is to be read from across a room: larger, on a background of its colour.
     """
+    coloured = thresholds or neither_good_nor_bad()
     panel = (
         stat.Panel()
         .title(title)
@@ -62,11 +63,11 @@ def number(
         .targets(lettered(queries))
         .reduce_options(_LAST)
         .graph_mode(BigValueGraphMode.AREA if sparkline else BigValueGraphMode.NONE)
-        .color_mode(BigValueColorMode.BACKGROUND if wall else BigValueColorMode.VALUE)
-        .thresholds(thresholds or neither_good_nor_bad())
+        .color_mode(BigValueColorMode.BACKGROUND_SOLID if wall else BigValueColorMode.VALUE)
+        .thresholds(coloured)
     )
     if wall:
-        panel = panel.text(VizTextDisplayOptions().value_size(_WALL_VALUE))
+        panel = panel.thresholds(on_a_wall(coloured)).text(VizTextDisplayOptions().value_size(_WALL_VALUE))
     return panel if decimals is None else panel.decimals(decimals)
 
 
@@ -78,12 +79,11 @@ def names(
     Without a series there would be no word at all, so ``query`` is one of ``named_or``. ``coloured`` gives names that
     are good or bad their colour.
     """
-    panel = number(title, description, "none", query, sparkline=False).text_mode(BigValueTextMode.NAME)
+    panel = number(title, description, "none", query, sparkline=False, wall=wall).text_mode(BigValueTextMode.NAME)
     for word, colour in (coloured or {}).items():
-        panel = panel.override_by_name(word, [colours.fixed(colour)])
-    if wall:
-        panel = panel.color_mode(BigValueColorMode.BACKGROUND).text(VizTextDisplayOptions().title_size(_WALL_NAME))
-    return panel
+        shade = colours.ON_A_WALL.format(colour) if wall else colour
+        panel = panel.override_by_name(word, [colours.fixed(shade)])
+    return panel.text(VizTextDisplayOptions().title_size(_WALL_NAME)) if wall else panel
 
 
 def dial(

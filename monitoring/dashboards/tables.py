@@ -66,6 +66,10 @@ def rows(
         .no_value(if_none)
         .transformations(transformations)
     )
+    for label, heading in columns.items():
+        if not label.startswith("Value"):
+            # Some labels look like numbers, and are none.
+            panel = panel.override_by_name(heading, [DynamicConfigValue("unit", "string")])
     for heading, width in (widths or {}).items():
         panel = panel.override_by_name(heading, [DynamicConfigValue("custom.width", width)])
     return panel if decimals is None else panel.decimals(decimals)

@@ -161,7 +161,8 @@ def test_volumes_keep_what_must_outlive_containers(platform: dict[str, Any]):
         if service.get("volumes")
     }
 
-    assert places["service"] == places["training"] - {"/data"} == {"/models"}
+    assert places["service"] == {"/models", "/state"}
+    assert places["training"] == {"/models", "/data"}
     assert places["prometheus"] == {"/prometheus"}
     assert places["grafana"] == {"/var/lib/grafana"}
     assert "/data" in places["caddy"]

@@ -222,3 +222,21 @@ def test_new_password_opens_and_the_old_one_does_not(platform: RunningPlatform):
     assert platform.password != old
     assert status(platform.password) == 200
     assert status(old) == 401
+
+
+def test_grafana_gets_a_new_database_and_nothing_else_is_lost(platform: RunningPlatform):
+    """`make reset-grafana` replaces one volume and leaves the others alone."""
+    volume = f"{platform.project}_grafana_data"
+
+    def made(name: str) -> str:
+        said = platform.run("docker", "volume", "inspect", "--format", "{{.CreatedAt}}", name)
+        assert said.returncode == 0, said.stderr
+        return said.stdout
+
+    before, numbers_before = made(volume), made(f"{platform.project}_prometheus_data")
+    reset = platform.run("make", "reset-grafana")
+
+    assert reset.returncode == 0, reset.stdout + reset.stderr
+    assert made(volume) != before
+    assert made(f"{platform.project}_prometheus_data") == numbers_before
+    assert requests.get(platform.url("GRAFANA_PORT", "/"), timeout=30).status_code == 200

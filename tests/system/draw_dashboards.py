@@ -70,7 +70,8 @@ def _draw(preview: str, prometheus: str, seconds: int, width: int, dashboard: Pa
     subprocess.run([preview, *options, "--allow-empty", str(dashboard)], check=True)
     picture = PICTURES / f"{dashboard.stem}.png"
     with Image.open(picture) as drawn:
-        drawn.convert("RGB").quantize(256).save(picture, optimize=True)
+        # This method keeps thin lines in their own colour; the usual one gives them that of the many.
+        drawn.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1).save(picture, optimize=True)
     print(f"{picture}: {picture.stat().st_size // 1000} kB", flush=True)
 
 

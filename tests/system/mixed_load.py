@@ -17,8 +17,8 @@ SEED = 16
 # Rows in a batch; enough for a batch to be seen beside single rows.
 BATCH_ROWS = 40
 
-# Of the rows: how far beyond the others an outlier lies.
-OUTLIER_DISTANCE = 8.0
+# How far from the middle of the others an outlier lies, in standard deviations: far, but not beyond all doubt.
+OUTLIER_DISTANCE = 3.5
 
 
 @dataclass

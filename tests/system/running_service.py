@@ -88,7 +88,7 @@ def start_service(
     } | environment
     with log.open("wb") as log_file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *arguments, "app:create_app()"],
+            [Path(sys.executable).with_name("gunicorn"), *arguments, "app:create_app()"],
             cwd=REPOSITORY,
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONWARNINGS": "default"} | variables,
             stderr=log_file,

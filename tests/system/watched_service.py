@@ -26,6 +26,8 @@ DRIFT = ("--drift-ert", "1000", "--drift-window", "50")
 # The example's forests have a hundred trees; a thousand take long enough to be seen while they are fitted.
 WATCHED_TREES = 1000
 
+# A training takes two seconds, on a busy machine several times that.
+TRAINING_SECONDS = 120
 STOP_SECONDS = 30
 
 
@@ -58,10 +60,10 @@ def start_watched_service(
 
     ``programs`` holds prometheus, pushgateway and node_exporter; ``interval`` is that of ``start_prometheus``.
     """
-    rows = folder / "rows.csv"
-    _write_rows(rows)
     models = folder / "models"
-    _train(rows, models).wait(120)
+    for seed, name in enumerate(("train", "test"), SEED):
+        _write_rows(folder / f"{name}.csv", seed)
+    assert _train(folder).wait(TRAINING_SECONDS) == 0
     ports = {job: free_port() for job in ("model-training", "pushgateway", "node")}
     with ExitStack() as stack:
         service = stack.enter_context(start_service(folder, models))
@@ -74,8 +76,7 @@ def start_watched_service(
         habits = stack.enter_context(under_load(service.address))
         # Only now, so that Prometheus sees the second model come.
         training = _train(
-            rows,
-            models,
+            folder,
             f"--estimators={WATCHED_TREES}",
             f"--metrics-port={ports['model-training']}",
             "--metrics-hold=3600",
@@ -85,20 +86,28 @@ def start_watched_service(
         yield WatchedService(service, prometheus, models, habits)
 
 
-def _write_rows(path: Path) -> None:
+def _write_rows(path: Path, seed: int) -> None:
     """Write rows of two numbers, and of each whether it is an outlier."""
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(seed)
     rows = random.normal(size=(ROWS, 2))
     rows[:OUTLIERS] += OUTLIER_DISTANCE
     lines = [f"{mean},{sd},{int(place < OUTLIERS)}" for place, (mean, sd) in enumerate(rows.tolist())]
     path.write_text("\n".join(["mean,sd,is_outlier", *lines, ""]))
 
 
-def _train(rows: Path, models: Path, *options: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a training of the rows, whose outliers are known and about as many as it is told."""
-    known = ["--test", str(rows), "--label", "is_outlier", "--contamination", str(OUTLIERS / ROWS), *DRIFT]
+def _train(folder: Path, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a training with the rows in a folder, whose outliers are known and about as many as it is told."""
+    files = [
+        "--train",
+        str(folder / "train.csv"),
+        "--test",
+        str(folder / "test.csv"),
+        "--models",
+        str(folder / "models"),
+    ]
+    known = ["--label", "is_outlier", "--contamination", str(OUTLIERS / ROWS), *DRIFT]
     return subprocess.Popen(
-        [sys.executable, "-m", "training", "train", "--train", str(rows), "--models", str(models), *known, *options],
+        [sys.executable, "-m", "training", "train", *files, *known, *options],
         cwd=REPOSITORY,
         env={**os.environ, "TRAINING_METRICS_PORT": "0", **environment},
         stdout=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training.csv_file import open_csv_file
-from training.dataset import check_label, read_features, read_test_data, read_training_data
+from training.dataset import check_label, read_features, read_files_to_compare, read_test_data, read_training_data
 from training.errors import BadArgument, BadData
 
 TABLE = "id,mean,sd\n7,1,2\n8,3,4\n"
@@ -94,6 +94,27 @@ def test_features_of_a_model_are_found_among_others(write_csv):
     dataset = read_features(open_csv_file(write_csv("note,sd,mean\nhello,2,1\n")), ("mean", "sd"))
 
     assert dataset.rows.tolist() == [[1, 2]]
+
+
+def test_files_to_compare_have_the_columns_of_the_reference(write_csv):
+    """Found by name among others, and any number of rows, which is judged when they are compared."""
+    first, second = write_csv(TABLE), write_csv("sd,note,mean\n2,hello,1\n", "current.csv")
+
+    reference, current = read_files_to_compare(first, second, drop=["id"])
+
+    assert reference.names == current.names == ("mean", "sd")
+    assert reference.rows.tolist() == [[1, 2], [3, 4]]
+    assert current.rows.tolist() == [[1, 2]]
+    assert len(read_files_to_compare(write_csv("mean\n", "empty.csv"), second)[0]) == 0
+    assert read_files_to_compare(first, second, features=["sd"])[1].rows.tolist() == [[2]]
+
+
+def test_column_that_cannot_be_compared_is_named(write_csv):
+    """With both files, and what to do."""
+    first, second = write_csv(TABLE), write_csv("mean\n1\n", "current.csv")
+
+    with pytest.raises(BadData, match=r"current.csv has no column sd, which .*rows.csv has; leave it out with --drop"):
+        read_files_to_compare(first, second, drop=["id"])
 
 
 def test_label_is_no_feature(write_csv):

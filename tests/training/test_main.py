@@ -18,15 +18,14 @@ ROOT = Path(__file__).parents[2]
 # Loading these takes a second or more, which nobody should wait for a list of options.
 HEAVY = {"sklearn", "pandas", "joblib", "scipy", "plotly", "matplotlib"}
 
+VERSION_COMMANDS = ("models", "promote", "rollback", "prune", "verify")
+
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--help"],
-        *(
-            [command, "--help"]
-            for command in ("explore", "train", "import", "score", "models", "promote", "rollback", "prune", "verify")
-        ),
+        *([command, "--help"] for command in (*("explore", "train", "import", "score", "drift"), *VERSION_COMMANDS)),
     ],
 )
 def test_help_is_printed(arguments, capsys):
@@ -66,6 +65,10 @@ def test_help_does_not_load_what_training_needs():
         (["train", "--train", "x.csv", "--drop", "a,,b"], "'a,,b' is not a list of column names"),
         (["train", "--train", "x.csv", "--name", "my model"], "'my model' is not a model name"),
         (["train", "--train", "x.csv", "--cont", "0.1"], "unrecognized arguments"),
+        (["drift", "--min-effect", "1"], "'1' is not a distance; use a number from 0 to below 1"),
+        (["drift", "--min-effect", "much"], "'much' is not a distance"),
+        (["drift", "--rows-per-second", "0"], "'0' is not a number above 0"),
+        (["drift", "--false-alarm-days", "inf"], "'inf' is not a number above 0"),
         (["promote"], "required: VERSION"),
         (["prune"], "required: --keep"),
         (["prune", "--keep", "-1"], "-1 is not a number of versions; use 0 or more"),

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from training.progress import announce, show_calibration, show_trees
+from training.progress import announce, show_calibration, show_rows, show_trees
 
 
 class Terminal(io.StringIO):
@@ -27,6 +27,17 @@ def test_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch):
         on_progress(40)
 
     assert "40/40" in terminal.getvalue()
+
+
+def test_terminal_shows_how_many_rows_were_replayed(monkeypatch: pytest.MonkeyPatch):
+    """It ends with all of them."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+
+    with show_rows(3000) as on_progress:
+        on_progress(1000)
+        on_progress(3000)
+
+    assert "3000/3000" in terminal.getvalue()
 
 
 def test_terminal_shows_how_far_the_calibration_is(monkeypatch: pytest.MonkeyPatch):
@@ -51,5 +62,12 @@ def test_elsewhere_each_stage_is_a_line(capsys):
     with show_calibration() as on_part:
         on_part(0.5)
         on_part(1.0)
+    with show_rows(3000) as on_rows:
+        on_rows(3000)
 
-    assert capsys.readouterr().err == "Reading ...\nFitting 40 trees ...\nCalibrating drift detectors ...\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "Reading ...",
+        "Fitting 40 trees ...",
+        "Calibrating drift detectors ...",
+        "Replaying 3,000 rows ...",
+    ]

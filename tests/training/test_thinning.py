@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from training.thinning import KEPT_AT_EACH_END, thin_points, thin_values
+from training.thinning import KEPT_AT_EACH_END, thin_curve, thin_points, thin_values
 
 LIMIT = 100
 NUMBERS = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(-3.4e38, 3.4e38))
@@ -72,3 +72,16 @@ def test_thinned_values_are_few_and_keep_their_ends(n):
 def test_few_values_are_all_drawn():
     """Each once."""
     assert thin_values(np.array([3.0, 1.0, 3.0]), LIMIT).tolist() == [1, 3]
+
+
+@given(arrays(np.float64, st.integers(1, 400), elements=NUMBERS, fill=st.just(0.0)), st.sampled_from([4, 7, 100]))
+def test_thinned_curve_keeps_every_peak(values, limit):
+    """At most the limit, in order, and the curve reaches as far up and down as before; all of it if it is short."""
+    drawn = thin_curve(values, limit)
+
+    assert len(drawn) <= limit
+    assert (np.diff(drawn) > 0).all()
+    assert values[drawn].min() == values.min()
+    assert values[drawn].max() == values.max()
+    if len(values) <= limit:
+        assert len(drawn) == len(values)

@@ -10,18 +10,16 @@ from numpy.typing import NDArray
 
 from training.dataset import Dataset
 from training.figures.middle_view import ALL_ROWS, MIDDLE, find_middle
+from training.figures.scale_buttons import WIDTH_OF_SCALES, scale_buttons
 from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of, shorten
 
 # Few enough to be read one by one, whatever the number of rows.
 N_BINS = 20
 
 # If one bar holds more than this share of the rows, the others can hardly be seen beside it on a linear axis.
-_OVERWHELMING = 0.8
+OVERWHELMING = 0.8
 
-# Pixels that the two buttons for the scale take.
-_WIDTH_OF_SCALES = 122
-
-_HOVER = "%{customdata[0]:.6g} to %{customdata[1]:.6g}<br>%{customdata[2]:,} rows (%{customdata[3]:.3%})"
+HOVER = "%{customdata[0]:.6g} to %{customdata[1]:.6g}<br>%{customdata[2]:,} rows (%{customdata[3]:.3%})"
 
 
 def histogram_figure(training: Dataset, feature: str, test: Dataset | None = None) -> go.Figure:
@@ -61,11 +59,11 @@ def histogram_figure(training: Dataset, feature: str, test: Dataset | None = Non
         for place, (name, values) in enumerate(columns.items()):
             counts = np.histogram(values, edges)[0]
             if view == ALL_ROWS:
-                logarithmic |= _OVERWHELMING < counts.max() / len(values) < 1
+                logarithmic |= OVERWHELMING < counts.max() / len(values) < 1
             bars = _draw_bars(edges, counts, len(values), test is not None, place, len(columns))
             colour = colour_of(name)
             figure.add_bar(**bars, name=name, marker_color=colour, visible=view == ALL_ROWS)
-    _add_buttons(figure, list(views), len(columns), logarithmic)
+    add_view_buttons(figure, list(views), len(columns), logarithmic)
     return figure
 
 
@@ -101,23 +99,25 @@ def _draw_bars(
         "width": width,
         "offset": 0,
         "customdata": np.column_stack([edges[:-1], edges[1:], counts, counts / n_rows]),
-        "hovertemplate": _HOVER,
+        "hovertemplate": HOVER,
     }
 
 
-def _add_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: bool) -> None:
-    """Let the reader choose the view, and the scale of the other axis."""
-    # On a logarithmic axis a label at each power of ten is enough.
-    scales: dict[str, dict[str, Any]] = {
-        "Linear": {"type": "linear", "dtick": None},
-        "Log": {"type": "log", "dtick": 1},
-    }
-    choices: dict[str, list[dict[str, Any]]] = {
-        label: [{}, {f"yaxis.{key}": value for key, value in scale.items()} | {"yaxis.autorange": True}]
-        for label, scale in scales.items()
-    }
-    figure.update_yaxes(scales["Log" if logarithmic else "Linear"])
-    rows = [buttons(choices, active=int(logarithmic))]
+def add_view_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: bool) -> None:
+    """Let the reader choose the view, and the scale of the other axis.
+
+    Parameters
+    ----------
+    figure
+        Holds the bars of each set in the first view, then those in the next one.
+    views
+        What they are called.
+    n_sets
+        How many sets of rows are drawn.
+    logarithmic
+        Which scale the figure starts with.
+    """
+    rows = [scale_buttons(figure, logarithmic)]
     if len(views) > 1:
         shown: dict[str, list[dict[str, Any]]] = {
             view: [
@@ -126,5 +126,5 @@ def _add_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: 
             ]
             for view in views
         }
-        rows.append(buttons(shown, indent=_WIDTH_OF_SCALES))
+        rows.append(buttons(shown, indent=WIDTH_OF_SCALES))
     figure.update_layout(updatemenus=rows)

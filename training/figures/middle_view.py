@@ -16,13 +16,13 @@ _WORTH_A_LOOK = 0.75
 _PADDING = 0.03
 
 
-def find_middle(values: NDArray[np.float64]) -> tuple[float, float] | None:
+def find_middle(*sets: NDArray[np.float64]) -> tuple[float, float] | None:
     """Find the range from the first to the last percentile of values.
 
     Parameters
     ----------
-    values
-        Shape ``(n_rows,)``, finite.
+    sets
+        Each of shape ``(n_rows,)``, finite; of several sets, the smallest first and the largest last percentile count.
 
     Returns
     -------
@@ -35,10 +35,10 @@ def find_middle(values: NDArray[np.float64]) -> tuple[float, float] | None:
     >>> find_middle(np.arange(1000.0)) is None
     True
     """
-    low, high = np.quantile(values, _MIDDLE_QUANTILES).tolist()
-    if not 0 < high - low <= _WORTH_A_LOOK * float(np.ptp(values)):
-        return None
-    return low, high
+    lows, highs = np.array([np.quantile(values, _MIDDLE_QUANTILES) for values in sets]).T
+    low, high = float(lows.min()), float(highs.max())
+    whole = max(float(values.max()) for values in sets) - min(float(values.min()) for values in sets)
+    return (low, high) if 0 < high - low <= _WORTH_A_LOOK * whole else None
 
 
 def pad_range(low: float, high: float) -> list[float]:

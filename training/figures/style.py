@@ -10,7 +10,10 @@ import plotly.graph_objects as go
 from training.dataset import Dataset
 
 # Blue and orange are told apart by nearly everybody, also those who see no red or no green.
-_TRAINING_COLOUR, _TEST_COLOUR = "#1f5fa8", "#d9730d"
+_BLUE, _ORANGE = "#1f5fa8", "#d9730d"
+
+# What came first is blue, what is compared with it orange.
+_COLOURS = {"training": _BLUE, "reference": _BLUE, "test": _ORANGE, "current": _ORANGE}
 
 # Longer names would cover each other at the axes.
 _LONGEST_NAME = 32
@@ -100,7 +103,7 @@ def sets_of(training: Dataset, test: Dataset | None) -> dict[str, Dataset]:
 
 def colour_of(set_name: str) -> str:
     """Tell a set's colour, the same in every figure."""
-    return _TRAINING_COLOUR if set_name == "training" else _TEST_COLOUR
+    return _COLOURS[set_name]
 
 
 def as_text(text: str) -> str:

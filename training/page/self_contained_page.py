@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -55,8 +56,8 @@ class SelfContainedPage:
         self._parts.append(f"<p>{html.escape(text, quote=False)}</p>")
 
     def add_table(self, table: pd.DataFrame) -> None:
-        """Add a table of numbers; its index and columns are the headings."""
-        formats = ["{:,}".format if kind.kind in "iu" else _format_number for kind in table.dtypes]
+        """Add a table of numbers and texts; its index and columns are the headings."""
+        formats = [_FORMATS.get(kind.kind, str) for kind in table.dtypes]
         self._parts.append(f'<div class="table" tabindex="0">{table.to_html(border=0, formatters=formats)}</div>')
 
     def add_figures(self, figures: list[go.Figure], wide: bool = False) -> None:
@@ -121,3 +122,7 @@ def _render_figure(figure: go.Figure) -> str:
 def _format_number(number: float) -> str:
     """Show as many digits as a reader compares."""
     return f"{number:.5g}"
+
+
+# By NumPy's letter for the kind of a column; text is shown as it is.
+_FORMATS: dict[str, Callable[..., str]] = {"i": "{:,}".format, "u": "{:,}".format, "f": _format_number}

@@ -19,7 +19,7 @@ from monitoring.dashboards.tables import rows
 def add_model(grid: Grid) -> None:
     """Add the panels."""
     grid.heading("Model")
-    grid.line(7, _live(), _ready(), _trained(), _loaded(), _swaps(), widths=(9, 3, 3, 3, 6))
+    grid.line(7, _live(), _ready(), _trained(), _loaded(), _swaps(), widths=(10, 3, 3, 3, 5))
 
 
 def _live() -> table.Panel:
@@ -31,7 +31,7 @@ def _live() -> table.Panel:
         {"model_version": "version", "instance": "replica", "model_name": "name", "algorithm": "algorithm"},
         unit=units.NoUnit,
         if_none="No model is live",
-        widths={"version": 240},
+        widths={"version": 230, "replica": 150, "name": 100},
     )
 
 
@@ -88,7 +88,7 @@ def _swaps() -> timeseries.Panel:
         "Bundles that workers took over or refused, within 5 minutes; each worker counts. A refused one failed its "
         "verification. Alert ModelSwapRefused: monitoring/runbook.md#modelswaprefused",
         units.Short,
-        query(f"sum by (result) (increase(model_swaps_total{{{INSTANCE}}}[5m]))", "{{result}}", often=True),
+        query(f"sum by (result) (round(increase(model_swaps_total{{{INSTANCE}}}[5m])))", "{{result}}", often=True),
         decimals=0,
         at_least=2,
     )

@@ -101,7 +101,9 @@ def _restarts() -> timeseries.Panel:
         "Workers that took the place of one that ended. Alert WorkerRestarts: monitoring/runbook.md#workerrestarts",
         units.Short,
         query(
-            f"sum by (instance) (increase(app_worker_restarts_total{{{INSTANCE}}}[15m]))", "{{instance}}", often=True
+            f"sum by (instance) (round(increase(app_worker_restarts_total{{{INSTANCE}}}[15m])))",
+            "{{instance}}",
+            often=True,
         ),
         alert_line("threshold:worker_restarts:max"),
         decimals=0,

@@ -39,7 +39,7 @@ def _files() -> timeseries.Panel:
         "minutes. What ended workers counted is folded into few files, so they stay few.",
         units.Short,
         query(f"sum(metrics_files{{{INSTANCE}}})", "in use", often=True),
-        query(f"sum(increase(metrics_files_quarantined_total{{{INSTANCE}}}[15m]))", "put aside", often=True),
+        query(f"sum(round(increase(metrics_files_quarantined_total{{{INSTANCE}}}[15m])))", "put aside", often=True),
         decimals=0,
     )
 

@@ -87,6 +87,15 @@ def test_numbers_are_short(number, shown):
     assert f"<td>{shown}</td>" in page.render()
 
 
+def test_text_in_a_table_is_shown_as_it_is():
+    """Beside numbers, and never as mark-up."""
+    page = SelfContainedPage("Words")
+    page.add_table(pd.DataFrame({"what": ["0.10", "<b>"], "n": [1, 2]}))
+
+    assert "<td>0.10</td>" in page.render()
+    assert "<td>&lt;b&gt;</td>" in page.render()
+
+
 def test_long_tables_are_not_cut():
     """Each of 256 features has its line."""
     page = SelfContainedPage("Many")

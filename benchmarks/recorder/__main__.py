@@ -1,0 +1,162 @@
+"""Measure what the recorder costs requests, and print it as a table: ``python -m benchmarks.recorder``.
+
+Two workers and the recorder share one core, the load has another. In each round the service is started three times:
+with the recorder at work, with one that was stopped (``SIGSTOP``), whose queues are full, and without one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from benchmarks import running_server, wrk
+from benchmarks.alone import AnotherRuns, alone_on_machine
+from benchmarks.contestants import ROOT
+from benchmarks.results_table import spread
+from benchmarks.wrk import Sample
+
+# A row of the example, as a client sends it.
+_BODY = '{"feature_vector": [0.56, 0.23], "score": true}\n'
+
+# Long enough to fill the queues of a recorder that reads nothing.
+_WARM_UP_SECONDS = 2
+
+_START_SECONDS = 60
+_PAUSE_SECONDS = 0.05
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.recorder", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="a folder of bundles (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, help="measurements of each kind (%(default)s)")
+    parser.add_argument("--seconds", type=int, default=3, help="length of a measurement (%(default)s)")
+    parser.add_argument("--connections", type=int, default=8, help="clients that ask at a time (%(default)s)")
+    options = parser.parse_args(arguments)
+    service_core, load_core = sorted(os.sched_getaffinity(0))[:2]
+    states: dict[str, Callable[[psutil.Process], None]] = {
+        "recorder at work": lambda arbiter: None,
+        "recorder stopped": _stop_recorder,
+        "no recorder": _end_recorder,
+    }
+    samples: dict[str, list[Sample]] = {name: [] for name in states}
+    try:
+        with alone_on_machine(), tempfile.TemporaryDirectory() as folder:
+            bodies = Path(folder, "bodies")
+            bodies.write_text(_BODY, encoding="ascii")
+            for number in range(options.rounds):
+                # Another order each time, so that what changes on the machine favours none.
+                first = number % len(states)
+                for name in [*states, *states][first : first + len(states)]:
+                    with _service(options.models.resolve(), Path(folder), service_core) as (url, arbiter):
+                        states[name](arbiter)
+                        wrk.measure(url, bodies, options.connections, _WARM_UP_SECONDS, load_core)
+                        sample = wrk.measure(url, bodies, options.connections, options.seconds, load_core)
+                    samples[name].append(sample)
+                    print(f"{number + 1:>3} {name:<18} {sample}", file=sys.stderr, flush=True)
+    except AnotherRuns as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    for line in tabulate(samples):
+        print(line)
+    return 0
+
+
+def tabulate(samples: dict[str, list[Sample]]) -> Iterator[str]:
+    """Lay out medians, least and greatest.
+
+    Examples
+    --------
+    >>> for line in tabulate({"no recorder": [Sample(900, 1.1, 4.0, 0, 0), Sample(990, 1.3, 5.0, 1, 0)]}):
+    ...     print(line)
+    | | requests/s | p50 ms | p99 ms | refused, broken |
+    |---|--:|--:|--:|--:|
+    | no recorder | 945 (900 to 990) | 1.2 (1.1 to 1.3) | 4.5 (4.0 to 5.0) | 1, 0 |
+    """
+    yield "| | requests/s | p50 ms | p99 ms | refused, broken |"
+    yield "|---|--:|--:|--:|--:|"
+    for name, taken in samples.items():
+        rate = spread([sample.requests_per_second for sample in taken])
+        p50, p99 = spread([sample.p50_ms for sample in taken], 1), spread([sample.p99_ms for sample in taken], 1)
+        failed = f"{sum(sample.refused for sample in taken)}, {sum(sample.broken for sample in taken)}"
+        yield f"| {name} | {rate} | {p50} | {p99} | {failed} |"
+
+
+@contextmanager
+def _service(models: Path, folder: Path, core: int) -> Iterator[tuple[str, psutil.Process]]:
+    """Start a service on one core; give the address for predictions, and the arbiter."""
+    [port] = running_server.free_ports(1)
+    settings = {
+        "BIND": f"127.0.0.1:{port}",
+        "MODEL_DIR": str(models),
+        "STATE_DIR": str(folder / "state"),
+        "WEB_CONCURRENCY": "2",
+        "LOG_REQUESTS": "false",
+        "LOG_LEVEL": "error",
+    }
+    gunicorn = Path(sys.executable).with_name("gunicorn")
+    process = subprocess.Popen(
+        ["taskset", "--cpu-list", str(core), str(gunicorn), "app:create_app()"], cwd=ROOT, env=os.environ | settings
+    )
+    try:
+        arbiter = psutil.Process(process.pid)
+        _wait_until(lambda: _works(f"http://127.0.0.1:{port}/drift"), "the recorder to report")
+        yield f"http://127.0.0.1:{port}/prediction", arbiter
+    finally:
+        # One that was stopped could not end by itself.
+        for child in arbiter.children(recursive=True):
+            child.resume()
+        running_server.stop(process)
+
+
+def _stop_recorder(arbiter: psutil.Process) -> None:
+    """Let the recorder live and do nothing."""
+    _, recorder = _recorder_processes(arbiter)
+    recorder.suspend()
+
+
+def _end_recorder(arbiter: psutil.Process) -> None:
+    """End the recorder, and its supervisor before that, so that it stays away."""
+    for process in _recorder_processes(arbiter):
+        process.send_signal(signal.SIGKILL)
+
+
+def _recorder_processes(arbiter: psutil.Process) -> tuple[psutil.Process, psutil.Process]:
+    """Find the supervisor and the recorder."""
+    [supervisor] = [child for child in arbiter.children() if "app.recorder.supervisor" in child.cmdline()]
+    [recorder] = supervisor.children()
+    return supervisor, recorder
+
+
+def _works(url: str) -> bool:
+    """Tell whether an address answers with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError):
+        return False
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Ask again and again."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {_START_SECONDS} s in vain for {what}")
+        time.sleep(_PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

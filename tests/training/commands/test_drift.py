@@ -1,0 +1,171 @@
+"""``python -m training drift``: two files compared, or one replayed."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+
+from training.__main__ import main
+
+
+def write_rows(path, rows, header="mean,sd"):
+    """Write a CSV file."""
+    np.savetxt(path, rows, delimiter=",", header=header, comments="", fmt="%.17g")
+    return path
+
+
+@pytest.fixture
+def compare(tmp_path, capsys):
+    """Compare normal rows with others that have moved; give the exit status and what was shown."""
+
+    def run(shift, *options):
+        reference, current = np.random.default_rng(1).normal(size=(2, 500, 2))
+        files = [
+            *("--reference", str(write_rows(tmp_path / "ref.csv", reference))),
+            *("--current", str(write_rows(tmp_path / "now.csv", current + np.array([shift, 0])))),
+        ]
+        status = main(["drift", *files, "--out", str(tmp_path / "reports"), *options])
+        return status, capsys.readouterr()
+
+    return run
+
+
+def test_unchanged_file_ends_with_status_0(compare, tmp_path):
+    """A table and the page's place on standard output, the stages on standard error."""
+    status, shown = compare(0)
+
+    assert status == 0
+    header, first, second, _, verdict, *_, page = shown.out.splitlines()
+    assert header.startswith("feature  KS distance")
+    assert {first.split()[0], second.split()[0]} == {"mean", "sd"}
+    assert verdict == "No feature changed by more than a KS distance of 0.1."
+    assert page == str(tmp_path / "reports" / "drift.html")
+    assert "now.csv against ref.csv" in (tmp_path / "reports" / "drift.html").read_text()
+    assert shown.err.splitlines() == [f"Reading {tmp_path / 'ref.csv'} and {tmp_path / 'now.csv'} ...", "Comparing ..."]
+
+
+def test_changed_file_ends_with_status_3(compare):
+    """So that a script can tell it from a failure; which feature it is stands first."""
+    status, shown = compare(1)
+
+    assert status == 3
+    assert shown.out.splitlines()[1].startswith("mean ")
+    assert "1 of 2 features changed by more than a KS distance of 0.1: mean (0." in shown.out
+
+
+def test_change_below_the_least_effect_ends_with_status_0(compare):
+    """However small its p-value is."""
+    assert compare(1, "--min-effect", "0.1")[0] == 3
+    status, shown = compare(1, "--min-effect", "0.9")
+
+    assert status == 0
+    assert "No feature changed by more than a KS distance of 0.9; 1 changed by less." in shown.out
+
+
+def test_columns_are_chosen(compare):
+    """What was left out is not compared."""
+    for options in (["--drop", "mean"], ["--features", "sd"]):
+        status, shown = compare(9, *options)
+
+        assert status == 0
+        assert "\nmean" not in shown.out
+
+
+def test_page_lies_in_reports_by_default(write_csv, tmp_path, monkeypatch):
+    """Of the folder that the command was given in."""
+    monkeypatch.chdir(tmp_path)
+    rows = str(write_rows(tmp_path / "rows.csv", np.arange(60).reshape(30, 2)))
+
+    assert main(["drift", "--reference", rows, "--current", rows]) == 0
+
+    assert (tmp_path / "reports" / "drift.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "status"),
+    [
+        ([], "takes either --reference FILE and --current FILE, or --replay FILE", 2),
+        (["--reference", "rows.csv"], "takes either", 2),
+        (["--reference", "rows.csv", "--current", "rows.csv", "--replay", "rows.csv"], "takes either", 2),
+        (["--reference", "rows.csv", "--current", "rows.csv"], "rows.csv has 1 row, too few to tell a change", 2),
+        (["--reference", "rows.csv", "--current", "none.csv"], "none.csv does not exist", 2),
+        (["--replay", "rows.csv"], "does not exist: train a model", 1),
+        (["--replay", "rows.csv", "--version", "1"], "models has no version 1", 2),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(options, message, status, write_csv, tmp_path, monkeypatch, capsys):
+    """And no page is written."""
+    source = write_csv("mean,sd\n1,2\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["drift", *options, *(["--models", "models"] if "--replay" in options else [])]) == status
+
+    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.fixture
+def stream(training_csv, tmp_path):
+    """Rows of credit spending that move after 500."""
+    rows = np.loadtxt(training_csv, delimiter=",", skiprows=1, max_rows=20_000)
+    rows = np.random.default_rng(1).choice(rows, 1000)
+    rows[500:] += 3
+    # Columns are found by their names.
+    return write_rows(tmp_path / "stream.csv", rows[:, ::-1], header="sd,mean")
+
+
+def test_file_is_replayed_through_the_live_detectors(credits_models, stream, tmp_path, capsys):
+    """With status 0, whatever they said: a replay is for looking at."""
+    options = ["--models", str(credits_models), "--out", str(tmp_path / "reports")]
+
+    assert main(["drift", "--replay", str(stream), *options]) == 0
+
+    shown = capsys.readouterr()
+    _, mmd, *_, page = shown.out.splitlines()
+    assert mmd.split()[4] == "1"
+    assert 500 < int(mmd.split()[5]) < 700
+    assert page == str(tmp_path / "reports" / "drift_replay.html")
+    assert (credits_models / "current").readlink().name in (tmp_path / "reports" / "drift_replay.html").read_text()
+    assert shown.err.splitlines() == [f"Reading {stream} ...", "Replaying 1,000 rows ..."]
+
+
+def test_version_and_promise_are_chosen(credits_models, stream, tmp_path, monkeypatch, capsys):
+    """The promise is the service's own, from its environment, unless an option says otherwise."""
+    models = tmp_path / "models"
+    shutil.copytree(credits_models, models, symlinks=True)
+    version = (models / "current").readlink().name
+    (models / "current").unlink()
+    page = tmp_path / "reports" / "drift_replay.html"
+    options = [
+        "drift",
+        "--replay",
+        str(stream),
+        "--models",
+        str(models),
+        "--version",
+        version,
+        "--out",
+        str(page.parent),
+    ]
+
+    assert main([*options, "--rows-per-second", "0.001", "--false-alarm-days", "1"]) == 0
+    assert "an event if the next window, which has no row" in page.read_text()
+    monkeypatch.setenv("DRIFT_FALSE_ALARM_DAYS", "300")
+    assert main(options) == 0
+    assert "an event if each of the next 6 windows, which have no row" in page.read_text()
+    monkeypatch.setenv("DRIFT_ROWS_PER_SECOND", "many")
+    with pytest.raises(SystemExit):
+        main(options)
+    assert "'many' is not a number above 0" in capsys.readouterr().err
+
+
+def test_model_without_detectors_is_refused(training_csv, stream, tmp_path, capsys):
+    """It says how to get some."""
+    models = str(tmp_path / "models")
+    assert main(["train", "--train", str(training_csv), "--models", models, "--no-drift", "--estimators", "5"]) == 0
+
+    assert main(["drift", "--replay", str(stream), "--models", models]) == 1
+
+    assert "drift is not watched: train again" in capsys.readouterr().err

@@ -1,0 +1,104 @@
+"""A detector's statistic against its alarm line, row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from app.drift.detector import Kind
+from training.drift_replay import DetectorReplay
+from training.figures.scale_buttons import scale_buttons
+from training.figures.style import as_text, new_figure
+from training.thinning import thin_curve
+
+# A curve of more would be no clearer at the width of a screen.
+_MOST_POINTS = 4000
+
+# A statistic that goes this many times beyond its line would press the line to the bottom of a linear axis.
+_HIGH = 10
+
+# On a logarithmic axis 0 has no place; so far below the line nobody reads a value.
+_LOWEST_SHOWN = 0.01
+
+_CURVE, _LINE, _DRIFT = "#1f5fa8", "#1f2933", "#d9730d"
+
+_MARKS = {
+    Kind.ALARM: {"symbol": "triangle-down-open", "size": 10, "color": "#d9730d", "line": {"width": 2}},
+    Kind.EVENT: {"symbol": "diamond", "size": 13, "color": "#b3261e"},
+}
+
+# Every mark is a point for a browser to draw; the page lists the others.
+_MOST_MARKS = 1000
+
+
+def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_row: int) -> go.Figure:
+    """Draw the statistic in units of the alarm line, with the line at 1, alarms, events and how long drifts lasted.
+
+    Parameters
+    ----------
+    name, subtitle
+        What to call the detector, and what it looks at, as plain text.
+    detector
+        What it did.
+    first_row
+        The row after which the window was full for the first time.
+    """
+    ratios = detector.ratios
+    rows = np.arange(first_row, first_row + len(ratios))
+    figure = new_figure(
+        name,
+        subtitle,
+        xaxis={"title": {"text": "row"}, "tickformat": ","},
+        yaxis={"title": {"text": "statistic / threshold"}},
+    )
+    marks = {kind: [finding for finding in detector.findings if finding.kind is kind][:_MOST_MARKS] for kind in _MARKS}
+    # A mark tells nothing itself: beside the mouse is what the curve says at its row.
+    said = {finding.row: as_text(f"{kind} {finding.feature}") for kind in marks for finding in marks[kind]}
+    drawn = np.union1d(thin_curve(ratios, _MOST_POINTS), np.array(list(said), np.int64) - first_row)
+    figure.add_scatter(
+        x=rows[drawn],
+        y=np.maximum(ratios[drawn], _LOWEST_SHOWN),
+        customdata=ratios[drawn],
+        text=[said.get(row, "") for row in rows[drawn].tolist()],
+        hovertemplate="row %{x:,}: %{customdata:.3g}<br>%{text}<extra></extra>",
+        mode="lines",
+        line={"color": _CURVE, "width": 1},
+        name="statistic",
+    )
+    figure.add_scatter(
+        x=[rows[0], rows[-1]],
+        y=[1, 1],
+        hoverinfo="skip",
+        mode="lines",
+        line={"color": _LINE, "width": 1.5, "dash": "dash"},
+        name="threshold",
+    )
+    for kind, found in marks.items():
+        figure.add_scatter(
+            x=[finding.row for finding in found],
+            y=[max(ratios[finding.row - first_row], _LOWEST_SHOWN) for finding in found],
+            hoverinfo="skip",
+            mode="markers",
+            marker=_MARKS[kind],
+            name=f"{kind}s",
+        )
+    figure.update_layout(
+        shapes=[
+            {
+                "type": "rect",
+                "xref": "x",
+                "yref": "paper",
+                "x0": first,
+                "x1": last,
+                "y0": 0,
+                "y1": 1,
+                "fillcolor": _DRIFT,
+                "opacity": 0.15,
+                "line": {"width": 0},
+                "layer": "below",
+            }
+            for first, last in detector.drifts
+        ],
+        updatemenus=[scale_buttons(figure, logarithmic=bool(ratios.max() > _HIGH))],
+    )
+    return figure
