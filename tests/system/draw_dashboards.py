@@ -29,8 +29,9 @@ WIDTHS = {"at_a_glance": 1920, "service": 1600, "predictions": 1600, "drift": 16
 # Five minutes of load, after which averages over five minutes say what they are meant to.
 SECONDS = 330
 
-# In the middle callers change their habits for a while, so that there is a drift to be seen, and its end.
-DRIFT_BEGINS, DRIFT_ENDS, DRIFT_SHIFT = 0.4, 0.6, 0.5
+# Of these dashboards, because on the others all is to be well: callers change their habits for a while, and back.
+ABOUT_DRIFT = {"predictions", "drift"}
+DRIFT_SHIFT, DRIFT_SECONDS = 0.5, 60
 
 PROGRAMS = ("prometheus", "pushgateway", "node_exporter")
 
@@ -53,22 +54,27 @@ def main() -> int:
     programs = {name: Path(str(shutil.which(name))) for name in PROGRAMS}
     with tempfile.TemporaryDirectory() as folder, start_watched_service(Path(folder), programs) as watched:
         print(f"Watching for {options.seconds} s ...", flush=True)
-        time.sleep(options.seconds * DRIFT_BEGINS)
-        watched.habits.shift = DRIFT_SHIFT
-        time.sleep(options.seconds * (DRIFT_ENDS - DRIFT_BEGINS))
-        watched.habits.shift = 0
-        time.sleep(options.seconds * (1 - DRIFT_ENDS))
-        for name, width in WIDTHS.items():
-            _draw(options.preview, watched.prometheus.address, options.seconds, width, DASHBOARDS / f"{name}.json")
+        address = watched.prometheus.address
+        time.sleep(options.seconds)
+        for name in WIDTHS.keys() - ABOUT_DRIFT:
+            _draw(options.preview, address, options.seconds, name)
+        for shift in (DRIFT_SHIFT, 0):
+            watched.habits.shift = shift
+            time.sleep(DRIFT_SECONDS)
+        for name in ABOUT_DRIFT:
+            _draw(options.preview, address, options.seconds, name)
     return 0
 
 
-def _draw(preview: str, prometheus: str, seconds: int, width: int, dashboard: Path) -> None:
+def _draw(preview: str, prometheus: str, seconds: int, name: str) -> None:
     """Draw one dashboard, in as few bytes as its few colours need."""
-    options = ["--prometheus", prometheus, "--from", f"{seconds}s", "--width", str(width), "--out", str(PICTURES)]
-    # An alert table without alerts is no mistake.
-    subprocess.run([preview, *options, "--allow-empty", str(dashboard)], check=True)
-    picture = PICTURES / f"{dashboard.stem}.png"
+    options = [
+        *("--prometheus", prometheus, "--from", f"{seconds}s", "--width", str(WIDTHS[name]), "--out", str(PICTURES)),
+        # An alert table without alerts is no mistake.
+        "--allow-empty",
+    ]
+    subprocess.run([preview, *options, str(DASHBOARDS / f"{name}.json")], check=True)
+    picture = PICTURES / f"{name}.png"
     with Image.open(picture) as drawn:
         # This method keeps thin lines in their own colour; the usual one gives them that of the many.
         drawn.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1).save(picture, optimize=True)
