@@ -101,6 +101,10 @@ def test_what_finds_no_room_is_dropped_and_the_rest_arrives(service: _Service):
     assert rows == service.counted("sent") > 200
     assert rows + service.counted("dropped") == alone + 200_000
 
+    # A full queue is no broken connection.
+    service.worker.hand_over("7f3e", "v1", make_scored(1))
+    assert service.counted("sent") == rows + 1
+
 
 def test_worker_finds_the_next_recorder(service: _Service):
     """One message tells that the recorder has gone; then nothing is tried until it is looked for again."""

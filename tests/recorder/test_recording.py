@@ -61,3 +61,21 @@ def test_every_taker_gets_every_row_until_the_service_has_ended(tmp_path: Path):
     worker.close()
     receiver.close()
     os.close(lifeline)
+
+
+def test_rows_that_wait_when_the_service_has_ended_are_taken(tmp_path: Path):
+    """A worker that has ended may have sent more than was read by then."""
+    taker = _Taker()
+    lifeline, arbiter = os.pipe()
+    receiver = Receiver(listen(tmp_path), lifeline)
+    worker = HandOver(tmp_path, ServiceMetrics(CollectorRegistry()))
+    for _ in range(200):
+        worker.hand_over("7f3e", "v1", make_scored(1))
+    worker.close()
+    os.close(arbiter)
+
+    record(receiver, [taker], RecorderMetrics(CollectorRegistry(), ["mmd"], "cvm"), tmp_path)
+
+    assert taker.rows_at_the_end == 200
+    receiver.close()
+    os.close(lifeline)
