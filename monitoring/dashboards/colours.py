@@ -46,10 +46,10 @@ FROM_BAD_TO_GOOD = (
     "dark-orange",
     "orange",
     "light-orange",
+    "dark-yellow",
     "yellow",
     "light-green",
-    "green",
-    "dark-green",
+    GOOD,
 )
 
 

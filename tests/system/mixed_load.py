@@ -43,11 +43,13 @@ class MixedLoad:
         Of the service.
     habits
         What the rows are like.
+    caller
+        The number of the caller: no two send the same rows, which would look like a change of the data.
     """
 
-    def __init__(self, address: str, habits: Habits) -> None:
+    def __init__(self, address: str, habits: Habits, caller: int) -> None:
         self._address, self._habits = address, habits
-        self._random = np.random.default_rng(SEED)
+        self._random = np.random.default_rng([SEED, caller])
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -91,15 +93,15 @@ def under_load(address: str, pause_seconds: float = 0.02, callers: int = 2) -> I
     """Have several callers send requests of all kinds as long as the block takes; give what may change meanwhile."""
     ended, habits = threading.Event(), Habits()
 
-    def call() -> None:
-        load = MixedLoad(address, habits)
+    def call(caller: int) -> None:
+        load = MixedLoad(address, habits, caller)
         for number in count():
             if ended.wait(pause_seconds):
                 break
             load.send(number)
         load.close()
 
-    threads = [threading.Thread(target=call) for _ in range(callers)]
+    threads = [threading.Thread(target=call, args=(caller,)) for caller in range(callers)]
     for thread in threads:
         thread.start()
     try:

@@ -51,10 +51,11 @@ def _features() -> timeseries.Panel:
     """Which feature has moved."""
     return graph(
         "Distance per feature",
-        "How far the last rows are from those of the training in each feature, from 0 to 1: the largest of them is "
-        "what has moved. Small windows are never at 0, even if nothing has changed.",
+        "How far the last rows are from those of the training in each feature: the largest is what has moved. 1 is "
+        "exceeded by one window in a thousand while nothing changes; 0 is never to be seen for long.",
         units.NoUnit,
         query(f"max by (feature_name) (drift_feature_distance{{{INSTANCE}}})", "{{feature_name}}", often=True),
-        decimals=3,
+        decimals=2,
+        at_least=1,
         wide=True,
     )

@@ -28,7 +28,7 @@ def build() -> Dashboard:
     grid.line(10, average_confidence(), rows_by_confidence(), widths=(10, 14))
     grid.heading("In the time shown")
     # Eleven bars and a heading are to be seen without scrolling.
-    grid.line(12, rows_by_confidence_in_all(), labels(), scores(), widths=(9, 5, 10))
+    grid.line(12, rows_by_confidence_in_all(), labels(), scores(), widths=(8, 6, 10))
     grid.heading("Labels and scores")
     grid.line(9, mean_score(), mean_output(), outlier_share())
     return dashboard

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import bargauge
 from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.common import BarGaugeSizing
 
 from monitoring.dashboards import colours
 from monitoring.dashboards.buckets import Bucket, between
 from monitoring.dashboards.numbers import bars
 from monitoring.dashboards.predictions.confidence import CONFIDENCES
 from monitoring.dashboards.queries import INSTANCE, now
+
+# Pixels; two bars would otherwise fill the panel.
+_THICKEST_BAR = 60
 
 # Where forests score: the rest of the histogram from -1 to 0 is hardly ever reached, and shown as one bar on each side.
 _LIMITS = [step / 20 for step in range(-16, -6)]
@@ -36,10 +40,11 @@ def labels() -> bargauge.Panel:
     panel = bars(
         "Rows by label",
         "Rows that were labelled in the time shown, by their label.",
-        units.Short,
+        units.LocaleFormat,
         now(f"sum by (class_name) (increase(predicted_class_total{{{INSTANCE}}}[$__range]))", "{{class_name}}"),
         decimals=0,
     )
+    panel = panel.sizing(BarGaugeSizing.MANUAL).max_viz_height(_THICKEST_BAR)
     for name in ("inlier", "outlier"):
         panel = panel.override_by_name(name, [colours.fixed(colours.OF_LINES[name])])
     return panel
@@ -58,4 +63,4 @@ def scores() -> bargauge.Panel:
 def _by_bucket(title: str, description: str, histogram: str, buckets: Sequence[Bucket]) -> bargauge.Panel:
     """Draw a bar for each bucket."""
     queries = [now(bucket.count("increase", histogram, INSTANCE, "$__range"), bucket.name) for bucket in buckets]
-    return bars(title, description, units.Short, *queries, decimals=0)
+    return bars(title, description, units.LocaleFormat, *queries, decimals=0)
