@@ -32,12 +32,15 @@ class BadInput:
         What it may be answered with.
     media_type
         What it says to be.
+    ends_connection
+        Whether nothing else is sent over its connection: a body that is refused by its length is not read to its end.
     """
 
     name: str
     body: bytes
     statuses: tuple[int, ...]
     media_type: str = JSON_MEDIA_TYPE
+    ends_connection: bool = False
 
 
 def make_bad_inputs(row: Sequence[float]) -> list[BadInput]:
@@ -66,7 +69,12 @@ def make_bad_inputs(row: Sequence[float]) -> list[BadInput]:
         BadInput("NaN", _body([float("nan"), *others]), (400,)),
         BadInput("infinite", _body([float("inf"), *others]), (400,)),
         BadInput("too big number", _body([BEYOND_FLOAT32, *others]), (422,)),
-        BadInput("too big body", b'{"feature_vector": [%s0]}' % (b"0," * (TOO_MANY_BYTES // 2)), (413, 422)),
+        BadInput(
+            "too big body",
+            b'{"feature_vector": [%s0]}' % (b"0," * (TOO_MANY_BYTES // 2)),
+            (413, 422),
+            ends_connection=True,
+        ),
         BadInput("not JSON", b"feature_vector=0.5", (400,)),
         BadInput("wrong media type", _body(list(row)), (415,), media_type="text/plain"),
     ]

@@ -93,7 +93,7 @@ class BadInputUser(CheckedUser):
             "/prediction",
             name=f"/prediction ({bad.name})",
             data=bad.body,
-            headers={"Content-Type": bad.media_type},
+            headers={"Content-Type": bad.media_type} | ({"Connection": "close"} if bad.ends_connection else {}),
         )
 
 
