@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from loadtest.figures import Figures
 from loadtest.pass_criteria import Limits, judge
-from loadtest.shapes import TimedShape, spawn_rate
 
 # What --shape calls it.
 STEP_TO_LIMIT = "step-to-limit"
@@ -92,50 +90,3 @@ class LimitSearch:
             return f"{good}; the run ended before a limit was crossed."
         missed = [judged.name for judged in judge(self.first_bad.figures, self.limits).criteria if not judged.is_met]
         return f"{good}; {self.first_bad.users} users cross the limit of {', '.join(missed) or 'any answer at all'}."
-
-
-class StepToLimitShape(TimedShape):
-    """Runs a search in Locust.
-
-    Parameters
-    ----------
-    limits
-        What the service must keep.
-    scale
-        What the length of a step is multiplied by.
-    measured
-        Gives all figures of the run so far.
-    """
-
-    abstract = True
-
-    def __init__(self, limits: Limits, scale: float, measured: Callable[[], Figures]) -> None:
-        super().__init__(scale)
-        self.limits, self.measured = limits, measured
-        self.begin_search()
-
-    def begin_search(self) -> None:
-        """Begin with one user."""
-        self.search = LimitSearch(self.limits)
-        self.begin_step()
-
-    def begin_step(self) -> None:
-        """Begin a step: what comes before it has settled is left out."""
-        self.step_began = self.elapsed()
-        self.settled: Figures | None = None
-
-    def reset_time(self) -> None:
-        """Begin again, as Locust asks at the beginning of every run."""
-        super().reset_time()  # type: ignore[no-untyped-call] # Locust does not annotate it.
-        self.begin_search()
-
-    def tick(self) -> tuple[int, float] | None:
-        """Answer Locust, which asks once a second; None ends the run."""
-        in_step = self.elapsed() - self.step_began
-        if self.settled is None and in_step >= STEP_SECONDS * SETTLING_SHARE:
-            self.settled = self.measured().copy()
-        elif self.settled is not None and in_step >= STEP_SECONDS:
-            if not self.search.end_step(self.measured().since(self.settled)):
-                return None
-            self.begin_step()
-        return self.search.users, spawn_rate(self.search.users)

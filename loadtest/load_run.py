@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.checked_user import CheckedUser
-from loadtest.limit_search import DEFAULT_P95_MS, STEP_TO_LIMIT, StepToLimitShape
+from loadtest.limit_search import DEFAULT_P95_MS, STEP_TO_LIMIT
 from loadtest.model_description import UnusableDescription, ask_for_model
 from loadtest.options import UnusableOption, check_files, read_limits
 from loadtest.pass_criteria import Verdict, judge
+from loadtest.payloads import read_rows
 from loadtest.recorder import Recorder
 from loadtest.row_sources import DEFAULT_ROWS, choose_rows, drift_rows
-from loadtest.shapes import STAGES, StagedShape
+from loadtest.shapes import StagedShape, StepToLimitShape
+from loadtest.stages import STAGES
 from loadtest.user_choice import choose_users
 from loadtest.users import USERS, DriftedUser
 from loadtest.verdict_files import write_json, write_junit
@@ -46,20 +49,28 @@ class LoadRun:
         self.verdict: Verdict | None = None
 
     def set_up(self) -> None:
-        """Choose users and shape.
+        """Choose users and shape; without a page, where the host may be another, make everything else ready too.
 
         Raises
         ------
         UnusableOption
             If an option cannot be done as asked.
+        UnusableRows
+            If the named rows cannot be sent.
+        ServiceUnreachable, UnusableDescription
+            As ``prepare``.
         """
         options = self.options
         if self.is_worker:
             # The master decides who runs. With the same options as the master, only these need to be ready.
             if options.user_classes or options.tags or options.exclude_tags:
-                self.environment.user_classes[:] = choose_users(options)
+                # What cannot be chosen is the master's to say.
+                with suppress(UnusableOption):
+                    self.environment.user_classes[:] = choose_users(options)
             return
         check_files(options)
+        if options.rows:
+            read_rows(Path(options.rows))
         self.environment.user_classes[:] = choose_users(options)
         self._tell_chosen_users()
         if options.shape is not None:

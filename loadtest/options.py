@@ -15,7 +15,7 @@ from locust.argument_parser import LocustArgumentParser
 from loadtest.checked_user import REQUEST_TIMEOUT_SECONDS
 from loadtest.limit_search import STEP_TO_LIMIT
 from loadtest.pass_criteria import Limits
-from loadtest.shapes import STAGES
+from loadtest.stages import STAGES
 from loadtest.users import USERS
 
 # Any fixed number does: two runs with the same options send the same rows in the same order. 16 is also the
@@ -25,6 +25,9 @@ DEFAULT_SEED = 16
 # Far outside of any noise, and still well-formed rows: every detector must speak.
 DEFAULT_DRIFT_SHIFT = 3.0
 DEFAULT_DRIFT_SCALE = 2.0
+
+# Locust looks at a shape once a second, so a stage of 30 s that is shrunk further is over before it is seen.
+SHORTEST_SCALE = 0.01
 
 # Time for the prediction in flight and the question of on_stop, at their longest, and a second to spare.
 # Locust's default of 0 cuts connections in the middle of a request, and the service counts requests that
@@ -91,7 +94,7 @@ def _add_requests(parser: LocustArgumentParser) -> None:
     )
     parser.add_argument(
         "--drift-shift",
-        type=_number(-math.inf),
+        type=_number(),
         metavar="<number>",
         default=DEFAULT_DRIFT_SHIFT,
         help=f"DriftedUser moves each feature by this many standard deviations. Default is {DEFAULT_DRIFT_SHIFT:g}.",
@@ -115,7 +118,7 @@ def _add_shapes(parser: LocustArgumentParser) -> None:
     )
     parser.add_argument(
         "--shape-scale",
-        type=_number(0, is_open=True),
+        type=_number(SHORTEST_SCALE),
         metavar="<number>",
         default=1.0,
         help="Multiply the times of the shape by this. Default is 1.",
@@ -125,8 +128,16 @@ def _add_shapes(parser: LocustArgumentParser) -> None:
 
 def _add_criteria(parser: LocustArgumentParser) -> None:
     """Add what a run must reach, and where the verdict is written."""
+    parser.add_argument(
+        "--max-fail-ratio",
+        # Not above 1, because whoever means 5 % must not be told that everything passes.
+        type=_number(0, most=1),
+        metavar="<number>",
+        default=Limits().max_fail_ratio,
+        help="Most failures over requests, in [0, 1]. Default is 0.",
+        include_in_web_ui=False,
+    )
     criteria = {
-        "--max-fail-ratio": (Limits().max_fail_ratio, "Most failures over requests, in [0, 1]. Default is 0."),
         "--p95-ms": (None, "Longest time in ms for 95 of 100 requests."),
         "--p99-ms": (None, "Longest time in ms for 99 of 100 requests."),
         "--min-rps": (None, "Fewest requests a second."),
@@ -143,17 +154,17 @@ def _add_criteria(parser: LocustArgumentParser) -> None:
     files.add_argument("--json", dest="verdict_file", metavar="FILE", help="Write the verdict as JSON.")
 
 
-def _number(least: float, is_open: bool = False) -> Callable[[str], float]:
-    """Make a parser of finite numbers, not below ``least`` or, if ``is_open``, above it."""
+def _number(least: float = -math.inf, most: float = math.inf) -> Callable[[str], float]:
+    """Make a parser of finite numbers in [least, most]."""
 
     def parse(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
             number = math.nan
-        if not math.isfinite(number) or number < least or (is_open and number == least):
-            bound = "" if least == -math.inf else f" {'above' if is_open else 'of at least'} {least:g}"
-            raise ArgumentTypeError(f"{text!r} is not a number{bound}")
+        if not math.isfinite(number) or not least <= number <= most:
+            bounds = [f" of at least {least:g}"] * (least > -math.inf) + [f" of at most {most:g}"] * (most < math.inf)
+            raise ArgumentTypeError(f"{text!r} is not a number{' and'.join(bounds)}")
         return number
 
     return parse

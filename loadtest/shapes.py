@@ -1,7 +1,4 @@
-"""Loads that change over time and end by themselves: ``--shape NAME``.
-
-A shape is a table of stages. ``step-to-limit`` is none, because what it does depends on what is measured; see
-``loadtest.limit_search``.
+"""The shapes as Locust runs them.
 
 The classes are abstract to Locust, which would otherwise run the first one that it finds: without ``--shape`` no shape
 exists, and ``-u`` and ``-t`` mean what they always do.
@@ -9,74 +6,14 @@ exists, and ``-u`` and ``-t`` mean what they always do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Callable, Sequence
 
 from locust import LoadTestShape
 
-# All users of a stage begin within a second, so that the stage is one: Locust warns of more than 100 a second.
-HIGHEST_SPAWN_RATE = 100.0
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A number of users for a time.
-
-    Parameters
-    ----------
-    seconds
-        How long it lasts, at ``--shape-scale 1``.
-    users
-        How many users there are, each with one request in flight.
-    """
-
-    seconds: float
-    users: int
-
-
-STAGES: dict[str, tuple[Stage, ...]] = {
-    # Up and down again in half-minutes: something to see on every dashboard within four minutes.
-    "ramp": tuple(Stage(seconds=30, users=users) for users in (1, 2, 3, 5, 3, 2, 1)),
-    # The same with more users, who send bad input: for panels and alerts about refused requests.
-    "errors": tuple(Stage(seconds=30, users=users) for users in (1, 3, 5, 10, 5, 3, 1)),
-    # Twenty-five times the load within a second, and time to see the service recover.
-    "spike": (Stage(seconds=60, users=2), Stage(seconds=30, users=50), Stage(seconds=90, users=2)),
-    # Long enough for a leak of a megabyte a minute to show; --shape-scale 8 is a working day.
-    "soak": (Stage(seconds=3600, users=5),),
-}
-
-# Who runs in a shape unless users are chosen by name or tag; in all others it is the users who run without a shape.
-USERS_OF_SHAPE = {"errors": "BadInputUser"}
-
-
-def users_at(stages: Sequence[Stage], seconds: float) -> int | None:
-    """Tell how many users there are at a time.
-
-    Parameters
-    ----------
-    stages
-        One after the other.
-    seconds
-        Since the beginning.
-
-    Returns
-    -------
-    Number of users, or None after the last stage.
-
-    Examples
-    --------
-    >>> stages = [Stage(seconds=30, users=1), Stage(seconds=30, users=5)]
-    >>> users_at(stages, 29.9), users_at(stages, 30), users_at(stages, 60)
-    (1, 5, None)
-    """
-    ends = accumulate(stage.seconds for stage in stages)
-    return next((stage.users for stage, end in zip(stages, ends, strict=True) if seconds < end), None)
-
-
-def spawn_rate(users: int) -> float:
-    """Tell how many users may begin or end in a second."""
-    return min(float(users), HIGHEST_SPAWN_RATE)
+from loadtest.figures import Figures
+from loadtest.limit_search import SETTLING_SHARE, STEP_SECONDS, LimitSearch
+from loadtest.pass_criteria import Limits
+from loadtest.stages import Stage, spawn_rate, users_at
 
 
 class TimedShape(LoadTestShape):
@@ -107,3 +44,50 @@ class StagedShape(TimedShape):
         """Answer Locust, which asks once a second; None ends the run."""
         users = users_at(self.stages, self.elapsed())
         return None if users is None else (users, spawn_rate(users))
+
+
+class StepToLimitShape(TimedShape):
+    """Runs a search in Locust.
+
+    Parameters
+    ----------
+    limits
+        What the service must keep.
+    scale
+        What the length of a step is multiplied by.
+    measured
+        Gives all figures of the run so far.
+    """
+
+    abstract = True
+
+    def __init__(self, limits: Limits, scale: float, measured: Callable[[], Figures]) -> None:
+        super().__init__(scale)
+        self.limits, self.measured = limits, measured
+        self.begin_search()
+
+    def begin_search(self) -> None:
+        """Begin with one user."""
+        self.search = LimitSearch(self.limits)
+        self.begin_step()
+
+    def begin_step(self) -> None:
+        """Begin a step: what comes before it has settled is left out."""
+        self.step_began = self.elapsed()
+        self.settled: Figures | None = None
+
+    def reset_time(self) -> None:
+        """Begin again, as Locust asks at the beginning of every run."""
+        super().reset_time()  # type: ignore[no-untyped-call] # Locust does not annotate it.
+        self.begin_search()
+
+    def tick(self) -> tuple[int, float] | None:
+        """Answer Locust, which asks once a second; None ends the run."""
+        in_step = self.elapsed() - self.step_began
+        if self.settled is None and in_step >= STEP_SECONDS * SETTLING_SHARE:
+            self.settled = self.measured().copy()
+        elif self.settled is not None and in_step >= STEP_SECONDS:
+            if not self.search.end_step(self.measured().since(self.settled)):
+                return None
+            self.begin_step()
+        return self.search.users, spawn_rate(self.search.users)

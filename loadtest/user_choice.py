@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from loadtest.checked_user import CheckedUser
 from loadtest.options import UnusableOption
-from loadtest.shapes import USERS_OF_SHAPE
+from loadtest.stages import USERS_OF_SHAPE
 from loadtest.users import USERS, SingleRowUser
 
 
