@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import psutil
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -53,13 +54,20 @@ def set_up(environment: Environment, **_: Any) -> None:
         load.set_up()
     except BAD_USAGE as error:
         print(error, file=sys.stderr)
-        sys.exit(ExitCode.USAGE)
+        end_program(ExitCode.USAGE)
     except BAD_SERVICE as error:
         verdict = unreachable(str(error))
         load.write(verdict)
         print(verdict, file=sys.stderr)
-        sys.exit(ExitCode.UNREACHABLE)
+        end_program(ExitCode.UNREACHABLE)
     connect(environment, load)
+
+
+def end_program(code: ExitCode) -> NoReturn:
+    """End before the first run, and the workers of ``--processes`` with it: they would wait a minute for a master."""
+    for worker in psutil.Process().children():
+        worker.terminate()
+    sys.exit(code)
 
 
 def connect(environment: Environment, load: LoadRun) -> None:
@@ -84,7 +92,7 @@ def connect(environment: Environment, load: LoadRun) -> None:
         if not is_worker and not is_headless and load.is_running:
             print(load.end(), flush=True)
 
-    def end_program(**_: Any) -> None:
+    def choose_exit_code(**_: Any) -> None:
         """Choose the exit code, while the workers' last figures are there; a page may end without a run."""
         if not is_worker and (is_headless or load.is_running):
             load.end()
@@ -98,7 +106,7 @@ def connect(environment: Environment, load: LoadRun) -> None:
 
     environment.events.test_start.add_listener(begin_run)
     environment.events.test_stop.add_listener(end_run)
-    environment.events.quitting.add_listener(end_program)
+    environment.events.quitting.add_listener(choose_exit_code)
     environment.events.quit.add_listener(say_verdict)
 
 

@@ -52,17 +52,22 @@ def free_port():
 
 
 def run_headless(service_url, rows_file, *arguments, users=1, cwd=None):
-    """Run a load of one second without the web page; its statistics are printed as JSON."""
+    """Run a load of one second without the web page."""
     return run_locust(
         *("-H", service_url, "--headless", "-u", users, "-r", users, "-t", "1s"),
-        *("--rows", rows_file, "--json", *arguments),
+        *("--rows", rows_file, *arguments),
         cwd=cwd,
     )
 
 
-def requests_counted(finished):
+def statistics_file(rows_file):
+    """Return the option that makes Locust write its statistics, instead of printing them, beside the rows."""
+    return ["--json-file", rows_file.with_name("statistics")]
+
+
+def requests_counted(rows_file):
     """Return the number of requests and of failures by name, as Locust counted them."""
-    statistics = json.loads(finished.stdout)
+    statistics = json.loads(rows_file.with_name("statistics.json").read_text())
     return {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in statistics}
 
 
@@ -70,12 +75,13 @@ def test_an_honest_service_passes(start_service, rows_file):
     """Locust counts what the service counts, a quarter asks for the score, and each user ends politely."""
     service = start_service()
 
-    finished = run_headless(service.url, rows_file, users=3)
+    finished = run_headless(service.url, rows_file, *statistics_file(rows_file), users=3)
 
     assert finished.returncode == 0, finished.stderr
     sent = len(service.predictions)
-    assert requests_counted(finished) == {"/prediction": (sent, 0), "/model_information": (3, 0)}
-    assert service.model_information_requests == 3
+    assert requests_counted(rows_file) == {"/prediction": (sent, 0), "/model_information": (3, 0)}
+    # One more was asked before the run, for what the model takes.
+    assert service.model_information_requests == 3 + 1
     asked = sum(request["score"] for request in service.predictions)
     # Six standard deviations of the share: a right program fails this once in 500 million runs.
     assert abs(asked / sent - 0.25) < 6 * (0.25 * 0.75 / sent) ** 0.5
@@ -97,10 +103,10 @@ def test_the_end_of_a_run_waits_for_the_last_answer(start_service, rows_file):
     """A request that is on its way when the time is over is answered, checked and counted."""
     service = start_service(lie_about_prediction=slowly)
 
-    finished = run_headless(service.url, rows_file, users=3)
+    finished = run_headless(service.url, rows_file, *statistics_file(rows_file), users=3)
 
     assert finished.returncode == 0, finished.stderr
-    assert requests_counted(finished)["/prediction"] == (len(service.predictions), 0)
+    assert requests_counted(rows_file)["/prediction"] == (len(service.predictions), 0)
 
 
 def test_the_seed_decides_what_is_sent(start_service, rows_file, tmp_path):
@@ -164,15 +170,15 @@ def test_a_lying_service_fails(start_service, rows_file, lies, name, sentence):
     assert name in report[0]
 
 
-def test_a_service_that_is_not_there_fails_with_the_words_of_the_network(rows_file):
-    """No answer is reported as such, not as a wrong answer."""
+def test_a_service_that_is_not_there_has_an_exit_code_of_its_own(rows_file):
+    """Nothing is sent to nobody, and the sentence has the words of the network."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         finished = run_headless(f"http://127.0.0.1:{unused.getsockname()[1]}", rows_file)
 
-    assert finished.returncode == 1
-    assert "ConnectionRefusedError" in finished.stderr
-    assert "The status is 0" not in finished.stderr
+    assert finished.returncode == 3
+    assert "Connection refused" in finished.stderr
+    assert "--host" in finished.stderr
 
 
 def test_processes_of_one_run_send_different_orders(start_service, rows_file):
@@ -191,15 +197,18 @@ def test_processes_of_one_run_send_different_orders(start_service, rows_file):
     assert one[:20] != other[:20]
 
 
-def test_the_default_rows_are_those_of_the_repository(tmp_path):
-    """Wherever Locust is started, it looks for data/test.csv beside the folder of the load test."""
+def test_the_default_rows_are_those_of_the_repository(start_service, rows_file, tmp_path):
+    """Wherever Locust is started, it takes data/test.csv beside the folder of the load test."""
+    service = start_service()
     shutil.copytree(LOCUSTFILE.parent, tmp_path / "repository" / "loadtest")
+    (tmp_path / "repository" / "data").mkdir()
+    shutil.copy(rows_file, tmp_path / "repository" / "data" / "test.csv")
     copied = tmp_path / "repository" / "loadtest" / LOCUSTFILE.name
 
-    finished = run_locust("-H", "http://127.0.0.1:9", "--headless", locustfile=copied, cwd=tmp_path)
+    finished = run_locust("-H", service.url, "--headless", "-t", "1s", locustfile=copied, cwd=tmp_path)
 
-    assert finished.returncode == 2
-    assert f"{tmp_path / 'repository' / 'data' / 'test.csv'} does not exist" in finished.stderr
+    assert finished.returncode == 0, finished.stderr
+    assert {tuple(request["feature_vector"]) for request in service.predictions} == {(n, n / 8) for n in range(7)}
 
 
 @pytest.mark.parametrize("mode", [["--headless"], []], ids=["headless", "web page"])
@@ -250,7 +259,8 @@ def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path
             assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
             wait_until(lambda: len(service.predictions) >= 20, "the load")
             requests.post(f"{page}/stop", timeout=PATIENCE_SECONDS).raise_for_status()
-            assert service.model_information_requests == stops + 1
+            # Once for what the model takes, once by the user who ends.
+            assert service.model_information_requests == stops + 2
             runs.append(service.predictions[:20])
     finally:
         process.terminate()
