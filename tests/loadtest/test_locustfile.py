@@ -1,26 +1,25 @@
-"""The real ``locust`` program drives a small real service, and notices when it lies.
-
-Locust is started as a process of its own: importing it would make this one's sockets and threads cooperative.
-"""
+"""The real ``locust`` program drives a small real service, and notices when it lies."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import requests
 
-LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtest" / "locustfile.py"
-
-# Far more than any of these runs needs; it only ends one that hangs.
-PATIENCE_SECONDS = 60
+from tests.loadtest.running_locust import (
+    LOCUSTFILE,
+    PATIENCE_SECONDS,
+    meeting_point,
+    requests_counted,
+    run_locust,
+    running_page,
+    statistics_file,
+)
+from tests.system.running_service import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -33,24 +32,6 @@ def rows_file(tmp_path):
     return file
 
 
-def locust_command(*arguments, locustfile=LOCUSTFILE):
-    """Return the command line that a user would type, with the interpreter of this environment."""
-    return [sys.executable, "-m", "locust", "-f", str(locustfile), *map(str, arguments)]
-
-
-def run_locust(*arguments, locustfile=LOCUSTFILE, cwd=None):
-    """Run the program to its end."""
-    command = locust_command(*arguments, locustfile=locustfile)
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=PATIENCE_SECONDS)
-
-
-def free_port():
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def run_headless(service_url, rows_file, *arguments, users=1, cwd=None):
     """Run a load of one second without the web page."""
     return run_locust(
@@ -58,17 +39,6 @@ def run_headless(service_url, rows_file, *arguments, users=1, cwd=None):
         *("--rows", rows_file, *arguments),
         cwd=cwd,
     )
-
-
-def statistics_file(rows_file):
-    """Return the option that makes Locust write its statistics, instead of printing them, beside the rows."""
-    return ["--json-file", rows_file.with_name("statistics")]
-
-
-def requests_counted(rows_file):
-    """Return the number of requests and of failures by name, as Locust counted them."""
-    statistics = json.loads(rows_file.with_name("statistics.json").read_text())
-    return {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in statistics}
 
 
 def test_an_honest_service_passes(start_service, rows_file):
@@ -185,11 +155,7 @@ def test_processes_of_one_run_send_different_orders(start_service, rows_file):
     """Two Locust processes with one user each do not send the same rows in the same order."""
     service = start_service()
 
-    # Without these the processes would meet on a fixed port, where another load may be running.
-    port = free_port()
-    meeting_point = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
-
-    finished = run_headless(service.url, rows_file, "--processes", 2, *meeting_point, users=2)
+    finished = run_headless(service.url, rows_file, "--processes", 2, *meeting_point(), users=2)
 
     assert finished.returncode == 0, finished.stderr
     one, other = service.predictions_by_port.values()
@@ -224,34 +190,11 @@ def test_a_missing_rows_file_is_one_sentence(tmp_path, mode):
     )
 
 
-def wait_until(condition, what):
-    """Ask again until the condition holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.05)
-
-
-def answers_at(url):
-    """Say whether something answers there."""
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
 def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path):
     """A load started again from the page sends the same again, unless the seed was changed there."""
     service = start_service()
-    page = f"http://127.0.0.1:{free_port()}"
-    arguments = ["-H", service.url, "--web-host", "127.0.0.1", "--web-port", page.rpartition(":")[2]]
     runs = []
-    with (tmp_path / "locust.log").open("w") as log:
-        process = subprocess.Popen(
-            locust_command(*arguments, "--rows", rows_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    try:
-        wait_until(lambda: answers_at(page), "the web page")
+    with running_page(service.url, tmp_path / "locust.log", "--rows", rows_file) as page:
         for seed in (16, 16, 17):
             service.predictions.clear()
             stops = service.model_information_requests
@@ -262,10 +205,7 @@ def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path
             # Once for what the model takes, once by the user who ends.
             assert service.model_information_requests == stops + 2
             runs.append(service.predictions[:20])
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
 
-    assert process.returncode == 0, (tmp_path / "locust.log").read_text()
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
+    assert (tmp_path / "locust.log").read_text().count("Verdict: passed") == 3
