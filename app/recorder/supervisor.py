@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging.config
 import os
-import select
+import selectors
 import subprocess
 import sys
 import time
@@ -92,8 +92,7 @@ class Supervisor:
             return str(error)
         with process:
             assert process.stdout is not None
-            readable, _, _ = select.select([self._lifeline, process.stdout.fileno()], [], [])
-            if self._lifeline not in readable:
+            if self._lifeline not in _wait([self._lifeline, process.stdout.fileno()]):
                 return f"exit status {process.wait()}"
             try:
                 process.wait(_ENDING_SECONDS)
@@ -104,8 +103,15 @@ class Supervisor:
 
     def _service_ends_within(self, seconds: float) -> bool:
         """Wait, but not longer than the service lives."""
-        readable, _, _ = select.select([self._lifeline], [], [], seconds)
-        return bool(readable)
+        return bool(_wait([self._lifeline], seconds))
+
+
+def _wait(pipes: Sequence[int], seconds: float | None = None) -> set[int]:
+    """Wait until one of some pipes has ended, or not longer than that; give those that have."""
+    with selectors.DefaultSelector() as selector:
+        for pipe in pipes:
+            selector.register(pipe, selectors.EVENT_READ)
+        return {key.fd for key, _ in selector.select(seconds)}
 
 
 def main(door: int, run: str) -> None:
