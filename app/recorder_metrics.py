@@ -79,7 +79,10 @@ class RecorderMetrics:
             multiprocess_mode="livemostrecent",
         )
         self._distances = _gauge(
-            "drift_feature_distance", "How far a feature is from training, 0 to 1.", "feature_name", registry
+            "drift_feature_distance",
+            "How far a feature is from training; one window in a thousand is beyond 1 while nothing changes.",
+            "feature_name",
+            registry,
         )
         self._live_features: tuple[str, ...] = ()
         for detector in detectors:

@@ -38,7 +38,10 @@ class DriftDetector(Schema):
     features = fields.Dict(
         keys=fields.String(),
         values=fields.Float(),
-        metadata={"description": "How far each feature is from training, 0 to 1, farthest first; of `cvm` only."},
+        metadata={
+            "description": "How far each feature is from training, farthest first; one window in a thousand is beyond "
+            "1 while nothing changes. Of `cvm` only."
+        },
     )
 
 

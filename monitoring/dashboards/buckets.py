@@ -21,9 +21,9 @@ class Bucket:
     Examples
     --------
     >>> Bucket(0.8, 0.9).name
-    '0.8..0.9'
+    '0.8 to 0.9'
     >>> Bucket(None, 0.1).name
-    'to 0.1'
+    'up to 0.1'
     """
 
     above: float | None
@@ -31,10 +31,10 @@ class Bucket:
 
     @property
     def name(self) -> str:
-        """What a reader calls it; short, because bars leave little room for names."""
+        """What a reader calls it."""
         if self.above is None:
-            return f"to {self.up_to:g}"
-        return f"over {self.above:g}" if self.up_to is None else f"{self.above:g}..{self.up_to:g}"
+            return f"up to {self.up_to:g}"
+        return f"above {self.above:g}" if self.up_to is None else f"{self.above:g} to {self.up_to:g}"
 
     def count(self, function: str, histogram: str, selector: str, window: str) -> str:
         """Ask how many values came into it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders import bargauge
+from grafana_foundation_sdk.builders.common import VizTextDisplayOptions
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.common import BarGaugeSizing
 
@@ -16,6 +17,9 @@ from monitoring.dashboards.queries import INSTANCE, now
 
 # Pixels; two bars would otherwise fill the panel.
 _THICKEST_BAR = 60
+
+# Pixels. Beside thin bars Grafana leaves as much room as names of this size need.
+_NAMES_OF_THIN_BARS = VizTextDisplayOptions().title_size(11).value_size(16)
 
 # Where forests score: the rest of the histogram from -1 to 0 is hardly ever reached, and shown as one bar on each side.
 _LIMITS = [step / 20 for step in range(-16, -6)]
@@ -63,4 +67,4 @@ def scores() -> bargauge.Panel:
 def _by_bucket(title: str, description: str, histogram: str, buckets: Sequence[Bucket]) -> bargauge.Panel:
     """Draw a bar for each bucket."""
     queries = [now(bucket.count("increase", histogram, INSTANCE, "$__range"), bucket.name) for bucket in buckets]
-    return bars(title, description, units.LocaleFormat, *queries, decimals=0)
+    return bars(title, description, units.LocaleFormat, *queries, decimals=0).text(_NAMES_OF_THIN_BARS)
