@@ -59,18 +59,6 @@ def test_named_users_go_before_those_of_the_shape(start_service, rows_file):
     assert service.predictions
 
 
-def test_shape_ends_by_itself_on_the_page(start_service, rows_file, tmp_path):
-    """A shape that is started on the page stops there, is judged, and can be started again."""
-    service = start_service()
-    log = tmp_path / "locust.log"
-    with running_page(service.url, log, "--rows", rows_file, "--shape", "ramp", "--shape-scale", SHORT) as page:
-        for run in (1, 2):
-            answer = requests.post(f"{page}/swarm", data={"host": service.url}, timeout=5).json()
-            assert answer["success"], answer
-            wait_until(lambda run=run: log.read_text().count("Verdict: passed") == run, "the end of the shape")
-            assert requests.get(f"{page}/stats/requests", timeout=5).json()["state"] == "stopped"
-
-
 def test_without_a_shape_users_and_time_are_those_of_the_command_line(start_service, rows_file):
     """No shape takes over that nobody asked for."""
     finished = run_locust("-H", start_service().url, "--headless", "--rows", rows_file, "-u", 2, "-r", 2, "-t", "1s")
@@ -101,7 +89,7 @@ def test_step_to_limit_reports_the_last_good_rate(start_service, rows_file):
     """Users are added until the p95 crosses its limit; the verdict is on the step before."""
     service = start_service(lie_about_prediction=slow_for_more_than(2))
 
-    finished, verdict = run_shape(service, rows_file, "step-to-limit", "--p95-ms", 250, "--min-rps", 1, scale=0.1)
+    finished, verdict = run_shape(service, rows_file, "step-to-limit", "--p95-ms", 250, "--min-rps", 1)
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "with 2 users" in verdict["sentence"]
@@ -118,3 +106,19 @@ def test_step_to_limit_without_a_good_step_is_missed(start_service, rows_file):
 
     assert finished.returncode == 1
     assert "one user is already too many" in verdict["sentence"]
+
+
+def test_shape_ends_by_itself_on_the_page(start_service, rows_file, tmp_path):
+    """A shape that is started on the page stops there, is judged, and begins anew when it is started again."""
+    service = start_service(lie_about_prediction=slow_for_more_than(2))
+    log = tmp_path / "locust.log"
+    arguments = ["--rows", rows_file, "--shape", "step-to-limit", "--shape-scale", SHORT, "--p95-ms", 250]
+    with running_page(service.url, log, *arguments) as page:
+        for run in (1, 2):
+            answer = requests.post(f"{page}/swarm", data={"host": service.url}, timeout=5).json()
+            assert answer["success"], answer
+            wait_until(lambda run=run: log.read_text().count("Verdict: ") == run, "the end of the shape")
+            assert requests.get(f"{page}/stats/requests", timeout=5).json()["state"] == "stopped"
+
+    assert log.read_text().count("Verdict: passed") == 2
+    assert log.read_text().count("with 2 users") == 2
