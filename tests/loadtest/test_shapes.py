@@ -122,3 +122,4 @@ def test_shape_ends_by_itself_on_the_page(start_service, rows_file, tmp_path):
 
     assert log.read_text().count("Verdict: passed") == 2
     assert log.read_text().count("with 2 users") == 2
+    assert log.read_text().count("updating to 1 users") == 2
