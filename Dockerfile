@@ -30,7 +30,8 @@ COPY --from=build /build/app app
 COPY gunicorn.conf.py ./
 # A number, because Kubernetes cannot tell whether a name is root; 65534 is nobody everywhere.
 USER 65534:65534
-# Nothing is written beside /dev/shm and, if it is a volume, the state; the models come as a volume. Logs of containers are read by programs.
+# Nothing is written beside /dev/shm and, if it is a volume, the state; the models come as a volume. Logs of containers
+# are read by programs.
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

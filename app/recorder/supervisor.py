@@ -126,7 +126,7 @@ def main(door: int, run: str) -> None:
         return f"recorder{run}.{number}"
 
     def fold(number: int) -> None:
-        # Only now: it takes ten megabytes, and most supervisors never need it.
+        # Only now: it takes five megabytes, and most supervisors never need it.
         from app.metrics_archive import MetricsArchive
 
         # A fold that finds the folder locked is made up for by the arbiter's next one; the gauges are gone at once.

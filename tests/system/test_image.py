@@ -49,7 +49,8 @@ def container(docker: Path, image: str, credits_models: Path, tmp_path: Path) ->
     run = subprocess.run(
         [
             *(docker, "run", "--detach", "--read-only", "--cap-drop", "ALL", "--network", "none"),
-            *("--security-opt", "no-new-privileges", "--volume", f"{models}:/models:ro", image),
+            # The state lies in a volume without a name, which goes with the container.
+            *("--security-opt", "no-new-privileges", "--volume", f"{models}:/models:ro", "--volume", "/state", image),
         ],
         capture_output=True,
         text=True,
@@ -57,7 +58,7 @@ def container(docker: Path, image: str, credits_models: Path, tmp_path: Path) ->
     )
     identifier = run.stdout.strip()
     yield identifier
-    subprocess.run([docker, "rm", "--force", identifier], capture_output=True, check=True)
+    subprocess.run([docker, "rm", "--force", "--volumes", identifier], capture_output=True, check=True)
 
 
 def _inside(docker: Path, container: str, *command: str) -> subprocess.CompletedProcess[str]:

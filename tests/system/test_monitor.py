@@ -131,7 +131,8 @@ def test_all_that_is_there_is_watched(monitor, service):
         service,
     )
 
-    [line] = monitor.output().splitlines()
+    # On a busy machine Prometheus may warn of a scrape that came late.
+    [line] = [line for line in monitor.output().splitlines() if monitor.alertmanager in line]
     for address in (monitor.prometheus, monitor.alertmanager, service.address):
         assert f"{address}/" in line
     # What nobody runs is not asked for; only a training is waited for.

