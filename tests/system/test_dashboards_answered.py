@@ -103,6 +103,8 @@ def test_alert_that_fires_is_listed(watched: WatchedService):
     [query] = panel.queries
     assert watched.prometheus.query(query) == []
 
+    # A process that has not seen the second model when a broken one comes goes on with the first.
+    wait_until(watched.is_swapped, "the second model", watched.service)
     watched.promote_broken_model()
 
     wait_until(lambda: watched.prometheus.query(query), "the alert", watched.service)

@@ -30,6 +30,9 @@ WATCHED_TREES = 1000
 TRAINING_SECONDS = 120
 STOP_SECONDS = 30
 
+# As many as ``start_service`` starts.
+WORKERS = 2
+
 
 @dataclass(frozen=True)
 class WatchedService:
@@ -39,6 +42,12 @@ class WatchedService:
     prometheus: RunningPrometheus
     models: Path
     habits: Habits
+
+    def is_swapped(self) -> bool:
+        """Tell whether both workers and the recorder have taken the second model over."""
+        live = (self.models / "current").resolve().name
+        swaps = self.service.metric("model_swaps_total", result="swapped")
+        return swaps == WORKERS and self.service.get("/drift").json()["model_version"] == live
 
     def promote_broken_model(self) -> None:
         """Make a copy of the live model, in which a byte differs, the live one; every worker refuses it."""
