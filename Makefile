@@ -10,6 +10,8 @@ ARGS ?=
 HOST = http://$(BIND)
 USERS = 10
 TIME = 30s
+WORKERS = 4
+SHAPE =
 
 # Not exported to everything: tests choose their own.
 SERVICE_SETTINGS = BIND="$(BIND)" MODEL_DIR="$(MODEL_DIR)"
@@ -27,11 +29,11 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest dashboards dashboard-pictures bench format check test test-long test-system lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed dashboards dashboard-pictures bench format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-notebooks install-all
 
 help:  ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
 
 run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; make what it needs first (PORT=8000)
 	@$(SERVICE_SETTINGS) $(BIN)/python scripts/where_to_go.py
@@ -103,9 +105,16 @@ notebook: install-notebooks $(KERNEL)  ## Open the notebooks in Jupyter Lab (ARG
 serve: check-address install $(KERNEL)  ## Start the service with the model that is there
 	@exec env $(SERVICE_SETTINGS) $(BIN)/gunicorn "app:create_app()"
 
-loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:8000 USERS=10 TIME=30s)
-	@$(BIN)/locust -f loadtest/locustfile.py --host "$(HOST)" --headless --users $(USERS) --spawn-rate $(USERS) \
-		--run-time $(TIME) --only-summary $(ARGS)
+# A shape decides the users and the time itself.
+LOCUST = $(BIN)/locust -f loadtest/locustfile.py --host "$(HOST)" --headless --only-summary \
+	$(if $(SHAPE),--shape $(SHAPE),--users $(USERS) --spawn-rate $(USERS) --run-time $(TIME))
+
+loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:8000 USERS=10 TIME=30s, or SHAPE=ramp)
+	@$(LOCUST) $(ARGS)
+
+# The master listens for its workers on every address unless it is told not to.
+loadtest-distributed: install-loadtest  ## The same with several processes (WORKERS=4)
+	@$(LOCUST) --processes $(WORKERS) --master-bind-host 127.0.0.1 $(ARGS)
 
 dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check only compares)
 	@$(BIN)/python -m monitoring.dashboards $(ARGS)

@@ -50,9 +50,13 @@ def check_prediction(status: int, body: bytes, asked_score: bool) -> None:
     ...
     loadtest.answers.WrongAnswer: anomaly_score is missing although the request asked for it.
     """
-    answer = _answered_object(status, body)
-    _check_label(answer)
-    _check_score(answer, asked_score)
+    answer = answered_object(status, body)
+    if "is_inlier" not in answer:
+        raise WrongAnswer("is_inlier is missing.")
+    check_label(answer["is_inlier"])
+    check_presence_of_score(answer, asked_score)
+    if asked_score:
+        check_score(answer["anomaly_score"])
 
 
 def check_model_information(status: int, body: bytes) -> None:
@@ -78,17 +82,17 @@ def check_model_information(status: int, body: bytes) -> None:
     ...
     loadtest.answers.WrongAnswer: model.version is missing or is not a text.
     """
-    model = _answered_object(status, body).get("model")
+    model = answered_object(status, body).get("model")
     version = model.get("version") if isinstance(model, dict) else None
     if not isinstance(version, str) or not version:
         raise WrongAnswer("model.version is missing or is not a text.")
 
 
-def _answered_object(status: int, body: bytes) -> dict[str, Any]:
+def answered_object(status: int, body: bytes) -> dict[str, Any]:
     """Return the JSON object of a good answer."""
     if status != 200:
         raise WrongAnswer(f"The status is {status}{_problem_title(body)}, expected 200.")
-    answer = _strict_json(body)
+    answer = strict_json(body)
     if not isinstance(answer, dict):
         raise WrongAnswer("The answer is JSON, but not an object.")
     return answer
@@ -97,14 +101,14 @@ def _answered_object(status: int, body: bytes) -> dict[str, Any]:
 def _problem_title(body: bytes) -> str:
     """Return the title of a problem document in brackets, or nothing; unlike its detail it names no row."""
     try:
-        problem = _strict_json(body)
+        problem = strict_json(body)
     except WrongAnswer:
         return ""
     title = problem.get("title") if isinstance(problem, dict) else None
     return f" ({title[:LONGEST_TITLE]})" if isinstance(title, str) else ""
 
 
-def _strict_json(body: bytes) -> Any:
+def strict_json(body: bytes) -> Any:
     """Parse JSON, without the NaN and Infinity that Python's parser would let pass."""
     try:
         return json.loads(body, parse_constant=_refuse_constant)
@@ -117,11 +121,8 @@ def _refuse_constant(name: str) -> NoReturn:
     raise WrongAnswer(f"The answer is not JSON, it holds {name}.")
 
 
-def _check_label(answer: dict[str, Any]) -> None:
-    """Check ``is_inlier``."""
-    if "is_inlier" not in answer:
-        raise WrongAnswer("is_inlier is missing.")
-    label = answer["is_inlier"]
+def check_label(label: Any) -> None:
+    """Check one label."""
     # The exact type, because True and 1.0 equal 1 in Python and are something else to other clients.
     if type(label) is not int:
         raise WrongAnswer(f"is_inlier is of the type {type(label).__name__}, expected the number 1 or -1.")
@@ -129,15 +130,16 @@ def _check_label(answer: dict[str, Any]) -> None:
         raise WrongAnswer(f"is_inlier is {label}, expected 1 or -1.")
 
 
-def _check_score(answer: dict[str, Any], asked_score: bool) -> None:
-    """Check ``anomaly_score``."""
-    if not asked_score:
-        if "anomaly_score" in answer:
-            raise WrongAnswer("anomaly_score is there although the request did not ask for it.")
-        return
-    if "anomaly_score" not in answer:
+def check_presence_of_score(answer: dict[str, Any], asked_score: bool) -> None:
+    """Check that ``anomaly_score`` is there exactly when it was asked for."""
+    if asked_score and "anomaly_score" not in answer:
         raise WrongAnswer("anomaly_score is missing although the request asked for it.")
-    score = answer["anomaly_score"]
+    if not asked_score and "anomaly_score" in answer:
+        raise WrongAnswer("anomaly_score is there although the request did not ask for it.")
+
+
+def check_score(score: Any) -> None:
+    """Check one score."""
     # Some encoders write -1.0 as -1, so a whole number is as good; True is an int to Python only.
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise WrongAnswer(f"anomaly_score is of the type {type(score).__name__}, expected a number.")

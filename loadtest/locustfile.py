@@ -1,80 +1,114 @@
 """What Locust is pointed at: ``locust -f loadtest/locustfile.py --host http://127.0.0.1:8000``.
 
-The user classes imported here are those that run. The rest is the command line: ``--rows FILE`` and
-``--seed NUMBER`` beside Locust's own options. ``locust --help`` reads no locustfile and does not show them.
+The user classes imported here are those that can be chosen; the rest answers Locust's events. docs/load.md tells of the
+options, and ``loadtest.pass_criteria`` of the exit codes.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import psutil
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.exception import StopTest
 
 # Locust may be started in any folder, so the package is made importable from here. It goes to the second
 # place: Locust has put this file's folder in the first, and removes whatever is there after the import.
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
 
-from loadtest.payloads import UnusableRows, read_rows
-from loadtest.users import REQUEST_TIMEOUT_SECONDS, SingleRowUser
+from loadtest import options
+from loadtest.load_run import LoadRun
+from loadtest.model_description import ServiceUnreachable, UnusableDescription
+from loadtest.pass_criteria import ExitCode, unreachable
+from loadtest.payloads import UnusableRows
+from loadtest.users import (  # noqa: F401 - Locust finds them here.
+    BadInputUser,
+    BatchUser,
+    BoundaryUser,
+    DriftedUser,
+    SingleRowUser,
+    V2User,
+)
 
-DEFAULT_ROWS = Path(__file__).resolve().parent.parent / "data" / "test.csv"
+logger = logging.getLogger(__name__)
 
-# Any fixed number does: two runs with the same options send the same rows in the same order. 16 is also the
-# default seed of the training.
-DEFAULT_SEED = 16
-
-# Time for the prediction in flight and the question of on_stop, at their longest, and a second to spare.
-# Locust's default of 0 cuts connections in the middle of a request, and the service counts requests that
-# Locust does not.
-STOP_TIMEOUT_SECONDS = 2 * REQUEST_TIMEOUT_SECONDS + 1
-
-# The status that argparse, and so Locust, exits with for a bad argument.
-BAD_ARGUMENT = 2
+# What can be wrong before the first request, and the code that the program then ends with.
+BAD_USAGE = (options.UnusableOption, UnusableRows)
+BAD_SERVICE = (ServiceUnreachable, UnusableDescription)
 
 
 def add_options(parser: LocustArgumentParser, **_: Any) -> None:
     """Add the options of this load test to Locust's own."""
-    parser.add_argument(
-        "--rows",
-        metavar="FILE",
-        default=str(DEFAULT_ROWS),
-        help="CSV file with a header and the rows to send. Default is data/test.csv of the repository.",
-        # Read once at the start, so a change on the page would change nothing.
-        include_in_web_ui=False,
-    )
-    parser.add_argument(
-        "--seed",
-        type=int,
-        metavar="<number>",
-        default=DEFAULT_SEED,
-        help=f"Decides the order of the rows and which requests ask for a score. Default is {DEFAULT_SEED}.",
-    )
-    # A text, as Locust's own default is, so that Locust parses it like a typed one.
-    parser.set_defaults(stop_timeout=f"{STOP_TIMEOUT_SECONDS:.0f}")
+    options.add_options(parser)
 
 
-def load_rows(environment: Environment, **_: Any) -> None:
-    """Read the rows before the first user or the web page starts; end with one sentence if that fails."""
-    assert environment.parsed_options is not None  # The locust program always parses a command line.
+def set_up(environment: Environment, **_: Any) -> None:
+    """Make everything ready before the first user or the web page starts; end with one sentence if that fails."""
+    load = LoadRun(environment)
     try:
-        SingleRowUser.rows = read_rows(Path(environment.parsed_options.rows))
-    except UnusableRows as error:
+        load.set_up()
+    except BAD_USAGE as error:
         print(error, file=sys.stderr)
-        sys.exit(BAD_ARGUMENT)
+        end_program(ExitCode.USAGE)
+    except BAD_SERVICE as error:
+        verdict = unreachable(str(error))
+        load.write(verdict)
+        print(verdict, file=sys.stderr)
+        end_program(ExitCode.UNREACHABLE)
+    connect(environment, load)
 
 
-def begin_test(environment: Environment, **_: Any) -> None:
-    """Let every run begin alike, with the seed that was typed or set on the page."""
-    assert environment.parsed_options is not None  # As above.
-    SingleRowUser.seed = environment.parsed_options.seed
-    SingleRowUser.restart_numbers()
+def end_program(code: ExitCode) -> NoReturn:
+    """End before the first run, and the workers of ``--processes`` with it: they would wait a minute for a master."""
+    for worker in psutil.Process().children():
+        worker.terminate()
+    sys.exit(code)
 
 
-# The ignores: Locust does not annotate its events.
-events.init_command_line_parser.add_listener(add_options)  # type: ignore[no-untyped-call]
-events.init.add_listener(load_rows)  # type: ignore[no-untyped-call]
-events.test_start.add_listener(begin_test)  # type: ignore[no-untyped-call]
+def connect(environment: Environment, load: LoadRun) -> None:
+    """Let the load begin and end with Locust's runs."""
+    is_worker, is_headless = load.is_worker, load.options.headless
+    runner = environment.runner
+    assert runner is not None  # The locust program makes one before it says that it is ready.
+
+    def begin_run(**_: Any) -> None:
+        """Begin, or stop before the first request."""
+        try:
+            load.begin()
+        except (*BAD_USAGE, *BAD_SERVICE) as error:
+            if not is_worker:
+                raise StopTest(str(error)) from None
+            # Locust has no way to refuse a run as a worker, so this one leaves the others to it.
+            logger.error("%s", error)
+            runner.greenlet.spawn(runner.quit)
+
+    def end_run(**_: Any) -> None:
+        """Judge a run of the page."""
+        if not is_worker and not is_headless and load.is_running:
+            print(load.end(), flush=True)
+
+    def choose_exit_code(**_: Any) -> None:
+        """Choose the exit code, while the workers' last figures are there; a page may end without a run."""
+        if not is_worker and (is_headless or load.is_running):
+            load.end()
+        if load.verdict is not None:
+            environment.process_exit_code = load.verdict.exit_code
+
+    def say_verdict(**_: Any) -> None:
+        """Print the verdict below Locust's tables, as the last that is said."""
+        if is_headless and load.verdict is not None:
+            print(load.verdict, flush=True)
+
+    environment.events.test_start.add_listener(begin_run)
+    environment.events.test_stop.add_listener(end_run)
+    environment.events.quitting.add_listener(choose_exit_code)
+    environment.events.quit.add_listener(say_verdict)
+
+
+events.init_command_line_parser.add_listener(add_options)
+events.init.add_listener(set_up)

@@ -166,3 +166,53 @@ def prediction_request(row: Row, ask_score: bool) -> dict[str, Any]:
     {'feature_vector': [0.56, 0.23], 'score': True}
     """
     return {"feature_vector": list(row), "score": ask_score}
+
+
+def predictions_request(rows: Sequence[Row], ask_score: bool) -> dict[str, Any]:
+    """Build the body of ``POST /predictions``, as ``prediction_request`` does for one row."""
+    return {"feature_vectors": [list(row) for row in rows], "score": ask_score}
+
+
+def inference_request(rows: Sequence[Row]) -> dict[str, Any]:
+    """Build the body of ``POST /v2/models/<name>/infer``.
+
+    Parameters
+    ----------
+    rows
+        At least one row.
+
+    Returns
+    -------
+    One tensor of shape ``[rows, features]``, its numbers row after row.
+
+    Examples
+    --------
+    >>> inference_request([(1.0, 2.0), (3.0, 4.0)])["inputs"][0]["data"]
+    [1.0, 2.0, 3.0, 4.0]
+    """
+    numbers = [number for row in rows for number in row]
+    shape = [len(rows), len(rows[0])]
+    return {"inputs": [{"name": "rows", "shape": shape, "datatype": "FP64", "data": numbers}]}
+
+
+def batch_size(generator: random.Random, largest: int) -> int:
+    """Draw how many rows a batch holds.
+
+    Parameters
+    ----------
+    generator
+        Decides.
+    largest
+        Most rows.
+
+    Returns
+    -------
+    In [1, largest], the logarithm uniform: batches of 1 to 10 rows are as frequent as those of 100 to 1,000.
+
+    Examples
+    --------
+    >>> sizes = [batch_size(random.Random(seed), 1_000) for seed in range(100)]
+    >>> 1 <= min(sizes) < 10, 500 < max(sizes) <= 1_000
+    (True, True)
+    """
+    return min(largest, int((largest + 1) ** generator.random()))

@@ -16,10 +16,15 @@ Answer = tuple[int, dict[str, Any]]
 Lie = Callable[[Answer], Answer]
 
 
-def honest_prediction(request: dict[str, Any]) -> Answer:
-    """Answer as the contract says."""
+def honest_prediction(body: bytes) -> Answer:
+    """Answer as the contract says; what is no request is refused with no more than its status."""
+    try:
+        request = json.loads(body)
+        asked_score = request["score"]
+    except (ValueError, KeyError, TypeError):
+        return 422, {}
     answer: dict[str, Any] = {"is_inlier": 1}
-    if request["score"]:
+    if asked_score:
         answer["anomaly_score"] = -0.43
     return 200, answer
 
@@ -53,14 +58,16 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
 
     def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path != "/prediction":
             self._send((404, {}))
             return
-        with self.server.lock:
-            self.server.predictions.append(request)
-            self.server.predictions_by_port[self.client_address[1]].append(request)
-        answer = honest_prediction(request)
+        answer = honest_prediction(body)
+        if answer[0] == 200:
+            request = json.loads(body)
+            with self.server.lock:
+                self.server.predictions.append(request)
+                self.server.predictions_by_port[self.client_address[1]].append(request)
         lie = self.server.lie_about_prediction
         self._send(lie(answer) if lie else answer)
 

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest import answers, payloads
+from loadtest import (
+    answers,
+    answers_of_many,
+    bad_input,
+    boundary,
+    figures,
+    limit_search,
+    pass_criteria,
+    payloads,
+    row_sources,
+    stages,
+)
 from loadtest.answers import WrongAnswer, check_model_information, check_prediction
 
 JSON_VALUES = st.recursive(
@@ -23,7 +34,21 @@ ANSWERS = JSON_VALUES | st.fixed_dictionaries(
 )
 
 
-@pytest.mark.parametrize("module", [answers, payloads])
+@pytest.mark.parametrize(
+    "module",
+    [
+        answers,
+        answers_of_many,
+        bad_input,
+        boundary,
+        figures,
+        limit_search,
+        pass_criteria,
+        payloads,
+        row_sources,
+        stages,
+    ],
+)
 def test_examples_hold(module):
     """The examples in the docstrings run."""
     results = doctest.testmod(module)

@@ -1,26 +1,25 @@
-"""The real ``locust`` program drives a small real service, and notices when it lies.
-
-Locust is started as a process of its own: importing it would make this one's sockets and threads cooperative.
-"""
+"""The real ``locust`` program drives a small real service, and notices when it lies."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import requests
 
-LOCUSTFILE = Path(__file__).resolve().parents[2] / "loadtest" / "locustfile.py"
-
-# Far more than any of these runs needs; it only ends one that hangs.
-PATIENCE_SECONDS = 60
+from tests.loadtest.running_locust import (
+    LOCUSTFILE,
+    PATIENCE_SECONDS,
+    meeting_point,
+    requests_counted,
+    run_locust,
+    running_page,
+    statistics_file,
+)
+from tests.system.running_service import wait_until
 
 pytestmark = pytest.mark.system
 
@@ -33,49 +32,26 @@ def rows_file(tmp_path):
     return file
 
 
-def locust_command(*arguments, locustfile=LOCUSTFILE):
-    """Return the command line that a user would type, with the interpreter of this environment."""
-    return [sys.executable, "-m", "locust", "-f", str(locustfile), *map(str, arguments)]
-
-
-def run_locust(*arguments, locustfile=LOCUSTFILE, cwd=None):
-    """Run the program to its end."""
-    command = locust_command(*arguments, locustfile=locustfile)
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=PATIENCE_SECONDS)
-
-
-def free_port():
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def run_headless(service_url, rows_file, *arguments, users=1, cwd=None):
-    """Run a load of one second without the web page; its statistics are printed as JSON."""
+    """Run a load of one second without the web page."""
     return run_locust(
         *("-H", service_url, "--headless", "-u", users, "-r", users, "-t", "1s"),
-        *("--rows", rows_file, "--json", *arguments),
+        *("--rows", rows_file, *arguments),
         cwd=cwd,
     )
-
-
-def requests_counted(finished):
-    """Return the number of requests and of failures by name, as Locust counted them."""
-    statistics = json.loads(finished.stdout)
-    return {entry["name"]: (entry["num_requests"], entry["num_failures"]) for entry in statistics}
 
 
 def test_an_honest_service_passes(start_service, rows_file):
     """Locust counts what the service counts, a quarter asks for the score, and each user ends politely."""
     service = start_service()
 
-    finished = run_headless(service.url, rows_file, users=3)
+    finished = run_headless(service.url, rows_file, *statistics_file(rows_file), users=3)
 
     assert finished.returncode == 0, finished.stderr
     sent = len(service.predictions)
-    assert requests_counted(finished) == {"/prediction": (sent, 0), "/model_information": (3, 0)}
-    assert service.model_information_requests == 3
+    assert requests_counted(rows_file) == {"/prediction": (sent, 0), "/model_information": (3, 0)}
+    # One more was asked before the run, for what the model takes.
+    assert service.model_information_requests == 3 + 1
     asked = sum(request["score"] for request in service.predictions)
     # Six standard deviations of the share: a right program fails this once in 500 million runs.
     assert abs(asked / sent - 0.25) < 6 * (0.25 * 0.75 / sent) ** 0.5
@@ -97,10 +73,10 @@ def test_the_end_of_a_run_waits_for_the_last_answer(start_service, rows_file):
     """A request that is on its way when the time is over is answered, checked and counted."""
     service = start_service(lie_about_prediction=slowly)
 
-    finished = run_headless(service.url, rows_file, users=3)
+    finished = run_headless(service.url, rows_file, *statistics_file(rows_file), users=3)
 
     assert finished.returncode == 0, finished.stderr
-    assert requests_counted(finished)["/prediction"] == (len(service.predictions), 0)
+    assert requests_counted(rows_file)["/prediction"] == (len(service.predictions), 0)
 
 
 def test_the_seed_decides_what_is_sent(start_service, rows_file, tmp_path):
@@ -164,26 +140,22 @@ def test_a_lying_service_fails(start_service, rows_file, lies, name, sentence):
     assert name in report[0]
 
 
-def test_a_service_that_is_not_there_fails_with_the_words_of_the_network(rows_file):
-    """No answer is reported as such, not as a wrong answer."""
+def test_a_service_that_is_not_there_has_an_exit_code_of_its_own(rows_file):
+    """Nothing is sent to nobody, and the sentence has the words of the network."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         finished = run_headless(f"http://127.0.0.1:{unused.getsockname()[1]}", rows_file)
 
-    assert finished.returncode == 1
-    assert "ConnectionRefusedError" in finished.stderr
-    assert "The status is 0" not in finished.stderr
+    assert finished.returncode == 3
+    assert "Connection refused" in finished.stderr
+    assert "--host" in finished.stderr
 
 
 def test_processes_of_one_run_send_different_orders(start_service, rows_file):
     """Two Locust processes with one user each do not send the same rows in the same order."""
     service = start_service()
 
-    # Without these the processes would meet on a fixed port, where another load may be running.
-    port = free_port()
-    meeting_point = ["--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--master-port", port]
-
-    finished = run_headless(service.url, rows_file, "--processes", 2, *meeting_point, users=2)
+    finished = run_headless(service.url, rows_file, "--processes", 2, *meeting_point(), users=2)
 
     assert finished.returncode == 0, finished.stderr
     one, other = service.predictions_by_port.values()
@@ -191,15 +163,18 @@ def test_processes_of_one_run_send_different_orders(start_service, rows_file):
     assert one[:20] != other[:20]
 
 
-def test_the_default_rows_are_those_of_the_repository(tmp_path):
-    """Wherever Locust is started, it looks for data/test.csv beside the folder of the load test."""
+def test_the_default_rows_are_those_of_the_repository(start_service, rows_file, tmp_path):
+    """Wherever Locust is started, it takes data/test.csv beside the folder of the load test."""
+    service = start_service()
     shutil.copytree(LOCUSTFILE.parent, tmp_path / "repository" / "loadtest")
+    (tmp_path / "repository" / "data").mkdir()
+    shutil.copy(rows_file, tmp_path / "repository" / "data" / "test.csv")
     copied = tmp_path / "repository" / "loadtest" / LOCUSTFILE.name
 
-    finished = run_locust("-H", "http://127.0.0.1:9", "--headless", locustfile=copied, cwd=tmp_path)
+    finished = run_locust("-H", service.url, "--headless", "-t", "1s", locustfile=copied, cwd=tmp_path)
 
-    assert finished.returncode == 2
-    assert f"{tmp_path / 'repository' / 'data' / 'test.csv'} does not exist" in finished.stderr
+    assert finished.returncode == 0, finished.stderr
+    assert {tuple(request["feature_vector"]) for request in service.predictions} == {(n, n / 8) for n in range(7)}
 
 
 @pytest.mark.parametrize("mode", [["--headless"], []], ids=["headless", "web page"])
@@ -215,34 +190,11 @@ def test_a_missing_rows_file_is_one_sentence(tmp_path, mode):
     )
 
 
-def wait_until(condition, what):
-    """Ask again until the condition holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.05)
-
-
-def answers_at(url):
-    """Say whether something answers there."""
-    try:
-        return requests.get(url, timeout=5).ok
-    except requests.ConnectionError:
-        return False
-
-
 def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path):
     """A load started again from the page sends the same again, unless the seed was changed there."""
     service = start_service()
-    page = f"http://127.0.0.1:{free_port()}"
-    arguments = ["-H", service.url, "--web-host", "127.0.0.1", "--web-port", page.rpartition(":")[2]]
     runs = []
-    with (tmp_path / "locust.log").open("w") as log:
-        process = subprocess.Popen(
-            locust_command(*arguments, "--rows", rows_file), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    try:
-        wait_until(lambda: answers_at(page), "the web page")
+    with running_page(service.url, tmp_path / "locust.log", "--rows", rows_file) as page:
         for seed in (16, 16, 17):
             service.predictions.clear()
             stops = service.model_information_requests
@@ -250,12 +202,10 @@ def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path
             assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
             wait_until(lambda: len(service.predictions) >= 20, "the load")
             requests.post(f"{page}/stop", timeout=PATIENCE_SECONDS).raise_for_status()
-            assert service.model_information_requests == stops + 1
+            # Once for what the model takes, once by the user who ends.
+            assert service.model_information_requests == stops + 2
             runs.append(service.predictions[:20])
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
 
-    assert process.returncode == 0, (tmp_path / "locust.log").read_text()
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
+    assert (tmp_path / "locust.log").read_text().count("Verdict: passed") == 3

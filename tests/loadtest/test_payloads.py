@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.payloads import UnusableRows, prediction_request, read_rows, user_random, walk
+from loadtest.payloads import (
+    UnusableRows,
+    batch_size,
+    inference_request,
+    prediction_request,
+    predictions_request,
+    read_rows,
+    user_random,
+    walk,
+)
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ROWS = st.integers(1, 5).flatmap(lambda width: st.lists(st.tuples(*[FINITE] * width), min_size=1, max_size=30))
@@ -109,3 +118,28 @@ def test_a_request_carries_the_row_and_the_wish(row, ask_score):
     body = json.loads(json.dumps(prediction_request(row, ask_score), allow_nan=False))
 
     assert body == {"feature_vector": list(row), "score": ask_score}
+
+
+@given(rows=ROWS)
+def test_a_batch_and_a_tensor_carry_every_row(rows):
+    """Both bodies survive strict JSON and hold the rows in their order."""
+    batch = json.loads(json.dumps(predictions_request(rows, ask_score=True), allow_nan=False))
+    [tensor] = json.loads(json.dumps(inference_request(rows), allow_nan=False))["inputs"]
+    width = len(rows[0])
+
+    assert batch == {"feature_vectors": [list(row) for row in rows], "score": True}
+    assert tensor["shape"] == [len(rows), width]
+    assert [tensor["data"][at : at + width] for at in range(0, len(rows) * width, width)] == list(map(list, rows))
+
+
+def test_batch_sizes_are_of_every_magnitude():
+    """A third of the batches has under 10 rows, a third over 100, and all sizes lie in their range."""
+    generator = random.Random(16)
+    sizes = [batch_size(generator, 1_000) for _ in range(3_000)]
+
+    assert min(sizes) == 1
+    assert 990 < max(sizes) <= 1_000
+    # 3,000 draws of a chance of a third: the share is off by 0.05 once in millions of seeds.
+    assert abs(sum(size < 10 for size in sizes) / 3_000 - 1 / 3) < 0.05
+    assert abs(sum(size >= 100 for size in sizes) / 3_000 - 1 / 3) < 0.05
+    assert {batch_size(generator, 1) for _ in range(20)} == {1}

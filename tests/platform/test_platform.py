@@ -120,7 +120,6 @@ def test_load_runs_through_the_door(platform: RunningPlatform):
     load = platform.run(
         *("docker", "compose", "run", "--rm", "-T", "--no-deps", "loadtest", "--headless", "--only-summary"),
         *("--users", "8", "--spawn-rate", "8", "--run-time", "60s", "--host", "http://caddy:8000"),
-        *("--rows", "/data/test.csv"),
         timeout=150,
     )
 
