@@ -88,8 +88,12 @@ def connect(environment: Environment, load: LoadRun) -> None:
             runner.greenlet.spawn(runner.quit)
 
     def end_run(**_: Any) -> None:
-        """Judge a run of the page."""
-        if not is_worker and not is_headless and load.is_running:
+        """Judge a run of the page; as a worker, be ready for the next."""
+        if is_worker:
+            # All users have ended, but Locust would let as much time pass again before this worker may start others.
+            # The master names the time anew with every run.
+            environment.stop_timeout = 0.0
+        elif not is_headless and load.is_running:
             print(load.end(), flush=True)
 
     def choose_exit_code(**_: Any) -> None:

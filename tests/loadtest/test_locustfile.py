@@ -209,3 +209,25 @@ def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path
     assert runs[0] == runs[1]
     assert runs[0] != runs[2]
     assert (tmp_path / "locust.log").read_text().count("Verdict: passed") == 3
+
+
+def test_the_web_page_starts_the_same_workers_again(start_service, rows_file, tmp_path):
+    """Workers are ready for the next run as soon as the last has ended, and each run is judged whole."""
+    service = start_service()
+    log = tmp_path / "locust.log"
+    # Locust's own pause between two runs is as long as this: far longer than anybody waits here.
+    arguments = ["--rows", rows_file, "--processes", 2, *meeting_point(), "--stop-timeout", 600]
+    with running_page(service.url, log, *arguments) as page:
+        wait_until(lambda: log.read_text().count("reported as ready") == 2, "the workers")
+        for run in (1, 2):
+            service.predictions.clear()
+            form = {"user_count": 2, "spawn_rate": 2, "host": service.url}
+            assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
+            wait_until(lambda: len(service.predictions_by_port) >= 2 and len(service.predictions) >= 40, "the load")
+            requests.post(f"{page}/stop", timeout=PATIENCE_SECONDS).raise_for_status()
+            wait_until(lambda run=run: log.read_text().count("reported as ready") == 2 + 2 * run, "ready workers")
+
+    judged = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("  requests ")]
+    assert len(judged) == 2
+    # Two users asked for the model at their end.
+    assert int(judged[1]) == len(service.predictions) + 2

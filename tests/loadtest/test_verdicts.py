@@ -70,7 +70,7 @@ def test_exit_code_follows_the_criteria(start_service, run, options, code, misse
 def test_warm_up_is_left_out(start_service, run):
     """Failures of the beginning do not count, and all later requests do."""
     service = start_service()
-    failing_first = iter([(500, {})] * 5)
+    failing_first = iter([(500, {"title": "Not yet"})] * 5)
     service.lie_about_prediction = lambda answer: next(failing_first, answer)
 
     finished, verdict = run(service.url, "--warmup-s", "0.5")
