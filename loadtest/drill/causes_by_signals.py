@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from loadtest.drill.causes import Cause, repeated
 from loadtest.drill.chain import Chain
+from loadtest.drill.replica import Replica
 from loadtest.drill.traffic import batch, traffic
 from loadtest.drill.trainings import ordinary_rows
 
@@ -18,6 +19,9 @@ _KILL_PAUSE_SECONDS = 2.5
 
 # Enough to bring the arbiter and what it started above the drill's limit.
 _MORE_WORKERS = 10
+
+# Between two signals to the arbiter, which forgets those beyond five that wait.
+_SIGNAL_SECONDS = 0.2
 
 # A recorder counts as dead after five seconds of silence; one that is held for three lives, but its queue overflows.
 _HELD_SECONDS, _FREE_SECONDS = 3.0, 0.2
@@ -49,11 +53,11 @@ def dying_workers(chain: Chain) -> Iterator[None]:
 def many_workers(chain: Chain) -> Iterator[None]:
     """Let a replica have many more workers, each with memory of its own."""
     replica = chain.replicas["working"]
-    _signal_one_by_one(replica.signal_arbiter, signal.SIGTTIN)
+    _signal_one_by_one(replica, signal.SIGTTIN)
     try:
         yield
     finally:
-        _signal_one_by_one(replica.signal_arbiter, signal.SIGTTOU)
+        _signal_one_by_one(replica, signal.SIGTTOU)
 
 
 @contextmanager
@@ -85,12 +89,11 @@ def slow_recorder(chain: Chain) -> Iterator[None]:
         yield
 
 
-def _signal_one_by_one(send: object, number: signal.Signals) -> None:
-    """Signal the arbiter for each worker; it queues no more than five signals."""
-    assert callable(send)
+def _signal_one_by_one(replica: Replica, number: signal.Signals) -> None:
+    """Signal the arbiter for each worker."""
     for _ in range(_MORE_WORKERS):
-        send(number)
-        time.sleep(0.2)
+        replica.signal_arbiter(number)
+        time.sleep(_SIGNAL_SECONDS)
 
 
 HANGING_REPLICA = Cause("a replica hangs", ("ServiceDown", "MetricsScrapeSlow"), hanging_replica)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from loadtest.boundary import find_boundary_rows
@@ -72,12 +72,12 @@ def unsure_rows(chain: Chain) -> Iterator[None]:
     address = chain.replicas["asked"].address
     threshold = float(get(address, "/model_information")["threshold"])
 
-    def score(rows: object) -> list[float]:
+    def score(rows: Sequence[Row]) -> list[float]:
         answer = ask(address, Body("/predictions", {"feature_vectors": rows, "score": True}))
         scores: list[float] = answer["anomaly_scores"]
         return scores
 
-    found: list[Row] = find_boundary_rows(chain.trainings.rows, threshold, score, random.Random(_SEED))
+    found = find_boundary_rows(chain.trainings.rows, threshold, score, random.Random(_SEED))
     requests = [single(row) for row in found]
     with traffic(address, _UNSURE_PER_SECOND, lambda number: requests[number % len(requests)]):
         yield

@@ -43,9 +43,9 @@ def drive(chain: Chain, cause: Cause, rules: Sequence[AlertRule]) -> list[Line]:
     try:
         begin = time.monotonic()
         with cause.produce(chain):
-            _look_until(chain, _FIRE_SECONDS, lambda: all([_note_beginning(chain, line, begin) for line in lines]))
+            _look_until(chain, _FIRE_SECONDS, lambda: _all_of(lines, lambda line: _note_beginning(chain, line, begin)))
             end = time.monotonic()
-        _look_until(chain, _RESOLVE_SECONDS, lambda: all([_note_end(chain, line, begin, end) for line in lines]))
+        _look_until(chain, _RESOLVE_SECONDS, lambda: _all_of(lines, lambda line: _note_end(chain, line, begin, end)))
     except Exception:
         # The other causes of the phase go on; the lines of this one fail.
         print(f"{cause.title}: {traceback.format_exc()}", flush=True)
@@ -84,6 +84,12 @@ def _note_end(chain: Chain, line: Line, begin: float, end: float) -> bool:
         # One that ended by itself was over when its cause ended.
         line.resolved_after = time.monotonic() - end
     return line.resolved_after is not None
+
+
+def _all_of(lines: Sequence[Line], note: Callable[[Line], bool]) -> bool:
+    """Note something of every line, also of those behind one that is not done; True when all are."""
+    done = [note(line) for line in lines]
+    return all(done)
 
 
 def _look_until(chain: Chain, seconds: float, is_done: Callable[[], bool]) -> None:

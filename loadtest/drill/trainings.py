@@ -109,11 +109,10 @@ class Trainings:
         variables = {"TRAINING_METRICS_PORT": "0"}
         if self._pushgateway:
             variables["PUSHGATEWAY_URL"] = f"http://{self._pushgateway}"
-        share = str(_OUTLIERS / _ROWS)
+        files, share = ("--train", str(file), "--models", str(self.models)), str(_OUTLIERS / _ROWS)
         program = RunningProgram(
             f"training-{title}",
-            [sys.executable, "-m", "training", "train", "--train", str(file), "--models", str(self.models)]
-            + ["--contamination", share, *_DRIFT, *options],
+            [sys.executable, "-m", "training", "train", *files, "--contamination", share, *_DRIFT, *options],
             self._folder / f"training-{title}.log",
             environment(**variables),
         )
@@ -129,7 +128,7 @@ def ordinary_rows(n_rows: int, generator: random.Random) -> list[Row]:
     >>> len(ordinary_rows(50, random.Random(16)))
     50
     """
-    rows = []
+    rows: list[Row] = []
     for _ in range(n_rows):
         middle = _OUTLIER_DISTANCE if generator.random() < _OUTLIERS / _ROWS else 0.0
         rows.append((generator.gauss(middle, 1), generator.gauss(middle, 1)))
