@@ -36,13 +36,17 @@ _QUIET_SECONDS = 90
 
 PASSED, FAILED, REFUSED = 0, 1, 2
 
+# What shells say of a program that Ctrl-C has ended.
+INTERRUPTED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Drill.
 
     Returns
     -------
-    Exit status: 0 every alert did what it has to, 1 one did not, 2 the drill could not run.
+    Exit status: 0 every alert did what it has to, 1 one did not, 2 the drill could not run,
+    130 Ctrl-C.
     """
     parser = argparse.ArgumentParser(prog="python -m loadtest.drill", description=__doc__, allow_abbrev=False)
     parser.add_argument(
@@ -59,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DrillRefused as error:
         print(f"isowatch: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        print("isowatch: the drill was ended; all that it started has ended too.", file=sys.stderr)
+        return INTERRUPTED
     print(f"\n{table(lines)}\n\n{verdict(lines)}", flush=True)
     return PASSED if all(line.has_passed for line in lines) else FAILED
 

@@ -17,7 +17,7 @@ from loadtest.payloads import Row
 _SEED = 17
 
 # What is usual between causes: enough for every window of the rules to hold some, far from what keeps a core busy.
-USUAL_PER_SECOND = 20
+USUAL_PER_SECOND = 10
 
 # Twice what ErrorResponses allows.
 _MISTAKES_PER_SECOND = 40

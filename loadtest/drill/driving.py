@@ -31,7 +31,12 @@ def drive_phase(chain: Chain, causes: Sequence[Cause], rules: Sequence[AlertRule
     A line for each rule that they have to drive.
     """
     with ThreadPoolExecutor(len(causes)) as pool:
-        results = list(pool.map(lambda cause: drive(chain, cause, rules), causes))
+        try:
+            results = list(pool.map(lambda cause: drive(chain, cause, rules), causes))
+        except BaseException:
+            # Ctrl-C comes to this thread alone, and the pool waits for all others.
+            chain.is_over.set()
+            raise
     return [line for lines in results for line in lines]
 
 

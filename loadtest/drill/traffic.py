@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -44,7 +45,7 @@ def batch(rows: Sequence[Row]) -> Body:
 
 @contextmanager
 def traffic(address: str, per_second: float, choose: Callable[[int], Body]) -> Iterator[None]:
-    """Send requests while the block runs, one after the other; after an answer that was late there is no hurry.
+    """Send requests while the block runs, one after the other.
 
     Parameters
     ----------
@@ -89,8 +90,11 @@ def get(address: str, path: str) -> dict[str, Any]:
 def _send(address: str, per_second: float, choose: Callable[[int], Body], end_wanted: threading.Event) -> None:
     """Send until the end is wanted; a replica that is ill may refuse a connection."""
     connection = http.client.HTTPConnection(address, timeout=_ANSWER_SECONDS)
+    next_at = time.monotonic()
     for number in count():
-        if end_wanted.wait(1 / per_second):
+        # After an answer that was late there is no hurry: what was not sent meanwhile is left out.
+        next_at = max(next_at + 1 / per_second, time.monotonic())
+        if end_wanted.wait(next_at - time.monotonic()):
             break
         try:
             _post(connection, choose(number))
