@@ -50,7 +50,7 @@ def drive(chain: Chain, cause: Cause, rules: Sequence[AlertRule]) -> list[Line]:
         with cause.produce(chain):
             _look_until(chain, _FIRE_SECONDS, lambda: _all_of(lines, lambda line: _note_beginning(chain, line, begin)))
             end = time.monotonic()
-        _look_until(chain, _RESOLVE_SECONDS, lambda: _all_of(lines, lambda line: _note_end(chain, line, begin, end)))
+        _look_until(chain, _RESOLVE_SECONDS, lambda: _all_of(lines, lambda line: _note_end(chain, line, end)))
     except Exception:
         # The other causes of the phase go on; the lines of this one fail.
         print(f"{cause.title}: {traceback.format_exc()}", flush=True)
@@ -72,23 +72,18 @@ def _note_beginning(chain: Chain, line: Line, begin: float) -> bool:
         line.pending_after = after
     if state == "firing" and line.fired_after is None:
         line.fired_after = after
-    told = chain.sink.told_at(line.rule, "firing", since=begin)
+    told = chain.sink.heard.fired_at(line.rule, since=begin)
     if told is not None and line.delivered_after is None:
         line.delivered_after = told - begin
     return line.has_reached
 
 
-def _note_end(chain: Chain, line: Line, begin: float, end: float) -> bool:
-    """Note whether an alert is over; True when it is, and its receiver was told."""
-    if line.resolved_after is not None:
-        return True
-    if not line.has_reached:
-        return True  # what never came does not end
-    told = chain.sink.told_at(line.rule, "resolved", since=begin)
-    if told is not None and chain.alerts.state(line.rule) == "inactive":
-        # One that ended by itself was over when its cause ended.
+def _note_end(chain: Chain, line: Line, end: float) -> bool:
+    """Note whether an alert is over, and its receiver knows; what never came does not end."""
+    is_over = chain.alerts.state(line.rule) == "inactive" and not chain.sink.heard.believes_in(line.rule)
+    if line.has_reached and line.resolved_after is None and is_over:
         line.resolved_after = time.monotonic() - end
-    return line.resolved_after is not None
+    return not line.has_reached or line.resolved_after is not None
 
 
 def _all_of(lines: Sequence[Line], note: Callable[[Line], bool]) -> bool:
