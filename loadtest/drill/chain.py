@@ -137,6 +137,8 @@ def running_chain(folder: Path, shrinking: Shrinking) -> Iterator[Chain]:
                 f"--config.file={write_prometheus_files(folder, targets, addresses['alertmanager'], shrinking)}",
                 f"--storage.tsdb.path={folder / 'prometheus'}",
                 f"--web.listen-address={addresses['prometheus']}",
+                # What Alertmanager did not hear is told again, as shipped after a minute.
+                f"--rules.alert.resend-delay={shrinking.duration('1m')}",
             ],
             folder / "prometheus.log",
             environment(),
