@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from loadtest.boundary import find_boundary_rows
 from loadtest.drill.causes import Cause
 from loadtest.drill.chain import Chain
-from loadtest.drill.traffic import Body, ask, batch, get, single, traffic
+from loadtest.drill.traffic import Body, ask, batch, single, traffic
 from loadtest.drill.trainings import ordinary_rows
+from loadtest.model_description import ask_for_model
 from loadtest.payloads import Row
 
 # Any fixed number: two drills send the same requests.
@@ -70,12 +71,10 @@ def moved_rows(chain: Chain) -> Iterator[None]:
 def unsure_rows(chain: Chain) -> Iterator[None]:
     """Send rows on the boundary between inliers and outliers."""
     address = chain.replicas["asked"].address
-    threshold = float(get(address, "/model_information")["threshold"])
+    threshold = ask_for_model(f"http://{address}").threshold
 
     def score(rows: Sequence[Row]) -> list[float]:
-        answer = ask(address, Body("/predictions", {"feature_vectors": rows, "score": True}))
-        scores: list[float] = answer["anomaly_scores"]
-        return scores
+        return list(ask(address, batch(rows, ask_score=True))["anomaly_score"])
 
     found = find_boundary_rows(chain.trainings.rows, threshold, score, random.Random(_SEED))
     requests = [single(row) for row in found]

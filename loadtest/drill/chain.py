@@ -10,17 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.drill.alert_watch import AlertWatch
-from loadtest.drill.configurations import write_alertmanager_file, write_prometheus_files
-from loadtest.drill.programs import (
-    HOST,
-    RunningProgram,
-    answers,
-    environment,
-    find_program,
-    free_port,
-    require_program,
-    wait_until,
-)
+from loadtest.drill.monitors import Monitors
+from loadtest.drill.programs import RunningProgram
 from loadtest.drill.replica import Replica
 from loadtest.drill.shrinking import Shrinking
 from loadtest.drill.trainings import Trainings
@@ -29,6 +20,9 @@ from loadtest.drill.webhook_sink import WebhookSink
 # One for each illness, so that causes which would disturb each other need not wait for each other. Only that which is
 # asked and that whose workers are killed have several workers.
 _WORKERS = {"asked": 2, "hanging": 1, "modelless": 1, "recording": 1, "working": 2}
+
+# The link through which a replica loses its models.
+REPLACEABLE_MODELS = "replaceable-models"
 
 
 @dataclass(frozen=True)
@@ -73,97 +67,46 @@ class Chain:
     @property
     def replaceable_models(self) -> Path:
         """A link to the folder of models, which only the modelless replica follows."""
-        return self.folder / "replaceable-models"
+        return self.folder / REPLACEABLE_MODELS
 
 
 @contextmanager
 def running_chain(folder: Path, shrinking: Shrinking) -> Iterator[Chain]:
-    """Start the chain in an empty folder, wait until it watches and all alerts but Watchdog are quiet, and end it.
+    """Start the chain in an empty folder, wait until every part of it is ready, and end it.
 
     Raises
     ------
     DrillRefused
         If a program is missing or does not start.
     """
-    prometheus_program = require_program("prometheus")
-    alertmanager_program = require_program("alertmanager", "prometheus-alertmanager")
     with ExitStack() as stack:
-        optional = {
-            job: _start_optional(stack, folder, job, find_program(*names))
-            for job, names in {
-                "pushgateway": ("pushgateway", "prometheus-pushgateway"),
-                "node": ("node_exporter", "prometheus-node-exporter"),
-            }.items()
-        }
-        trainings = Trainings(folder, pushgateway=optional["pushgateway"])
+        monitors = Monitors(folder, stack)
+        optional = monitors.start_optional()
+        trainings = Trainings(folder, pushgateway=optional.get("pushgateway", ""))
         stack.callback(trainings.end)
         trainings.train_live_model()
-        (folder / "replaceable-models").symlink_to(trainings.models)
-        replicas = {
-            title: Replica(
-                title, folder, folder / "replaceable-models" if title == "modelless" else trainings.models, workers
-            )
-            for title, workers in _WORKERS.items()
-        }
-        for replica in replicas.values():
-            stack.callback(replica.end)
-            replica.start()
+        replicas = _start_replicas(stack, folder, trainings.models)
         sink = stack.enter_context(WebhookSink())
-        ports = {"prometheus": free_port(), "alertmanager": free_port()}
-        addresses = {title: f"{HOST}:{port}" for title, port in ports.items()}
-        alertmanager = RunningProgram(
-            "alertmanager",
-            [
-                alertmanager_program,
-                f"--config.file={write_alertmanager_file(folder, sink.url)}",
-                f"--storage.path={folder / 'alertmanager'}",
-                f"--web.listen-address={addresses['alertmanager']}",
-                # There is one; no other to gossip with.
-                "--cluster.listen-address=",
-            ],
-            folder / "alertmanager.log",
-            environment(),
-        )
-        stack.callback(alertmanager.end)
-        targets = {job: [address] for job, address in (addresses | optional).items() if address}
-        targets |= {
-            "service": [replica.address for replica in replicas.values()],
-            "model-training": trainings.addresses,
-        }
-        prometheus = RunningProgram(
-            "prometheus",
-            [
-                prometheus_program,
-                f"--config.file={write_prometheus_files(folder, targets, addresses['alertmanager'], shrinking)}",
-                f"--storage.tsdb.path={folder / 'prometheus'}",
-                f"--web.listen-address={addresses['prometheus']}",
-            ],
-            folder / "prometheus.log",
-            environment(),
-        )
-        stack.callback(prometheus.end)
-        for program in (alertmanager, prometheus):
-            address = addresses[program.title]
-
-            def is_ready(program: RunningProgram = program, address: str = address) -> bool:
-                program.require_alive()
-                return answers(address, "/-/ready")
-
-            wait_until(is_ready, f"http://{address}/-/ready of {program.title}")
+        alertmanager = monitors.start_alertmanager(sink.url)
+        targets = {job: [address] for job, address in optional.items()}
+        targets["service"] = [replica.address for replica in replicas.values()]
+        targets["model-training"] = trainings.addresses
+        prometheus, address = monitors.start_prometheus(targets, alertmanager, shrinking)
+        alerts = stack.enter_context(AlertWatch(address))
         is_over = threading.Event()
-        alerts = stack.enter_context(AlertWatch(addresses["prometheus"]))
         stack.callback(is_over.set)
         yield Chain(folder, replicas, trainings, prometheus, alerts, sink, is_over)
 
 
-def _start_optional(stack: ExitStack, folder: Path, title: str, program: str | None) -> str:
-    """Start a program that not everybody has; give its address, or nothing."""
-    if program is None:
-        return ""
-    address = f"{HOST}:{free_port()}"
-    running = RunningProgram(
-        title, [program, f"--web.listen-address={address}"], folder / f"{title}.log", environment()
-    )
-    stack.callback(running.end)
-    wait_until(lambda: answers(address, "/metrics"), f"http://{address}/metrics of {title}")
-    return address
+def _start_replicas(stack: ExitStack, folder: Path, models: Path) -> dict[str, Replica]:
+    """Start all replicas with the same models; one finds them through a link that can lead elsewhere."""
+    link = folder / REPLACEABLE_MODELS
+    link.symlink_to(models)
+    replicas = {
+        title: Replica(title, folder, link if title == "modelless" else models, workers)
+        for title, workers in _WORKERS.items()
+    }
+    for replica in replicas.values():
+        stack.callback(replica.end)
+        replica.start()
+    return replicas

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from loadtest.payloads import Row
+from loadtest.payloads import Row, prediction_request, predictions_request
 
 # A slow answer is part of the drill; one that takes so long is none.
 _ANSWER_SECONDS = 30
@@ -34,13 +34,13 @@ class Body:
 
 
 def single(row: Row) -> Body:
-    """Ask for the label of one row, and how sure it is."""
-    return Body("/prediction", {"feature_vector": row, "confidence": True})
+    """Ask for the label of one row."""
+    return Body("/prediction", prediction_request(row, ask_score=False))
 
 
-def batch(rows: Sequence[Row]) -> Body:
+def batch(rows: Sequence[Row], ask_score: bool = False) -> Body:
     """Ask for the labels of many rows."""
-    return Body("/predictions", {"feature_vectors": rows})
+    return Body("/predictions", predictions_request(rows, ask_score))
 
 
 @contextmanager
@@ -71,17 +71,6 @@ def ask(address: str, body: Body) -> dict[str, Any]:
     connection = http.client.HTTPConnection(address, timeout=_ANSWER_SECONDS)
     try:
         answer: dict[str, Any] = json.loads(_post(connection, body))
-        return answer
-    finally:
-        connection.close()
-
-
-def get(address: str, path: str) -> dict[str, Any]:
-    """Ask a route and give the answer's JSON."""
-    connection = http.client.HTTPConnection(address, timeout=_ANSWER_SECONDS)
-    try:
-        connection.request("GET", path)
-        answer: dict[str, Any] = json.loads(connection.getresponse().read())
         return answer
     finally:
         connection.close()
