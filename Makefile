@@ -29,8 +29,8 @@ KERNEL := app/model/forest_kernel.so
 # The steps of a target depend on each other's results, also under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed dashboards dashboard-pictures bench format check test test-long test-system lock clean
-.PHONY: check-address install-loadtest install-notebooks install-all
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards dashboard-pictures bench format check test test-long test-system lock clean
+.PHONY: check-address install-loadtest install-drill install-notebooks install-all
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,10 @@ install:  ## Install what training and the service need into .venv
 
 install-loadtest:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py loadtest
+
+# It reads the rules, which the group of the dashboards does as well.
+install-drill:
+	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dashboards
 
 install-notebooks:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training notebooks
@@ -115,6 +119,9 @@ loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:80
 # The master listens for its workers on every address unless it is told not to.
 loadtest-distributed: install-loadtest  ## The same with several processes (WORKERS=4)
 	@$(LOCUST) --processes $(WORKERS) --master-bind-host 127.0.0.1 $(ARGS)
+
+drill: install-drill $(KERNEL)  ## Prove that every alert fires, is told and ends (needs Prometheus, Alertmanager; 5 min)
+	@$(BIN)/python -m loadtest.drill $(ARGS)
 
 dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check only compares)
 	@$(BIN)/python -m monitoring.dashboards $(ARGS)

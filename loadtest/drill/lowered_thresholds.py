@@ -1,0 +1,56 @@
+"""Thresholds that a drill cannot or need not reach as they are shipped, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LoweredThreshold:
+    """A recorded threshold with another number.
+
+    Parameters
+    ----------
+    record
+        Its name in ``thresholds.yml``.
+    expression
+        The number of the drill, in the same unit.
+    reason
+        Why the shipped one does not do.
+    """
+
+    record: str
+    expression: str
+    reason: str
+
+
+LOWERED = (
+    LoweredThreshold(
+        "threshold:prediction_p95_seconds:max",
+        "0.05",
+        "batches that take a second would keep every core of the machine busy",
+    ),
+    LoweredThreshold("threshold:memory_bytes:max", "400e6", "to fill 1.5 GB takes what a small machine does not have"),
+    LoweredThreshold("threshold:training_silence_seconds:max", "10", "a drill has no quarter of an hour"),
+    LoweredThreshold("threshold:model_age_seconds:max", "150", "nor has it a month"),
+    LoweredThreshold(
+        "threshold:service_restarts:max", "0", "in a window of seconds there is room for one restart, not for two"
+    ),
+    LoweredThreshold(
+        "threshold:burn_rate_predictions:min",
+        "20",
+        "a window of an hour has become one of seconds, with fewer requests",
+    ),
+)
+
+
+def expressions(thresholds: Iterable[LoweredThreshold] = LOWERED) -> dict[str, str]:
+    """Map the names of the thresholds to their new expressions.
+
+    Examples
+    --------
+    >>> expressions()["threshold:model_age_seconds:max"]
+    '150'
+    """
+    return {threshold.record: threshold.expression for threshold in thresholds}
