@@ -56,10 +56,7 @@ def make_secrets(folder: Path, user: str, password: str = "") -> None:
         print("The password was made before: make password ADMIN_PASSWORD=... changes it.")
     image = image_of("caddy")
     if not (folder / _CADDY).exists():
-        # On standard input, because other users see a program's arguments.
-        text = admin.read_text(encoding="utf-8") + "\n"
-        hashed = run_image("Hashing the password", image, "caddy", "hash-password", options=_AS_CADDY, text=text)
-        write_secret(folder / _CADDY, f"{user} {hashed}\n")
+        write_secret(folder / _CADDY, _caddy_line(user, admin.read_text(encoding="utf-8"), image))
     if not (folder / _GRAFANA).exists():
         write_secret(folder / _GRAFANA, admin.read_text(encoding="utf-8"))
     if not (folder / _JUPYTER).exists():
@@ -74,12 +71,22 @@ def renew_password(folder: Path, user: str, password: str = "") -> None:
     Raises
     ------
     StepFailed
-        As in :func:`make_secrets`; the old password then stays.
+        As in :func:`make_secrets`; if the password cannot be one or cannot be hashed, the old one stays.
     """
-    write_secret(folder / ADMIN_PASSWORD, checked(password) or secrets.token_urlsafe(_RANDOM_BYTES))
-    for name in (_CADDY, _GRAFANA):
-        (folder / name).unlink(missing_ok=True)
+    new = checked(password) or secrets.token_urlsafe(_RANDOM_BYTES)
+    # Hashed before anything is replaced, since this is what may fail.
+    line = _caddy_line(user, new, image_of("caddy"))
+    for name, secret in ((ADMIN_PASSWORD, new), (_CADDY, line), (_GRAFANA, new)):
+        write_secret(folder / name, secret)
     make_secrets(folder, user)
+
+
+def _caddy_line(user: str, password: str, image: str) -> str:
+    """Make the line that lets a user in; the password goes over standard input, since others see arguments."""
+    text = f"{password}\n"
+    return (
+        f"{user} {run_image('Hashing the password', image, 'caddy', 'hash-password', options=_AS_CADDY, text=text)}\n"
+    )
 
 
 def checked(password: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.compose import StepFailed
-from scripts.platform_secrets import checked, write_secret
+from scripts.platform_secrets import checked, renew_password, write_secret
 
 
 def test_nobody_else_can_read_a_secret_under_any_umask(tmp_path: Path):
@@ -30,3 +30,21 @@ def test_password_that_would_not_count_is_refused(password: str):
     """Bcrypt looks at 72 bytes, and a file of passwords has one on a line."""
     with pytest.raises(StepFailed, match="one line of at most 72 bytes"):
         checked(password)
+
+
+def test_password_that_cannot_be_hashed_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An engine that fails in the middle leaves the old password in force, for people and for programs."""
+
+    def fail(*_: object, **__: object) -> str:
+        raise StepFailed("Hashing the password failed")
+
+    monkeypatch.setattr("scripts.platform_secrets.image_of", lambda service: "caddy")
+    monkeypatch.setattr("scripts.platform_secrets.run_image", fail)
+    before = {"admin_password": "old", "caddy_users": "admin hash\n", "grafana_admin_password": "old"}
+    for name, text in before.items():
+        write_secret(tmp_path / name, text)
+
+    with pytest.raises(StepFailed, match="Hashing"):
+        renew_password(tmp_path, "admin", "new")
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
