@@ -27,16 +27,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.vector_histogram": set(),
     "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
     "app.recorder_metrics": {"app.vector_histogram"},
+    "app.event_metrics": {"app.records.event_kinds"},
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
     "app.drift": {"app.errors"},
-    "app.records": {"app.errors"},
+    "app.records": {"app.errors", "app.model.version_changes"},  # changes of versions are events
+    # Operators say where the database is as the service does.
+    "app.records.__main__": {"app.errors", "app.records", "app.settings"},
+    "app.records.commands": {"app.errors", "app.records", "app.settings"},
     # An id is made for each request, long before there is a database.
     "app.records.record_id": set(),
     "app.recorder": {
         "app.drift",
         "app.errors",
+        "app.event_metrics",
         "app.log_format",
         "app.metrics",
         "app.metrics_archive",
