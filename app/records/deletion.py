@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from app.records.tables import AUDITS, LABELS, PREDICTIONS, WAITING_LABELS
 
@@ -106,7 +106,7 @@ def delete_records(connection: Connection, given_id: str, record_ids: Collection
     rows, labels, audits = (
         _delete(connection, table, table.c.record_id.in_(names)) for table in (PREDICTIONS, LABELS, AUDITS)
     )
-    waiting = _delete(connection, WAITING_LABELS, or_(WAITING_LABELS.c.request_id.in_(names)))
+    waiting = _delete(connection, WAITING_LABELS, WAITING_LABELS.c.request_id.in_(names))
     return Deleted(rows, labels, waiting, audits)
 
 

@@ -53,7 +53,14 @@ def give_back_free_pages(engine: Engine) -> None:
         return
     with engine.connect() as connection:
         while connection.scalar(text("PRAGMA freelist_count")):
-            # Each page is a row of the answer; the last is reached when all are read.
-            connection.execute(text(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")).all()
-            connection.commit()
+            free_pages(connection, _PAGES_A_STEP)
             time.sleep(_PAUSE_SECONDS)
+
+
+def free_pages(connection: Connection, number: int) -> None:
+    """Cut at most so many free pages off an SQLite file; it is a transaction of its own."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    # SQLite frees one page each time that it is asked for the next row of the answer, and has none to give: only as a
+    # script is the statement run to its end.
+    driver.executescript(f"PRAGMA incremental_vacuum({int(number)})")

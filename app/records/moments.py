@@ -31,7 +31,7 @@ def read_moment(text: str, now: float) -> float:
 
     Examples
     --------
-    >>> read_moment("1970-01-02", now=0), read_moment("1970-01-01T01:00+01:00", now=0), read_moment("1d", now=90_000)
+    >>> read_moment("1970-01-02", now=0.0), read_moment("1970-01-01T01:00+01:00", 0.0), read_moment("1d", 90_000.0)
     (86400.0, 0.0, 3600.0)
     """
     ago = _AGO.fullmatch(text.strip())

@@ -56,7 +56,7 @@ def test_an_event_is_of_now_unless_said(address: str, opened):
 def test_operators_are_named_by_their_own_name(monkeypatch, is_root, sudo_user, user, name):
     """Who became root by sudo by the name before; a user without a name by number."""
 
-    def find_user() -> str:
+    def find_user():
         if user is None:
             raise KeyError("getpwuid(): uid not found: 7")
         return user

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 from sqlalchemy import Engine
@@ -32,9 +34,14 @@ def database_address(options: argparse.Namespace) -> str:
     return cast("str | None", options.database) or Settings.from_environ().database_url
 
 
-def open_for_operator(options: argparse.Namespace) -> Engine:
-    """Open the database that is meant."""
-    return open_database(database_address(options), lock_seconds=_LOCK_SECONDS, answer_seconds=_ANSWER_SECONDS)
+@contextmanager
+def opened_for_operator(options: argparse.Namespace) -> Iterator[Engine]:
+    """Open the database that is meant, and close it at the end."""
+    engine = open_database(database_address(options), lock_seconds=_LOCK_SECONDS, answer_seconds=_ANSWER_SECONDS)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def moment(text: str) -> float:

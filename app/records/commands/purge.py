@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 
-from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, moment, open_for_operator
+from sqlalchemy import Engine
+
+from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, moment, opened_for_operator
 from app.records.deletion import Deleted, count_before, delete_oldest, delete_waiting_labels
 from app.records.disk_space import give_back_free_pages, overwrite_what_was_deleted
 from app.records.event_kinds import PURGE
@@ -24,7 +27,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "that writes. The hourly counts and the events stay. The service itself purges after RECORD_RETENTION_DAYS.",
         allow_abbrev=False,
     )
-    parser.add_argument("--before", metavar="MOMENT", type=moment, required=True, help="2026-11-01, or 7d for so long ago")
+    parser.add_argument(
+        "--before", metavar="MOMENT", type=moment, required=True, help="2026-11-01, or 7d for 7 days ago"
+    )
     add_yes_option(parser)
     add_database_option(parser)
     parser.set_defaults(run=run)
@@ -32,29 +37,34 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Ask, delete, write the event."""
-    engine = open_for_operator(options)
-    limit, moment = first_id_at(options.before), write_moment(options.before)
-    with engine.connect() as connection:
-        n_rows = count_before(connection, limit)
-    if not is_confirmed(f"{n_rows:,} recorded rows before {moment} will be deleted for good.", options):
-        return 1
-    deleted, who = Deleted(), name_operator()
-    try:
-        while True:
-            begun = time.monotonic()
+    with opened_for_operator(options) as engine:
+        limit, day = first_id_at(options.before), write_moment(options.before)
+        with engine.connect() as connection:
+            n_rows = count_before(connection, limit)
+        if not is_confirmed(f"{n_rows:,} recorded rows before {day} will be deleted for good.", options):
+            return 1
+        deleted, who = Deleted(), name_operator()
+        try:
+            for step in _steps(engine, limit):
+                deleted += step
+        finally:
+            # Whatever ends it early, what was deleted is in the trail.
             with engine.begin() as connection:
-                step = delete_oldest(connection, limit)
-            if step is None:
-                break
-            deleted += step
-            # Half of the time is left to the recorder, whose rows wait meanwhile.
-            time.sleep(time.monotonic() - begun)
-    finally:
-        # Whatever ends it early, what was deleted is in the trail.
-        with engine.begin() as connection:
-            deleted += delete_waiting_labels(connection, options.before)
-            add_event(connection, who, PURGE, note=f"before {moment}: {deleted}")
-    give_back_free_pages(engine)
-    overwrite_what_was_deleted(engine)
+                deleted += delete_waiting_labels(connection, options.before)
+                add_event(connection, who, PURGE, note=f"before {day}: {deleted}")
+        give_back_free_pages(engine)
+        overwrite_what_was_deleted(engine)
     print(f"deleted {deleted}")
     return 0
+
+
+def _steps(engine: Engine, limit: str) -> Iterator[Deleted]:
+    """Delete step by step; half of the time is left to the recorder, whose rows wait meanwhile."""
+    while True:
+        begun = time.monotonic()
+        with engine.begin() as connection:
+            step = delete_oldest(connection, limit)
+        if step is None:
+            return
+        yield step
+        time.sleep(time.monotonic() - begun)

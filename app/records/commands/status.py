@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 
 from app.records import tables
-from app.records.commands.options import add_database_option, database_address, open_for_operator
+from app.records.commands.options import add_database_option, database_address, opened_for_operator
 from app.records.database_address import DatabaseAddress
 from app.records.disk_space import database_bytes
 from app.records.events import read_events
@@ -26,8 +26,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each fact."""
-    engine = open_for_operator(options)
-    with engine.connect() as connection:
+    with opened_for_operator(options) as engine, engine.connect() as connection:
         facts = {"database": str(DatabaseAddress(database_address(options)))} | _read_facts(connection)
     width = max(map(len, facts))
     for name, value in facts.items():
@@ -60,6 +59,6 @@ def _read_facts(connection: Connection) -> dict[str, str]:
     }
 
 
-def _count(connection: Connection, table: tables.Table) -> str:
+def _count(connection: Connection, table: Table) -> str:
     """Count the rows of a table."""
     return f"{connection.scalar(select(func.count()).select_from(table)):,}"

@@ -13,7 +13,9 @@ from app.records.schema_revision import REVISION
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser(
-        "upgrade", help="make the tables, or bring them up to date, as the service does at its start", allow_abbrev=False
+        "upgrade",
+        help="make the tables, or bring them up to date, as the service does at its start",
+        allow_abbrev=False,
     )
     add_database_option(parser)
     parser.set_defaults(run=run)
