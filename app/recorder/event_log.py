@@ -73,6 +73,7 @@ class EventLog:
     def __init__(self, models: Path, address: str, metrics: EventMetrics) -> None:
         self._models, self._address, self._metrics = models, address, metrics
         self._engine: Engine | None = None
+        self._live = ""
         self._written: set[VersionChange] = set()
         self._moved: tuple[_Link, float] | None = None
         self._refused: deque[tuple[_Link | None, Event]] = deque(maxlen=_MOST_WAITING)
@@ -91,18 +92,17 @@ class EventLog:
         if self._engine is not None:
             self._engine.dispose()
 
-    def promoted(self) -> None:
-        """Take note that the version which the link leads to is live."""
+    def promoted(self, version: str) -> None:
+        """Take note that a version is live, the one which the link leads to."""
+        self._live = version
         link = _Link.read(self._models)
         self._moved = (link, time.monotonic()) if link else None
 
-    def refused(self, live: str, reason: str) -> None:
-        """Take note that the version which the link leads to was refused.
+    def refused(self, reason: str) -> None:
+        """Take note that the version which the link leads to was refused, so that the one before goes on.
 
         Parameters
         ----------
-        live
-            The version that goes on answering; empty if there is none.
         reason
             What is wrong with the bundle.
         """
@@ -111,7 +111,7 @@ class EventLog:
         at = now
         if link and abs(now - link.made_ns / 1e9) < _NEW_LINK_SECONDS:
             at = link.made_ns / 1e9
-        self._refused.append((link, Event(at, _UNKNOWN, REFUSED_BUNDLE, live, link.version if link else "", reason)))
+        self._refused.append((link, Event(at, _UNKNOWN, REFUSED_BUNDLE, self._live, link.version if link else "", reason)))
 
     def look(self) -> None:
         """Write what is not written yet, and tell the metrics of everything; wait if the database cannot be used."""

@@ -77,7 +77,7 @@ def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStor
     """With who, when and both versions; once, however often it looks."""
     upgrade_database(sqlite)
     store.rollback(lambda folder: None)
-    log.promoted()
+    log.promoted(SECOND)
     for _ in range(3):
         log.look()
 
@@ -91,8 +91,8 @@ def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStor
 
 def test_events_wait_for_the_database(log: EventLog, store: ModelStore, sqlite: str):
     """Nothing fails while there is none."""
-    log.promoted()
-    log.refused(SECOND, "forest.npz was changed")
+    log.promoted(SECOND)
+    log.refused("forest.npz was changed")
     log.look()
 
     upgrade_database(sqlite)
@@ -106,8 +106,8 @@ def test_a_second_recorder_writes_nothing_again(log: EventLog, store: ModelStore
     upgrade_database(sqlite)
     other = EventLog(store.folder, sqlite, EventMetrics(CollectorRegistry()))
     for each in (log, other):
-        each.promoted()
-        each.refused(SECOND, "forest.npz was changed")
+        each.promoted(SECOND)
+        each.refused("forest.npz was changed")
         each.look()
     other.start()
     other.close()
@@ -127,14 +127,14 @@ def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: st
     upgrade_database(sqlite)
     log.look()
     move_by_hand(store, FIRST)
-    log.promoted()
+    log.promoted(SECOND)
     log.look()
     assert len(events(sqlite)) == 2
 
     monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
     for _ in range(2):
         log.look()
-        log.promoted()
+        log.promoted(SECOND)
 
     assert moves(sqlite)[2:] == [("unknown", "promotion", SECOND, FIRST)]
 
@@ -144,7 +144,7 @@ def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch
     upgrade_database(sqlite)
     notes = (store.folder / ".version-changes").read_text()
     (store.folder / ".version-changes").write_text("")
-    log.promoted()
+    log.promoted(SECOND)
     log.look()
     assert events(sqlite) == []
 
@@ -159,7 +159,7 @@ def test_a_refused_bundle_is_written_with_the_reason(log, store, sqlite: str):
     """And with who made it live, if that is noted."""
     upgrade_database(sqlite)
     publish(store, THIRD)
-    log.refused(SECOND, "forest.npz was changed after it was written")
+    log.refused("forest.npz was changed after it was written")
     log.look()
 
     [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]
@@ -171,7 +171,7 @@ def test_a_bundle_that_breaks_later_is_refused_then(log, store, sqlite: str):
     """Not at the time of its link."""
     upgrade_database(sqlite)
     os.utime(store.folder / "current", (1e9, 1e9), follow_symlinks=False)
-    log.refused("", "forest.npz was changed")
+    log.refused("forest.npz was changed")
     log.look()
 
     [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]

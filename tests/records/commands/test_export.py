@@ -15,7 +15,7 @@ from app.records.__main__ import main
 from app.records.database import upgrade_database
 from app.records.events import add_event
 from app.records.record_pages import RecordPages
-from tests.records.made_records import START, add_audit, add_label, add_record, add_version, record_id_at
+from tests.records.example_records import START, add_audit, add_label, add_record, add_version, record_id_at
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from app.records.commands import forget as forget_command
 from app.records.database import upgrade_database
 from app.records.database_address import DatabaseAddress
 from app.records.events import read_events
-from tests.records.made_records import (
+from tests.records.example_records import (
     START,
     add_audit,
     add_label,

@@ -10,7 +10,7 @@ from app.records.__main__ import main
 from app.records.database import upgrade_database
 from app.records.events import read_events
 from app.records.operator_name import name_operator
-from tests.records.made_records import (
+from tests.records.example_records import (
     START,
     add_audit,
     add_hour,
