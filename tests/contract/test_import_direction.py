@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.vector_histogram": set(),
     "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
     "app.recorder_metrics": {"app.vector_histogram"},
+    "app.records_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.periodic_jobs",
         "app.recorder_metrics",
         "app.records",
+        "app.records_metrics",
         "app.settings",
     },
     # The arbiter imports these, before the metrics folder is known.
