@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.periodic_jobs": set(),
     "app.process_usage": set(),
     "app.vector_histogram": set(),
-    "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
+    "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
+    "app.feedback_metrics": set(),
     "app.recorder_metrics": {"app.vector_histogram"},
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
