@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from app.errors import RecordsUnavailable
 from app.records.labels import GivenLabel, keep_labels
 from app.records.lookup import FoundRow, RowName, find_rows
 from app.records.waiting_labels import everything_is_written_until, let_wait, still_waiting, stop_waiting
@@ -68,48 +70,56 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
 
 
 def wait_for_records(
-    engine: Engine, labels: Sequence[GivenLabel], feedback: Feedback, patience_seconds: float = _PATIENCE_SECONDS
+    use: Callable[[], AbstractContextManager[Engine]],
+    labels: Sequence[GivenLabel],
+    feedback: Feedback,
+    may_wait: bool,
 ) -> list[Outcome]:
     """Wait until the records of waiting labels have come, or it is sure that none will.
 
     Parameters
     ----------
-    engine
-        The database of records.
+    use
+        Gives the database of records for the time of one look.
     labels
         What :func:`take_labels` was given.
     feedback
         What it gave.
-    patience_seconds
-        How long to wait; 0 to look once.
+    may_wait
+        Whether to look more than once, for two seconds.
 
     Returns
     -------
-    What became of each label; those that the recorder has settled meanwhile are taken, without what the model said,
+    What became of each label. Those that the recorder has settled meanwhile are taken, without what the model said,
     because the recorder counts them.
     """
     outcomes, waiting = list(feedback.outcomes), dict(feedback.waiting)
-    if not waiting:
-        return outcomes
-    last_given = max(labels[place].given_at for place in waiting)
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + (_PATIENCE_SECONDS if may_wait else 0)
     while waiting:
-        # The order matters: a record that comes in between is found by whoever stops waiting.
-        with engine.connect() as connection:
-            none_will_come = everything_is_written_until(connection, last_given, time.time())
-            remaining = still_waiting(connection, list(waiting.values()))
-        for place in [place for place, number in waiting.items() if number not in remaining]:
-            outcomes[place] = Outcome(TAKEN)
+        try:
+            with use() as engine:
+                settled = _look(engine, labels, waiting)
+        except RecordsUnavailable:
+            break  # the labels are kept, whatever happens to the database now
+        for place, outcome in settled.items():
+            outcomes[place] = outcome
             del waiting[place]
-        if waiting and none_will_come:
-            settled = _end_waiting(engine, labels, waiting)
-            for place, outcome in settled.items():
-                outcomes[place] = outcome
-            break
-        if time.monotonic() >= deadline:
+        if not waiting or time.monotonic() >= deadline:
             break
         time.sleep(_LOOK_SECONDS)
     return outcomes
+
+
+def _look(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int, int]) -> dict[int, Outcome]:
+    """Tell what has become of waiting labels; those of which nothing is known yet are left out."""
+    last_given = max(labels[place].given_at for place in waiting)
+    # The order matters: a record that comes after the first question is found by whoever ends the waiting.
+    with engine.connect() as connection:
+        none_will_come = everything_is_written_until(connection, last_given, time.time())
+        remaining = still_waiting(connection, list(waiting.values()))
+    settled = {place: Outcome(TAKEN) for place, number in waiting.items() if number not in remaining}
+    rest = {place: number for place, number in waiting.items() if place not in settled}
+    return settled | (_end_waiting(engine, labels, rest) if rest and none_will_come else {})
 
 
 def _end_waiting(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int, int]) -> dict[int, Outcome]:

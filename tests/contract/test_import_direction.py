@@ -64,6 +64,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.routes": {
         "app.errors",
+        "app.feedback_metrics",
         "app.metrics",
         "app.metrics_archive",  # /metrics adds up what it holds
         "app.metrics_folder",
