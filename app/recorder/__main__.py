@@ -16,6 +16,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from app.drift.calibration import CVM, DETECTORS
+from app.feedback_metrics import FeedbackMetrics
 from app.log_format import log_configuration
 from app.metrics_archive import close_files, name_files_after
 from app.metrics_folder import folder_of_workers
@@ -80,13 +81,13 @@ def _start_keeping(
 ) -> RecordKeeper:
     """Keep records, if there are to be any."""
     is_wanted = settings.record_predictions > 0
-    records_metrics = RecordsMetrics(registry, REASONS, is_wanted)
+    records_metrics, labels = RecordsMetrics(registry, REASONS, is_wanted), FeedbackMetrics(registry)
     if not is_wanted:
         return NoRecords(metrics)
     # Only now: without records, nobody needs SQLAlchemy and its 20 MB.
     from app.recorder.start_record_writer import start_record_writer
 
-    return start_record_writer(settings, folder, lambda: receiver.emptied_until, metrics, records_metrics)
+    return start_record_writer(settings, folder, lambda: receiver.emptied_until, metrics, records_metrics, labels)
 
 
 if __name__ == "__main__":

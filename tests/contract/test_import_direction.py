@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.periodic_jobs": set(),
     "app.process_usage": set(),
     "app.vector_histogram": set(),
-    "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
+    "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
+    "app.feedback_metrics": set(),
     "app.recorder_metrics": {"app.vector_histogram"},
     "app.records_metrics": set(),
     "app.metrics_archive": set(),
@@ -38,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.recorder": {
         "app.drift",
         "app.errors",
+        "app.feedback_metrics",
         "app.log_format",
         "app.metrics",
         "app.metrics_archive",
@@ -65,6 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.routes": {
         "app.errors",
+        "app.feedback_metrics",
         "app.metrics",
         "app.metrics_archive",  # /metrics adds up what it holds
         "app.metrics_folder",
