@@ -207,6 +207,20 @@ def test_labels_need_a_key(platform: dict[str, Any]):
     assert platform["secrets"][secret["source"]]["file"] == str(ROOT / "secrets" / FEEDBACK_KEYS)
 
 
+def test_database_elsewhere_is_reached_with_the_file_that_the_page_shows(configured, tmp_path: Path):
+    """Both who write and who read records reach outside, and stay inside as well."""
+    page = (ROOT / "docs" / "compose.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    override = tmp_path / "docker-compose.override.yml"
+    override.write_text(shown)
+    run = configured("-f", "docker-compose.yml", "-f", str(override), ADMIN_USER="admin")
+    assert run.returncode == 0, run.stderr
+
+    services = json.loads(run.stdout)["services"]
+    for name in ("service", "training"):
+        assert set(services[name]["networks"]) == {"inner", "edge"}
+
+
 def test_every_setting_is_documented():
     """docs/compose.md lists each variable that the files know, and no other."""
     files = [ROOT / "docker-compose.yml", ROOT / "docker-compose.site.yml"]
