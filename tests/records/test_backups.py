@@ -8,10 +8,12 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from app.records.database import open_database, upgrade_database
 from app.records.tables import EVENTS
@@ -35,22 +37,28 @@ def _shell(commands: str, **environment: str | Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _add_event(address: str, note: str) -> None:
+@contextmanager
+def _connected(address: str) -> Iterator[Connection]:
+    """Connect, commit, and leave no connection behind."""
+    database = open_database(address)
+    try:
+        with database.begin() as connection:
+            yield connection
+    finally:
+        database.dispose()
+
+
+def _add_event(address: str, version: str) -> None:
     """Write one line of the audit trail."""
-    database = open_database(address)
-    with database.begin() as connection:
-        event = {"at": 1.0, "who": "eva@desk", "what": "purge", "before": "", "after": "", "note": note}
+    event = {"at": 1.0, "who": "eva@desk", "what": "promotion", "before": "", "after": version, "note": ""}
+    with _connected(address) as connection:
         connection.execute(insert(EVENTS), [event])
-    database.dispose()
 
 
-def _notes(address: str) -> list[str]:
+def _versions(address: str) -> list[str]:
     """Read what was written."""
-    database = open_database(address)
-    with database.connect() as connection:
-        notes = list(connection.scalars(select(EVENTS.c.note).order_by(EVENTS.c.id)))
-    database.dispose()
-    return notes
+    with _connected(address) as connection:
+        return list(connection.scalars(select(EVENTS.c.after).order_by(EVENTS.c.id)))
 
 
 @pytest.mark.parametrize("copying", COPYING, ids=["with Compose", "without containers"])
@@ -65,13 +73,13 @@ def test_copy_of_an_sqlite_file_is_whole_while_it_is_written(copying: str, tmp_p
     writer.execute("PRAGMA wal_autocheckpoint = 0")
     _add_event(address, "committed")
     writer.execute("BEGIN IMMEDIATE")
-    writer.execute("UPDATE events SET note = 'underway'")
+    writer.execute("UPDATE events SET after = 'underway'")
 
     _shell(f"{shlex.quote(sys.executable)} {_in_folder(tmp_path, copying)}")
 
     writer.close()
     copy = tmp_path / "copy.db"
-    assert _notes(f"sqlite:///{copy}") == ["committed"]
+    assert _versions(f"sqlite:///{copy}") == ["committed"]
     connection = sqlite3.connect(copy)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
@@ -94,7 +102,7 @@ def test_sqlite_file_comes_back_without_what_was_logged_since(tmp_path: Path):
 
     _shell(f"{{ {_in_folder(tmp_path, restoring)}; }} < {backup}")
 
-    assert _notes(address) == ["before"]
+    assert _versions(address) == ["before"]
 
 
 def test_postgresql_comes_back_as_it_was(postgresql: str, tmp_path: Path):
@@ -111,9 +119,7 @@ def test_postgresql_comes_back_as_it_was(postgresql: str, tmp_path: Path):
 
     _shell(f"cd {tmp_path} && {restore}", DATABASE_URL=postgresql, PATH=path)
 
-    assert _notes(postgresql) == ["before"]
+    assert _versions(postgresql) == ["before"]
     _add_event(postgresql, "after")
-    database = open_database(postgresql)
-    with database.connect() as connection:
+    with _connected(postgresql) as connection:
         assert connection.scalar(select(func.max(EVENTS.c.id))) == 2
-    database.dispose()
