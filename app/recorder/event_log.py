@@ -106,12 +106,11 @@ class EventLog:
         reason
             What is wrong with the bundle.
         """
-        link = _Link.read(self._models)
-        now = time.time()
-        at = now
-        if link and abs(now - link.made_ns / 1e9) < _NEW_LINK_SECONDS:
+        link, at = _Link.read(self._models), time.time()
+        if link and abs(at - link.made_ns / 1e9) < _NEW_LINK_SECONDS:
             at = link.made_ns / 1e9
-        self._refused.append((link, Event(at, _UNKNOWN, REFUSED_BUNDLE, self._live, link.version if link else "", reason)))
+        version = link.version if link else ""
+        self._refused.append((link, Event(at, _UNKNOWN, REFUSED_BUNDLE, self._live, version, reason)))
 
     def look(self) -> None:
         """Write what is not written yet, and tell the metrics of everything; wait if the database cannot be used."""

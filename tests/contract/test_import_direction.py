@@ -25,9 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.periodic_jobs": set(),
     "app.process_usage": set(),
     "app.vector_histogram": set(),
-    "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
+    "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
+    "app.feedback_metrics": set(),
     "app.recorder_metrics": {"app.vector_histogram"},
     "app.event_metrics": {"app.records.event_kinds"},
+    "app.records_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
@@ -42,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.drift",
         "app.errors",
         "app.event_metrics",
+        "app.feedback_metrics",
         "app.log_format",
         "app.metrics",
         "app.metrics_archive",
@@ -50,6 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.periodic_jobs",
         "app.recorder_metrics",
         "app.records",
+        "app.records_metrics",
         "app.settings",
     },
     # The arbiter imports these, before the metrics folder is known.
@@ -68,6 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.routes": {
         "app.errors",
+        "app.feedback_metrics",
         "app.metrics",
         "app.metrics_archive",  # /metrics adds up what it holds
         "app.metrics_folder",

@@ -158,6 +158,7 @@ def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch
 def test_a_refused_bundle_is_written_with_the_reason(log, store, sqlite: str):
     """And with who made it live, if that is noted."""
     upgrade_database(sqlite)
+    log.promoted(SECOND)
     publish(store, THIRD)
     log.refused("forest.npz was changed after it was written")
     log.look()

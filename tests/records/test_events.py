@@ -48,9 +48,9 @@ def test_an_event_is_of_now_unless_said(address: str, opened):
     ("is_root", "sudo_user", "user", "name"),
     [
         (True, "ann", "root", "ann"),
-        (True, None, "root", "root"),
+        (True, "", "root", "root"),
         (False, "ann", "bob", "bob"),
-        (False, None, None, "7"),
+        (False, "", None, "7"),
     ],
 )
 def test_operators_are_named_by_their_own_name(monkeypatch, is_root, sudo_user, user, name):
