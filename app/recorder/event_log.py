@@ -23,7 +23,7 @@ from app.records.event_kinds import REFUSED_BUNDLE
 from app.records.events import Event, add_event, read_events
 
 # Soon enough for an annotation on a dashboard; looking costs a millisecond.
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 2.0
 
 # Training notes who moved the link just after it did; a link without a note for so long was moved by somebody else.
 _NOTE_SECONDS = 10.0
