@@ -18,6 +18,7 @@
     * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
     * ModelUnavailable         503  no verified model is loaded
     * DriftUnknown             503  the recorder has not reported anything about drift
+    * RecordsUnavailable       503  records are off, or their database cannot be used
 """
 
 from __future__ import annotations
@@ -129,5 +130,11 @@ class ModelUnavailable(RefusedRequest):
 
 class DriftUnknown(RefusedRequest):
     """The recorder has not reported anything about drift."""
+
+    status = 503
+
+
+class RecordsUnavailable(RefusedRequest):
+    """Records are off, or their database cannot be used."""
 
     status = 503

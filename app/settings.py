@@ -7,6 +7,7 @@ A setting's environment variable is its name in capitals. The types in this file
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from app.errors import InvalidSetting
@@ -24,9 +25,21 @@ _BOOLEANS = {
 }
 
 
-def _setting(default: Any, unit: str, meaning: str, minimum: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+# A share has words for its ends where they mean more than a number.
+_ALL_OR_OFF = {"all": 1.0, "off": 0.0}
+
+
+def _setting(
+    default: Any,
+    unit: str,
+    meaning: str,
+    minimum: float | None = None,
+    choices: tuple[str, ...] = (),
+    words: Mapping[str, float] = MappingProxyType({}),
+) -> Any:
     """Declare one setting; ``docs/settings.md`` is printed from this."""
-    return field(default=default, metadata={"unit": unit, "help": meaning, "minimum": minimum, "choices": choices})
+    said = {"unit": unit, "help": meaning, "minimum": minimum, "choices": choices, "words": words}
+    return field(default=default, metadata=said)
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,34 @@ class Settings:
         "folder",
         "Where the drift detectors' state outlives a restart; where it cannot be written, state is kept in memory.",
     )
+    database_url: str = _setting(
+        "sqlite:///records/records.db",
+        "address",
+        "Where records are kept: an SQLite file, or `postgresql://user:password@host/database`.",
+    )
+    record_predictions: float = _setting(
+        1.0,
+        "share",
+        "Which answers are recorded: `all`, a share of the inliers such as 0.1 (outliers always are), or `off`.",
+        words=_ALL_OR_OFF,
+    )
+    record_features: bool = _setting(
+        True, "", "Record the rows' feature values as well; without them nothing retrains."
+    )
+    record_retention_days: int = _setting(30, "days", "Records older than this are purged, with their labels.", 1)
+    # One in a thousand of a million answers a day is what an analyst can look through in a week.
+    audit_share: float = _setting(0.001, "share", "Inlier answers drawn at random for `GET /audit/next`.")
+    # As many series and rows a page as a person still reads.
+    max_segments: int = _setting(
+        50, "segments", "Kinds of `segment` that are told apart; later ones count as other.", 1
+    )
+    feedback_api_keys_file: str = _setting(
+        "",
+        "file",
+        "Keys for feedback, recorded answers and the audit queue, one a line; without it only this host is let in.",
+    )
+    quality_window_days: int = _setting(7, "days", "The time that the quality metrics look back.", 1)
+    model_max_age_days: int = _setting(90, "days", "A model older than this is due for retraining.", 1)
     log_format: str = _setting(
         "auto",
         "",
@@ -117,8 +158,10 @@ class Settings:
 def _parse(setting: "Field[Any]", text: str) -> Any:
     """Turn the text of a variable into the type of its setting."""
     minimum, choices, unit = (setting.metadata[key] for key in ("minimum", "choices", "unit"))
+    words = setting.metadata["words"]
     expected: dict[object, str] = {
         bool: "true or false",
+        float: " or ".join([*words, "a number from 0 to 1"]),
         int: f"a whole number of at least {minimum}",
         str: " or ".join(choices),
     }
@@ -138,9 +181,23 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
         if minimum is not None and value < minimum:
             raise refusal
         return value
+    if setting.type is float:
+        try:
+            share = words[text.lower()] if text.lower() in words else float(text)
+        except ValueError:
+            raise refusal from None
+        if not 0 <= share <= 1:  # neither is NaN
+            raise refusal
+        return share
     if choices and text not in choices:
         raise refusal
     return text
+
+
+def _default(setting: "Field[Any]") -> object:
+    """Give the default as one would write it."""
+    words = {share: word for word, share in setting.metadata["words"].items()}
+    return words.get(setting.default, setting.default)
 
 
 def settings_page() -> str:
@@ -152,7 +209,7 @@ def settings_page() -> str:
     | `MODEL_DIR` | `models` | folder | Where model bundles lie; `current` in it is the live one. |
     """
     rows = [
-        f"| `{setting.name.upper()}` | {f'`{setting.default}`' if setting.default != '' else ''} "
+        f"| `{setting.name.upper()}` | {f'`{_default(setting)}`' if setting.default != '' else ''} "
         f"| {setting.metadata['unit']} | {setting.metadata['help']} |"
         for setting in fields(Settings)
     ]

@@ -27,6 +27,9 @@ def test_empty_environment_gives_the_defaults():
         ("LOG_REQUESTS", "no", False),
         ("LOG_REQUESTS", "TRUE", True),
         ("LOG_FORMAT", "json", "json"),
+        ("RECORD_PREDICTIONS", "off", 0.0),
+        ("RECORD_PREDICTIONS", "All", 1.0),
+        ("RECORD_PREDICTIONS", "0.1", 0.1),
     ],
 )
 def test_value_is_read(variable: str, text: str, value: object):
@@ -43,6 +46,10 @@ def test_value_is_read(variable: str, text: str, value: object):
         ("WORKER_TIMEOUT", "1.5"),
         ("LOG_FORMAT", "xml"),
         ("LOG_REQUESTS", "perhaps"),
+        ("RECORD_PREDICTIONS", "some"),
+        ("RECORD_PREDICTIONS", "nan"),
+        ("AUDIT_SHARE", "1.5"),
+        ("AUDIT_SHARE", "all"),
     ],
 )
 def test_bad_value_is_refused_by_name(variable: str, text: str):

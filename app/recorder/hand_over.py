@@ -32,13 +32,16 @@ class HandOver:
         self._broken: list[socket.socket] = []
         self.reconnect()
 
-    def hand_over(self, request_id: str, version: str, scored: ScoredRows) -> None:
+    def hand_over(
+        self, request_id: str, version: str, scored: ScoredRows, record_id: str = "", segment: str = ""
+    ) -> None:
         """Send the rows of one request; what finds no room is dropped and counted."""
         connection = self._connection
         sent = 0
         if connection is not None:
             try:
-                for message, n_rows in HandedRows(time.time(), request_id, version, 0, scored).to_messages():
+                handed = HandedRows(time.time(), request_id, version, 0, scored, record_id, segment)
+                for message, n_rows in handed.to_messages():
                     connection.send(message)
                     sent += n_rows
             except BlockingIOError:
@@ -79,7 +82,9 @@ class NoHandOver(HandOver):
     def __init__(self) -> None:
         self._connection, self._broken = None, []
 
-    def hand_over(self, request_id: str, version: str, scored: ScoredRows) -> None:
+    def hand_over(
+        self, request_id: str, version: str, scored: ScoredRows, record_id: str = "", segment: str = ""
+    ) -> None:
         """Keep the rows to itself."""
 
     def reconnect(self) -> None:

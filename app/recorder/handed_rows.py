@@ -32,6 +32,8 @@ class _Message(msgspec.Struct, array_like=True, gc=False):
     scores: bytes
     labels: bytes
     confidences: bytes
+    record_id: str = ""
+    segment: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -54,6 +56,10 @@ class HandedRows:
         The number in the request of the first of these rows, counted from 0.
     scored
         The rows, and what the model says of them.
+    record_id
+        The id under which the answer is recorded, unique; empty if it is not to be recorded.
+    segment
+        What kind of caller asks, in its own words; empty if it does not say.
 
     Examples
     --------
@@ -68,12 +74,15 @@ class HandedRows:
     version: str
     first_row: int
     scored: ScoredRows
+    record_id: str = ""
+    segment: str = ""
 
     def to_messages(self) -> Iterator[tuple[bytes, int]]:
         """Give one message after the other, each with the number of its rows."""
         scored = self.scored
         n_rows, n_features = scored.rows.shape
-        head_bytes = _FRAME_BYTES + len(self.request_id.encode()) + len(self.version.encode())
+        texts = (self.request_id, self.version, self.record_id, self.segment)
+        head_bytes = _FRAME_BYTES + sum(len(text.encode()) for text in texts)
         most_rows = (LARGEST_MESSAGE_BYTES - head_bytes) // (_BYTES_PER_FEATURE * n_features + _BYTES_PER_ANSWER)
         for first in range(0, n_rows, most_rows):
             part = slice(first, first + most_rows)
@@ -86,6 +95,8 @@ class HandedRows:
                 scored.scores[part].tobytes(),
                 scored.labels[part].tobytes(),
                 scored.confidences[part].tobytes(),
+                self.record_id,
+                self.segment,
             )
             yield _encoder.encode(message), min(most_rows, n_rows - first)
 
@@ -109,4 +120,12 @@ class HandedRows:
             )
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
             raise UnreadableMessage(f"A message of {len(message)} bytes does not hold scored rows: {error}.") from error
-        return cls(fields.seconds, fields.request_id, fields.version, fields.first_row, scored)
+        return cls(
+            fields.seconds,
+            fields.request_id,
+            fields.version,
+            fields.first_row,
+            scored,
+            fields.record_id,
+            fields.segment,
+        )

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 
 import numpy as np
-from flask import Response
+from flask import Response, request
 from numpy.typing import NDArray
 
 from app.errors import IsowatchError
@@ -14,7 +14,7 @@ from app.metrics import ERROR, INVALID, NO_MODEL, SUCCESS
 from app.model.bundle import Bundle
 from app.model.scored_rows import ScoredRows, score_rows
 from app.routes.service_parts import service
-from app.web.request_id import request_id
+from app.web.request_id import record_id_in, request_id
 
 MODEL_VERSION_HEADER = "X-Model-Version"
 
@@ -55,7 +55,7 @@ class CountedPrediction:
     def score(self, bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
         """Score rows, shape ``(n_rows, n_features)``, count the answers and hand them to the recorder."""
         scored = score_rows(bundle, rows)
-        self._parts.recorder.hand_over(request_id(), bundle.version, scored)
+        self._parts.recorder.hand_over(request_id(), bundle.version, scored, record_id_in(request.environ))
         self._parts.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         return scored
 

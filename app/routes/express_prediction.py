@@ -21,7 +21,7 @@ from app.routes.prediction import PREDICTION_RULE, lay_out_answer, row_to_score
 from app.routes.service_parts import ServiceParts
 from app.schemas.prediction import load_prediction_request
 from app.web.json_bodies import JSON_MEDIA_TYPE, decode_json
-from app.web.request_id import id_in
+from app.web.request_id import RECORD_ID_HEADER, id_in, record_id_in
 from app.web.route_names import answer_express
 
 
@@ -54,7 +54,7 @@ class ExpressPrediction:
             # Nothing was counted yet: the view meets the same error, counts it, and says what is wrong.
             environ["wsgi.input"] = io.BytesIO(body)
             return self._flask(environ, start_response)
-        self._parts.recorder.hand_over(id_in(environ), bundle.version, scored)
+        self._parts.recorder.hand_over(id_in(environ), bundle.version, scored, record_id_in(environ))
         metrics = self._parts.metrics
         metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         metrics.record_prediction_request(bundle.version, SUCCESS, time.perf_counter() - begun)
@@ -63,6 +63,7 @@ class ExpressPrediction:
             ("Content-Type", JSON_MEDIA_TYPE),
             ("Content-Length", str(len(answer))),
             (MODEL_VERSION_HEADER, bundle.version),
+            (RECORD_ID_HEADER, record_id_in(environ)),
         ]
         start_response("200 OK", headers)
         return [answer]

@@ -1,12 +1,16 @@
-"""The id of a request: the caller's, if it sent a sane one, else a new one; every answer carries it."""
+"""The id of a request: the caller's, if it sent a sane one, else a new one; every answer carries it.
+
+Callers repeat themselves, so beside it each request gets an id of ours, under which its answer is recorded.
+"""
 
 from __future__ import annotations
 
-import random
 import re
 from wsgiref.types import WSGIEnvironment
 
 from flask import request
+
+from app.records.record_id import make_record_id
 
 REQUEST_ID_HEADER = "X-Request-ID"
 
@@ -14,17 +18,16 @@ REQUEST_ID_HEADER = "X-Request-ID"
 # 128 leaves room for a trace id with a prefix.
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
-_ENVIRON_KEY = "isowatch.request_id"
+RECORD_ID_HEADER = "X-Record-ID"
 
-# As many random bits as a version 4 UUID has, and a few more. They tell requests apart and guard nothing, so they need
-# not come from the kernel, which would take the interpreter lock away in the middle of a request.
-_RANDOM_BITS = 128
+_ENVIRON_KEY, _RECORD_KEY = "isowatch.request_id", "isowatch.record_id"
 
 
 def take_or_make_request_id(environ: WSGIEnvironment) -> str:
     """Decide on the id of a request that has just come in, and note it in ``environ``."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
-    chosen: str = given if _SANE.fullmatch(given) else f"{random.getrandbits(_RANDOM_BITS):032x}"
+    environ[_RECORD_KEY] = own = make_record_id()
+    chosen: str = given if _SANE.fullmatch(given) else own
     environ[_ENVIRON_KEY] = chosen
     return chosen
 
@@ -37,4 +40,10 @@ def request_id() -> str:
 def id_in(environ: WSGIEnvironment) -> str:
     """Tell the id that was noted in ``environ``."""
     identifier: str = environ[_ENVIRON_KEY]
+    return identifier
+
+
+def record_id_in(environ: WSGIEnvironment) -> str:
+    """Tell the id under which the answer is recorded; it is the request's own if the caller gave none."""
+    identifier: str = environ[_RECORD_KEY]
     return identifier

@@ -1,0 +1,1 @@
+"""What was answered, what is known of it since, and what happened to the models: in SQLite or PostgreSQL."""
