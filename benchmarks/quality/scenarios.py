@@ -15,7 +15,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("few misses are audited", 3_650_000, 0.01, _HALF_CAUGHT, 0.8, (0.001,)),
     Scenario("ten misses, more or less, are audited", 3_650_000, 0.0125, _HALF_CAUGHT, 0.8, (0.001,)),
-    Scenario("many misses are audited", 3_650_000, 0.05, NormalDist(-0.52, 0.06), 0.8, (0.001,)),
+    Scenario("many misses are audited", 365_000, 0.05, NormalDist(-0.52, 0.06), 0.8, (0.01,)),
     Scenario("`AUDIT_SHARE` is raised tenfold at midyear", 3_650_000, 0.02, _HALF_CAUGHT, 0.6, (0.0005, 0.005)),
     Scenario(
         "outliers are rare, and `AUDIT_SHARE` is raised fortyfold", 3_650_000, 0.002, _HALF_CAUGHT, 0.6, (0.0005, 0.02)
