@@ -116,7 +116,7 @@ class RecordStore:
             self._is_purging = n_rows >= STEP_ROWS
         elif self._is_shrinking:
             self._is_shrinking = False
-            with engine.begin() as connection:
+            with engine.connect() as connection:
                 is_there_more = give_back_space(connection)
             self._is_shrinking = is_there_more
 
