@@ -40,7 +40,7 @@ def read_counts(connection: Connection, window: Window) -> list[AnswerCount]:
     ]
 
 
-def counts_query(window: Window) -> Select[tuple[int, str, str, int, int]]:
+def counts_query(window: Window) -> Select[int, str, str, int, int]:
     """Ask for the counts: one range of the primary key."""
     counts = HOURLY_COUNTS.c
     day = (counts.hour - counts.hour % SECONDS_OF_DAY).label("day")

@@ -64,7 +64,7 @@ def read_labelled_rows(connection: Connection, window: Window) -> LabelledRows:
     )
 
 
-def labelled_rows_query(window: Window) -> Select[tuple[float, str, str, float, int, int, float | None]]:
+def labelled_rows_query(window: Window) -> Select[float, str, str, float, int, int, float | None]:
     """Ask for the labels that count: a range of their index, and for each one search by primary key in both tables."""
     first, end = window.record_ids
     answers, labels, audits = PREDICTIONS.c, LABELS.c, AUDITS.c

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from app.quality.labelled_answers import LabelledAnswers
+from app.quality.outlier_ratio import OutlierRatio
 from app.records.answer_counts import AnswerCount, read_counts
 from app.records.labelled_rows import LabelledRows, read_labelled_rows
 from app.records.window import Window
@@ -20,8 +21,29 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True)
+class AnswerGroup:
+    """Some answers of a window.
+
+    Parameters
+    ----------
+    answers
+        Counts and labels.
+    model_versions
+        The versions that gave them.
+    """
+
+    answers: LabelledAnswers
+    model_versions: tuple[str, ...]
+
+    @property
+    def outlier_ratio(self) -> OutlierRatio:
+        """The share of outliers, which needs no labels."""
+        return OutlierRatio(self.answers.n_alarms, self.answers.n_alarms + self.answers.n_inliers)
+
+
+@dataclass(frozen=True)
 class QualityReading:
-    """The labelled answers of a window and of its groups; a group without answers is left out.
+    """The answers of a window and of its groups; a group without answers is left out.
 
     Parameters
     ----------
@@ -36,10 +58,10 @@ class QualityReading:
     """
 
     window: Window
-    overall: LabelledAnswers
-    by_model_version: dict[str, LabelledAnswers]
-    by_segment: dict[str, LabelledAnswers]
-    by_day: dict[date, LabelledAnswers]
+    overall: AnswerGroup
+    by_model_version: dict[str, AnswerGroup]
+    by_segment: dict[str, AnswerGroup]
+    by_day: dict[date, AnswerGroup]
 
 
 def read_quality(engine: Engine, window: Window, model_version: str | None = None) -> QualityReading:
@@ -74,13 +96,13 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
         _gather(rows, counts),
         _group(rows, counts, rows.model_versions, lambda count: count.model_version),
         _group(rows, counts, rows.segments, lambda count: count.segment),
-        {datetime.fromtimestamp(day, UTC).date(): answers for day, answers in by_day.items()},
+        {datetime.fromtimestamp(day, UTC).date(): group for day, group in by_day.items()},
     )
 
 
 def _group(
     rows: LabelledRows, counts: Iterable[AnswerCount], keys: NDArray[Any], key_of: Callable[[AnswerCount], Key]
-) -> dict[Key, LabelledAnswers]:
+) -> dict[Key, AnswerGroup]:
     """Gather rows and counts by a key; ``keys`` holds that of each row."""
     by_key: dict[Key, list[AnswerCount]] = {}
     for count in counts:
@@ -93,17 +115,18 @@ def _choose(rows: LabelledRows, chosen: NDArray[np.bool_]) -> LabelledRows:
     return LabelledRows(**{name: column[chosen] for name, column in vars(rows).items()})
 
 
-def _gather(rows: LabelledRows, counts: Iterable[AnswerCount]) -> LabelledAnswers:
+def _gather(rows: LabelledRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
     """Tell labelled alarms from audited inliers, and count all answers."""
-    counts = list(counts)
-    n_alarms = sum(count.n_outliers for count in counts)
+    n_rows, n_alarms = sum(count.n_rows for count in counts), sum(count.n_outliers for count in counts)
     alarms, audits = rows.is_alarm, ~rows.is_alarm & ~np.isnan(rows.probabilities)
-    return LabelledAnswers(
-        n_alarms=n_alarms,
-        n_inliers=sum(count.n_rows for count in counts) - n_alarms,
+    answers = LabelledAnswers(
+        # An id is made just before its answer: at the end of the last hour, the answer may be counted in the next one.
+        n_alarms=max(n_alarms, int(alarms.sum())),
+        n_inliers=max(n_rows - n_alarms, int(audits.sum())),
         alarm_scores=rows.scores[alarms],
         alarm_is_outlier=rows.is_outlier[alarms],
         audit_scores=rows.scores[audits],
         audit_is_outlier=rows.is_outlier[audits],
         audit_probabilities=rows.probabilities[audits],
     )
+    return AnswerGroup(answers, tuple(sorted({count.model_version for count in counts})))

@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.process_usage": set(),
     "app.vector_histogram": set(),
     "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
+    "app.quality_metrics": {"app.quality"},
     "app.recorder_metrics": {"app.vector_histogram"},
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
@@ -43,6 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",
+        "app.quality",
+        "app.quality_metrics",
         "app.recorder_metrics",
         "app.records",
         "app.settings",
@@ -68,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",  # one of the parts that a route finds on the application
+        "app.quality",
         "app.recorder.drift_report",
         "app.recorder.hand_over",
         "app.recorder.heartbeat",

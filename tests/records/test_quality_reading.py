@@ -58,7 +58,7 @@ def test_alarms_and_audits_are_told_apart(database: Engine):
         records.add_answer(MONDAY, 1, label=-1)  # and about one that was never drawn
         records.add_answer(MONDAY, 1, probability=0.001, handed_at=MONDAY + HOUR)  # handed out, not yet labelled
 
-    assert described(read_quality(database, WEEK).overall) == {
+    assert described(read_quality(database, WEEK).overall.answers) == {
         "counted": (5, 995),
         "alarms": [(-0.9, True), (-0.7, False)],
         "audits": [(0.001, False, -0.4), (0.002, True, -0.5)],
@@ -72,7 +72,7 @@ def test_label_that_was_replaced_counts_no_longer(database: Engine):
         again = records.add_answer(MONDAY, -1, label=-1)
         records.add_label(again, 1, given_at=MONDAY + DAY)
 
-    assert described(read_quality(database, WEEK).overall)["alarms"] == [(-0.5, False)]
+    assert described(read_quality(database, WEEK).overall.answers)["alarms"] == [(-0.5, False)]
 
 
 def test_groups_are_parts_of_the_whole(database: Engine):
@@ -101,11 +101,13 @@ def test_groups_are_parts_of_the_whole(database: Engine):
     }
     groups = {"all": reading.overall, **reading.by_model_version, **reading.by_segment, **reading.by_day}
     figures = {
-        name: ((group.n_alarms, group.n_inliers), len(group.alarm_scores), len(group.audit_scores))
-        for name, group in groups.items()
+        name: ((of.n_alarms, of.n_inliers), len(of.alarm_scores), len(of.audit_scores))
+        for name, of in ((name, group.answers) for name, group in groups.items())
     }
     assert figures == by_hand
-    assert described(of_v2.overall) == described(reading.by_model_version["v2"])
+    assert described(of_v2.overall.answers) == described(reading.by_model_version["v2"].answers)
+    assert reading.overall.model_versions == ("v1", "v2")
+    assert reading.by_segment[""].model_versions == ("v1",)
     assert list(of_v2.by_segment) == ["berlin"]
     assert list(of_v2.by_day) == [date(2026, 11, 17)]
 
@@ -119,7 +121,7 @@ def test_window_is_of_whole_hours(database: Engine):
             records.add_answer(MONDAY + hour * HOUR, -1, label=-1, score=-hour / 10)
             records.add_answer(MONDAY + (hour + 1) * HOUR - 0.001, -1, label=-1, score=-hour / 10)
 
-    overall = read_quality(database, Window.around(since, until)).overall
+    overall = read_quality(database, Window.around(since, until)).overall.answers
 
     assert overall.n_alarms == 1110
     assert sorted(overall.alarm_scores) == [-0.3, -0.3, -0.2, -0.2, -0.1, -0.1]
@@ -129,9 +131,9 @@ def test_nothing_is_read_of_an_empty_database(database: Engine):
     """No answers are no groups, and an empty whole."""
     reading = read_quality(database, WEEK)
 
-    assert described(reading.overall) == {"counted": (0, 0), "alarms": [], "audits": []}
+    assert described(reading.overall.answers) == {"counted": (0, 0), "alarms": [], "audits": []}
     assert (reading.by_model_version, reading.by_segment, reading.by_day) == ({}, {}, {})
-    assert reading.overall.alarm_scores.dtype == np.float64
+    assert reading.overall.answers.alarm_scores.dtype == np.float64
 
 
 def plan(engine: Engine, query: object) -> list[str]:
@@ -159,4 +161,4 @@ def test_what_is_not_labelled_costs_nothing(tmp_path: Path):
         assert [step.removesuffix(" LEFT-JOIN") for step in found[1:]] == [
             f"SEARCH {table} USING PRIMARY KEY (record_id=? AND row=?)" for table in ("predictions", "audits")
         ]
-    assert plan(engine, counts_query(WEEK))[0].startswith("SEARCH hourly_counts USING PRIMARY KEY (hour>? AND hour<?)")
+    assert re.match(r"SEARCH hourly_counts USING INDEX \w+ \(hour>\? AND hour<\?\)", plan(engine, counts_query(WEEK))[0])
