@@ -26,6 +26,8 @@ from app.routes.open_inference import OPEN_INFERENCE
 from app.routes.page import page
 from app.routes.prediction import prediction
 from app.routes.predictions import predictions
+from app.routes.quality import quality
+from app.routes.records_access import RecordsAccess
 from app.routes.service_parts import ServiceParts
 from app.settings import Settings
 from app.web.docs_page import register_docs
@@ -63,7 +65,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     recorder = HandOver(folder, metrics) if folder else NoHandOver()
     jobs = PeriodicJobs()
     log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
-    parts = ServiceParts(settings, metrics, model, recorder, jobs, log)
+    parts = ServiceParts(settings, metrics, model, recorder, jobs, log, RecordsAccess(settings))
     parts.attach(app)
 
     register_error_answers(app)
@@ -72,6 +74,7 @@ def build_service(settings: Settings | None = None) -> Flask:
         predictions,
         model_information,
         drift,
+        quality,
         health,
         metrics_route,
         *OPEN_INFERENCE,

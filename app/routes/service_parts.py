@@ -10,6 +10,7 @@ from app.metrics import ServiceMetrics
 from app.model.current_model import CurrentModel
 from app.periodic_jobs import PeriodicJobs
 from app.recorder.hand_over import HandOver
+from app.routes.records_access import RecordsAccess
 from app.settings import Settings
 from app.web.request_log import RequestLog
 
@@ -26,11 +27,13 @@ class ServiceParts:
     recorder: HandOver
     jobs: PeriodicJobs
     log: RequestLog
+    records: RecordsAccess
 
     def close(self) -> None:
         """End what runs in the background, and write the last log lines."""
         self.jobs.stop()
         self.recorder.close()
+        self.records.close()
         self.log.flush()
 
     def attach(self, app: Flask) -> None:

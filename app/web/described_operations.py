@@ -71,6 +71,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     in_query = [
         {"name": name, "in": "query", "description": meaning, "schema": {"type": "boolean", "default": False}}
         for name, meaning in operation.wishes
+    ] + [
+        {"name": name, "in": "query", "description": meaning, "schema": schema}
+        for name, meaning, schema in operation.choices
     ]
     headers = _JSON_LENGTH if operation.takes_tensors else {}
     return in_path + in_query + [{"name": name, "in": "header", **header} for name, header in headers.items()]

@@ -22,6 +22,7 @@ from app.schemas.open_inference.refusal import ProtocolError
 from app.schemas.prediction import PredictionAnswer, prediction_request_schema
 from app.schemas.predictions import PredictionsAnswer, predictions_request_schema
 from app.schemas.problem import Problem
+from app.schemas.quality import QualityReport
 from app.schemas.strict_fields import FeatureVector
 from app.web.described_operations import describe_operation, reference
 from app.web.operations import OPERATIONS
@@ -85,8 +86,8 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
     plugin.converter.add_attribute_function(_describe_feature_vector)  # type: ignore[no-untyped-call]
     described = features or _UNKNOWN_FEATURES
     requests = (prediction_request_schema(described), predictions_request_schema(described, max_batch_rows))
-    answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), DriftReport(), Health(), Problem())
-    for schema in (*requests, *answers, *(make() for make in _PROTOCOL_SCHEMAS)):
+    answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), DriftReport(), QualityReport(), Health())
+    for schema in (*requests, *answers, Problem(), *(make() for make in _PROTOCOL_SCHEMAS)):
         document.components.schema(_name_of(schema), schema=schema)
     if features is None:
         schemas = document.components.schemas

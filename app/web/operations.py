@@ -6,6 +6,7 @@ A new route is one more entry here; a test compares the table with the routes of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
 CSV, NDJSON = "text/csv", "application/x-ndjson"
@@ -35,6 +36,8 @@ class Operation:
         Other forms in which body and answer may come, which no schema describes.
     wishes
         Names of what the address may ask for with ``true``, and what it means.
+    choices
+        Names of what else the address may say, what it means, and its schema.
     refusals
         Statuses that come with a reason, beside 500, which always may.
     names_model
@@ -53,6 +56,7 @@ class Operation:
     media_type: str = JSON
     texts: tuple[str, ...] = ()
     wishes: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str, str, dict[str, Any]], ...] = ()
     refusals: tuple[int, ...] = ()
     names_model: bool = False
     takes_tensors: bool = False
@@ -109,6 +113,23 @@ OPERATIONS = (
         tag="model",
         answer="DriftReport",
         refusals=(503,),
+    ),
+    Operation(
+        path="/quality",
+        method="get",
+        summary="How right the answers were, as far as labels tell.",
+        description="Precision, recall and what follows from them, with 95 % intervals: of all answers of a while, and "
+        "by model version, segment and day.",
+        tag="model",
+        answer="QualityReport",
+        choices=(
+            (
+                "window",
+                "How far to look back: hours or days, up to the days for which records are kept.",
+                {"type": "string", "pattern": "^[1-9][0-9]{0,5}[hd]$", "default": "7d", "example": "24h"},
+            ),
+        ),
+        refusals=(422, 503),
     ),
     Operation(
         path="/healthz",

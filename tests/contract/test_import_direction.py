@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
     "app.drift": {"app.errors"},
+    "app.quality": {"app.errors"},
     "app.records": {"app.errors", "app.quality"},
     # An id is made for each request, long before there is a database.
     "app.records.record_id": set(),

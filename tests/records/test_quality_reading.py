@@ -161,4 +161,6 @@ def test_what_is_not_labelled_costs_nothing(tmp_path: Path):
         assert [step.removesuffix(" LEFT-JOIN") for step in found[1:]] == [
             f"SEARCH {table} USING PRIMARY KEY (record_id=? AND row=?)" for table in ("predictions", "audits")
         ]
-    assert re.match(r"SEARCH hourly_counts USING INDEX \w+ \(hour>\? AND hour<\?\)", plan(engine, counts_query(WEEK))[0])
+    assert re.match(
+        r"SEARCH hourly_counts USING INDEX \w+ \(hour>\? AND hour<\?\)", plan(engine, counts_query(WEEK))[0]
+    )
