@@ -1,4 +1,4 @@
-"""The metrics of the answers' quality and of the labels that it stands on; the recorder writes them.
+"""The metrics of the answers' quality; the recorder writes them.
 
 There is one recorder, so that of its gauges the most recent value counts. What is not known is NaN: a dashboard shows
 nothing for it, and no alert that compares it with a target fires.
@@ -56,14 +56,10 @@ class QualityMetrics:
         self._ratio_highs = gauge("segment_outlier_ratio_high", "Upper end of its 95 % interval.", "segment")
         self._segment_rows = gauge("segment_rows", f"A segment's answers {window}.", "segment")
         self._waiting_audits = gauge("audit_waiting_rows", "Rows drawn for GET /audit/next that have no label yet.")
-        self._waiting_labels = gauge("feedback_waiting_labels", "Labels whose record is not written yet.")
-        self._last_label = gauge("feedback_last_timestamp_seconds", "When the last label was given; 0 if none was.")
         self._max_age = gauge("model_max_age_seconds", "The age at which a model is due for retraining.")
         self._live_segments: set[str] = set()
         self._figures = tuple(figures)
         self._max_age.set(model_max_age_seconds)
-        self._last_label.set(0)
-        self._waiting_labels.set(0)
         self.forget()
 
     def record_figures(self, figures: Mapping[str, Estimate]) -> None:
@@ -95,14 +91,9 @@ class QualityMetrics:
         self._forget_segments(self._live_segments - segments.keys())
         self._live_segments = set(segments)
 
-    def record_waiting(self, n_audits: int, n_labels: int) -> None:
-        """Note what waits: drawn rows for a label, and labels for their record."""
-        self._waiting_audits.set(n_audits)
-        self._waiting_labels.set(n_labels)
-
-    def record_last_label(self, seconds: float) -> None:
-        """Note when the last label was given, in seconds since 1970."""
-        self._last_label.set(seconds)
+    def record_waiting_audits(self, n_rows: int) -> None:
+        """Note how many drawn rows wait for a label."""
+        self._waiting_audits.set(n_rows)
 
     def forget(self) -> None:
         """Nothing is known of the quality any longer, or not yet."""

@@ -16,8 +16,8 @@ from app.quality.outlier_ratio import OutlierRatio
 from app.quality.quality import estimate_quality
 from app.quality_metrics import NO_SEGMENT, QualityMetrics
 from app.records.database import open_database
-from app.records.labelling_progress import read_labelling_progress
 from app.records.quality_reading import QualityReading, read_quality
+from app.records.waiting_audits import count_waiting_audits
 from app.records.window import SECONDS_OF_DAY, Window
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,6 @@ class QualityWatch:
         self._address, self._window_seconds = address, window_days * SECONDS_OF_DAY
         self._live_version, self._metrics, self._clock, self._now = live_version, metrics, clock, now
         self._engine: Engine | None = None
-        self._last_label_at = 0.0
         self._updated_at = clock()
         self._problem = ""
         self._jobs = PeriodicJobs()
@@ -99,11 +98,7 @@ class QualityWatch:
         """Read the database, and tell what it says."""
         self._engine = self._engine or open_database(self._address)
         with self._engine.connect() as connection:
-            progress = read_labelling_progress(connection)
-        # A purge of all labelled rows does not mean that nobody has ever labelled.
-        self._last_label_at = max(self._last_label_at, progress.last_label_at)
-        self._metrics.record_last_label(self._last_label_at)
-        self._metrics.record_waiting(progress.n_waiting_audits, progress.n_waiting_labels)
+            self._metrics.record_waiting_audits(count_waiting_audits(connection))
         with suppress(ModelUnavailable):
             window = Window.around(self._now() - self._window_seconds, self._now())
             self._tell_quality(read_quality(self._engine, window, self._live_version()))
