@@ -10,10 +10,13 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
+
+from app.records.database import open_database
 
 # Where the packages of most distributions put the server's programs, which are not in PATH.
 _PROGRAMS = Path("/usr/lib/postgresql").glob("*/bin")
@@ -134,3 +137,29 @@ def _unprivileged_user() -> str:
     """Find a user for the server: its own if the package made one."""
     names = {user.pw_name for user in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """The address of a file in a folder, neither of which exists."""
+    return f"sqlite:///{tmp_path}/a folder %25/records.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest) -> str:
+    """The address of an empty database, of each kind in turn."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], Engine]]:
+    """Open databases whose tables are made, and close them when the test is over."""
+    engines: list[Engine] = []
+
+    def open_one(address: str) -> Engine:
+        engines.append(open_database(address))
+        return engines[-1]
+
+    yield open_one
+    for engine in engines:
+        engine.dispose()
