@@ -96,13 +96,17 @@ class QualityMetrics:
         self._waiting_audits.set(n_rows)
 
     def forget(self) -> None:
-        """Nothing is known of the quality any longer, or not yet."""
+        """Nothing is known any longer, or not yet."""
+        self._waiting_audits.set(_UNKNOWN)
+        self.forget_figures()
+
+    def forget_figures(self) -> None:
+        """Nothing is known of the live model's answers, as there is none."""
         for name in self._figures:
             for gauge in (self._values, self._lows, self._highs):
                 gauge.labels(name).set(_UNKNOWN)
         for kind in (ALARM, AUDITED):
             self._labels.labels(kind).set(_UNKNOWN)
-        self._waiting_audits.set(_UNKNOWN)
         self._forget_segments(self._live_segments)
         self._live_segments = set()
 

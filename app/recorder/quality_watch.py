@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import ModelUnavailable, RecordsUnavailable
 from app.periodic_jobs import PeriodicJobs
@@ -16,6 +14,8 @@ from app.quality.outlier_ratio import OutlierRatio
 from app.quality.quality import estimate_quality
 from app.quality_metrics import NO_SEGMENT, QualityMetrics
 from app.records.database import open_database
+from app.records.database_address import DatabaseAddress
+from app.records.database_faults import refusing_in_words
 from app.records.quality_reading import QualityReading, read_quality
 from app.records.waiting_audits import count_waiting_audits
 from app.records.window import SECONDS_OF_DAY, Window
@@ -43,8 +43,8 @@ class QualityWatch:
 
     Parameters
     ----------
-    address
-        ``DATABASE_URL``.
+    database_url
+        Where records are kept.
     window_days
         How far to look back.
     live_version
@@ -59,14 +59,15 @@ class QualityWatch:
 
     def __init__(
         self,
-        address: str,
+        database_url: str,
         window_days: int,
         live_version: Callable[[], str],
         metrics: QualityMetrics,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._address, self._window_seconds = address, window_days * SECONDS_OF_DAY
+        self._database_url, self._address = database_url, DatabaseAddress(database_url)
+        self._window_seconds = window_days * SECONDS_OF_DAY
         self._live_version, self._metrics, self._clock, self._now = live_version, metrics, clock, now
         self._engine: Engine | None = None
         self._updated_at = clock()
@@ -85,9 +86,10 @@ class QualityWatch:
     def update(self) -> None:
         """Bring the metrics up to date; while that fails, old figures stay for a while and then are unknown."""
         try:
-            self._update()
-        except (SQLAlchemyError, RecordsUnavailable) as error:
-            self._say(f"{type(error).__name__}: {error}".splitlines()[0])
+            with refusing_in_words(self._address):
+                self._update()
+        except RecordsUnavailable as error:
+            self._say(str(error))
         else:
             self._updated_at, self._problem = self._clock(), ""
         finally:
@@ -96,12 +98,16 @@ class QualityWatch:
 
     def _update(self) -> None:
         """Read the database, and tell what it says."""
-        self._engine = self._engine or open_database(self._address)
+        self._engine = self._engine or open_database(self._database_url)
         with self._engine.connect() as connection:
             self._metrics.record_waiting_audits(count_waiting_audits(connection))
-        with suppress(ModelUnavailable):
-            window = Window.around(self._now() - self._window_seconds, self._now())
-            self._tell_quality(read_quality(self._engine, window, self._live_version()))
+        try:
+            version = self._live_version()
+        except ModelUnavailable:
+            self._metrics.forget_figures()
+            return
+        window = Window.around(self._now() - self._window_seconds, self._now())
+        self._tell_quality(read_quality(self._engine, window, version))
 
     def _tell_quality(self, reading: QualityReading) -> None:
         """Estimate the figures, and tell them."""
@@ -120,7 +126,7 @@ class QualityWatch:
         if problem != self._problem:
             self._problem = problem
             log.error(
-                "the quality of the answers cannot be read: %s; it will be tried again every %d s, and is unknown "
-                "after %d s",
+                "the quality of the answers cannot be read: %s It will be tried again every %d s; after %d s it counts "
+                "as unknown.",
                 *(problem, _EVERY_SECONDS, _STALE_SECONDS),
             )

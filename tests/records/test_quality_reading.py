@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from app.quality.labelled_answers import LabelledAnswers
 from app.records.answer_counts import counts_query
-from app.records.database import open_database, upgrade_database
+from app.records.database import upgrade_database
 from app.records.labelled_rows import labelled_rows_query
 from app.records.quality_reading import read_quality
 from app.records.window import Window
@@ -24,15 +23,11 @@ MONDAY = int(datetime(2026, 11, 16, tzinfo=UTC).timestamp())
 WEEK = Window(MONDAY, MONDAY + 7 * DAY)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+@pytest.fixture
+def database(address: str, opened: Callable[[str], Engine]) -> Engine:
     """Empty tables, in each kind of database."""
-    is_sqlite = request.param == "sqlite"
-    address = f"sqlite:///{tmp_path / 'records.db'}" if is_sqlite else request.getfixturevalue("postgresql")
     upgrade_database(address)
-    engine = open_database(address)
-    yield engine
-    engine.dispose()
+    return opened(address)
 
 
 def described(answers: LabelledAnswers) -> dict[str, object]:
@@ -143,11 +138,10 @@ def plan(engine: Engine, query: object) -> list[str]:
         return [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
 
 
-def test_what_is_not_labelled_costs_nothing(tmp_path: Path):
+def test_what_is_not_labelled_costs_nothing(sqlite: str, opened: Callable[[str], Engine]):
     """SQLite searches by index only, from the labels to their rows, whatever it knows of the tables' sizes."""
-    address = f"sqlite:///{tmp_path / 'records.db'}"
-    upgrade_database(address)
-    engine = open_database(address)
+    upgrade_database(sqlite)
+    engine = opened(sqlite)
     with writing(engine) as records:
         for second in range(200):
             records.add_answer(MONDAY + second, 1, label=1 if second % 2 else None, probability=0.1, handed_at=0.0)
