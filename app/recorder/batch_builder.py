@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from app.recorder.handed_rows import HandedRows
 from app.records.known_segments import KnownSegments
 from app.records.record_batch import RecordBatch
 from app.records.record_id import make_record_id
 from app.records.row_choice import RowChoice
-from app.recorder.handed_rows import HandedRows
 
 _HOUR_SECONDS = 3600
 

@@ -54,18 +54,16 @@ class Receiver:
         self._selector.select(max(0.0, seconds))
         # Looked at once more, as it is not known when the wait ended: what was sent before `begun` is found now.
         begun = time.time()
-        are_empty = []
+        is_emptied = True
         for key, _ in self._selector.select(0):
             if key.data == _LIFELINE:
                 self.is_over = True
                 self._selector.unregister(key.fileobj)
-            elif key.data == _DOOR:
-                # They may have sent before they were let in.
-                for connection in self._let_in():
-                    are_empty.append((yield from self._read(connection)))
-            else:
-                are_empty.append((yield from self._read(key.data)))
-        if all(are_empty):
+                continue
+            # Who is let in may have sent something before.
+            for connection in self._let_in() if key.data == _DOOR else (key.data,):
+                is_emptied &= yield from self._read(connection)
+        if is_emptied:
             self.emptied_until = begun
 
     def receive_rest(self) -> Iterator[HandedRows]:

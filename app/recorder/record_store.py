@@ -102,7 +102,7 @@ class RecordStore:
         self._metrics.record_kept(len(batch.predictions))
 
     def keep_up(self) -> None:
-        """Do what is due, each thing in short transactions. What fails has its next turn when it would have it anyway."""
+        """Do what is due, in short transactions; what fails has its next turn when it would have it anyway."""
         now, engine = time.monotonic(), self._database.open()
         if now >= self._progress_due:
             self._tell_progress(engine)
@@ -125,6 +125,10 @@ class RecordStore:
             with engine.begin() as connection:
                 is_there_more = give_back_space(connection)
             self._is_shrinking = is_there_more
+
+    def explain(self, error: Exception) -> str:
+        """Say in a sentence what an error means."""
+        return self._database.explain(error)
 
     def reopen(self) -> None:
         """Begin with new connections, as the old ones may be of no use."""

@@ -8,12 +8,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from app.model.bundle import Bundle
 from app.recorder.handed_rows import HandedRows
+from app.recorder.known_versions import KnownVersions
+from app.recorder.no_records import RecordKeeper
 from app.recorder.record_store import RecordStore
 from app.recorder.row_queue import RowQueue
 from app.recorder_metrics import RecorderMetrics
+from app.records.failure_reasons import SCHEMA, UNREACHABLE
 from app.records.record_id import make_record_id
-from app.records.write_failure import SCHEMA, UNREACHABLE, describe, is_fault_of_rows, reason_of
+from app.records.write_failure import is_fault_of_rows, reason_of
 from app.records_metrics import RecordsMetrics
 
 log = logging.getLogger(__name__)
@@ -26,7 +30,7 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 _ENDING_SECONDS = 2.0
 
 
-class RecordWriter:
+class RecordWriter(RecordKeeper):
     """Takes rows from the recorder's loop and writes them, in the order of their coming.
 
     Parameters
@@ -35,6 +39,8 @@ class RecordWriter:
         Writes.
     queue
         Where rows wait meanwhile.
+    versions
+        Notes what the rows of a model consist of.
     metrics
         Count the rows that are dealt with.
     records_metrics
@@ -42,14 +48,24 @@ class RecordWriter:
     """
 
     def __init__(
-        self, store: RecordStore, queue: RowQueue, metrics: RecorderMetrics, records_metrics: RecordsMetrics
+        self,
+        store: RecordStore,
+        queue: RowQueue,
+        versions: KnownVersions,
+        metrics: RecorderMetrics,
+        records_metrics: RecordsMetrics,
     ) -> None:
-        self._store, self._queue, self._metrics, self._records_metrics = store, queue, metrics, records_metrics
+        self._store, self._queue, self._versions = store, queue, versions
+        self._metrics, self._records_metrics = metrics, records_metrics
         self._ending = threading.Event()
         self._end_by = float("inf")
         self._problem, self._pause = "", _FIRST_PAUSE_SECONDS
         self._thread = threading.Thread(target=self._run, name="record-writer", daemon=True)
         self._thread.start()
+
+    def follow(self, bundle: Bundle) -> None:
+        """Have it noted what the rows of a model consist of."""
+        self._versions.follow(bundle)
 
     def take(self, handed: HandedRows) -> None:
         """Put rows into the queue; without room there, they are given up."""
@@ -118,12 +134,15 @@ class RecordWriter:
 
     def _note_failure(self, error: Exception) -> None:
         """Count a failure, and say it once."""
-        reason, problem = reason_of(error), describe(error)
+        reason = reason_of(error)
         self._records_metrics.record_failure(reason)
+        if is_fault_of_rows(error):
+            # The database is well; it is we who asked for something that it cannot do.
+            log.error("a batch of records was refused", exc_info=error)
+            return
+        problem = self._store.explain(error)
         if problem != self._problem:
             self._problem = problem
-            # Where neither the database nor the system said anything, the fault is ours.
-            trace = error if is_fault_of_rows(error) else None
-            log.error("records are not written, and wait in memory: %s", problem, exc_info=trace)
+            log.error("records are not written, and wait in memory: %s", problem)
         if reason in (SCHEMA, UNREACHABLE):
             self._store.reopen()

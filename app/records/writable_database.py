@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 from sqlalchemy import Engine
 
-from app.errors import RecordsUnavailable
+from app.errors import IsowatchError, RecordsUnavailable
 from app.records.database import open_database, upgrade_database
+from app.records.database_address import DatabaseAddress
+from app.records.database_faults import explain, refusing_in_words
 from app.records.writer_lock import WriterLock
-
-log = logging.getLogger(__name__)
 
 
 class WritableDatabase:
@@ -34,15 +32,21 @@ class WritableDatabase:
         ------
         InvalidSetting
             If the address names none.
-        RecordsUnavailable, sqlalchemy.exc.SQLAlchemyError, OSError
+        RecordsUnavailable
             If it cannot be used now.
         """
         if self._engine is None:
+            named = DatabaseAddress(self._address)
             if self._lock is None:
-                self._lock = WriterLock(self._address)
-            self._lock.acquire()
+                self._lock = WriterLock(named)
+            with refusing_in_words(named):
+                self._lock.acquire()
             self._engine = self._open_or_upgrade()
         return self._engine
+
+    def explain(self, error: Exception) -> str:
+        """Say in a sentence what an error of the database means."""
+        return str(error) if isinstance(error, IsowatchError) else explain(error, DatabaseAddress(self._address))
 
     def close(self) -> None:
         """End the connections; the next use opens it anew. The right to write is kept."""

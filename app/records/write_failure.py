@@ -8,9 +8,7 @@ import sqlite3
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from app.errors import IsowatchError, RecordsUnavailable
-
-LOCKED, FULL, UNREACHABLE, SCHEMA, OTHER = "locked", "full", "unreachable", "schema", "other"
-REASONS = (LOCKED, FULL, UNREACHABLE, SCHEMA, OTHER)
+from app.records.failure_reasons import FULL, LOCKED, OTHER, SCHEMA, UNREACHABLE
 
 # SQLite's primary result codes.
 _SQLITE_REASONS = {
@@ -82,13 +80,3 @@ def _sqlstate(error: BaseException | None) -> str:
     """Find the code in what pg8000 raises; empty if the server did not give one."""
     said = error.args[0] if error is not None and error.args else None
     return str(said.get("C", "")) if isinstance(said, dict) else ""
-
-
-def describe(error: BaseException) -> str:
-    """Say what happened in one line, without the statement and the values, which are nobody's who reads logs."""
-    if isinstance(error, RecordsUnavailable):
-        return str(error)
-    original = error.orig if isinstance(error, DBAPIError) else error
-    said = original.args[0] if original is not None and original.args else ""
-    words = said.get("M", "") if isinstance(said, dict) else str(original)
-    return " ".join(words.split()) or type(error).__name__

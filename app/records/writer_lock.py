@@ -6,9 +6,11 @@ import fcntl
 import os
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from app.errors import RecordsUnavailable
+from app.records.database_address import SQLITE, DatabaseAddress
+
+# Beside the database; SQLite's own locks are held for a transaction only.
+_ENDING = ".writer"
 
 
 class WrittenByAnother(RecordsUnavailable):
@@ -23,13 +25,11 @@ class WriterLock:
     Parameters
     ----------
     address
-        Of the database.
+        The database.
     """
 
-    def __init__(self, address: str) -> None:
-        url = make_url(address)
-        is_file = url.get_backend_name() == "sqlite" and bool(url.database)
-        self._path = Path(f"{url.database}.writer.lock") if is_file else None
+    def __init__(self, address: DatabaseAddress) -> None:
+        self._address = address
         self._file: int | None = None
 
     def acquire(self) -> None:
@@ -42,17 +42,18 @@ class WriterLock:
         OSError
             If the folder cannot be made or written.
         """
-        if self._path is None or self._file is not None:
+        if self._address.kind != SQLITE or self._file is not None:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        path = Path(f"{self._address.file}{_ENDING}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(file)
             raise WrittenByAnother(
-                f"Another replica writes records into {self._path.with_suffix('').with_suffix('')}: several replicas "
-                "need PostgreSQL, named in DATABASE_URL; this one records nothing while that one runs."
+                f"Another replica writes records into {self._address}: several replicas need PostgreSQL, named in "
+                "DATABASE_URL; this one records nothing while that one runs."
             ) from None
         self._file = file
 

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
     "app.quality_metrics": {"app.quality"},
     "app.recorder_metrics": {"app.vector_histogram"},
+    "app.records_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
@@ -49,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.quality_metrics",
         "app.recorder_metrics",
         "app.records",
+        "app.records_metrics",
         "app.settings",
     },
     # The arbiter imports these, before the metrics folder is known.
