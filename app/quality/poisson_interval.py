@@ -12,8 +12,8 @@ def poisson_interval(weights: NDArray[np.float64], heaviest: float, confidence: 
     """Bound how many cases there are, from those found, each standing for ``weight`` of them.
 
     Where all weights are equal, this is the exact interval of Garwood. Where they differ it is the gamma interval of
-    Fay and Feuer, which held its confidence in all their simulations: the upper end counts one more case of the heaviest
-    weight that a case could have had, since the next one might be such.
+    Fay and Feuer, which held its confidence in all their simulations: the upper end counts one more case of the
+    heaviest weight that a case could have had, since the next one might be such.
 
     Parameters
     ----------

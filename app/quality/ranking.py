@@ -47,16 +47,16 @@ class Ranking:
     """
 
     def __init__(self, answers: LabelledAnswers, generator: np.random.Generator) -> None:
-        self._sources = list(_sources(answers))
-        self._pessimistic, self._optimistic = _draw(self._sources, generator)
+        sources = _sources(answers)
+        rank = np.unique(np.concatenate([source.scores for source in sources]), return_inverse=True)[1]
+        weights = np.concatenate([source.weights for source in sources])
+        is_outlier = np.concatenate([source.is_outlier for source in sources])
+        self._estimated = _sum_by(rank, weights * is_outlier), _sum_by(rank, weights * ~is_outlier)
+        self._pessimistic, self._optimistic = _draw(sources, generator)
 
     def estimate(self, figure: RankingFigure) -> tuple[float, float, float]:
         """Compute a figure, and the ends of its 95 % interval."""
-        scores = np.concatenate([source.scores for source in self._sources])
-        is_outlier = np.concatenate([source.is_outlier for source in self._sources])
-        weights = np.concatenate([source.weights for source in self._sources])
-        rank = np.unique(scores, return_inverse=True)[1]
-        value = float(figure(_sum_by(rank, weights * is_outlier), _sum_by(rank, weights * ~is_outlier)))
+        value = float(figure(*self._estimated))
         return value, *ends(figure(*self._pessimistic), figure(*self._optimistic), value)
 
 

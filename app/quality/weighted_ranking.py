@@ -38,7 +38,8 @@ def roc_auc(outliers: NDArray[np.float64], inliers: NDArray[np.float64]) -> NDAr
     behind += inliers / 2
     behind *= outliers
     auc: NDArray[np.float64] = behind.sum(axis=0) / (outliers.sum(axis=0) * n_inliers)
-    return auc
+    # Rounding may lead out of the range by a last bit.
+    return auc.clip(max=1)
 
 
 def average_precision(outliers: NDArray[np.float64], inliers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -70,4 +71,4 @@ def average_precision(outliers: NDArray[np.float64], inliers: NDArray[np.float64
     np.divide(outliers_so_far, flagged, out=outliers_so_far, where=flagged > 0)
     outliers_so_far *= outliers
     result: NDArray[np.float64] = outliers_so_far.sum(axis=0) / total
-    return result
+    return result.clip(max=1)
