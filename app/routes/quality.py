@@ -9,6 +9,7 @@ import msgspec
 from flask import Blueprint, Request, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 
+from app.routes.quality_answer import lay_out_quality
 from app.routes.recent_answers import RecentAnswers
 from app.routes.service_parts import service
 from app.schemas.loading import refuse
@@ -40,16 +41,12 @@ def tell_quality() -> Response:
 
 def _estimate(asked: str, seconds: float) -> bytes:
     """Read the records, and estimate the figures."""
-    engine = service().records.engine()
-    # A worker that is never asked for records need not load SQLAlchemy.
-    from app.records.database_address import DatabaseAddress
-    from app.records.database_faults import refusing_in_words
-    from app.records.quality_reading import read_quality
-    from app.records.window import Window
-    from app.routes.quality_answer import lay_out_quality
-
     now = time.time()
-    with refusing_in_words(DatabaseAddress(service().settings.database_url)):
+    with service().records.use() as engine:
+        # Only now: a worker that is never asked for records need not load SQLAlchemy.
+        from app.records.quality_reading import read_quality
+        from app.records.window import Window
+
         reading = read_quality(engine, Window.around(now - seconds, now))
     return msgspec.json.encode(lay_out_quality(reading, asked, now))
 

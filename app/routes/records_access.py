@@ -1,8 +1,10 @@
-"""The database of records, opened by a worker when one of its routes first needs it."""
+"""A worker's way to the database of records, opened when one of its routes first needs it."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.errors import RecordsUnavailable
@@ -26,27 +28,29 @@ class RecordsAccess:
         self._opening = threading.Lock()
         self._engine: Engine | None = None
 
-    def engine(self) -> Engine:
-        """Give the database.
+    @contextmanager
+    def use(self) -> Iterator[Engine]:
+        """Use the database, for something short.
 
         Raises
         ------
         RecordsUnavailable
-            If records are off, or their database cannot be opened. The message says what to do.
+            If records are off, or their database cannot be used. The message says what to do.
         """
         if not self._settings.record_predictions:
-            raise RecordsUnavailable("Records are off: set RECORD_PREDICTIONS to all, or to a share of the inliers.")
-        with self._opening:
-            if self._engine is None:
-                # A worker that is never asked for records need not load SQLAlchemy.
-                from app.records.database import open_database
+            raise RecordsUnavailable("Records are off: set RECORD_PREDICTIONS to all, or to a share.")
+        # A worker that is never asked for records need not load SQLAlchemy.
+        from app.records.database import open_database
+        from app.records.database_address import DatabaseAddress
+        from app.records.database_faults import refusing_in_words
 
-                self._engine = open_database(self._settings.database_url)
-            return self._engine
+        with refusing_in_words(DatabaseAddress(self._settings.database_url)):
+            with self._opening:
+                self._engine = self._engine or open_database(self._settings.database_url)
+            yield self._engine
 
     def close(self) -> None:
-        """Close the connections."""
-        with self._opening:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
+        """Close every connection."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.dispose()
