@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.vector_histogram": set(),
     "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
     "app.feedback_metrics": set(),
+    "app.quality_metrics": {"app.quality"},
     "app.recorder_metrics": {"app.vector_histogram"},
     "app.event_metrics": {"app.records.event_kinds"},
     "app.records_metrics": set(),
@@ -35,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.model": {"app.errors"},
     "app.drift": {"app.errors"},
     "app.quality": set(),
-    "app.records": {"app.errors", "app.model.version_changes"},  # changes of versions are events
+    # Changes of versions are events; quality is estimated from what was read.
+    "app.records": {"app.errors", "app.model.version_changes", "app.quality"},
     # Operators say where the database is as the service does.
     "app.records.__main__": {"app.errors", "app.records", "app.settings"},
     "app.records.commands": {"app.errors", "app.records", "app.settings"},
@@ -52,6 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",
+        "app.quality",
+        "app.quality_metrics",
         "app.recorder_metrics",
         "app.records",
         "app.records_metrics",
@@ -79,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",  # one of the parts that a route finds on the application
+        "app.quality",
         "app.recorder.drift_report",
         "app.recorder.hand_over",
         "app.recorder.heartbeat",
