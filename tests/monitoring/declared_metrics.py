@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Metric
 
 from app import create_app
 from app.drift.calibration import CVM, DETECTORS
+from app.event_metrics import EventMetrics
 from app.metrics import ServiceMetrics, describe_folder
 from app.quality.outlier_ratio import OutlierRatio
 from app.quality.quality import METRICS
@@ -27,6 +28,7 @@ def service_metrics() -> dict[str, str]:
     workers, recorder = CollectorRegistry(), CollectorRegistry()
     ServiceMetrics(workers)
     RecorderMetrics(recorder, DETECTORS, CVM)
+    EventMetrics(recorder)
     QualityMetrics(recorder, METRICS, 0).record_segments({NO_SEGMENT: OutlierRatio(0, 1)})
     folder = describe_folder(files=0, broken_files=0, recorder_beats=True)
     return _types([*workers.collect(), *recorder.collect(), *folder])
