@@ -189,7 +189,7 @@ import sys
 from app.records.database_address import DatabaseAddress
 from app.records.database import open_database, upgrade_database
 sys.stdin.readline()
-upgrade_database({address!r})
+upgrade_database({address!r}, lock_seconds=60)
 open_database({address!r})
 """
     processes = [
@@ -213,7 +213,7 @@ def test_an_upgrade_waits_for_another(postgresql: str, opened):
     with engine.begin() as connection:
         connection.execute(text(f"DROP TABLE {REVISION_TABLE}"))
         METADATA.drop_all(connection)
-    upgrading = threading.Thread(target=upgrade_database, args=(postgresql,))
+    upgrading = threading.Thread(target=upgrade_database, args=(postgresql,), kwargs={"lock_seconds": 60.0})
     waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 
     with engine.begin() as first, engine.connect() as observer:
@@ -228,6 +228,21 @@ def test_an_upgrade_waits_for_another(postgresql: str, opened):
     upgrading.join(timeout=60)
 
     assert inspect(engine).has_table("predictions")
+
+
+def test_an_upgrade_does_not_wait_for_ever(address: str, opened, with_a_second):
+    """The recorder tries again, and counts that it could not write meanwhile."""
+    upgrade_database(address)
+    engine = opened(address)
+    with_a_second()
+    with engine.begin() as other:
+        if engine.dialect.name == "sqlite":
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            other.execute(text(f"SELECT pg_advisory_xact_lock({database._UPGRADE_LOCK})"))
+
+        with pytest.raises(RecordsUnavailable, match=r"cannot be used \((database is locked|.* due to lock timeout)\)"):
+            upgrade_database(address, lock_seconds=0.05)
 
 
 def test_a_newer_database_is_refused(address: str, opened):
@@ -339,8 +354,9 @@ def test_a_locked_file_is_told_of_as_locked(sqlite: str):
     holder.execute("BEGIN EXCLUSIVE")
     holder.execute("DELETE FROM segments")
 
-    with pytest.raises(RecordsUnavailable, match=r"\(database is locked\): another process holds it; try again"):
-        open_database(sqlite, lock_seconds=0.05)
+    for attempt in (open_database, upgrade_database):
+        with pytest.raises(RecordsUnavailable, match=r"\(database is locked\): another process holds it; try again"):
+            attempt(sqlite, lock_seconds=0.05)
     holder.close()
 
 

@@ -170,7 +170,7 @@ def test_nothing_is_left_in_the_write_ahead_log(sqlite: str, opened):
 def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, capsys):
     """By somebody who reads without a pause; saying it again, once they are gone, is enough."""
     monkeypatch.setattr("app.records.disk_space._CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("app.records.commands.options._LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("app.records.commands.options.LOCK_SECONDS", 0.05)
     upgrade_database(sqlite)
     engine = opened(sqlite)
     with engine.begin() as connection:
