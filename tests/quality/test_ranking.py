@@ -13,6 +13,13 @@ from app.quality.weighted_ranking import average_precision, roc_auc
 
 ORACLES = [(roc_auc, roc_auc_score), (average_precision, average_precision_score)]
 
+# Nothing was audited, for where no answer was an inlier.
+NO_AUDIT = {
+    "audit_scores": np.array([]),
+    "audit_is_outlier": np.array([], dtype=bool),
+    "audit_probabilities": np.array([]),
+}
+
 
 def rank(answers):
     """Rank with the same draws each time."""
@@ -64,3 +71,38 @@ def test_perfect_ranking_is_not_certain(answers):
 
     assert value == high == 1
     assert 0.1 < low < 0.9
+
+
+def test_scores_that_many_rows_share_stay_apart(answers):
+    """Outliers at one score and inliers at the next are ranked rightly in every draw."""
+    halves = np.where(np.arange(50) < 30, -0.7, -0.6)
+
+    value, low, _ = rank(replace(answers, n_inliers=0, **NO_AUDIT, alarm_scores=halves)).estimate(roc_auc)
+
+    assert value == 1
+    assert low > 0.8
+
+
+@pytest.mark.parametrize("are_alarms", [True, False])
+@pytest.mark.parametrize("figure", [roc_auc, average_precision])
+def test_one_row_more_leaves_doubt_where_labels_have_none(answers, figure, are_alarms):
+    """An inlier may be before all outliers, or one behind all inliers, though no label says so, and the reverse."""
+    scores = np.linspace(-0.8, -0.5, 50)
+    for is_outlier in (scores < -0.65, scores > -0.65):
+        if are_alarms:
+            one_side = replace(answers, n_inliers=0, **NO_AUDIT, alarm_scores=scores, alarm_is_outlier=is_outlier)
+        else:
+            one_side = replace(
+                answers,
+                n_alarms=0,
+                alarm_scores=np.array([]),
+                alarm_is_outlier=np.array([], dtype=bool),
+                audit_scores=scores,
+                audit_is_outlier=is_outlier,
+                audit_probabilities=np.full(50, 0.01),
+            )
+
+        value, low, high = rank(one_side).estimate(figure)
+
+        assert low < value - 0.01 or value < 0.5
+        assert high > value + 0.01 or value == 1

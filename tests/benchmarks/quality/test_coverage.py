@@ -16,6 +16,8 @@ PROMISED = 0.93
 SHORT = ("many misses are audited", "one alarm in a hundred is labelled", "outliers look like inliers, a small service")
 
 
+# 2,000 years of one scenario take a minute or two.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_intervals_hold_the_truth(scenario, is_long):
     """In 93 % of 2,000 years each; in a short run, in no fewer than chance would leave of that once in a million."""
