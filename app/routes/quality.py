@@ -20,7 +20,8 @@ quality = Blueprint("quality", __name__)
 _DEFAULT_WINDOW = "7d"
 
 _SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
-_WINDOW = re.compile(r"([1-9]\d{0,5})([hd])", re.ASCII)
+# No number of more digits is a window, and Python refuses to read very long ones.
+_WINDOW = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
 
 _ANSWERS = "isowatch_quality_answers"
 

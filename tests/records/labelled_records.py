@@ -36,7 +36,7 @@ class Records:
         segment: str = "",
         score: float = -0.5,
     ) -> str:
-        """Record a row, its label and its place in the audit queue; give its id. The label comes last; nothing is counted."""
+        """Record a row, its place in the audit queue and then its label; give its id. It is not counted."""
         record_id = first_id_at(at)[:-8] + f"{next(self._numbers):08x}"
         key = {"record_id": record_id, "row": 0}
         row = {"answered_at": at, "model_version": model_version, "segment": segment, "score": score}
