@@ -23,7 +23,8 @@ class LabelledAnswers:
         Shape (n,), one for each labelled alarm: its score (the lower the more abnormal) and its label.
     audit_scores, audit_is_outlier, audit_probabilities
         Shape (m,), one for each audited inlier that has a label: the same, and the chance in (0, 1] with which this row
-        was drawn. Only how chances compare counts: halving all of them changes nothing.
+        was drawn and labelled, as :func:`~app.quality.audit_probabilities.labelling_probabilities` gives it. Only how
+        chances compare counts: halving all of them changes nothing.
 
     Raises
     ------

@@ -5,19 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from sqlalchemy import Engine
 
+from app.feedback_metrics import UNKNOWN, FeedbackMetrics
 from app.recorder.batch_builder import BatchBuilder
 from app.recorder.handed_rows import HandedRows
 from app.recorder.known_versions import KnownVersions
 from app.records.contents import read_contents
 from app.records.known_segments import KnownSegments
 from app.records.retention import STEP_ROWS, Retention, give_back_space
-from app.records.waiting_labels import count_waiting_labels, drop_old_waiting_labels, settle_waiting_labels
+from app.records.settle_labels import count_waiting_labels, settle_labels
 from app.records.watermark import note_end, note_progress, was_committed
 from app.records.writable_database import WritableDatabase
+from app.records.write_transaction import write_transaction
 from app.records_metrics import RecordsMetrics
 
 log = logging.getLogger(__name__)
@@ -30,13 +31,6 @@ _PROGRESS_SECONDS = 60.0
 
 # As often as Prometheus asks.
 _LOOK_SECONDS = 15.0
-
-
-class LabelCounter(Protocol):
-    """Counts labels."""
-
-    def record_label(self, predicted: int, label: int, age_seconds: float) -> None:
-        """Count a label that found its record."""
 
 
 class RecordStore:
@@ -68,7 +62,7 @@ class RecordStore:
         retention: Retention,
         done_until: Callable[[int], float],
         metrics: RecordsMetrics,
-        labels: LabelCounter | None,
+        labels: FeedbackMetrics,
     ) -> None:
         self._database, self._replica, self._segments, self._builder = database, replica, segments, builder
         self._versions, self._retention, self._done_until = versions, retention, done_until
@@ -116,13 +110,13 @@ class RecordStore:
             self._is_purging = self._is_shrinking = True
         if self._is_purging:
             self._is_purging = False
-            with engine.begin() as connection:
+            with write_transaction(engine) as connection:
                 n_rows = self._retention.purge_step(connection)
             self._metrics.record_purged(n_rows)
             self._is_purging = n_rows >= STEP_ROWS
         elif self._is_shrinking:
             self._is_shrinking = False
-            with engine.begin() as connection:
+            with engine.connect() as connection:
                 is_there_more = give_back_space(connection)
             self._is_shrinking = is_there_more
 
@@ -160,14 +154,12 @@ class RecordStore:
         if n_labels == 0:
             return
         self._tell_progress(engine)
-        with engine.begin() as connection:
-            settled = settle_waiting_labels(connection)
-            n_dropped = drop_old_waiting_labels(connection, time.time())
-        self._metrics.record_waiting_labels(n_labels - len(settled) - n_dropped)
-        if self._labels is not None:
-            for label in settled:
-                self._labels.record_label(label.predicted, label.label, label.age_seconds)
+        with write_transaction(engine) as connection:
+            settled, n_dropped = settle_labels(connection, time.time())
+        for label in settled:
+            self._labels.record_label(label.predicted, label.label, label.age_seconds)
         if n_dropped:
+            self._labels.record_refused(UNKNOWN, n_dropped)
             log.warning("%d labels waited an hour for their records and are dropped", n_dropped)
 
     def _tell_progress(self, engine: Engine) -> None:

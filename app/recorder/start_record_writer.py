@@ -6,9 +6,10 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from app.feedback_metrics import FeedbackMetrics
 from app.recorder.batch_builder import BatchBuilder
 from app.recorder.known_versions import KnownVersions
-from app.recorder.record_store import LabelCounter, RecordStore
+from app.recorder.record_store import RecordStore
 from app.recorder.record_writer import RecordWriter
 from app.recorder.row_queue import RowQueue
 from app.recorder_metrics import RecorderMetrics
@@ -26,7 +27,7 @@ def start_record_writer(
     emptied_until: Callable[[], float],
     metrics: RecorderMetrics,
     records_metrics: RecordsMetrics,
-    labels: LabelCounter | None = None,
+    labels: FeedbackMetrics,
 ) -> RecordWriter:
     """Start the thread that writes; the database is opened there, so that nobody waits for it.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, Engine, insert, select, text
 
 from app.records.tables import SEGMENTS
+from app.records.write_transaction import write_transaction
 
 # What later segments are called; a caller that calls itself so is among them.
 OTHER_SEGMENTS = "other"
@@ -33,7 +34,7 @@ class KnownSegments:
         new = {name for name in asked if name} - self._names
         if self._is_read and (not new or len(self._names) >= self._most):
             return
-        with engine.begin() as connection:
+        with write_transaction(engine) as connection:
             _let_nobody_else_add(connection)
             names = set(connection.scalars(select(SEGMENTS.c.name)))
             room = max(0, self._most - len(names))

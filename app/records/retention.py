@@ -57,7 +57,10 @@ def give_back_space(connection: Connection) -> bool:
     n_pages, n_free = (connection.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "freelist_count"))
     if n_free <= _KEPT_FREE_SHARE * n_pages + _PAGES_A_STEP:
         return False
-    connection.execute(text(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")).all()
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    # As a script, since SQLite frees a page with each step of this statement, and `execute` takes one step only.
+    driver.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
     return True
 
 

@@ -1,89 +1,74 @@
-"""Labels that came before the record they are about: settled once it is written."""
+"""Labels of rows that are not recorded yet: they wait until the record comes, or until it is sure that none will."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select
 
-from app.records.tables import LABELS, PREDICTIONS, WAITING_LABELS
+from app.records.labels import GivenLabel
+from app.records.tables import WAITING_LABELS, WRITERS
 
-# A transaction of some ten milliseconds; the rest has its turn a second later.
-_AT_A_TIME = 500
-
-# A record is written within a second, or after the database was away; later than this it never will be.
-_GIVEN_UP_AFTER_SECONDS = 3600.0
+# A recorder that has not said for so long how far it has come has been killed: it writes once a minute at least.
+_LIVES_SECONDS = 300.0
 
 
-@dataclass(frozen=True)
-class SettledLabel:
-    """A label that found its record.
+def let_wait(connection: Connection, labels: Sequence[GivenLabel]) -> list[int]:
+    """Keep labels until their records come, and give each one's number; the same label twice is one."""
+    numbers = _find_waiting(connection, labels)
+    missing = list(dict.fromkeys(label for label in labels if _what_it_says(label) not in numbers))
+    new = {_what_it_says(label): label for label in missing}
+    if new:
+        adding = insert(WAITING_LABELS).returning(WAITING_LABELS.c.id, sort_by_parameter_order=True)
+        added = connection.execute(adding, [asdict(label) for label in new.values()]).scalars()
+        numbers |= dict(zip(new, added, strict=True))
+    return [numbers[_what_it_says(label)] for label in labels]
 
-    Parameters
-    ----------
-    predicted, label
-        What the model and the caller say: 1 inlier, -1 outlier.
-    age_seconds
-        From the answer to the label.
+
+def list_waiting(connection: Connection, request_ids: Sequence[str]) -> list[GivenLabel]:
+    """List the labels that wait for the records of some ids, in the order of their giving."""
+    asked = select(WAITING_LABELS).where(WAITING_LABELS.c.request_id.in_(request_ids)).order_by(WAITING_LABELS.c.id)
+    return [
+        GivenLabel(*(line[name] for name in GivenLabel.__dataclass_fields__))
+        for line in connection.execute(asked).mappings()
+    ]
+
+
+def still_waiting(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Tell which of the labels are still waiting."""
+    return set(connection.execute(select(WAITING_LABELS.c.id).where(WAITING_LABELS.c.id.in_(numbers))).scalars())
+
+
+def stop_waiting(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Take labels out, and tell which of them nobody else had taken out before."""
+    ending = delete(WAITING_LABELS).where(WAITING_LABELS.c.id.in_(numbers)).returning(WAITING_LABELS.c.id)
+    return set(connection.execute(ending).scalars())
+
+
+def everything_is_written_until(connection: Connection, moment: float, now: float) -> bool:
+    """Tell whether every recorder that lives has written what was answered before a moment; seconds since 1970.
+
+    Without a recorder there is nothing that is still to be written.
     """
-
-    predicted: int
-    label: int
-    age_seconds: float
-
-
-def count_waiting_labels(connection: Connection) -> int:
-    """Count the labels that wait."""
-    return connection.scalar(select(func.count()).select_from(WAITING_LABELS)) or 0
+    living = WRITERS.c.stopped_at.is_(None) & (WRITERS.c.updated_at > now - _LIVES_SECONDS)
+    behind = select(func.count()).select_from(WRITERS).where(living, WRITERS.c.written_until < moment)
+    return connection.execute(behind).scalar() == 0
 
 
-def settle_waiting_labels(connection: Connection) -> list[SettledLabel]:
-    """Move labels whose record is there by now to the labels that count, in the order in which they were given."""
-    return list(_settle(connection))
+_Said = tuple[str, int, int, str, str]
 
 
-def drop_old_waiting_labels(connection: Connection, now: float) -> int:
-    """Remove labels that have waited in vain, and tell how many there were."""
-    is_old = WAITING_LABELS.c.given_at < now - _GIVEN_UP_AFTER_SECONDS
-    return connection.execute(delete(WAITING_LABELS).where(is_old)).rowcount
+def _what_it_says(label: GivenLabel) -> _Said:
+    """Give all of a label but its time."""
+    return label.request_id, label.row, label.is_inlier, label.source, label.note
 
 
-def _settle(connection: Connection) -> Iterator[SettledLabel]:
-    """Settle one after the other, those that a record is found for."""
-    waiting = WAITING_LABELS.c
-    # By either id; of a request id that came twice, the first record counts.
-    first_record = (
-        select(func.min(PREDICTIONS.c.record_id))
-        .where(PREDICTIONS.c.request_id == waiting.request_id)
-        .scalar_subquery()
-    )
-    own_record = (
-        select(func.min(PREDICTIONS.c.record_id)).where(PREDICTIONS.c.record_id == waiting.request_id).scalar_subquery()
-    )
-    found = select(WAITING_LABELS, func.coalesce(own_record, first_record).label("record_id")).subquery()
-    known = (
-        select(found, PREDICTIONS.c.is_inlier.label("predicted"), PREDICTIONS.c.answered_at)
-        .join_from(
-            found, PREDICTIONS, (PREDICTIONS.c.record_id == found.c.record_id) & (PREDICTIONS.c.row == found.c.row)
-        )
-        .order_by(found.c.id)
-        .limit(_AT_A_TIME)
-    )
-    for label in connection.execute(known).all():
-        # A worker, or another recorder, may have been faster.
-        if connection.execute(delete(WAITING_LABELS).where(waiting.id == label.id)).rowcount:
-            _let_count(connection, label)
-            yield SettledLabel(label.predicted, label.is_inlier, max(0.0, label.given_at - label.answered_at))
-
-
-def _let_count(connection: Connection, label: Row[Any]) -> None:
-    """Put a label in place of the one that counted; the same once more changes nothing."""
-    labels = LABELS.c
-    is_current = (labels.record_id == label.record_id) & (labels.row == label.row) & labels.replaced_at.is_(None)
-    if connection.scalar(select(labels.is_inlier).where(is_current)) == label.is_inlier:
-        return
-    connection.execute(update(LABELS).where(is_current).values(replaced_at=label.given_at))
-    copied = {name: getattr(label, name) for name in ("record_id", "row", "is_inlier", "source", "note", "given_at")}
-    connection.execute(insert(LABELS).values(copied))
+def _find_waiting(connection: Connection, labels: Sequence[GivenLabel]) -> dict[_Said, int]:
+    """Map what waiting labels of the same rows say to their numbers."""
+    ids = {label.request_id for label in labels}
+    asked = select(WAITING_LABELS).where(WAITING_LABELS.c.request_id.in_(ids))
+    return {
+        (line["request_id"], line["row"], line["is_inlier"], line["source"], line["note"]): line["id"]
+        for line in connection.execute(asked).mappings()
+    }

@@ -12,6 +12,7 @@ from app.periodic_jobs import PeriodicJobs
 from app.recorder.hand_over import HandOver
 from app.routes.records_access import RecordsAccess
 from app.settings import Settings
+from app.web.api_keys import ApiKeys
 from app.web.request_log import RequestLog
 
 _EXTENSION = "isowatch"
@@ -28,6 +29,7 @@ class ServiceParts:
     jobs: PeriodicJobs
     log: RequestLog
     records: RecordsAccess
+    keys: ApiKeys
 
     def close(self) -> None:
         """End what runs in the background, and write the last log lines."""

@@ -25,21 +25,29 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.periodic_jobs": set(),
     "app.process_usage": set(),
     "app.vector_histogram": set(),
-    "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
+    "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
+    "app.feedback_metrics": set(),
     "app.quality_metrics": {"app.quality"},
     "app.recorder_metrics": {"app.vector_histogram"},
+    "app.event_metrics": {"app.records.event_kinds"},
     "app.records_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
     "app.drift": {"app.errors"},
     "app.quality": set(),
-    "app.records": {"app.errors", "app.quality"},
+    # Changes of versions are events; quality is estimated from what was read.
+    "app.records": {"app.errors", "app.model.version_changes", "app.quality"},
+    # Operators say where the database is as the service does.
+    "app.records.__main__": {"app.errors", "app.records", "app.settings"},
+    "app.records.commands": {"app.errors", "app.records", "app.settings"},
     # An id is made for each request, long before there is a database.
     "app.records.record_id": set(),
     "app.recorder": {
         "app.drift",
         "app.errors",
+        "app.event_metrics",
+        "app.feedback_metrics",
         "app.log_format",
         "app.metrics",
         "app.metrics_archive",
@@ -69,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.routes": {
         "app.errors",
+        "app.feedback_metrics",
         "app.metrics",
         "app.metrics_archive",  # /metrics adds up what it holds
         "app.metrics_folder",

@@ -121,7 +121,9 @@ class InferenceRequest(_Lenient):
     """Rows to score: one input of shape [rows, features], or one input for each feature, named like it."""
 
     id = fields.String(allow_none=True, metadata={"description": "Given back."})
-    parameters = fields.Nested(InferenceParameters, allow_none=True, load_default=lambda: _INFERENCE_PARAMETERS.load({}))
+    parameters = fields.Nested(
+        InferenceParameters, allow_none=True, load_default=lambda: _INFERENCE_PARAMETERS.load({})
+    )
     inputs = ShortList(fields.Nested(InputTensor), MAX_FEATURES, required=True)
     outputs = ShortList(
         fields.Nested(RequestedOutput),
