@@ -12,6 +12,7 @@ from app.records.audit_queue import hand_out
 from app.records.database import upgrade_database
 from app.records.feedback import take_labels
 from app.records.labels import GivenLabel
+from app.records.lookup import RecordKey
 from app.records.tables import AUDITS, PREDICTIONS
 from tests.records.made_records import draw, make_id, name_features, record
 
@@ -104,7 +105,8 @@ def test_callers_at_once_never_get_the_same_row(engine: Engine):
     """Together they get all."""
     for number in range(100, 160):
         draw(engine, make_id(number), number / 1000)
-    start, taken = threading.Barrier(4), []
+    start = threading.Barrier(4)
+    taken: list[RecordKey] = []
 
     def take() -> None:
         start.wait(10)

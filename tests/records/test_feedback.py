@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete, update
@@ -61,7 +62,7 @@ def test_label_without_a_recorder_is_unknown(engine: Engine):
 
 
 @pytest.mark.parametrize("gone", [{"stopped_at": 1.0}, {"updated_at": time.time() - 301}])
-def test_recorder_that_has_gone_is_not_waited_for(engine: Engine, gone: dict[str, float]):
+def test_recorder_that_has_gone_is_not_waited_for(engine: Engine, gone: dict[str, Any]):
     """Whether it has ended in good order or was killed."""
     add_writer(engine, **gone)
 
@@ -125,9 +126,7 @@ def test_label_that_is_kept_stays_kept_when_the_database_goes(engine: Engine):
     add_writer(engine)
     labels = [_label()]
 
-    @contextmanager
     def use():
         raise RecordsBusy("away")
-        yield
 
     assert wait_for_records(use, labels, take_labels(engine, labels), may_wait=True) == [Outcome(WAITING)]

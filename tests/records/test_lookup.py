@@ -20,11 +20,11 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     return opened(address)
 
 
-def _find(engine: Engine, *names: tuple[str, int]) -> dict[tuple[str, int], RecordKey]:
+def _find(engine: Engine, *names: tuple[str, int]) -> dict[RowName, RecordKey]:
     """Find rows, and give their keys."""
     with engine.connect() as connection:
         found = find_rows(connection, [RowName(*name) for name in names])
-    return {tuple(name): row.key for name, row in found.items()}
+    return {name: row.key for name, row in found.items()}
 
 
 def test_row_is_found_by_the_id_of_its_record_and_of_its_request(engine: Engine):
