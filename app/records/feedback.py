@@ -116,7 +116,7 @@ def _look(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int, int])
     # The order matters: a record that comes after the first question is found by whoever ends the waiting.
     with engine.connect() as connection:
         none_will_come = everything_is_written_until(connection, last_given, time.time())
-        remaining = still_waiting(connection, list(waiting.values()))
+        remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
     settled = {place: Outcome(TAKEN) for place, number in waiting.items() if number not in remaining}
     rest = {place: number for place, number in waiting.items() if place not in settled}
     return settled | (_end_waiting(engine, labels, rest) if rest and none_will_come else {})
@@ -126,7 +126,8 @@ def _end_waiting(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int
     """Give up labels whose records will not come; those whose records came at the last moment are kept."""
 
     def end(connection: Connection) -> dict[int, Outcome]:
-        ours = stop_waiting(connection, sorted(set(waiting.values())))
+        remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
+        ours = stop_waiting(connection, remaining)
         places = [place for place, number in waiting.items() if number in ours]
         rows = find_rows(connection, [RowName(labels[place].request_id, labels[place].row) for place in places])
         found = [rows.get(RowName(labels[place].request_id, labels[place].row)) for place in places]

@@ -14,7 +14,7 @@ from app.records.feedback import take_labels
 from app.records.labels import GivenLabel
 from app.records.lookup import RecordKey
 from app.records.tables import AUDITS, PREDICTIONS
-from tests.records.made_records import draw, make_id, name_features, record
+from tests.records.filled_tables import draw, make_id, name_features, record
 
 HOUR = 3600.0
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, delete, insert, update
 
 from app.errors import RecordsBusy
 from app.records.database import upgrade_database
@@ -16,7 +16,7 @@ from app.records.feedback import TAKEN, UNKNOWN, WAITING, Outcome, take_labels, 
 from app.records.labels import GivenLabel
 from app.records.tables import WAITING_LABELS, WRITERS
 from tests.records.explained import count_rows
-from tests.records.made_records import add_writer, make_id, record
+from tests.records.filled_tables import add_writer, make_id, record
 
 
 @pytest.fixture
@@ -103,6 +103,30 @@ def test_label_that_the_recorder_has_settled_is_taken(engine: Engine):
         connection.execute(delete(WAITING_LABELS))
 
     assert wait_for_records(lambda: nullcontext(engine), labels, feedback, may_wait=False) == [Outcome(TAKEN)]
+
+
+@pytest.mark.parametrize("written_until", [0.0, time.time() + 3600])
+def test_number_of_a_settled_label_may_belong_to_another(engine: Engine, written_until: float):
+    """SQLite gives numbers again: the other label goes on waiting, and is neither told of nor thrown away."""
+    add_writer(engine, written_until=written_until)
+    labels = [_label()]
+    feedback = take_labels(engine, labels)
+    with engine.begin() as connection:
+        connection.execute(delete(WAITING_LABELS))
+        number = feedback.waiting[0]
+        others = {
+            "id": number,
+            "request_id": "other",
+            "row": 0,
+            "is_inlier": 1,
+            "source": "",
+            "note": "",
+            "given_at": 0.0,
+        }
+        connection.execute(insert(WAITING_LABELS), [others])
+
+    assert wait_for_records(lambda: nullcontext(engine), labels, feedback, may_wait=False) == [Outcome(TAKEN)]
+    assert count_rows(engine, "waiting_labels") == 1
 
 
 def test_waiting_looks_again_and_again(engine: Engine):

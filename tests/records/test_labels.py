@@ -16,7 +16,7 @@ from app.records.lookup import RowName, find_rows
 from app.records.tables import LABELS
 from app.records.write_transaction import write_transaction
 from tests.records.explained import count_rows, explaining
-from tests.records.made_records import make_id, record
+from tests.records.filled_tables import make_id, record
 
 ID = make_id(1)
 

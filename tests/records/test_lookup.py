@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from app.records.database import upgrade_database
 from app.records.lookup import RecordKey, RowName, find_record, find_rows, list_records
 from tests.records.explained import explaining
-from tests.records.made_records import make_id, record
+from tests.records.filled_tables import make_id, record
 
 
 @pytest.fixture

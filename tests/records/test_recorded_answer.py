@@ -13,7 +13,7 @@ from app.records.feedback import take_labels
 from app.records.labels import GivenLabel
 from app.records.recorded_answer import RecordedAnswer, read_answer
 from tests.records.explained import explaining
-from tests.records.made_records import VERSION, add_writer, make_id, name_features, record
+from tests.records.filled_tables import VERSION, add_writer, make_id, name_features, record
 
 
 @pytest.fixture

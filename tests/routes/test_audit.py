@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.records.made_records import draw, make_id, name_features
+from tests.records.filled_tables import draw, make_id, name_features
 from tests.routes.recorded_service import RecordedService, start_recorded_service
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.records.explained import count_rows
-from tests.records.made_records import add_writer, make_id, record
+from tests.records.filled_tables import add_writer, make_id, record
 from tests.routes.recorded_service import RecordedService, start_recorded_service
 
 ID = make_id(1)

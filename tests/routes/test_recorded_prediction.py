@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.records.made_records import add_writer, make_id, name_features, record
+from tests.records.filled_tables import add_writer, make_id, name_features, record
 from tests.routes.recorded_service import RecordedService, start_recorded_service
 
 ID = make_id(1)

@@ -15,7 +15,7 @@ from app.errors import RecordsBusy
 from app.routes.records_access import RecordsAccess
 from app.routes.service_parts import parts_of
 from app.settings import Settings
-from tests.records.made_records import make_id, record
+from tests.records.filled_tables import make_id, record
 from tests.routes.recorded_service import RecordedService, start_recorded_service
 
 ID = make_id(1)
