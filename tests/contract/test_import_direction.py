@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
     "app.feedback_metrics": set(),
     "app.recorder_metrics": {"app.vector_histogram"},
+    "app.records_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
@@ -38,6 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.recorder": {
         "app.drift",
         "app.errors",
+        "app.feedback_metrics",
         "app.log_format",
         "app.metrics",
         "app.metrics_archive",
@@ -46,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.periodic_jobs",
         "app.recorder_metrics",
         "app.records",
+        "app.records_metrics",
         "app.settings",
     },
     # The arbiter imports these, before the metrics folder is known.
