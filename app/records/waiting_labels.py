@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from app.records.labels import GivenLabel
 from app.records.tables import WAITING_LABELS, WRITERS
@@ -54,14 +54,23 @@ def stop_waiting(connection: Connection, numbers: Collection[int]) -> set[int]:
     return set(connection.execute(ending).scalars())
 
 
-def everything_is_written_until(connection: Connection, moment: float, now: float) -> bool:
-    """Tell whether every recorder that lives has written what was answered before a moment; seconds since 1970.
+def everything_is_written_until(connection: Connection, moment: float, now: float, *, expects_recorder: bool) -> bool:
+    """Tell whether every recorder that lives has written what was answered before a moment.
 
-    Without a recorder there is nothing that is still to be written.
+    Parameters
+    ----------
+    connection
+        To the database of records.
+    moment, now
+        Seconds since 1970.
+    expects_recorder
+        Whether there is to be a recorder: where none lives, one is just starting, and rows wait for it. Without it
+        there is nothing that is still to be written.
     """
-    living = WRITERS.c.stopped_at.is_(None) & (WRITERS.c.updated_at > now - _LIVES_SECONDS)
-    behind = select(func.count()).select_from(WRITERS).where(living, WRITERS.c.written_until < moment)
-    return connection.execute(behind).scalar() == 0
+    written = select(WRITERS.c.written_until >= moment)
+    living = written.where(WRITERS.c.stopped_at.is_(None), WRITERS.c.updated_at > now - _LIVES_SECONDS)
+    all_written = connection.execute(living).scalars().all()
+    return all(all_written) if all_written else not expects_recorder
 
 
 _Said = tuple[str, int, int, str, str]

@@ -61,6 +61,18 @@ def test_label_without_a_recorder_is_unknown(engine: Engine):
     assert count_rows(engine, "waiting_labels") == 0
 
 
+def test_recorder_that_is_just_starting_is_waited_for(engine: Engine):
+    """Where there is to be one, rows wait for it though it has not said that it lives."""
+    labels = [_label()]
+    feedback = take_labels(engine, labels)
+
+    for result in (WAITING, UNKNOWN):
+        looked = wait_for_records(lambda: nullcontext(engine), labels, feedback, may_wait=False, expects_recorder=True)
+        assert looked == [Outcome(result)]
+        if result == WAITING:
+            add_writer(engine, written_until=time.time() + 60)
+
+
 @pytest.mark.parametrize("gone", [{"stopped_at": 1.0}, {"updated_at": time.time() - 301}])
 def test_recorder_that_has_gone_is_not_waited_for(engine: Engine, gone: dict[str, Any]):
     """Whether it has ended in good order or was killed."""

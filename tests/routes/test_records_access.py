@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import RecordsBusy
+from app.errors import RecordsBusy, RecordsUnavailable
 from app.routes.records_access import RecordsAccess
 from app.routes.service_parts import parts_of
 from app.settings import Settings
@@ -47,7 +47,7 @@ def service(tmp_path: Path) -> Iterator[RecordedService]:
 
 
 def test_database_that_cannot_be_opened_is_told_of_once(service: RecordedService, tmp_path: Path, caplog):
-    """503 with the time to try again; the reason is for the log, the next try comes later."""
+    """503 with the time to try again; the reason is for the log alone."""
     service.engine.dispose()
     for file in tmp_path.glob("records.db*"):
         file.unlink()
@@ -55,6 +55,32 @@ def test_database_that_cannot_be_opened_is_told_of_once(service: RecordedService
         assert _ask_all(service) == [(503, "1")] * 3
     assert len([record for record in caplog.records if "records cannot be used" in record.message]) == 1
     assert str(tmp_path) not in service.client.get("/audit/next").text
+
+
+def test_database_that_took_long_to_refuse_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch):
+    """Each try holds a thread up; a quick one does not."""
+    tries = []
+
+    def fail(address: str) -> None:
+        tries.append(address)
+        now[0] += seconds
+        raise RecordsUnavailable("no route to host")
+
+    monkeypatch.setattr("app.records.database.open_database", fail)
+    now, seconds = [1000.0], 0.0
+    monkeypatch.setattr("app.routes.records_access.time.monotonic", lambda: now[0])
+    access = RecordsAccess(Settings())
+
+    def try_to_use() -> int:
+        with pytest.raises(RecordsBusy), access.use():
+            pass
+        return len(tries)
+
+    assert [try_to_use(), try_to_use()] == [1, 2]
+    seconds = 10.0
+    assert [try_to_use(), try_to_use()] == [3, 3]
+    now[0] += 5.1
+    assert try_to_use() == 4
 
 
 def test_locked_database_is_busy(service: RecordedService, tmp_path: Path):
