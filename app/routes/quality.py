@@ -9,10 +9,10 @@ import msgspec
 from flask import Blueprint, Request, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 
+from app.errors import InvalidQuery
 from app.routes.quality_answer import lay_out_quality
 from app.routes.recent_answers import RecentAnswers
 from app.routes.service_parts import service
-from app.schemas.loading import refuse
 from app.web.json_bodies import JSON_MEDIA_TYPE
 
 quality = Blueprint("quality", __name__)
@@ -62,5 +62,5 @@ def _read_window(asked: Request, retention_days: int) -> tuple[str, float]:
             f"expected hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept, "
             f"got {' and '.join(given)}"
         )
-        raise refuse({"window": [message]})
+        raise InvalidQuery(f"window: {message}", [{"field": "window", "message": message}])
     return given[0], seconds
