@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Select, text
 
 from app.quality.labelled_answers import LabelledAnswers
 from app.records.answer_counts import counts_query
 from app.records.database import upgrade_database
 from app.records.judged_rows import labelled_rows_query, unanswered_audits_query
-from app.records.quality_reading import read_quality
+from app.records.quality_reading import AnswerGroup, read_quality
 from app.records.window import Window
 from tests.records.labelled_records import writing
 
@@ -64,7 +65,7 @@ def test_rows_labelled_before_the_queue_came_stand_for_themselves(database: Engi
     """Whoever complains would otherwise make misses look frequent; a changed label is as old as the first one."""
     with writing(database) as records:
         records.count_answers(MONDAY, n_rows=1000, n_outliers=0)
-        drawn = {"probability": 0.01, "handed_at": MONDAY + DAY}
+        drawn: dict[str, Any] = {"probability": 0.01, "handed_at": MONDAY + DAY}
         complaints = [records.add_answer(MONDAY, 1, score=score, **drawn) for score in (-0.1, -0.2)]
         for complaint in complaints:
             records.add_label(complaint, -1, given_at=MONDAY + HOUR)
@@ -97,7 +98,7 @@ def test_groups_are_parts_of_the_whole(database: Engine):
         records.count_answers(tuesday, 300, 30, "v2", "berlin")
         records.add_answer(tuesday - 1, -1, label=-1, segment="berlin")
         records.add_answer(tuesday + 1, -1, label=1, model_version="v2", segment="berlin")
-        audit = {"probability": 0.5, "handed_at": tuesday + HOUR}
+        audit: dict[str, Any] = {"probability": 0.5, "handed_at": tuesday + HOUR}
         records.add_answer(tuesday + 2, 1, label=1, model_version="v2", segment="berlin", **audit)
 
     reading = read_quality(database, WEEK)
@@ -112,7 +113,12 @@ def test_groups_are_parts_of_the_whole(database: Engine):
         date(2026, 11, 16): ((10, 90), 1, 0),
         date(2026, 11, 17): ((50, 450), 1, 1),
     }
-    groups = {"all": reading.overall, **reading.by_model_version, **reading.by_segment, **reading.by_day}
+    groups: dict[Any, AnswerGroup] = {
+        "all": reading.overall,
+        **reading.by_model_version,
+        **reading.by_segment,
+        **reading.by_day,
+    }
     figures = {
         name: ((of.n_alarms, of.n_inliers), len(of.alarm_scores), len(of.audit_scores))
         for name, of in ((name, group.answers) for name, group in groups.items())
@@ -149,7 +155,7 @@ def test_nothing_is_read_of_an_empty_database(database: Engine):
     assert reading.overall.answers.alarm_scores.dtype == np.float64
 
 
-def plan(engine: Engine, query: object) -> list[str]:
+def plan(engine: Engine, query: Select[Any]) -> list[str]:
     """Say how SQLite would answer a query."""
     compiled = query.compile(engine, compile_kwargs={"literal_binds": True})
     with engine.connect() as connection:
