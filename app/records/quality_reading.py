@@ -120,7 +120,7 @@ def _gather(rows: JudgedRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
     """Tell labelled alarms from audited inliers, and count all answers."""
     n_rows, n_alarms = sum(count.n_rows for count in counts), sum(count.n_outliers for count in counts)
     alarms = rows.is_alarm & rows.is_labelled
-    drawn = ~rows.is_alarm & ~np.isnan(rows.probabilities)
+    drawn = ~np.isnan(rows.probabilities)  # of inliers only
     audits = drawn & rows.is_labelled
     answers = LabelledAnswers(
         # An id is made just before its answer: at the end of the last hour, the answer may be counted in the next one.

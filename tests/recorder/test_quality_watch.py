@@ -98,7 +98,7 @@ def test_only_the_live_model_and_the_window_count(watched: _Watched):
     after = watched.precision
 
     assert [before, after] == [0.9, 0.0]
-    assert labels == (10, 1)
+    assert [*labels] == [10, 1]
     assert watched.value("audit_waiting_rows") == 3  # of all versions
 
 

@@ -146,6 +146,17 @@ def test_window_is_of_whole_hours(database: Engine):
     assert sorted(overall.alarm_scores) == [-0.3, -0.3, -0.2, -0.2, -0.1, -0.1]
 
 
+def test_answer_that_is_counted_after_the_window_is_no_contradiction(database: Engine):
+    """An id is made just before its answer, which the next hour may count: there are never more labels than answers."""
+    with writing(database) as records:
+        records.add_answer(WEEK.end_hour - 0.001, -1, label=-1)
+        records.add_answer(WEEK.end_hour - 0.001, 1, label=1, probability=0.1, handed_at=WEEK.end_hour)
+
+    answers = read_quality(database, WEEK).overall.answers
+
+    assert (answers.n_alarms, answers.n_inliers) == (1, 1)
+
+
 def test_nothing_is_read_of_an_empty_database(database: Engine):
     """No answers are no groups, and an empty whole."""
     reading = read_quality(database, WEEK)
