@@ -83,6 +83,7 @@ def _size() -> stat.Panel:
         units.BytesIEC,
         query(f"max(records_database_bytes{{{INSTANCE}}})", "size", often=True),
         decimals=1,
+        sparkline=False,
     )
 
 

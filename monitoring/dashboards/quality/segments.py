@@ -59,6 +59,7 @@ def _segments() -> table.Panel:
         decimals=2,
         joined_by="segment",
         widths={AT_LEAST: 90, AT_MOST: 90, "outliers": 90, _TIMES_OTHERS: 110},
+        largest_first=_TIMES_OTHERS,
     )
     for heading, unit, decimals in (("rows", units.LocaleFormat, 0), (_TIMES_OTHERS, units.NoUnit, 2)):
         panel = panel.override_by_name(
