@@ -116,7 +116,7 @@ def test_time_shown(dashboard: dict[str, Any]):
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_what_happened_is_marked(name: str):
-    """Each graph shows when an alert fired, a model went live, or people did something; some, when a drift was confirmed."""
+    """Each graph shows when an alert fired, a model went live or people did something; some, when drift was certain."""
     marks = [mark["name"] for mark in DASHBOARDS[name]["annotations"]["list"] if mark["enable"]]
 
     everywhere = ["Alerts that fire", "Models that went live", "Events on record"]
