@@ -77,7 +77,7 @@ def _times_others() -> timeseries.Panel:
         "Alert SegmentOutlierRatioUneven: monitoring/runbook.md#segmentoutlierratiouneven",
         units.NoUnit,
         query("max by (segment) (job_segment:segment_outlier_ratio_per_others:max5m)", "{{segment}}"),
-        alert_line("threshold:segment_outlier_ratio_factor:max"),
+        alert_line("threshold:segment_outlier_ratio_per_others:max"),
         decimals=2,
         at_least=2,
         wide=True,
