@@ -108,7 +108,7 @@ def _unlabelled() -> stat.Panel:
 
 def _labels(kind: str) -> str:
     """Ask how many labels figures stand on."""
-    return f'max(model_quality_labels{{{INSTANCE}, kind="{kind}"}})'
+    return f'max(model_quality_labels{{{INSTANCE}, kind="{kind}"}} >= 0)'
 
 
 def _precision() -> timeseries.Panel:

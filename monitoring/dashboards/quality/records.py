@@ -51,7 +51,8 @@ def _given_up() -> stat.Panel:
     """What is missing for good."""
     return number(
         "Rows given up",
-        "Rows of the time shown that waited to be written until memory was full. They are missing for good. "
+        "Rows of the time shown that waited to be written until memory was full, or that no database takes. They are "
+        "missing for good. "
         "Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten",
         units.Short,
         query(f"round(sum(increase(records_given_up_rows_total{{{INSTANCE}}}[$__range])))", "given up", often=True),
@@ -92,7 +93,7 @@ def _rows() -> timeseries.Panel:
     return graph(
         "Rows a second written and purged",
         "Rows that were written to the records, and rows that were removed because they had become older than "
-        "RECORD_RETENTION_DAYS, or by hand.",
+        "RECORD_RETENTION_DAYS.",
         "rows/s",
         query(rate("records_kept_rows_total", INSTANCE), "written", often=True),
         query(rate("records_purged_rows_total", INSTANCE), "purged", often=True),
