@@ -30,7 +30,6 @@ def service_metrics() -> dict[str, str]:
     workers, recorder = CollectorRegistry(), CollectorRegistry()
     ServiceMetrics(workers)
     RecorderMetrics(recorder, DETECTORS, CVM)
-    EventMetrics(recorder)
     QualityMetrics(recorder, METRICS, 0).record_segments({NO_SEGMENT: OutlierRatio(0, 1)})
     RecordsMetrics(recorder, REASONS, is_enabled=True)
     EventMetrics(recorder)

@@ -51,8 +51,8 @@ def sqlite(tmp_path: Path) -> str:
 def log(store: ModelStore, sqlite: str, registry: CollectorRegistry):
     """A log that looks when it is told to."""
     log = EventLog(store.folder, sqlite, EventMetrics(registry))
-    log.start()
     yield log
+    log.start()
     log.close()
 
 
