@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.system.running_service import RunningService, start_service, wait_until
+from tests.system.running_service import REPOSITORY, RunningService, start_service, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -120,3 +122,20 @@ def test_nobody_gets_in_without_the_key(service: RunningService):
     """Not even from this host, once there are keys."""
     assert service.get("/audit/next").status_code == 401
     assert service.get("/predictions/any", headers={"X-API-Key": "another"}).status_code == 401
+
+
+def test_commands_of_the_page_work(tmp_path: Path, credits_models: Path, require_program: Callable[[str], Path]):
+    """Each in its turn, as somebody would type them."""
+    require_program("curl")
+    page = (REPOSITORY / "docs" / "feedback.md").read_text(encoding="utf-8")
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    with start_service(tmp_path, credits_models) as service:
+        wait_until(lambda: service.get("/audit/next").status_code == 200, "the database", service)
+        script = f"set -eux\n{commands}".replace("http://127.0.0.1:8000", service.address)
+        # The record may still be on its way when the second command comes, which is why a label can wait.
+        run = subprocess.run(["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert run.returncode == 0, run.stderr
+    assert '"taken":1' in run.stdout
+    assert '"note":"called the customer"' in run.stdout
+    assert re.fullmatch("[0-9a-f]{48}\n", (tmp_path / "feedback_keys").read_text())

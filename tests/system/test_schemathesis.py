@@ -26,11 +26,12 @@ CONFIGURATION = """
 api_key = "{key}"
 
 [checks.negative_data_rejection]
-expected-statuses = [400, 404, 405, 406, 413, 415, 422]
+expected-statuses = [400, 401, 404, 405, 406, 413, 415, 422]
 
 [parameters]
 "path.name" = "{name}"
 "path.version" = "{version}"
+"path.request_id" = "{record}"
 
 [[operations]]
 include-path-regex = "/infer$"
@@ -51,9 +52,10 @@ def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, i
         configuration = tmp_path / "schemathesis.toml"
         model = service.get("/model_information").json()["model"]
         labels = EXAMPLES if is_long else FEW_EXAMPLES
-        configuration.write_text(CONFIGURATION.format_map(model | {"key": KEY, "labels": labels}))
-        queue = {"path": "/audit/next", "headers": {"X-API-Key": KEY}}
-        wait_until(lambda: service.get(**queue).status_code == 200, "the database", service)
+        record = service.predict([0.56, 0.23]).headers["X-Record-ID"]
+        recorded = {"path": f"/predictions/{record}", "headers": {"X-API-Key": KEY}}
+        wait_until(lambda: service.get(**recorded).status_code == 200, "the record", service)
+        configuration.write_text(CONFIGURATION.format_map(model | {"key": KEY, "labels": labels, "record": record}))
         run = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),
