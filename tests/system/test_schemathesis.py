@@ -40,6 +40,11 @@ checks.positive_data_acceptance.enabled = false
 [[operations]]
 include-path = "/feedback"
 generation.max-examples = {labels}
+parameters."body.request_id" = {{ dictionary = "records" }}
+parameters."body.[*].request_id" = {{ dictionary = "records" }}
+
+[dictionaries.records]
+values = ["{record}"]
 """
 
 KEY = "a-key-for-the-fraud-desk"
