@@ -41,6 +41,7 @@ checks.positive_data_acceptance.enabled = false
 [[operations]]
 include-path = "/feedback"
 generation.max-examples = {labels}
+phases.coverage.enabled = {covers_labels}
 parameters."body.request_id" = {{ dictionary = "records" }}
 parameters."body.[*].request_id" = {{ dictionary = "records" }}
 
@@ -61,7 +62,8 @@ def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, i
         record = service.predict([0.56, 0.23]).headers["X-Record-ID"]
         recorded = {"path": f"/predictions/{record}", "headers": {"X-API-Key": KEY}}
         wait_until(lambda: service.get(**recorded).status_code == 200, "the record", service)
-        configuration.write_text(CONFIGURATION.format_map(model | {"key": KEY, "labels": labels, "record": record}))
+        said = {"key": KEY, "record": record, "labels": labels, "covers_labels": str(is_long).lower()}
+        configuration.write_text(CONFIGURATION.format_map(model | said))
         run = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),
