@@ -61,8 +61,8 @@ def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, i
         model = service.get("/model_information").json()["model"]
         labels = EXAMPLES if is_long else FEW_EXAMPLES
         record = service.predict([0.56, 0.23]).headers["X-Record-ID"]
-        recorded = {"path": f"/predictions/{record}", "headers": {"X-API-Key": KEY}}
-        wait_until(lambda: service.get(**recorded).status_code == 200, "the record", service)
+        path, key = f"/predictions/{record}", {"X-API-Key": KEY}
+        wait_until(lambda: service.get(path, headers=key).status_code == 200, "the record", service)
         said = {"key": KEY, "record": record, "labels": labels, "covers_labels": str(is_long).lower()}
         configuration.write_text(CONFIGURATION.format_map(model | said))
         run = subprocess.run(
