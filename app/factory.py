@@ -28,6 +28,7 @@ from app.routes.open_inference import OPEN_INFERENCE
 from app.routes.page import page
 from app.routes.prediction import prediction
 from app.routes.predictions import predictions
+from app.routes.quality import quality
 from app.routes.recorded_prediction import recorded_prediction
 from app.routes.records_access import RecordsAccess
 from app.routes.service_parts import ServiceParts
@@ -81,6 +82,7 @@ def build_service(settings: Settings | None = None) -> Flask:
         audit,
         model_information,
         drift,
+        quality,
         health,
         metrics_route,
         *OPEN_INFERENCE,

@@ -24,6 +24,7 @@ from app.schemas.open_inference.refusal import ProtocolError
 from app.schemas.prediction import PredictionAnswer, prediction_request_schema
 from app.schemas.predictions import PredictionsAnswer, predictions_request_schema
 from app.schemas.problem import Problem
+from app.schemas.quality import QualityReport
 from app.schemas.recorded_answer import RecordedAnswer
 from app.schemas.strict_fields import FeatureVector
 from app.web.api_keys import KEY_HEADER
@@ -45,7 +46,7 @@ _DOCUMENTS_AT_ONCE = 3
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
 
-_RECORD_SCHEMAS = (Label, FeedbackAnswer, RecordedAnswer, AuditRows)
+_RECORD_SCHEMAS = (Label, FeedbackAnswer, RecordedAnswer, AuditRows, QualityReport)
 
 _PROTOCOL_SCHEMAS = (
     ServerMetadata,

@@ -144,6 +144,23 @@ OPERATIONS = (
         refusals=(503,),
     ),
     Operation(
+        path="/quality",
+        method="get",
+        summary="How right the answers were, as far as labels tell.",
+        description="Precision, recall and what follows from them, with 95 % intervals: of all answers of a while, and "
+        "by model version, segment and day.",
+        tag="model",
+        answer="QualityReport",
+        query=(
+            QueryParameter(
+                "window",
+                "How far to look back: hours or days, up to the days for which records are kept.",
+                {"type": "string", "pattern": "^[1-9][0-9]{0,5}[hd]$", "default": "7d", "example": "24h"},
+            ),
+        ),
+        refusals=(422, 503),
+    ),
+    Operation(
         path="/healthz",
         method="get",
         summary="The process lives.",

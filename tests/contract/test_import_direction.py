@@ -27,18 +27,26 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.vector_histogram": set(),
     "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
     "app.feedback_metrics": set(),
+    "app.quality_metrics": {"app.quality"},
     "app.recorder_metrics": {"app.vector_histogram"},
+    "app.event_metrics": {"app.records.event_kinds"},
     "app.records_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
     "app.drift": {"app.errors"},
-    "app.records": {"app.errors"},
+    "app.quality": set(),
+    # Changes of versions are events; quality is estimated from what was read.
+    "app.records": {"app.errors", "app.model.version_changes", "app.quality"},
+    # Operators say where the database is as the service does.
+    "app.records.__main__": {"app.errors", "app.records", "app.settings"},
+    "app.records.commands": {"app.errors", "app.records", "app.settings"},
     # An id is made for each request, long before there is a database.
     "app.records.record_id": set(),
     "app.recorder": {
         "app.drift",
         "app.errors",
+        "app.event_metrics",
         "app.feedback_metrics",
         "app.log_format",
         "app.metrics",
@@ -46,6 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",
+        "app.quality",
+        "app.quality_metrics",
         "app.recorder_metrics",
         "app.records",
         "app.records_metrics",
@@ -73,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",  # one of the parts that a route finds on the application
+        "app.quality",
         "app.recorder.drift_report",
         "app.recorder.hand_over",
         "app.recorder.heartbeat",
@@ -90,6 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "benchmarks.drift": {"app.drift", "app.model", "training"},  # it calibrates on many draws of the rows
     # It starts a recorder, hands rows to it as a worker does, and looks for what was written.
     "benchmarks.records": {"app.metrics", "app.metrics_archive", "app.model", "app.recorder", "app.records"},
+    "benchmarks.quality": {"app.quality"},
     "tests.system": set(),
     # It asks Prometheus what the dashboards ask and the rules record.
     "tests.system.test_dashboards_answered": {
@@ -268,9 +280,10 @@ def test_every_row_is_about_something():
             {"flask", "numpy", "prometheus_client"},
         ),
         ("import app.recorder.supervisor", {"flask", "numpy", "prometheus_client"}),
-        ("import app.recorder.__main__", {"flask", "marshmallow", "pandas", "scipy", "sklearn"}),
+        ("import app.recorder.__main__", {"flask", "marshmallow", "pandas", "scipy", "sklearn", "sqlalchemy"}),
         ("import app.model.bundle, app.model.current_model", {"flask", "pandas", "scipy", "sklearn"}),
         ("import app.drift.drift_watch, app.drift.saved_state", {"flask", "pandas", "prometheus_client", "scipy"}),
+        ("import app.quality.quality", {"flask", "pandas", "prometheus_client", "scipy", "sqlalchemy"}),
         (
             "import app.factory",
             {"joblib", "locust", "matplotlib", "pandas", "plotly", "scipy", "sklearn", "sqlalchemy", "training"},
