@@ -100,7 +100,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "benchmarks": {"app.model"},
     "benchmarks.drift": {"app.drift", "app.model", "training"},  # it calibrates on many draws of the rows
     # It starts a recorder, hands rows to it as a worker does, and looks for what was written.
-    "benchmarks.records": {"app.metrics", "app.metrics_archive", "app.model", "app.recorder", "app.records"},
+    "benchmarks.records": {
+        "app.metrics",
+        "app.metrics_archive",
+        "app.model",
+        "app.recorder",
+        "app.records",
+        "benchmarks.alone",
+    },
     "benchmarks.quality": {"app.quality"},
     "tests.system": set(),
     # It asks Prometheus what the dashboards ask and the rules record.

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import Engine, create_engine, event, func, select, text
+from sqlalchemy import Engine, Table, create_engine, event, func, select, text
 
 from app.feedback_metrics import FeedbackMetrics
 from app.model.bundle import read_bundle
@@ -82,6 +83,10 @@ class _Recorder:
         return self.metric("records_up") == 1
 
 
+_Start = Callable[..., _Recorder]
+_Read = Callable[..., Any]
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., _Recorder]]:
     """Start writers, and end them with the test."""
@@ -97,7 +102,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., _Recorder]]:
 
 
 @pytest.fixture
-def read(opened: Callable[[str], Engine]) -> Callable:
+def read(opened: Callable[[str], Engine]) -> _Read:
     """Ask a database."""
     engines: dict[str, Engine] = {}
 
@@ -118,16 +123,17 @@ def _wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _count(read, address: str, table) -> int:
+def _count(read: _Read, address: str, table: Table) -> int:
     """Count the lines of a table."""
-    return read(address, select(func.count().label("n")).select_from(table))[0]["n"]
+    n_lines: int = read(address, select(func.count().label("n")).select_from(table))[0]["n"]
+    return n_lines
 
 
 def _file(address: str) -> Path:
     return DatabaseAddress(address).file
 
 
-def test_every_row_is_recorded_as_it_was_answered(address: str, start: Callable, read: Callable):
+def test_every_row_is_recorded_as_it_was_answered(address: str, start: _Start, read: _Read):
     """Row by row, with its features, under the id of its answer and that of its caller."""
     recorder = start(address)
     scored = make_scored(700, n_features=3)
@@ -154,7 +160,7 @@ def test_every_row_is_recorded_as_it_was_answered(address: str, start: Callable,
     assert recorder.is_up()
 
 
-def test_share_is_recorded_and_all_are_counted(sqlite: str, start: Callable, read: Callable):
+def test_share_is_recorded_and_all_are_counted(sqlite: str, start: _Start, read: _Read):
     """Outliers are all there, without features if nobody wants them; drawn inliers are among the recorded."""
     settings = {"RECORD_PREDICTIONS": "0.1", "AUDIT_SHARE": "0.05", "RECORD_FEATURES": "false"}
     recorder = start(sqlite, **settings)
@@ -173,7 +179,7 @@ def test_share_is_recorded_and_all_are_counted(sqlite: str, start: Callable, rea
     assert {row["features"] for row in rows} == {None}
 
 
-def test_message_of_an_older_worker_gets_an_id(sqlite: str, start: Callable, read: Callable):
+def test_message_of_an_older_worker_gets_an_id(sqlite: str, start: _Start, read: _Read):
     """It made none; all rows of the message are one record."""
     recorder = start(sqlite)
     recorder.take(2, 600, record_id="", request_id="theirs")
@@ -184,7 +190,7 @@ def test_message_of_an_older_worker_gets_an_id(sqlite: str, start: Callable, rea
     assert {row["request_id"] for row in rows} == {"theirs"}
 
 
-def test_features_of_every_version_are_named(address: str, credits_models: Path, start: Callable, read: Callable):
+def test_features_of_every_version_are_named(address: str, credits_models: Path, start: _Start, read: _Read):
     """Of the model that went live, and of one that rows name before that; once each."""
     bundle = read_bundle(credits_models / "current")
     early, live = start(address, MODEL_DIR=str(credits_models)), start(address, MODEL_DIR="gone")
@@ -203,7 +209,7 @@ def test_features_of_every_version_are_named(address: str, credits_models: Path,
 
 
 def test_lock_of_another_process_is_waited_for(
-    sqlite: str, start: Callable, read: Callable, caplog: pytest.LogCaptureFixture
+    sqlite: str, start: _Start, read: _Read, caplog: pytest.LogCaptureFixture
 ):
     """Nobody who hands rows over waits meanwhile; then all are there."""
     recorder = start(sqlite)
@@ -226,7 +232,7 @@ def test_lock_of_another_process_is_waited_for(
     assert caplog.text.count("records are not written, and wait in memory") == 1
 
 
-def test_full_disk_is_waited_for(sqlite: str, start: Callable, read: Callable):
+def test_full_disk_is_waited_for(sqlite: str, start: _Start, read: _Read):
     """Room is made, and all rows are there."""
     upgrade_database(sqlite)
     connections = []
@@ -251,7 +257,7 @@ def test_full_disk_is_waited_for(sqlite: str, start: Callable, read: Callable):
     assert _count(read, sqlite, PREDICTIONS) == 1000
 
 
-def test_memory_is_bounded(sqlite: str, start: Callable, read: Callable, monkeypatch: pytest.MonkeyPatch):
+def test_memory_is_bounded(sqlite: str, start: _Start, read: _Read, monkeypatch: pytest.MonkeyPatch):
     """What finds no room while the database is away is given up and counted; what waits is written later."""
     monkeypatch.setattr(RowQueue.__init__, "__defaults__", (800,))
     recorder = start(sqlite)
@@ -269,7 +275,7 @@ def test_memory_is_bounded(sqlite: str, start: Callable, read: Callable, monkeyp
 
 
 def test_newer_tables_are_refused_in_a_sentence(
-    address: str, start: Callable, read: Callable, caplog: pytest.LogCaptureFixture
+    address: str, start: _Start, read: _Read, caplog: pytest.LogCaptureFixture
 ):
     """Once; where they are mended, rows that waited are written."""
     upgrade_database(address)
@@ -286,7 +292,7 @@ def test_newer_tables_are_refused_in_a_sentence(
     assert _count(read, address, PREDICTIONS) == 10
 
 
-def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start: Callable, read: Callable, caplog):
+def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start: _Start, read: _Read, caplog):
     """Once it can be, the file is made and rows are written."""
     (tmp_path / "in the way").touch()
     address = f"sqlite:///{tmp_path}/in the way/records.db"
@@ -300,7 +306,7 @@ def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start: Callable, 
     assert _count(read, address, PREDICTIONS) == 10
 
 
-def test_server_that_goes_away_comes_back(postgresql: str, postgresql_server, start: Callable, read: Callable):
+def test_server_that_goes_away_comes_back(postgresql: str, postgresql_server, start: _Start, read: _Read):
     """Rows wait meanwhile; none is lost or counted twice."""
     recorder = start(postgresql)
     recorder.take(100)
@@ -320,14 +326,15 @@ def test_server_that_goes_away_comes_back(postgresql: str, postgresql_server, st
 
 
 def test_lost_answer_to_a_commit_counts_nothing_twice(
-    address: str, start: Callable, read: Callable, monkeypatch: pytest.MonkeyPatch
+    address: str, start: _Start, read: _Read, monkeypatch: pytest.MonkeyPatch
 ):
     """The rows are there, and are found to be; also those that are only counted."""
     recorder = start(address, RECORD_PREDICTIONS="0.001", AUDIT_SHARE="0")
     _wait_until(recorder.is_up)
     engine = create_engine(address.replace("postgresql:", "postgresql+pg8000:"))
     dialect, driver = type(engine.dialect), engine.dialect.dbapi
-    commit, broken = dialect.do_commit, []
+    commit = dialect.do_commit
+    broken: list[bool] = []
 
     def commit_and_break(self, connection):
         commit(self, connection)
@@ -348,7 +355,7 @@ def test_lost_answer_to_a_commit_counts_nothing_twice(
 
 
 def test_row_that_cannot_be_stored_takes_no_other_with_it(
-    address: str, start: Callable, read: Callable, caplog: pytest.LogCaptureFixture
+    address: str, start: _Start, read: _Read, caplog: pytest.LogCaptureFixture
 ):
     """It alone is given up, and counted nowhere else."""
     recorder = start(address)
@@ -367,7 +374,7 @@ def test_row_that_cannot_be_stored_takes_no_other_with_it(
 
 
 def test_second_writer_of_a_file_takes_over_when_the_first_has_gone(
-    sqlite: str, start: Callable, read: Callable, caplog: pytest.LogCaptureFixture
+    sqlite: str, start: _Start, read: _Read, caplog: pytest.LogCaptureFixture
 ):
     """Until then it says what several replicas need, and its rows wait."""
     first, second = start(sqlite), None
@@ -387,7 +394,7 @@ def test_second_writer_of_a_file_takes_over_when_the_first_has_gone(
         lock.acquire()
 
 
-def test_end_of_the_service_writes_what_waits(address: str, start: Callable, read: Callable):
+def test_end_of_the_service_writes_what_waits(address: str, start: _Start, read: _Read):
     """And notes that nobody needs to wait for this recorder."""
     recorder = start(address)
     recorder.take(2000)
@@ -401,7 +408,7 @@ def test_end_of_the_service_writes_what_waits(address: str, start: Callable, rea
 
 
 def test_end_of_the_service_does_not_wait_for_a_database(
-    sqlite: str, start: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    sqlite: str, start: _Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """What is lost is counted and told."""
     monkeypatch.setattr("app.recorder.record_writer._ENDING_SECONDS", 0.2)
@@ -417,7 +424,7 @@ def test_end_of_the_service_does_not_wait_for_a_database(
         other.execute("ROLLBACK")
 
 
-def test_label_is_told_apart_from_a_guess(address: str, start: Callable, read: Callable, opened: Callable):
+def test_label_is_told_apart_from_a_guess(address: str, start: _Start, read: _Read, opened: Callable[[str], Engine]):
     """Given at once, a label of a row is taken, while one of nothing is soon called unknown."""
     recorder = start(address)
     _wait_until(recorder.is_up)
@@ -432,7 +439,7 @@ def test_label_is_told_apart_from_a_guess(address: str, start: Callable, read: C
     assert [outcome.result for outcome in outcomes] == ["taken", "unknown"]
 
 
-def test_old_records_are_purged_while_new_ones_come(sqlite: str, start: Callable, read: Callable, monkeypatch):
+def test_old_records_are_purged_while_new_ones_come(sqlite: str, start: _Start, read: _Read, monkeypatch):
     """And what the database holds is told."""
     monkeypatch.setattr("app.recorder.record_store._LOOK_SECONDS", 0.05)
     upgrade_database(sqlite)
