@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sqlite3
 import time
@@ -70,4 +71,4 @@ def _make_rows(first: int, end: int, n_rows: int) -> Iterator[tuple[str, str, fl
 
 def _request_id(number: int) -> str:
     """Make the id of a request: of 32 digits, and far from the one before."""
-    return f"{random.Random(number).getrandbits(128):032x}"
+    return hashlib.blake2b(number.to_bytes(8), digest_size=16).hexdigest()
