@@ -1,8 +1,8 @@
 """Measure what the recorder costs requests, and print it as a table: ``python -m benchmarks.recorder``.
 
 Two workers and the recorder share one core, the load has another. In each round the service is started four times:
-with the recorder at work, with one that keeps no records, with one that was stopped (``SIGSTOP``), whose queues are full,
-and without one.
+with the recorder at work, with one that keeps no records, with one that was stopped (``SIGSTOP``), whose queues are
+full, and without one.
 """
 
 from __future__ import annotations

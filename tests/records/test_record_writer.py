@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -40,13 +41,15 @@ WAIT_SECONDS = 30
 class _Recorder:
     """A recorder's writer without a process, and the database that it writes into."""
 
-    def __init__(self, address: str, folder: Path, **settings: str) -> None:
+    def __init__(
+        self, address: str, folder: Path, name: str = "one", emptied_until: float = float("inf"), **settings: str
+    ) -> None:
         self.address, self.registry = address, CollectorRegistry()
         self.labels = FeedbackMetrics(self.registry)
         self.writer: RecordWriter = start_record_writer(
             Settings.from_environ({"DATABASE_URL": address, "MODEL_DIR": str(folder)} | settings),
-            folder,
-            time.time,
+            folder / name,
+            lambda: min(emptied_until, time.time()),
             RecorderMetrics(self.registry, ["mmd"], "cvm"),
             RecordsMetrics(self.registry, REASONS, is_enabled=True),
             self.labels,
@@ -92,7 +95,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., _Recorder]]:
     """Start writers, and end them with the test."""
     running: list[_Recorder] = []
 
-    def start_one(address: str, **settings: str) -> _Recorder:
+    def start_one(address: str, **settings: Any) -> _Recorder:
         running.append(_Recorder(address, tmp_path, **settings))
         return running[-1]
 
@@ -306,6 +309,8 @@ def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start: _Start, re
     assert _count(read, address, PREDICTIONS) == 10
 
 
+# The driver leaves the socket to the garbage collector when a server that is just ending or starting refuses it.
+@pytest.mark.filterwarnings("ignore:.*unclosed <socket:pytest.PytestUnraisableExceptionWarning")
 def test_server_that_goes_away_comes_back(postgresql: str, postgresql_server, start: _Start, read: _Read):
     """Rows wait meanwhile; none is lost or counted twice."""
     recorder = start(postgresql)
@@ -320,6 +325,7 @@ def test_server_that_goes_away_comes_back(postgresql: str, postgresql_server, st
         postgresql_server.start()
     _wait_until(lambda: recorder.recorded == 400)
 
+    gc.collect()  # here, where it is expected
     assert _count(read, postgresql, PREDICTIONS) == 400
     [counted] = read(postgresql, select(func.sum(HOURLY_COUNTS.c.n_rows)))
     assert [int(number) for number in counted.values()] == [400]
@@ -377,14 +383,17 @@ def test_second_writer_of_a_file_takes_over_when_the_first_has_gone(
     sqlite: str, start: _Start, read: _Read, caplog: pytest.LogCaptureFixture
 ):
     """Until then it says what several replicas need, and its rows wait."""
-    first, second = start(sqlite), None
+    first = start(sqlite)
     _wait_until(first.is_up)
-    second = start(sqlite)
+    second = start(sqlite, name="second", emptied_until=0.0)
     second.take(10)
     first.take(5)
     _wait_until(lambda: second.failures("locked") > 1 and first.recorded == 5)
     assert "several replicas need PostgreSQL, named in DATABASE_URL" in caplog.text
     assert _count(read, sqlite, PREDICTIONS) == 5
+    # A label of a row that waits must not be called unknown.
+    behind = select(WRITERS.c.written_until).where(WRITERS.c.written_until < time.time() - 1000)
+    assert len(read(sqlite, behind)) == 1
     first.writer.finish()
     _wait_until(lambda: second.recorded == 10)
 
