@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
+from app.errors import RecordsUnavailable
 from app.feedback_metrics import UNKNOWN, FeedbackMetrics
 from app.recorder.batch_builder import BatchBuilder
 from app.recorder.handed_rows import HandedRows
@@ -19,6 +22,7 @@ from app.records.settle_labels import count_waiting_labels, settle_labels
 from app.records.watermark import note_end, note_progress, was_committed
 from app.records.writable_database import WritableDatabase
 from app.records.write_transaction import write_transaction
+from app.records.writer_lock import WrittenByAnother
 from app.records_metrics import RecordsMetrics
 
 log = logging.getLogger(__name__)
@@ -80,7 +84,7 @@ class RecordStore:
 
     def write(self, parts: Sequence[HandedRows]) -> None:
         """Write rows in one transaction. If it failed, the same rows are to come next, at once or in parts."""
-        engine = self._database.open()
+        engine = self._open()
         if self._was_committed_after_all(engine):
             return
         self._segments.learn(engine, {part.segment for part in parts})
@@ -97,7 +101,7 @@ class RecordStore:
 
     def keep_up(self) -> None:
         """Do what is due, in short transactions; what fails has its next turn when it would have it anyway."""
-        now, engine = time.monotonic(), self._database.open()
+        now, engine = time.monotonic(), self._open()
         if now >= self._progress_due:
             self._tell_progress(engine)
         if now >= self._settle_due:
@@ -134,6 +138,15 @@ class RecordStore:
             note_progress(connection, self._replica, self._done_until(0), time.time())
             note_end(connection, self._replica, time.time())
         self._database.give_up()
+
+    def _open(self) -> Engine:
+        """Give the database. If it is another's to write, at least let everybody know which of our rows wait."""
+        try:
+            return self._database.open()
+        except WrittenByAnother:
+            with suppress(SQLAlchemyError, RecordsUnavailable), self._database.beside_another() as engine:
+                self._tell_progress(engine)
+            raise
 
     def _was_committed_after_all(self, engine: Engine) -> bool:
         """Tell whether the last transaction was committed, though its answer never came."""

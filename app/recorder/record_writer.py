@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from sqlalchemy.exc import StatementError
+
 from app.model.bundle import Bundle
 from app.recorder.handed_rows import HandedRows
 from app.recorder.known_versions import KnownVersions
@@ -137,8 +139,9 @@ class RecordWriter(RecordKeeper):
         reason = reason_of(error)
         self._records_metrics.record_failure(reason)
         if is_fault_of_rows(error):
-            # The database is well; it is we who asked for something that it cannot do.
-            log.error("a batch of records was refused", exc_info=error)
+            # The database is well. What SQLAlchemy says holds values of rows, which no log is to hold.
+            is_ours = not isinstance(error, StatementError)
+            log.error("a batch of records was refused", exc_info=error if is_ours else None)
             return
         problem = self._store.explain(error)
         if problem != self._problem:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Engine
 
 from app.errors import IsowatchError, RecordsUnavailable
@@ -43,6 +46,15 @@ class WritableDatabase:
                 self._lock.acquire()
             self._engine = self._open_or_upgrade()
         return self._engine
+
+    @contextmanager
+    def beside_another(self) -> Iterator[Engine]:
+        """Open the database for a note of a line, while another recorder writes into it."""
+        engine = open_database(self._address)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
 
     def explain(self, error: Exception) -> str:
         """Say in a sentence what an error of the database means."""

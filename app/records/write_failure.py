@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from app.errors import IsowatchError, RecordsUnavailable
 from app.records.failure_reasons import FULL, LOCKED, OTHER, SCHEMA, UNREACHABLE
+from app.records.writer_lock import WrittenByAnother
 
 # SQLite's primary result codes.
 _SQLITE_REASONS = {
@@ -43,6 +44,8 @@ _FAULTS_OF_ROWS = ("22", "23")
 
 def reason_of(error: BaseException) -> str:
     """Tell why the database failed: one of ``REASONS``."""
+    if isinstance(error, WrittenByAnother):
+        return LOCKED
     if isinstance(error, RecordsUnavailable):
         # Where nothing failed below, the database is well and holds something else than is expected.
         return reason_of(error.__cause__) if error.__cause__ is not None else SCHEMA

@@ -1,7 +1,8 @@
 """Measure what the recorder costs requests, and print it as a table: ``python -m benchmarks.recorder``.
 
-Two workers and the recorder share one core, the load has another. In each round the service is started three times:
-with the recorder at work, with one that was stopped (``SIGSTOP``), whose queues are full, and without one.
+Two workers and the recorder share one core, the load has another. In each round the service is started four times:
+with the recorder at work, with one that keeps no records, with one that was stopped (``SIGSTOP``), whose queues are
+full, and without one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from benchmarks.wrk import Sample
 # A row of the example, as a client sends it.
 _BODY = '{"feature_vector": [0.56, 0.23], "score": true}\n'
 
+_WITHOUT_RECORDS = "no records"
+
 # Long enough to fill the queues of a recorder that reads nothing.
 _WARM_UP_SECONDS = 2
 
@@ -50,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "recorder at work": lambda arbiter: None,
         "recorder stopped": _stop_recorder,
         "no recorder": _end_recorder,
+        _WITHOUT_RECORDS: lambda arbiter: None,
     }
     samples: dict[str, list[Sample]] = {name: [] for name in states}
     try:
@@ -60,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 # Another order each time, so that what changes on the machine favours none.
                 first = number % len(states)
                 for name in [*states, *states][first : first + len(states)]:
-                    with _service(options.models.resolve(), Path(folder), service_core) as (url, arbiter):
+                    share = "off" if name == _WITHOUT_RECORDS else "all"
+                    with _service(options.models.resolve(), Path(folder), service_core, share) as (url, arbiter):
                         states[name](arbiter)
                         wrk.measure(url, bodies, options.connections, _WARM_UP_SECONDS, load_core)
                         sample = wrk.measure(url, bodies, options.connections, options.seconds, load_core)
@@ -95,14 +100,15 @@ def tabulate(samples: dict[str, list[Sample]]) -> Iterator[str]:
 
 
 @contextmanager
-def _service(models: Path, folder: Path, core: int) -> Iterator[tuple[str, psutil.Process]]:
-    """Start a service on one core; give the address for predictions, and the arbiter."""
+def _service(models: Path, folder: Path, core: int, recorded: str) -> Iterator[tuple[str, psutil.Process]]:
+    """Start a service on one core, of whose answers so many are recorded; give its address, and the arbiter."""
     [port] = running_server.free_ports(1)
     settings = {
         "BIND": f"127.0.0.1:{port}",
         "MODEL_DIR": str(models),
         "STATE_DIR": str(folder / "state"),
         "DATABASE_URL": f"sqlite:///{folder}/records/records.db",
+        "RECORD_PREDICTIONS": recorded,
         "WEB_CONCURRENCY": "2",
         "LOG_REQUESTS": "false",
         "LOG_LEVEL": "error",

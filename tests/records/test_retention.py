@@ -27,7 +27,8 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
 
 def _count(engine: Engine, table: Table) -> int:
     with engine.connect() as connection:
-        return connection.scalar(select(func.count()).select_from(table))
+        n_lines: int = connection.scalar(select(func.count()).select_from(table))
+    return n_lines
 
 
 def _record(engine: Engine, age_days: float, n_requests: int, rows_each: int = 1) -> None:
@@ -86,7 +87,8 @@ def test_file_becomes_smaller_after_a_large_purge(sqlite: str, opened: Callable[
 
     def pages() -> int:
         with engine.connect() as connection:
-            return connection.scalar(text("PRAGMA page_count"))
+            n_pages: int = connection.scalar(text("PRAGMA page_count"))
+        return n_pages
 
     full = pages()
     while _purge(engine, 30):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select
@@ -31,7 +32,7 @@ def _wait(engine: Engine, *labels: GivenLabel) -> None:
         let_wait(connection, labels)
 
 
-def _record(engine: Engine, *predictions: dict) -> None:
+def _record(engine: Engine, *predictions: dict[str, Any]) -> None:
     with engine.begin() as connection:
         connection.execute(insert(PREDICTIONS), list(predictions))
 
@@ -41,7 +42,7 @@ def _settle(engine: Engine, now: float = NOW) -> tuple[list[SettledLabel], int]:
         return settle_labels(connection, now)
 
 
-def _labels(engine: Engine) -> list[tuple]:
+def _labels(engine: Engine) -> list[tuple[Any, ...]]:
     with engine.connect() as connection:
         columns = (LABELS.c.record_id, LABELS.c.row, LABELS.c.is_inlier, LABELS.c.replaced_at)
         return [tuple(row) for row in connection.execute(select(*columns).order_by(LABELS.c.id))]

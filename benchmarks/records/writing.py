@@ -1,0 +1,160 @@
+"""How many rows a second a recorder writes, and what it takes for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import psutil
+from prometheus_client import CollectorRegistry
+
+from app.metrics import ServiceMetrics
+from app.metrics_archive import read_metrics
+from app.model.scored_rows import ScoredRows
+from app.recorder.hand_over import HandOver
+from app.recorder.local_socket import listen
+from app.records.record_id import make_record_id
+
+# Rows come in small bursts, as from workers that share a processor.
+_BURST_SECONDS = 0.002
+
+_START_SECONDS = 60
+_PAUSE_SECONDS = 0.05
+
+# The drift detectors have no model here, so that the figures are those of records.
+_NO_MODELS = "no-models"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of the rows of one measurement.
+
+    Parameters
+    ----------
+    n_sent, n_dropped, n_given_up, n_recorded
+        Rows that the socket took and did not take, that the recorder gave up, and that were committed.
+    seconds, cpu_seconds
+        From the first row to the last, and the processor time of the recorder meanwhile.
+    batch_seconds
+        Mean time of a transaction.
+    """
+
+    n_sent: int
+    seconds: float
+    n_dropped: int
+    n_given_up: int
+    n_recorded: int
+    cpu_seconds: float
+    batch_seconds: float
+
+
+def measure_writing(
+    address: str, folder: Path, are_callers: bool, rows_per_second: int, seconds: int, core: int
+) -> Written:
+    """Send rows to a new recorder at an even pace, and wait until it has dealt with them.
+
+    Parameters
+    ----------
+    address
+        The database.
+    folder
+        For what the recorder keeps beside it.
+    are_callers
+        Whether each request has an id that its caller made.
+    rows_per_second, seconds
+        The pace, and for how long.
+    core
+        Where the recorder runs.
+    """
+    registry = CollectorRegistry()
+    with _recorder(address, folder, core) as (process, metrics_folder):
+        worker = HandOver(metrics_folder, ServiceMetrics(registry))
+        _wait_until(lambda: _metric(metrics_folder, "records_up") == 1, "the database")
+        scored = ScoredRows(np.array([[0.56, 0.23]], np.float32), np.array([-0.4]), np.array([1]), np.array([0.9]))
+        before, begun, n_rows = process.cpu_times(), time.perf_counter(), 0
+        while (elapsed := time.perf_counter() - begun) < seconds:
+            while n_rows < elapsed * rows_per_second:
+                own = make_record_id()
+                worker.hand_over(str(uuid.uuid4()) if are_callers else own, "benchmark", scored, own)
+                n_rows += 1
+            time.sleep(_BURST_SECONDS)
+        elapsed = time.perf_counter() - begun
+        n_sent, n_dropped = (
+            int(registry.get_sample_value("recorder_rows_total", {"result": result}) or 0)
+            for result in ("sent", "dropped")
+        )
+        _wait_until(
+            lambda: (
+                _metric(metrics_folder, "recorder_rows_total", result="recorded")
+                + _metric(metrics_folder, "records_given_up_rows_total")
+                >= n_sent
+            ),
+            "the last rows",
+        )
+        after = process.cpu_times()
+        worker.close()
+        duration = "records_write_duration_seconds"
+        return Written(
+            n_sent,
+            elapsed,
+            n_dropped,
+            int(_metric(metrics_folder, "records_given_up_rows_total")),
+            int(_metric(metrics_folder, "recorder_rows_total", result="recorded")),
+            after.user + after.system - before.user - before.system,
+            _metric(metrics_folder, f"{duration}_sum") / _metric(metrics_folder, f"{duration}_count"),
+        )
+
+
+@contextmanager
+def _recorder(address: str, folder: Path, core: int) -> Iterator[tuple[psutil.Process, Path]]:
+    """Start a recorder as the supervisor does; give it and its metrics folder."""
+    with TemporaryDirectory(dir=folder) as metrics_folder:
+        lifeline, arbiter = os.pipe()
+        with listen(Path(metrics_folder)) as door:
+            process = subprocess.Popen(
+                ["taskset", "--cpu-list", str(core), sys.executable, "-m", "app.recorder", str(door.fileno()), "r1"],
+                stdin=lifeline,
+                pass_fds=(door.fileno(),),
+                env=os.environ
+                | {
+                    "PROMETHEUS_MULTIPROC_DIR": metrics_folder,
+                    "DATABASE_URL": address,
+                    "STATE_DIR": str(folder / "state"),
+                    "MODEL_DIR": str(folder / _NO_MODELS),
+                    "LOG_LEVEL": "error",
+                },
+            )
+            os.close(lifeline)
+            try:
+                yield psutil.Process(process.pid), Path(metrics_folder)
+            finally:
+                os.close(arbiter)
+                process.wait(_START_SECONDS)
+
+
+def _metric(folder: Path, name: str, **labels: str) -> float:
+    """Add up a metric's samples; 0 while it is not there."""
+    return sum(
+        sample.value
+        for family in read_metrics(folder)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Ask again and again."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {_START_SECONDS} s in vain for {what}")
+        time.sleep(_PAUSE_SECONDS)
