@@ -68,6 +68,7 @@ PREDICTIONS = Table(
 Index(
     "predictions_by_request_id",
     PREDICTIONS.c.request_id,
+    PREDICTIONS.c.record_id,  # the first record of an id is then found in the index alone
     sqlite_where=PREDICTIONS.c.request_id.is_not(None),
     postgresql_where=PREDICTIONS.c.request_id.is_not(None),
 )
@@ -119,6 +120,14 @@ AUDITS = Table(
     # NULL until handed out.
     Column("handed_at", Double),
     sqlite_with_rowid=False,
+)
+# Far fewer rows are handed out than drawn, and quality is estimated from those alone.
+Index(
+    "audits_handed_out",
+    AUDITS.c.record_id,
+    AUDITS.c.row,
+    sqlite_where=AUDITS.c.handed_at.is_not(None),
+    postgresql_where=AUDITS.c.handed_at.is_not(None),
 )
 
 # Counted over all rows, recorded or not: what a figure is a share of is known exactly, and outlives the records.

@@ -42,7 +42,7 @@ def _make_records() -> None:
     op.create_index(
         "predictions_by_request_id",
         "predictions",
-        ["request_id"],
+        ["request_id", "record_id"],
         sqlite_where=with_request_id,
         postgresql_where=with_request_id,
     )
@@ -57,6 +57,13 @@ def _make_records() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_audits_position", "audits", ["position"])
+    op.create_index(
+        "audits_handed_out",
+        "audits",
+        ["record_id", "row"],
+        sqlite_where=sa.text("handed_at IS NOT NULL"),
+        postgresql_where=sa.text("handed_at IS NOT NULL"),
+    )
 
 
 def _make_labels() -> None:
