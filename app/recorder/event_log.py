@@ -23,7 +23,7 @@ from app.records.event_kinds import REFUSED_BUNDLE
 from app.records.events import Event, add_event, read_events
 
 # Soon enough for an annotation on a dashboard; looking costs a millisecond.
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 2.0
 
 # Training notes who moved the link just after it did; a link without a note for so long was moved by somebody else.
 _NOTE_SECONDS = 10.0
@@ -124,18 +124,16 @@ class EventLog:
 
     def _write_changes(self, connection: Connection) -> bool:
         """Write who made which version live; True if anything was new."""
-        changes = read_changes(self._models)
         moved, is_new = self._moved, False
-        new = [change for change in changes if change not in self._written]
+        new = [change for change in read_changes(self._models) if change not in self._written]
         for change in new:
             is_new |= add_event(connection, change.who, change.what, change.before, change.after, at=change.at)
-        is_explained = moved is not None and any(change.link_made_ns == moved[0].made_ns for change in changes)
         is_overdue = moved is not None and time.monotonic() - moved[1] > _NOTE_SECONDS
-        if moved is not None and is_overdue and not is_explained:
-            is_new |= _write_unexplained_move(connection, moved[0])
+        if moved is not None and is_overdue:
+            is_new |= _write_move_without_note(connection, moved[0])
         connection.commit()
         self._written.update(new)
-        if self._moved is moved and (is_explained or is_overdue):
+        if self._moved is moved and is_overdue:
             self._moved = None
         return is_new
 
@@ -158,12 +156,12 @@ class EventLog:
         self._metrics.record_trail({what: (number, last) for what, number, last in rows})
 
 
-def _write_unexplained_move(connection: Connection, link: _Link) -> bool:
-    """Write that the link was moved by something that left no note; True if that is new."""
+def _write_move_without_note(connection: Connection, link: _Link) -> bool:
+    """Write that the link was moved by something that left no note; False if there is one, or nothing was moved."""
     at = link.made_ns / 1e9
     earlier = [event.after for event in read_events(connection, until=at, what=(PROMOTION, ROLLBACK))]
     known = earlier[-1] if earlier else ""
     same = [event for event in read_events(connection, since=at, what=(PROMOTION, ROLLBACK)) if event.at == at]
-    if known == link.version or same:  # the same place again, or written by a recorder before
+    if known == link.version or same:
         return False
     return add_event(connection, _UNKNOWN, PROMOTION, known, link.version, "the link was moved by hand", at)

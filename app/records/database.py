@@ -23,7 +23,7 @@ _LOCK_SECONDS = 1.0
 # Every statement of the service is one index search or a small write; a server that is silent for longer has gone.
 _ANSWER_SECONDS = 10.0
 
-# Two services that start together upgrade one after the other; a migration of many rows takes minutes.
+# A migration of many rows takes minutes.
 _UPGRADE_SECONDS = 600.0
 
 # Any number that no other program takes for its own locks in the same PostgreSQL database.
@@ -69,15 +69,17 @@ def open_database(
     return engine
 
 
-def upgrade_database(address: str) -> None:
+def upgrade_database(address: str, *, lock_seconds: float = _LOCK_SECONDS) -> None:
     """Make the tables, or bring them up to date; for the recorder and the command line only.
 
-    It is one transaction, so nobody sees half of it; processes that try at the same time do it one after the other.
+    It is one transaction, so nobody sees half of it; of processes that try at the same time one does it.
 
     Parameters
     ----------
     address
         As :class:`DatabaseAddress` takes it; the folder of an SQLite file is made.
+    lock_seconds
+        How long another process that writes or upgrades is waited for.
 
     Raises
     ------
@@ -88,12 +90,16 @@ def upgrade_database(address: str) -> None:
     """
     named = DatabaseAddress(address)
     with refusing_in_words(named):
+        # Whether there is anything to do is soon found out, or that nobody answers.
+        if _is_up_to_date(named, lock_seconds):
+            return
         if named.kind == SQLITE:
             named.file.parent.mkdir(parents=True, exist_ok=True)
-        engine = _make_engine(named, _UPGRADE_SECONDS, _UPGRADE_SECONDS, may_make=True)
+        engine = _make_engine(named, lock_seconds, _UPGRADE_SECONDS, may_make=True)
         try:
             with engine.begin() as connection:
                 if named.kind == POSTGRESQL:
+                    connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_seconds * 1000)}"))
                     connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
                 before = read_revision(connection)
                 require_no_newer(before, named)
@@ -106,6 +112,20 @@ def upgrade_database(address: str) -> None:
         finally:
             engine.dispose()
     log.info("the tables of records in %s are at revision %s", named, REVISION)
+
+
+def _is_up_to_date(address: DatabaseAddress, lock_seconds: float) -> bool:
+    """Look at the tables without changing anything."""
+    if address.kind == SQLITE and not address.file.exists():
+        return False
+    engine = _make_engine(address, lock_seconds, _ANSWER_SECONDS)
+    try:
+        with engine.connect() as connection:
+            revision = read_revision(connection)
+    finally:
+        engine.dispose()
+    require_no_newer(revision, address)
+    return revision == REVISION
 
 
 def _make_engine(

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 from app.records.tables import AUDITS, LABELS, PREDICTIONS, WAITING_LABELS
 
 # A step takes some milliseconds, for which rows wait in the recorder's memory.
-STEP_RECORDS = 1000
+STEP_ROWS = STEP_RECORDS = 1000
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def count_before(connection: Connection, limit: str) -> int:
     return connection.scalar(select(func.count()).where(PREDICTIONS.c.record_id < limit)) or 0
 
 
-def delete_oldest(connection: Connection, limit: str) -> Deleted | None:
-    """Delete the oldest records below a limit, at most a step's.
+def delete_oldest(connection: Connection, limit: str) -> Deleted:
+    """Delete the oldest records below a limit: at most ``STEP_ROWS`` rows, and the rest of a request.
 
     Parameters
     ----------
@@ -62,15 +62,16 @@ def delete_oldest(connection: Connection, limit: str) -> Deleted | None:
 
     Returns
     -------
-    What was deleted; None when nothing is left.
+    What was deleted; of fewer than ``STEP_ROWS`` rows when nothing is left below the limit.
     """
-    tables = (PREDICTIONS, LABELS, AUDITS)
-    # Labels and audits may be older than any record: who labelled what had been purged meanwhile.
-    ends = [_find_end_of_step(connection, table, limit) for table in tables]
-    end = min((end for end in ends if end), default=None)
-    if end is None:
-        return None
-    rows, labels, audits = (_delete(connection, table, table.c.record_id <= end) for table in tables)
+    ids = PREDICTIONS.c.record_id
+    # Ids are in the order of time: what is too old is the beginning of the primary key.
+    in_order = select(ids).where(ids < limit).order_by(ids, PREDICTIONS.c.row)
+    last = connection.scalar(in_order.limit(1).offset(STEP_ROWS - 1))
+    rows, labels, audits = (
+        _delete(connection, table, table.c.record_id < limit if last is None else table.c.record_id <= last)
+        for table in (PREDICTIONS, LABELS, AUDITS)
+    )
     return Deleted(rows=rows, labels=labels, audits=audits)
 
 
@@ -108,15 +109,6 @@ def delete_records(connection: Connection, given_id: str, record_ids: Collection
     )
     waiting = _delete(connection, WAITING_LABELS, WAITING_LABELS.c.request_id.in_(names))
     return Deleted(rows, labels, waiting, audits)
-
-
-def _find_end_of_step(connection: Connection, table: Table, limit: str) -> str | None:
-    """Find up to which record a step goes; None if a table has nothing below the limit."""
-    ids = table.c.record_id
-    below = select(ids).where(ids < limit).order_by(ids)
-    step = below.limit(STEP_RECORDS).subquery()
-    end: str | None = connection.scalar(select(func.max(step.c.record_id)))
-    return end
 
 
 def _delete(connection: Connection, table: Table, condition: ColumnElement[bool]) -> int:

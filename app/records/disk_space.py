@@ -1,4 +1,4 @@
-"""How much room the database takes, and how what was deleted leaves it for good."""
+"""How what was deleted leaves the files of an SQLite database for good."""
 
 from __future__ import annotations
 
@@ -13,14 +13,6 @@ _PAGES_A_STEP = 1000
 _CHECKPOINT_SECONDS = 30.0
 
 _PAUSE_SECONDS = 0.05
-
-
-def database_bytes(connection: Connection) -> int:
-    """Tell the size of the database: that of an SQLite file with its write-ahead log, or of all in a PostgreSQL one."""
-    if connection.dialect.name == "postgresql":
-        return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
-    pages, page_bytes = (int(connection.scalar(text(f"PRAGMA {name}")) or 0) for name in ("page_count", "page_size"))
-    return pages * page_bytes
 
 
 def overwrite_what_was_deleted(engine: Engine) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.errors import RecordsUnavailable
 from app.records.labels import GivenLabel, keep_labels
-from app.records.lookup import FoundRow, RowName, find_rows
+from app.records.lookup import FoundRow, find_rows
 from app.records.waiting_labels import everything_is_written_until, let_wait, still_waiting, stop_waiting
 from app.records.write_transaction import write_transaction
 
@@ -59,8 +59,8 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
     """
 
     def take(connection: Connection) -> Feedback:
-        rows = find_rows(connection, [RowName(label.request_id, label.row) for label in labels])
-        found = [rows.get(RowName(label.request_id, label.row)) for label in labels]
+        rows = find_rows(connection, [label.of for label in labels])
+        found = [rows.get(label.of) for label in labels]
         outcomes = _keep(connection, labels, found)
         unrecorded = [place for place, row in enumerate(found) if row is None]
         numbers = let_wait(connection, [labels[place] for place in unrecorded]) if unrecorded else []
@@ -125,9 +125,13 @@ def _look(
             connection, last_given, time.time(), expects_recorder=expects_recorder
         )
         remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
-    settled = {place: Outcome(TAKEN) for place, number in waiting.items() if number not in remaining}
-    rest = {place: number for place, number in waiting.items() if place not in settled}
-    return settled | (_end_waiting(engine, labels, rest) if rest and none_will_come else {})
+        rest = {place: number for place, number in waiting.items() if number in remaining}
+        rows = find_rows(connection, [labels[place].of for place in rest])
+    settled = {place: Outcome(TAKEN) for place in waiting if place not in rest}
+    # The recorder would find these as well, up to a second later.
+    come = {place for place in rest if labels[place].of in rows}
+    ended = {place: number for place, number in rest.items() if none_will_come or place in come}
+    return settled | (_end_waiting(engine, labels, ended) if ended else {})
 
 
 def _end_waiting(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int, int]) -> dict[int, Outcome]:
@@ -137,8 +141,8 @@ def _end_waiting(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int
         remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
         ours = stop_waiting(connection, remaining)
         places = [place for place, number in waiting.items() if number in ours]
-        rows = find_rows(connection, [RowName(labels[place].request_id, labels[place].row) for place in places])
-        found = [rows.get(RowName(labels[place].request_id, labels[place].row)) for place in places]
+        rows = find_rows(connection, [labels[place].of for place in places])
+        found = [rows.get(labels[place].of) for place in places]
         outcomes = _keep(connection, [labels[place] for place in places], found)
         ended = {
             place: Outcome(UNKNOWN) if outcome.result == WAITING else outcome

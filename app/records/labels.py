@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from app.records.lookup import FoundRow, RecordKey, wanted_keys
+from app.records.lookup import FoundRow, RecordKey, RowName, wanted_keys
 from app.records.tables import LABELS
 
 
@@ -35,6 +35,11 @@ class GivenLabel:
     source: str
     note: str
     given_at: float
+
+    @property
+    def of(self) -> RowName:
+        """The row that it labels, as it was named."""
+        return RowName(self.request_id, self.row)
 
     def says_the_same_as(self, other: GivenLabel | None) -> bool:
         """Tell whether nothing but the time is new."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from sqlalchemy import Connection, Table, delete, select, text
+from sqlalchemy import Connection, text
 
+from app.records.deletion import STEP_ROWS, delete_oldest
+from app.records.disk_space import free_pages
 from app.records.record_id import first_id_at
-from app.records.tables import AUDITS, LABELS, PREDICTIONS
 
-# A step takes some milliseconds, for which rows wait in memory.
-STEP_ROWS = 1000
+__all__ = ["STEP_ROWS", "Retention", "give_back_space"]
 
 # What a purge frees is used again by the next rows, so only far more than they need goes back to the system.
 _KEPT_FREE_SHARE, _PAGES_A_STEP = 0.2, 256
@@ -40,14 +40,7 @@ class Retention:
         int
             How many recorded rows were removed; fewer than ``STEP_ROWS`` when nothing else is too old.
         """
-        limit = first_id_at(time.time() - self._seconds)
-        too_old = PREDICTIONS.c.record_id < limit
-        # Ids are in the order of time: what is too old is the beginning of the primary key.
-        in_order = select(PREDICTIONS.c.record_id).where(too_old).order_by(PREDICTIONS.c.record_id, PREDICTIONS.c.row)
-        last = connection.scalar(in_order.limit(1).offset(STEP_ROWS - 1))
-        for table in (LABELS, AUDITS):
-            _delete(connection, table, last, limit)
-        return _delete(connection, PREDICTIONS, last, limit)
+        return delete_oldest(connection, first_id_at(time.time() - self._seconds)).rows
 
 
 def give_back_space(connection: Connection) -> bool:
@@ -57,14 +50,5 @@ def give_back_space(connection: Connection) -> bool:
     n_pages, n_free = (connection.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "freelist_count"))
     if n_free <= _KEPT_FREE_SHARE * n_pages + _PAGES_A_STEP:
         return False
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    # As a script, since SQLite frees a page with each step of this statement, and `execute` takes one step only.
-    driver.executescript(f"PRAGMA incremental_vacuum({_PAGES_A_STEP})")
+    free_pages(connection, _PAGES_A_STEP)
     return True
-
-
-def _delete(connection: Connection, table: Table, last: str | None, limit: str) -> int:
-    """Delete the rows of a table up to a record, or else those of all records before a limit."""
-    ids = table.c.record_id
-    return connection.execute(delete(table).where(ids < limit if last is None else ids <= last)).rowcount

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from app.routes.service_parts import service
-from app.schemas.query import read_whole_number
+from app.schemas.query import read_whole_number, refuse_unknown
 from app.web.json_bodies import answer_json
 from app.web.moments import write_moment
 from app.web.security_headers import keep_from_caches
@@ -27,6 +27,7 @@ def hand_out_rows() -> Response:
     if request.method == "HEAD":
         # Flask would answer it by throwing the body away, and the rows in it would be gone for an hour.
         raise MethodNotAllowed(["GET", "OPTIONS"])
+    refuse_unknown(request.args, ["n"])
     n = read_whole_number("n", request.args.getlist("n"), DEFAULT_ROWS, 1, MOST_ROWS)
     with parts.records.use() as engine:
         from app.records.audit_queue import hand_out

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from app.errors import UnknownPrediction
 from app.routes.service_parts import service
-from app.schemas.query import read_whole_number
+from app.schemas.query import read_whole_number, refuse_unknown
 from app.web.json_bodies import answer_json
 from app.web.moments import write_moment
 from app.web.request_id import is_sane
@@ -32,6 +32,7 @@ def show_recorded(request_id: str) -> Response:
     """Show a page of the recorded rows of a request."""
     parts = service()
     parts.keys.admit(request.environ)
+    refuse_unknown(request.args, ["first_row", "n"])
     first_row = read_whole_number("first_row", request.args.getlist("first_row"), 0, 0, LARGEST_ROW)
     n = read_whole_number("n", request.args.getlist("n"), DEFAULT_ROWS, 1, MOST_ROWS)
     answer = _read(request_id, first_row, n) if is_sane(request_id) else None

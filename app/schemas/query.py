@@ -1,11 +1,11 @@
-"""Whole numbers behind the path of an address."""
+"""What may stand behind the path of an address: whole numbers, each under a name that is known."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from app.errors import InvalidQuery
+from app.errors import FieldError, InvalidQuery
 
 # As JSON writes them; ten digits hold more than any limit here.
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -44,3 +44,24 @@ def read_whole_number(name: str, given: Sequence[str], default: int, least: int,
         return int(given[0])
     message = f"expected a whole number from {least} to {most}, got {' and '.join(given)}"
     raise InvalidQuery(f"{name}: {message}", [{"field": name, "message": message}])
+
+
+def refuse_unknown(given: Iterable[str], known: Sequence[str]) -> None:
+    """Refuse names that mean nothing: one that is written wrong would be taken for its default.
+
+    Raises
+    ------
+    InvalidQuery
+        With one entry for each.
+
+    Examples
+    --------
+    >>> refuse_unknown(["m"], ["first_row", "n"])
+    Traceback (most recent call last):
+    app.errors.InvalidQuery: m: unknown, expected first_row or n
+    """
+    errors: list[FieldError] = [
+        {"field": name, "message": f"unknown, expected {' or '.join(known)}"} for name in given if name not in known
+    ]
+    if errors:
+        raise InvalidQuery("; ".join(f"{error['field']}: {error['message']}" for error in errors), errors)

@@ -51,8 +51,8 @@ def sqlite(tmp_path: Path) -> str:
 def log(store: ModelStore, sqlite: str, registry: CollectorRegistry):
     """A log that looks when it is told to."""
     log = EventLog(store.folder, sqlite, EventMetrics(registry))
-    log.start()
     yield log
+    log.start()
     log.close()
 
 
@@ -137,6 +137,29 @@ def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: st
         log.promoted(SECOND)
 
     assert moves(sqlite)[2:] == [("unknown", "promotion", SECOND, FIRST)]
+
+
+def test_a_link_that_leads_where_it_led_is_no_event(log, store, sqlite: str, monkeypatch):
+    """As when the folder of models was copied."""
+    upgrade_database(sqlite)
+    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    move_by_hand(store, SECOND)
+    log.promoted(SECOND)
+    log.look()
+
+    assert [who for who, *_ in moves(sqlite)] == [ME, ME]
+
+
+@pytest.mark.parametrize("move", [ModelStore.rollback, lambda store, check: store.promote(FIRST, check)])
+def test_a_noted_change_is_not_taken_for_one_by_hand(log, store, sqlite: str, monkeypatch, move):
+    """However long ago it was noted."""
+    upgrade_database(sqlite)
+    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    move(store, lambda folder: None)
+    log.promoted(FIRST)
+    log.look()
+
+    assert [who for who, *_ in moves(sqlite)] == [ME, ME, ME]
 
 
 def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch):

@@ -12,6 +12,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 
 from app.errors import InvalidSetting, RecordsUnavailable
+from app.records import database
 from app.records.database import open_database, upgrade_database
 from app.records.database_address import DatabaseAddress
 from app.records.migrations import upgrade
@@ -186,7 +189,7 @@ import sys
 from app.records.database_address import DatabaseAddress
 from app.records.database import open_database, upgrade_database
 sys.stdin.readline()
-upgrade_database({address!r})
+upgrade_database({address!r}, lock_seconds=60)
 open_database({address!r})
 """
     processes = [
@@ -201,6 +204,45 @@ open_database({address!r})
         assert process.returncode == 0, said.decode()
     with opened(address).connect() as connection:
         assert connection.execute(text(f"SELECT version_num FROM {REVISION_TABLE}")).all() == [(REVISION,)]
+
+
+def test_an_upgrade_waits_for_another(postgresql: str, opened):
+    """For the one that holds the lock, which it has until everything is made."""
+    upgrade_database(postgresql)
+    engine = opened(postgresql)
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {REVISION_TABLE}"))
+        METADATA.drop_all(connection)
+    upgrading = threading.Thread(target=upgrade_database, args=(postgresql,), kwargs={"lock_seconds": 60.0})
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    with engine.begin() as first, engine.connect() as observer:
+        first.execute(text(f"SELECT pg_advisory_xact_lock({database._UPGRADE_LOCK})"))
+        upgrading.start()
+        deadline = time.monotonic() + 60
+        while not observer.scalar(waiting):
+            assert upgrading.is_alive()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert not inspect(observer).has_table("predictions")
+    upgrading.join(timeout=60)
+
+    assert inspect(engine).has_table("predictions")
+
+
+def test_an_upgrade_does_not_wait_for_ever(address: str, opened, with_a_second):
+    """The recorder tries again, and counts that it could not write meanwhile."""
+    upgrade_database(address)
+    engine = opened(address)
+    with_a_second()
+    with engine.begin() as other:
+        if engine.dialect.name == "sqlite":
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            other.execute(text(f"SELECT pg_advisory_xact_lock({database._UPGRADE_LOCK})"))
+
+        with pytest.raises(RecordsUnavailable, match=r"cannot be used \((database is locked|.* due to lock timeout)\)"):
+            upgrade_database(address, lock_seconds=0.05)
 
 
 def test_a_newer_database_is_refused(address: str, opened):
@@ -312,8 +354,9 @@ def test_a_locked_file_is_told_of_as_locked(sqlite: str):
     holder.execute("BEGIN EXCLUSIVE")
     holder.execute("DELETE FROM segments")
 
-    with pytest.raises(RecordsUnavailable, match=r"\(database is locked\): another process holds it; try again"):
-        open_database(sqlite, lock_seconds=0.05)
+    for attempt in (open_database, upgrade_database):
+        with pytest.raises(RecordsUnavailable, match=r"\(database is locked\): another process holds it; try again"):
+            attempt(sqlite, lock_seconds=0.05)
     holder.close()
 
 

@@ -106,6 +106,19 @@ def test_record_that_comes_at_the_last_moment_is_found(engine: Engine):
     assert (count_rows(engine, "labels"), count_rows(engine, "waiting_labels")) == (1, 0)
 
 
+def test_record_that_has_come_is_found_before_the_recorder_settles(engine: Engine):
+    """Though other records may still be on their way; a label of one of these goes on waiting."""
+    add_writer(engine)
+    labels = [_label(), _label("later")]
+    feedback = take_labels(engine, labels)
+    record(engine, make_id(1), request_id="early")
+
+    outcomes = wait_for_records(lambda: nullcontext(engine), labels, feedback, may_wait=False)
+
+    assert [outcome.result for outcome in outcomes] == [TAKEN, WAITING]
+    assert (count_rows(engine, "labels"), count_rows(engine, "waiting_labels")) == (1, 1)
+
+
 def test_label_that_the_recorder_has_settled_is_taken(engine: Engine):
     """Without what the model said: the recorder has counted it."""
     add_writer(engine)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select, text
 
 from app.records.database import upgrade_database
 from app.records.feedback import TAKEN, UNCHANGED, take_labels
@@ -152,3 +153,25 @@ def test_labels_are_found_by_searches_of_an_index(engine: Engine):
     assert steps
     assert [step for step in steps if "SCAN" in step and "wanted" not in step and "CONSTANT" not in step] == []
     assert [step for step in steps if "Seq Scan on" in step] == []
+
+
+def test_first_label_of_a_row_given_elsewhere_at_the_same_moment_is_met(
+    postgresql: str, opened: Callable[[str], Engine]
+):
+    """PostgreSQL lets both begin; the later one finds out at its end, and tries again."""
+    upgrade_database(postgresql)
+    engine, results = opened(postgresql), []
+    record(engine, ID)
+    with engine.connect() as faster:
+        line = {"record_id": ID, "row": 0, "is_inlier": -1, "source": "desk", "note": "", "given_at": 1.0}
+        faster.execute(insert(LABELS), [line])
+        thread = threading.Thread(target=lambda: results.extend(_results(engine, given())))
+        thread.start()
+        waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not faster.execute(waits).scalar():
+            time.sleep(0.01)
+        faster.commit()
+        thread.join()
+
+    assert results == [UNCHANGED]
+    assert len(_kept(engine)) == 1

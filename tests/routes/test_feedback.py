@@ -198,3 +198,11 @@ def test_keys_that_cannot_be_read_let_nobody_in(tmp_path: Path):
 
         assert answer.status_code == 503
         assert _refused(service) == {"unavailable": 1}
+
+
+@pytest.mark.parametrize(("path", "method"), [("/feedback", "POST"), ("/predictions/<request_id>", "GET")])
+def test_refusals_of_callers_are_counted_from_0(service: RecordedService, path: str, method: str):
+    """So that the first one who tries a key is seen."""
+    for status in ("401", "403", "404"):
+        labels = {"url_rule": path, "method": method, "status": status}
+        assert service.value("flask_http_request_duration_seconds_count", **labels) == 0

@@ -90,3 +90,10 @@ def test_who_may_see_it(tmp_path: Path, service: RecordedService):
         assert guarded.client.get("/predictions/theirs").status_code == 401
         headers = {"X-API-Key": "key"}
         assert guarded.client.get("/predictions/theirs", environ_base=far, headers=headers).status_code == 200
+
+
+def test_name_that_is_written_wrong_is_refused(service: RecordedService):
+    """It would be taken for the first page."""
+    answer = service.client.get("/predictions/theirs?first=2&n=1")
+
+    assert (answer.status_code, answer.json["detail"]) == (422, "first: unknown, expected first_row or n")

@@ -27,11 +27,12 @@ CONFIGURATION = """
 api_key = "{key}"
 
 [checks.negative_data_rejection]
-expected-statuses = [400, 404, 405, 406, 413, 415, 422]
+expected-statuses = [400, 401, 404, 405, 406, 413, 415, 422]
 
 [parameters]
 "path.name" = "{name}"
 "path.version" = "{version}"
+"path.request_id" = "{record}"
 "query.window" = "24h"
 
 [[operations]]
@@ -41,6 +42,12 @@ checks.positive_data_acceptance.enabled = false
 [[operations]]
 include-path = "/feedback"
 generation.max-examples = {labels}
+phases.coverage.enabled = {covers_labels}
+parameters."body.request_id" = {{ dictionary = "records" }}
+parameters."body.[*].request_id" = {{ dictionary = "records" }}
+
+[dictionaries.records]
+values = ["{record}"]
 """
 
 KEY = "a-key-for-the-fraud-desk"
@@ -53,9 +60,11 @@ def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, i
         configuration = tmp_path / "schemathesis.toml"
         model = service.get("/model_information").json()["model"]
         labels = EXAMPLES if is_long else FEW_EXAMPLES
-        configuration.write_text(CONFIGURATION.format_map(model | {"key": KEY, "labels": labels}))
-        queue = {"path": "/audit/next", "headers": {"X-API-Key": KEY}}
-        wait_until(lambda: service.get(**queue).status_code == 200, "the database", service)
+        record = service.predict([0.56, 0.23]).headers["X-Record-ID"]
+        path, key = f"/predictions/{record}", {"X-API-Key": KEY}
+        wait_until(lambda: service.get(path, headers=key).status_code == 200, "the record", service)
+        said = {"key": KEY, "record": record, "labels": labels, "covers_labels": str(is_long).lower()}
+        configuration.write_text(CONFIGURATION.format_map(model | said))
         run = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),

@@ -14,6 +14,7 @@ from app.records.disk_space import overwrite_what_was_deleted
 from app.records.event_kinds import FORGET
 from app.records.events import add_event
 from app.records.operator_name import name_operator
+from app.records.write_transaction import write_transaction
 
 # Enough to find out whether an id that somebody names was forgotten, and too few to be more than that.
 _DIGITS = 16
@@ -59,7 +60,7 @@ def _delete_all(engine: Engine, given_id: str, digest: str) -> tuple[Deleted, in
     """Delete in steps, the last of which writes the event; give how much it was, and of how many records."""
     deleted, n_records = Deleted(), 0
     while True:
-        with engine.begin() as connection:
+        with write_transaction(engine) as connection:
             record_ids = find_records(connection, given_id, STEP_RECORDS)
             deleted += delete_records(connection, given_id, record_ids)
             n_records += len(record_ids)

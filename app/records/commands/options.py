@@ -16,7 +16,7 @@ from app.records.moments import read_moment
 from app.settings import Settings
 
 # An operator would rather wait for the recorder's batch, or for a count of millions of rows, than try again.
-_LOCK_SECONDS, _ANSWER_SECONDS = 30.0, 600.0
+LOCK_SECONDS, _ANSWER_SECONDS = 30.0, 600.0
 
 
 def add_database_option(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def database_address(options: argparse.Namespace) -> str:
 @contextmanager
 def opened_for_operator(options: argparse.Namespace) -> Iterator[Engine]:
     """Open the database that is meant, and close it at the end."""
-    engine = open_database(database_address(options), lock_seconds=_LOCK_SECONDS, answer_seconds=_ANSWER_SECONDS)
+    engine = open_database(database_address(options), lock_seconds=LOCK_SECONDS, answer_seconds=_ANSWER_SECONDS)
     try:
         yield engine
     finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
+from app.records import deletion
 from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, moment, opened_for_operator
 from app.records.deletion import Deleted, count_before, delete_oldest, delete_waiting_labels
 from app.records.disk_space import give_back_free_pages, overwrite_what_was_deleted
@@ -16,6 +17,7 @@ from app.records.events import add_event
 from app.records.moments import write_moment
 from app.records.operator_name import name_operator
 from app.records.record_id import first_id_at
+from app.records.write_transaction import write_transaction
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
                 deleted += step
         finally:
             # Whatever ends it early, what was deleted is in the trail.
-            with engine.begin() as connection:
+            with write_transaction(engine) as connection:
                 deleted += delete_waiting_labels(connection, options.before)
                 add_event(connection, who, PURGE, note=f"before {day}: {deleted}")
         give_back_free_pages(engine)
@@ -60,11 +62,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _steps(engine: Engine, limit: str) -> Iterator[Deleted]:
     """Delete step by step; half of the time is left to the recorder, whose rows wait meanwhile."""
-    while True:
+    is_over = False
+    while not is_over:
         begun = time.monotonic()
-        with engine.begin() as connection:
+        with write_transaction(engine) as connection:
             step = delete_oldest(connection, limit)
-        if step is None:
-            return
         yield step
+        is_over = step.rows < deletion.STEP_ROWS
         time.sleep(time.monotonic() - begun)

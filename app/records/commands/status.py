@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Table, func, select
 
 from app.records import tables
 from app.records.commands.options import add_database_option, database_address, opened_for_operator
+from app.records.contents import read_contents
 from app.records.database_address import DatabaseAddress
-from app.records.disk_space import database_bytes
 from app.records.events import read_events
 from app.records.moments import write_moment
 from app.records.schema_revision import read_revision
@@ -47,7 +47,7 @@ def _read_facts(connection: Connection) -> dict[str, str]:
     last = events[-1] if events else None
     return {
         "revision": str(read_revision(connection)),
-        "size": f"{database_bytes(connection) / _MEGABYTE:,.1f} MB",
+        "size": f"{read_contents(connection).n_bytes / _MEGABYTE:,.1f} MB",
         "rows": _count(connection, tables.PREDICTIONS),
         "oldest": write_moment(oldest) if oldest is not None else "-",
         "newest": write_moment(newest) if newest is not None else "-",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.records.commands.options import add_database_option, database_address
+from app.records.commands.options import LOCK_SECONDS, add_database_option, database_address
 from app.records.database import upgrade_database
 from app.records.database_address import DatabaseAddress
 from app.records.schema_revision import REVISION
@@ -24,6 +24,6 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Upgrade and say so."""
     address = database_address(options)
-    upgrade_database(address)
+    upgrade_database(address, lock_seconds=LOCK_SECONDS)
     print(f"{DatabaseAddress(address)} is at revision {REVISION}")
     return 0

@@ -55,7 +55,12 @@ def forget(address: str, given_id: str, *options: str) -> int:
 def count(engine, table, **equal):
     """Count rows of a table."""
     with engine.connect() as connection:
-        return connection.scalar(select(func.count()).select_from(table).filter_by(**equal))
+        return count_with(connection, table, **equal)
+
+
+def count_with(connection, table, **equal):
+    """Count rows as a connection sees them."""
+    return connection.scalar(select(func.count()).select_from(table).filter_by(**equal))
 
 
 def everything(engine) -> str:
@@ -146,6 +151,40 @@ for number in range(1_000_000):
     if number % 10 == 0:
         print(number, flush=True)
 """
+
+
+def test_nothing_is_left_in_the_write_ahead_log(sqlite: str, opened):
+    """Which SQLite would keep as long as somebody has the file open."""
+    upgrade_database(sqlite)
+    engine = opened(sqlite)
+    with engine.begin() as connection:
+        add_record(connection, 0, request_id=SECRET)
+    log = DatabaseAddress(sqlite).file.with_name("records.db-wal")
+    assert SECRET.encode() in log.read_bytes()
+
+    assert forget(sqlite, SECRET) == 0
+
+    assert log.read_bytes() == b""
+
+
+def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, capsys):
+    """By somebody who reads without a pause; saying it again, once they are gone, is enough."""
+    monkeypatch.setattr("app.records.disk_space._CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("app.records.commands.options.LOCK_SECONDS", 0.05)
+    upgrade_database(sqlite)
+    engine = opened(sqlite)
+    with engine.begin() as connection:
+        add_record(connection, 0, request_id=SECRET)
+    with engine.connect() as reader:
+        reader.exec_driver_sql("BEGIN")
+        assert count_with(reader, tables.PREDICTIONS) == 1
+
+        assert forget(sqlite, SECRET) == 1
+        assert "the write-ahead log could not be emptied" in capsys.readouterr().err
+
+    assert forget(sqlite, SECRET) == 1
+    assert "nothing is recorded of" in capsys.readouterr().err
+    assert DatabaseAddress(sqlite).file.with_name("records.db-wal").read_bytes() == b""
 
 
 def test_nothing_is_left_in_the_files_while_the_service_writes(sqlite: str, opened):

@@ -56,7 +56,7 @@ def left(engine) -> dict[str, int]:
 @pytest.mark.parametrize("step", [1, 3, 1000])
 def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, opened, monkeypatch, capsys, step: int):
     """In steps of whatever size; the counts stay, an event tells of it."""
-    monkeypatch.setattr(deletion, "STEP_RECORDS", step)
+    monkeypatch.setattr(deletion, "STEP_ROWS", step)
 
     assert purge(filled, "--yes") == 0
 

@@ -1,0 +1,71 @@
+"""What happens to models and records reaches the audit trail and /metrics of a running service."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.system.running_service import REPOSITORY, start_service, wait_until
+
+pytestmark = pytest.mark.system
+
+KINDS = ("promotion", "rollback", "refused bundle", "purge", "forget")
+
+
+def run(program: str, *arguments: str, **environment: str) -> str:
+    """Run a program of ours, and give what it prints."""
+    command = [sys.executable, "-m", program, *arguments]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=dict(os.environ) | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_models: Path):
+    """A promotion, a rollback, a broken bundle that was moved in by hand, a purge, and a request that is forgotten."""
+    models, began = tmp_path / "models", time.time()
+    shutil.copytree(credits_models, models, symlinks=True)
+    first = (models / "current").readlink().name
+    shutil.copytree(models / first, models / "20260101T000000Z-aaaaaaaa")
+    shutil.copytree(models / first, models / "broken")
+    (models / "broken" / "forest.npz").write_bytes(b"changed")
+    database = f"sqlite:///{tmp_path}/records/records.db"
+
+    with start_service(tmp_path, models) as service:
+
+        def number(kind: str) -> float:
+            return service.metric("records_events_total", event=kind)
+
+        wait_until(lambda: "records_events_total" in service.get("/metrics").text, "the recorder", service)
+        assert [number(kind) for kind in KINDS[1:]] == [0] * 4
+        answer = service.predict([0.56, 0.23])
+        run("training", "promote", "20260101T000000Z-aaaaaaaa", "--models", str(models))
+        run("training", "rollback", "--models", str(models))
+        wait_until(lambda: number("rollback") == 1, "the rollback", service)
+        (models / "by-hand").symlink_to("broken")
+        (models / "by-hand").replace(models / "current")
+        wait_until(lambda: number("refused bundle") == 1, "the refusal", service)
+
+        def is_recorded():
+            return re.search(r"^rows +1$", run("app.records", "status", DATABASE_URL=database), re.MULTILINE)
+
+        wait_until(is_recorded, "the answer to be recorded", service)
+        run("app.records", "purge", "--before", "2026-01-01", "--yes", DATABASE_URL=database)
+        run("app.records", "forget", answer.headers["X-Record-ID"], "--yes", DATABASE_URL=database)
+        wait_until(lambda: number("purge") == number("forget") == 1, "the purge and what was forgotten", service)
+        for kind in KINDS:
+            assert service.metric("records_event_timestamp_seconds", event=kind) > began - 1
+
+    run("app.records", "export", "--since", "1h", "--out", str(tmp_path / "out.csv"), DATABASE_URL=database)
+    trail = (tmp_path / "out.events.csv").read_text()
+    assert [line.split(",")[2] for line in trail.splitlines()[1:]][-5:] == list(KINDS)
+    assert "forest.npz was changed after it was written" in trail
+    assert answer.headers["X-Record-ID"] not in trail
