@@ -27,6 +27,7 @@ from app.records.database_address import DatabaseAddress
 from app.records.failure_reasons import REASONS
 from app.records.feedback import take_labels, wait_for_records
 from app.records.labels import GivenLabel
+from app.records.record_batch import RecordBatch
 from app.records.record_id import make_record_id
 from app.records.schema_revision import REVISION_TABLE
 from app.records.tables import AUDITS, HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
@@ -339,22 +340,27 @@ def test_lost_answer_to_a_commit_counts_nothing_twice(
     _wait_until(recorder.is_up)
     engine = create_engine(address.replace("postgresql:", "postgresql+pg8000:"))
     dialect, driver = type(engine.dialect), engine.dialect.dbapi
-    commit = dialect.do_commit
-    broken: list[bool] = []
+    commit, insert = dialect.do_commit, RecordBatch.insert
+    inserted: list[bool] = []
+
+    def insert_and_note(self, connection):
+        insert(self, connection)
+        inserted.append(True)
 
     def commit_and_break(self, connection):
         commit(self, connection)
-        if recorder.recorded == 0 and not broken:
-            broken.append(True)
+        if len(inserted) == 1:
+            inserted.append(True)
             raise driver.OperationalError("the connection was lost")
 
+    monkeypatch.setattr(RecordBatch, "insert", insert_and_note)
     monkeypatch.setattr(dialect, "do_commit", commit_and_break)
     recorder.take(1, 400)
     _wait_until(lambda: recorder.recorded == 400)
     monkeypatch.undo()
     engine.dispose()
 
-    assert broken
+    assert len(inserted) == 2
     [counted] = read(address, select(func.sum(HOURLY_COUNTS.c.n_rows)))
     assert [int(number) for number in counted.values()] == [400]
     assert _count(read, address, PREDICTIONS) == recorder.metric("records_kept_rows_total")
