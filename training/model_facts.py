@@ -137,8 +137,8 @@ def _describe_records(records: dict[str, Any]) -> str:
     """Say how the training rows were drawn from records."""
     return (
         f"Of {records['read']:,} recorded rows, {records['other_features'] + records['without_features']:,} have other "
-        f"features or none, {records['judging']:,} were dealt to the half that judges, and of the {records['shaping']:,} "
-        f"others these were drawn, each answered row with the chance {records['chance']:.3g}. "
+        f"features or none, {records['judging']:,} were dealt to the half that judges, and of the "
+        f"{records['shaping']:,} others these were drawn, each answered row with the chance {records['chance']:.3g}. "
         + (
             f"{records['labelled_outliers']:,} of them were labelled outliers, and "
             + ("shaped no tree." if records["excluded_outliers"] else "were trained on like all others.")

@@ -1,7 +1,7 @@
 """A sample of recorded rows in which each row that was answered is with the same chance, however it was recorded.
 
-Records are biased: outliers are always kept, inliers perhaps with a share only. A forest that is told to flag a share of
-its training rows must not learn that share from records as they are.
+Records are biased: outliers are always kept, inliers perhaps with a share only. A forest that is told to flag a share
+of its training rows must not learn that share from records as they are.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ class EqualChanceSample:
     """Rows that are seen once, one block after the other, of which a number that fits into memory is kept.
 
     A row that was recorded with the share s and drew the number u stays while u * s is below a bound: it is there with
-    the chance s * (bound / s), which is the bound. The bound is the least share of all rows or, if that leaves more than
-    ``limit`` rows, as much lower as it takes.
+    the chance s * (bound / s), which is the bound. The bound is the least share of all rows or, if that leaves more
+    than ``limit`` rows, as much lower as it takes.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ class EqualChanceSample:
     Examples
     --------
     >>> sample = EqualChanceSample(limit=10)
-    >>> sample.add(np.array([[1.0], [2.0], [3.0]]), np.zeros(3, bool), np.array([1, 1, 0.1]), np.array([0.05, 0.5, 0.9]))
+    >>> shares, drawn = np.array([1, 1, 0.1]), np.array([0.05, 0.5, 0.9])
+    >>> sample.add(np.array([[1.0], [2.0], [3.0]]), np.zeros(3, bool), shares, drawn)
     >>> sample.take()[0], sample.chance
     (array([[1.], [3.]]), 0.1)
     """

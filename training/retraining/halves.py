@@ -35,9 +35,9 @@ def deal(record_ids: Sequence[str], rows: Sequence[int]) -> tuple[NDArray[np.boo
 
     Examples
     --------
-    >>> judges, drawn = deal(["a", "a", "b"], [0, 1, 0])
-    >>> judges
-    array([ True, False, False])
+    >>> judges, drawn = deal(["a request"] * 1000, range(1000))
+    >>> round(judges.mean(), 1), round(drawn.mean(), 1)
+    (0.5, 0.5)
     """
     hashed = b"".join(
         blake2b(f"{record_id} {row}".encode(), digest_size=_DIGEST_BYTES).digest()

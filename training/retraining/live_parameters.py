@@ -14,8 +14,8 @@ from training.reference_rows import FEWEST_ROWS_FOR_DRIFT
 def grow_alike(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, Any]) -> ForestParameters:
     """Take the live model's parameters, but for those that were chosen.
 
-    A forest that somebody fitted and imported may have parameters that scikit-learn takes and the command line does not:
-    samples as a share and features as a number are converted, and a seed that is no number becomes the usual one.
+    A forest that somebody fitted and imported may have parameters that scikit-learn takes and the command line does
+    not: samples as a share and features as a number are converted, and a seed that is no number becomes the usual one.
 
     Parameters
     ----------
@@ -36,7 +36,8 @@ def grow_alike(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, An
     >>> imported = {"max_samples": 0.5, "max_features": 1, "random_state": None, "n_estimators": 50, "n_jobs": 2}
     >>> manifest = {"parameters": imported, "features": [{}, {}]}
     >>> grow_alike(manifest, n_rows=1000, chosen={"contamination": 0.01, "n_estimators": None})
-    ForestParameters(contamination=0.01, n_estimators=50, max_samples=500, max_features=0.5, bootstrap=False, random_state=16)
+    ForestParameters(contamination=0.01, n_estimators=50, max_samples=500, max_features=0.5, bootstrap=False,
+    random_state=16)
     """
     names = {field.name for field in fields(ForestParameters)}
     parameters = {name: value for name, value in manifest["parameters"].items() if name in names}

@@ -1,20 +1,22 @@
 r"""Precision, recall and F1 of two models on the same labelled rows, and how sure their difference is.
 
-Labels do not come evenly: most are of alarms, and of the other rows only those that were drawn for an audit tell anything.
-So rows are put into cells, by what was answered, and by whether each of the two models flags them. How many rows were
-answered in each cell is known from the records; which share of them are outliers is estimated from the labelled rows of
-the cell, which are a random part of it. All figures follow from these shares, those of both models from the same ones.
+Labels do not come evenly: most are of alarms, and of the other rows only those that were drawn for an audit tell
+anything. So rows are put into cells, by what was answered, and by whether each of the two models flags them. How many
+rows were answered in each cell is known from the records; which share of them are outliers is estimated from the
+labelled rows of the cell, which are a random part of it. All figures follow from these shares, those of both models
+from the same ones.
 
 Notes
 -----
 In a cell with :math:`k` outliers among :math:`n` labelled rows the share is drawn from the Beta distribution with the
-parameters :math:`k` and :math:`n - k + 1`, or with :math:`k + 1` and :math:`n - k`, each half of the time: these give the
-lower and the upper end of the Clopper-Pearson interval, and the mixture gives the mid-P interval, which is less wide and in
-the mean not too narrow. Rows that were drawn with unequal probabilities weigh their inverses, and :math:`n` is the effective
-number, the square of the sum of the weights over the sum of their squares.
+parameters :math:`k` and :math:`n - k + 1`, or with :math:`k + 1` and :math:`n - k`, each half of the time: these give
+the lower and the upper end of the Clopper-Pearson interval, and the mixture gives the mid-P interval, which is less
+wide and in the mean not too narrow. Rows that were drawn with unequal probabilities weigh their inverses, and :math:`n`
+is the effective number, the square of the sum of the weights over the sum of their squares.
 
 Resampling the labelled rows would do where each cell has many. But the rows that only a new model flags are few, and of
-these perhaps none is labelled: no resample shows what is not there, while the draws above then take any share for possible.
+these perhaps none is labelled: no resample shows what is not there, while the draws above then take any share for
+possible.
 
 References
 ----------
@@ -114,8 +116,8 @@ class QualityComparison:
     n_alarms, n_audited, n_outliers
         Labelled rows: answered as outliers, drawn for an audit; known outliers among both.
     live, candidate, difference
-        For each of ``METRICS`` the figure; the difference is the candidate's less the live model's. Empty if there are not
-        enough labels.
+        For each of ``METRICS`` the figure; the difference is the candidate's less the live model's. Empty if there are
+        not enough labels.
     reason
         Why there are none; empty if there are.
     """
@@ -143,8 +145,8 @@ def compare_quality(judged: JudgedRows, cells: CellCounts, seed: int = 0) -> Qua
 
     Examples
     --------
-    A hundred labelled alarms of which each second one was true, and a hundred audited rows, none of them an outlier; the
-    candidate drops half of the false alarms.
+    A hundred labelled alarms of which each second one was true, and a hundred audited rows, none of them an outlier;
+    the candidate drops half of the false alarms.
 
     >>> alarm = np.arange(200) < 100
     >>> is_outlier = alarm & (np.arange(200) % 2 == 0)
@@ -209,9 +211,7 @@ def _draw_shares(n_found: float, n: float, generator: np.random.Generator) -> ND
     return np.where(generator.random(_DRAWS) < 0.5, low, high)
 
 
-def _figures(
-    rows: NDArray[np.float64], outliers: NDArray[np.float64], axis: int
-) -> dict[str, NDArray[np.float64]]:
+def _figures(rows: NDArray[np.float64], outliers: NDArray[np.float64], axis: int) -> dict[str, NDArray[np.float64]]:
     """Work out each figure of one model for every draw; ``axis`` is the model's."""
     flagged = rows.take(1, axis=axis).sum(axis=(1, 2))
     found = outliers.take(1, axis=axis).sum(axis=(1, 2))

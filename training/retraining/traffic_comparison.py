@@ -146,8 +146,8 @@ def compare_on_traffic(
 def judge(labelled: LabelledRows, live: Forest, candidate: Forest) -> JudgedRows:
     """Let both models label the rows that judge them.
 
-    These are the labelled alarms and the audited rows of the half that no model was trained on. A row that was answered as
-    an inlier and labelled without having been drawn says nothing of the others: somebody had a reason to look.
+    These are the labelled alarms and the audited rows of the half that no model was trained on. A row that was answered
+    as an inlier and labelled without having been drawn says nothing of the others: somebody had a reason to look.
     """
     rows = labelled.rows
     judges, _ = deal(rows.record_ids, rows.rows)
@@ -165,9 +165,7 @@ def judge(labelled: LabelledRows, live: Forest, candidate: Forest) -> JudgedRows
     )
 
 
-def _count_cells(
-    traffic: Traffic, rows: RecordedRows, flags: NDArray[np.bool_], chosen: NDArray[np.bool_]
-) -> None:
+def _count_cells(traffic: Traffic, rows: RecordedRows, flags: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> None:
     """Count the rows of each cell, and how unsure these counts are."""
     weights = 1 / rows.recorded_shares[chosen]
     cells = (rows.is_outlier[chosen] * 4 + flags[0, chosen] * 2 + flags[1, chosen]).astype(np.int64)

@@ -113,9 +113,7 @@ def read_training_records(
         If there are too few rows.
     """
     known_outliers = {
-        key
-        for key, is_outlier in zip(_keys(labelled), labelled.is_known_outlier.tolist(), strict=True)
-        if is_outlier
+        key for key, is_outlier in zip(_keys(labelled), labelled.is_known_outlier.tolist(), strict=True) if is_outlier
     }
     sample = EqualChanceSample(limit)
     read = other_features = without_features = judging = shaping = 0
