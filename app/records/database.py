@@ -1,65 +1,159 @@
-"""Opens the database of records: an SQLite file or a PostgreSQL server."""
+"""Opens the database of records, an SQLite file or a PostgreSQL server, and brings its tables up to date."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+import sqlite3
+import time
+from functools import partial
+from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from app.errors import InvalidSetting
-from app.records.tables import METADATA
+from app.records.database_address import POSTGRESQL, SQLITE, DatabaseAddress
+from app.records.database_faults import refusing_in_words
+from app.records.schema_revision import REVISION, read_revision, require_no_newer, require_this_revision
+
+log = logging.getLogger(__name__)
 
 # A short transaction of another process is waited for; whoever holds the lock longer is told of as locked.
 _LOCK_SECONDS = 1.0
 
+# Every statement of the service is one index search or a small write; a server that is silent for longer has gone.
+_ANSWER_SECONDS = 10.0
 
-def open_database(address: str) -> Engine:
-    """Open the database whose schema is up to date.
+# Two services that start together upgrade one after the other; a migration of many rows takes minutes.
+_UPGRADE_SECONDS = 600.0
+
+# Any number that no other program takes for its own locks in the same PostgreSQL database.
+_UPGRADE_LOCK = 0x150_7A7C4
+
+_PAUSE_SECONDS = 0.02
+
+
+def open_database(
+    address: str, *, lock_seconds: float = _LOCK_SECONDS, answer_seconds: float = _ANSWER_SECONDS
+) -> Engine:
+    """Open the database whose tables are up to date.
+
+    An SQLite file that is removed while it is open is not made again: every later connection fails.
 
     Parameters
     ----------
     address
-        ``sqlite:///file``, ``sqlite:////absolute/file`` or ``postgresql://user:password@host/database``.
+        As :class:`DatabaseAddress` takes it.
+    lock_seconds
+        How long a connection waits while another process writes to the SQLite file.
+    answer_seconds
+        How long a PostgreSQL server may be silent.
 
     Raises
     ------
     InvalidSetting
-        If it is neither.
+        If the address names no database.
+    RecordsUnavailable
+        If the database cannot be reached, or its tables are missing, older or newer; the message says what to do.
     """
-    url = _read_address(address)
-    if url.get_backend_name() == "postgresql":
-        return create_engine(url.set(drivername="postgresql+pg8000"), pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _LOCK_SECONDS})
-    event.listen(engine, "connect", _prepare_sqlite)
+    named = DatabaseAddress(address)
+    if named.kind == SQLITE and not named.file.exists():
+        require_this_revision(None, named)
+    engine = _make_engine(named, lock_seconds, answer_seconds)
+    try:
+        with refusing_in_words(named), engine.connect() as connection:
+            revision = read_revision(connection)
+        require_this_revision(revision, named)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
 
 
 def upgrade_database(address: str) -> None:
-    """Make the tables, or bring them up to date; for the recorder and the command line only."""
-    url = _read_address(address)
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    METADATA.create_all(open_database(address))
+    """Make the tables, or bring them up to date; for the recorder and the command line only.
+
+    It is one transaction, so nobody sees half of it; processes that try at the same time do it one after the other.
+
+    Parameters
+    ----------
+    address
+        As :class:`DatabaseAddress` takes it; the folder of an SQLite file is made.
+
+    Raises
+    ------
+    InvalidSetting
+        If the address names no database.
+    RecordsUnavailable
+        If the database cannot be reached or written, or its tables are newer; the message says what to do.
+    """
+    named = DatabaseAddress(address)
+    with refusing_in_words(named):
+        if named.kind == SQLITE:
+            named.file.parent.mkdir(parents=True, exist_ok=True)
+        engine = _make_engine(named, _UPGRADE_SECONDS, _UPGRADE_SECONDS, may_make=True)
+        try:
+            with engine.begin() as connection:
+                if named.kind == POSTGRESQL:
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})"))
+                before = read_revision(connection)
+                require_no_newer(before, named)
+                if before == REVISION:
+                    return
+                # Alembic takes longer to import than the service to start.
+                from app.records.migrations.upgrade import upgrade_tables
+
+                upgrade_tables(connection)
+        finally:
+            engine.dispose()
+    log.info("the tables of records in %s are at revision %s", named, REVISION)
 
 
-def _read_address(address: str) -> URL:
-    """Read ``DATABASE_URL``."""
-    try:
-        url = make_url(address)
-    except ArgumentError:
-        url = None
-    if url is None or url.get_backend_name() not in ("sqlite", "postgresql"):
-        raise InvalidSetting(
-            "DATABASE_URL does not name a database: give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE."
-        )
-    return url
+def _make_engine(
+    address: DatabaseAddress, lock_seconds: float, answer_seconds: float, *, may_make: bool = False
+) -> Engine:
+    """Make an engine; nothing is connected yet."""
+    if address.kind == POSTGRESQL:
+        arguments = address.connect_arguments() | {"timeout": answer_seconds}
+        # Asking before each use notices a server that was restarted, and takes one round trip.
+        return create_engine("postgresql+pg8000://", connect_args=arguments, pool_pre_ping=True)
+    file = f"file:{quote(str(address.file.absolute()))}?mode={'rwc' if may_make else 'rw'}"
+    connect = partial(sqlite3.connect, file, timeout=lock_seconds, uri=True, check_same_thread=False)
+    # What the engine's pool is chosen by; the connections themselves are made by `creator`.
+    named = URL.create(SQLITE, database=str(address.file))
+    if may_make:
+        engine = create_engine(named, creator=lambda: _make_file(connect, lock_seconds))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    else:
+        engine = create_engine(named, creator=connect)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
 
 
-def _prepare_sqlite(connection: object, _: object) -> None:
-    """Let readers and the writer work side by side, and overwrite what is deleted."""
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON"):
+def _make_file(connect: partial[sqlite3.Connection], lock_seconds: float) -> sqlite3.Connection:
+    """Connect to a file that may be new, and give it what cannot be changed later."""
+    # Python would commit before and after each change of a table; an upgrade is one transaction.
+    connection = connect(isolation_level=None)
+    deadline = time.monotonic() + lock_seconds
+    while True:
+        try:
+            # Only before the first table, and before the journal's mode, can this be chosen: purged records then give
+            # their room back.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            # Readers and the writer work side by side.
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # Another process makes the file; for this, SQLite does not wait by itself.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                connection.close()
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return connection
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
+    """Lose nothing but the last moments when the machine crashes, and overwrite what is deleted."""
+    cursor = connection.cursor()
+    for pragma in ("synchronous = NORMAL", "secure_delete = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -159,6 +159,8 @@ EVENTS = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Column("note", Text, nullable=False),
+    # Several recorders read of one promotion in the folder of models.
+    Index("events_once", "at", "what", "before", "after", unique=True),
 )
 
 # One line for each recorder that ever wrote here: how far it has come.

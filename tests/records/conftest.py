@@ -1,0 +1,165 @@
+"""A real PostgreSQL server for the tests of records, and a fresh database in it for each test."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from app.records.database import open_database
+
+# Where the packages of most distributions put the server's programs, which are not in PATH.
+_PROGRAMS = Path("/usr/lib/postgresql").glob("*/bin")
+
+# A first start writes some hundred files; more would mean that it never starts.
+_START_SECONDS = 60.0
+
+# The server lets everybody of this machine in; a test can look whether the password is shown anywhere.
+_USER, _PASSWORD = "isowatch", "never-shown"
+
+
+class PostgreSQLServer:
+    """A server on a free port of this machine, whose data a machine's crash may lose.
+
+    Parameters
+    ----------
+    programs
+        The folder with ``initdb`` and ``postgres``.
+    folder
+        Empty; for its data.
+    """
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs, self._folder = programs, folder
+        # PostgreSQL refuses to run as root.
+        self._owner = _unprivileged_user() if os.geteuid() == 0 else None
+        if self._owner:
+            shutil.chown(folder, self._owner)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._n_databases = 0
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self._run("initdb", "--username", _USER, "--auth", "trust", "--encoding", "UTF8", "--no-sync", "-D", "data")
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": "",
+            # What fsync keeps, only a crash of the machine would lose.
+            "fsync": "off",
+        }
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(self._programs / "postgres"),
+                    *("-D", "data"),
+                    *(f"--{name}={value}" for name, value in options.items()),
+                ],
+                cwd=self._folder,
+                user=self._owner,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it, and every connection with it."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # a fast shutdown: it waits for nobody
+            self._process.wait()
+            self._process = None
+
+    def make_database(self) -> str:
+        """Make an empty database, and give its address."""
+        self._n_databases += 1
+        name = f"records{self._n_databases}"
+        self._run("createdb", "--host=127.0.0.1", f"--port={self.port}", f"--username={_USER}", name)
+        return f"postgresql://{_USER}:{_PASSWORD}@127.0.0.1:{self.port}/{name}"
+
+    def _answers(self) -> bool:
+        """Tell whether it lets clients in."""
+        asked = [str(self._programs / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
+        return subprocess.run(asked, cwd=self._folder).returncode == 0
+
+    def _run(self, program: str, *arguments: str) -> None:
+        """Run one of its programs to the end."""
+        subprocess.run(
+            [str(self._programs / program), *arguments],
+            cwd=self._folder,
+            user=self._owner,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQLServer]:
+    """A server that runs; skip without its programs, but fail in CI, which has them."""
+    programs = sorted(folder for folder in _PROGRAMS if (folder / "postgres").exists())
+    if not programs:
+        reason = "PostgreSQL is not installed on this machine"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{reason}, and .ci/run should have installed it", pytrace=False)
+        pytest.skip(reason)
+    # Not below pytest's folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="isowatch-postgresql-") as folder:
+        server = PostgreSQLServer(programs[-1], Path(folder))
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: PostgreSQLServer) -> str:
+    """The address of an empty database."""
+    return postgresql_server.make_database()
+
+
+def _unprivileged_user() -> str:
+    """Find a user for the server: its own if the package made one."""
+    names = {user.pw_name for user in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """The address of a file in a folder, neither of which exists."""
+    return f"sqlite:///{tmp_path}/a folder %25/records.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest) -> str:
+    """The address of an empty database, of each kind in turn."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], Engine]]:
+    """Open databases whose tables are made, and close them when the test is over."""
+    engines: list[Engine] = []
+
+    def open_one(address: str) -> Engine:
+        engines.append(open_database(address))
+        return engines[-1]
+
+    yield open_one
+    for engine in engines:
+        engine.dispose()

@@ -1,0 +1,411 @@
+"""Databases are made once, opened only when their tables fit, and refused in words."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, insert, inspect, select, text
+
+from app.errors import InvalidSetting, RecordsUnavailable
+from app.records.database import open_database, upgrade_database
+from app.records.database_address import DatabaseAddress
+from app.records.migrations import upgrade
+from app.records.migrations.upgrade import FOLDER, configure
+from app.records.schema_revision import REVISION, REVISION_TABLE
+from app.records.tables import EVENTS, METADATA, SEGMENTS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SECOND_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    op.add_column("segments", sa.Column("colour", sa.String(20), nullable=False, server_default="grey"))
+    {further}
+"""
+
+
+def file_of(address: str) -> Path:
+    """The file of an SQLite address."""
+    return DatabaseAddress(address).file
+
+
+def layout(engine: Engine) -> list[tuple[str, ...]]:
+    """Everything that the database itself says of its tables and indexes, but where Alembic keeps the revision."""
+    if engine.dialect.name == "sqlite":
+        question = "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+    else:
+        question = """
+            SELECT table_name, column_name, concat_ws(' ', data_type, character_maximum_length, is_nullable,
+                ordinal_position, column_default) FROM information_schema.columns WHERE table_schema = 'public'
+            UNION ALL SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"""
+    with engine.connect() as connection:
+        rows = [tuple(re.sub(r"\s+", " ", str(part)) for part in row) for row in connection.execute(text(question))]
+    return sorted(row for row in rows if REVISION_TABLE not in row[0])
+
+
+def test_migrations_make_the_tables_of_the_code(address: str, opened):
+    """Alembic finds no difference."""
+    upgrade_database(address)
+
+    with opened(address).connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": REVISION_TABLE, "compare_server_default": True}
+        )
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_migrations_make_them_to_the_last_word(address: str, request, tmp_path: Path, opened):
+    """Down to what Alembic does not compare: conditions of indexes, tables without row ids, the order of columns."""
+    upgrade_database(address)
+    migrated = opened(address)
+    if migrated.dialect.name == "sqlite":
+        straight = create_engine(f"sqlite:///{tmp_path}/straight.db")
+        METADATA.create_all(straight)
+        assert layout(migrated) == layout(straight)
+        straight.dispose()
+    else:
+        before = layout(migrated)
+        METADATA.drop_all(migrated)
+        METADATA.create_all(migrated)
+        assert layout(migrated) == before
+    assert len(layout(migrated)) >= 15
+
+
+def test_the_revision_in_the_code_is_the_newest_migration():
+    """Opening a database does not import Alembic, so it knows the revision by heart."""
+    scripts = ScriptDirectory.from_config(configure(FOLDER))
+
+    assert scripts.get_heads() == [REVISION]
+    assert [script.revision for script in scripts.walk_revisions()] == [
+        f"{number:04}" for number in range(int(REVISION), 0, -1)
+    ]
+
+
+def test_opening_does_not_import_alembic(sqlite: str):
+    """The training environment has none, and a worker has no time for it."""
+    upgrade_database(sqlite)
+    code = f"""
+import sys
+from app.records.database_address import DatabaseAddress
+from app.records.database import open_database, upgrade_database
+open_database({sqlite!r})
+upgrade_database({sqlite!r})
+sys.exit("alembic" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_upgrading_again_changes_nothing(address: str, caplog, opened):
+    """And says nothing; the first time is told in one line."""
+    with caplog.at_level(logging.INFO):
+        upgrade_database(address)
+        engine = opened(address)
+        before = layout(engine)
+        with engine.begin() as connection:
+            connection.execute(insert(SEGMENTS).values(name="EU", first_seen_at=1.0))
+        upgrade_database(address)
+
+    assert layout(engine) == before
+    with engine.connect() as connection:
+        assert connection.scalar(select(SEGMENTS.c.name)) == "EU"
+    [line] = [record.getMessage() for record in caplog.records]
+    assert re.fullmatch(rf"the tables of records in .* are at revision {REVISION}", line)
+
+
+@pytest.fixture
+def with_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Add a second migration to a copy of ours, and let the code be at revision 0002 and use the copy."""
+
+    def add(further: str = "") -> None:
+        folder = tmp_path / "migrations"
+        (folder / "versions").mkdir(parents=True)
+        for file in ("env.py", "versions/0001_first_tables.py"):
+            (folder / file).write_text((FOLDER / file).read_text())
+        (folder / "versions/0002_second.py").write_text(SECOND_MIGRATION.format(further=further))
+        monkeypatch.setattr(upgrade.upgrade_tables, "__defaults__", (folder,))
+        for module in ("database", "schema_revision"):
+            monkeypatch.setattr(f"app.records.{module}.REVISION", "0002")
+
+    return add
+
+
+def test_an_upgrade_keeps_what_is_there(address: str, with_a_second, opened):
+    """A later revision adds to the tables; records stay; code that is too new for a database says what to do."""
+    upgrade_database(address)
+    with opened(address).begin() as connection:
+        connection.execute(insert(SEGMENTS).values(name="EU", first_seen_at=1.0))
+    with_a_second()
+
+    with pytest.raises(RecordsUnavailable, match=r"older Isowatch \(revision 0001, this one needs 0002\): start the"):
+        open_database(address)
+    upgrade_database(address)
+
+    with opened(address).connect() as connection:
+        assert connection.execute(text("SELECT name, colour FROM segments")).all() == [("EU", "grey")]
+
+
+def test_an_upgrade_that_fails_leaves_everything_as_it_was(address: str, with_a_second, opened):
+    """It is one transaction, in SQLite too."""
+    upgrade_database(address)
+    engine = opened(address)
+    before = layout(engine)
+    with_a_second(further='raise RuntimeError("in the middle")')
+
+    with pytest.raises(RuntimeError, match="in the middle"):
+        upgrade_database(address)
+
+    assert layout(engine) == before
+    with engine.connect() as connection:
+        assert connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}")) == "0001"
+
+
+def test_processes_that_upgrade_at_once_make_the_tables_once(address: str, opened):
+    """The second finds them made."""
+    code = f"""
+import sys
+from app.records.database_address import DatabaseAddress
+from app.records.database import open_database, upgrade_database
+sys.stdin.readline()
+upgrade_database({address!r})
+open_database({address!r})
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in processes:
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+    for process in processes:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said.decode()
+    with opened(address).connect() as connection:
+        assert connection.execute(text(f"SELECT version_num FROM {REVISION_TABLE}")).all() == [(REVISION,)]
+
+
+def test_a_newer_database_is_refused(address: str, opened):
+    """By whoever opens it and by whoever would upgrade it; it is left alone."""
+    upgrade_database(address)
+    engine = opened(address)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {REVISION_TABLE} SET version_num = '0009'"))
+    before = layout(engine)
+
+    for attempt in (open_database, upgrade_database):
+        with pytest.raises(RecordsUnavailable) as refused:
+            attempt(address)
+        assert re.search(
+            rf"records.* was written by a newer Isowatch \(revision 0009, this one knows up to {REVISION}\): install",
+            str(refused.value),
+        )
+        assert "never-shown" not in str(refused.value)
+    assert layout(engine) == before
+
+
+def test_a_database_without_tables_is_refused(address: str, opened):
+    """Opening makes nothing, not even an empty file."""
+    with pytest.raises(RecordsUnavailable, match=r"holds no records yet: the service makes the tables"):
+        open_database(address)
+
+    if address.startswith("sqlite"):
+        assert not file_of(address).parent.exists()
+    else:
+        upgrade_database(address)
+        assert inspect(opened(address)).has_table("predictions")
+
+
+def test_pragmas_of_an_sqlite_file(sqlite: str, opened):
+    """Readers beside the writer, deleted records overwritten, their room given back."""
+    upgrade_database(sqlite)
+
+    with opened(sqlite).connect() as connection:
+        said = {
+            name: connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "auto_vacuum", "secure_delete", "synchronous", "busy_timeout")
+        }
+
+    assert said == {"journal_mode": "wal", "auto_vacuum": 2, "secure_delete": 1, "synchronous": 1, "busy_timeout": 1000}
+
+
+def test_a_file_that_was_removed_is_not_made_anew(sqlite: str, opened):
+    """An empty file would hide that the records are gone."""
+    upgrade_database(sqlite)
+    engine = opened(sqlite)
+    engine.dispose()
+    file_of(sqlite).unlink()
+
+    with pytest.raises(Exception, match="unable to open database file"), engine.connect():
+        pass
+
+    assert not file_of(sqlite).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
+    """A file in the folder's place stands for all reasons why it cannot be written."""
+    (tmp_path / "records").write_text("a file")
+
+    with pytest.raises(RecordsUnavailable, match=r"records\.db cannot be used \((File exists|Not a directory)\)"):
+        upgrade_database(f"sqlite:///{tmp_path}/records/records.db")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
+def test_a_folder_that_cannot_be_written_is_named():
+    """To a process that is not root, as the service should be."""
+    # Not below pytest's folder, which only its owner may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        code = f"""
+import os
+import app.records.migrations.upgrade, sqlalchemy.dialects.sqlite
+from app.records.database import upgrade_database
+os.setuid(65534)
+try:
+    upgrade_database("sqlite:///{folder}/records.db")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout == (
+        f"RecordsUnavailable {folder}/records.db cannot be used (unable to open database file): "
+        "make its folder writable for the service, or name another file in DATABASE_URL.\n"
+    )
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path):
+    """And left as it is."""
+    file = tmp_path / "records.db"
+    file.write_text("this is a letter to my aunt, and it is longer than the head of a database\n" * 20)
+    before = file.read_bytes()
+
+    for attempt in (open_database, upgrade_database):
+        with pytest.raises(RecordsUnavailable, match=r"file is not a database.*: move the file away"):
+            attempt(f"sqlite:///{file}")
+    assert file.read_bytes() == before
+
+
+def test_a_locked_file_is_told_of_as_locked(sqlite: str):
+    """After the time that was asked for."""
+    upgrade_database(sqlite)
+    holder = sqlite3.connect(file_of(sqlite), isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    holder.execute("DELETE FROM segments")
+
+    with pytest.raises(RecordsUnavailable, match=r"\(database is locked\): another process holds it; try again"):
+        open_database(sqlite, lock_seconds=0.05)
+    holder.close()
+
+
+def test_a_server_that_is_not_there_is_named():
+    """Without the password."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+        for attempt in (open_database, upgrade_database):
+            with pytest.raises(RecordsUnavailable) as refused:
+                attempt(f"postgresql://isowatch:never-shown@127.0.0.1:{port}/records")
+            assert str(refused.value) == (
+                f"postgresql://isowatch@127.0.0.1:{port}/records cannot be used (Connection refused): "
+                "see to the server, or correct DATABASE_URL."
+            )
+
+
+def test_a_silent_server_is_waited_for_so_long_and_no_longer():
+    """A machine that was switched off answers nothing at all."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+
+        with pytest.raises(RecordsUnavailable, match=r"cannot be used \(.*timed? ?out.*\)"):
+            open_database(f"postgresql://isowatch@127.0.0.1:{port}/records", answer_seconds=0.05)
+
+
+@pytest.mark.filterwarnings("ignore:.*unclosed <socket")  # which the driver leaves to Python
+def test_what_a_server_refuses_is_said_in_its_words(postgresql: str):
+    """Here a database that does not exist."""
+    with pytest.raises(RecordsUnavailable, match=r'\(database "elsewhere" does not exist\): see to') as refused:
+        open_database(f"{postgresql.rpartition('/')[0]}/elsewhere")
+
+    assert "never-shown" not in str(refused.value)
+    del refused
+    gc.collect()
+
+
+def test_a_password_may_come_from_the_environment(postgresql: str, monkeypatch, opened):
+    """From PGPASSWORD, where libpq looks for it."""
+    monkeypatch.setenv("PGPASSWORD", "anything")
+
+    upgrade_database(postgresql.replace(":never-shown@", "@"))
+
+    opened(postgresql)
+
+
+def test_engines_show_no_password(postgresql: str, opened):
+    """Neither in their own words nor in those of what fails on them."""
+    upgrade_database(postgresql)
+    engine = opened(postgresql)
+
+    with pytest.raises(Exception, match="does not exist") as failed, engine.connect() as connection:
+        connection.execute(text("SELECT nothing"))
+
+    assert "never-shown" not in repr(engine) + str(engine.url) + str(failed.value)
+
+
+def test_events_are_kept_once(address: str, opened):
+    """Two recorders that read of one promotion write one event."""
+    upgrade_database(address)
+    engine = opened(address)
+    event = {"at": 1.5, "who": "a@b", "what": "promotion", "before": "", "after": "v1", "note": json.dumps({})}
+    with engine.begin() as connection:
+        connection.execute(insert(EVENTS).values(event))
+
+    with pytest.raises(Exception, match=r"(?i)unique"), engine.begin() as connection:
+        connection.execute(insert(EVENTS).values(event))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("records.db", "names no database"),
+        ("", "names no database"),
+        ("mysql://isowatch:never-shown@db/records", "names no database"),
+        ("postgresql://isowatch:never-shown@db:many/records", "names no database"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///records.db?mode=ro", "names no file"),
+        ("postgresql://db/records", "leaves out the user, the host or the database"),
+        ("postgresql://isowatch:never-shown@/records", "leaves out the user, the host or the database"),
+        ("postgresql://isowatch:never-shown@db", "leaves out the user, the host or the database"),
+        ("postgresql://isowatch@db/records?password=never-shown", "has password behind its `?`"),
+        ("postgresql://isowatch:never-shown@db/records?sslmode=prefer", "unknown sslmode"),
+    ],
+)
+def test_an_address_of_no_database_is_refused(address: str, said: str):
+    """With what is wrong, and without the password."""
+    with pytest.raises(InvalidSetting) as refused:
+        open_database(address)
+
+    assert said in str(refused.value)
+    assert "never-shown" not in str(refused.value)
+    assert refused.value.__cause__ is None
