@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Row, and_, select, tuple_
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Select, and_, select, tuple_
 
 from app.errors import RecordsUnavailable
+from app.records.database import open_database
+from app.records.database_address import DatabaseAddress
+from app.records.database_faults import refusing_in_words
 from app.records.record_id import first_id_at
 from app.records.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
 
@@ -116,84 +117,95 @@ class LabelledRows:
         return len(self.rows)
 
 
-def find_versions(engine: Engine, feature_names: Sequence[str]) -> frozenset[str]:
-    """Name the model versions whose rows have these features, in this order."""
-    with _refusing_in_words(), engine.connect() as connection:
-        versions = connection.execute(select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names)).all()
-    return frozenset(version for version, names in versions if json.loads(names) == list(feature_names))
-
-
-def read_recorded_rows(
-    engine: Engine, period: Period, versions: frozenset[str], n_features: int
-) -> Iterator[RecordedPage]:
-    """Read what was recorded, oldest first.
+class RecordReader:
+    """Reads records back; to be closed, or used in a ``with``.
 
     Parameters
     ----------
-    engine
-        The database of records.
-    period
-        When it was answered.
-    versions
-        The model versions whose rows are given.
-    n_features
-        How many features these have.
+    address
+        As :class:`~app.records.database_address.DatabaseAddress` takes it.
 
     Raises
     ------
+    InvalidSetting
+        If the address names no database.
     RecordsUnavailable
-        If the database cannot be read.
+        If the database cannot be used; so do all methods.
     """
-    key = tuple_(PREDICTIONS.c.record_id, PREDICTIONS.c.row)
-    # A record id is made before the answer, so the last ones of a period may be a little older than their answers.
-    last: tuple[str, int] = (first_id_at(period.since), -1)
-    end = first_id_at(period.until)
-    while True:
-        page = (
-            select(*_COLUMNS)
-            .where(key > last, PREDICTIONS.c.record_id < end)
-            .order_by(PREDICTIONS.c.record_id, PREDICTIONS.c.row)
-            .limit(_ROWS_OF_A_PAGE)
-        )
-        with _refusing_in_words(), engine.connect() as connection:
-            found = connection.execute(page).all()
-        if not found:
-            return
-        of_versions = [row for row in found if row.model_version in versions]
-        usable = [row for row in of_versions if row.features is not None]
-        yield RecordedPage(
-            _to_arrays(usable, n_features), len(found) - len(of_versions), len(of_versions) - len(usable)
-        )
-        if len(found) < _ROWS_OF_A_PAGE:
-            return
-        last = (found[-1].record_id, found[-1].row)
 
+    def __init__(self, address: str) -> None:
+        self._address, self._engine = DatabaseAddress(address), open_database(address)
 
-def read_labelled_rows(engine: Engine, period: Period, versions: frozenset[str], n_features: int) -> LabelledRows:
-    """Read the rows whose label is known, oldest first: people give labels, so they are few enough for memory.
+    def __enter__(self) -> RecordReader:
+        return self
 
-    Parameters and errors are those of :func:`read_recorded_rows`.
-    """
-    statement = (
-        select(*_COLUMNS, LABELS.c.is_inlier.label("known"), AUDITS.c.probability, AUDITS.c.handed_at)
-        .select_from(LABELS)
-        .join(PREDICTIONS, _same_row(LABELS, PREDICTIONS))
-        .outerjoin(AUDITS, _same_row(LABELS, AUDITS))
-        .where(
-            LABELS.c.replaced_at.is_(None),
-            LABELS.c.record_id >= first_id_at(period.since),
-            LABELS.c.record_id < first_id_at(period.until),
-            PREDICTIONS.c.features.is_not(None),
+    def __exit__(self, *exception: object) -> None:
+        self._engine.dispose()
+
+    def find_versions(self, feature_names: Sequence[str]) -> frozenset[str]:
+        """Name the model versions whose rows have these features, in this order."""
+        found = self._ask(select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names))
+        return frozenset(row.version for row in found if json.loads(row.feature_names) == list(feature_names))
+
+    def read_rows(self, period: Period, versions: frozenset[str], n_features: int) -> Iterator[RecordedPage]:
+        """Read what was recorded, oldest first.
+
+        Parameters
+        ----------
+        period
+            When it was answered.
+        versions
+            The model versions whose rows are given.
+        n_features
+            How many features these have.
+        """
+        key = tuple_(PREDICTIONS.c.record_id, PREDICTIONS.c.row)
+        last: tuple[str, int] = (first_id_at(period.since), -1)
+        while True:
+            found = self._ask(
+                select(*_COLUMNS)
+                .where(key > last, PREDICTIONS.c.record_id < first_id_at(period.until))
+                .order_by(PREDICTIONS.c.record_id, PREDICTIONS.c.row)
+                .limit(_ROWS_OF_A_PAGE)
+            )
+            of_versions = [row for row in found if row.model_version in versions]
+            usable = [row for row in of_versions if row.features is not None]
+            yield RecordedPage(
+                _to_arrays(usable, n_features), len(found) - len(of_versions), len(of_versions) - len(usable)
+            )
+            if len(found) < _ROWS_OF_A_PAGE:
+                return
+            last = (found[-1].record_id, found[-1].row)
+
+    def read_labelled(self, period: Period, versions: frozenset[str], n_features: int) -> LabelledRows:
+        """Read the rows whose label is known, oldest first; people give labels, so they are few enough for memory.
+
+        Parameters are those of :meth:`read_rows`.
+        """
+        found = self._ask(
+            select(*_COLUMNS, LABELS.c.is_inlier.label("known"), AUDITS.c.probability, AUDITS.c.handed_at)
+            .select_from(LABELS)
+            .join(PREDICTIONS, _same_row(LABELS, PREDICTIONS))
+            .outerjoin(AUDITS, _same_row(LABELS, AUDITS))
+            .where(
+                LABELS.c.replaced_at.is_(None),
+                LABELS.c.record_id >= first_id_at(period.since),
+                LABELS.c.record_id < first_id_at(period.until),
+                PREDICTIONS.c.features.is_not(None),
+            )
+            .order_by(LABELS.c.record_id, LABELS.c.row)
         )
-        .order_by(LABELS.c.record_id, LABELS.c.row)
-    )
-    with _refusing_in_words(), engine.connect() as connection:
-        found = [row for row in connection.execute(statement) if row.model_version in versions]
-    return LabelledRows(
-        _to_arrays(found, n_features),
-        np.array([row.known == _OUTLIER for row in found], bool),
-        np.array([np.nan if row.handed_at is None else row.probability for row in found], float),
-    )
+        found = [row for row in found if row.model_version in versions]
+        return LabelledRows(
+            _to_arrays(found, n_features),
+            np.array([row.known == _OUTLIER for row in found], bool),
+            np.array([np.nan if row.handed_at is None else row.probability for row in found], float),
+        )
+
+    def _ask(self, statement: Select[Any]) -> Sequence[Any]:
+        """Fetch all that a statement finds, in a transaction of its own."""
+        with refusing_in_words(self._address), self._engine.connect() as connection:
+            return connection.execute(statement).all()
 
 
 def _same_row(one: Any, other: Any) -> Any:
@@ -201,7 +213,7 @@ def _same_row(one: Any, other: Any) -> Any:
     return and_(one.c.record_id == other.c.record_id, one.c.row == other.c.row)
 
 
-def _to_arrays(found: Sequence[Row[Any]], n_features: int) -> RecordedRows:
+def _to_arrays(found: Sequence[Any], n_features: int) -> RecordedRows:
     """Put what the database gave into arrays."""
     features = np.frombuffer(b"".join(row.features for row in found), "<f4")
     if features.size != len(found) * n_features:
@@ -217,14 +229,3 @@ def _to_arrays(found: Sequence[Row[Any]], n_features: int) -> RecordedRows:
         np.array([row.is_inlier == _OUTLIER for row in found], bool),
         np.array([row.recorded_share for row in found], float),
     )
-
-
-@contextmanager
-def _refusing_in_words() -> Iterator[None]:
-    """Say in a sentence that the database cannot be read."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        # The driver's words alone: SQLAlchemy's hold the statement.
-        reason = getattr(error, "orig", None) or error
-        raise RecordsUnavailable(f"The records cannot be read ({reason}): look at DATABASE_URL.") from None

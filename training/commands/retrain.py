@@ -106,8 +106,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonitor) -> Candidate:
     """Open the records and retrain."""
-    from app.records.database import open_database
-    from app.records.recorded_rows import Period
+    from app.records.recorded_rows import Period, RecordReader
     from training.errors import BadArgument
     from training.retraining.live_parameters import calibrate_alike
     from training.retraining.retrain import RetrainingChoices, retrain
@@ -124,11 +123,8 @@ def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonito
         parameters=read_growth(options),
         drift=None if options.no_drift else calibrate_alike(live.manifest),
     )
-    engine = open_database(options.database)
-    try:
-        return retrain(engine, live, options.models, choices, monitor)
-    finally:
-        engine.dispose()
+    with RecordReader(options.database) as reader:
+        return retrain(reader, live, options.models, choices, monitor)
 
 
 def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) -> str:

@@ -200,16 +200,18 @@ def _add_explanation(page: SelfContainedPage) -> None:
     page.begin_section("How to read it")
     for text in (
         "A hash of record id and row deals all recorded rows into two halves, labelled or not: one shapes the "
-        "candidate, the labelled rows of the other judge both models. The live model may have been trained on any of them.",
+        "candidate, the labelled rows of the other judge both models. The live model may have been trained on any of "
+        "them.",
         "Precision: the share of flagged rows that are outliers. Recall: the share of outliers that are flagged. F1: "
         "their harmonic mean. All are of the rows that were answered, not of those that happened to be labelled: what "
         "was labelled is grouped by the answer and by what either model says, and each group stands for all rows that "
         "were answered in it.",
-        "Rows that were answered as inliers and labelled without having been drawn for an audit judge nothing: somebody "
-        "had a reason to look at them. Labelled alarms are supposed to be a random part of all alarms of their group.",
-        "The interval of the difference is not that of the two figures: both models meet the same rows, so that much of "
-        "the doubt is common to both. Where nobody has labelled what only one model flags, any share of outliers there is "
-        "held possible, and the interval is wide.",
+        "Rows that were answered as inliers and labelled without having been drawn for an audit judge nothing: "
+        "somebody had a reason to look at them. Labelled alarms are supposed to be a random part of all alarms of "
+        "their group.",
+        "The interval of the difference is not that of the two figures: both models meet the same rows, so that much "
+        "of the doubt is common to both. Where nobody has labelled what only one model flags, any share of outliers "
+        "there is held possible, and the interval is wide.",
         "Better beyond doubt: the whole 95 % interval of F1's difference is above 0, and of the latest rows the "
         f"candidate flags at most {MOST_TIMES_AS_MANY_ALARMS:g} times as many as the live model, or at most "
         f"{ALWAYS_BEARABLE_SHARE:.1%}.",

@@ -36,7 +36,7 @@ def deal(record_ids: Sequence[str], rows: Sequence[int]) -> tuple[NDArray[np.boo
     Examples
     --------
     >>> judges, drawn = deal(["a request"] * 1000, range(1000))
-    >>> round(judges.mean(), 1), round(drawn.mean(), 1)
+    >>> round(float(judges.mean()), 1), round(float(drawn.mean()), 1)
     (0.5, 0.5)
     """
     hashed = b"".join(

@@ -37,7 +37,7 @@ def grow_alike(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, An
     >>> manifest = {"parameters": imported, "features": [{}, {}]}
     >>> grow_alike(manifest, n_rows=1000, chosen={"contamination": 0.01, "n_estimators": None})
     ForestParameters(contamination=0.01, n_estimators=50, max_samples=500, max_features=0.5, bootstrap=False,
-    random_state=16)
+                     random_state=16)
     """
     names = {field.name for field in fields(ForestParameters)}
     parameters = {name: value for name, value in manifest["parameters"].items() if name in names}

@@ -161,11 +161,12 @@ def compare_quality(judged: JudgedRows, cells: CellCounts, seed: int = 0) -> Qua
     True
     """
     n_outliers, n_alarms = int(judged.is_outlier.sum()), int(judged.answered.sum())
-    counts = {"n_alarms": n_alarms, "n_audited": len(judged) - n_alarms, "n_outliers": n_outliers}
-    n_inliers, n_audited = len(judged) - n_outliers, counts["n_audited"]
+    n_inliers, n_audited = len(judged) - n_outliers, len(judged) - n_alarms
     if min(n_outliers, n_inliers, n_audited) < FEWEST_LABELS:
         return QualityComparison(
-            **counts,
+            n_alarms,
+            n_audited,
+            n_outliers,
             live={},
             candidate={},
             difference={},
@@ -178,7 +179,7 @@ def compare_quality(judged: JudgedRows, cells: CellCounts, seed: int = 0) -> Qua
     live, candidate = ({name: _sum_up(values) for name, values in each.items()} for each in figures)
     # From draw to draw both models meet the same outliers, which is what makes the difference surer than either figure.
     difference = {name: _sum_up(figures[1][name] - figures[0][name]) for name in METRICS}
-    return QualityComparison(**counts, live=live, candidate=candidate, difference=difference)
+    return QualityComparison(n_alarms, n_audited, n_outliers, live, candidate, difference)
 
 
 def _draw_cells(
@@ -204,7 +205,7 @@ def _draw_cells(
 
 
 def _draw_shares(n_found: float, n: float, generator: np.random.Generator) -> NDArray[np.float64]:
-    """Draw which share of a cell may be outliers, from the confidence distribution whose intervals are the mid-P ones."""
+    """Draw which share of a cell may be outliers, so that the quantiles are the ends of mid-P intervals."""
     # A Beta distribution with a parameter of 0 is all at one end.
     low = generator.beta(n_found, n - n_found + 1, _DRAWS) if n_found else np.zeros(_DRAWS)
     high = generator.beta(n_found + 1, n - n_found, _DRAWS) if n > n_found else np.ones(_DRAWS)

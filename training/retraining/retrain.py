@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
-from sqlalchemy import Engine
 
 from app.model.bundle import Bundle
 from app.model.forest import Forest
-from app.records.recorded_rows import LabelledRows, Period, find_versions, read_labelled_rows, read_recorded_rows
+from app.records.recorded_rows import LabelledRows, Period, RecordReader
 from training.compile_forest import compile_forest
 from training.drift_parameters import DriftParameters
 from training.ensemble_shape import EnsembleShape
@@ -28,7 +27,7 @@ from training.retraining.live_parameters import grow_alike
 from training.retraining.model_comparison import ModelComparison
 from training.retraining.quality_comparison import compare_quality
 from training.retraining.traffic_comparison import compare_on_traffic, judge
-from training.retraining.training_records import TrainingRecords, read_training_records
+from training.retraining.training_records import TrainingRecords, describe_records, read_training_records
 from training.retraining.verdict import reach_verdict
 from training.stages import Stage
 from training.write_bundle import TrainedModel, WrittenBundle, write_bundle
@@ -71,14 +70,14 @@ class Candidate:
 
 
 def retrain(
-    engine: Engine, live: Bundle, models: Path, choices: RetrainingChoices, monitor: TreeModelMonitor
+    reader: RecordReader, live: Bundle, models: Path, choices: RetrainingChoices, monitor: TreeModelMonitor
 ) -> Candidate:
     """Train the next model on records, compare it with the live one, and keep it beside it.
 
     Parameters
     ----------
-    engine
-        The database of records.
+    reader
+        Of the records.
     live
         The live model.
     models
@@ -101,10 +100,10 @@ def retrain(
     """
     monitor.begin_stage(Stage.READING)
     period, names = choices.period, live.features.names
-    versions = find_versions(engine, names)
-    labelled = read_labelled_rows(engine, period, versions, len(names))
+    versions = reader.find_versions(names)
+    labelled = reader.read_labelled(period, versions, len(names))
     with show_record_rows("Reading records") as note_rows:
-        pages = read_recorded_rows(engine, period, versions, len(names))
+        pages = reader.read_rows(period, versions, len(names))
         records = read_training_records(
             pages, labelled, names, period, choices.most_rows, choices.exclude_outliers, note_rows
         )
@@ -113,7 +112,7 @@ def retrain(
     estimator = _grow(records, live, choices, monitor)
     monitor.record_ensemble(EnsembleShape.of(estimator, names))
     monitor.begin_stage(Stage.COMPARING)
-    comparison = _compare(engine, live, Forest(compile_forest(estimator)), labelled, records, versions)
+    comparison = _compare(reader, live, Forest(compile_forest(estimator)), labelled, records, versions)
     announce("Evaluating and writing")
 
     def add_page(folder: Path, manifest: dict[str, Any]) -> None:
@@ -152,7 +151,7 @@ def _set_threshold(estimator: IsolationForest, rows: NDArray[np.float64], parame
 
 
 def _compare(
-    engine: Engine,
+    reader: RecordReader,
     live: Bundle,
     candidate: Forest,
     labelled: LabelledRows,
@@ -162,7 +161,7 @@ def _compare(
     """Compare on labelled rows and on traffic; the records are read a second time, now that there is a candidate."""
     period = records.period
     with show_record_rows("Comparing on records") as note_rows:
-        pages = read_recorded_rows(engine, period, versions, len(live.features.names))
+        pages = reader.read_rows(period, versions, len(live.features.names))
         traffic = compare_on_traffic(
             pages, live.forest, candidate, labelled, max(period.since, period.until - _LATEST_SECONDS), note_rows
         )
@@ -171,7 +170,7 @@ def _compare(
         live=f"{live.name} {live.version}",
         feature_names=live.features.names,
         offsets=(live.forest.offset, candidate.offset),
-        records=records.data.records,
+        records=describe_records(period, records.counts),
         period=period,
         quality=quality,
         traffic=traffic,

@@ -146,8 +146,9 @@ def compare_on_traffic(
 def judge(labelled: LabelledRows, live: Forest, candidate: Forest) -> JudgedRows:
     """Let both models label the rows that judge them.
 
-    These are the labelled alarms and the audited rows of the half that no model was trained on. A row that was answered
-    as an inlier and labelled without having been drawn says nothing of the others: somebody had a reason to look.
+    These are the labelled alarms and the audited rows of the half that the candidate was not trained on. A row that was
+    answered as an inlier and labelled without having been drawn says nothing of the others: somebody had a reason to
+    look.
     """
     rows = labelled.rows
     judges, _ = deal(rows.record_ids, rows.rows)
@@ -211,7 +212,8 @@ def _note_differences(
                 rows.rows[place],
                 float(rows.answered_at[place]),
                 rows.features[place],
-                *scores[:, place].tolist(),
+                float(scores[0, place]),
+                float(scores[1, place]),
                 float(strengths[place]),
                 known.get((rows.record_ids[place], rows.rows[place])),
             )
