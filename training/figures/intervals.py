@@ -36,6 +36,7 @@ def intervals_figure(
         showlegend=len(models) > 1,
         height=360,
     )
+    figure.add_vline(0, line={"width": 1.5})
     for model, figures in models.items():
         values, lows, highs = zip(*figures.values(), strict=True)
         figure.add_scatter(
@@ -49,6 +50,9 @@ def intervals_figure(
                 "thickness": 2,
                 "width": 6,
             },
+            # Side by side, not on one another.
+            orientation="h",
+            offsetgroup=model,
             mode="markers",
             marker={"size": 11, "color": colour_of(model)},
             name=model,

@@ -9,7 +9,7 @@ import pandas as pd
 from training.figures.intervals import intervals_figure
 from training.figures.model_traffic import daily_shares_figure, score_spread_figure
 from training.page.self_contained_page import SelfContainedPage
-from training.retraining.comparison_summary import METRIC_TITLES, conclude, describe_labels, format_interval
+from training.retraining.comparison_summary import METRIC_TITLES, conclude, format_interval
 from training.retraining.model_comparison import ModelComparison
 from training.retraining.quality_comparison import METRICS, Interval
 from training.retraining.traffic_comparison import SCORE_EDGES, Difference
@@ -42,7 +42,9 @@ def compose_comparison_page(comparison: ModelComparison, version: str) -> str:
     page.begin_section("What was found")
     for sentence in conclude(comparison):
         page.add_paragraph(sentence)
-    page.add_paragraph(f"Live: {comparison.live}. Candidate: {version}. To make it live: promote {version}.")
+    page.add_paragraph(
+        f"Live: {comparison.live}. Candidate: {version}. To make it live: python -m training promote {version}"
+    )
     _add_quality(page, comparison)
     _add_traffic(page, comparison)
     _add_differences(page, comparison)
@@ -55,7 +57,6 @@ def _add_quality(page: SelfContainedPage, comparison: ModelComparison) -> None:
     """Show what labelled rows say."""
     quality = comparison.quality
     page.begin_section("On labelled rows")
-    page.add_paragraph(describe_labels(comparison))
     if quality.reason:
         page.add_paragraph(f"No figures: {quality.reason}.")
         return

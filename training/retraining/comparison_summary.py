@@ -10,10 +10,10 @@ METRIC_TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 def conclude(comparison: ModelComparison) -> list[str]:
     """Say in sentences what was found, the most important first."""
-    return [_describe_verdict(comparison), _describe_traffic(comparison), describe_labels(comparison)]
+    return [_describe_verdict(comparison), _describe_traffic(comparison), _describe_labels(comparison)]
 
 
-def describe_labels(comparison: ModelComparison) -> str:
+def _describe_labels(comparison: ModelComparison) -> str:
     """Say what judged the models."""
     quality = comparison.quality
     return (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +78,7 @@ class RecordedService:
         answers = np.where(is_outlier, -1, 1).tolist()
         values = [None] * n_rows if features is None else [row.astype("<f4").tobytes() for row in features]
         shares = np.ones(n_rows) if shares is None else shares
+        version = version or self.live.version
         self.insert(
             PREDICTIONS,
             [
@@ -83,7 +86,7 @@ class RecordedService:
                     "record_id": ids[place],
                     "row": 0,
                     "answered_at": float(seconds[place]),
-                    "model_version": version or self.live.version,
+                    "model_version": version,
                     "segment": "",
                     "features": values[place],
                     "score": -0.5,
@@ -100,7 +103,9 @@ class RecordedService:
         """Label records; with a probability, the audit queue had handed them out."""
         fields = {"row": 0, "source": "", "note": "", "given_at": self.now, "replaced_at": None}
         known = np.where(is_outlier, -1, 1).tolist()
-        self.insert(LABELS, [{"record_id": id_, "is_inlier": each, **fields} for id_, each in zip(ids, known)])
+        self.insert(
+            LABELS, [{"record_id": id_, "is_inlier": each, **fields} for id_, each in zip(ids, known, strict=True)]
+        )
         if audit_probability is not None:
             drawn = {"row": 0, "probability": audit_probability, "position": 0.5, "handed_at": self.now}
             self.insert(AUDITS, [{"record_id": id_, **drawn} for id_ in ids])
@@ -119,7 +124,7 @@ class RecordedService:
         return ids
 
 
-def make_rows(n_rows: int, seed: int, n_outliers: int = 160, centre: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def _make_rows(n_rows: int, seed: int, n_outliers: int = 160, centre: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Rows around a centre with outliers on a ring about it, and which rows these are."""
     generator = np.random.default_rng(seed)
     rows = generator.normal(size=(n_rows, 2))
@@ -130,18 +135,39 @@ def make_rows(n_rows: int, seed: int, n_outliers: int = 160, centre: float = 0.0
     return (rows + centre).astype(np.float32), is_outlier
 
 
+@pytest.fixture(scope="session")
+def train_live(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
+    """Train a live model on rows around a centre, once for each, and give its models folder."""
+
+    @cache
+    def train(centre: float) -> Path:
+        models = tmp_path_factory.mktemp("live") / "models"
+        rows = _make_rows(2000, seed=1, n_outliers=40, centre=centre)[0].astype(float)
+        estimator = IsolationForest(n_estimators=20, contamination=0.02, random_state=16).fit(rows.astype(np.float32))
+        write_bundle(
+            models, TrainedModel("credits", estimator, Dataset(NAMES, rows, Path("rows.csv"), "0" * 64, NAMES))
+        )
+        return models
+
+    return train
+
+
 @pytest.fixture
-def make_service(tmp_path: Path) -> Callable[..., RecordedService]:
+def make_service(tmp_path: Path, train_live: Callable[[float], Path]) -> Callable[..., RecordedService]:
     """Make a service whose live model was trained on rows around a centre."""
 
-    def make(centre: float = 0.0, address: str = f"sqlite:///{tmp_path}/records.db") -> RecordedService:
+    def make(centre: float = 0.0) -> RecordedService:
+        address = f"sqlite:///{tmp_path}/records.db"
         upgrade_database(address)
-        rows = make_rows(2000, seed=1, n_outliers=40, centre=centre)[0].astype(float)
-        estimator = IsolationForest(n_estimators=20, contamination=0.02, random_state=16).fit(rows.astype(np.float32))
-        data = Dataset(NAMES, rows, Path("rows.csv"), "0" * 64, NAMES)
-        write_bundle(tmp_path / "models", TrainedModel("credits", estimator, data))
-        service = RecordedService(tmp_path / "models", address)
+        models = shutil.copytree(train_live(centre), tmp_path / "models", symlinks=True)
+        service = RecordedService(models, address)
         service.know_version(service.live.version)
         return service
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_rows() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Make rows around a centre with outliers on a ring about it, and say which rows these are."""
+    return _make_rows
