@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ ALL_TIME = Period(0, 2_000_000_000)
 VERSIONS = frozenset({"v1"})
 
 
-def prediction(second: int, row: int = 0, **changes) -> dict:
+def prediction(second: int, row: int = 0, **changes) -> dict[str, Any]:
     """A row that was answered at a second."""
     fields = {
         "record_id": first_id_at(second),
@@ -39,7 +40,7 @@ def prediction(second: int, row: int = 0, **changes) -> dict:
     return fields | changes
 
 
-def label(second: int, is_inlier: int, replaced_at: float | None = None) -> dict:
+def label(second: int, is_inlier: int, replaced_at: float | None = None) -> dict[str, Any]:
     """What somebody said of the first row of an answer."""
     known = {"record_id": first_id_at(second), "row": 0, "is_inlier": is_inlier, "given_at": 0.0}
     return known | {"source": "", "note": "", "replaced_at": replaced_at}
@@ -50,7 +51,7 @@ def write(address, opened):
     """Make the tables and write rows into them; gives the address."""
     upgrade_database(address)
 
-    def put(*tables_and_rows) -> str:
+    def put(*tables_and_rows):
         with opened(address).begin() as connection:
             for table, rows in tables_and_rows:
                 connection.execute(insert(table), rows)
@@ -158,7 +159,7 @@ def test_database_that_fails_is_told_of_in_words(write, opened):
 def test_page_is_one_range_of_the_primary_key(sqlite, opened):
     """SQLite searches for where a page begins instead of reading all that lies before."""
     upgrade_database(sqlite)
-    asked: list[tuple] = []
+    asked: list[tuple[str, Any]] = []
     with RecordReader(sqlite) as reader:
         event.listen(reader._engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
         list(reader.read_rows(ALL_TIME, VERSIONS, 2))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ class RecordedService:
         """The live model."""
         return read_bundle(self.models / "current")
 
-    def insert(self, table: Table, rows: list[dict]) -> None:
+    def insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Put rows into a table."""
         engine = open_database(self.address)
         with engine.begin() as connection:

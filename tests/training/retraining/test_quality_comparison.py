@@ -11,7 +11,7 @@ from training.retraining.quality_comparison import CELLS, METRICS, CellCounts, J
 N_ROWS = 50_000
 
 
-def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[JudgedRows, CellCounts, dict]:
+def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[JudgedRows, CellCounts, dict[str, float]]:
     """Draw rows, what two models say of them, which are recorded and labelled, and the true differences."""
     generator = np.random.default_rng(seed)
     is_outlier = generator.random(N_ROWS) < 0.01
@@ -23,14 +23,15 @@ def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[Ju
     recorded = live | (drawn < max(recorded_share, audit_share))
     weights = np.where(live, 1.0, 1 / max(recorded_share, audit_share))[recorded]
     cells = (live * 4 + live * 2 + candidate)[recorded]
-    counts = CellCounts(
-        np.bincount(cells, weights, minlength=8).reshape(CELLS),
-        np.bincount(cells, weights * (weights - 1), minlength=8).reshape(CELLS),
-    )
+    sums = [np.bincount(cells, each, 8).astype(float).reshape(CELLS) for each in (weights, weights * (weights - 1))]
+    counts = CellCounts(sums[0], sums[1])
     # Of the alarms 4 in 10 are labelled, of the audited rows each second one.
     labelled = generator.random(N_ROWS) < np.where(live, 0.4, 0.5 * (drawn < audit_share))
     judged = JudgedRows(
-        *(each[labelled] for each in (live, live, candidate, is_outlier)),
+        live[labelled],
+        live[labelled],
+        candidate[labelled],
+        is_outlier[labelled],
         np.where(live, 1.0, 1 / audit_share)[labelled],
     )
     return judged, counts, {name: of(candidate, is_outlier) - of(live, is_outlier) for name, of in FIGURES.items()}
@@ -38,17 +39,17 @@ def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[Ju
 
 def precision(flagged: np.ndarray, is_outlier: np.ndarray) -> float:
     """The share of flagged rows that are outliers."""
-    return (flagged & is_outlier).sum() / flagged.sum()
+    return float((flagged & is_outlier).sum() / flagged.sum())
 
 
 def recall(flagged: np.ndarray, is_outlier: np.ndarray) -> float:
     """The share of outliers that are flagged."""
-    return (flagged & is_outlier).sum() / is_outlier.sum()
+    return float((flagged & is_outlier).sum() / is_outlier.sum())
 
 
 def f1(flagged: np.ndarray, is_outlier: np.ndarray) -> float:
     """The harmonic mean of both."""
-    return 2 * (flagged & is_outlier).sum() / (flagged.sum() + is_outlier.sum())
+    return float(2 * (flagged & is_outlier).sum() / (flagged.sum() + is_outlier.sum()))
 
 
 FIGURES = {"precision": precision, "recall": recall, "f1": f1}
@@ -73,7 +74,7 @@ def judge(n_found: dict[tuple[int, int, int], tuple[int, int]]) -> JudgedRows:
     """Make labelled rows: for each cell, how many are outliers, and how many there are."""
     cells = np.array([cell for cell, (_, n) in n_found.items() for _ in range(n)], bool)
     is_outlier = np.array([place < found for found, n in n_found.values() for place in range(n)], bool)
-    return JudgedRows(*cells.T, is_outlier, np.ones(len(cells)))
+    return JudgedRows(cells[:, 0], cells[:, 1], cells[:, 2], is_outlier, np.ones(len(cells)))
 
 
 def count(n_rows: dict[tuple[int, int, int], float]) -> CellCounts:

@@ -23,9 +23,9 @@ def split_at(threshold: float) -> Forest:
             children=np.array([[1, 2], [1, 1], [2, 2]], np.int32),
             path_length=np.array([0, 2.0, 1.0]),
             roots=np.array([0], np.int32),
-            path_length_scale=np.float64(2),
-            offset=np.float64(-0.6),
-            n_features=np.int32(1),
+            path_length_scale=np.asarray(2.0),
+            offset=np.asarray(-0.6),
+            n_features=np.asarray(1, np.int32),
         )
     )
 
