@@ -13,13 +13,17 @@ COPY requirements/service.txt requirements/service.txt
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
     && /venv/bin/pip uninstall --quiet --yes pip \
-    # Packages' own tests, and flasgger's Swagger UI, whose place a current one takes.
+    # Packages' own tests, symbols that only debuggers read, and flasgger's Swagger UI, whose place a current one takes.
     && find /venv/lib -type d -name tests -prune -exec rm -r {} + \
+    && rm -r /venv/lib/python3.*/site-packages/sqlalchemy/testing /venv/lib/python3.*/site-packages/alembic/testing \
+    && find /venv/lib/python3.*/site-packages/sqlalchemy -name '*.so' -exec strip --strip-unneeded {} + \
     && rm -r /venv/lib/python3.*/site-packages/flasgger/ui2 /venv/lib/python3.*/site-packages/flasgger/ui3/static
 COPY app app
-# An empty volume takes over whose folder it covers: trainings write models as user 1000, we write the state.
+# An empty volume takes over whose folder it covers: trainings write models as user 1000, we write state and records.
+# The files of records get the group of their folder: group 1000 may read them, so that a training can, and nobody else.
 RUN install --directory --owner=1000 --group=1000 /volumes/models \
-    && install --directory --owner=65534 --group=65534 /volumes/state
+    && install --directory --owner=65534 --group=65534 /volumes/state \
+    && install --directory --owner=65534 --group=1000 --mode=2750 /volumes/records
 RUN /venv/bin/python -m app.model.build_kernel && /venv/bin/python -m compileall -q app /venv/lib
 
 FROM python:3.13-slim-trixie
@@ -30,14 +34,15 @@ COPY --from=build /build/app app
 COPY gunicorn.conf.py ./
 # A number, because Kubernetes cannot tell whether a name is root; 65534 is nobody everywhere.
 USER 65534:65534
-# Nothing is written beside /dev/shm and, if it is a volume, the state; the models come as a volume. Logs of containers
-# are read by programs.
+# Nothing is written beside /dev/shm and, if they are volumes, the state and the records; the models come as a volume.
+# Logs of containers are read by programs.
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     BIND=0.0.0.0:8000 \
     MODEL_DIR=/models \
     STATE_DIR=/state \
+    DATABASE_URL=sqlite:////records/records.db \
     LOG_FORMAT=json \
     OMP_NUM_THREADS=1
 EXPOSE 8000

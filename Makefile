@@ -49,7 +49,7 @@ monitor:  ## Watch `make run` by this machine's Prometheus and Alertmanager (PRO
 up:  ## Start the whole platform with Docker Compose (ADMIN_USER, ADMIN_PASSWORD, SITE_ADDRESS, BIND_ADDRESS, TRAIN)
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform up
 
-down:  ## End the platform; numbers and models stay
+down:  ## End the platform; numbers, models and records stay
 	@docker compose --profile '*' down
 
 password:  ## Give every door of the platform a new password (ADMIN_PASSWORD=..., else a random one)
@@ -154,6 +154,6 @@ test-system: install-all  ## Start the whole platform with Compose and prove wha
 lock: install-all  ## Lock the dependencies of pyproject.toml again (ARGS=--upgrade for newer versions)
 	@sh scripts/lock_requirements.sh $(ARGS)
 
-clean:  ## Remove .venv, caches and the compiled kernel; data and models stay
+clean:  ## Remove .venv, caches and the compiled kernel; data, models and records stay
 	@rm -rf .venv benchmarks/.venvs .hypothesis .mypy_cache .pytest_cache .ruff_cache $(KERNEL)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

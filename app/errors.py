@@ -9,20 +9,30 @@
   * RefusedRequest             400  never raised itself
     * NotJSON                  400  the body is not strict JSON
     * InvalidInferenceRequest  400  a body that the Open Inference Protocol does not describe, or not for this model
+    * UnknownKey               401  no key, or one that nobody was given
+    * CallerNotAllowed         403  there are no keys, and the caller is not on this host
     * UnknownModel             404  another model, or another version, than the live one was asked for
+    * UnknownPrediction        404  no answer is recorded under the id
     * NotAnAcceptableMediaType 406  the caller accepts no form in which we could answer
     * BodyTooLarge             413  the body is longer than the limit, or holds too many rows
     * NotAJSONMediaType        415  the Content-Type is not application/json
     * NotARowsMediaType        415  the Content-Type is none in which rows can be sent
     * CompressedBody           415  the Content-Encoding is not identity
-    * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
+    * InvalidFields            422  never raised itself
+      * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
+      * InvalidFeedback        422  well-formed JSON that does not describe labels
+      * InvalidQuery           422  what stands behind the path of an address cannot be used
     * ModelUnavailable         503  no verified model is loaded
     * DriftUnknown             503  the recorder has not reported anything about drift
+    * KeysUnavailable          503  the file with the keys cannot be read, or holds none
     * RecordsUnavailable       503  records are off, or their database cannot be used
+      * RecordsBusy            503  their database is locked or away for the moment
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar, TypedDict
 
 
@@ -63,9 +73,10 @@ class UnreadableMessage(IsowatchError):
 
 
 class RefusedRequest(IsowatchError):
-    """A request that cannot be answered as asked; its message is shown to the caller."""
+    """A request that cannot be answered as asked; its message is shown to the caller, its headers are sent."""
 
     status = 400
+    headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
 
 class NotJSON(RefusedRequest):
@@ -76,8 +87,28 @@ class InvalidInferenceRequest(RefusedRequest):
     """A body that the Open Inference Protocol does not describe, or that does not fit the live model."""
 
 
+class UnknownKey(RefusedRequest):
+    """No key, or one that nobody was given."""
+
+    status = 401
+    # RFC 9110 wants the scheme named; a key in a header of its own has no registered one.
+    headers = MappingProxyType({"WWW-Authenticate": "X-API-Key"})
+
+
+class CallerNotAllowed(RefusedRequest):
+    """There are no keys, and the caller is not on this host."""
+
+    status = 403
+
+
 class UnknownModel(RefusedRequest):
     """Another model, or another version, than the live one was asked for."""
+
+    status = 404
+
+
+class UnknownPrediction(RefusedRequest):
+    """No answer is recorded under the id: it was never given, was not chosen for recording, or was purged."""
 
     status = 404
 
@@ -112,14 +143,26 @@ class NotARowsMediaType(RefusedRequest):
     status = 415
 
 
-class InvalidPredictionRequest(RefusedRequest):
-    """Well-formed JSON that does not describe a row which the model can score."""
+class InvalidFields(RefusedRequest):
+    """A request that can be read, but whose parts do not say what they should; ``errors`` names each."""
 
     status = 422
 
     def __init__(self, message: str, errors: list[FieldError]) -> None:
         super().__init__(message)
         self.errors = errors
+
+
+class InvalidPredictionRequest(InvalidFields):
+    """Well-formed JSON that does not describe a row which the model can score."""
+
+
+class InvalidFeedback(InvalidFields):
+    """Well-formed JSON that does not describe labels."""
+
+
+class InvalidQuery(InvalidFields):
+    """What stands behind the path of an address cannot be used."""
 
 
 class ModelUnavailable(RefusedRequest):
@@ -134,7 +177,20 @@ class DriftUnknown(RefusedRequest):
     status = 503
 
 
+class KeysUnavailable(RefusedRequest):
+    """The file with the keys cannot be read, or holds none."""
+
+    status = 503
+
+
 class RecordsUnavailable(RefusedRequest):
     """Records are off, or their database cannot be used."""
 
     status = 503
+
+
+class RecordsBusy(RecordsUnavailable):
+    """The database of records is locked or away for the moment."""
+
+    # As long as the recorder's own pauses between two tries: whoever holds a lock for longer holds it for minutes.
+    headers = MappingProxyType({"Retry-After": "1"})

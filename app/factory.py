@@ -17,8 +17,10 @@ from app.model.shared_notes import SharedNotes
 from app.periodic_jobs import PeriodicJobs
 from app.process_usage import ProcessUsage, memory_limit_bytes, service_root_pid
 from app.recorder.hand_over import RECONNECT_SECONDS, HandOver, NoHandOver
+from app.routes.audit import audit
 from app.routes.drift import drift
 from app.routes.express_prediction import ExpressPrediction
+from app.routes.feedback import feedback
 from app.routes.health import health
 from app.routes.metrics import metrics as metrics_route
 from app.routes.model_information import model_information
@@ -26,8 +28,12 @@ from app.routes.open_inference import OPEN_INFERENCE
 from app.routes.page import page
 from app.routes.prediction import prediction
 from app.routes.predictions import predictions
+from app.routes.quality import quality
+from app.routes.recorded_prediction import recorded_prediction
+from app.routes.records_access import RecordsAccess
 from app.routes.service_parts import ServiceParts
 from app.settings import Settings
+from app.web.api_keys import ApiKeys
 from app.web.docs_page import register_docs
 from app.web.envelope import put_in_envelope
 from app.web.error_answers import register_error_answers
@@ -63,15 +69,20 @@ def build_service(settings: Settings | None = None) -> Flask:
     recorder = HandOver(folder, metrics) if folder else NoHandOver()
     jobs = PeriodicJobs()
     log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
-    parts = ServiceParts(settings, metrics, model, recorder, jobs, log)
+    records, keys = RecordsAccess(settings), ApiKeys(settings.feedback_api_keys_file)
+    parts = ServiceParts(settings, metrics, model, recorder, jobs, log, records, keys)
     parts.attach(app)
 
     register_error_answers(app)
     for blueprint in (
         prediction,
         predictions,
+        feedback,
+        recorded_prediction,
+        audit,
         model_information,
         drift,
+        quality,
         health,
         metrics_route,
         *OPEN_INFERENCE,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from app.feedback_metrics import FeedbackMetrics
 from app.recorder_metrics import DROPPED, SENT, count_rows
 from app.vector_histogram import VectorHistogram
 
@@ -94,6 +95,7 @@ class ServiceMetrics:
         self._inliers, self._outliers = classes.labels("inlier"), classes.labels("outlier")
         handed_over = count_rows(registry)
         self._sent, self._dropped = handed_over.labels(SENT), handed_over.labels(DROPPED)
+        self.feedback = FeedbackMetrics(registry)
         self._model_info = _gauge(
             "model_info",
             "1 for the model that is live.",

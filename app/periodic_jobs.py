@@ -21,7 +21,7 @@ class _Job:
 
 
 class PeriodicJobs:
-    """One daemon thread that runs each job when it is due, first after one period.
+    """One daemon thread that runs each job when it is due.
 
     Examples
     --------
@@ -40,18 +40,29 @@ class PeriodicJobs:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="periodic-jobs", daemon=True)
 
-    def add(self, run: Callable[[], None], every_seconds: float) -> None:
-        """Add a job before the start; what it raises is logged, and it is run again when due."""
-        self._jobs.append(_Job(run, every_seconds, time.monotonic() + every_seconds))
+    def add(self, run: Callable[[], None], every_seconds: float, first_seconds: float | None = None) -> None:
+        """Add a job before the start; what it raises is logged, and it is run again when due.
+
+        Parameters
+        ----------
+        run
+            The job.
+        every_seconds
+            Its period.
+        first_seconds
+            When to run it first; by default after one period.
+        """
+        first_seconds = every_seconds if first_seconds is None else first_seconds
+        self._jobs.append(_Job(run, every_seconds, time.monotonic() + first_seconds))
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after the job that is running, if one is."""
+    def stop(self, patience_seconds: float | None = None) -> None:
+        """End after the job that is running, if one is; with patience, wait no longer than that for it."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(patience_seconds)
 
     def _run(self) -> None:
         """Run what is due until stopped."""

@@ -13,8 +13,11 @@ ADMIN_PASSWORD = "admin_password"
 
 _CADDY, _GRAFANA, _JUPYTER = "caddy_users", "grafana_admin_password", "jupyter_token"
 
-# The users of the public images. Caddy is root, without the rights of root.
-_OWNERS = {_CADDY: 0, _GRAFANA: 472, _JUPYTER: 1000}
+# For programs that label: one key a line, the service reads them.
+FEEDBACK_KEYS = "feedback_api_keys"
+
+# The users of the images. Caddy is root, without the rights of root.
+_OWNERS = {_CADDY: 0, _GRAFANA: 472, _JUPYTER: 1000, FEEDBACK_KEYS: 65534}
 
 # What Alertmanager's receivers need is put there by people; its user is nobody.
 _ALERTMANAGER, _ALERTMANAGER_USER = "alertmanager", 65534
@@ -61,12 +64,17 @@ def make_secrets(folder: Path, user: str, password: str = "") -> None:
         write_secret(folder / _GRAFANA, admin.read_text(encoding="utf-8"))
     if not (folder / _JUPYTER).exists():
         write_secret(folder / _JUPYTER, secrets.token_urlsafe(_RANDOM_BYTES))
+    if not (folder / FEEDBACK_KEYS).exists():
+        # With a newline, so that a key can be appended.
+        write_secret(folder / FEEDBACK_KEYS, f"{secrets.token_urlsafe(_RANDOM_BYTES)}\n")
     mount = ("--volume", f"{folder}:/secrets", "--workdir", "/secrets")
     run_image("Giving the secrets to their readers", image, "sh", "-c", _GIVE_AWAY, options=(*_AS_ROOT, *mount))
 
 
 def renew_password(folder: Path, user: str, password: str = "") -> None:
     """Make another password, the given or a random one, and what programs read of it.
+
+    Keys of programs stay: who labels would have to be told of another one first.
 
     Raises
     ------
@@ -112,7 +120,7 @@ def write_secret(path: Path, secret: str) -> None:
     written = path.with_name(f"{path.name}.new")
     written.unlink(missing_ok=True)
     with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        # Without a newline of our own: Grafana would take it for a part of the password.
+        # As it is: Grafana would take a newline for a part of the password.
         file.write(secret)
     os.replace(written, path)
 

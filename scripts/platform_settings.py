@@ -17,6 +17,9 @@ _HEADER = """\
 # What `make up` takes from its environment. The others of docs/compose.md are written by people.
 _TAKEN = ("ADMIN_USER", "BIND_ADDRESS", "SITE_ADDRESS")
 
+# What we write into it is no secret.
+_MODE = 0o644
+
 
 def read_settings(path: Path) -> dict[str, str]:
     """Read the settings of a file, which may be absent; quotes around a value are not part of it."""
@@ -56,10 +59,15 @@ def settings_wanted(there: Mapping[str, str], environment: Mapping[str, str]) ->
 
 
 def change_settings(path: Path, changes: Mapping[str, str | None]) -> None:
-    """Write changed settings into the file, as a whole or not at all; all its other lines stay as they are."""
+    """Write changed settings into the file, as a whole or not at all; its other lines and its mode stay as they are."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else _HEADER.splitlines()
     kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
     new = [f"{name}={value}" for name, value in changes.items() if value is not None]
+    # An owner who wrote a password into DATABASE_URL has closed the file to others, and it stays closed.
+    mode = path.stat().st_mode & 0o777 if path.is_file() else _MODE
     written = path.with_name(f"{path.name}.new")
+    written.unlink(missing_ok=True)
+    written.touch(mode=mode & 0o600)
     written.write_text("\n".join([*kept, *new]) + "\n", encoding="utf-8")
+    written.chmod(mode)
     os.replace(written, path)

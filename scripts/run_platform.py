@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.compose import StepFailed, compose, require_compose, succeeds, volume_named
 from scripts.first_model import train_if_there_is_none, training_settings
-from scripts.platform_secrets import ADMIN_PASSWORD, make_secrets, renew_password
+from scripts.platform_secrets import ADMIN_PASSWORD, FEEDBACK_KEYS, make_secrets, renew_password
 from scripts.platform_settings import change_settings, read_settings, settings_wanted
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,12 +77,13 @@ def addresses(settings: dict[str, str]) -> str:
         return f"https://{site}/{path}" if site else f"http://{host}:{settings.get(name, port)}/"
 
     return f"""
-Isowatch is up; make down ends it, numbers and models stay.
+Isowatch is up; make down ends it, numbers, models and records stay.
   Service       {at("", "SERVICE_PORT", "8000")}
   Grafana       {at("grafana/", "GRAFANA_PORT", "3000")}
   Prometheus    {at("prometheus/", "PROMETHEUS_PORT", "9090")}
   Alertmanager  {at("alertmanager/", "ALERTMANAGER_PORT", "9093")}
-The user is {settings["ADMIN_USER"]}, the password is in {SECRETS / ADMIN_PASSWORD}."""
+The user is {settings["ADMIN_USER"]}, the password is in {SECRETS / ADMIN_PASSWORD}.
+Who labels answers needs the key in {SECRETS / FEEDBACK_KEYS} (sudo cat)."""
 
 
 def _let_containers_read(folder: Path) -> None:

@@ -42,3 +42,30 @@ def test_stopped_jobs_do_not_run_again():
     ran.clear()
 
     assert not ran.wait(timeout=0.1)
+
+
+def test_first_run_may_come_earlier_than_the_next():
+    """A job of every hour need not wait an hour."""
+    ran = threading.Event()
+    jobs = PeriodicJobs()
+    jobs.add(ran.set, every_seconds=3600, first_seconds=0)
+    jobs.start()
+
+    assert ran.wait(timeout=10)
+    jobs.stop()
+
+
+def test_job_that_hangs_is_not_waited_for():
+    """With patience, `stop` returns while the job still runs."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        go_on.wait()
+
+    jobs = PeriodicJobs()
+    jobs.add(hang, every_seconds=3600, first_seconds=0)
+    jobs.start()
+    assert begun.wait(timeout=10)
+    jobs.stop(patience_seconds=0.01)
+    go_on.set()

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from app.model.current_model import CURRENT_LINK
+from app.model.version_changes import PROMOTION, ROLLBACK
+from training.change_notes import ChangeNotes
 from training.errors import BadArgument, ModelsNotWritable
 from training.folder_access import flush, locked
 from training.version_history import VersionHistory
@@ -30,7 +32,7 @@ class ModelStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._history = VersionHistory(folder)
+        self._history, self._notes = VersionHistory(folder), ChangeNotes(folder)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -86,7 +88,7 @@ class ModelStore:
         place = self.folder / version
         try:
             self.keep(unfinished, version)
-            self._go_live(version, [*self._history.up_to(self.live_version()), version])
+            self._go_live(version, [*self._history.up_to(self.live_version()), version], PROMOTION)
         except BaseException:
             if self.live_version() != version:
                 shutil.rmtree(place, ignore_errors=True)
@@ -150,7 +152,7 @@ class ModelStore:
         with self._changing():
             check(self.find(version))
             history = self._history.up_to(live := self.live_version())
-            self._go_live(version, history if version == live else [*history, version])
+            self._go_live(version, history if version == live else [*history, version], PROMOTION)
 
     def rollback(self, check: Callable[[Path], None]) -> str:
         """Make the version live again that was live before, and forget that the present one was.
@@ -178,7 +180,7 @@ class ModelStore:
         with self._changing():
             history = self._find_previous()
             check(self.find(history[-1]))
-            self._go_live(history[-1], history)
+            self._go_live(history[-1], history, ROLLBACK)
             return history[-1]
 
     def prune(self, keep: int) -> Iterator[str]:
@@ -210,18 +212,21 @@ class ModelStore:
         removed = (self.folder / version).rename(self.folder / _REMOVED_BUNDLE)
         shutil.rmtree(removed)
 
-    def _go_live(self, version: str, history: list[str]) -> None:
+    def _go_live(self, version: str, history: list[str], what: str) -> None:
         """Let ``current`` point to a version in one step; relative, so that the store can be moved."""
         new_link = self.folder / _UNFINISHED_LINK
         try:
             self._history.prepare(history)
             new_link.unlink(missing_ok=True)
             new_link.symlink_to(version)
+            self._notes.prepare(new_link, what, self.live_version() or "")
             new_link.replace(self.folder / CURRENT_LINK)
             self._history.commit()
+            self._notes.commit()
         finally:
             new_link.unlink(missing_ok=True)
             self._history.discard()
+            self._notes.discard()
         flush(self.folder)
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def write_report(folder: Path, model_version: str | None, state: str, described:
 
 
 def read_report(folder: Path | None) -> dict[str, Any]:
-    """Read the last report, and whether there is still somebody to write another.
+    """Read the last report, whether there is still somebody to write another, and of which replica it is.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def read_report(folder: Path | None) -> dict[str, Any]:
         report: dict[str, Any] = msgspec.json.decode((folder / _FILE).read_bytes())
     except (OSError, msgspec.DecodeError):
         raise DriftUnknown("The recorder has not reported yet: ask again in a few seconds.") from None
-    return {"recorder_up": beats(folder)} | report
+    return {"replica": socket.gethostname(), "recorder_up": beats(folder)} | report
 
 
 def _lay_out_event(event: dict[str, Any] | None) -> dict[str, Any] | None:

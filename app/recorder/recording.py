@@ -10,7 +10,9 @@ from typing import Protocol
 from app.recorder.handed_rows import HandedRows
 from app.recorder.heartbeat import beat
 from app.recorder.receiver import Receiver
-from app.recorder_metrics import RecorderMetrics
+
+# An idle recorder looks as often, so that it knows soon what is there, and a label that comes early is told so.
+_LOOK_SECONDS = 0.25
 
 # The sample of the drift detectors is one second's; the heartbeat and the reports are as often.
 _TICK_SECONDS = 1.0
@@ -33,7 +35,7 @@ class RowTaker(Protocol):
         """Do what is due at the end."""
 
 
-def record(receiver: Receiver, takers: Sequence[RowTaker], metrics: RecorderMetrics, folder: Path) -> None:
+def record(receiver: Receiver, takers: Sequence[RowTaker], folder: Path) -> None:
     """Deal with all rows until the service ends, and then with those that were sent before.
 
     Parameters
@@ -41,22 +43,18 @@ def record(receiver: Receiver, takers: Sequence[RowTaker], metrics: RecorderMetr
     receiver
         Gives the rows.
     takers
-        Get them, each all.
-    metrics
-        Count them.
+        Get them, each all, in this order.
     folder
         The metrics folder, which shows that this process lives.
     """
 
-    def deal_with(received: Iterable[HandedRows]) -> int:
-        n_rows = 0
+    def deal_with(received: Iterable[HandedRows]) -> bool:
+        came = False
         for handed in received:
             for taker in takers:
                 taker.take(handed)
-            n_rows += len(handed.scored.scores)
-        if n_rows:
-            metrics.record_rows(n_rows)
-        return n_rows
+            came = True
+        return came
 
     due = time.monotonic()
     while not receiver.is_over:
@@ -65,7 +63,7 @@ def record(receiver: Receiver, takers: Sequence[RowTaker], metrics: RecorderMetr
                 taker.tick()
             beat(folder)
             due = time.monotonic() + _TICK_SECONDS
-        if deal_with(receiver.receive(due - time.monotonic())):
+        if deal_with(receiver.receive(min(due - time.monotonic(), _LOOK_SECONDS))):
             time.sleep(_GATHER_SECONDS)
     deal_with(receiver.receive_rest())
     for taker in takers:

@@ -14,7 +14,7 @@ from app.metrics import ERROR, INVALID, NO_MODEL, SUCCESS
 from app.model.bundle import Bundle
 from app.model.scored_rows import ScoredRows, score_rows
 from app.routes.service_parts import service
-from app.web.request_id import record_id_in, request_id
+from app.web.request_id import RECORD_ID_HEADER, record_id_in, request_id
 
 MODEL_VERSION_HEADER = "X-Model-Version"
 
@@ -52,10 +52,10 @@ class CountedPrediction:
         self._version = bundle.version
         return bundle
 
-    def score(self, bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
+    def score(self, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
         """Score rows, shape ``(n_rows, n_features)``, count the answers and hand them to the recorder."""
         scored = score_rows(bundle, rows)
-        self._parts.recorder.hand_over(request_id(), bundle.version, scored, record_id_in(request.environ))
+        self._parts.recorder.hand_over(request_id(), bundle.version, scored, record_id_in(request.environ), segment)
         self._parts.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         return scored
 
@@ -64,6 +64,12 @@ def name_model(response: Response, bundle: Bundle) -> Response:
     """Say in a header which version answered."""
     response.headers[MODEL_VERSION_HEADER] = bundle.version
     return response
+
+
+def name_prediction(response: Response, bundle: Bundle) -> Response:
+    """Say in headers which version answered, and under which id the answer is recorded."""
+    response.headers[RECORD_ID_HEADER] = record_id_in(request.environ)
+    return name_model(response, bundle)
 
 
 def _is_callers_fault(error: BaseException) -> bool:

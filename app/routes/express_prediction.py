@@ -54,7 +54,8 @@ class ExpressPrediction:
             # Nothing was counted yet: the view meets the same error, counts it, and says what is wrong.
             environ["wsgi.input"] = io.BytesIO(body)
             return self._flask(environ, start_response)
-        self._parts.recorder.hand_over(id_in(environ), bundle.version, scored, record_id_in(environ))
+        recorder, record_id = self._parts.recorder, record_id_in(environ)
+        recorder.hand_over(id_in(environ), bundle.version, scored, record_id, loaded["segment"])
         metrics = self._parts.metrics
         metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         metrics.record_prediction_request(bundle.version, SUCCESS, time.perf_counter() - begun)
@@ -63,7 +64,7 @@ class ExpressPrediction:
             ("Content-Type", JSON_MEDIA_TYPE),
             ("Content-Length", str(len(answer))),
             (MODEL_VERSION_HEADER, bundle.version),
-            (RECORD_ID_HEADER, record_id_in(environ)),
+            (RECORD_ID_HEADER, record_id),
         ]
         start_response("200 OK", headers)
         return [answer]

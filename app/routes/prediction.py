@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from numpy.typing import NDArray
 
 from app.model.scored_rows import ScoredRows
-from app.routes.counted_prediction import CountedPrediction, name_model
+from app.routes.counted_prediction import CountedPrediction, name_prediction
 from app.schemas.prediction import load_prediction_request
 from app.web.json_bodies import answer_json, read_json
 
@@ -24,8 +24,8 @@ def predict() -> Response:
     with CountedPrediction() as counted:
         bundle = counted.take_model()
         loaded = load_prediction_request(read_json(request), bundle.features)
-        scored = counted.score(bundle, row_to_score(loaded))
-        return name_model(answer_json(lay_out_answer(loaded, scored)), bundle)
+        scored = counted.score(bundle, row_to_score(loaded), loaded["segment"])
+        return name_prediction(answer_json(lay_out_answer(loaded, scored)), bundle)
 
 
 def row_to_score(loaded: dict[str, Any]) -> NDArray[np.float32]:

@@ -8,11 +8,12 @@ from flask import Blueprint, Request, Response, request
 
 from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
 from app.model.features import Features
-from app.routes.counted_prediction import CountedPrediction, name_model
+from app.routes.counted_prediction import CountedPrediction, name_prediction
 from app.routes.service_parts import service
 from app.schemas.feature_vectors import check_number_of_rows
 from app.schemas.loading import refuse
 from app.schemas.predictions import Batch, load_predictions_request
+from app.schemas.segment import read_segment
 from app.web.json_bodies import JSON_MEDIA_TYPE, answer_json, read_json
 from app.web.row_texts import (
     CSV_MEDIA_TYPE,
@@ -26,7 +27,7 @@ from app.web.row_texts import (
 
 _MEDIA_TYPES = (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE)
 
-# Texts of rows have no place for a wish, so it stands in the address: /predictions?score=true&confidence=true
+# Texts of rows have no place for a wish, so it stands in the address: /predictions?score=true&segment=DE
 _BOOLEANS = {"true": True, "false": False}
 
 predictions = Blueprint("predictions", __name__)
@@ -41,14 +42,15 @@ def predict_many() -> Response:
         bundle = counted.take_model()
         answer_type = _choose_answer_type(request)
         wants_score, wants_confidence = _read_wish(request, "score"), _read_wish(request, "confidence")
+        segment = read_segment(request.args.getlist("segment"))
         batch = _read_batch(request, bundle.features, settings.max_batch_rows)
-        scored = counted.score(bundle, batch.rows)
+        scored = counted.score(bundle, batch.rows, batch.segment or segment)
         answer: dict[str, list[Any]] = {"is_inlier": scored.labels.tolist()}
         if batch.score or wants_score:
             answer["anomaly_score"] = scored.scores.tolist()
         if batch.confidence or wants_confidence:
             answer["confidence"] = scored.confidences.tolist()
-        return name_model(_write(answer, answer_type), bundle)
+        return name_prediction(_write(answer, answer_type), bundle)
 
 
 def _choose_answer_type(asked: Request) -> str:
@@ -72,7 +74,7 @@ def _read_batch(asked: Request, features: Features, max_rows: int) -> Batch:
     body = asked.get_data(cache=False)
     rows: list[Any] = read_csv(body, features) if asked.mimetype == CSV_MEDIA_TYPE else read_ndjson(body)
     check_number_of_rows(len(rows), max_rows)
-    return Batch(to_array(rows, features), score=False, confidence=False)
+    return Batch(to_array(rows, features), score=False, confidence=False, segment="")
 
 
 def _read_wish(asked: Request, name: str) -> bool:

@@ -10,7 +10,9 @@ from app.metrics import ServiceMetrics
 from app.model.current_model import CurrentModel
 from app.periodic_jobs import PeriodicJobs
 from app.recorder.hand_over import HandOver
+from app.routes.records_access import RecordsAccess
 from app.settings import Settings
+from app.web.api_keys import ApiKeys
 from app.web.request_log import RequestLog
 
 _EXTENSION = "isowatch"
@@ -26,11 +28,14 @@ class ServiceParts:
     recorder: HandOver
     jobs: PeriodicJobs
     log: RequestLog
+    records: RecordsAccess
+    keys: ApiKeys
 
     def close(self) -> None:
         """End what runs in the background, and write the last log lines."""
         self.jobs.stop()
         self.recorder.close()
+        self.records.close()
         self.log.flush()
 
     def attach(self, app: Flask) -> None:

@@ -48,6 +48,9 @@ class DriftDetector(Schema):
 class DriftReport(Schema):
     """What the recorder last reported; without detectors, nothing follows the version."""
 
+    replica = fields.String(
+        required=True, metadata={"description": "Host name of the replica that answers, about its own rows."}
+    )
     recorder_up = fields.Boolean(required=True, metadata={"description": "False if the report is an old one."})
     updated_at = fields.AwareDateTime(required=True)
     state = fields.String(required=True, validate=validate.OneOf(_STATES))

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from app.model.features import Features
 from app.schemas.loading import load_body
+from app.schemas.segment import Segment
 from app.schemas.strict_fields import FeatureVector, StrictBoolean
 
 # The old and the new model, while one replaces the other.
@@ -50,6 +51,7 @@ def prediction_request_schema(features: Features) -> Schema:
             "confidence": StrictBoolean(
                 load_default=False, metadata={"description": "Also give the confidence of the label."}
             ),
+            "segment": Segment(),
         },
         name="PredictionRequest",
     )()
@@ -68,7 +70,7 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     Returns
     -------
     ``feature_vector``, as many numbers as there are features, all finite and within float32; ``score`` and
-    ``confidence``, booleans.
+    ``confidence``, booleans; ``segment``, empty if there is none.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     Examples
     --------
     >>> load_prediction_request({"feature_vector": [0.5, 2]}, Features(("mean", "sd"), (0, 0), (1, 1)))
-    {'feature_vector': [0.5, 2], 'score': False, 'confidence': False}
+    {'feature_vector': [0.5, 2], 'score': False, 'confidence': False, 'segment': ''}
     >>> load_prediction_request({"feature_vector": [0.5, "2"]}, Features(("mean", "sd"), (0, 0), (1, 1)))
     Traceback (most recent call last):
     app.errors.InvalidPredictionRequest: feature_vector[1]: sd: expected a number, got a string

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.model.features import Features
 from app.schemas.feature_vectors import FeatureVectors
 from app.schemas.loading import load_body
+from app.schemas.segment import Segment
 from app.schemas.strict_fields import StrictBoolean
 
 # The old and the new model, while one replaces the other.
@@ -38,11 +39,12 @@ class PredictionsAnswer(Schema):
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows to score, shape ``(n_rows, n_features)``, and whether scores and confidences are asked for."""
+    """Rows to score, shape ``(n_rows, n_features)``, whether scores and confidences are asked for, and who asks."""
 
     rows: NDArray[np.float32]
     score: bool
     confidence: bool
+    segment: str
 
 
 @lru_cache(maxsize=_MODELS_AT_ONCE)
@@ -56,6 +58,7 @@ def predictions_request_schema(features: Features, max_rows: int) -> Schema:
             "confidence": StrictBoolean(
                 load_default=False, metadata={"description": "Also give the confidences of the labels."}
             ),
+            "segment": Segment(),
         },
         name="PredictionsRequest",
     )()
@@ -87,4 +90,4 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     (2, 2)
     """
     loaded = load_body(body, predictions_request_schema(features, max_rows))
-    return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"])
+    return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded["segment"])

@@ -22,7 +22,21 @@ _MODEL_VERSION = {
     "X-Model-Version": {"description": "The version that answered.", "schema": {"type": "string"}},
 }
 
-_PATH_PARAMETERS = {"name": "The model's name.", "version": "The live version."}
+_RECORD_ID = {
+    "X-Record-ID": {
+        "description": "The id under which the answer is recorded, if it is: unlike the caller's, always unique.",
+        "schema": {"type": "string"},
+    },
+}
+
+# The name of the security scheme in the document, for operations that need a key.
+KEY_SCHEME = "feedbackKey"
+
+_PATH_PARAMETERS = {
+    "name": "The model's name.",
+    "version": "The live version.",
+    "request_id": "What an answer gave as `X-Request-ID`, or as `X-Record-ID`.",
+}
 _JSON_LENGTH = {
     JSON_LENGTH_HEADER: {
         "description": "Where the JSON part of the body ends; without it the body is all JSON.",
@@ -47,7 +61,7 @@ def describe_operation(operation: Operation, texts: dict[str, Any]) -> dict[str,
         "summary": operation.summary,
         "description": operation.description,
         "tags": [operation.tag],
-        "responses": {"200": _answer(operation)}
+        "responses": {str(operation.success): _answer(operation)}
         | {str(status): _refusal(operation, status) for status in (*operation.refusals, 500)},
     }
     if operation.request:
@@ -56,6 +70,8 @@ def describe_operation(operation: Operation, texts: dict[str, Any]) -> dict[str,
         )
         content = {JSON: {"schema": reference(operation.request)}} | forms
         described["requestBody"] = {"required": True, "content": content}
+    if operation.needs_key:
+        described["security"] = [{KEY_SCHEME: []}]
     if parameters := _parameters(operation):
         described["parameters"] = parameters
     return described
@@ -69,8 +85,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
     in_query = [
-        {"name": name, "in": "query", "description": meaning, "schema": {"type": "boolean", "default": False}}
-        for name, meaning in operation.wishes
+        {"name": asked.name, "in": "query", "description": asked.meaning, "schema": asked.schema}
+        for asked in operation.query
     ]
     headers = _JSON_LENGTH if operation.takes_tensors else {}
     return in_path + in_query + [{"name": name, "in": "header", **header} for name, header in headers.items()]
@@ -83,6 +99,7 @@ def _answer(operation: Operation) -> dict[str, Any]:
         described = {"type": "string"}
     forms = dict.fromkeys(operation.texts, _TEXT) | (_BYTES if operation.takes_tensors else {})
     headers = _REQUEST_ID | (_MODEL_VERSION if operation.names_model else {})
+    headers |= _RECORD_ID if operation.names_record else {}
     return {
         "description": operation.summary,
         "content": {operation.media_type: {"schema": described}} | forms,

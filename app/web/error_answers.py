@@ -10,7 +10,7 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.errors import FieldError, InvalidPredictionRequest, RefusedRequest
+from app.errors import FieldError, InvalidFields, RefusedRequest
 from app.web.json_bodies import answer_json
 from app.web.request_id import request_id
 
@@ -26,8 +26,10 @@ def register_error_answers(app: Flask) -> None:
 
     @app.errorhandler(RefusedRequest)
     def refused(error: RefusedRequest) -> Response:
-        errors = error.errors if isinstance(error, InvalidPredictionRequest) else []
-        return _refuse(error.status, str(error), errors)
+        errors = error.errors if isinstance(error, InvalidFields) else []
+        answer = _refuse(error.status, str(error), errors)
+        answer.headers.extend(error.headers)
+        return answer
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -17,6 +17,13 @@ from prometheus_flask_exporter import PrometheusMetrics
 from app.metrics import REQUEST_SECONDS
 from app.web.route_names import UNMATCHED
 
+# Routes that need a key refuse those without; what they give beside 200.
+_MORE_STATUSES = {
+    "/feedback": (202, 401, 403, 404),
+    "/predictions/<request_id>": (401, 403, 422),
+    "/audit/next": (401, 403, 422),
+}
+
 _METHODS_OF_NO_INTEREST = {"HEAD", "OPTIONS"}
 
 
@@ -86,7 +93,8 @@ def register_http_metrics(app: Flask, registry: MetricsRegistry) -> ExpressReque
         for method in (rule.methods or set()) - _METHODS_OF_NO_INTEREST:
             statuses = (200, 400, 413, 415, 422, 503, 500) if method == "POST" else (200, 503, 500)
             # What a path names may not exist.
-            for status in (*statuses, 404) if rule.arguments else statuses:
+            named = (404,) if rule.arguments else ()
+            for status in (*statuses, *named, *_MORE_STATUSES.get(rule.rule, ())):
                 seconds.labels(method, rule.rule, status)
                 total.labels(method, status)
             exceptions.labels(method, 500)

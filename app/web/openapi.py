@@ -10,8 +10,10 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from app.model.features import LARGEST_NUMBER, Features
+from app.schemas.audit import AuditRows
 from app.schemas.drift import DriftReport
 from app.schemas.feature_vectors import FeatureVectors
+from app.schemas.feedback import MOST_LABELS, FeedbackAnswer, Label
 from app.schemas.health import Health
 from app.schemas.model_information import ModelInformation
 from app.schemas.open_inference.health import ModelReady, ServerLive, ServerReady
@@ -22,10 +24,14 @@ from app.schemas.open_inference.refusal import ProtocolError
 from app.schemas.prediction import PredictionAnswer, prediction_request_schema
 from app.schemas.predictions import PredictionsAnswer, predictions_request_schema
 from app.schemas.problem import Problem
+from app.schemas.quality import QualityReport
+from app.schemas.recorded_answer import RecordedAnswer
 from app.schemas.strict_fields import FeatureVector
-from app.web.described_operations import describe_operation, reference
+from app.web.api_keys import KEY_HEADER
+from app.web.described_operations import KEY_SCHEME, describe_operation, reference
 from app.web.operations import OPERATIONS
 from app.web.protocol_operations import PROTOCOL_OPERATIONS
+from app.web.record_operations import RECORD_OPERATIONS
 from app.web.row_text_schemas import describe_texts
 
 # Of the interface, not of the software: raised when an answer changes in a way that callers notice.
@@ -40,6 +46,8 @@ _DOCUMENTS_AT_ONCE = 3
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
 
+_RECORD_SCHEMAS = (Label, FeedbackAnswer, RecordedAnswer, AuditRows, QualityReport)
+
 _PROTOCOL_SCHEMAS = (
     ServerMetadata,
     ServerLive,
@@ -51,6 +59,15 @@ _PROTOCOL_SCHEMAS = (
     InferenceAnswer,
     ProtocolError,
 )
+
+
+_KEY = {
+    "type": "apiKey",
+    "in": "header",
+    "name": KEY_HEADER,
+    "description": "One of the keys in `FEEDBACK_API_KEYS_FILE`; where there is no such file, only callers on the "
+    "service's own host are let in, without a key.",
+}
 
 
 @lru_cache(maxsize=_DOCUMENTS_AT_ONCE)
@@ -86,15 +103,18 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
     described = features or _UNKNOWN_FEATURES
     requests = (prediction_request_schema(described), predictions_request_schema(described, max_batch_rows))
     answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), DriftReport(), Health(), Problem())
-    for schema in (*requests, *answers, *(make() for make in _PROTOCOL_SCHEMAS)):
+    for schema in (*requests, *answers, *(make() for make in (*_RECORD_SCHEMAS, *_PROTOCOL_SCHEMAS))):
         document.components.schema(_name_of(schema), schema=schema)
     if features is None:
         schemas = document.components.schemas
         _forget_number_of_features(schemas["PredictionRequest"]["properties"]["feature_vector"])
         _forget_number_of_features(schemas["PredictionsRequest"]["properties"]["feature_vectors"]["items"])
     document.components.schema("ModelIndex", {"type": "array", "items": reference("ListedModel")})
+    labels = {"type": "array", "items": reference("Label"), "minItems": 1, "maxItems": MOST_LABELS}
+    document.components.schema("FeedbackRequest", {"oneOf": [reference("Label"), labels]})
+    document.components.security_scheme(KEY_SCHEME, _KEY)
     texts = describe_texts(features)
-    for operation in (*OPERATIONS, *PROTOCOL_OPERATIONS):
+    for operation in (*OPERATIONS, *RECORD_OPERATIONS, *PROTOCOL_OPERATIONS):
         document.path(operation.path, operations={operation.method: describe_operation(operation, texts)})
     built: dict[str, Any] = document.to_dict()
     return built

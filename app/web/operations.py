@@ -6,11 +6,28 @@ A new route is one more entry here; a test compares the table with the routes of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from app.schemas.segment import SEGMENT_CHARACTERS, SEGMENT_MEANING, SEGMENT_PATTERN
 
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
 CSV, NDJSON = "text/csv", "application/x-ndjson"
 
 _NO_MODEL = (503,)
+
+
+@dataclass(frozen=True)
+class QueryParameter:
+    """Something that the address may say behind its path: its name, what it means, and its JSON Schema."""
+
+    name: str
+    meaning: str
+    schema: dict[str, Any]
+
+
+def _wish(name: str, meaning: str) -> QueryParameter:
+    """Describe something that the address may ask for with ``true``."""
+    return QueryParameter(name, meaning, {"type": "boolean", "default": False})
 
 
 @dataclass(frozen=True)
@@ -33,12 +50,18 @@ class Operation:
         Of the answer.
     texts
         Other forms in which body and answer may come, which no schema describes.
-    wishes
-        Names of what the address may ask for with ``true``, and what it means.
+    query
+        What the address may say behind its path.
+    success
+        The status of an answer.
     refusals
         Statuses that come with a reason, beside 500, which always may.
     names_model
         Whether the answer says in a header which version gave it.
+    names_record
+        Whether the answer says in a header under which id it is recorded.
+    needs_key
+        Whether a header must hold one of the keys for feedback, where there are any.
     takes_tensors
         Whether body and answer may also be JSON with the bytes of tensors after it.
     """
@@ -52,9 +75,12 @@ class Operation:
     answer: str = ""
     media_type: str = JSON
     texts: tuple[str, ...] = ()
-    wishes: tuple[tuple[str, str], ...] = ()
+    query: tuple[QueryParameter, ...] = ()
+    success: int = 200
     refusals: tuple[int, ...] = ()
     names_model: bool = False
+    names_record: bool = False
+    needs_key: bool = False
     takes_tensors: bool = False
 
 
@@ -70,6 +96,7 @@ OPERATIONS = (
         answer="PredictionAnswer",
         refusals=(400, 413, 415, 422, *_NO_MODEL),
         names_model=True,
+        names_record=True,
     ),
     Operation(
         path="/predictions",
@@ -83,12 +110,18 @@ OPERATIONS = (
         request="PredictionsRequest",
         answer="PredictionsAnswer",
         texts=(CSV, NDJSON),
-        wishes=(
-            ("score", "Also give the anomaly scores: the same as `score` in a JSON body."),
-            ("confidence", "Also give the confidences of the labels: the same as `confidence` in a JSON body."),
+        query=(
+            _wish("score", "Also give the anomaly scores: the same as `score` in a JSON body."),
+            _wish("confidence", "Also give the confidences of the labels: the same as `confidence` in a JSON body."),
+            QueryParameter(
+                "segment",
+                f"{SEGMENT_MEANING} A JSON body that names one comes first.",
+                {"type": "string", "minLength": 1, "maxLength": SEGMENT_CHARACTERS, "pattern": SEGMENT_PATTERN},
+            ),
         ),
         refusals=(400, 406, 413, 415, 422, *_NO_MODEL),
         names_model=True,
+        names_record=True,
     ),
     Operation(
         path="/model_information",
@@ -109,6 +142,23 @@ OPERATIONS = (
         tag="model",
         answer="DriftReport",
         refusals=(503,),
+    ),
+    Operation(
+        path="/quality",
+        method="get",
+        summary="How right the answers were, as far as labels tell.",
+        description="Precision, recall and what follows from them, with 95 % intervals: of all answers of a while, and "
+        "by model version, segment and day.",
+        tag="model",
+        answer="QualityReport",
+        query=(
+            QueryParameter(
+                "window",
+                "How far to look back: hours or days, up to the days for which records are kept.",
+                {"type": "string", "pattern": "^[1-9][0-9]{0,5}[hd]$", "default": "7d", "example": "24h"},
+            ),
+        ),
+        refusals=(422, 503),
     ),
     Operation(
         path="/healthz",

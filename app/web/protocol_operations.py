@@ -42,6 +42,7 @@ _INFER = Operation(
     answer="InferenceAnswer",
     refusals=(400, _UNKNOWN, 413, 415, _NO_MODEL),
     names_model=True,
+    names_record=True,
     takes_tensors=True,
 )
 

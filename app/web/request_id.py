@@ -27,9 +27,20 @@ def take_or_make_request_id(environ: WSGIEnvironment) -> str:
     """Decide on the id of a request that has just come in, and note it in ``environ``."""
     given = environ.get("HTTP_X_REQUEST_ID", "")
     environ[_RECORD_KEY] = own = make_record_id()
-    chosen: str = given if _SANE.fullmatch(given) else own
+    chosen: str = given if is_sane(given) else own
     environ[_ENVIRON_KEY] = chosen
     return chosen
+
+
+def is_sane(identifier: str) -> bool:
+    """Tell whether a text can be the id of a request.
+
+    Examples
+    --------
+    >>> is_sane("7f3e"), is_sane(""), is_sane("two words")
+    (True, False, False)
+    """
+    return _SANE.fullmatch(identifier) is not None
 
 
 def request_id() -> str:

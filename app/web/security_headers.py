@@ -1,4 +1,4 @@
-"""Headers that keep a browser from doing with our pages what they were not made for."""
+"""Headers that keep browsers and caches from doing with our answers what they were not made for."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def protect_pages(app: Flask) -> None:
     for blueprint in app.blueprints.values():
         if blueprint.name in _WITH_PAGES:
             app.after_request_funcs.setdefault(blueprint.name, []).append(_protect)
+
+
+def keep_from_caches(response: Response) -> Response:
+    """Say that nobody on the way may keep an answer: it tells of people, or is for one caller alone."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _protect(response: Response) -> Response:

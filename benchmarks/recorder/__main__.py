@@ -102,6 +102,7 @@ def _service(models: Path, folder: Path, core: int) -> Iterator[tuple[str, psuti
         "BIND": f"127.0.0.1:{port}",
         "MODEL_DIR": str(models),
         "STATE_DIR": str(folder / "state"),
+        "DATABASE_URL": f"sqlite:///{folder}/records/records.db",
         "WEB_CONCURRENCY": "2",
         "LOG_REQUESTS": "false",
         "LOG_LEVEL": "error",

@@ -50,6 +50,7 @@ class Replica:
             "WEB_CONCURRENCY": str(self._workers),
             "MODEL_DIR": str(self._models),
             "STATE_DIR": str(self._folder / f"{self._title}-state"),
+            "DATABASE_URL": f"sqlite:///{self._folder}/{self._title}-records/records.db",
         }
         self._program = RunningProgram(
             f"service-{self._title}",

@@ -25,26 +25,40 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.periodic_jobs": set(),
     "app.process_usage": set(),
     "app.vector_histogram": set(),
-    "app.metrics": {"app.recorder_metrics", "app.vector_histogram"},
+    "app.metrics": {"app.feedback_metrics", "app.recorder_metrics", "app.vector_histogram"},
+    "app.feedback_metrics": set(),
+    "app.quality_metrics": {"app.quality"},
     "app.recorder_metrics": {"app.vector_histogram"},
+    "app.event_metrics": {"app.records.event_kinds"},
+    "app.records_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
     "app.drift": {"app.errors"},
-    "app.records": {"app.errors"},
+    "app.quality": set(),
+    # Changes of versions are events; quality is estimated from what was read.
+    "app.records": {"app.errors", "app.model.version_changes", "app.quality"},
+    # Operators say where the database is as the service does.
+    "app.records.__main__": {"app.errors", "app.records", "app.settings"},
+    "app.records.commands": {"app.errors", "app.records", "app.settings"},
     # An id is made for each request, long before there is a database.
     "app.records.record_id": set(),
     "app.recorder": {
         "app.drift",
         "app.errors",
+        "app.event_metrics",
+        "app.feedback_metrics",
         "app.log_format",
         "app.metrics",
         "app.metrics_archive",
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",
+        "app.quality",
+        "app.quality_metrics",
         "app.recorder_metrics",
         "app.records",
+        "app.records_metrics",
         "app.settings",
     },
     # The arbiter imports these, before the metrics folder is known.
@@ -63,11 +77,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.routes": {
         "app.errors",
+        "app.feedback_metrics",
         "app.metrics",
         "app.metrics_archive",  # /metrics adds up what it holds
         "app.metrics_folder",
         "app.model",
         "app.periodic_jobs",  # one of the parts that a route finds on the application
+        "app.quality",
         "app.recorder.drift_report",
         "app.recorder.hand_over",
         "app.recorder.heartbeat",
@@ -83,6 +99,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scripts": set(),
     "benchmarks": {"app.model"},
     "benchmarks.drift": {"app.drift", "app.model", "training"},  # it calibrates on many draws of the rows
+    "benchmarks.quality": {"app.quality"},
     "tests.system": set(),
     # It asks Prometheus what the dashboards ask and the rules record.
     "tests.system.test_dashboards_answered": {
@@ -264,6 +281,7 @@ def test_every_row_is_about_something():
         ("import app.recorder.__main__", {"flask", "marshmallow", "pandas", "scipy", "sklearn"}),
         ("import app.model.bundle, app.model.current_model", {"flask", "pandas", "scipy", "sklearn"}),
         ("import app.drift.drift_watch, app.drift.saved_state", {"flask", "pandas", "prometheus_client", "scipy"}),
+        ("import app.quality.quality", {"flask", "pandas", "prometheus_client", "scipy", "sqlalchemy"}),
         (
             "import app.factory",
             {"joblib", "locust", "matplotlib", "pandas", "plotly", "scipy", "sklearn", "sqlalchemy", "training"},

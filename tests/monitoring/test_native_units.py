@@ -116,6 +116,27 @@ def test_service_stops_later_than_its_workers():
     assert int(stop) > int(graceful)
 
 
+def test_service_may_write_where_it_is_told_to():
+    """Systemd makes the folders of the state and of the records, closed to others; all else is read-only."""
+    unit = blocks()["isowatch.service"]
+    [made] = re.findall(r"^StateDirectory=(.+)$", unit, re.MULTILINE)
+    [state] = re.findall(r"STATE_DIR=(\S+)", unit)
+    [records] = re.findall(r"DATABASE_URL=sqlite:///(\S+)", unit)
+
+    assert {state, str(Path(records).parent)} == {f"/var/lib/{folder}" for folder in made.split()}
+    assert "ProtectSystem=strict\n" in unit
+    assert "StateDirectoryMode=0700\n" in unit
+
+
+def test_keys_lie_where_the_unit_says():
+    """The commands before the unit make the file that it names, for the user whom it names."""
+    unit = blocks()["isowatch.service"]
+    [keys] = re.findall(r"FEEDBACK_API_KEYS_FILE=(\S+)", unit)
+    [user] = re.findall(r"^User=(.+)$", unit, re.MULTILINE)
+
+    assert f"install -g {user} -m 640 /dev/stdin {keys}\n" in DOCUMENT
+
+
 def test_secrets_are_shown_where_the_examples_look_for_them():
     """The folder of the secrets appears under the name that stands in every example."""
     unit = blocks()["isowatch-alertmanager.service"]

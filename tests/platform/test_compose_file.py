@@ -6,10 +6,14 @@ import json
 import os
 import re
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from app.settings import Settings
+from scripts.platform_secrets import FEEDBACK_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_ADDRESS = ("-f", "docker-compose.yml", "-f", "docker-compose.site.yml")
@@ -154,20 +158,67 @@ def test_versions_are_pinned_in_one_place(platform: dict[str, Any]):
 
 
 def test_volumes_keep_what_must_outlive_containers(platform: dict[str, Any]):
-    """Numbers, models, certificates and dashboards' database lie in named volumes."""
+    """Numbers, models, records, certificates and dashboards' database lie in named volumes."""
     places = {
         name: {mount["target"] for mount in service["volumes"] if mount["type"] == "volume"}
         for name, service in platform["services"].items()
         if service.get("volumes")
     }
 
-    assert places["service"] == {"/models", "/state"}
-    assert places["training"] == {"/models", "/data"}
+    assert places["service"] == {"/models", "/state", "/records"}
+    assert places["training"] == {"/models", "/data", "/records"}
     assert places["prometheus"] == {"/prometheus"}
     assert places["grafana"] == {"/var/lib/grafana"}
     assert "/data" in places["caddy"]
-    (models,) = [mount for mount in platform["services"]["service"]["volumes"] if mount["target"] == "/models"]
-    assert models["read_only"] is True
+    # The service has no business with writing models, nor a training with writing records.
+    for name, place in (("service", "/models"), ("training", "/records")):
+        (volume,) = [mount for mount in platform["services"][name]["volumes"] if mount["target"] == place]
+        assert volume["read_only"] is True
+
+
+def test_records_have_their_defaults_in_one_place(platform: dict[str, Any]):
+    """What Compose sets, unless it is told otherwise, is what the service does without Compose."""
+    environment = platform["services"]["service"]["environment"]
+    set_here = {setting.name.upper() for setting in fields(Settings)} & set(environment)
+    # Where a container differs: its folders, and what callers are to it.
+    set_here -= {"DATABASE_URL", "FEEDBACK_API_KEYS_FILE"}
+
+    assert "RECORD_PREDICTIONS" in set_here
+    assert Settings.from_environ({name: environment[name] for name in set_here}) == Settings()
+
+
+def test_training_reads_the_records_of_the_service(platform: dict[str, Any], configured):
+    """Both are told of one database, also where it is PostgreSQL."""
+    elsewhere = "postgresql://isowatch:secret@db/isowatch"
+    run = configured("-f", "docker-compose.yml", ADMIN_USER="admin", DATABASE_URL=elsewhere)
+    for services, address in (
+        (platform["services"], "sqlite:////records/records.db"),
+        (json.loads(run.stdout)["services"], elsewhere),
+    ):
+        assert {services[name]["environment"]["DATABASE_URL"] for name in ("service", "training")} == {address}
+
+
+def test_labels_need_a_key(platform: dict[str, Any]):
+    """The service is told of its keys, where Compose puts them."""
+    service = platform["services"]["service"]
+    (secret,) = service["secrets"]
+
+    assert service["environment"]["FEEDBACK_API_KEYS_FILE"] == f"/run/secrets/{secret['source']}"
+    assert platform["secrets"][secret["source"]]["file"] == str(ROOT / "secrets" / FEEDBACK_KEYS)
+
+
+def test_database_elsewhere_is_reached_with_the_file_that_the_page_shows(configured, tmp_path: Path):
+    """Both who write and who read records reach outside, and stay inside as well."""
+    page = (ROOT / "docs" / "compose.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    override = tmp_path / "docker-compose.override.yml"
+    override.write_text(shown)
+    run = configured("-f", "docker-compose.yml", "-f", str(override), ADMIN_USER="admin")
+    assert run.returncode == 0, run.stderr
+
+    services = json.loads(run.stdout)["services"]
+    for name in ("service", "training"):
+        assert set(services[name]["networks"]) == {"inner", "edge"}
 
 
 def test_every_setting_is_documented():

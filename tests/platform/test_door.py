@@ -271,6 +271,20 @@ def test_answers_carry_security_headers(ports: Door):
         assert "server" not in headers
 
 
+def test_key_for_labels_reaches_the_service_and_no_log(docker: Path, ports: Door):
+    """The door asks who labels for no password, and tells nobody the key."""
+    headers = {"X-API-Key": "key-of-the-fraud-desk", "X-Request-ID": "find-this-label"}
+    answer = ports.ask(8000, "/feedback", method="POST", body=b"{}", headers=headers)
+
+    assert answer.status == 200
+    assert answer.told["headers"]["x-api-key"] == "key-of-the-fraud-desk"
+    # By its presence the service knows that the caller may be of another machine.
+    assert "x-forwarded-for" in answer.told["headers"]
+    logged = subprocess.run([docker, "logs", ports.container], capture_output=True, text=True)
+    assert "find-this-label" in logged.stdout + logged.stderr
+    assert "key-of-the-fraud-desk" not in logged.stdout + logged.stderr
+
+
 @pytest.mark.parametrize("path", ["/config/", "/load", "/stop"])
 def test_nobody_reaches_the_admin_endpoint(docker: Path, ports: Door, path: str):
     """Caddy has none, not even for itself."""

@@ -13,6 +13,7 @@ from app.recorder.hand_over import HandOver
 from app.recorder.handed_rows import HandedRows
 from app.recorder.heartbeat import beats
 from app.recorder.local_socket import listen
+from app.recorder.no_records import NoRecords
 from app.recorder.receiver import Receiver
 from app.recorder.recording import record
 from app.recorder_metrics import RecorderMetrics
@@ -41,12 +42,12 @@ class _Taker:
 def test_every_taker_gets_every_row_until_the_service_has_ended(tmp_path: Path):
     """Also those that were sent just before its end; the process shows that it lives."""
     registry = CollectorRegistry()
+    metrics = RecorderMetrics(registry, ["mmd"], "cvm")
     takers = [_Taker(), _Taker()]
     lifeline, arbiter = os.pipe()
     receiver = Receiver(listen(tmp_path), lifeline)
     worker = HandOver(tmp_path, ServiceMetrics(CollectorRegistry()))
-    metrics = RecorderMetrics(registry, ["mmd"], "cvm")
-    recorder = threading.Thread(target=record, args=(receiver, takers, metrics, tmp_path))
+    recorder = threading.Thread(target=record, args=(receiver, [*takers, NoRecords(metrics)], tmp_path))
 
     recorder.start()
     for _ in range(100):
@@ -74,7 +75,7 @@ def test_rows_that_wait_when_the_service_has_ended_are_taken(tmp_path: Path):
     worker.close()
     os.close(arbiter)
 
-    record(receiver, [taker], RecorderMetrics(CollectorRegistry(), ["mmd"], "cvm"), tmp_path)
+    record(receiver, [taker], tmp_path)
 
     assert taker.rows_at_the_end == 200
     receiver.close()

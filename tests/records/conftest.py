@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, text
 
 from app.records.database import open_database
 
@@ -127,10 +127,27 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
         server.stop()
 
 
-@pytest.fixture
-def postgresql(postgresql_server: PostgreSQLServer) -> str:
-    """The address of an empty database."""
+@pytest.fixture(scope="session")
+def shared_database(postgresql_server: PostgreSQLServer) -> str:
+    """The address of a database that test after test empties: making another takes as long as a test."""
     return postgresql_server.make_database()
+
+
+@pytest.fixture
+def postgresql(shared_database: str) -> str:
+    """The address of an empty database."""
+    engine = create_engine(shared_database.replace("postgresql:", "postgresql+pg8000:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        # Whoever a test before left connected would keep its tables.
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+        for schema in connection.scalars(
+            text("SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'")
+        ).all():
+            connection.execute(text(f'DROP SCHEMA "{schema}" CASCADE'))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return shared_database
 
 
 def _unprivileged_user() -> str:

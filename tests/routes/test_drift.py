@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +69,4 @@ def test_report_is_as_described(client: FlaskClient, folder: Path, credits_model
     assert at_first["detectors"]["mmd"]["statistic"] is None
     assert while_drifting["detectors"]["mmd"]["last_event"]["row"] > 10
     assert while_drifting["model_version"] == bundle.version
+    assert while_drifting["replica"] == socket.gethostname()

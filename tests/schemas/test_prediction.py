@@ -36,6 +36,7 @@ def test_every_row_of_numbers_is_taken(row: list[float], score: bool):
         "feature_vector": row,
         "score": score,
         "confidence": False,
+        "segment": "",
     }
 
 

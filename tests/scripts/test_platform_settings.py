@@ -37,3 +37,16 @@ def test_site_address_chooses_the_files_and_goes_back(tmp_path: Path):
 
     assert read_settings(path) == {"ADMIN_USER": "admin"}
     assert [file.name for file in tmp_path.iterdir()] == [".env"]
+
+
+def test_file_that_was_closed_to_others_stays_closed(tmp_path: Path):
+    """Who writes a password into DATABASE_URL says `chmod 600 .env` once."""
+    path = tmp_path / ".env"
+    change_settings(path, {"ADMIN_USER": "eva"})
+    assert path.stat().st_mode & 0o777 == 0o644
+
+    path.chmod(0o600)
+    change_settings(path, {"BIND_ADDRESS": "10.0.0.2"})
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_settings(path) == {"ADMIN_USER": "eva", "BIND_ADDRESS": "10.0.0.2"}

@@ -85,6 +85,7 @@ def start_service(
         "WEB_CONCURRENCY": "2",
         "MODEL_DIR": str(model_dir),
         "STATE_DIR": str(folder / "state"),
+        "DATABASE_URL": f"sqlite:///{folder}/records/records.db",
     } | environment
     with log.open("wb") as log_file:
         process = subprocess.Popen(

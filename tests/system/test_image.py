@@ -49,8 +49,9 @@ def container(docker: Path, image: str, credits_models: Path, tmp_path: Path) ->
     run = subprocess.run(
         [
             *(docker, "run", "--detach", "--read-only", "--cap-drop", "ALL", "--network", "none"),
-            # The state lies in a volume without a name, which goes with the container.
-            *("--security-opt", "no-new-privileges", "--volume", f"{models}:/models:ro", "--volume", "/state", image),
+            # State and records lie in volumes without a name, which go with the container.
+            *("--security-opt", "no-new-privileges", "--volume", f"{models}:/models:ro"),
+            *("--volume", "/state", "--volume", "/records", image),
         ],
         capture_output=True,
         text=True,
@@ -80,6 +81,15 @@ def test_read_only_container_without_rights_answers(docker: Path, container: str
     levels = {json.loads(line)["level"] for line in (logged.stdout + logged.stderr).splitlines()}
     assert levels == {"info"}
     assert _inside(docker, container, "python", "-c", "import os; print(os.getuid())").stdout == "65534\n"
+
+
+def test_volume_of_records_is_closed_to_all_but_the_service_and_trainings(docker: Path, container: str):
+    """The service owns it; what it puts there gets the group that trainings have, and others do not even enter."""
+    look = "import os; s = os.stat('/records'); print(oct(s.st_mode), s.st_uid, s.st_gid)"
+
+    assert _inside(docker, container, "python", "-c", look).stdout == "0o42750 65534 1000\n"
+    written = "open('/records/new', 'w').close(); import os; print(os.stat('/records/new').st_gid)"
+    assert _inside(docker, container, "python", "-c", written).stdout == "1000\n"
 
 
 def test_image_is_small_and_holds_only_the_service(docker: Path, image: str):

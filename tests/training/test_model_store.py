@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.errors import InvalidBundle
+from app.model.version_changes import CHANGES_FILE, PROMOTION, ROLLBACK, VersionChange, read_changes
+from app.records.operator_name import name_operator
 from training.errors import BadArgument, ModelsNotWritable
 from training.model_store import ModelStore
 from training.version_history import HISTORY_FILE, VersionHistory
@@ -51,8 +53,8 @@ def three(store: ModelStore) -> ModelStore:
 
 
 def entries(store: ModelStore) -> list[str]:
-    """Everything in the store, hidden or not, but the history."""
-    return sorted(entry.name for entry in store.folder.iterdir() if entry.name != HISTORY_FILE)
+    """Everything in the store, hidden or not, but the history and the notes of changes."""
+    return sorted(entry.name for entry in store.folder.iterdir() if entry.name not in (HISTORY_FILE, CHANGES_FILE))
 
 
 def test_published_bundle_is_live(store: ModelStore, tmp_path: Path):
@@ -364,3 +366,63 @@ def test_removal_that_was_killed_is_finished_by_the_next_change(three: ModelStor
     three.promote(SECOND, no_check)
 
     assert entries(three) == [SECOND, THIRD, "current"]
+
+
+def changes(store: ModelStore) -> list[tuple[str, str, str]]:
+    """What is noted: what, before, after."""
+    return [(change.what, change.before, change.after) for change in read_changes(store.folder)]
+
+
+def test_each_change_is_noted_with_who_and_when(three: ModelStore):
+    """A training, a promotion and a rollback; the note names the very link that was made."""
+    three.promote(FIRST, no_check)
+    assert read_changes(three.folder)[-1] == VersionChange(
+        (three.folder / "current").lstat().st_mtime_ns, name_operator(), PROMOTION, THIRD, FIRST
+    )
+
+    three.rollback(no_check)
+    assert changes(three) == [
+        (PROMOTION, "", FIRST),
+        (PROMOTION, FIRST, SECOND),
+        (PROMOTION, SECOND, THIRD),
+        (PROMOTION, THIRD, FIRST),
+        (ROLLBACK, FIRST, THIRD),
+    ]
+
+
+def test_a_change_that_fails_is_not_noted(three: ModelStore, monkeypatch):
+    """Neither one that is refused nor one whose link cannot be moved."""
+    before = changes(three)
+
+    def interrupt(*arguments: object) -> None:
+        raise OSError("no")
+
+    with pytest.raises(InvalidBundle):
+        three.promote(FIRST, refuse_all)
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "replace", interrupt)
+        with pytest.raises(ModelsNotWritable):
+            three.promote(FIRST, no_check)
+
+    assert changes(three) == before
+    assert not [entry for entry in entries(three) if entry.startswith(".")]
+
+
+def test_a_store_without_notes_begins_them(three: ModelStore):
+    """It was made by a version that had none, or half a line is left of a machine that crashed."""
+    (three.folder / CHANGES_FILE).unlink()
+    three.promote(FIRST, no_check)
+    assert changes(three) == [(PROMOTION, THIRD, FIRST)]
+
+    (three.folder / CHANGES_FILE).write_text('{"link_made_ns": 17, "who": "a')
+    three.promote(SECOND, no_check)
+    assert changes(three) == [(PROMOTION, FIRST, SECOND)]
+
+
+def test_notes_stay_small(three: ModelStore, monkeypatch):
+    """The oldest go first."""
+    monkeypatch.setattr("training.change_notes._MOST_CHANGES", 2)
+    for version in (FIRST, SECOND):
+        three.promote(version, no_check)
+
+    assert changes(three) == [(PROMOTION, THIRD, FIRST), (PROMOTION, FIRST, SECOND)]

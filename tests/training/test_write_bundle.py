@@ -18,6 +18,7 @@ from app.drift.calibration import Calibration
 from app.errors import InvalidBundle, InvalidForest
 from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, find_problems, read_bundle, sha256_of
 from app.model.forest_arrays import ForestArrays
+from app.model.version_changes import CHANGES_FILE
 from training import write_bundle as module
 from training.compile_forest import compile_forest
 from training.dataset import Dataset
@@ -268,7 +269,7 @@ def test_nothing_is_left_when_writing_fails(tmp_path, small_model, monkeypatch, 
     with pytest.raises((ModelsNotWritable, KeyboardInterrupt)) as refusal:
         write_bundle(tmp_path, small_model)
 
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [HISTORY_FILE, before, "current"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [HISTORY_FILE, CHANGES_FILE, before, "current"]
     assert read_bundle(tmp_path / "current").version == before
     if isinstance(error, OSError):
         assert "cannot be written (No space left on device); make room" in str(refusal.value)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.model.bundle import Bundle
-from app.routes.counted_prediction import CountedPrediction, name_model
+from app.routes.counted_prediction import CountedPrediction, name_prediction
 from app.routes.open_inference.asked_model import check_model
 from app.routes.open_inference.rows import read_rows
 from app.routes.service_parts import service
@@ -29,10 +29,10 @@ def infer(name: str, version: str | None = None) -> Response:
         body, binary = read_tensor_body(request)
         asked = load_inference_request(body)
         rows = read_rows(asked["inputs"], binary, bundle.features, settings.max_batch_rows)
-        scored = counted.score(bundle, rows)
+        scored = counted.score(bundle, rows, asked["parameters"]["segment"])
         values = {IS_INLIER: scored.labels, ANOMALY_SCORE: scored.scores}
         outputs = [(wanted, values[wanted], is_binary) for wanted, is_binary in _wanted_outputs(asked)]
-        return name_model(answer_tensors(_frame(bundle, asked), outputs), bundle)
+        return name_prediction(answer_tensors(_frame(bundle, asked), outputs), bundle)
 
 
 def _wanted_outputs(asked: dict[str, Any]) -> list[tuple[str, bool]]:

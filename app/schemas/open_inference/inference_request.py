@@ -12,6 +12,7 @@ from app.model.features import LARGEST_NUMBER, MAX_FEATURES
 from app.schemas.named_places import name_places
 from app.schemas.open_inference.short_list import ShortList
 from app.schemas.row_problems import json_type
+from app.schemas.segment import Segment
 from app.schemas.strict_fields import StrictBoolean
 
 # The outputs of every model: its label and its score.
@@ -103,20 +104,26 @@ class RequestedOutput(_Lenient):
 
 
 class InferenceParameters(_Lenient):
-    """How everything is wanted."""
+    """How everything is wanted, and who asks."""
 
     binary_data_output = StrictBoolean(
         allow_none=True,
         load_default=False,
         metadata={"description": "`binary_data` of the outputs that say nothing of it."},
     )
+    segment = Segment(allow_none=True)
+
+
+_INFERENCE_PARAMETERS = InferenceParameters()
 
 
 class InferenceRequest(_Lenient):
     """Rows to score: one input of shape [rows, features], or one input for each feature, named like it."""
 
     id = fields.String(allow_none=True, metadata={"description": "Given back."})
-    parameters = fields.Nested(InferenceParameters, allow_none=True, load_default=lambda: {"binary_data_output": False})
+    parameters = fields.Nested(
+        InferenceParameters, allow_none=True, load_default=lambda: _INFERENCE_PARAMETERS.load({})
+    )
     inputs = ShortList(fields.Nested(InputTensor), MAX_FEATURES, required=True)
     outputs = ShortList(
         fields.Nested(RequestedOutput),

@@ -60,6 +60,6 @@ def test_unknown_keys_are_left_out():
 
     loaded = load_inference_request(body)
 
-    assert loaded["parameters"] == {"binary_data_output": False}
+    assert loaded["parameters"] == {"binary_data_output": False, "segment": ""}
     assert loaded["inputs"][0]["parameters"] == {}
     assert "extra" not in loaded

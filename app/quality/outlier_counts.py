@@ -1,0 +1,129 @@
+"""How many outliers were caught and missed, with what they may be at worst and at best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.quality.labelled_answers import LabelledAnswers
+from app.quality.poisson_interval import poisson_interval
+from app.quality.resampling import N_DRAWS_OF_COUNTS, draw_weights
+from app.quality.wilson import wilson_interval
+
+# From so many audited misses on their number is drawn anew; below it has an exact interval.
+_FEW_MISSES = 10
+
+# An interval of caught and one of missed outliers hold together at least 1 - 0.01 - 0.04 of the time. Missed ones get
+# most of what may go wrong, since few of them are what makes the figure doubtful.
+_CAUGHT_CONFIDENCE = 0.99
+_MISSED_CONFIDENCE = 0.96
+
+
+# Caught and missed outliers, each of shape (n,).
+_Counts = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class OutlierCounts:
+    """Outliers among all answers of the window.
+
+    Parameters
+    ----------
+    caught, missed
+        Estimated outliers among the alarms, and among the answered inliers.
+    pessimistic, optimistic
+        Few caught with many missed, and the reverse: each a pair (caught, missed) of shape (n,), either draws or, for
+        n = 1, ends that hold already.
+    """
+
+    caught: float
+    missed: float
+    pessimistic: _Counts
+    optimistic: _Counts
+
+
+def audit_weights(answers: LabelledAnswers) -> NDArray[np.float64]:
+    """Compute how many of the answered inliers each audited one stands for.
+
+    A row that was drawn with probability p stands for 1/p rows (Horvitz and Thompson). These weights are then scaled to
+    the number of answered inliers (Hájek), which is known exactly: rows that were drawn and never answered so cost
+    certainty, but do not make misses look rarer, and chance in how many were drawn drops out.
+
+    Returns
+    -------
+    Shape (m,), above 0; their sum is ``n_inliers``.
+
+    References
+    ----------
+    D. G. Horvitz and D. J. Thompson, "A generalization of sampling without replacement from a finite universe", 1952.
+    J. Hájek, comment on "An essay on the logical foundations of survey sampling, part one", 1971.
+
+    Examples
+    --------
+    >>> none = np.array([])
+    >>> audited = np.array([-0.4, -0.4, -0.3]), np.array([True, False, False]), np.array([0.001, 0.001, 0.002])
+    >>> audit_weights(LabelledAnswers(0, 5000, none, none.astype(bool), *audited))
+    array([2000., 2000., 1000.])
+    """
+    weights = 1 / answers.audit_probabilities
+    scaled: NDArray[np.float64] = weights * (answers.n_inliers / weights.sum())
+    return scaled
+
+
+def count_outliers(answers: LabelledAnswers, generator: np.random.Generator) -> OutlierCounts:
+    """Estimate both counts. There are labelled alarms if there are alarms, and audited inliers if there are inliers."""
+    weights = audit_weights(answers) if answers.n_inliers else np.array([])
+    misses = weights[answers.audit_is_outlier]
+    caught = answers.n_alarms * float(answers.alarm_is_outlier.mean()) if answers.n_alarms else 0.0
+    missed = float(misses.sum())
+    # One miss that stands for many rows tells as little as one: with equal weights this is their number.
+    effective_misses = missed**2 / float((misses**2).sum()) if len(misses) else 0.0
+    bounds = _bound_few_misses if effective_misses < _FEW_MISSES else _draw_counts
+    return OutlierCounts(caught, missed, *bounds(answers, weights, generator))
+
+
+def _bound_few_misses(
+    answers: LabelledAnswers, weights: NDArray[np.float64], _: np.random.Generator
+) -> tuple[_Counts, _Counts]:
+    """Put the ends of an interval of each count together: where both hold, so does what follows from them."""
+    lowest = highest = fewest = most = 0.0
+    if answers.n_alarms:
+        n_labels, n_true = len(answers.alarm_is_outlier), int(answers.alarm_is_outlier.sum())
+        lowest, highest = wilson_interval(n_true, n_labels, _CAUGHT_CONFIDENCE)
+    if answers.n_inliers:
+        misses = weights[answers.audit_is_outlier]
+        fewest, most = poisson_interval(misses, float(weights.max()), _MISSED_CONFIDENCE)
+    return (
+        (np.array([answers.n_alarms * lowest]), np.array([min(most, answers.n_inliers)])),
+        (np.array([answers.n_alarms * highest]), np.array([fewest])),
+    )
+
+
+def _draw_counts(
+    answers: LabelledAnswers, weights: NDArray[np.float64], generator: np.random.Generator
+) -> tuple[_Counts, _Counts]:
+    """Draw both counts anew, with one more false alarm and miss, then with one more true alarm and inlier."""
+    alarms = np.ones(len(answers.alarm_is_outlier))
+    # The one more inlier is the heaviest that could have been audited: it changes most.
+    with_one_more, heaviest = np.append(alarms, 1.0), np.append(weights, weights.max())
+    drawn = []
+    for is_best in (False, True):
+        caught = _draw_share(with_one_more, np.append(answers.alarm_is_outlier, is_best), generator)
+        missed = _draw_share(heaviest, np.append(answers.audit_is_outlier, not is_best), generator)
+        drawn.append((answers.n_alarms * caught, answers.n_inliers * missed))
+    return drawn[0], drawn[1]
+
+
+def _draw_share(
+    weights: NDArray[np.float64], is_outlier: NDArray[np.bool_], generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw the weighted share of outliers anew."""
+    if is_outlier.all() or not is_outlier.any():
+        return np.full(N_DRAWS_OF_COUNTS, float(is_outlier[0]))
+    parts = [weights[is_outlier], weights[~is_outlier]]
+    sums, squares = np.array([part.sum() for part in parts]), np.array([(part**2).sum() for part in parts])
+    outliers, inliers = draw_weights(sums, squares, N_DRAWS_OF_COUNTS, generator)
+    share: NDArray[np.float64] = outliers / (outliers + inliers)
+    return share

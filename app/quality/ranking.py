@@ -1,0 +1,133 @@
+"""How well scores rank all answers of the window, told from the labelled ones, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.quality.labelled_answers import LabelledAnswers
+from app.quality.outlier_counts import audit_weights
+from app.quality.resampling import N_DRAWS_OF_RANKINGS, draw_weights, ends
+
+# A figure of outlier and inlier weights by rank, such as weighted_ranking.roc_auc.
+RankingFigure = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+
+# Draws are made for at most so many groups of neighbouring scores of alarms, and of audited inliers. Finer ones change
+# a figure by less than a thousandth, and take longer.
+_MOST_GROUPS = 500
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Labelled rows of alarms, or of audited inliers; their weights add up to ``n_answers``."""
+
+    scores: NDArray[np.float64]
+    is_outlier: NDArray[np.bool_]
+    weights: NDArray[np.float64]
+    n_answers: int
+    are_alarms: bool
+
+
+# Outlier and inlier weights, each of shape (ranks, draws).
+_Weights = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class Ranking:
+    """The labelled rows by score, each standing for a number of answers, and draws of these numbers.
+
+    Parameters
+    ----------
+    answers
+        With at least one label of each kind of which there are answers.
+    generator
+        Makes the draws.
+    """
+
+    def __init__(self, answers: LabelledAnswers, generator: np.random.Generator) -> None:
+        sources = _sources(answers)
+        rank = np.unique(np.concatenate([source.scores for source in sources]), return_inverse=True)[1]
+        weights = np.concatenate([source.weights for source in sources])
+        is_outlier = np.concatenate([source.is_outlier for source in sources])
+        self._estimated = _sum_by(rank, weights * is_outlier), _sum_by(rank, weights * ~is_outlier)
+        self._pessimistic, self._optimistic = _draw(sources, generator)
+
+    def estimate(self, figure: RankingFigure) -> tuple[float, float, float]:
+        """Compute a figure, and the ends of its 95 % interval."""
+        value = float(figure(*self._estimated))
+        return value, *ends(figure(*self._pessimistic), figure(*self._optimistic), value)
+
+
+def _sources(answers: LabelledAnswers) -> list[_Source]:
+    """Give those of both kinds that have rows."""
+    alarms, audits = [], []
+    if answers.n_alarms:
+        n_labels = len(answers.alarm_scores)
+        weights = np.full(n_labels, answers.n_alarms / n_labels)
+        alarms = [_Source(answers.alarm_scores, answers.alarm_is_outlier, weights, answers.n_alarms, True)]
+    if answers.n_inliers:
+        weights = audit_weights(answers)
+        audits = [_Source(answers.audit_scores, answers.audit_is_outlier, weights, answers.n_inliers, False)]
+    return alarms + audits
+
+
+def _draw(sources: list[_Source], generator: np.random.Generator) -> tuple[_Weights, _Weights]:
+    """Draw weights of both classes by rank, with the worst row of each source added, then with the best."""
+    groups = [_group(source) for source in sources]
+    distinct = np.unique(np.concatenate(groups))
+    # A rank before all others and one behind are for the added rows.
+    n_ranks = len(distinct) + 2
+    drawn = np.zeros((2, 2, n_ranks, N_DRAWS_OF_RANKINGS))
+    (worst_outliers, worst_inliers), (best_outliers, best_inliers) = drawn
+    for source, scores in zip(sources, groups, strict=True):
+        rank = np.searchsorted(distinct, scores) + 1
+        outlier_ranks, outliers = _draw_class(source, rank, source.is_outlier, generator)
+        inlier_ranks, inliers = _draw_class(source, rank, ~source.is_outlier, generator)
+        # Its weight is that of the heaviest, which could change most.
+        added = source.weights.max() * generator.standard_exponential(N_DRAWS_OF_RANKINGS)
+        scale = source.n_answers / (outliers.sum(axis=0) + inliers.sum(axis=0) + added)
+        outliers *= scale
+        inliers *= scale
+        added *= scale
+        for all_outliers, all_inliers in drawn:
+            all_outliers[outlier_ranks] += outliers
+            all_inliers[inlier_ranks] += inliers
+        if source.are_alarms:
+            worst_inliers[0] += added
+            best_outliers[0] += added
+        else:
+            worst_outliers[-1] += added
+            best_inliers[-1] += added
+    return (worst_outliers, worst_inliers), (best_outliers, best_inliers)
+
+
+def _draw_class(
+    source: _Source, rank: NDArray[np.intp], is_in_class: NDArray[np.bool_], generator: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Draw what one class weighs at each rank where it has rows: the ranks, and shape (ranks, draws)."""
+    weights = source.weights * is_in_class
+    sums, squares = _sum_by(rank, weights), _sum_by(rank, weights**2)
+    [ranks] = np.nonzero(sums)
+    return ranks, draw_weights(sums[ranks], squares[ranks], N_DRAWS_OF_RANKINGS, generator)
+
+
+def _group(source: _Source) -> NDArray[np.float64]:
+    """Give neighbouring scores one value where that changes no figure, and where there are too many."""
+    distinct, place = np.unique(source.scores, return_inverse=True)
+    has_outlier = np.bincount(place, source.is_outlier) > 0
+    # Inliers without an outlier between them count alike.
+    starts = np.append(True, has_outlier[1:] | has_outlier[:-1])
+    group = np.cumsum(starts) - 1
+    n_groups = int(group[-1]) + 1
+    if n_groups > _MOST_GROUPS:
+        group = group * _MOST_GROUPS // n_groups
+    first = np.unique(group, return_index=True)[1]
+    grouped: NDArray[np.float64] = distinct[first[group]][place]
+    return grouped
+
+
+def _sum_by(rank: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add up weights by rank."""
+    return np.bincount(rank, weights).astype(np.float64)

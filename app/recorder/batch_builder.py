@@ -1,0 +1,92 @@
+"""Turns rows as workers hand them over into rows of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.recorder.handed_rows import HandedRows
+from app.records.known_segments import KnownSegments
+from app.records.record_batch import RecordBatch
+from app.records.record_id import make_record_id
+from app.records.row_choice import RowChoice
+
+_HOUR_SECONDS = 3600
+
+# As the column says, on every machine.
+_FEATURES = np.dtype("<f4")
+
+
+class BatchBuilder:
+    """Lays rows out for one transaction, and draws which of them are recorded.
+
+    Parameters
+    ----------
+    choice
+        Draws.
+    segments
+        Names segments; it has learnt those of the rows.
+    keeps_features
+        Whether feature values are recorded.
+    """
+
+    def __init__(self, choice: RowChoice, segments: KnownSegments, keeps_features: bool) -> None:
+        self._choice, self._segments, self._keeps_features = choice, segments, keeps_features
+
+    def build(self, parts: Sequence[HandedRows]) -> RecordBatch:
+        """Lay rows out; the same rows may be drawn otherwise the next time."""
+        labels = np.concatenate([part.scored.labels for part in parts])
+        chosen = self._choice.choose(labels)
+        columns = zip(
+            labels.tolist(),
+            np.concatenate([part.scored.scores for part in parts]).tolist(),
+            np.concatenate([part.scored.confidences for part in parts]).tolist(),
+            chosen.are_recorded.tolist(),
+            chosen.recorded_shares.tolist(),
+            chosen.are_audited.tolist(),
+            strict=True,
+        )
+        batch = RecordBatch()
+        predictions = batch.predictions
+        for part in parts:
+            n_rows, n_features = part.scored.rows.shape
+            record_id = part.record_id or make_record_id()  # workers of the version before make none
+            request_id = None if part.request_id == record_id else part.request_id
+            segment = self._segments.name(part.segment)
+            features = np.asarray(part.scored.rows, _FEATURES).tobytes() if self._keeps_features else None
+            width = _FEATURES.itemsize * n_features
+            n_outliers = 0
+            for number in range(n_rows):
+                label, score, confidence, is_recorded, share, is_audited = next(columns)
+                n_outliers += label == -1
+                if not is_recorded:
+                    continue
+                predictions.append(
+                    {
+                        "record_id": record_id,
+                        "row": part.first_row + number,
+                        "request_id": request_id,
+                        "answered_at": part.seconds,
+                        "model_version": part.version,
+                        "segment": segment,
+                        "features": None if features is None else features[number * width : (number + 1) * width],
+                        "score": score,
+                        "is_inlier": label,
+                        "confidence": confidence,
+                        "recorded_share": share,
+                    }
+                )
+                if is_audited:
+                    batch.audits.append(
+                        {
+                            "record_id": record_id,
+                            "row": part.first_row + number,
+                            "probability": self._choice.audit_share,
+                            "position": self._choice.draw_position(),
+                            "handed_at": None,
+                        }
+                    )
+            hour = int(part.seconds) // _HOUR_SECONDS * _HOUR_SECONDS
+            batch.count(hour, part.version, segment, n_rows, n_outliers)
+        return batch

@@ -1,0 +1,52 @@
+"""``export``: records and events of a while as files."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from app.records.atomic_files import replacing
+from app.records.commands.options import add_database_option, moment, opened_for_operator
+from app.records.csv_export import write_csv, write_events_csv
+from app.records.events import read_events
+from app.records.parquet_export import require_pyarrow, write_events_parquet, write_parquet
+from app.records.record_pages import RecordPages
+
+_CSV, _PARQUET = "csv", "parquet"
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command and its options."""
+    parser = commands.add_parser(
+        "export",
+        help="write records and events of a while into files",
+        description="Write the records of a while with what is known of them, a row each, and beside them the events "
+        "of the same while, into a file whose name ends with .events before its suffix.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--format", choices=(_CSV, _PARQUET), default=_CSV, help="default: csv; parquet needs pyarrow")
+    parser.add_argument(
+        "--since", metavar="MOMENT", type=moment, required=True, help="2026-11-01, or 7d for 7 days ago"
+    )
+    parser.add_argument("--until", metavar="MOMENT", type=moment, help="default: now")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="default: records.csv or records.parquet")
+    add_database_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write both files and say how much is in them."""
+    is_parquet = options.format == _PARQUET
+    if is_parquet:
+        require_pyarrow()
+    out = options.out or Path(f"records.{options.format}")
+    until = time.time() if options.until is None else options.until
+    events_out = out.with_name(f"{out.stem}.events{out.suffix}")
+    with opened_for_operator(options) as engine, replacing(out, events_out) as (records_file, events_file):
+        n_rows = (write_parquet if is_parquet else write_csv)(RecordPages(engine, options.since, until), records_file)
+        with engine.connect() as connection:
+            events = list(read_events(connection, options.since, until))
+        (write_events_parquet if is_parquet else write_events_csv)(events, events_file)
+    print(f"rows: {n_rows:,} in {out}, events: {len(events):,} in {events_out}")
+    return 0

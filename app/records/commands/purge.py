@@ -1,0 +1,70 @@
+"""``purge``: delete all records before a moment."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+
+from sqlalchemy import Engine
+
+from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, moment, opened_for_operator
+from app.records.deletion import Deleted, count_before, delete_oldest, delete_waiting_labels
+from app.records.disk_space import give_back_free_pages, overwrite_what_was_deleted
+from app.records.event_kinds import PURGE
+from app.records.events import add_event
+from app.records.moments import write_moment
+from app.records.operator_name import name_operator
+from app.records.record_id import first_id_at
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command and its options."""
+    parser = commands.add_parser(
+        "purge",
+        help="delete all records before a moment",
+        description="Delete all records before a moment, with their labels and audits, in small steps beside a service "
+        "that writes. The hourly counts and the events stay. The service itself purges after RECORD_RETENTION_DAYS.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--before", metavar="MOMENT", type=moment, required=True, help="2026-11-01, or 7d for 7 days ago"
+    )
+    add_yes_option(parser)
+    add_database_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask, delete, write the event."""
+    with opened_for_operator(options) as engine:
+        limit, day = first_id_at(options.before), write_moment(options.before)
+        with engine.connect() as connection:
+            n_rows = count_before(connection, limit)
+        if not is_confirmed(f"{n_rows:,} recorded rows before {day} will be deleted for good.", options):
+            return 1
+        deleted, who = Deleted(), name_operator()
+        try:
+            for step in _steps(engine, limit):
+                deleted += step
+        finally:
+            # Whatever ends it early, what was deleted is in the trail.
+            with engine.begin() as connection:
+                deleted += delete_waiting_labels(connection, options.before)
+                add_event(connection, who, PURGE, note=f"before {day}: {deleted}")
+        give_back_free_pages(engine)
+        overwrite_what_was_deleted(engine)
+    print(f"deleted {deleted}")
+    return 0
+
+
+def _steps(engine: Engine, limit: str) -> Iterator[Deleted]:
+    """Delete step by step; half of the time is left to the recorder, whose rows wait meanwhile."""
+    while True:
+        begun = time.monotonic()
+        with engine.begin() as connection:
+            step = delete_oldest(connection, limit)
+        if step is None:
+            return
+        yield step
+        time.sleep(time.monotonic() - begun)

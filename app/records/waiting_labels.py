@@ -1,0 +1,74 @@
+"""Labels of rows that are not recorded yet: they wait until the record comes, or until it is sure that none will."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from app.records.labels import GivenLabel
+from app.records.tables import WAITING_LABELS, WRITERS
+
+# A recorder that has not said for so long how far it has come has been killed: it writes once a minute at least.
+_LIVES_SECONDS = 300.0
+
+
+def let_wait(connection: Connection, labels: Sequence[GivenLabel]) -> list[int]:
+    """Keep labels until their records come, and give each one's number; the same label twice is one."""
+    numbers = _find_waiting(connection, labels)
+    missing = list(dict.fromkeys(label for label in labels if _what_it_says(label) not in numbers))
+    new = {_what_it_says(label): label for label in missing}
+    if new:
+        adding = insert(WAITING_LABELS).returning(WAITING_LABELS.c.id, sort_by_parameter_order=True)
+        added = connection.execute(adding, [asdict(label) for label in new.values()]).scalars()
+        numbers |= dict(zip(new, added, strict=True))
+    return [numbers[_what_it_says(label)] for label in labels]
+
+
+def list_waiting(connection: Connection, request_ids: Sequence[str]) -> list[GivenLabel]:
+    """List the labels that wait for the records of some ids, in the order of their giving."""
+    asked = select(WAITING_LABELS).where(WAITING_LABELS.c.request_id.in_(request_ids)).order_by(WAITING_LABELS.c.id)
+    return [
+        GivenLabel(*(line[name] for name in GivenLabel.__dataclass_fields__))
+        for line in connection.execute(asked).mappings()
+    ]
+
+
+def still_waiting(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Tell which of the labels are still waiting."""
+    return set(connection.execute(select(WAITING_LABELS.c.id).where(WAITING_LABELS.c.id.in_(numbers))).scalars())
+
+
+def stop_waiting(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Take labels out, and tell which of them nobody else had taken out before."""
+    ending = delete(WAITING_LABELS).where(WAITING_LABELS.c.id.in_(numbers)).returning(WAITING_LABELS.c.id)
+    return set(connection.execute(ending).scalars())
+
+
+def everything_is_written_until(connection: Connection, moment: float, now: float) -> bool:
+    """Tell whether every recorder that lives has written what was answered before a moment; seconds since 1970.
+
+    Without a recorder there is nothing that is still to be written.
+    """
+    living = WRITERS.c.stopped_at.is_(None) & (WRITERS.c.updated_at > now - _LIVES_SECONDS)
+    behind = select(func.count()).select_from(WRITERS).where(living, WRITERS.c.written_until < moment)
+    return connection.execute(behind).scalar() == 0
+
+
+_Said = tuple[str, int, int, str, str]
+
+
+def _what_it_says(label: GivenLabel) -> _Said:
+    """Give all of a label but its time."""
+    return label.request_id, label.row, label.is_inlier, label.source, label.note
+
+
+def _find_waiting(connection: Connection, labels: Sequence[GivenLabel]) -> dict[_Said, int]:
+    """Map what waiting labels of the same rows say to their numbers."""
+    ids = {label.request_id for label in labels}
+    asked = select(WAITING_LABELS).where(WAITING_LABELS.c.request_id.in_(ids))
+    return {
+        (line["request_id"], line["row"], line["is_inlier"], line["source"], line["note"]): line["id"]
+        for line in connection.execute(asked).mappings()
+    }

@@ -1,0 +1,122 @@
+"""A purge deletes what is older than a moment, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select, text
+
+from app.records import deletion, tables
+from app.records.__main__ import main
+from app.records.database import upgrade_database
+from app.records.events import read_events
+from app.records.operator_name import name_operator
+from tests.records.example_records import (
+    START,
+    add_audit,
+    add_hour,
+    add_label,
+    add_record,
+    add_version,
+    add_waiting_label,
+    record_id_at,
+)
+
+
+@pytest.fixture
+def filled(address: str, opened) -> str:
+    """Ten records a minute apart, some with labels and audits; waiting labels."""
+    upgrade_database(address)
+    with opened(address).begin() as connection:
+        add_version(connection, "v1", "mean", "sd")
+        for minute in range(10):
+            record_id = add_record(connection, 60 * minute, n_rows=1 + minute % 3)
+            add_label(connection, record_id)
+            add_audit(connection, record_id)
+        add_label(connection, record_id_at(-999))
+        add_waiting_label(connection, "old", START)
+        add_waiting_label(connection, "new", START + 60 * 7)
+        add_hour(connection, 20)
+    return address
+
+
+def purge(address: str, *options: str) -> int:
+    """Run the command for everything before the record of the seventh minute."""
+    return main(["purge", "--database", address, "--before", "2026-11-01T00:07", *options])
+
+
+def left(engine) -> dict[str, int]:
+    """How many rows each table has."""
+    with engine.connect() as connection:
+        return {
+            name: connection.scalar(select(func.count()).select_from(table))
+            for name, table in tables.METADATA.tables.items()
+        }
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, opened, monkeypatch, capsys, step: int):
+    """In steps of whatever size; the counts stay, an event tells of it."""
+    monkeypatch.setattr(deletion, "STEP_RECORDS", step)
+
+    assert purge(filled, "--yes") == 0
+
+    assert capsys.readouterr().out == "deleted 13 rows, 8 labels, 1 waiting label, 7 audits\n"
+    numbers = left(opened(filled))
+    assert numbers | {"predictions": 6, "labels": 3, "audits": 3, "waiting_labels": 1, "hourly_counts": 1} == numbers
+    with opened(filled).connect() as connection:
+        assert connection.scalar(select(func.min(tables.PREDICTIONS.c.record_id))) == record_id_at(60 * 7)
+        [event] = read_events(connection)
+    assert (event.who, event.what) == (name_operator(), "purge")
+    assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 waiting label, 7 audits"
+
+
+def test_nobody_is_taken_by_surprise(filled: str, opened, monkeypatch, capsys):
+    """Without --yes somebody has to say yes, who is told how much it is."""
+    before = left(opened(filled))
+
+    assert purge(filled) == 1
+    assert "nothing was changed: say --yes where nobody can be asked" in capsys.readouterr().err
+
+    class Person:
+        answer = "no\n"
+
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            return self.answer
+
+    monkeypatch.setattr("sys.stdin", Person())
+    assert purge(filled) == 1
+    assert "13 recorded rows before 2026-11-01T00:07:00.000Z will be deleted" in capsys.readouterr().out
+    assert left(opened(filled)) == before
+
+    monkeypatch.setattr(Person, "answer", "yes\n")
+    assert purge(filled) == 0
+    assert left(opened(filled))["predictions"] == 6
+
+
+def test_the_room_is_given_back(sqlite: str, opened):
+    """An SQLite file gets smaller."""
+    upgrade_database(sqlite)
+    with opened(sqlite).begin() as connection:
+        add_record(connection, 0, n_rows=20_000)
+
+    def pages():
+        with opened(sqlite).connect() as connection:
+            return connection.scalar(text("PRAGMA page_count"))
+
+    before = pages()
+    assert purge(sqlite, "--yes") == 0
+
+    assert pages() < before / 4
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "", "7", "2026-13-01", "-1d"])
+def test_a_moment_that_is_none_is_refused(sqlite: str, capsys, moment: str):
+    """With examples of some."""
+    with pytest.raises(SystemExit) as refused:
+        main(["purge", "--database", sqlite, f"--before={moment}", "--yes"])
+
+    assert refused.value.code == 2
+    assert f"{moment!r} is no moment: give 2026-11-01, 2026-11-01T12:30, or 7d, 12h" in capsys.readouterr().err

@@ -1,0 +1,27 @@
+"""docs/governance.md knows every table, and all that is stored about people."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.records.tables import AUDITS, LABELS, METADATA, PREDICTIONS, WAITING_LABELS
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "governance.md").read_text()
+
+ROWS = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE))
+
+
+def test_every_table_is_on_the_page():
+    """A new table is thought about before it is shipped."""
+    assert set(METADATA.tables) <= set(ROWS)
+
+
+@pytest.mark.parametrize("table", [PREDICTIONS, LABELS, WAITING_LABELS, AUDITS], ids=lambda table: table.name)
+def test_every_column_about_people_is_on_the_page(table):
+    """What is stored about a row, in the line of its table; our own numbering of lines says nothing of anybody."""
+    named = set(re.findall(r"`(\w+)`", ROWS[table.name]))
+
+    assert named == {column.name for column in table.columns} - {"id"}

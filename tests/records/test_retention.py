@@ -1,0 +1,101 @@
+"""What is too old goes, with all that is known of it, and not a row more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, Table, func, insert, select, text
+
+from app.records.database import upgrade_database
+from app.records.record_id import first_id_at
+from app.records.retention import STEP_ROWS, Retention, give_back_space
+from app.records.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
+from app.records.write_transaction import write_transaction
+from tests.records.made_records import make_prediction
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
+    """An empty database."""
+    upgrade_database(address)
+    return opened(address)
+
+
+def _count(engine: Engine, table: Table) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table))
+
+
+def _record(engine: Engine, age_days: float, n_requests: int, rows_each: int = 1) -> None:
+    """Record requests of an age; each first row is labelled and drawn."""
+    begun = time.time() - age_days * DAY
+    ids = [f"{first_id_at(begun)[:12]}{number:020x}" for number in range(n_requests)]
+    predictions = [make_prediction(record_id, row) for record_id in ids for row in range(rows_each)]
+    label = {"row": 0, "is_inlier": 1, "source": "", "note": "", "given_at": begun, "replaced_at": None}
+    audit = {"row": 0, "probability": 0.1, "position": 0.5, "handed_at": None}
+    with engine.begin() as connection:
+        connection.execute(insert(PREDICTIONS), predictions)
+        connection.execute(insert(LABELS), [{"record_id": record_id} | label for record_id in ids])
+        connection.execute(insert(AUDITS), [{"record_id": record_id} | audit for record_id in ids])
+        connection.execute(
+            insert(HOURLY_COUNTS).values(hour=int(begun), model_version="v", segment="", n_rows=1, n_outliers=0)
+        )
+
+
+def _purge(engine: Engine, days: int) -> int:
+    with write_transaction(engine) as connection:
+        return Retention(days).purge_step(connection)
+
+
+def test_what_is_younger_stays(engine: Engine):
+    """Labels and draws go with their record; counts stay."""
+    _record(engine, 30.01, 5)
+    _record(engine, 29.99, 7)
+
+    assert _purge(engine, 30) == 5
+    assert [_count(engine, table) for table in (PREDICTIONS, LABELS, AUDITS, HOURLY_COUNTS)] == [7, 7, 7, 2]
+    assert _purge(engine, 30) == 0
+
+
+def test_step_is_small(engine: Engine):
+    """Whatever there is to purge, rows do not wait long for it; the oldest go first."""
+    _record(engine, 41, 2)
+    _record(engine, 40, STEP_ROWS + 10)
+
+    assert _purge(engine, 30) == STEP_ROWS
+    assert _count(engine, LABELS) == _count(engine, AUDITS) == 12
+    assert _purge(engine, 30) == 12
+
+
+def test_request_larger_than_a_step_goes_at_once(engine: Engine):
+    """It has one id; without it, no step would come further."""
+    _record(engine, 40, 2, rows_each=STEP_ROWS + 5)
+
+    assert [_purge(engine, 30) for _ in range(3)] == [STEP_ROWS + 5, STEP_ROWS + 5, 0]
+
+
+def test_file_becomes_smaller_after_a_large_purge(sqlite: str, opened: Callable[[str], Engine]):
+    """What the next rows will not need goes back to the system, in steps."""
+    upgrade_database(sqlite)
+    engine = opened(sqlite)
+    _record(engine, 40, 20, rows_each=1000)
+
+    def pages() -> int:
+        with engine.connect() as connection:
+            return connection.scalar(text("PRAGMA page_count"))
+
+    full = pages()
+    while _purge(engine, 30):
+        pass
+    assert pages() == full
+    with engine.connect() as connection:
+        assert give_back_space(connection)
+    assert full - pages() == pytest.approx(256, abs=2)
+    with engine.connect() as connection:
+        while give_back_space(connection):
+            pass
+    assert pages() < full / 2

@@ -1,0 +1,89 @@
+"""A label that came before its record counts as soon as the record is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, insert, select
+
+from app.records.database import upgrade_database
+from app.records.labels import GivenLabel
+from app.records.settle_labels import SettledLabel, count_waiting_labels, settle_labels
+from app.records.tables import LABELS, PREDICTIONS
+from app.records.waiting_labels import let_wait
+from app.records.write_transaction import write_transaction
+from tests.records.made_records import make_prediction
+
+FIRST, SECOND = "0" * 31 + "1", "0" * 31 + "2"
+NOW = 2000.0
+
+
+@pytest.fixture
+def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
+    """An empty database."""
+    upgrade_database(address)
+    return opened(address)
+
+
+def _wait(engine: Engine, *labels: GivenLabel) -> None:
+    with write_transaction(engine) as connection:
+        let_wait(connection, labels)
+
+
+def _record(engine: Engine, *predictions: dict) -> None:
+    with engine.begin() as connection:
+        connection.execute(insert(PREDICTIONS), list(predictions))
+
+
+def _settle(engine: Engine, now: float = NOW) -> tuple[list[SettledLabel], int]:
+    with write_transaction(engine) as connection:
+        return settle_labels(connection, now)
+
+
+def _labels(engine: Engine) -> list[tuple]:
+    with engine.connect() as connection:
+        columns = (LABELS.c.record_id, LABELS.c.row, LABELS.c.is_inlier, LABELS.c.replaced_at)
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(LABELS.c.id))]
+
+
+def test_label_waits_for_its_row(engine: Engine):
+    """By a record id or a request id, of which the first record counts; another row of the request is no help."""
+    _wait(
+        engine,
+        GivenLabel(FIRST, 0, -1, "desk", "", 1001.5),
+        GivenLabel("mine", 1, 1, "desk", "", 1002.0),
+        GivenLabel("mine", 7, 1, "desk", "", 1002.0),
+    )
+    assert _settle(engine) == ([], 0)
+    _record(
+        engine,
+        make_prediction(FIRST),
+        make_prediction(FIRST, 1, request_id="mine", is_inlier=-1),
+        make_prediction(SECOND, 1, request_id="mine"),
+    )
+
+    settled, _ = _settle(engine)
+    assert sorted(settled, key=lambda label: label.age_seconds) == [SettledLabel(1, -1, 1.5), SettledLabel(-1, 1, 2.0)]
+    assert sorted(_labels(engine)) == [(FIRST, 0, -1, None), (FIRST, 1, 1, None)]
+    with engine.connect() as connection:
+        assert count_waiting_labels(connection) == 1
+
+
+def test_last_label_counts(engine: Engine):
+    """Of several that waited; the one before it is history."""
+    for at, given in enumerate((-1, 1)):
+        _wait(engine, GivenLabel(FIRST, 0, given, "", "", 1001.0 + at))
+    _record(engine, make_prediction(FIRST))
+
+    settled, _ = _settle(engine)
+    assert [label.label for label in settled] == [-1, 1]
+    assert sorted(_labels(engine), key=str) == [(FIRST, 0, -1, 1002.0), (FIRST, 0, 1, None)]
+
+
+def test_label_that_waited_an_hour_is_dropped(engine: Engine):
+    """Its record will not come any more."""
+    _wait(engine, GivenLabel("never", 0, -1, "", "", NOW - 3601), GivenLabel("late", 0, -1, "", "", NOW - 3599))
+
+    assert _settle(engine) == ([], 1)
+    assert _settle(engine) == ([], 0)
