@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.records.moments import read_moment
 from training.commands.growth_options import add_growth_options, read_growth
 from training.commands.options import add_metrics_options, add_models_option
 from training.refusal import REFUSALS, refuse
@@ -25,10 +24,6 @@ NOT_PROMOTED = 3
 
 # The threshold is then set by hundreds of rows, and a table of many features still fits into a small machine's memory.
 _MOST_ROWS = 200_000
-
-_AGE = re.compile(r"(\d{1,5})([dh])")
-
-_SECONDS = {"d": 86_400, "h": 3600}
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -189,12 +184,9 @@ def moment(text: str) -> float:
     >>> time.time() - moment("24h") < 86401
     True
     """
-    if age := _AGE.fullmatch(text):
-        return time.time() - int(age[1]) * _SECONDS[age[2]]
     try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
+        return read_moment(text, time.time())
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time; write 7d, 24h, 2026-01-31 or 2026-01-31T12:00."
         ) from None
-    return max((read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp(), 0.0)
