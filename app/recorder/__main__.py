@@ -24,14 +24,13 @@ from app.model.bundle import Bundle
 from app.model.current_model import CurrentModel
 from app.model.shared_notes import SharedNotes
 from app.periodic_jobs import PeriodicJobs
-from app.quality.quality import METRICS
-from app.quality_metrics import QualityMetrics
 from app.recorder.drift_monitor import STATE_FILE, DriftMonitor
 from app.recorder.event_keeping import start_event_log
 from app.recorder.lifeline import leave_ending_to_the_arbiter
 from app.recorder.no_records import NoRecords, RecordKeeper
 from app.recorder.receiver import Receiver
 from app.recorder.recording import record
+from app.recorder.start_quality_watch import start_quality_watch
 from app.recorder.state_folder import StateFolder
 from app.recorder.watched_model import watch_model
 from app.recorder_metrics import RecorderMetrics
@@ -41,8 +40,6 @@ from app.settings import Settings
 
 # As often as the workers do: all then follow a new model within the same two seconds.
 _LOOK_FOR_MODEL_SECONDS = 1.0
-
-_SECONDS_OF_DAY = 86400
 
 # Requests come first: where processors are scarce, rows wait in their queue.
 _NICENESS = 5
@@ -77,23 +74,13 @@ def main(door: int, name: str) -> None:
 
     model = CurrentModel(Path(settings.model_dir), follow, refuse, notes=SharedNotes(folder))
     model.refresh()
-    max_age_seconds = settings.model_max_age_days * _SECONDS_OF_DAY
-    quality_metrics = QualityMetrics(registry, METRICS, max_age_seconds)
-    quality = None
-    if settings.record_predictions:
-        from app.recorder.quality_watch import QualityWatch  # without records, nothing loads SQLAlchemy
-
-        quality = QualityWatch(
-            settings.database_url, settings.quality_window_days, lambda: model.get().version, quality_metrics
-        )
-        quality.start()
+    stop_quality_watch = start_quality_watch(settings, registry, lambda: model.get().version)
     jobs = PeriodicJobs()
     jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
     jobs.start()
     record(receiver, [monitor, keeper], folder)
     jobs.stop()
-    if quality:
-        quality.stop()
+    stop_quality_watch()
     events.close()
     receiver.close()
     close_files()

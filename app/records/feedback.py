@@ -73,7 +73,9 @@ def wait_for_records(
     use: Callable[[], AbstractContextManager[Engine]],
     labels: Sequence[GivenLabel],
     feedback: Feedback,
+    *,
     may_wait: bool,
+    expects_recorder: bool = False,
 ) -> list[Outcome]:
     """Wait until the records of waiting labels have come, or it is sure that none will.
 
@@ -87,6 +89,8 @@ def wait_for_records(
         What it gave.
     may_wait
         Whether to look more than once, for two seconds.
+    expects_recorder
+        Whether there is to be a recorder: see :func:`everything_is_written_until`.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def wait_for_records(
     while waiting:
         try:
             with use() as engine:
-                settled = _look(engine, labels, waiting)
+                settled = _look(engine, labels, waiting, expects_recorder)
         except RecordsUnavailable:
             break  # the labels are kept, whatever happens to the database now
         for place, outcome in settled.items():
@@ -110,13 +114,17 @@ def wait_for_records(
     return outcomes
 
 
-def _look(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int, int]) -> dict[int, Outcome]:
+def _look(
+    engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int, int], expects_recorder: bool
+) -> dict[int, Outcome]:
     """Tell what has become of waiting labels; those of which nothing is known yet are left out."""
     last_given = max(labels[place].given_at for place in waiting)
     # The order matters: a record that comes after the first question is found by whoever ends the waiting.
     with engine.connect() as connection:
-        none_will_come = everything_is_written_until(connection, last_given, time.time())
-        remaining = still_waiting(connection, list(waiting.values()))
+        none_will_come = everything_is_written_until(
+            connection, last_given, time.time(), expects_recorder=expects_recorder
+        )
+        remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
     settled = {place: Outcome(TAKEN) for place, number in waiting.items() if number not in remaining}
     rest = {place: number for place, number in waiting.items() if place not in settled}
     return settled | (_end_waiting(engine, labels, rest) if rest and none_will_come else {})
@@ -126,7 +134,8 @@ def _end_waiting(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int
     """Give up labels whose records will not come; those whose records came at the last moment are kept."""
 
     def end(connection: Connection) -> dict[int, Outcome]:
-        ours = stop_waiting(connection, sorted(set(waiting.values())))
+        remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
+        ours = stop_waiting(connection, remaining)
         places = [place for place, number in waiting.items() if number in ours]
         rows = find_rows(connection, [RowName(labels[place].request_id, labels[place].row) for place in places])
         found = [rows.get(RowName(labels[place].request_id, labels[place].row)) for place in places]

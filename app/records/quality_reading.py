@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from app.quality.audit_probabilities import labelling_probabilities
 from app.quality.labelled_answers import LabelledAnswers
 from app.quality.outlier_ratio import OutlierRatio
 from app.records.answer_counts import AnswerCount, read_counts
-from app.records.labelled_rows import LabelledRows, read_labelled_rows
+from app.records.judged_rows import JudgedRows, read_judged_rows
 from app.records.window import Window
 
 Key = TypeVar("Key", bound=Hashable)
@@ -68,7 +69,7 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
     """Read what is known of the answers of a window.
 
     Counts of answers are exact, over all rows that reached the records. Labelled alarms are those of all recorded
-    ones, as outliers always are; of the inliers, only those count that the audit queue handed out.
+    ones, as outliers always are; of the inliers, only those count that the audit queue has come to.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
     """
     with engine.connect() as connection:
         # The labels first: what is written between the two queries then is at most counted and not yet labelled.
-        rows, counts = read_labelled_rows(connection, window), read_counts(connection, window)
+        rows, counts = read_judged_rows(connection, window), read_counts(connection, window)
     if model_version is not None:
         rows = _choose(rows, rows.model_versions == model_version)
         counts = [count for count in counts if count.model_version == model_version]
@@ -101,7 +102,7 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
 
 
 def _group(
-    rows: LabelledRows, counts: Iterable[AnswerCount], keys: NDArray[Any], key_of: Callable[[AnswerCount], Key]
+    rows: JudgedRows, counts: Iterable[AnswerCount], keys: NDArray[Any], key_of: Callable[[AnswerCount], Key]
 ) -> dict[Key, AnswerGroup]:
     """Gather rows and counts by a key; ``keys`` holds that of each row."""
     by_key: dict[Key, list[AnswerCount]] = {}
@@ -110,15 +111,17 @@ def _group(
     return {key: _gather(_choose(rows, keys == key), by_key[key]) for key in sorted(by_key)}  # type: ignore[type-var]
 
 
-def _choose(rows: LabelledRows, chosen: NDArray[np.bool_]) -> LabelledRows:
+def _choose(rows: JudgedRows, chosen: NDArray[np.bool_]) -> JudgedRows:
     """Keep some of the rows."""
-    return LabelledRows(**{name: column[chosen] for name, column in vars(rows).items()})
+    return JudgedRows(**{name: column[chosen] for name, column in vars(rows).items()})
 
 
-def _gather(rows: LabelledRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
+def _gather(rows: JudgedRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
     """Tell labelled alarms from audited inliers, and count all answers."""
     n_rows, n_alarms = sum(count.n_rows for count in counts), sum(count.n_outliers for count in counts)
-    alarms, audits = rows.is_alarm, ~rows.is_alarm & ~np.isnan(rows.probabilities)
+    alarms = rows.is_alarm & rows.is_labelled
+    drawn = ~np.isnan(rows.probabilities)  # of inliers only
+    audits = drawn & rows.is_labelled
     answers = LabelledAnswers(
         # An id is made just before its answer: at the end of the last hour, the answer may be counted in the next one.
         n_alarms=max(n_alarms, int(alarms.sum())),
@@ -127,6 +130,8 @@ def _gather(rows: LabelledRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
         alarm_is_outlier=rows.is_outlier[alarms],
         audit_scores=rows.scores[audits],
         audit_is_outlier=rows.is_outlier[audits],
-        audit_probabilities=rows.probabilities[audits],
+        audit_probabilities=labelling_probabilities(
+            rows.probabilities[drawn], rows.was_labelled_before[drawn], rows.is_labelled[drawn]
+        ),
     )
     return AnswerGroup(answers, tuple(sorted({count.model_version for count in counts})))

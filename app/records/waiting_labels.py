@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 
 from app.records.labels import GivenLabel
 from app.records.tables import WAITING_LABELS, WRITERS
@@ -35,25 +35,42 @@ def list_waiting(connection: Connection, request_ids: Sequence[str]) -> list[Giv
     ]
 
 
-def still_waiting(connection: Connection, numbers: Sequence[int]) -> set[int]:
-    """Tell which of the labels are still waiting."""
-    return set(connection.execute(select(WAITING_LABELS.c.id).where(WAITING_LABELS.c.id.in_(numbers))).scalars())
+def still_waiting(connection: Connection, labels: Mapping[int, GivenLabel]) -> set[int]:
+    """Tell which labels are still waiting, of those that got these numbers.
+
+    SQLite gives the number of a label that waits no longer to another one, so the number alone tells nothing.
+    """
+    asked = select(WAITING_LABELS).where(WAITING_LABELS.c.id.in_(list(labels)))
+    return {
+        line["id"]
+        for line in connection.execute(asked).mappings()
+        if _what_a_line_says(line) == _what_it_says(labels[line["id"]])
+    }
 
 
-def stop_waiting(connection: Connection, numbers: Sequence[int]) -> set[int]:
-    """Take labels out, and tell which of them nobody else had taken out before."""
+def stop_waiting(connection: Connection, numbers: Collection[int]) -> set[int]:
+    """Take labels out that the same transaction saw waiting, and tell which of them nobody else was faster with."""
     ending = delete(WAITING_LABELS).where(WAITING_LABELS.c.id.in_(numbers)).returning(WAITING_LABELS.c.id)
     return set(connection.execute(ending).scalars())
 
 
-def everything_is_written_until(connection: Connection, moment: float, now: float) -> bool:
-    """Tell whether every recorder that lives has written what was answered before a moment; seconds since 1970.
+def everything_is_written_until(connection: Connection, moment: float, now: float, *, expects_recorder: bool) -> bool:
+    """Tell whether every recorder that lives has written what was answered before a moment.
 
-    Without a recorder there is nothing that is still to be written.
+    Parameters
+    ----------
+    connection
+        To the database of records.
+    moment, now
+        Seconds since 1970.
+    expects_recorder
+        Whether there is to be a recorder: where none lives, one is just starting, and rows wait for it. Without it
+        there is nothing that is still to be written.
     """
-    living = WRITERS.c.stopped_at.is_(None) & (WRITERS.c.updated_at > now - _LIVES_SECONDS)
-    behind = select(func.count()).select_from(WRITERS).where(living, WRITERS.c.written_until < moment)
-    return connection.execute(behind).scalar() == 0
+    written = select(WRITERS.c.written_until >= moment)
+    living = written.where(WRITERS.c.stopped_at.is_(None), WRITERS.c.updated_at > now - _LIVES_SECONDS)
+    all_written = connection.execute(living).scalars().all()
+    return all(all_written) if all_written else not expects_recorder
 
 
 _Said = tuple[str, int, int, str, str]
@@ -64,11 +81,13 @@ def _what_it_says(label: GivenLabel) -> _Said:
     return label.request_id, label.row, label.is_inlier, label.source, label.note
 
 
+def _what_a_line_says(line: RowMapping) -> _Said:
+    """Give the same of a line of the table."""
+    return line["request_id"], line["row"], line["is_inlier"], line["source"], line["note"]
+
+
 def _find_waiting(connection: Connection, labels: Sequence[GivenLabel]) -> dict[_Said, int]:
     """Map what waiting labels of the same rows say to their numbers."""
     ids = {label.request_id for label in labels}
     asked = select(WAITING_LABELS).where(WAITING_LABELS.c.request_id.in_(ids))
-    return {
-        (line["request_id"], line["row"], line["is_inlier"], line["source"], line["note"]): line["id"]
-        for line in connection.execute(asked).mappings()
-    }
+    return {_what_a_line_says(line): line["id"] for line in connection.execute(asked).mappings()}

@@ -20,6 +20,7 @@ from app.errors import (
     UnknownPrediction,
 )
 from app.feedback_metrics import MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN, FeedbackMetrics
+from app.metrics_folder import folder_of_workers
 from app.routes.service_parts import service
 from app.schemas.feedback import RESULTS, load_feedback
 from app.web.json_bodies import answer_json, read_json
@@ -74,7 +75,10 @@ def _take(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outco
         labels = [GivenLabel(given_at=now, **label) for label in loaded]  # type: ignore[arg-type]
         taken = take_labels(engine, labels)
     with records.patience() as may_wait:
-        return labels, wait_for_records(records.use, labels, taken, may_wait)
+        expects_recorder = folder_of_workers() is not None
+        return labels, wait_for_records(
+            records.use, labels, taken, may_wait=may_wait, expects_recorder=expects_recorder
+        )
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import msgspec
 from flask import Blueprint, Request, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 
+from app.errors import InvalidQuery
 from app.routes.quality_answer import lay_out_quality
 from app.routes.recent_answers import RecentAnswers
 from app.routes.service_parts import service
-from app.schemas.loading import refuse
 from app.web.json_bodies import JSON_MEDIA_TYPE
 
 quality = Blueprint("quality", __name__)
@@ -20,7 +20,8 @@ quality = Blueprint("quality", __name__)
 _DEFAULT_WINDOW = "7d"
 
 _SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
-_WINDOW = re.compile(r"([1-9]\d{0,5})([hd])", re.ASCII)
+# No number of more digits is a window, and Python refuses to read very long ones.
+_WINDOW = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
 
 _ANSWERS = "isowatch_quality_answers"
 
@@ -61,5 +62,5 @@ def _read_window(asked: Request, retention_days: int) -> tuple[str, float]:
             f"expected hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept, "
             f"got {' and '.join(given)}"
         )
-        raise refuse({"window": [message]})
+        raise InvalidQuery(f"window: {message}", [{"field": "window", "message": message}])
     return given[0], seconds

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from app.quality.estimate import Estimate
 from app.quality.quality import estimate_quality
+from app.web.moments import write_moment
 
 if TYPE_CHECKING:
     from app.records.quality_reading import AnswerGroup, QualityReading
@@ -38,8 +38,12 @@ def lay_out_quality(reading: QualityReading, asked: str, now: float) -> dict[str
     """
     window = reading.window
     return {
-        "window": {"asked": asked, "since": _as_time(window.first_hour), "until": _as_time(min(window.end_hour, now))},
-        "estimated_at": _as_time(now),
+        "window": {
+            "asked": asked,
+            "since": write_moment(window.first_hour),
+            "until": write_moment(min(window.end_hour, now)),
+        },
+        "estimated_at": write_moment(now),
         "overall": _lay_out(reading.overall),
         "by_model_version": [
             {"model_version": version} | _lay_out(group) for version, group in reading.by_model_version.items()
@@ -70,8 +74,3 @@ def _lay_out(group: AnswerGroup) -> dict[str, Any]:
             for name, of in figures.items()
         },
     }
-
-
-def _as_time(seconds: float) -> str:
-    """Lay out a time for people and scripts."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

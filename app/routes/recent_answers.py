@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.errors import RecordsUnavailable
+from app.errors import RecordsBusy
 
 # Whoever reloads a page sees the same figures, and a new label within the minute.
 _FRESH_SECONDS = 20.0
@@ -61,7 +61,7 @@ class RecentAnswers:
 
         Raises
         ------
-        RecordsUnavailable
+        RecordsBusy
             If another thread makes one and there is none of this name yet.
         """
         if kept := self._find_fresh(name):
@@ -69,7 +69,7 @@ class RecentAnswers:
         if not self._making.acquire(timeout=_PATIENCE_SECONDS):
             if name in self._kept:
                 return self._kept[name].answer
-            raise RecordsUnavailable("The figures of another request are being estimated: ask again in a second.")
+            raise RecordsBusy("The figures of another request are being estimated: try again.")
         try:
             if kept := self._find_fresh(name):  # the thread that was waited for has made it
                 return kept.answer

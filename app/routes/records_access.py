@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# A server that cannot be reached may take seconds to say so, in which a thread answers nobody: one try is enough.
-_TRY_AGAIN_SECONDS = 5.0
+# A server that cannot be reached may take seconds to say so, in which a thread answers nobody. So most of the time
+# nothing is tried, but somebody who mends it does not wait for long. A missing file is said at once, and tried at once.
+_REST_OVER_TRY, _LONGEST_REST_SECONDS = 10, 5.0
 
 # As long as a locked SQLite file is waited for.
 _TURN_SECONDS = 1.0
@@ -41,7 +42,7 @@ class RecordsAccess:
         self._turns = threading.BoundedSemaphore(max(1, spare))
         self._patience = threading.BoundedSemaphore(spare) if spare else None
         self._engine: Engine | None = None
-        self._failed_at = -_TRY_AGAIN_SECONDS
+        self._rests_until = float("-inf")
         self._is_failing = False
 
     @contextmanager
@@ -91,14 +92,16 @@ class RecordsAccess:
 
     def _open(self) -> Engine:
         """Open the database, unless that has just failed."""
-        if time.monotonic() < self._failed_at + _TRY_AGAIN_SECONDS:
+        begun = time.monotonic()
+        if begun < self._rests_until:
             raise RecordsBusy("The database of records could not be opened a moment ago: try again.")
         from app.records.database import open_database
 
         try:
             self._engine = open_database(self._settings.database_url)
         except (RecordsUnavailable, InvalidSetting) as error:
-            self._failed_at = time.monotonic()
+            ended = time.monotonic()
+            self._rests_until = ended + min(_REST_OVER_TRY * (ended - begun), _LONGEST_REST_SECONDS)
             self._note(str(error))
             raise RecordsBusy("The database of records cannot be opened; the log says why.") from error
         return self._engine

@@ -17,11 +17,12 @@ from prometheus_flask_exporter import PrometheusMetrics
 from app.metrics import REQUEST_SECONDS
 from app.web.route_names import UNMATCHED
 
-# Routes that need a key refuse those without; what they give beside 200.
+# Routes that need a key refuse those without, and some read a query; what they give beside 200.
 _MORE_STATUSES = {
     "/feedback": (202, 401, 403, 404),
     "/predictions/<request_id>": (401, 403, 422),
     "/audit/next": (401, 403, 422),
+    "/quality": (422,),
 }
 
 _METHODS_OF_NO_INTEREST = {"HEAD", "OPTIONS"}

@@ -155,7 +155,7 @@ OPERATIONS = (
             QueryParameter(
                 "window",
                 "How far to look back: hours or days, up to the days for which records are kept.",
-                {"type": "string", "pattern": "^[1-9][0-9]{0,5}[hd]$", "default": "7d", "example": "24h"},
+                {"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": "7d", "example": "24h"},
             ),
         ),
         refusals=(422, 503),

@@ -71,7 +71,9 @@ class RequestLog:
     def flush(self) -> None:
         """Write what was collected."""
         with self._writing:
-            lines, self._lines = self._lines, []
+            # The list stays the same one: a thread may be about to append to it.
+            lines = self._lines[:]
+            del self._lines[: len(lines)]
             piece = b""
             for line in lines:
                 formatted = self._format(line)

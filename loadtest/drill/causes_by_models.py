@@ -76,6 +76,6 @@ MISSING_MODEL = Cause(
     missing_model,
 )
 BROKEN_MODEL = Cause("a broken bundle goes live", ("ModelSwapRefused",), broken_model)
-OLD_MODEL = Cause("time passes", ("ModelStale",), old_model)
+OLD_MODEL = Cause("time passes", ("RetrainingNeeded",), old_model)
 WAITING_TRAINING = Cause("rows do not come", ("StalledTraining",), waiting_training)
 FAILING_TRAINING = Cause("a bad file", ("TrainingFailed",), failing_training)

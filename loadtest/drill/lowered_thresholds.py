@@ -33,7 +33,7 @@ LOWERED = (
     ),
     LoweredThreshold("threshold:memory_bytes:max", "400e6", "to fill 1.5 GB takes what a small machine does not have"),
     LoweredThreshold("threshold:training_silence_seconds:max", "10", "a drill has no quarter of an hour"),
-    LoweredThreshold("threshold:model_age_seconds:max", "150", "nor has it a month"),
+    LoweredThreshold("threshold:model_age_seconds:max", "150", "nor has it ninety days"),
     LoweredThreshold(
         "threshold:service_restarts:max", "0", "in a window of seconds there is room for one restart, not for two"
     ),

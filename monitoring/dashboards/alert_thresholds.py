@@ -40,10 +40,10 @@ def threshold(name: str) -> float:
 
     Examples
     --------
-    >>> threshold("threshold:model_age_seconds:max") / 86400
-    30.0
+    >>> threshold("threshold:feedback_silence_seconds:max") / 86400
+    3.0
     """
-    return _all_thresholds()[name]
+    return _number(ast.parse(_all_thresholds()[name], mode="eval").body)
 
 
 def alert_line(name: str, unit_factor: float = 1) -> Dataquery:
@@ -88,11 +88,13 @@ def _steps(*steps: tuple[float | None, str]) -> ThresholdsConfig:
 
 
 @cache
-def _all_thresholds() -> dict[str, float]:
-    """Read what is recorded under names that are unique; a name with several labels is drawn, and never looked up."""
+def _all_thresholds() -> dict[str, str]:
+    """Read what is recorded under names that are unique.
+
+    A name with several labels, and what is no number but a setting of the service, is drawn and never looked up.
+    """
     groups = yaml.safe_load(_RULES.read_text(encoding="utf-8"))["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
-    return {rule["record"]: _number(ast.parse(str(rule["expr"]), mode="eval").body) for rule in rules}
+    return {rule["record"]: str(rule["expr"]) for group in groups for rule in group["rules"]}
 
 
 def _number(expression: ast.expr) -> float:

@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import bad_above, threshold
+from monitoring.dashboards.alert_thresholds import bad_above, bad_below, threshold
 from monitoring.dashboards.frame import new_dashboard
 from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
@@ -29,6 +29,9 @@ from monitoring.dashboards.tables import rows
 
 # What people and programs ask for; that Prometheus and health checks ask as well says nothing of the day.
 _ASKED = 'job="service", url_rule!~"/metrics/?|/healthz|/readyz|/v2/health/.*"'
+
+# A week, in seconds: enough to get rows, train and compare within working hours.
+_TIME_TO_TRAIN = 7 * 86400
 
 
 def build() -> Dashboard:
@@ -40,7 +43,7 @@ def build() -> Dashboard:
     )
     grid = Grid(dashboard)
     grid.line(7, _service(), _requests(), _errors(), _slowest())
-    grid.line(7, _outliers(), _memory(), _model_age(), _alerts())
+    grid.line(7, _outliers(), _memory(), _model_due(), _alerts())
     grid.line(9, _model(), _outcomes(), _firing(), widths=(8, 9, 7))
     return dashboard
 
@@ -150,17 +153,22 @@ def _memory() -> stat.Panel:
     ).links([_details("isowatch-service", "Service")])
 
 
-def _model_age() -> stat.Panel:
-    """How old the answers' source is."""
+def _model_due() -> stat.Panel:
+    """How long the answers' source may go on."""
     return (
         number(
-            "Model age",
-            "Time since the live model was trained. Alert ModelStale: monitoring/runbook.md#modelstale",
+            "Next training due in",
+            "Time until the live model is as old as MODEL_MAX_AGE_DAYS allows; negative when it is older. "
+            "Alert RetrainingNeeded: monitoring/runbook.md#retrainingneeded",
             units.Seconds,
             # A gauge that was never set is 0: trained in 1970.
-            query('time() - min(model_trained_timestamp_seconds{job="service"} > 0)', "age", often=True),
+            query(
+                'min(model_trained_timestamp_seconds{job="service"} > 0) + threshold:model_age_seconds:max - time()',
+                "left",
+                often=True,
+            ),
             decimals=0,
-            thresholds=bad_above(threshold("threshold:model_age_seconds:max")),
+            thresholds=bad_below(0, _TIME_TO_TRAIN),
             sparkline=False,
             wall=True,
         )

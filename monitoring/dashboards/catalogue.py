@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from monitoring.dashboards import at_a_glance, containers, drift, predictions, service, training
+from monitoring.dashboards import at_a_glance, containers, drift, predictions, quality, service, training
 
 # By the name of the file that Grafana reads.
 DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
@@ -14,6 +14,7 @@ DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
     "service": service.build,
     "predictions": predictions.build,
     "drift": drift.build,
+    "quality": quality.build,
     "training": training.build,
     "containers": containers.build,
 }

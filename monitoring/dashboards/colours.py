@@ -11,6 +11,9 @@ BAD = "red"
 # For a number that is neither good nor bad.
 NEUTRAL = "blue"
 
+# Of marks for what people did, beside those for what happened.
+ON_RECORD = "purple"
+
 # White on it is read from afar; on the shade that is meant for lines it is not.
 ON_A_WALL = "dark-{}"
 

@@ -53,6 +53,7 @@ def new_dashboard(title: str, uid: str, description: str) -> Dashboard:
         )
         .annotation(_firing_alerts())
         .annotation(_new_models())
+        .annotation(_recorded_events())
     )
 
 
@@ -139,4 +140,25 @@ def _new_models() -> AnnotationQuery:
         .title_format("A model went live")
         .text_format("{{model_version}}")
         .tag_keys("model_version")
+    )
+
+
+def _recorded_events() -> AnnotationQuery:
+    """Mark on every graph what somebody did to models and records, as the audit trail has it.
+
+    A promotion stands beside the mark of the model that went live: one says what was decided, the other, which needs no
+    records, when it took effect. Only the last event of each kind is known; further back it is known to the series of
+    that time.
+    """
+    return (
+        AnnotationQuery()
+        .name("Events on record")
+        .datasource(PROMETHEUS)
+        .enable(True)
+        .icon_color(colours.ON_RECORD)
+        # 0 until there is one; replicas that share a database tell the same.
+        .expr('max by (event) (records_event_timestamp_seconds{job="service"} > 0) * 1000')
+        .use_value_for_time(True)
+        .title_format("On record: {{event}}")
+        .tag_keys("event")
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders.common import TableSortByFieldState
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 
@@ -22,6 +23,7 @@ def rows(
     decimals: int | None = None,
     joined_by: str = "",
     widths: Mapping[str, int] | None = None,
+    largest_first: str = "",
 ) -> table.Panel:
     """List series, one row each.
 
@@ -42,6 +44,8 @@ def rows(
         The label by which rows of several queries are one row.
     widths
         In pixels, by heading, where what is in a column would be cut off.
+    largest_first
+        The heading of the column that rows are sorted by; without one, as Prometheus gives them.
     """
     transformations = [
         DataTransformerConfig("filterFieldsByName", options={"include": {"names": list(columns)}}),
@@ -72,4 +76,6 @@ def rows(
             panel = panel.override_by_name(heading, [DynamicConfigValue("unit", "string")])
     for heading, width in (widths or {}).items():
         panel = panel.override_by_name(heading, [DynamicConfigValue("custom.width", width)])
+    if largest_first:
+        panel = panel.sort_by([TableSortByFieldState().display_name(largest_first).desc(True)])
     return panel if decimals is None else panel.decimals(decimals)

@@ -9,11 +9,14 @@ from prometheus_client import CollectorRegistry, Metric
 
 from app import create_app
 from app.drift.calibration import CVM, DETECTORS
+from app.event_metrics import EventMetrics
 from app.metrics import ServiceMetrics, describe_folder
 from app.quality.outlier_ratio import OutlierRatio
 from app.quality.quality import METRICS
 from app.quality_metrics import NO_SEGMENT, QualityMetrics
 from app.recorder_metrics import RecorderMetrics
+from app.records.failure_reasons import REASONS
+from app.records_metrics import RecordsMetrics
 from app.routes.service_parts import parts_of
 from app.settings import Settings
 from training.monitor import TreeModelMonitor
@@ -28,6 +31,8 @@ def service_metrics() -> dict[str, str]:
     ServiceMetrics(workers)
     RecorderMetrics(recorder, DETECTORS, CVM)
     QualityMetrics(recorder, METRICS, 0).record_segments({NO_SEGMENT: OutlierRatio(0, 1)})
+    RecordsMetrics(recorder, REASONS, is_enabled=True)
+    EventMetrics(recorder)
     folder = describe_folder(files=0, broken_files=0, recorder_beats=True)
     return _types([*workers.collect(), *recorder.collect(), *folder])
 

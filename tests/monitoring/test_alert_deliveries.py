@@ -101,13 +101,24 @@ def test_critical_of_one_disk_does_not_silence_another(alertmanager, sink):
     wait_for(sink, "/default", "HostDiskFilling")
 
 
+def test_retraining_for_precision_is_not_told_twice(alertmanager, sink):
+    """The alert that says what to do stands for the one that says what is wrong; another reason does not."""
+    alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service", reason="drift")
+    alertmanager.fire(alertname="PrecisionBelowTarget", severity="warning", job="service")
+    wait_for(sink, "/default", "PrecisionBelowTarget")
+
+    alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service", reason="precision")
+
+    sink.wait_until(lambda: alertmanager.suppressed() == {"PrecisionBelowTarget"}, "the alert that is held back")
+
+
 def test_service_down_silences_what_it_causes_and_nothing_else(alertmanager, sink):
     """Of a dead service one message comes, beside those that may say why, and Watchdog."""
     alertmanager.fire(alertname="ServiceDown", severity="critical", job="service")
     wait_for(sink, "/urgent", "ServiceDown")
 
     alertmanager.fire(alertname="ModelMissing", severity="critical", job="service", instance="a:8000")
-    alertmanager.fire(alertname="ModelStale", severity="warning", job="service")
+    alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service")
     others = {"ContainerRestarting": "cadvisor", "HostDiskFilling": "node", "TrainingFailed": "training"}
     for name, job in others.items():
         alertmanager.fire(alertname=name, severity="warning", job=job)
@@ -118,7 +129,7 @@ def test_service_down_silences_what_it_causes_and_nothing_else(alertmanager, sin
     wait_for(sink, "/watchdog", "Watchdog")
     assert sink.names("/urgent") == {"ServiceDown"}
     assert sink.names("/default") == set(others)
-    assert alertmanager.suppressed() == {"ModelMissing", "ModelStale"}
+    assert alertmanager.suppressed() == {"ModelMissing", "RetrainingNeeded"}
 
 
 def test_dead_replica_silences_only_itself(alertmanager, sink):
@@ -163,7 +174,7 @@ def test_warnings_wait_until_people_work(sink, tmp_path, require_program):
     nights["time_intervals"] = [{"times": [{"start_time": "00:00", "end_time": "24:00"}]}]
 
     with start_alertmanager(program, tmp_path, write_configuration(tmp_path, configuration)) as alertmanager:
-        alertmanager.fire(alertname="ModelStale", severity="warning", job="service")
+        alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service")
         # Comes later and waits as long: when it has arrived, the other would have too.
         alertmanager.fire(alertname="ModelMissing", severity="critical", job="service")
         wait_for(sink, "/urgent", "ModelMissing")
@@ -176,9 +187,9 @@ def test_shipped_file_runs_without_an_error(tmp_path, require_program):
     program = require_program("alertmanager")
     with start_alertmanager(program, tmp_path, FOLDER / "alertmanager.yml") as alertmanager:
         alertmanager.fire(alertname="ServiceDown", severity="critical", job="service")
-        alertmanager.fire(alertname="ModelStale", severity="warning", job="service")
+        alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service")
         alertmanager.fire(alertname="Watchdog", severity="none")
-        states = {"ServiceDown": "active", "ModelStale": "suppressed", "Watchdog": "active"}
+        states = {"ServiceDown": "active", "RetrainingNeeded": "suppressed", "Watchdog": "active"}
         wait_until(lambda: alertmanager.states() == states, f"the states {states}")
 
     assert "level=INFO" in alertmanager.log()

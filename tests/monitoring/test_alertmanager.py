@@ -11,8 +11,10 @@ import yaml
 
 FOLDER = Path(__file__).resolve().parents[2] / "monitoring" / "alertmanager"
 SHIPPED = FOLDER / "alertmanager.yml"
-EXAMPLES = sorted((FOLDER / "examples").glob("*.yml"))
-FILES = [SHIPPED, *EXAMPLES]
+# A program that trains is told besides people, so it has a route that the other files have not.
+RETRAINING = FOLDER / "examples" / "retraining.yml"
+EXAMPLES = sorted(set((FOLDER / "examples").glob("*.yml")) - {RETRAINING})
+FILES = [SHIPPED, *EXAMPLES, RETRAINING]
 
 # Where Compose shows the folder secrets/alertmanager.
 SECRETS = "/run/secrets/alertmanager/"
@@ -104,7 +106,7 @@ def test_shipped_file_tells_nobody():
     assert [list(receiver) for receiver in read(SHIPPED)["receivers"]] == [["name"]] * 3
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+@pytest.mark.parametrize("path", [*EXAMPLES, RETRAINING], ids=name_of)
 def test_secrets_come_from_files(path):
     """What nobody else may know is never in the file itself: no key, no password, no address of a webhook."""
     leaves = list(values(read(path)))
@@ -145,6 +147,35 @@ def test_alert_goes_to_its_receiver(path, receiver, labels, require_program):
     """Critical is urgent, a warning is not, an alert without a severity is not lost, Watchdog goes its own way."""
     amtool = require_program("amtool")
     command = [amtool, "config", "routes", "test", f"--config.file={path}", f"--verify.receivers={receiver}"]
+
+    done = subprocess.run([*command, *labels.split()], capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_retraining_differs_from_the_shipped_file_in_a_route_and_its_receiver():
+    """Who copies the two into another file has all there is to it; nobody else is told of anything by it."""
+    shipped, retraining = read(SHIPPED), read(RETRAINING)
+    [route] = [route for route in retraining["route"]["routes"] if route["receiver"] == "retraining"]
+    [receiver] = [receiver for receiver in retraining["receivers"] if receiver["name"] == "retraining"]
+    retraining["route"]["routes"].remove(route)
+    retraining["receivers"].remove(receiver)
+
+    assert retraining == shipped
+    assert [way["send_resolved"] for way in receiver["webhook_configs"]] == [False]
+
+
+@pytest.mark.parametrize(
+    ("receivers", "labels"),
+    [
+        ("retraining,default", "alertname=RetrainingNeeded severity=warning job=service reason=drift"),
+        ("default", "alertname=PrecisionBelowTarget severity=warning job=service"),
+    ],
+)
+def test_retraining_is_told_to_a_program_and_to_people(receivers, labels, require_program):
+    """The program hears of what it is there for, and of nothing else."""
+    amtool = require_program("amtool")
+    command = [amtool, "config", "routes", "test", f"--config.file={RETRAINING}", f"--verify.receivers={receivers}"]
 
     done = subprocess.run([*command, *labels.split()], capture_output=True, text=True, timeout=60)
 

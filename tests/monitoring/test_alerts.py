@@ -13,8 +13,10 @@ ALERTS = read_alerts()
 # What fires without a value that would tell anything: a state holds, and the labels say of what.
 WITHOUT_VALUE = {"ModelMissing", "PrometheusConfigReloadFailed", "ServiceDown", "TrainingFailed", "Watchdog"}
 
+_DASHBOARD_NAMES = ("glance", "service", "predictions", "drift", "quality", "training", "containers")
+
 # The pages of Grafana that a path may lead to.
-DASHBOARDS = {f"/d/isowatch-{name}" for name in ("glance", "service", "predictions", "drift", "training", "containers")}
+DASHBOARDS = {f"/d/isowatch-{name}" for name in _DASHBOARD_NAMES}
 
 
 def label(alert: Rule) -> str:

@@ -146,7 +146,7 @@ def test_every_declared_metric_is_looked_at(declared: dict[str, str]):
 @every_panel
 def test_choice_of_instance_is_followed(panel: Panel, declared: dict[str, str]):
     """On dashboards with a choice, every question about the service's own series follows it."""
-    if panel.dashboard in ("service", "predictions", "drift"):
+    if panel.dashboard in ("service", "predictions", "drift", "quality"):
         for target in panel.json["targets"]:
             if metric_names(target["expr"].replace("$__rate_interval", "1m").replace("$__range", "15m")) & series_names(
                 declared

@@ -21,7 +21,7 @@ DASHBOARDS = read_dashboards()
 ROWS_OF_A_WALL_SCREEN = 24
 
 # What a drift does is to be seen on them.
-SHOW_DRIFT = {"predictions", "drift"}
+SHOW_DRIFT = {"predictions", "drift", "quality"}
 
 every_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
 
@@ -80,6 +80,7 @@ def test_uids_never_change():
         "containers": "isowatch-containers",
         "drift": "isowatch-drift",
         "predictions": "isowatch-predictions",
+        "quality": "isowatch-quality",
         "service": "isowatch-service",
         "training": "isowatch-training",
     }
@@ -115,10 +116,21 @@ def test_time_shown(dashboard: dict[str, Any]):
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_what_happened_is_marked(name: str):
-    """Each graph shows when an alert fired and when a model went live, those about drift when one was confirmed."""
+    """Each graph shows when an alert fired, a model went live or people did something; some, when drift was certain."""
     marks = [mark["name"] for mark in DASHBOARDS[name]["annotations"]["list"] if mark["enable"]]
 
-    assert marks == ["Alerts that fire", "Models that went live"] + ["Drift events"] * (name in SHOW_DRIFT)
+    everywhere = ["Alerts that fire", "Models that went live", "Events on record"]
+
+    assert marks == everywhere + ["Drift events"] * (name in SHOW_DRIFT)
+
+
+@every_dashboard
+def test_marks_of_a_moment_stand_at_it(dashboard: dict[str, Any]):
+    """A mark whose value is a time, in milliseconds as Grafana counts, stands there and not where it was scraped."""
+    for mark in dashboard["annotations"]["list"]:
+        is_time = "_timestamp_seconds" in mark["expr"]
+        assert mark.get("useValueForTime", False) == is_time
+        assert mark["expr"].rstrip(")").endswith("* 1000") == is_time
 
 
 @every_dashboard

@@ -95,9 +95,10 @@ def test_only_the_live_model_and_the_window_count(watched: _Watched):
     labels = watched.value("model_quality_labels", kind="alarm"), watched.value("model_quality_labels", kind="audited")
     watched.live = "v2"
     watched.watch.update()
+    after = watched.precision
 
-    assert (before, watched.precision) == (0.9, 0.0)
-    assert labels == (10, 1)
+    assert [before, after] == [0.9, 0.0]
+    assert [*labels] == [10, 1]
     assert watched.value("audit_waiting_rows") == 3  # of all versions
 
 

@@ -36,7 +36,7 @@ class Records:
         segment: str = "",
         score: float = -0.5,
     ) -> str:
-        """Record a row, its label and its place in the audit queue; give its id. It is not counted."""
+        """Record a row, its place in the audit queue and then its label; give its id. It is not counted."""
         record_id = first_id_at(at)[:-8] + f"{next(self._numbers):08x}"
         key = {"record_id": record_id, "row": 0}
         row = {"answered_at": at, "model_version": model_version, "segment": segment, "score": score}
@@ -44,7 +44,7 @@ class Records:
             insert(PREDICTIONS).values(**key, **row, is_inlier=is_inlier, confidence=0.9, recorded_share=1.0)
         )
         if label is not None:
-            self.add_label(record_id, label, given_at=at + 60)
+            self.add_label(record_id, label, given_at=(handed_at or at) + 60)
         if probability is not None:
             audit = {"probability": probability, "position": 0.5, "handed_at": handed_at}
             self._connection.execute(insert(AUDITS).values(**key, **audit))

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.routes.service_parts import parts_of
 from app.settings import Settings
+from tests.routes.recorded_service import RecordedService, start_recorded_service
 
 
 @pytest.fixture
@@ -44,3 +45,10 @@ def client(service: Flask) -> FlaskClient:
 def client_without_model(make_service: Callable[[Path], Flask], tmp_path: Path) -> FlaskClient:
     """The client of a service that has nothing to answer with."""
     return make_service(tmp_path / "models").test_client()
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[RecordedService]:
+    """A service with an empty database of records."""
+    with start_recorded_service(tmp_path) as service:
+        yield service

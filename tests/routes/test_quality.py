@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -49,7 +50,7 @@ def make_client(tmp_path: Path, address: str) -> Iterator[Callable[..., FlaskCli
     services: list[Flask] = []
 
     def make(**settings: object) -> FlaskClient:
-        given = {"model_dir": str(tmp_path / "models"), "database_url": address} | settings
+        given: dict[str, Any] = {"model_dir": str(tmp_path / "models"), "database_url": address} | settings
         services.append(create_app(Settings(**given)))
         return services[-1].test_client()
 
@@ -67,7 +68,7 @@ def add_a_day(records: Records) -> None:
             label = 1 if number == 0 else -1
             records.add_answer(at + number, -1, label=label, model_version=f"v{day}", segment="berlin" * (day == 1))
         for number in range(2):
-            audit = {"probability": 0.01, "handed_at": at + HOUR}
+            audit: dict[str, Any] = {"probability": 0.01, "handed_at": at + HOUR}
             records.add_answer(at + number, 1, label=1, model_version=f"v{day}", segment="berlin" * (day == 1), **audit)
 
 
@@ -111,9 +112,9 @@ def test_scores_of_two_versions_are_not_compared(make_client, fill):
         for version in ("v1", "v2"):
             records.count_answers(at, 10_000, 100, model_version=version)
             for number in range(60):
-                answer = {"model_version": version, "score": -0.5 - number / 1000}
+                answer: dict[str, Any] = {"model_version": version, "score": -0.5 - number / 1000}
                 records.add_answer(at, -1, label=-1 if number >= 15 else 1, **answer)
-                audit = {"probability": 0.01, "handed_at": at + HOUR}
+                audit: dict[str, Any] = {"probability": 0.01, "handed_at": at + HOUR}
                 records.add_answer(at, 1, label=1, model_version=version, score=-0.4, **audit)
 
     fill(add_many)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.errors import RecordsUnavailable
+from app.errors import RecordsBusy
 from app.routes.recent_answers import RecentAnswers
 
 
@@ -74,7 +74,7 @@ def test_nobody_waits_long_for_another_request():
     assert begun.wait(timeout=60)
     try:
         assert answers.get("7d", lambda: b"never") == b"old"
-        with pytest.raises(RecordsUnavailable, match="ask again"):
+        with pytest.raises(RecordsBusy, match="try again"):
             answers.get("1d", lambda: b"never")
     finally:
         go_on.set()

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sqlite3
-import time
-from contextlib import closing
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ pytestmark = pytest.mark.system
 # As many customers spend, and as none does.
 ROW, FAR_ROW = [-0.1, -0.1], [60.0, 60.0]
 
-ALARMS, TRUE_ALARMS, INLIERS = 30, 24, 300
+ALARMS, TRUE_ALARMS, INLIERS = 30, 24, 100
 
 
 # Asked for one after the other: a worker keeps what it was asked for lately, and records are kept for 720 hours.
@@ -42,16 +39,22 @@ def precision_of(service: RunningService) -> float | None:
     return next((sample.value for sample in samples if sample.labels == {"metric": "precision"}), None)
 
 
-def label_everything(records: Path) -> None:
-    """Let every alarm be labelled, and all inliers be drawn, handed out and labelled, one of them as a miss."""
-    with closing(sqlite3.connect(records)) as connection, connection:
-        connection.execute("UPDATE audits SET handed_at = ?", (time.time(),))
-        connection.execute(
-            "INSERT INTO labels (record_id, row, is_inlier, source, note, given_at) SELECT record_id, row, CASE "
-            "row_number() OVER (PARTITION BY is_inlier ORDER BY record_id, row) <= iif(is_inlier = -1, ?, 1) "
-            "WHEN 1 THEN -1 ELSE 1 END, 'tests', '', ? FROM predictions",
-            (TRUE_ALARMS, time.time()),
-        )
+def predict(service: RunningService, row: list[float], n_rows: int, label: int) -> str:
+    """Ask for labels that are known beforehand, and give the id of their record."""
+    body = {"feature_vectors": [row] * n_rows}
+    answer = service.session.post(f"{service.address}/predictions", json=body, timeout=30)
+    assert answer.json()["is_inlier"] == [label] * n_rows
+    return answer.headers["X-Record-ID"]
+
+
+def give_labels(service: RunningService, rows: list[tuple[str, int]], n_outliers: int) -> None:
+    """Label rows, the first ones as outliers."""
+    labels = [
+        {"request_id": record_id, "row": row, "is_inlier": -1 if place < n_outliers else 1, "source": "tests"}
+        for place, (record_id, row) in enumerate(rows)
+    ]
+    answer = service.session.post(f"{service.address}/feedback", json=labels, timeout=30)
+    assert (answer.status_code, answer.json()["taken"]) == (202, len(rows))
 
 
 def test_labels_become_figures(tmp_path: Path, credits_models: Path):
@@ -59,12 +62,12 @@ def test_labels_become_figures(tmp_path: Path, credits_models: Path):
     with start_service(tmp_path, credits_models, AUDIT_SHARE="1") as service:
         wait_until(lambda: service.get("/quality").ok, "the tables of records", service)
         assert math.isnan(precision_of(service) or 0)
-        for row, n_rows, label in ((FAR_ROW, ALARMS, -1), (ROW, INLIERS, 1)):
-            body = {"feature_vectors": [row] * n_rows}
-            answer = service.session.post(f"{service.address}/predictions", json=body, timeout=30)
-            assert answer.json()["is_inlier"] == [label] * n_rows
+        alarms = predict(service, FAR_ROW, ALARMS, label=-1)
+        predict(service, ROW, INLIERS, label=1)
         wait_until(lambda: group_of(service)["rows"] == ALARMS + INLIERS, "the records", service)
-        label_everything(tmp_path / "records" / "records.db")
+        give_labels(service, [(alarms, row) for row in range(ALARMS)], TRUE_ALARMS)
+        drawn = service.get(f"/audit/next?n={INLIERS}").json()["rows"]
+        give_labels(service, [(row["record_id"], row["row"]) for row in drawn], n_outliers=1)
 
         whole = group_of(service)
         os.kill(service.recorder(), signal.SIGKILL)

@@ -21,8 +21,8 @@ def _rows() -> timeseries.Panel:
     """How many rows it gets."""
     return graph(
         "Rows a second handed over",
-        "Rows that workers sent to the recorder or had to drop, and rows that it recorded. What was sent and not "
-        "recorded waits in a queue, or was there when a recorder ended.",
+        "Rows that workers sent to the recorder or had to drop, and rows that it recorded: written to the records, or "
+        "not to be kept. What was sent and not recorded waits, or was there when a recorder ended.",
         "rows/s",
         query(rate("recorder_rows_total", INSTANCE, by="result"), "{{result}}", often=True),
         decimals=1,
@@ -33,7 +33,9 @@ def _lost() -> timeseries.Panel:
     """What RecorderDropsRows looks at."""
     return graph(
         "Rows lost",
-        "Rows that were answered and not recorded, of all rows, over 5 minutes. "
+        "Rows that were answered and not recorded, of all rows, over 5 minutes; below 0 while rows that waited are "
+        "written. Rows that cannot be written are told of apart. "
+        "Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten "
         "Alert RecorderDropsRows: monitoring/runbook.md#recorderdropsrows",
         units.PercentUnit,
         query('job_instance:recorder_lost_rows_per_row:ratio_rate5m{instance=~"$instance"}', "{{instance}}"),

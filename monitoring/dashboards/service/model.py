@@ -8,7 +8,6 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode, ValueMap, ValueMappingResult
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import bad_above, threshold
 from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.numbers import number
@@ -60,11 +59,11 @@ def _trained() -> stat.Panel:
     """How old the model is."""
     return number(
         "Trained",
-        "Time since the live model was trained. Alert ModelStale: monitoring/runbook.md#modelstale",
+        "Time since the live model was trained; beyond MODEL_MAX_AGE_DAYS it is time for the next. "
+        "Alert RetrainingNeeded: monitoring/runbook.md#retrainingneeded",
         units.Seconds,
         query(f"time() - min(model_trained_timestamp_seconds{{{INSTANCE}}} > 0)", "age", often=True),
         decimals=0,
-        thresholds=bad_above(threshold("threshold:model_age_seconds:max")),
         sparkline=False,
     )
 

@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import bargauge, stat, timeseries
 from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import alert_line, bad_above, threshold
+from monitoring.dashboards.alert_thresholds import alert_line
 from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.numbers import bars, names, number
@@ -57,12 +57,11 @@ def _last_success() -> stat.Panel:
     """When one last went well."""
     return number(
         "Last success",
-        "Time since a training last succeeded. A model that is too old is told of by ModelStale: "
-        "monitoring/runbook.md#modelstale",
+        "Time since a training last succeeded. A live model that has become too old is told of. "
+        "Alert RetrainingNeeded: monitoring/runbook.md#retrainingneeded",
         units.Seconds,
         query(f"time() - ({of_training('training_last_success_timestamp_seconds')})", "ago", often=True),
         decimals=0,
-        thresholds=bad_above(threshold("threshold:model_age_seconds:max")),
         sparkline=False,
     ).no_value("never")
 

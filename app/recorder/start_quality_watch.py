@@ -1,0 +1,38 @@
+"""Starts to tell Prometheus the answers' quality, unless records are off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from app.quality.quality import METRICS
+from app.quality_metrics import QualityMetrics
+from app.settings import Settings
+
+_SECONDS_OF_DAY = 86400
+
+
+def start_quality_watch(
+    settings: Settings, registry: CollectorRegistry, live_version: Callable[[], str]
+) -> Callable[[], None]:
+    """Start, and give what ends it.
+
+    Parameters
+    ----------
+    settings
+        Where records are, and how far to look back.
+    registry
+        Where the metrics are registered, records or not.
+    live_version
+        Gives the version of the live model, or raises ``ModelUnavailable``.
+    """
+    metrics = QualityMetrics(registry, METRICS, settings.model_max_age_days * _SECONDS_OF_DAY)
+    if not settings.record_predictions:
+        return lambda: None
+    # Only now: without records, nobody needs SQLAlchemy and its 20 MB.
+    from app.recorder.quality_watch import QualityWatch
+
+    watch = QualityWatch(settings.database_url, settings.quality_window_days, live_version, metrics)
+    watch.start()
+    return watch.stop

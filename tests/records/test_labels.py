@@ -1,0 +1,154 @@
+"""Of the labels of a row the last one counts, those before it stay, and the same one twice is one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+
+from app.records.database import upgrade_database
+from app.records.feedback import TAKEN, UNCHANGED, take_labels
+from app.records.labels import GivenLabel, keep_labels
+from app.records.lookup import RowName, find_rows
+from app.records.tables import LABELS
+from app.records.write_transaction import write_transaction
+from tests.records.explained import count_rows, explaining
+from tests.records.filled_tables import make_id, record
+
+ID = make_id(1)
+
+
+@pytest.fixture
+def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
+    """A database with one recorded request of three rows."""
+    upgrade_database(address)
+    engine = opened(address)
+    for row in range(3):
+        record(engine, ID, row)
+    return engine
+
+
+def given(row: int = 0, is_inlier: int = -1, at: float = 10.0, source: str = "desk", note: str = "") -> GivenLabel:
+    """Make a label."""
+    return GivenLabel(ID, row, is_inlier, source, note, at)
+
+
+def _results(engine: Engine, *labels: GivenLabel) -> list[str]:
+    """Take labels, and say what became of each."""
+    return [outcome.result for outcome in take_labels(engine, labels).outcomes]
+
+
+def _kept(engine: Engine) -> list[tuple[Any, ...]]:
+    """Read all labels in the order in which they were kept: row, label, given, replaced."""
+    label = LABELS.c
+    asked = select(label.row, label.is_inlier, label.given_at, label.replaced_at).order_by(label.id)
+    with engine.connect() as connection:
+        return [tuple(line) for line in connection.execute(asked)]
+
+
+def test_label_is_kept(engine: Engine):
+    """With what it says and when."""
+    feedback = take_labels(engine, [given(2, source="fraud-desk", note="Grüße\nfrom the desk")])
+
+    assert feedback.outcomes[0].result == TAKEN
+    assert feedback.outcomes[0].found.is_inlier == 1
+    assert feedback.waiting == {}
+    with engine.connect() as connection:
+        line = connection.execute(select(LABELS)).mappings().one()
+    assert line["record_id"] == ID
+    assert (line["row"], line["is_inlier"], line["source"]) == (2, -1, "fraud-desk")
+    assert (line["note"], line["given_at"], line["replaced_at"]) == ("Grüße\nfrom the desk", 10.0, None)
+
+
+def test_same_label_twice_is_one(engine: Engine):
+    """Whether it comes later or in the same list."""
+    assert _results(engine, given(at=1), given(at=1)) == [TAKEN, UNCHANGED]
+    assert _results(engine, given(at=2)) == [UNCHANGED]
+    assert _kept(engine) == [(0, -1, 1.0, None)]
+
+
+@pytest.mark.parametrize("change", [{"is_inlier": 1}, {"source": "others"}, {"note": "I saw it"}])
+def test_changed_label_replaces_and_its_history_stays(engine: Engine, change: dict[str, Any]):
+    """Also if only its source or its note is new: who said what is never lost."""
+    assert _results(engine, given(at=1)) == [TAKEN]
+    assert _results(engine, given(at=2, **change)) == [TAKEN]
+    assert _results(engine, given(at=3)) == [TAKEN]
+
+    assert [(given_at, replaced_at) for _, _, given_at, replaced_at in _kept(engine)] == [(1, 2), (2, 3), (3, None)]
+
+
+def test_list_is_taken_in_its_order(engine: Engine):
+    """Its last label of a row counts; the others are history at once."""
+    assert _results(engine, given(1), given(0), given(1, is_inlier=1), given(2)) == [TAKEN] * 4
+
+    assert sorted(_kept(engine), key=str) == [(0, -1, 10, None), (1, -1, 10, 10), (1, 1, 10, None), (2, -1, 10, None)]
+
+
+def test_label_that_waited_does_not_replace_a_newer_one(engine: Engine):
+    """It was given before, so it is history."""
+    assert _results(engine, given(at=5)) == [TAKEN]
+    with write_transaction(engine) as connection:
+        found = find_rows(connection, [RowName(ID, 0)])[RowName(ID, 0)]
+        assert keep_labels(connection, [(found, given(is_inlier=1, at=3))]) == [True]
+
+    assert _kept(engine) == [(0, -1, 5, None), (0, 1, 3, 5)]
+
+
+def test_labels_of_a_request_are_all_kept_or_none(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    """What fails on the way leaves nothing behind."""
+    monkeypatch.setattr("app.records.feedback.let_wait", lambda *asked: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        take_labels(engine, [given(), GivenLabel("unknown", 0, 1, "", "", 10.0)])
+    assert _kept(engine) == []
+
+
+@pytest.mark.parametrize("labels", [(-1, -1), (-1, 1)])
+def test_two_at_once_make_one_that_counts(engine: Engine, labels: tuple[int, int]):
+    """The same label is kept once; of two labels one counts and the other is its history."""
+    start, results = threading.Barrier(2), []
+
+    def give(is_inlier: int) -> None:
+        lists = [
+            [given(row, is_inlier, at=10.0 + n) for row in order] for n, order in enumerate([[0, 1, 2], [2, 1, 0]])
+        ]
+        start.wait(10)
+        for labels_of_one in lists:
+            results.extend(_results(engine, *labels_of_one))
+
+    threads = [threading.Thread(target=give, args=(is_inlier,)) for is_inlier in labels]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(results) == 12
+    counting = [line for line in _kept(engine) if line[3] is None]
+    assert sorted(line[0] for line in counting) == [0, 1, 2]
+    assert results.count(TAKEN) == len(_kept(engine))
+    if labels == (-1, -1):
+        assert len(_kept(engine)) == 3
+
+
+def test_a_thousand_labels_are_kept_at_once(engine: Engine):
+    """As many as one request may hold."""
+    for row in range(3, 30):
+        record(engine, ID, row)
+    results = _results(engine, *(given(row % 30, is_inlier=1 - 2 * (row // 30 % 2)) for row in range(1000)))
+
+    assert results.count(TAKEN) == 1000
+    assert count_rows(engine, "labels WHERE replaced_at IS NULL") == 30
+
+
+def test_labels_are_found_by_searches_of_an_index(engine: Engine):
+    """However many there are."""
+    take_labels(engine, [given(row) for row in range(3)])
+    with explaining(engine) as steps:
+        take_labels(engine, [given(0, is_inlier=1), GivenLabel("unknown", 0, 1, "", "", 10.0)])
+
+    assert steps
+    assert [step for step in steps if "SCAN" in step and "wanted" not in step and "CONSTANT" not in step] == []
+    assert [step for step in steps if "Seq Scan on" in step] == []
