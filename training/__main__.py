@@ -10,10 +10,22 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from training.commands import drift, explore, import_model, models, promote, prune, rollback, score, train, verify
+from training.commands import (
+    drift,
+    explore,
+    import_model,
+    models,
+    promote,
+    prune,
+    retrain,
+    rollback,
+    score,
+    train,
+    verify,
+)
 from training.refusal import REFUSALS, SIGNALLED, refuse, say
 
-_COMMANDS = (explore, train, import_model, score, drift, models, promote, rollback, prune, verify)
+_COMMANDS = (explore, train, retrain, import_model, score, drift, models, promote, rollback, prune, verify)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     Exit status: 0 done, 1 failed or (``verify``) found a problem, 2 a bad argument or bad data, 3 (``drift``) a feature
-    has changed, 130 Ctrl-C.
+    has changed, (``retrain``) not promoted though that was asked for, 130 Ctrl-C.
     """
     parser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

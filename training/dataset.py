@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +31,15 @@ class Dataset:
     rows
         Shape ``(n_rows, n_features)``, finite, within float32.
     path
-        The CSV file.
+        The CSV file; for recorded rows, what to call them.
     sha256
-        Digest of that file, in hexadecimal.
+        Digest of that file, or of the recorded rows, in hexadecimal.
     columns
         All columns of that file, also those that are not features.
     labels
         Which rows are known to be outliers, if the file says so: to judge a forest by, never to fit it.
+    records
+        Where rows come from that a running service recorded, as strict JSON values; None for those of a file.
     """
 
     names: tuple[str, ...]
@@ -45,6 +48,7 @@ class Dataset:
     sha256: str
     columns: tuple[str, ...]
     labels: Labels | None = None
+    records: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)

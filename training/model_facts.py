@@ -42,11 +42,18 @@ def describe_origin(training: dict[str, Any]) -> str:
             "The data are synthetic: made by training.synthetic_credits to resemble the credits that customers spend. "
             "No person stands behind a row, and the figures say nothing about real customers."
         )
+    if records := training.get("records"):
+        return (
+            f"The rows are requests that a running service answered between {records['since']} and {records['until']}. "
+            "Whether the people behind them agreed to this use is not recorded here."
+        )
     return "Where the rows come from, and whether people agreed to this use, is not recorded here."
 
 
 def describe_reading(data: dict[str, Any], features: list[str]) -> str:
     """Say how a file was read, from the manifest's part about it and the names of the features."""
+    if records := data.get("records"):
+        return _describe_records(records)
     label = data["label_column"]
     left_out = [column for column in data["columns"] if column not in (*features, label)]
     return (
@@ -124,6 +131,21 @@ def tabulate_versions(manifest: dict[str, Any]) -> Table:
     versions = manifest["versions"]
     called = {"python": "Python", "numpy": "NumPy", "scikit_learn": "scikit-learn"}
     return (("package", "version"), *((called[name], versions[name]) for name in called))
+
+
+def _describe_records(records: dict[str, Any]) -> str:
+    """Say how the training rows were drawn from records."""
+    return (
+        f"Of {records['read']:,} recorded rows, {records['other_features'] + records['without_features']:,} have other "
+        f"features or none, {records['judging']:,} were dealt to the half that judges, and of the "
+        f"{records['shaping']:,} others these were drawn, each answered row with the chance {records['chance']:.3g}. "
+        + (
+            f"{records['labelled_outliers']:,} of them were labelled outliers, and "
+            + ("shaped no tree." if records["excluded_outliers"] else "were trained on like all others.")
+            if records["labelled_outliers"]
+            else "None of them was labelled an outlier."
+        )
+    )
 
 
 def _show_figure(figure: float | int | None) -> str:

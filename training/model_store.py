@@ -85,17 +85,23 @@ class ModelStore:
         version
             A version that does not exist yet.
         """
-        for file in unfinished.iterdir():
-            flush(file)
-        flush(unfinished)
         place = self.folder / version
         try:
-            unfinished.rename(place)
+            self.keep(unfinished, version)
             self._go_live(version, [*self._history.up_to(self.live_version()), version], PROMOTION)
         except BaseException:
             if self.live_version() != version:
                 shutil.rmtree(place, ignore_errors=True)
             raise
+        return place
+
+    def keep(self, unfinished: Path, version: str) -> Path:
+        """Give a bundle its place, and leave the live one live; parameters are those of :meth:`publish`."""
+        for file in unfinished.iterdir():
+            flush(file)
+        flush(unfinished)
+        place = unfinished.rename(self.folder / version)
+        flush(self.folder)
         return place
 
     def versions(self) -> list[str]:

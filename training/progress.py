@@ -79,3 +79,24 @@ def show_rows(n_rows: int) -> Iterator[Callable[[int], None]]:
         return
     with tqdm(total=n_rows, desc="Replaying", unit="row", file=sys.stderr) as bar:
         yield lambda n_done: bar.update(n_done - bar.n)
+
+
+@contextmanager
+def show_record_rows(stage: str) -> Iterator[Callable[[int], None]]:
+    """Show how many recorded rows were read; how many there are is not known before.
+
+    Parameters
+    ----------
+    stage
+        What they are read for.
+
+    Returns
+    -------
+    To be called with the number of rows that are done; draws only in a terminal.
+    """
+    if not sys.stderr.isatty():
+        announce(stage)
+        yield lambda n_done: None
+        return
+    with tqdm(desc=stage, unit="row", unit_scale=True, file=sys.stderr) as bar:
+        yield lambda n_done: bar.update(n_done - bar.n)

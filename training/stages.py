@@ -10,6 +10,7 @@ class Stage(StrEnum):
 
     READING = "reading"
     FITTING = "fitting"
+    COMPARING = "comparing"
     EVALUATING = "evaluating"
     CALIBRATING = "calibrating"
     WRITING = "writing"

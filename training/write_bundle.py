@@ -75,6 +75,8 @@ def write_bundle(
     on_stage: Callable[[Stage], None] = lambda stage: None,
     drift: DriftParameters | None = None,
     on_calibration: Callable[[float], None] = lambda share: None,
+    add_files: Callable[[Path, dict[str, Any]], None] = lambda folder, manifest: None,
+    go_live: bool = True,
 ) -> WrittenBundle:
     """Write ``models/<version>/`` and let ``models/current`` point to it.
 
@@ -90,6 +92,10 @@ def write_bundle(
         How the drift detectors are calibrated; None for none. With fewer than 4,000 training rows there are none.
     on_calibration
         Called now and then with the part of the calibration that is done, in [0, 1].
+    add_files
+        Called with the bundle's unfinished folder and manifest, to write more files into it.
+    go_live
+        Whether ``models/current`` is moved; else the bundle waits to be promoted.
 
     Raises
     ------
@@ -131,8 +137,10 @@ def write_bundle(
         manifest = {"name": model.name, "version": version, "trained_at": trained_at.isoformat()} | manifest
         write_model_card(folder, manifest)
         write_report(folder, manifest, pictures)
+        add_files(folder, manifest)
         write_manifest(folder, manifest)
-        return WrittenBundle(store.publish(folder, version), manifest)
+        place = store.publish(folder, version) if go_live else store.keep(folder, version)
+        return WrittenBundle(place, manifest)
 
 
 def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
@@ -173,7 +181,7 @@ def _describe_data(data: Dataset) -> dict[str, Any]:
         "sha256": data.sha256,
         "columns": list(data.columns),
         "label_column": data.labels.column if data.labels else None,
-    }
+    } | ({"records": data.records} if data.records else {})
 
 
 def _give_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:

@@ -68,6 +68,22 @@ def test_published_bundle_is_live(store: ModelStore, tmp_path: Path):
     assert (moved / "current" / "file").read_text() == "second"
 
 
+def test_kept_bundle_waits_to_be_promoted(store: ModelStore):
+    """The live one stays live, or none is; what is live next is the history's next version."""
+    with store.writing() as folder:
+        (folder / "file").write_text("first")
+        assert store.keep(folder, FIRST) == store.folder / FIRST
+    assert (store.live_version(), entries(store)) == (None, [FIRST])
+
+    publish(store, SECOND)
+    with store.writing() as folder:
+        store.keep(folder, THIRD)
+    assert (store.live_version(), store.versions()) == (SECOND, VERSIONS)
+
+    store.promote(THIRD, no_check)
+    assert store.rollback(no_check) == SECOND
+
+
 def test_version_is_the_next_free_second(store: ModelStore):
     """Two trainings within a second are two versions; another forest is no conflict."""
     digest = "abcdef0123456789"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from training.commands.growth_options import add_growth_options, read_growth
 from training.commands.options import add_data_options, add_drift_options, add_metrics_options, add_models_option
+from training.parameters import ForestParameters
 from training.refusal import REFUSALS, refuse
 
 if TYPE_CHECKING:
@@ -18,32 +20,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Declare the command and its options."""
     parser = commands.add_parser("train", help="fit a forest on a CSV file and make it live", allow_abbrev=False)
     add_data_options(parser)
-    parser.add_argument(
-        "--contamination",
-        metavar="SHARE",
-        type=_number_or_auto,
-        default="auto",
-        help="share of the training rows to flag, above 0 and up to 0.5, or auto (%(default)s)",
-    )
-    parser.add_argument("--estimators", metavar="N", type=int, default=100, help="trees (%(default)s)")
-    parser.add_argument(
-        "--max-samples",
-        metavar="N",
-        type=_count_or_auto,
-        default="auto",
-        help="training rows that each tree sees; auto is 256, or all if there are fewer (%(default)s)",
-    )
-    parser.add_argument(
-        "--max-features",
-        metavar="SHARE",
-        type=float,
-        default=1.0,
-        help="share of the features that each tree sees, above 0 and up to 1 (%(default)s)",
-    )
-    parser.add_argument("--bootstrap", action="store_true", help="let a tree draw the same row more than once")
-    parser.add_argument(
-        "--seed", type=int, default=16, help="the same seed and data give the same forest (%(default)s)"
-    )
+    add_growth_options(parser, ForestParameters())
     add_drift_options(parser)
     add_models_option(parser)
     add_metrics_options(parser)
@@ -81,19 +58,11 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     from training.drift_parameters import DriftParameters
     from training.ensemble_shape import EnsembleShape
     from training.fit import fit
-    from training.parameters import ForestParameters
     from training.progress import announce, show_calibration, show_trees
     from training.stages import Stage
     from training.write_bundle import TrainedModel, write_bundle
 
-    parameters = ForestParameters(
-        contamination=options.contamination,
-        n_estimators=options.estimators,
-        max_samples=options.max_samples,
-        max_features=options.max_features,
-        bootstrap=options.bootstrap,
-        random_state=options.seed,
-    )
+    parameters = ForestParameters(**read_growth(options))
     drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
     monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
@@ -116,17 +85,3 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
         written = write_bundle(options.models, model, monitor.begin_stage, drift, show_part)
     monitor.record_evaluation(written.manifest["evaluation"])
     return written
-
-
-def _number_or_auto(text: str) -> float | Literal["auto"]:
-    """Read a share; its range is checked with the other parameters."""
-    return "auto" if text == "auto" else float(text)
-
-
-def _count_or_auto(text: str) -> int | Literal["auto"]:
-    """Read a number of rows; its range is checked with the other parameters."""
-    return "auto" if text == "auto" else int(text)
-
-
-# argparse names the type in its message.
-_number_or_auto.__name__, _count_or_auto.__name__ = "number or auto", "whole number or auto"

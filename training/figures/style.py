@@ -12,13 +12,17 @@ from training.dataset import Dataset
 # Blue and orange are told apart by nearly everybody, also those who see no red or no green.
 _BLUE, _ORANGE = "#1f5fa8", "#d9730d"
 
+_GRID, _INK, _PAPER = "#e4e7eb", "#1f2933", "#ffffff"
+
 # What came first is blue, what is compared with it orange.
-_COLOURS = {"training": _BLUE, "reference": _BLUE, "test": _ORANGE, "current": _ORANGE}
+_COLOURS = {
+    **dict.fromkeys(("training", "reference", "live"), _BLUE),
+    **dict.fromkeys(("test", "current", "candidate"), _ORANGE),
+    "difference": _INK,
+}
 
 # Longer names would cover each other at the axes.
 _LONGEST_NAME = 32
-
-_GRID, _INK, _PAPER = "#e4e7eb", "#1f2933", "#ffffff"
 
 _AXIS = {
     "gridcolor": _GRID,

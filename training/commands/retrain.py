@@ -1,0 +1,192 @@
+"""``retrain``: train the next model on records, compare it with the live one, and make it live if that is sure."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.records.moments import read_moment
+from training.commands.growth_options import add_growth_options, read_growth
+from training.commands.options import add_metrics_options, add_models_option
+from training.refusal import REFUSALS, refuse
+
+if TYPE_CHECKING:
+    from app.model.bundle import Bundle
+    from training.monitor import TreeModelMonitor
+    from training.retraining.retrain import Candidate
+
+# What scripts tell from a failure: the candidate is there, and the live model still is the live one.
+NOT_PROMOTED = 3
+
+# The threshold is then set by hundreds of rows, and a table of many features still fits into a small machine's memory.
+_MOST_ROWS = 200_000
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command and its options."""
+    parser = commands.add_parser(
+        "retrain",
+        help="train the next model on records and compare it with the live one",
+        description="Train a candidate on what the service recorded, compare it with the live model on labelled rows "
+        "and on the last week's traffic, and keep it in the store with a page comparison.html. It goes live only if "
+        "that is asked for and it is better beyond doubt; where it was asked for and is not, the status is 3.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--since", metavar="WHEN", type=moment, default="30d", help="7d, 24h, 2026-01-31 or an ISO time (%(default)s)"
+    )
+    parser.add_argument(
+        "--exclude-labelled-outliers",
+        action="store_true",
+        help="grow no tree from rows that were labelled outliers",
+    )
+    parser.add_argument(
+        "--promote-if-better", action="store_true", help="make the candidate live if it is better beyond doubt"
+    )
+    parser.add_argument(
+        "--database",
+        metavar="URL",
+        default=os.environ.get("DATABASE_URL") or "sqlite:///records/records.db",
+        # The default itself may hold a password.
+        help="where records are kept (default: $DATABASE_URL, else sqlite:///records/records.db)",
+    )
+    parser.add_argument(
+        "--max-rows",
+        metavar="N",
+        type=int,
+        default=_MOST_ROWS,
+        help="train on at most so many rows, drawn by chance (%(default)s)",
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write what came of it into a file for scripts")
+    add_growth_options(parser, defaults=None)
+    parser.add_argument(
+        "--no-drift", action="store_true", help="calibrate no drift detectors (default: as the live model's)"
+    )
+    add_models_option(parser)
+    add_metrics_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Retrain, watched from outside; promote if that was asked for; say what came of it."""
+    from app.model.bundle import read_bundle
+    from app.model.current_model import CURRENT_LINK
+    from training.metrics_publication import MetricsPublication
+    from training.monitor import TreeModelMonitor
+
+    live = read_bundle(options.models / CURRENT_LINK)
+    monitor = TreeModelMonitor()
+    publication = MetricsPublication(
+        host=options.metrics_host,
+        port=options.metrics_port,
+        hold_seconds=options.metrics_hold,
+        pushgateway_url=os.environ.get("PUSHGATEWAY_URL", ""),
+        model_name=live.name,
+    )
+    with publication.publish(monitor):
+        try:
+            with monitor.watch_run():
+                candidate = _retrain(options, live, monitor)
+                obstacle = _promote(options, live, candidate)
+                _tell(options, candidate, obstacle)
+        except REFUSALS as error:
+            # Said here, so that the reason is known while the metrics are held.
+            return refuse(error)
+    return NOT_PROMOTED if options.promote_if_better and obstacle else 0
+
+
+def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonitor) -> Candidate:
+    """Open the records and retrain."""
+    from app.records.recorded_rows import Period, RecordReader
+    from training.errors import BadArgument
+    from training.retraining.live_parameters import calibrate_alike
+    from training.retraining.retrain import RetrainingChoices, retrain
+
+    period = Period(options.since, time.time())
+    if period.since >= period.until:
+        raise BadArgument("--since is in the future; name a time that has passed.")
+    if options.max_rows < 1:
+        raise BadArgument(f"--max-rows {options.max_rows} is not a number of rows; use at least 1.")
+    choices = RetrainingChoices(
+        period=period,
+        most_rows=options.max_rows,
+        exclude_outliers=options.exclude_labelled_outliers,
+        parameters=read_growth(options),
+        drift=None if options.no_drift else calibrate_alike(live.manifest),
+    )
+    with RecordReader(options.database) as reader:
+        return retrain(reader, live, options.models, choices, monitor)
+
+
+def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) -> str:
+    """Make the candidate live if that was asked for and is sure; give the reason if not, else nothing."""
+    from training.model_store import ModelStore
+    from training.sound_bundle import require_sound
+
+    if not options.promote_if_better:
+        return "not asked for (--promote-if-better)"
+    if not candidate.comparison.verdict.is_better:
+        return "; ".join(candidate.comparison.verdict.doubts)
+    store = ModelStore(options.models)
+
+    def require_same_live(folder: Path) -> None:
+        if store.live_version() != live.version:
+            raise _LiveModelChanged
+        require_sound(folder)
+
+    try:
+        store.promote(candidate.written.manifest["version"], require_same_live)
+    except _LiveModelChanged:
+        return f"{store.live_version()} went live meanwhile, which the candidate was not compared with"
+    return ""
+
+
+class _LiveModelChanged(Exception):
+    """Somebody promoted another version while this one was trained."""
+
+
+def _tell(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> None:
+    """Print what was found, and write it for scripts."""
+    from training.atomic_file import replacing
+    from training.retraining.comparison_page import COMPARISON_FILE
+    from training.retraining.comparison_summary import conclude, tabulate_quality
+
+    comparison, written = candidate.comparison, candidate.written
+    version, page = written.manifest["version"], written.folder / COMPARISON_FILE
+    if options.json is not None:
+        with replacing(options.json) as opened:
+            outcome = {"candidate": version, "promoted": not obstacle, "not_promoted_because": obstacle}
+            files = {"folder": str(written.folder), "comparison": str(page)}
+            json.dump(outcome | files | comparison.as_figures(), opened, indent=1, allow_nan=False)
+            opened.write("\n")
+    table = tabulate_quality(comparison)
+    print(*([table, ""] if table else []), *conclude(comparison), "", page, "", sep="\n")
+    if obstacle:
+        print(
+            f"{version} was not promoted: {obstacle}.\n"
+            f"To make it live: python -m training promote {version} --models {options.models}"
+        )
+    else:
+        print(f"{version} was promoted; a running service takes it over within two seconds")
+
+
+def moment(text: str) -> float:
+    """Read a time that has passed, as seconds since 1970; a day begins at midnight in UTC.
+
+    Examples
+    --------
+    >>> moment("1970-01-02")
+    86400.0
+    >>> time.time() - moment("24h") < 86401
+    True
+    """
+    try:
+        return read_moment(text, time.time())
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time; write 7d, 24h, 2026-01-31 or 2026-01-31T12:00."
+        ) from None

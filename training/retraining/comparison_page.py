@@ -1,0 +1,220 @@
+"""The page that shows how a candidate compares with the live model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from training.figures.intervals import intervals_figure
+from training.figures.model_traffic import daily_shares_figure, score_spread_figure
+from training.page.self_contained_page import SelfContainedPage
+from training.retraining.comparison_summary import METRIC_TITLES, conclude, format_interval
+from training.retraining.model_comparison import ModelComparison
+from training.retraining.quality_comparison import METRICS, Interval
+from training.retraining.traffic_comparison import SCORE_EDGES, Difference
+from training.retraining.training_records import say_time
+from training.retraining.verdict import ALWAYS_BEARABLE_SHARE, MOST_TIMES_AS_MANY_ALARMS
+
+COMPARISON_FILE = "comparison.html"
+
+# A row of hundreds of numbers is not read; whoever wants them all asks the service for the record.
+_MOST_FEATURES = 10
+
+_SECONDS_OF_A_DAY = 86_400
+
+
+def compose_comparison_page(comparison: ModelComparison, version: str) -> str:
+    """Compose the page.
+
+    Parameters
+    ----------
+    comparison
+        What was found.
+    version
+        The candidate's.
+
+    Returns
+    -------
+    HTML.
+    """
+    page = SelfContainedPage(f"{version} against {comparison.live}")
+    page.begin_section("What was found")
+    for sentence in conclude(comparison):
+        page.add_paragraph(sentence)
+    page.add_paragraph(
+        f"Live: {comparison.live}. Candidate: {version}. To make it live: python -m training promote {version}"
+    )
+    _add_quality(page, comparison)
+    _add_traffic(page, comparison)
+    _add_differences(page, comparison)
+    _add_records(page, comparison)
+    _add_explanation(page)
+    return page.render()
+
+
+def _add_quality(page: SelfContainedPage, comparison: ModelComparison) -> None:
+    """Show what labelled rows say."""
+    quality = comparison.quality
+    page.begin_section("On labelled rows")
+    if quality.reason:
+        page.add_paragraph(f"No figures: {quality.reason}.")
+        return
+    models = {"live": quality.live, "candidate": quality.candidate, "difference": quality.difference}
+    page.add_table(
+        pd.DataFrame(
+            {
+                name: [format_interval(figures[metric], "+" if name == "difference" else "-") for metric in METRICS]
+                for name, figures in models.items()
+            },
+            index=pd.Index([METRIC_TITLES[metric] for metric in METRICS], name="figure, 95 % interval"),
+        )
+    )
+    drawn = {name: {METRIC_TITLES[key]: _ends(figures[key]) for key in METRICS} for name, figures in models.items()}
+    page.add_figures(
+        [
+            intervals_figure(
+                "Quality of either model",
+                "95 % intervals; they may overlap though the difference is sure",
+                {name: drawn[name] for name in ("live", "candidate")},
+                "figure",
+            ),
+            intervals_figure(
+                "Difference",
+                "candidate less live model, 95 % intervals; above 0 is better",
+                {"difference": drawn["difference"]},
+                "difference",
+            ),
+        ]
+    )
+
+
+def _ends(interval: Interval) -> tuple[float, float, float]:
+    """Give what is drawn of an interval."""
+    return interval.value, interval.low, interval.high
+
+
+def _add_traffic(page: SelfContainedPage, comparison: ModelComparison) -> None:
+    """Show what both do with the latest rows."""
+    latest = comparison.traffic.latest
+    page.begin_section("On the latest traffic")
+    if not latest.n_recorded:
+        page.add_paragraph(f"No row was answered since {say_time(comparison.traffic.latest_since)}.")
+        return
+    rows = latest.counts.rows
+    page.add_paragraph(
+        f"Rows that were answered since {say_time(comparison.traffic.latest_since)}: {rows.sum():,.0f}, of which "
+        f"{latest.n_recorded:,} are recorded. Each counts as many times as it stands for."
+    )
+    page.add_table(
+        pd.DataFrame(
+            {
+                "candidate: inlier": [_count(rows[:, live, 0].sum(), rows.sum()) for live in (0, 1)],
+                "candidate: outlier": [_count(rows[:, live, 1].sum(), rows.sum()) for live in (0, 1)],
+            },
+            index=pd.Index(["live: inlier", "live: outlier"], name="rows"),
+        )
+    )
+    days = sorted(latest.days)
+    counts = [latest.days[day] for day in days]
+    names = [f"{datetime.fromtimestamp(day * _SECONDS_OF_A_DAY, UTC):%d %b}" for day in days]
+    shares = {name: [of_day[place] / of_day[0] for of_day in counts] for place, name in ((1, "live"), (2, "candidate"))}
+    page.add_figures(
+        [
+            daily_shares_figure(names, shares, [of_day[0] for of_day in counts]),
+            score_spread_figure(SCORE_EDGES, latest.scores, comparison.offsets),
+        ]
+    )
+
+
+def _count(n_rows: float, of: float) -> str:
+    """Write a number of rows and its share."""
+    return f"{n_rows:,.0f} ({n_rows / of:.3%})"
+
+
+def _add_differences(page: SelfContainedPage, comparison: ModelComparison) -> None:
+    """List the rows to which the models give different labels."""
+    page.begin_section("Rows where they differ")
+    page.add_paragraph(
+        "Of the latest rows, those whose two scores are farthest apart, each measured from its model's threshold. A "
+        "service that still has the record shows all of it at /predictions/ and the record id."
+    )
+    for candidate_flags, heading in (
+        (True, "Only the candidate flags them"),
+        (False, "Only the live model flags them"),
+    ):
+        page.add_heading(heading)
+        differences = comparison.traffic.latest.differences[candidate_flags]
+        if differences:
+            page.add_table(_tabulate(differences, comparison.feature_names))
+        else:
+            page.add_paragraph("There is none.")
+
+
+def _tabulate(differences: list[Difference], names: tuple[str, ...]) -> pd.DataFrame:
+    """Put each row on a line."""
+    said = {True: "outlier", False: "inlier", None: ""}
+    table = pd.DataFrame(
+        {
+            "row": [difference.row for difference in differences],
+            "answered": [say_time(difference.answered_at) for difference in differences],
+            "live score": [difference.live_score for difference in differences],
+            "candidate score": [difference.candidate_score for difference in differences],
+            "known as": [said[difference.known] for difference in differences],
+        },
+        index=pd.Index([difference.record_id for difference in differences], name="record"),
+    )
+    for place, name in enumerate(names[:_MOST_FEATURES]):
+        values = [float(difference.features[place]) for difference in differences]
+        # A feature may bear the name of another column.
+        table.insert(table.shape[1], name, values, allow_duplicates=True)
+    if len(names) > _MOST_FEATURES:
+        table.insert(table.shape[1], f"and {len(names) - _MOST_FEATURES} more", "", allow_duplicates=True)
+    return table
+
+
+def _add_records(page: SelfContainedPage, comparison: ModelComparison) -> None:
+    """Say what the candidate was trained on."""
+    page.begin_section("What the candidate was trained on")
+    titles = {
+        "read": "recorded rows",
+        "other_features": "left out: models with other features",
+        "without_features": "left out: recorded without features",
+        "judging": "left out: the half that judges",
+        "shaping": "the half that shapes the model",
+        "kept": "training rows drawn from it",
+        "labelled_outliers": "of these, labelled outliers",
+        "excluded_outliers": "of these, shaping no tree",
+    }
+    records = comparison.records
+    page.add_paragraph(
+        f"Rows that were answered between {records['since']} and {records['until']}. Each answered row of the half "
+        f"that shapes the model is a training row with the chance {records['chance']:.3g}, however it was recorded."
+    )
+    page.add_table(
+        pd.DataFrame({"rows": [records[key] for key in titles]}, index=pd.Index(titles.values(), name="what"))
+    )
+
+
+def _add_explanation(page: SelfContainedPage) -> None:
+    """Say what the figures mean."""
+    page.begin_section("How to read it")
+    for text in (
+        "A hash of record id and row deals all recorded rows into two halves, labelled or not: one shapes the "
+        "candidate, the labelled rows of the other judge both models. The live model may have been trained on any of "
+        "them.",
+        "Precision: the share of flagged rows that are outliers. Recall: the share of outliers that are flagged. F1: "
+        "their harmonic mean. All are of the rows that were answered, not of those that happened to be labelled: what "
+        "was labelled is grouped by the answer and by what either model says, and each group stands for all rows that "
+        "were answered in it.",
+        "Rows that were answered as inliers and labelled without having been drawn for an audit judge nothing: "
+        "somebody had a reason to look at them. Labelled alarms are supposed to be a random part of all alarms of "
+        "their group.",
+        "The interval of the difference is not that of the two figures: both models meet the same rows, so that much "
+        "of the doubt is common to both. Where nobody has labelled what only one model flags, any share of outliers "
+        "there is held possible, and the interval is wide.",
+        "Better beyond doubt: the whole 95 % interval of F1's difference is above 0, and of the latest rows the "
+        f"candidate flags at most {MOST_TIMES_AS_MANY_ALARMS:g} times as many as the live model, or at most "
+        f"{ALWAYS_BEARABLE_SHARE:.1%}.",
+    ):
+        page.add_paragraph(text)

@@ -1,0 +1,73 @@
+"""What a comparison of two models has found, in sentences and as a table of plain text."""
+
+from __future__ import annotations
+
+from training.retraining.model_comparison import ModelComparison
+from training.retraining.quality_comparison import METRICS, Interval
+
+METRIC_TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+
+
+def conclude(comparison: ModelComparison) -> list[str]:
+    """Say in sentences what was found, the most important first."""
+    return [_describe_verdict(comparison), _describe_traffic(comparison), _describe_labels(comparison)]
+
+
+def _describe_labels(comparison: ModelComparison) -> str:
+    """Say what judged the models."""
+    quality = comparison.quality
+    return (
+        f"{quality.n_alarms:,} labelled alarms and {quality.n_audited:,} audited rows judge, {quality.n_outliers:,} of "
+        "them known outliers; the candidate was trained on none of them."
+    )
+
+
+def tabulate_quality(comparison: ModelComparison) -> str:
+    """Lay out one line a figure as aligned plain text; empty if there are not enough labels."""
+    quality = comparison.quality
+    if quality.reason:
+        return ""
+    lines = [
+        ("", "live", "candidate", "difference"),
+        *(
+            (
+                METRIC_TITLES[name],
+                format_interval(quality.live[name]),
+                format_interval(quality.candidate[name]),
+                format_interval(quality.difference[name], sign="+"),
+            )
+            for name in METRICS
+        ),
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def format_interval(interval: Interval, sign: str = "-") -> str:
+    """Write a figure with its interval.
+
+    Examples
+    --------
+    >>> format_interval(Interval(0.5, 0.25, 0.75), sign="+")
+    '+0.500 (+0.250 to +0.750)'
+    """
+    return f"{interval.value:{sign}.3f} ({interval.low:{sign}.3f} to {interval.high:{sign}.3f})"
+
+
+def _describe_verdict(comparison: ModelComparison) -> str:
+    """Say whether the candidate is better."""
+    if comparison.verdict.is_better:
+        return "The candidate is better than the live model beyond doubt."
+    return f"The candidate is not better beyond doubt: {'; '.join(comparison.verdict.doubts)}."
+
+
+def _describe_traffic(comparison: ModelComparison) -> str:
+    """Say what both do with the latest traffic."""
+    latest = comparison.traffic.latest
+    if not latest.n_recorded:
+        return "No row was answered in the latest days."
+    return (
+        f"On the {latest.counts.rows.sum():,.0f} rows of the latest days both agree on "
+        f"{latest.counts.agreement:.3%}; the live model flags {latest.counts.flagged_share(0):.3%}, the candidate "
+        f"{latest.counts.flagged_share(1):.3%}."
+    )

@@ -1,0 +1,223 @@
+"""What two models say of recorded traffic: how many rows each flags, where they agree, and where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.model.forest import OUTLIER, Forest
+from app.records.recorded_rows import LabelledRows, RecordedPage, RecordedRows
+from training.retraining.halves import deal
+from training.retraining.quality_comparison import CELLS, CellCounts, JudgedRows
+
+_SECONDS_OF_A_DAY = 86_400
+
+# Of the rows that one model flags and the other does not, for either of them: what a person looks through.
+_MOST_DIFFERENCES = 20
+
+# Scores lie in [-1, 0]; fine enough to see a threshold between two bars.
+SCORE_EDGES = np.linspace(-1, 0, 101)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row to which the models give different labels.
+
+    Parameters
+    ----------
+    record_id, row
+        What names it.
+    answered_at
+        Seconds since 1970.
+    features
+        Shape ``(n_features,)``.
+    live_score, candidate_score
+        In [-1, 0]: the lower, the more abnormal.
+    strength
+        How far the two scores are apart, each measured from its model's threshold.
+    known
+        The label that is known of it: True outlier, False inlier, None unknown.
+    """
+
+    record_id: str
+    row: int
+    answered_at: float
+    features: NDArray[np.float32]
+    live_score: float
+    candidate_score: float
+    strength: float
+    known: bool | None
+
+
+@dataclass
+class Traffic:
+    """The rows of a period, counted; each recorded row counts as many times as it stands for.
+
+    Parameters
+    ----------
+    n_recorded
+        Recorded rows.
+    cells, variances
+        See :class:`~training.retraining.quality_comparison.CellCounts`.
+    days
+        For each day, counted in UTC from 1970, its rows, those that the live model flags, and the candidate's.
+    scores
+        Rows between the ``SCORE_EDGES``, of the live model and the candidate; shape ``(2, 100)``.
+    differences
+        By whether the candidate flags the row, the strongest first.
+    """
+
+    n_recorded: int = 0
+    cells: NDArray[np.float64] = field(default_factory=lambda: np.zeros(CELLS))
+    variances: NDArray[np.float64] = field(default_factory=lambda: np.zeros(CELLS))
+    days: dict[int, NDArray[np.float64]] = field(default_factory=dict)
+    scores: NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, len(SCORE_EDGES) - 1)))
+    differences: dict[bool, list[Difference]] = field(default_factory=lambda: {True: [], False: []})
+
+    @property
+    def counts(self) -> CellCounts:
+        """How many rows were answered in each cell."""
+        return CellCounts(self.cells, self.variances)
+
+
+@dataclass(frozen=True)
+class TrafficComparison:
+    """What came of comparing.
+
+    Parameters
+    ----------
+    whole
+        All rows of the period that labels were given in.
+    latest
+        Those of its last days.
+    latest_since
+        When these days began, in seconds since 1970.
+    """
+
+    whole: CellCounts
+    latest: Traffic
+    latest_since: float
+
+
+def compare_on_traffic(
+    pages: Iterable[RecordedPage],
+    live: Forest,
+    candidate: Forest,
+    labelled: LabelledRows,
+    latest_since: float,
+    on_progress: Callable[[int], None] = lambda n_read: None,
+) -> TrafficComparison:
+    """Let both models score recorded rows, a page at a time.
+
+    Parameters
+    ----------
+    pages
+        The recorded rows.
+    live, candidate
+        The models.
+    labelled
+        Rows whose label is known.
+    latest_since
+        When the latest days begin, in seconds since 1970.
+    on_progress
+        Called after each page with the number of rows that were scored.
+    """
+    keys = zip(labelled.rows.record_ids, labelled.rows.rows, strict=True)
+    known = dict(zip(keys, labelled.is_known_outlier.tolist(), strict=True))
+    whole, latest, n_read = Traffic(), Traffic(), 0
+    for page in pages:
+        rows = page.rows
+        scores = np.stack([live.score(rows.features), candidate.score(rows.features)])
+        flags = np.stack([live.label(scores[0]), candidate.label(scores[1])]) == OUTLIER
+        _count_cells(whole, rows, flags, np.ones(len(rows), bool))
+        is_latest = rows.answered_at >= latest_since
+        _count_cells(latest, rows, flags, is_latest)
+        _count_days_and_scores(latest, rows, flags, scores, is_latest)
+        margins = scores - np.array([[live.offset], [candidate.offset]])
+        _note_differences(latest, rows, flags, scores, np.where(is_latest, np.abs(margins[0] - margins[1]), -1), known)
+        n_read += len(rows)
+        on_progress(n_read)
+    return TrafficComparison(whole.counts, latest, latest_since)
+
+
+def judge(labelled: LabelledRows, live: Forest, candidate: Forest) -> JudgedRows:
+    """Let both models label the rows that judge them.
+
+    These are the labelled alarms and the audited rows of the half that the candidate was not trained on. A row that was
+    answered as an inlier and labelled without having been drawn says nothing of the others: somebody had a reason to
+    look.
+    """
+    rows = labelled.rows
+    judges, _ = deal(rows.record_ids, rows.rows)
+    is_audited = ~rows.is_outlier & ~np.isnan(labelled.audit_probabilities)
+    chosen = judges & (rows.is_outlier | is_audited)
+    features = rows.features[chosen]
+    answered = rows.is_outlier[chosen]
+    return JudgedRows(
+        answered,
+        live.label(live.score(features)) == OUTLIER,
+        candidate.label(candidate.score(features)) == OUTLIER,
+        labelled.is_known_outlier[chosen],
+        # Every alarm is recorded, and nobody draws among them; an audited row stands for as many as it was one of.
+        np.where(answered, 1.0, 1 / np.where(answered, 1.0, labelled.audit_probabilities[chosen])),
+    )
+
+
+def _count_cells(traffic: Traffic, rows: RecordedRows, flags: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> None:
+    """Count the rows of each cell, and how unsure these counts are."""
+    weights = 1 / rows.recorded_shares[chosen]
+    cells = (rows.is_outlier[chosen] * 4 + flags[0, chosen] * 2 + flags[1, chosen]).astype(np.int64)
+    traffic.n_recorded += len(weights)
+    traffic.cells += np.bincount(cells, weights, minlength=8).reshape(CELLS)
+    # Horvitz and Thompson's estimate, for rows that are drawn independently.
+    traffic.variances += np.bincount(cells, weights * (weights - 1), minlength=8).reshape(CELLS)
+
+
+def _count_days_and_scores(
+    traffic: Traffic,
+    rows: RecordedRows,
+    flags: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+) -> None:
+    """Count by day and by score."""
+    weights = 1 / rows.recorded_shares[chosen]
+    days = (rows.answered_at[chosen] // _SECONDS_OF_A_DAY).astype(np.int64)
+    for day in np.unique(days).tolist():
+        of_day = days == day
+        counts = np.array([weights[of_day].sum(), *(weights[of_day & each[chosen]].sum() for each in flags)])
+        traffic.days[day] = traffic.days.get(day, 0) + counts
+    for model in (0, 1):
+        traffic.scores[model] += np.histogram(scores[model, chosen], SCORE_EDGES, weights=weights)[0]
+
+
+def _note_differences(
+    traffic: Traffic,
+    rows: RecordedRows,
+    flags: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    strengths: NDArray[np.float64],
+    known: dict[tuple[str, int], bool],
+) -> None:
+    """Keep the strongest differences of either kind; those with a strength below 0 are not looked at."""
+    for candidate_flags, noted in traffic.differences.items():
+        differing = np.flatnonzero((flags[0] != flags[1]) & (flags[1] == candidate_flags) & (strengths >= 0))
+        strongest = differing[np.argsort(-strengths[differing], kind="stable")][:_MOST_DIFFERENCES].tolist()
+        noted += [
+            Difference(
+                rows.record_ids[place],
+                rows.rows[place],
+                float(rows.answered_at[place]),
+                rows.features[place],
+                float(scores[0, place]),
+                float(scores[1, place]),
+                float(strengths[place]),
+                known.get((rows.record_ids[place], rows.rows[place])),
+            )
+            for place in strongest
+        ]
+        noted.sort(key=lambda difference: -difference.strength)
+        del noted[_MOST_DIFFERENCES:]
