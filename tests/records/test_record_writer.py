@@ -197,7 +197,7 @@ def test_message_of_an_older_worker_gets_an_id(sqlite: str, start: _Start, read:
 def test_features_of_every_version_are_named(address: str, credits_models: Path, start: _Start, read: _Read):
     """Of the model that went live, and of one that rows name before that; once each."""
     bundle = read_bundle(credits_models / "current")
-    early, live = start(address, MODEL_DIR=str(credits_models)), start(address, MODEL_DIR="gone")
+    early = start(address, MODEL_DIR=str(credits_models))
     early.take(1, version=bundle.version)
     _wait_until(lambda: early.recorded == 1)
     names = '["' + '", "'.join(bundle.features.names) + '"]'
@@ -206,6 +206,7 @@ def test_features_of_every_version_are_named(address: str, credits_models: Path,
     assert [tuple(row.values()) for row in read(address, select(*columns))] == expected
 
     early.writer.finish()
+    live = start(address, MODEL_DIR="gone")
     live.writer.follow(bundle)
     live.take(1, version="unknown")
     _wait_until(lambda: live.recorded == 1)
