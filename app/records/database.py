@@ -8,11 +8,12 @@ import time
 from functools import partial
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, create_engine, event, text
+from sqlalchemy import URL, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from app.records.database_address import POSTGRESQL, SQLITE, DatabaseAddress
 from app.records.database_faults import refusing_in_words
+from app.records.resting_file import connect_without_writing, may_not_write
 from app.records.schema_revision import REVISION, read_revision, require_no_newer, require_this_revision
 
 log = logging.getLogger(__name__)
@@ -143,6 +144,9 @@ def _make_engine(
     if may_make:
         engine = create_engine(named, creator=lambda: _make_file(connect, lock_seconds))
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    elif may_not_write(address.file):
+        only_read = partial(connect_without_writing, address.file, file, timeout=lock_seconds, check_same_thread=False)
+        engine = create_engine(named, creator=only_read, poolclass=NullPool)
     else:
         engine = create_engine(named, creator=connect)
     event.listen(engine, "connect", _prepare_sqlite)

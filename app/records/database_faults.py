@@ -14,8 +14,9 @@ from app.records.database_address import SQLITE, DatabaseAddress
 # What SQLite says, by a part of its words, and what to do about it.
 _ADVICE = {
     "unable to open": "make its folder writable for the service, or name another file in DATABASE_URL",
-    "readonly": "make it and its folder writable, or read it while the service runs",
+    "readonly": "make it and its folder writable",
     "locked": "another process holds it; try again",
+    "opened for writing": "try again",
     "full": "make room on the disk",
     "not a database": "move the file away, or name another in DATABASE_URL",
     "malformed": "restore it from a backup",

@@ -80,6 +80,11 @@ class RunningPlatform:
         """What `make up` made up."""
         return (self.folder / "secrets" / "admin_password").read_text()
 
+    @property
+    def label_key(self) -> str:
+        """The key for labels that `make up` made up; on this machine nobody but root reads it."""
+        return self.compose("exec", "-T", "service", "cat", "/run/secrets/feedback_api_keys").strip()
+
     def url(self, port: str, path: str) -> str:
         """Name an address behind the door."""
         return f"http://127.0.0.1:{self.ports[port]}{path}"

@@ -5,8 +5,11 @@ The tests share one platform and go on from each other's state, in the order in 
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,9 @@ pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
 
 ALWAYS_UP = {"service", "prometheus", "alertmanager", "pushgateway", "cadvisor", "node", "caddy"}
 ROW = {"feature_vector": [0.56, 0.23]}
+
+# The request id of the row that gets a label.
+LABELLED = "labelled-row"
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +46,42 @@ def platform(docker: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         running.remove()
 
 
-def _predict(platform: RunningPlatform) -> int:
+def _predict(platform: RunningPlatform, **row: str) -> int:
     """Ask for one prediction through the door; return the status."""
-    return requests.post(platform.url("SERVICE_PORT", "/prediction"), json=ROW, timeout=60).status_code
+    return requests.post(platform.url("SERVICE_PORT", "/prediction"), json={**ROW, **row}, timeout=60).status_code
+
+
+def _recorded(platform: RunningPlatform, request_id: str) -> str:
+    """Ask what was recorded of a request, as text."""
+    url = platform.url("SERVICE_PORT", f"/predictions/{request_id}")
+    return requests.get(url, headers={"X-API-Key": platform.label_key}, timeout=30).text
+
+
+def _ask_inside(container: str, path: str, body: object = None, **headers: str) -> tuple[int, str]:
+    """Ask one replica from its own container; return status and text."""
+    asking = f"""
+import urllib.error, urllib.request
+key = open("/run/secrets/feedback_api_keys").readline().strip()
+headers = {{"X-API-Key": key, "Content-Type": "application/json", **{headers!r}}}
+request = urllib.request.Request("http://127.0.0.1:8000{path}", {body and json.dumps(body).encode()!r}, headers)
+try:
+    answer = urllib.request.urlopen(request, timeout=30)
+except urllib.error.HTTPError as error:
+    answer = error
+print(answer.status, answer.read().decode())
+"""
+    asked = subprocess.run(["docker", "exec", container, "python", "-c", asking], capture_output=True, text=True)
+    assert asked.returncode == 0, asked.stderr
+    status, text = asked.stdout.split(maxsplit=1)
+    return int(status), text
+
+
+def _retrain(platform: RunningPlatform) -> subprocess.CompletedProcess[str]:
+    """Train on what was recorded, as docs/compose.md says, without waiting for a last scrape."""
+    return platform.run(
+        *("docker", "compose", "run", "--rm", "-T", "--no-deps", "-e", "TRAINING_METRICS_HOLD=0", "training"),
+        *("retrain", "--no-drift", "--max-rows", "2000"),
+    )
 
 
 def _version(platform: RunningPlatform) -> str:
@@ -116,6 +155,8 @@ def test_training_is_watched_and_goes_live(platform: RunningPlatform):
 
 def test_load_runs_through_the_door(platform: RunningPlatform):
     """A minute of Locust without a failure, from its container."""
+    # Rules that compare segments have a value once there are two.
+    assert {_predict(platform, segment=segment) for segment in ("private", "business")} == {200}
     platform.compose("build", "loadtest")
     load = platform.run(
         *("docker", "compose", "run", "--rm", "-T", "--no-deps", "loadtest", "--headless", "--only-summary"),
@@ -193,6 +234,106 @@ def test_replicas_are_found_by_all(platform: RunningPlatform):
     )
 
 
+def test_one_replica_records_into_a_file_and_all_read_it(platform: RunningPlatform):
+    """The others say at their start that they do not; labels and recorded answers are everybody's."""
+    replicas = platform.containers("service")
+    names = {container[:12]: container for container in replicas}
+
+    def is_silent(container: str) -> bool:
+        said = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=True)
+        return "several replicas need PostgreSQL" not in said.stdout + said.stderr
+
+    (writer,) = filter(is_silent, replicas)
+    for name, container in names.items():
+        assert json.loads(_ask_inside(container, "/drift")[1])["replica"] == name
+        assert _ask_inside(container, "/prediction", ROW, **{"X-Request-ID": name})[0] == 200
+    recorded = f"/predictions/{writer[:12]}"
+    platform.wait_for(lambda: _ask_inside(writer, recorded)[0] == 200, "the record")
+    for container in set(replicas) - {writer}:
+        assert _ask_inside(container, f"/predictions/{container[:12]}")[0] == 404
+        label = {"request_id": writer[:12], "is_inlier": 1, "source": container[:12]}
+        assert _ask_inside(container, "/feedback", label)[0] == 202
+        for reader in replicas:
+            assert container[:12] in _ask_inside(reader, recorded)[1]
+
+    # Prometheus sees it too; the alert waits some minutes before it is told.
+    waiting = 'ALERTS{alertname="RecordsNotWritten"}'
+    platform.wait_for(lambda: len(platform.query(waiting)) == len(replicas) - 1, "the alert for all but one")
+    platform.compose("up", "--detach", "--wait", "--no-recreate", "--scale", "service=1")
+    assert platform.containers("service") == [writer]
+
+
+def test_label_comes_through_the_door(platform: RunningPlatform):
+    """With the key that `make up` made, and from nobody without; it is then part of what was recorded."""
+    asked = requests.post(
+        platform.url("SERVICE_PORT", "/prediction"), json=ROW, headers={"X-Request-ID": LABELLED}, timeout=30
+    )
+    assert asked.status_code == 200
+    label = {"request_id": LABELLED, "row": 0, "is_inlier": -1, "source": "fraud-desk"}
+
+    def give(**headers: str) -> int:
+        url = platform.url("SERVICE_PORT", "/feedback")
+        return requests.post(url, json=label, headers=headers, timeout=30).status_code
+
+    assert give() in (401, 403)
+    assert give(**{"X-API-Key": "wrong"}) == 401
+    assert give(**{"X-API-Key": platform.label_key}) == 202
+    platform.wait_for(lambda: '"fraud-desk"' in _recorded(platform, LABELLED), "the label beside its row")
+    logged = platform.compose("logs", "caddy", "service")
+    assert "/feedback" in logged
+    assert platform.label_key not in logged
+
+
+def test_records_come_back_from_a_backup(platform: RunningPlatform):
+    """By the commands of docs/backup.md as they stand."""
+    page = (platform.folder / "docs" / "backup.md").read_text()
+    section = page[page.index("### With Compose") : page.index("### Without containers")]
+    copying, restoring = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    copied = platform.run("sh", "-e", "-c", copying)
+    assert copied.returncode == 0, copied.stderr
+    assert (platform.folder / "records.backup.db").stat().st_mode & 0o777 == 0o600
+    platform.compose("exec", "-T", "service", "python", "-m", "app.records", "forget", LABELLED, "--yes")
+    assert "fraud-desk" not in _recorded(platform, LABELLED)
+
+    restored = platform.run("sh", "-e", "-c", restoring)
+
+    assert restored.returncode == 0, restored.stderr
+    platform.wait_for(lambda: '"fraud-desk"' in _recorded(platform, LABELLED), "the label to be back")
+    # What is recorded from now on goes into the file that is back.
+    headers = {"X-Request-ID": "after-the-restore"}
+    assert requests.post(platform.url("SERVICE_PORT", "/prediction"), json=ROW, headers=headers, timeout=30).ok
+    platform.wait_for(lambda: '"is_inlier"' in _recorded(platform, "after-the-restore"), "a new record")
+
+
+def test_training_reads_the_records_and_cannot_write_them(platform: RunningPlatform):
+    """As another user than the service, of the group that may read."""
+    look = "import sqlite3; print(sqlite3.connect('/records/records.db').execute({!r}).fetchone())"
+
+    def run(statement: str) -> subprocess.CompletedProcess[str]:
+        command = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "python", "training", "-c")
+        return platform.run("docker", "compose", *command, look.format(statement))
+
+    read = run("SELECT count(*) > 0 FROM predictions")
+    assert read.stdout == "(1,)\n", read.stderr
+    assert "readonly" in run("DELETE FROM predictions").stderr
+
+
+def test_next_model_is_trained_on_the_records(platform: RunningPlatform):
+    """While the service writes them, and after it has closed them: then SQLite's files beside them are gone."""
+    version = _version(platform)
+    beside = _retrain(platform)
+    assert beside.returncode == 0, beside.stdout + beside.stderr
+
+    platform.compose("stop", "service")
+    after = _retrain(platform)
+    platform.compose("start", "service")
+
+    assert after.returncode == 0, after.stdout + after.stderr
+    assert "was not promoted" in after.stdout
+    platform.wait_for(lambda: _predict(platform) == 200, "the service to be back")
+    assert _version(platform) == version
+
+
 def test_numbers_and_models_outlive_the_containers(platform: RunningPlatform):
     """After `make down` and a plain `docker compose up` Prometheus knows the past and the service its model."""
     version = _version(platform)
@@ -206,6 +347,7 @@ def test_numbers_and_models_outlive_the_containers(platform: RunningPlatform):
 
     assert _version(platform) == version
     assert platform.query(f"sum(predicted_class_total @ {then})")
+    assert '"fraud-desk"' in _recorded(platform, LABELLED)
 
 
 def test_new_password_opens_and_the_old_one_does_not(platform: RunningPlatform):
