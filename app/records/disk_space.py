@@ -1,10 +1,14 @@
-"""How what was deleted leaves the files of an SQLite database for good."""
+"""How an SQLite database is kept as small as it can be, and what was deleted leaves its files for good."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
+
+# The write-ahead log begins anew every 4 MB, unless somebody reads just then; if it has grown, it gives its room back.
+LARGEST_LOG_BYTES = 16 * 2**20
 
 # A page is 4 KB: a step takes some milliseconds.
 _PAGES_A_STEP = 1000
@@ -37,6 +41,20 @@ def overwrite_what_was_deleted(engine: Engine) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_PAUSE_SECONDS)
+
+
+def shorten_log(connection: Connection) -> None:
+    """Cut a write-ahead log that readers have let grow: while one overlaps the next, it never begins anew by itself.
+
+    Writers wait for readers that are at work, as long as for any lock; if these are slower, the next time may do it.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    log = Path(f"{connection.exec_driver_sql('PRAGMA database_list').one()[2]}-wal")
+    if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+        # The first one, which nobody waits for, leaves little to the second.
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
 
 
 def give_back_free_pages(engine: Engine) -> None:

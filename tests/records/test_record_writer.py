@@ -197,7 +197,7 @@ def test_message_of_an_older_worker_gets_an_id(sqlite: str, start: _Start, read:
 def test_features_of_every_version_are_named(address: str, credits_models: Path, start: _Start, read: _Read):
     """Of the model that went live, and of one that rows name before that; once each."""
     bundle = read_bundle(credits_models / "current")
-    early, live = start(address, MODEL_DIR=str(credits_models)), start(address, MODEL_DIR="gone")
+    early = start(address, MODEL_DIR=str(credits_models))
     early.take(1, version=bundle.version)
     _wait_until(lambda: early.recorded == 1)
     names = '["' + '", "'.join(bundle.features.names) + '"]'
@@ -206,6 +206,7 @@ def test_features_of_every_version_are_named(address: str, credits_models: Path,
     assert [tuple(row.values()) for row in read(address, select(*columns))] == expected
 
     early.writer.finish()
+    live = start(address, MODEL_DIR="gone")
     live.writer.follow(bundle)
     live.take(1, version="unknown")
     _wait_until(lambda: live.recorded == 1)
@@ -308,6 +309,39 @@ def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start: _Start, re
     _wait_until(lambda: recorder.recorded == 10)
 
     assert _count(read, address, PREDICTIONS) == 10
+
+
+def test_idle_recorder_leaves_a_database_in_trouble_alone(tmp_path: Path, start: _Start):
+    """Where no row waits, it tries after a pause that becomes longer; else it would take a processor for itself."""
+    (tmp_path / "in the way").touch()
+    begun = time.monotonic()
+    recorder = start(f"sqlite:///{tmp_path}/in the way/records.db")
+    _wait_until(lambda: recorder.failures("unreachable") > 3)
+
+    shortest_pause = 0.1
+    assert recorder.failures("unreachable") <= 1 + (time.monotonic() - begun) / shortest_pause
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_file_that_is_moved_away_is_missed(
+    is_replaced: bool, sqlite: str, tmp_path: Path, credits_models: Path, start: _Start, read: _Read
+):
+    """Rows go where they can be found, with what is to be known of them, not into a file without a name."""
+    bundle = read_bundle(credits_models / "current")
+    recorder = start(sqlite, MAX_SEGMENTS="1")
+    recorder.writer.follow(bundle)
+    recorder.take(10, version=bundle.version, segment="de")
+    _wait_until(lambda: recorder.recorded == 10)
+    for file in list(_file(sqlite).parent.glob("records.db*")):
+        if not file.name.endswith(".writer"):
+            file.rename(tmp_path / file.name)
+    if is_replaced:
+        upgrade_database(sqlite)
+    recorder.take(5, version=bundle.version, segment="at")
+    _wait_until(lambda: recorder.recorded == 15)
+
+    assert [row["segment"] for row in read(sqlite, select(PREDICTIONS))] == ["at"] * 5
+    assert [row["version"] for row in read(sqlite, select(MODEL_VERSIONS))] == [bundle.version]
 
 
 # The driver leaves the socket to the garbage collector when a server that is just ending or starting refuses it.
