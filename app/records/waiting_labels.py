@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
@@ -15,15 +15,22 @@ _LIVES_SECONDS = 300.0
 
 
 def let_wait(connection: Connection, labels: Sequence[GivenLabel]) -> list[int]:
-    """Keep labels until their records come, and give each one's number; the same label twice is one."""
-    numbers = _find_waiting(connection, labels)
-    missing = list(dict.fromkeys(label for label in labels if _what_it_says(label) not in numbers))
-    new = {_what_it_says(label): label for label in missing}
+    """Keep labels until their records come, and give each one's number; a repeat of the last of its row is none."""
+    last = _find_last(connection, labels)
+    new: list[GivenLabel] = []
+    # The number of a label that waits already, or the place in ``new`` of one that will.
+    found: list[tuple[int | None, int]] = []
+    for label in labels:
+        row = (label.request_id, label.row)
+        if row not in last or last[row].says != _what_it_says(label):
+            last[row] = _Last(_what_it_says(label), None, len(new))
+            new.append(label)
+        found.append((last[row].number, last[row].place))
+    added: Sequence[int] = []
     if new:
         adding = insert(WAITING_LABELS).returning(WAITING_LABELS.c.id, sort_by_parameter_order=True)
-        added = connection.execute(adding, [asdict(label) for label in new.values()]).scalars()
-        numbers |= dict(zip(new, added, strict=True))
-    return [numbers[_what_it_says(label)] for label in labels]
+        added = connection.execute(adding, [asdict(label) for label in new]).scalars().all()
+    return [added[place] if number is None else number for number, place in found]
 
 
 def list_waiting(connection: Connection, request_ids: Sequence[str]) -> list[GivenLabel]:
@@ -86,8 +93,20 @@ def _what_a_line_says(line: RowMapping) -> _Said:
     return line["request_id"], line["row"], line["is_inlier"], line["source"], line["note"]
 
 
-def _find_waiting(connection: Connection, labels: Sequence[GivenLabel]) -> dict[_Said, int]:
-    """Map what waiting labels of the same rows say to their numbers."""
+@dataclass(frozen=True)
+class _Last:
+    """What was said last of a row, and where: the number of a waiting label, or the place of one that is to wait."""
+
+    says: _Said
+    number: int | None
+    place: int = 0
+
+
+def _find_last(connection: Connection, labels: Sequence[GivenLabel]) -> dict[tuple[str, int], _Last]:
+    """Find the last waiting label of each row."""
     ids = {label.request_id for label in labels}
-    asked = select(WAITING_LABELS).where(WAITING_LABELS.c.request_id.in_(ids))
-    return {_what_a_line_says(line): line["id"] for line in connection.execute(asked).mappings()}
+    asked = select(WAITING_LABELS).where(WAITING_LABELS.c.request_id.in_(ids)).order_by(WAITING_LABELS.c.id)
+    return {
+        (line["request_id"], line["row"]): _Last(_what_a_line_says(line), line["id"])
+        for line in connection.execute(asked).mappings()
+    }

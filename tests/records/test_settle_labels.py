@@ -88,3 +88,17 @@ def test_label_that_waited_an_hour_is_dropped(engine: Engine):
 
     assert _settle(engine) == ([], 1)
     assert _settle(engine) == ([], 0)
+
+
+def test_opinion_that_came_back_counts(engine: Engine):
+    """Who says outlier, inlier and outlier again while the record is missing means outlier; each is said once."""
+    said = [GivenLabel(FIRST, 0, label, "desk", "", 1001.0 + n) for n, label in enumerate((-1, 1, 1, -1))]
+    for label in said[:2]:
+        _wait(engine, label)
+    _wait(engine, *said[2:])
+    _record(engine, make_prediction(FIRST))
+
+    _settle(engine)
+
+    assert [label for _, _, label, _ in _labels(engine)] == [-1, 1, -1]
+    assert [label for _, _, label, replaced in _labels(engine) if replaced is None] == [-1]
