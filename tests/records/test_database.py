@@ -48,6 +48,12 @@ def upgrade():
 """
 
 
+@pytest.fixture
+def address(empty_address: str) -> str:
+    """The address of a database without tables, of each kind in turn."""
+    return empty_address
+
+
 def file_of(address: str) -> Path:
     """The file of an SQLite address."""
     return DatabaseAddress(address).file

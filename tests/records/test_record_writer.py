@@ -283,7 +283,6 @@ def test_newer_tables_are_refused_in_a_sentence(
     address: str, start: _Start, read: _Read, caplog: pytest.LogCaptureFixture
 ):
     """Once; where they are mended, rows that waited are written."""
-    upgrade_database(address)
     with _writable(address) as change:
         change(f"UPDATE {REVISION_TABLE} SET version_num = '9999'")
         recorder = start(address)

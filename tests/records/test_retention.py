@@ -24,7 +24,6 @@ DAY = 86_400.0
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """An empty database."""
-    upgrade_database(address)
     return opened(address)
 
 
