@@ -234,7 +234,7 @@ open_database({address!r})
 """
     processes = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(3)
+        for _ in range(2)
     ]
     for process in processes:
         process.stdin.write(b"\n")
