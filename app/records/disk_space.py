@@ -13,6 +13,10 @@ LARGEST_LOG_BYTES = 16 * 2**20
 # A page is 4 KB: a step takes some milliseconds.
 _PAGES_A_STEP = 1000
 
+# The recorder, whose rows come first, does a quarter of that at a time. What a purge frees is used again by the next
+# rows, so only far more than they need goes back to the system.
+_PAGES_A_MOMENT, _KEPT_FREE_SHARE = 256, 0.2
+
 # Whoever reads or writes just now is waited for; exports read a page at a time, so nobody does for long.
 _CHECKPOINT_SECONDS = 30.0
 
@@ -65,6 +69,17 @@ def give_back_free_pages(engine: Engine) -> None:
         while connection.scalar(text("PRAGMA freelist_count")):
             free_pages(connection, _PAGES_A_STEP)
             time.sleep(_PAUSE_SECONDS)
+
+
+def give_back_space(connection: Connection) -> bool:
+    """Give some free pages of an SQLite file back to the system, if far more are free than the next rows need."""
+    if connection.dialect.name != "sqlite":
+        return False  # PostgreSQL's autovacuum does it
+    n_pages, n_free = (connection.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "freelist_count"))
+    if n_free <= _KEPT_FREE_SHARE * n_pages + _PAGES_A_MOMENT:
+        return False
+    free_pages(connection, _PAGES_A_MOMENT)
+    return True
 
 
 def free_pages(connection: Connection, number: int) -> None:

@@ -5,22 +5,15 @@ from __future__ import annotations
 import socket
 import time
 
-from sqlalchemy import Connection, exists, select, text
+from sqlalchemy import Connection, exists, select
 
-from app.records.deletion import STEP_ROWS, delete_oldest
-from app.records.disk_space import free_pages
+from app.records.deletion import delete_oldest
 from app.records.event_kinds import PURGE
 from app.records.events import add_event
 from app.records.moments import write_day
 from app.records.record_id import first_id_at
 from app.records.tables import EVENTS
-
-__all__ = ["STEP_ROWS", "Retention", "give_back_space"]
-
-# What a purge frees is used again by the next rows, so only far more than they need goes back to the system.
-_KEPT_FREE_SHARE, _PAGES_A_STEP = 0.2, 256
-
-_DAY_SECONDS = 86_400
+from app.records.window import SECONDS_OF_DAY
 
 
 class Retention:
@@ -33,7 +26,7 @@ class Retention:
     """
 
     def __init__(self, days: int) -> None:
-        self._seconds = days * _DAY_SECONDS
+        self._seconds = days * SECONDS_OF_DAY
         # Nobody typed a command: a setting did it, and the machine that has it.
         self._who = f"RECORD_RETENTION_DAYS={days} of {socket.gethostname()}"
 
@@ -50,7 +43,7 @@ class Retention:
         now = time.time()
         deleted = delete_oldest(connection, first_id_at(now - self._seconds))
         if deleted:
-            self._tell_of_day(connection, now // _DAY_SECONDS * _DAY_SECONDS)
+            self._tell_of_day(connection, now // SECONDS_OF_DAY * SECONDS_OF_DAY)
         return deleted.rows
 
     def _tell_of_day(self, connection: Connection, midnight: float) -> None:
@@ -61,14 +54,3 @@ class Retention:
             return
         day = write_day(midnight - self._seconds)
         add_event(connection, self._who, PURGE, after=day, note=f"all records before {day}", at=midnight)
-
-
-def give_back_space(connection: Connection) -> bool:
-    """Give some free pages of an SQLite file back to the system, if far more are free than the next rows need."""
-    if connection.dialect.name != "sqlite":
-        return False  # PostgreSQL's autovacuum does it
-    n_pages, n_free = (connection.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "freelist_count"))
-    if n_free <= _KEPT_FREE_SHARE * n_pages + _PAGES_A_STEP:
-        return False
-    free_pages(connection, _PAGES_A_STEP)
-    return True

@@ -481,7 +481,9 @@ def test_label_is_told_apart_from_a_guess(address: str, start: _Start, read: _Re
     now, engine = time.time(), opened(address)
     labels = [GivenLabel(known, 0, -1, "", "", now), GivenLabel("never", 0, -1, "", "", now)]
     given = take_labels(engine, labels)
-    assert [outcome.result for outcome in given.outcomes] == ["waiting", "waiting"]
+    # On a busy machine the recorder may be faster than the label.
+    assert given.outcomes[0].result in ("waiting", "taken")
+    assert given.outcomes[1].result == "waiting"
     outcomes = wait_for_records(lambda: nullcontext(engine), labels, given, may_wait=True)
 
     assert [outcome.result for outcome in outcomes] == ["taken", "unknown"]
