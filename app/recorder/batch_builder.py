@@ -9,10 +9,8 @@ import numpy as np
 from app.recorder.handed_rows import HandedRows
 from app.records.known_segments import KnownSegments
 from app.records.record_batch import RecordBatch
-from app.records.record_id import make_record_id
 from app.records.row_choice import RowChoice
-
-_HOUR_SECONDS = 3600
+from app.records.window import SECONDS_OF_HOUR
 
 # As the column says, on every machine.
 _FEATURES = np.dtype("<f4")
@@ -51,8 +49,7 @@ class BatchBuilder:
         predictions = batch.predictions
         for part in parts:
             n_rows, n_features = part.scored.rows.shape
-            record_id = part.record_id or make_record_id()  # workers of the version before make none
-            request_id = None if part.request_id == record_id else part.request_id
+            request_id = None if part.request_id == part.record_id else part.request_id
             segment = self._segments.name(part.segment)
             features = np.asarray(part.scored.rows, _FEATURES).tobytes() if self._keeps_features else None
             width = _FEATURES.itemsize * n_features
@@ -64,7 +61,7 @@ class BatchBuilder:
                     continue
                 predictions.append(
                     {
-                        "record_id": record_id,
+                        "record_id": part.record_id,
                         "row": part.first_row + number,
                         "request_id": request_id,
                         "answered_at": part.seconds,
@@ -80,13 +77,13 @@ class BatchBuilder:
                 if is_audited:
                     batch.audits.append(
                         {
-                            "record_id": record_id,
+                            "record_id": part.record_id,
                             "row": part.first_row + number,
                             "probability": self._choice.audit_share,
                             "position": self._choice.draw_position(),
                             "handed_at": None,
                         }
                     )
-            hour = int(part.seconds) // _HOUR_SECONDS * _HOUR_SECONDS
+            hour = int(part.seconds) // SECONDS_OF_HOUR * SECONDS_OF_HOUR
             batch.count(hour, part.version, segment, n_rows, n_outliers)
         return batch

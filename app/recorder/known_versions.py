@@ -24,6 +24,7 @@ class KnownVersions:
     def __init__(self, model_dir: Path) -> None:
         self._model_dir = model_dir
         self._noted: set[str] = set()
+        self._noted_in: Engine | None = None
         # By version: the name of the model, and its features'. Another thread adds to it.
         self._to_note: dict[str, tuple[str, tuple[str, ...]]] = {}
 
@@ -33,6 +34,8 @@ class KnownVersions:
 
     def note(self, engine: Engine, versions: Iterable[str] = ()) -> None:
         """Note what is to be noted, and versions that rows name."""
+        if engine is not self._noted_in:  # opened again, it may be another file, or one that was restored
+            self._noted, self._noted_in = set(), engine
         for version in set(versions) - self._noted - self._to_note.keys():
             self._read(version)
         for version, (name, features) in list(self._to_note.items()):

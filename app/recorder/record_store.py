@@ -16,8 +16,10 @@ from app.recorder.batch_builder import BatchBuilder
 from app.recorder.handed_rows import HandedRows
 from app.recorder.known_versions import KnownVersions
 from app.records.contents import read_contents
+from app.records.deletion import STEP_ROWS
+from app.records.disk_space import give_back_space, shorten_log
 from app.records.known_segments import KnownSegments
-from app.records.retention import STEP_ROWS, Retention, give_back_space
+from app.records.retention import Retention
 from app.records.settle_labels import count_waiting_labels, settle_labels
 from app.records.watermark import note_end, note_progress, was_committed
 from app.records.writable_database import WritableDatabase
@@ -186,7 +188,8 @@ class RecordStore:
         self._progress_due = time.monotonic() + _PROGRESS_SECONDS
 
     def _look(self, engine: Engine) -> None:
-        """Tell how large and how old the database is."""
+        """Keep the database small, and tell how large and how old it is."""
         with engine.connect() as connection:
+            shorten_log(connection)
             contents = read_contents(connection)
         self._metrics.record_contents(contents.n_bytes, contents.oldest, contents.last_label)

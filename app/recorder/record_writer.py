@@ -99,7 +99,8 @@ class RecordWriter(RecordKeeper):
                 return
             if not batch and self._ending.is_set():
                 break
-            self._attempt(self._store.keep_up)
+            if self._attempt(self._store.keep_up) is not None:
+                self._pause_longer_each_time()
         self._attempt(self._store.end)
 
     def _deal_with(self, parts: Sequence[HandedRows]) -> bool:
@@ -113,13 +114,17 @@ class RecordWriter(RecordKeeper):
                 self._records_metrics.record_given_up(n_rows)
                 self._queue.finish(n_rows)
                 return True
-            self._ending.wait(self._pause)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+            self._pause_longer_each_time()
             if time.monotonic() > self._end_by:
                 return False
         self._queue.finish(n_rows)
         self._metrics.record_rows(n_rows)
         return True
+
+    def _pause_longer_each_time(self) -> None:
+        """Leave a database in trouble alone for a while, but not beyond the end of the service."""
+        self._ending.wait(self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
 
     def _attempt(self, something: Callable[[], None]) -> Exception | None:
         """Try something with the database, and note whether it works."""

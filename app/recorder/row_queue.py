@@ -94,7 +94,7 @@ class RowQueue:
                 self._set_mark()
             for _ in range(2):  # the mark may be old, and the next one be reached as well
                 if self._mark is not None and self._mark[1] <= self._n_done + n_more_rows:
-                    self._done_until = max(self._done_until, self._mark[0])
+                    self._done_until = self._mark[0]  # earlier than before, if the clock was put back
                     self._set_mark()
             return self._done_until
 

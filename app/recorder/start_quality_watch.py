@@ -8,9 +8,8 @@ from prometheus_client import CollectorRegistry
 
 from app.quality.quality import METRICS
 from app.quality_metrics import QualityMetrics
+from app.records.window import SECONDS_OF_DAY
 from app.settings import Settings
-
-_SECONDS_OF_DAY = 86400
 
 
 def start_quality_watch(
@@ -27,7 +26,7 @@ def start_quality_watch(
     live_version
         Gives the version of the live model, or raises ``ModelUnavailable``.
     """
-    metrics = QualityMetrics(registry, METRICS, settings.model_max_age_days * _SECONDS_OF_DAY)
+    metrics = QualityMetrics(registry, METRICS, settings.model_max_age_days * SECONDS_OF_DAY)
     if not settings.record_predictions:
         return lambda: None
     # Only now: without records, nobody needs SQLAlchemy and its 20 MB.

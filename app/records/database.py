@@ -10,9 +10,12 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError
 
 from app.records.database_address import POSTGRESQL, SQLITE, DatabaseAddress
 from app.records.database_faults import refusing_in_words
+from app.records.disk_space import LARGEST_LOG_BYTES
+from app.records.quiet_alembic import quiet_alembic
 from app.records.resting_file import connect_without_writing, may_not_write
 from app.records.schema_revision import REVISION, read_revision, require_no_newer, require_this_revision
 
@@ -106,10 +109,11 @@ def upgrade_database(address: str, *, lock_seconds: float = _LOCK_SECONDS) -> No
                 require_no_newer(before, named)
                 if before == REVISION:
                     return
-                # Alembic takes longer to import than the service to start.
-                from app.records.migrations.upgrade import upgrade_tables
+                with quiet_alembic():
+                    # Alembic takes longer to import than the service to start.
+                    from app.records.migrations.upgrade import upgrade_tables
 
-                upgrade_tables(connection)
+                    upgrade_tables(connection)
         finally:
             engine.dispose()
     log.info("the tables of records in %s are at revision %s", named, REVISION)
@@ -150,7 +154,15 @@ def _make_engine(
     else:
         engine = create_engine(named, creator=connect)
     event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", lambda _, record: record.info.update(file=address.identify_file()))
+    event.listen(engine, "checkout", lambda _, record, __: _require_file(record.info["file"], address))
     return engine
+
+
+def _require_file(opened: tuple[int, int] | None, address: DatabaseAddress) -> None:
+    """Leave a connection to a file that was moved away or replaced."""
+    if address.identify_file() != opened:
+        raise DisconnectionError(f"{address} is another file now")
 
 
 def _make_file(connect: partial[sqlite3.Connection], lock_seconds: float) -> sqlite3.Connection:
@@ -176,8 +188,8 @@ def _make_file(connect: partial[sqlite3.Connection], lock_seconds: float) -> sql
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
-    """Lose nothing but the last moments when the machine crashes, and overwrite what is deleted."""
+    """Lose nothing but the last moments when the machine crashes, overwrite what is deleted, keep the log small."""
     cursor = connection.cursor()
-    for pragma in ("synchronous = NORMAL", "secure_delete = ON"):
+    for pragma in ("synchronous = NORMAL", "secure_delete = ON", f"journal_size_limit = {LARGEST_LOG_BYTES}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ class DatabaseAddress:
         """The file of an SQLite database."""
         assert self._url.database  # the constructor has seen to it
         return Path(self._url.database)
+
+    def identify_file(self) -> tuple[int, int] | None:
+        """Tell an SQLite file from another one of the same name; None if there is none.
+
+        Whoever has a file open goes on in it after it was moved away or replaced, where nobody will find it.
+        """
+        with suppress(OSError):
+            status = self.file.stat()
+            return status.st_dev, status.st_ino
+        return None
 
     def connect_arguments(self) -> dict[str, Any]:
         """Give what pg8000 wants to know of a PostgreSQL server."""

@@ -1,13 +1,21 @@
-"""How what was deleted leaves the files of an SQLite database for good."""
+"""How an SQLite database is kept as small as it can be, and what was deleted leaves its files for good."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
+# The write-ahead log begins anew every 4 MB, unless somebody reads just then; if it has grown, it gives its room back.
+LARGEST_LOG_BYTES = 16 * 2**20
+
 # A page is 4 KB: a step takes some milliseconds.
 _PAGES_A_STEP = 1000
+
+# The recorder, whose rows come first, does a quarter of that at a time. What a purge frees is used again by the next
+# rows, so only far more than they need goes back to the system.
+_PAGES_A_MOMENT, _KEPT_FREE_SHARE = 256, 0.2
 
 # Whoever reads or writes just now is waited for; exports read a page at a time, so nobody does for long.
 _CHECKPOINT_SECONDS = 30.0
@@ -39,6 +47,20 @@ def overwrite_what_was_deleted(engine: Engine) -> bool:
             time.sleep(_PAUSE_SECONDS)
 
 
+def shorten_log(connection: Connection) -> None:
+    """Cut a write-ahead log that readers have let grow: while one overlaps the next, it never begins anew by itself.
+
+    Writers wait for readers that are at work, as long as for any lock; if these are slower, the next time may do it.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    log = Path(f"{connection.exec_driver_sql('PRAGMA database_list').one()[2]}-wal")
+    if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+        # The first one, which nobody waits for, leaves little to the second.
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
+
 def give_back_free_pages(engine: Engine) -> None:
     """Give what was freed back to the file system, in steps between which others can write."""
     if engine.dialect.name == "postgresql":
@@ -47,6 +69,17 @@ def give_back_free_pages(engine: Engine) -> None:
         while connection.scalar(text("PRAGMA freelist_count")):
             free_pages(connection, _PAGES_A_STEP)
             time.sleep(_PAUSE_SECONDS)
+
+
+def give_back_space(connection: Connection) -> bool:
+    """Give some free pages of an SQLite file back to the system, if far more are free than the next rows need."""
+    if connection.dialect.name != "sqlite":
+        return False  # PostgreSQL's autovacuum does it
+    n_pages, n_free = (connection.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "freelist_count"))
+    if n_free <= _KEPT_FREE_SHARE * n_pages + _PAGES_A_MOMENT:
+        return False
+    free_pages(connection, _PAGES_A_MOMENT)
+    return True
 
 
 def free_pages(connection: Connection, number: int) -> None:

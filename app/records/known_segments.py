@@ -26,13 +26,15 @@ class KnownSegments:
     def __init__(self, most: int) -> None:
         self._most = most
         self._names: frozenset[str] = frozenset()
-        self._is_read = False
+        self._read_from: Engine | None = None
 
     def learn(self, engine: Engine, asked: Iterable[str]) -> None:
         """Give new segments a name of their own, as long as there is room."""
+        if engine is not self._read_from:  # opened again, it may be another file, or one that was restored
+            self._names = frozenset()
         # No segment is none of them.
         new = {name for name in asked if name} - self._names
-        if self._is_read and (not new or len(self._names) >= self._most):
+        if engine is self._read_from and (not new or len(self._names) >= self._most):
             return
         with write_transaction(engine) as connection:
             _let_nobody_else_add(connection)
@@ -43,7 +45,7 @@ class KnownSegments:
             if added:
                 now = time.time()
                 connection.execute(insert(SEGMENTS), [{"name": name, "first_seen_at": now} for name in added])
-        self._names, self._is_read = frozenset(names.union(added)), True
+        self._names, self._read_from = frozenset(names.union(added)), engine
 
     def name(self, given: str) -> str:
         """Tell under which name a segment is recorded; empty stays empty."""

@@ -50,3 +50,14 @@ def write_moment(seconds: float) -> str:
     '1970-01-01T00:00:01.500Z'
     """
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def write_day(seconds: float) -> str:
+    """Write the day of a moment in UTC.
+
+    Examples
+    --------
+    >>> write_day(86_400.5)
+    '1970-01-02'
+    """
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

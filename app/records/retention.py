@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, exists, select
 
-from app.records.deletion import STEP_ROWS, delete_oldest
-from app.records.disk_space import free_pages
+from app.records.deletion import delete_oldest
+from app.records.event_kinds import PURGE
+from app.records.events import add_event
+from app.records.moments import write_day
 from app.records.record_id import first_id_at
-
-__all__ = ["STEP_ROWS", "Retention", "give_back_space"]
-
-# What a purge frees is used again by the next rows, so only far more than they need goes back to the system.
-_KEPT_FREE_SHARE, _PAGES_A_STEP = 0.2, 256
-
-_DAY_SECONDS = 86_400
+from app.records.tables import EVENTS
+from app.records.window import SECONDS_OF_DAY
 
 
 class Retention:
@@ -28,27 +26,31 @@ class Retention:
     """
 
     def __init__(self, days: int) -> None:
-        self._seconds = days * _DAY_SECONDS
+        self._seconds = days * SECONDS_OF_DAY
+        # Nobody typed a command: a setting did it, and the machine that has it.
+        self._who = f"RECORD_RETENTION_DAYS={days} of {socket.gethostname()}"
 
     def purge_step(self, connection: Connection) -> int:
         """Remove the oldest rows that are too old, at most ``STEP_ROWS`` and the rest of a request.
 
-        Labels and draws of a removed row go with it; the hourly counts stay.
+        Labels and draws of a removed row go with it; the hourly counts stay. The first removal of a day is an event.
 
         Returns
         -------
         int
             How many recorded rows were removed; fewer than ``STEP_ROWS`` when nothing else is too old.
         """
-        return delete_oldest(connection, first_id_at(time.time() - self._seconds)).rows
+        now = time.time()
+        deleted = delete_oldest(connection, first_id_at(now - self._seconds))
+        if deleted:
+            self._tell_of_day(connection, now // SECONDS_OF_DAY * SECONDS_OF_DAY)
+        return deleted.rows
 
-
-def give_back_space(connection: Connection) -> bool:
-    """Give some free pages of an SQLite file back to the system, if far more are free than the next rows need."""
-    if connection.dialect.name != "sqlite":
-        return False  # PostgreSQL's autovacuum does it
-    n_pages, n_free = (connection.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "freelist_count"))
-    if n_free <= _KEPT_FREE_SHARE * n_pages + _PAGES_A_STEP:
-        return False
-    free_pages(connection, _PAGES_A_STEP)
-    return True
+    def _tell_of_day(self, connection: Connection, midnight: float) -> None:
+        """Write the event of a day in UTC, unless it is there: dated alike by all recorders, it is one."""
+        event = EVENTS.c
+        # Looked for first: an insertion that meets it would use up a number each time.
+        if connection.scalar(select(exists().where(event.at == midnight, event.what == PURGE, event.before == ""))):
+            return
+        day = write_day(midnight - self._seconds)
+        add_event(connection, self._who, PURGE, after=day, note=f"all records before {day}", at=midnight)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from app.errors import IsowatchError, RecordsUnavailable
 from app.records.database import open_database, upgrade_database
-from app.records.database_address import DatabaseAddress
+from app.records.database_address import SQLITE, DatabaseAddress
 from app.records.database_faults import explain, refusing_in_words
 from app.records.writer_lock import WriterLock
 
@@ -27,6 +27,7 @@ class WritableDatabase:
         self._address = address
         self._lock: WriterLock | None = None
         self._engine: Engine | None = None
+        self._file: tuple[int, int] | None = None
 
     def open(self) -> Engine:
         """Give the database, ready to be written.
@@ -38,13 +39,17 @@ class WritableDatabase:
         RecordsUnavailable
             If it cannot be used now.
         """
+        named = DatabaseAddress(self._address)
+        is_file = named.kind == SQLITE
+        if is_file and self._engine is not None and named.identify_file() != self._file:
+            self.give_up()  # the lock, too, may have been moved with the folder
         if self._engine is None:
-            named = DatabaseAddress(self._address)
             if self._lock is None:
                 self._lock = WriterLock(named)
             with refusing_in_words(named):
                 self._lock.acquire()
             self._engine = self._open_or_upgrade()
+            self._file = named.identify_file() if is_file else None
         return self._engine
 
     @contextmanager
@@ -71,6 +76,7 @@ class WritableDatabase:
         self.close()
         if self._lock is not None:
             self._lock.release()
+            self._lock = None
 
     def _open_or_upgrade(self) -> Engine:
         """Open it; an upgrade waits for other processes, so it is only tried if it is needed."""

@@ -92,11 +92,11 @@ class RecordsAccess:
 
     def _open(self) -> Engine:
         """Open the database, unless that has just failed."""
-        begun = time.monotonic()
-        if begun < self._rests_until:
+        if time.monotonic() < self._rests_until:
             raise RecordsBusy("The database of records could not be opened a moment ago: try again.")
         from app.records.database import open_database
 
+        begun = time.monotonic()  # loading it, the first time, is no fault of the database
         try:
             self._engine = open_database(self._settings.database_url)
         except (RecordsUnavailable, InvalidSetting) as error:

@@ -94,6 +94,21 @@ def test_moment_is_told_when_every_row_before_it_is_done_with():
     assert queue.done_until() == 20.0
 
 
+def test_moment_follows_a_clock_that_is_put_back():
+    """Or else, until it has caught up, labels of rows that are still to be written would be called unknown."""
+    clock = _Clock()
+    queue = RowQueue(clock)
+    queue.close()
+    clock.seconds = 3700.0
+    assert queue.done_until() == 3700.0
+    clock.seconds = 100.0
+    queue.put(_rows(1))
+    queue.done_until()
+    queue.take_batch(0)
+    queue.finish(1)
+    assert queue.done_until() == 100.0
+
+
 def test_moment_comes_though_rows_never_cease():
     """The queue need not be empty: it is enough that the rows of that moment are done with."""
     clock = _Clock()

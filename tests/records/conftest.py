@@ -11,12 +11,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, delete, text
 
-from app.records.database import open_database
+from app.records.database import open_database, upgrade_database
+from app.records.tables import METADATA
 
 # Where the packages of most distributions put the server's programs, which are not in PATH.
 _PROGRAMS = Path("/usr/lib/postgresql").glob("*/bin")
@@ -58,8 +60,11 @@ class PostgreSQLServer:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            # What fsync keeps, only a crash of the machine would lose.
+            # What these keep, only a crash of the machine would lose.
             "fsync": "off",
+            "full_page_writes": "off",
+            # Tests leave nothing behind that is worth cleaning.
+            "autovacuum": "off",
         }
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -128,26 +133,48 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
 
 
 @pytest.fixture(scope="session")
-def shared_database(postgresql_server: PostgreSQLServer) -> str:
-    """The address of a database that test after test empties: making another takes as long as a test."""
-    return postgresql_server.make_database()
+def bare_database(postgresql_server: PostgreSQLServer) -> Iterator[tuple[str, Engine]]:
+    """A database that test after test empties: making another takes as long as a test. Its address, and a way to it."""
+    address = postgresql_server.make_database()
+    yield from _with_a_way_to(address)
+
+
+@pytest.fixture(scope="session")
+def made_database(postgresql_server: PostgreSQLServer) -> Iterator[tuple[str, Engine]]:
+    """A database whose tables are made once, and emptied by test after test."""
+    address = postgresql_server.make_database()
+    upgrade_database(address)
+    yield from _with_a_way_to(address)
 
 
 @pytest.fixture
-def postgresql(shared_database: str) -> str:
+def postgresql(bare_database: tuple[str, Engine]) -> str:
     """The address of an empty database."""
-    engine = create_engine(shared_database.replace("postgresql:", "postgresql+pg8000:"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        # Whoever a test before left connected would keep its tables.
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+    address, engine = bare_database
+    with _alone(engine) as connection:
         for schema in connection.scalars(
             text("SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'")
         ).all():
             connection.execute(text(f'DROP SCHEMA "{schema}" CASCADE'))
         connection.execute(text("CREATE SCHEMA public"))
+    return address
+
+
+def _with_a_way_to(address: str) -> Iterator[tuple[str, Engine]]:
+    """Give an address, and an engine that outlives the tests."""
+    driver = address.replace("postgresql:", "postgresql+pg8000:")
+    engine = create_engine(driver, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    yield address, engine
     engine.dispose()
-    return shared_database
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """Connect, and end every other connection: whoever a test before left there would keep its tables."""
+    with engine.connect() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+        yield connection
 
 
 def _unprivileged_user() -> str:
@@ -163,9 +190,23 @@ def sqlite(tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest) -> str:
-    """The address of an empty database, of each kind in turn."""
+def empty_address(request: pytest.FixtureRequest) -> str:
+    """The address of a database without tables, of each kind in turn."""
     return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest) -> str:
+    """The address of a database whose tables are made and empty, of each kind in turn."""
+    if request.param == "sqlite":
+        named: str = request.getfixturevalue("sqlite")
+        upgrade_database(named)
+        return named
+    named, engine = request.getfixturevalue("made_database")
+    with _alone(engine) as connection:
+        for table in METADATA.sorted_tables:
+            connection.execute(delete(table))
+    return named
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine, delete, select
 
 from app.records.audit_queue import hand_out
-from app.records.database import upgrade_database
 from app.records.feedback import take_labels
 from app.records.labels import GivenLabel
 from app.records.lookup import RecordKey
@@ -22,7 +21,6 @@ HOUR = 3600.0
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """A database with five drawn rows, whose places are not in the order of time, and a row that was not drawn."""
-    upgrade_database(address)
     engine = opened(address)
     for number, position in enumerate((0.5, 0.1, 0.9, 0.3, 0.7)):
         draw(engine, make_id(number), position)

@@ -21,6 +21,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, insert, inspect, select, text
+from sqlalchemy.exc import OperationalError
 
 from app.errors import InvalidSetting, RecordsUnavailable
 from app.records import database
@@ -45,6 +46,12 @@ def upgrade():
     op.add_column("segments", sa.Column("colour", sa.String(20), nullable=False, server_default="grey"))
     {further}
 """
+
+
+@pytest.fixture
+def address(empty_address: str) -> str:
+    """The address of a database without tables, of each kind in turn."""
+    return empty_address
 
 
 def file_of(address: str) -> Path:
@@ -116,6 +123,39 @@ upgrade_database({sqlite!r})
 sys.exit("alembic" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_first_upgrade_is_one_line_in_the_log(sqlite: str):
+    """In a process of its own, as Alembic talks of itself while it is loaded."""
+    code = f"""
+import logging
+from app.records.database import upgrade_database
+logging.basicConfig(level=logging.INFO)
+upgrade_database({sqlite!r})
+logging.getLogger("alembic").info("afterwards it may talk")
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert [line.partition(":")[2].partition(":")[0] for line in run.stderr.splitlines()] == [
+        "app.records.database",
+        "alembic",
+    ]
+
+
+def test_a_file_that_is_moved_away_is_left(sqlite: str, tmp_path: Path, opened):
+    """Also by connections that are open; with the next file of that name, all is well."""
+    upgrade_database(sqlite)
+    engine = opened(sqlite)
+    with engine.connect() as connection:
+        connection.execute(text("INSERT INTO segments VALUES ('de', 0)"))
+        connection.commit()
+    file = DatabaseAddress(sqlite).file
+    for part in list(file.parent.iterdir()):
+        part.rename(tmp_path / part.name)
+    with pytest.raises(OperationalError, match="unable to open"):
+        engine.connect()
+    upgrade_database(sqlite)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM segments")) == 0
 
 
 def test_upgrading_again_changes_nothing(address: str, caplog, opened):
@@ -194,7 +234,7 @@ open_database({address!r})
 """
     processes = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(3)
+        for _ in range(2)
     ]
     for process in processes:
         process.stdin.write(b"\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.records.database import upgrade_database
 from app.records.event_kinds import FORGET, PURGE
 from app.records.events import Event, add_event, read_events
 from app.records.operator_name import name_operator
@@ -12,7 +11,6 @@ from app.records.operator_name import name_operator
 
 def test_events_are_read_in_the_order_of_time(address: str, opened):
     """Whenever they were written; a window begins with its first moment and ends before its last."""
-    upgrade_database(address)
     with opened(address).begin() as connection:
         for at in (3.0, 1.0, 2.0):
             assert add_event(connection, "ann@desk", PURGE, note=f"at {at}", at=at)
@@ -27,7 +25,6 @@ def test_events_are_read_in_the_order_of_time(address: str, opened):
 
 def test_an_event_that_is_told_twice_is_kept_once(address: str, opened):
     """As when two recorders read of one promotion."""
-    upgrade_database(address)
     with opened(address).begin() as connection:
         told = [add_event(connection, who, "promotion", "v1", "v2", at=1.5) for who in ("ann@desk", "bob@desk")]
 
@@ -37,7 +34,6 @@ def test_an_event_that_is_told_twice_is_kept_once(address: str, opened):
 
 def test_an_event_is_of_now_unless_said(address: str, opened):
     """In seconds since 1970, as the database's own clock says within a day."""
-    upgrade_database(address)
     with opened(address).begin() as connection:
         add_event(connection, "ann@desk", PURGE)
 

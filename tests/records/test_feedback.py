@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import Engine, delete, insert, update
 
 from app.errors import RecordsBusy
-from app.records.database import upgrade_database
 from app.records.feedback import TAKEN, UNKNOWN, WAITING, Outcome, take_labels, wait_for_records
 from app.records.labels import GivenLabel
 from app.records.tables import WAITING_LABELS, WRITERS
@@ -22,7 +21,6 @@ from tests.records.filled_tables import add_writer, make_id, record
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """An empty database."""
-    upgrade_database(address)
     return opened(address)
 
 

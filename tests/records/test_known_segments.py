@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, select
 
-from app.records.database import upgrade_database
 from app.records.known_segments import KnownSegments
 from app.records.tables import SEGMENTS
 
@@ -15,7 +14,6 @@ from app.records.tables import SEGMENTS
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """An empty database."""
-    upgrade_database(address)
     return opened(address)
 
 

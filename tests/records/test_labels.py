@@ -25,7 +25,6 @@ ID = make_id(1)
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """A database with one recorded request of three rows."""
-    upgrade_database(address)
     engine = opened(address)
     for row in range(3):
         record(engine, ID, row)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
-from app.records.database import upgrade_database
 from app.records.lookup import RecordKey, RowName, find_record, find_rows, list_records
 from tests.records.explained import explaining
 from tests.records.filled_tables import make_id, record
@@ -16,7 +15,6 @@ from tests.records.filled_tables import make_id, record
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """An empty database."""
-    upgrade_database(address)
     return opened(address)
 
 

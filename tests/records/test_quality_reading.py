@@ -26,7 +26,6 @@ WEEK = Window(MONDAY, MONDAY + 7 * DAY)
 @pytest.fixture
 def database(address: str, opened: Callable[[str], Engine]) -> Engine:
     """Empty tables, in each kind of database."""
-    upgrade_database(address)
     return opened(address)
 
 

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
-from app.records.database import upgrade_database
 from app.records.record_batch import RecordBatch
 from app.records.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS
 from app.records.write_failure import is_fault_of_rows
@@ -33,7 +32,6 @@ AUDIT = {"record_id": "01" * 16, "row": 3, "probability": 0.001, "position": 0.7
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """An empty database."""
-    upgrade_database(address)
     return opened(address)
 
 

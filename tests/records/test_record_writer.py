@@ -283,7 +283,6 @@ def test_newer_tables_are_refused_in_a_sentence(
     address: str, start: _Start, read: _Read, caplog: pytest.LogCaptureFixture
 ):
     """Once; where they are mended, rows that waited are written."""
-    upgrade_database(address)
     with _writable(address) as change:
         change(f"UPDATE {REVISION_TABLE} SET version_num = '9999'")
         recorder = start(address)
@@ -309,6 +308,39 @@ def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start: _Start, re
     _wait_until(lambda: recorder.recorded == 10)
 
     assert _count(read, address, PREDICTIONS) == 10
+
+
+def test_idle_recorder_leaves_a_database_in_trouble_alone(tmp_path: Path, start: _Start):
+    """Where no row waits, it tries after a pause that becomes longer; else it would take a processor for itself."""
+    (tmp_path / "in the way").touch()
+    begun = time.monotonic()
+    recorder = start(f"sqlite:///{tmp_path}/in the way/records.db")
+    _wait_until(lambda: recorder.failures("unreachable") > 3)
+
+    shortest_pause = 0.1
+    assert recorder.failures("unreachable") <= 1 + (time.monotonic() - begun) / shortest_pause
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_file_that_is_moved_away_is_missed(
+    is_replaced: bool, sqlite: str, tmp_path: Path, credits_models: Path, start: _Start, read: _Read
+):
+    """Rows go where they can be found, with what is to be known of them, not into a file without a name."""
+    bundle = read_bundle(credits_models / "current")
+    recorder = start(sqlite, MAX_SEGMENTS="1")
+    recorder.writer.follow(bundle)
+    recorder.take(10, version=bundle.version, segment="de")
+    _wait_until(lambda: recorder.recorded == 10)
+    for file in list(_file(sqlite).parent.glob("records.db*")):
+        if not file.name.endswith(".writer"):
+            file.rename(tmp_path / file.name)
+    if is_replaced:
+        upgrade_database(sqlite)
+    recorder.take(5, version=bundle.version, segment="at")
+    _wait_until(lambda: recorder.recorded == 15)
+
+    assert [row["segment"] for row in read(sqlite, select(PREDICTIONS))] == ["at"] * 5
+    assert [row["version"] for row in read(sqlite, select(MODEL_VERSIONS))] == [bundle.version]
 
 
 # The driver leaves the socket to the garbage collector when a server that is just ending or starting refuses it.
@@ -449,7 +481,9 @@ def test_label_is_told_apart_from_a_guess(address: str, start: _Start, read: _Re
     now, engine = time.time(), opened(address)
     labels = [GivenLabel(known, 0, -1, "", "", now), GivenLabel("never", 0, -1, "", "", now)]
     given = take_labels(engine, labels)
-    assert [outcome.result for outcome in given.outcomes] == ["waiting", "waiting"]
+    # On a busy machine the recorder may be faster than the label.
+    assert given.outcomes[0].result in ("waiting", "taken")
+    assert given.outcomes[1].result == "waiting"
     outcomes = wait_for_records(lambda: nullcontext(engine), labels, given, may_wait=True)
 
     assert [outcome.result for outcome in outcomes] == ["taken", "unknown"]

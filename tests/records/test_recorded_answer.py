@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from app.records.database import upgrade_database
 from app.records.feedback import take_labels
 from app.records.labels import GivenLabel
 from app.records.recorded_answer import RecordedAnswer, read_answer
@@ -19,7 +18,6 @@ from tests.records.filled_tables import VERSION, add_writer, make_id, name_featu
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """A database with a request of five rows, of which one was not chosen for recording."""
-    upgrade_database(address)
     engine = opened(address)
     name_features(engine)
     for row in (0, 1, 2, 4):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, Table, func, insert, select, text
 
 from app.records.database import upgrade_database
+from app.records.deletion import STEP_ROWS
+from app.records.disk_space import give_back_space
+from app.records.events import read_events
 from app.records.record_id import first_id_at
-from app.records.retention import STEP_ROWS, Retention, give_back_space
+from app.records.retention import Retention
 from app.records.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
 from app.records.write_transaction import write_transaction
 from tests.records.made_records import make_prediction
@@ -21,7 +26,6 @@ DAY = 86_400.0
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """An empty database."""
-    upgrade_database(address)
     return opened(address)
 
 
@@ -77,6 +81,29 @@ def test_request_larger_than_a_step_goes_at_once(engine: Engine):
     _record(engine, 40, 2, rows_each=STEP_ROWS + 5)
 
     assert [_purge(engine, 30) for _ in range(3)] == [STEP_ROWS + 5, STEP_ROWS + 5, 0]
+
+
+def test_each_day_of_purging_is_one_event(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    """However many steps, restarts and replicas there are; a day on which nothing is removed is none."""
+    noon = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()
+    now = [noon]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    assert _purge(engine, 30) == 0
+    _record(engine, 40, 1)
+    _record(engine, 30.01, 1)
+    assert [_purge(engine, 35), _purge(engine, 30)] == [1, 1]
+    _record(engine, 29.5, 1)
+    now[0] += DAY
+    assert _purge(engine, 30) == 1
+
+    with engine.connect() as connection:
+        events = [(event.at, event.what, event.before, event.after) for event in read_events(connection)]
+        first = next(read_events(connection))
+    assert events == [(noon - DAY / 2, "purge", "", "2026-02-24"), (noon + DAY / 2, "purge", "", "2026-03-02")]
+    assert (first.who, first.note) == (
+        f"RECORD_RETENTION_DAYS=35 of {socket.gethostname()}",
+        "all records before 2026-02-24",
+    )
 
 
 def test_file_becomes_smaller_after_a_large_purge(sqlite: str, opened: Callable[[str], Engine]):

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select
 
-from app.records.database import upgrade_database
 from app.records.labels import GivenLabel
 from app.records.settle_labels import SettledLabel, count_waiting_labels, settle_labels
 from app.records.tables import LABELS, PREDICTIONS
@@ -23,7 +22,6 @@ NOW = 2000.0
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     """An empty database."""
-    upgrade_database(address)
     return opened(address)
 
 

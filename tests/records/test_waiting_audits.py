@@ -29,7 +29,6 @@ def fill(engine: Engine) -> None:
 
 def test_rows_without_a_label_wait(address: str, opened: Callable[[str], Engine]):
     """Handed out or not; in either kind of database."""
-    upgrade_database(address)
     engine = opened(address)
     with engine.connect() as connection:
         assert count_waiting_audits(connection) == 0

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import RecordsUnavailable
-from app.records.database import upgrade_database
 from app.records.failure_reasons import FULL, LOCKED, OTHER, SCHEMA, UNREACHABLE
 from app.records.write_failure import is_fault_of_rows, reason_of
 
@@ -52,7 +51,6 @@ def test_server_that_says_nothing_is_unreachable():
 
 def test_missing_table_is_another_schema(address: str, opened: Callable[[str], Engine]):
     """Told by the databases themselves."""
-    upgrade_database(address)
     with opened(address).connect() as connection, pytest.raises(DBAPIError) as refused:
         connection.execute(text("INSERT INTO nothing VALUES (1)"))
 

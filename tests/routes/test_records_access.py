@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -81,6 +83,32 @@ def test_database_that_took_long_to_refuse_is_left_alone_for_a_while(monkeypatch
     assert [try_to_use(), try_to_use()] == [3, 3]
     now[0] += 5.1
     assert try_to_use() == 4
+
+
+def test_loading_the_library_is_no_trouble_of_the_database(tmp_path: Path):
+    """A label within the first second finds the database as soon as the recorder has made it."""
+    code = f"""
+import sys, time
+from app.errors import RecordsBusy
+from app.routes.records_access import RecordsAccess
+from app.settings import Settings
+assert "sqlalchemy" not in sys.modules
+clock, slow = time.monotonic, 0.0
+class Loading:  # takes ten seconds more
+    def find_spec(self, name, path, target=None):
+        if name == "app.records.database":
+            time.monotonic = lambda: clock() + 10
+sys.meta_path.insert(0, Loading())
+access = RecordsAccess(Settings(database_url="sqlite:///{tmp_path}/records.db"))
+try:
+    with access.use():
+        sys.exit("there is none yet")
+except RecordsBusy:
+    pass
+assert time.monotonic() > clock() + 9
+assert access._rests_until < time.monotonic() + 1, "it is left alone for long"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_locked_database_is_busy(service: RecordedService, tmp_path: Path):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from logging import WARNING, getLogger
 from pathlib import Path
 
 from alembic import command
@@ -24,8 +21,7 @@ def upgrade_tables(connection: Connection, folder: Path = FOLDER) -> None:
     folder
         Holds ``env.py`` and the migrations in ``versions``.
     """
-    with _keeping_quiet():
-        command.upgrade(configure(folder, connection), "head")
+    command.upgrade(configure(folder, connection), "head")
 
 
 def configure(folder: Path = FOLDER, connection: Connection | None = None) -> Config:
@@ -35,15 +31,3 @@ def configure(folder: Path = FOLDER, connection: Connection | None = None) -> Co
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-@contextmanager
-def _keeping_quiet() -> Iterator[None]:
-    """Leave out Alembic's log lines about itself; ours says what was done."""
-    logger = getLogger("alembic")
-    level = logger.level
-    logger.setLevel(WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

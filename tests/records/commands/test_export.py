@@ -21,7 +21,6 @@ from tests.records.example_records import START, add_audit, add_label, add_recor
 @pytest.fixture
 def filled(address: str, opened) -> str:
     """Four records of two models with different features, some labelled; an event."""
-    upgrade_database(address)
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         add_version(connection, "v2", "sd", "=age")

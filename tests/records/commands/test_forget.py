@@ -34,7 +34,6 @@ SECRET, NOTE = "customer-4711-order-0815", "called about a stolen card, born in 
 @pytest.fixture
 def filled(address: str, opened) -> str:
     """Two records of one request id, with everything that can be known of them, between others."""
-    upgrade_database(address)
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         for minute in range(6):

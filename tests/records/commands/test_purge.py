@@ -25,7 +25,6 @@ from tests.records.example_records import (
 @pytest.fixture
 def filled(address: str, opened) -> str:
     """Ten records a minute apart, some with labels and audits; waiting labels."""
-    upgrade_database(address)
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         for minute in range(10):

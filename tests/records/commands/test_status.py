@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from app.records.__main__ import main
-from app.records.database import upgrade_database
 from app.records.events import add_event
 from app.records.schema_revision import REVISION
 from tests.records.example_records import START, add_audit, add_label, add_record, add_version, add_waiting_label
@@ -25,7 +24,6 @@ def facts(said: str) -> dict[str, str]:
 
 def test_status_tells_what_there_is(address: str, opened, capsys):
     """Rows, labels, audits, events; the address without its password."""
-    upgrade_database(address)
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         first = add_record(connection, 0, n_rows=3)
@@ -55,7 +53,6 @@ def test_status_tells_what_there_is(address: str, opened, capsys):
 
 def test_status_of_an_empty_database(address: str, capsys):
     """There is nothing to tell, which is told."""
-    upgrade_database(address)
     main(["status", "--database", address])
 
     told = facts(capsys.readouterr().out)
