@@ -32,7 +32,7 @@ SEGMENTS = {"DE": (0.5, 0.0175), "FR": (0.3, 0.0175), "PL": (0.2, 0.03)}
 LOOKED_AT = 0.7
 
 # Rows of the audit queue that a caller labels within fifty requests: fewer than are drawn, so that some wait.
-AUDITED_ROWS = 5
+AUDITED_ROWS = 3
 
 
 @dataclass
@@ -115,7 +115,8 @@ class MixedLoad:
 
     def _label(self) -> None:
         """Say what alarms truly were, and what rows of the audit queue are."""
-        drawn = self._get(f"/audit/next?n={AUDITED_ROWS}").json()["rows"]
+        # Without rows while the database is busy.
+        drawn = self._get(f"/audit/next?n={AUDITED_ROWS}").json().get("rows", [])
         audited = [_label_of(row["record_id"], row["row"], list(row["features"].values())) for row in drawn]
         if labels := self._alarms + audited:
             self._post("/feedback", labels)
@@ -139,7 +140,7 @@ class MixedLoad:
 
 
 def _label_of(record_id: str, row: int, features: list[float]) -> dict[str, object]:
-    """Judge a row as somebody would who knows how both kinds are spread: by which of them it is likelier of."""
+    """Judge a row as somebody would who knows how both kinds are spread: by the kind that it is likelier of."""
     # The logarithm of how many times likelier an outlier is; as everywhere, few rows are judged wrongly.
     evidence = OUTLIER_DISTANCE * (sum(features) - OUTLIER_DISTANCE) + math.log(OUTLIER_RATIO / (1 - OUTLIER_RATIO))
     return {"request_id": record_id, "row": row, "is_inlier": -1 if evidence > 0 else 1, "source": "load"}
