@@ -54,6 +54,10 @@ class InvalidSetting(IsowatchError):
     """A variable of the environment cannot be used."""
 
 
+class InvalidMoment(IsowatchError):
+    """A moment of a command that does not fit the others."""
+
+
 class InvalidBundle(IsowatchError):
     """A model bundle is missing a part, was changed after it was written, or is of another format."""
 

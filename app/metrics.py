@@ -7,12 +7,9 @@ process id.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from app.feedback_metrics import FeedbackMetrics
 from app.recorder_metrics import DROPPED, SENT, count_rows
@@ -239,19 +236,6 @@ class ServiceMetrics:
     def record_scrape(self, seconds: float) -> None:
         """Note how long a scrape took."""
         self._scrape_seconds.set(seconds)
-
-
-def describe_folder(files: int, broken_files: int, recorder_beats: bool) -> Iterator[Metric]:
-    """Tell how the metrics folder is at the moment of a scrape, and whether the recorder shows in it that it lives."""
-    yield GaugeMetricFamily("metrics_files", "Files that hold the workers' metrics.", value=files)
-    yield CounterMetricFamily(
-        "metrics_files_quarantined",
-        "Files of metrics that could not be read and were put aside.",
-        value=broken_files,
-    )
-    yield GaugeMetricFamily(
-        "recorder_up", "1 while the recorder behind the workers lives and works.", value=int(recorder_beats)
-    )
 
 
 def _gauge(name: str, meaning: str, mode: str, registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Gauge:

@@ -14,6 +14,14 @@ PROMOTION, ROLLBACK = "promotion", "rollback"
 _NANOSECONDS = 1_000_000_000
 
 
+def seconds_since_1970(nanoseconds: int) -> float:
+    """Turn a time of the file system into seconds, in the one way that makes equal times equal.
+
+    Dividing by ``1e9`` would round twice, and every other time differ in its last bit from what is returned here.
+    """
+    return nanoseconds / _NANOSECONDS
+
+
 @dataclass(frozen=True)
 class VersionChange:
     """A version was made the live one.
@@ -42,7 +50,7 @@ class VersionChange:
     @property
     def at(self) -> float:
         """When it was, in seconds since 1970."""
-        return self.link_made_ns / _NANOSECONDS
+        return seconds_since_1970(self.link_made_ns)
 
     def to_line(self) -> str:
         """Write it as a line of JSON.

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import RecordsUnavailable
 from app.event_metrics import EventMetrics
 from app.model.current_model import CURRENT_LINK
-from app.model.version_changes import PROMOTION, ROLLBACK, VersionChange, read_changes
+from app.model.version_changes import PROMOTION, ROLLBACK, VersionChange, read_changes, seconds_since_1970
 from app.periodic_jobs import PeriodicJobs
 from app.records import tables
 from app.records.database import open_database
@@ -44,6 +44,11 @@ class _Link:
 
     version: str
     made_ns: int
+
+    @property
+    def made_at(self) -> float:
+        """When it was made, in seconds since 1970."""
+        return seconds_since_1970(self.made_ns)
 
     @classmethod
     def read(cls, models: Path) -> _Link | None:
@@ -107,8 +112,8 @@ class EventLog:
             What is wrong with the bundle.
         """
         link, at = _Link.read(self._models), time.time()
-        if link and abs(at - link.made_ns / 1e9) < _NEW_LINK_SECONDS:
-            at = link.made_ns / 1e9
+        if link and abs(at - link.made_at) < _NEW_LINK_SECONDS:
+            at = link.made_at
         version = link.version if link else ""
         self._refused.append((link, Event(at, _UNKNOWN, REFUSED_BUNDLE, self._live, version, reason)))
 
@@ -158,7 +163,7 @@ class EventLog:
 
 def _write_move_without_note(connection: Connection, link: _Link) -> bool:
     """Write that the link was moved by something that left no note; False if there is one, or nothing was moved."""
-    at = link.made_ns / 1e9
+    at = link.made_at
     earlier = [event.after for event in read_events(connection, until=at, what=(PROMOTION, ROLLBACK))]
     known = earlier[-1] if earlier else ""
     same = [event for event in read_events(connection, since=at, what=(PROMOTION, ROLLBACK)) if event.at == at]

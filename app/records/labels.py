@@ -41,20 +41,24 @@ class GivenLabel:
         """The row that it labels, as it was named."""
         return RowName(self.request_id, self.row)
 
-    def says_the_same_as(self, other: GivenLabel | None) -> bool:
-        """Tell whether nothing but the time is new."""
-        return other is not None and (self.is_inlier, self.source, self.note) == (
-            other.is_inlier,
-            other.source,
-            other.note,
+    def adds_nothing_to(self, other: GivenLabel | None) -> bool:
+        """Tell whether another label says all of this one but the time.
+
+        An empty source or note says nothing: who repeats a label without them must not erase who gave it, and why.
+        """
+        return (
+            other is not None
+            and self.is_inlier == other.is_inlier
+            and self.source in ("", other.source)
+            and self.note in ("", other.note)
         )
 
 
 def keep_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenLabel]]) -> list[bool]:
     """Keep labels of recorded rows, within a transaction that writes.
 
-    A label that says the same as the one that counts is not kept again; another one replaces it. A label that is older
-    than the one that counts, because it had to wait for its record, goes to the history.
+    A label that adds nothing to the one that counts is not kept; another one replaces it. A label that is older than
+    the one that counts, because it had to wait for its record, goes to the history.
 
     Parameters
     ----------
@@ -80,7 +84,7 @@ def keep_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenLa
     kept = []
     for found, label in labels:
         key, stood = found.key, counting.get(found.key)
-        kept.append(not label.says_the_same_as(stood))
+        kept.append(not label.adds_nothing_to(stood))
         if not kept[-1]:
             continue
         lines.append(line := _lay_out(key, label))

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from app.metrics import describe_folder
+from app.folder_metrics import describe_folder
 from app.metrics_archive import count_broken_files, count_files, read_metrics
 from app.metrics_folder import folder_of_workers
 from app.recorder.heartbeat import beats

@@ -13,6 +13,7 @@ from app.errors import InvalidQuery
 from app.routes.quality_answer import lay_out_quality
 from app.routes.recent_answers import RecentAnswers
 from app.routes.service_parts import service
+from app.schemas.query import refuse_unknown
 from app.web.json_bodies import JSON_MEDIA_TYPE
 
 quality = Blueprint("quality", __name__)
@@ -35,6 +36,7 @@ def _prepare(state: BlueprintSetupState) -> None:
 @quality.get("/quality")
 def tell_quality() -> Response:
     """Give the figures of a window that ends now."""
+    refuse_unknown(request.args, ["window"])
     window, seconds = _read_window(request, service().settings.record_retention_days)
     answers: RecentAnswers = current_app.extensions[_ANSWERS]
     return Response(answers.get(window, lambda: _estimate(window, seconds)), mimetype=JSON_MEDIA_TYPE)

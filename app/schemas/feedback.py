@@ -45,6 +45,8 @@ class _WholeNumber(fields.Integer):
 class Label(Schema):
     """What somebody knows of a row."""
 
+    error_messages = {"type": "expected an object with request_id and is_inlier"}  # noqa: RUF012 - marshmallow's way
+
     request_id = fields.String(
         required=True,
         validate=validate.Regexp(
@@ -137,8 +139,8 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
     Traceback (most recent call last):
     app.errors.InvalidFeedback: [1].is_inlier: expected 1 (inlier) or -1 (outlier)
     """
-    if not isinstance(body, (dict, list)) or not body:
-        message = f"expected a label or a list of at least one, got {json_type(body)}"
+    if not isinstance(body, (dict, list)) or body == []:
+        message = f"expected a label or a list of labels, got {'an empty list' if body == [] else json_type(body)}"
         raise InvalidFeedback(message, [{"field": "", "message": message}])
     labels = body if isinstance(body, list) else [body]
     if len(labels) > MOST_LABELS:

@@ -46,6 +46,9 @@ _DOCUMENTS_AT_ONCE = 3
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
 
+# In the order in which people come to need them.
+_TAGS = ("predictions", "records", "model", "operation", "pages", "open inference protocol")
+
 _RECORD_SCHEMAS = (Label, FeedbackAnswer, RecordedAnswer, AuditRows, QualityReport)
 
 _PROTOCOL_SCHEMAS = (
@@ -96,6 +99,7 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
         # Relative to the document, so that the page's requests find the service behind a proxy that adds a prefix.
         servers=[{"url": ".", "description": "this service"}],
         info={"description": "An Isolation Forest that tells abnormal rows from normal ones, and watches itself."},
+        tags=[{"name": tag} for tag in _TAGS],
         plugins=[plugin],
     )
     assert plugin.converter is not None  # the document has just given it one

@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.recorder_metrics": {"app.vector_histogram"},
     "app.event_metrics": {"app.records.event_kinds"},
     "app.records_metrics": set(),
+    "app.folder_metrics": set(),
     "app.metrics_archive": set(),
     "app.metrics_folder": {"app.errors", "app.model.shared_notes"},  # they lie in it
     "app.model": {"app.errors"},
@@ -77,6 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.routes": {
         "app.errors",
+        "app.folder_metrics",
         "app.feedback_metrics",
         "app.metrics",
         "app.metrics_archive",  # /metrics adds up what it holds

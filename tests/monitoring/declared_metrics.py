@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Metric
 from app import create_app
 from app.drift.calibration import CVM, DETECTORS
 from app.event_metrics import EventMetrics
-from app.metrics import ServiceMetrics, describe_folder
+from app.folder_metrics import describe_folder
+from app.metrics import ServiceMetrics
 from app.quality.outlier_ratio import OutlierRatio
 from app.quality.quality import METRICS
 from app.quality_metrics import NO_SEGMENT, QualityMetrics

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from app.event_metrics import EventMetrics
+from app.model.version_changes import CHANGES_FILE, VersionChange
 from app.recorder import event_log
 from app.recorder.event_log import EventLog
 from app.records.database import open_database, upgrade_database
@@ -228,3 +230,18 @@ def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: Co
     assert sample("records_events_total", "purge") == 1
     assert sample("records_events_total", "forget") == 1
     assert sample("records_event_timestamp_seconds", "refused bundle") == 0
+
+
+def test_a_refused_bundle_bears_the_time_of_its_promotion(log, store, sqlite: str):
+    """To the last bit: events of one time come in the order of their writing, and are known again."""
+    upgrade_database(sqlite)
+    made_ns = time.time_ns()
+    while made_ns / 1e9 == made_ns / 1_000_000_000:  # one way of turning it into seconds rounds twice
+        made_ns += 1
+    os.utime(store.folder / "current", ns=(made_ns, made_ns), follow_symlinks=False)
+    note = VersionChange(made_ns, ME, "promotion", FIRST, SECOND)
+    (store.folder / CHANGES_FILE).write_text(note.to_line(), encoding="utf-8")
+    log.refused("forest.npz was changed")
+    log.look()
+
+    assert [(event.what, event.at) for event in events(sqlite)] == [("promotion", note.at), ("refused bundle", note.at)]

@@ -71,12 +71,23 @@ def test_same_label_twice_is_one(engine: Engine):
     assert _kept(engine) == [(0, -1, 1.0, None)]
 
 
+@pytest.mark.parametrize("bare", [{"source": ""}, {"note": ""}, {"source": "", "note": ""}])
+def test_repetition_without_source_or_note_erases_neither(engine: Engine, bare: dict[str, Any]):
+    """It says nothing new; the opposite label does, whoever gives it."""
+    assert _results(engine, given(at=1, note="called"), given(at=2, **{"note": "called"} | bare)) == [TAKEN, UNCHANGED]
+    assert _results(engine, given(at=3, **{"note": "called"} | bare)) == [UNCHANGED]
+    assert _kept(engine) == [(0, -1, 1.0, None)]
+
+    assert _results(engine, given(at=4, is_inlier=1, source="")) == [TAKEN]
+    assert _kept(engine) == [(0, -1, 1.0, 4.0), (0, 1, 4.0, None)]
+
+
 @pytest.mark.parametrize("change", [{"is_inlier": 1}, {"source": "others"}, {"note": "I saw it"}])
 def test_changed_label_replaces_and_its_history_stays(engine: Engine, change: dict[str, Any]):
     """Also if only its source or its note is new: who said what is never lost."""
     assert _results(engine, given(at=1)) == [TAKEN]
     assert _results(engine, given(at=2, **change)) == [TAKEN]
-    assert _results(engine, given(at=3)) == [TAKEN]
+    assert _results(engine, given(at=3, note="so it is")) == [TAKEN]
 
     assert [(given_at, replaced_at) for _, _, given_at, replaced_at in _kept(engine)] == [(1, 2), (2, 3), (3, None)]
 

@@ -102,3 +102,16 @@ def test_opinion_that_came_back_counts(engine: Engine):
 
     assert [label for _, _, label, _ in _labels(engine)] == [-1, 1, -1]
     assert [label for _, _, label, replaced in _labels(engine) if replaced is None] == [-1]
+
+
+def test_repetition_without_source_erases_none_while_it_waits(engine: Engine):
+    """It waits by itself, and adds nothing once the record has come."""
+    said, repeated = GivenLabel(FIRST, 0, -1, "desk", "called", 1001.0), GivenLabel(FIRST, 0, -1, "", "", 1002.0)
+    _wait(engine, said)
+    _wait(engine, repeated)
+    _record(engine, make_prediction(FIRST))
+
+    settled, _ = _settle(engine)
+
+    assert len(settled) == 1
+    assert len(_labels(engine)) == 1

@@ -129,6 +129,23 @@ def test_malformed_label_is_named(service: RecordedService, change: dict[str, ob
 
 
 @pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        (b"[]", "", "expected a label or a list of labels, got an empty list"),
+        (b"7", "", "expected a label or a list of labels, got a number"),
+        (b"{}", "request_id", "required"),
+        (b"[7]", "[0]", "expected an object with request_id and is_inlier"),
+    ],
+)
+def test_other_shapes_are_told_what_is_expected(service: RecordedService, body: bytes, field: str, message: str):
+    """In words that fit what came."""
+    errors = service.client.post("/feedback", data=body, content_type="application/json").json["errors"]
+
+    assert errors[0]["field"] == field
+    assert message in errors[0]["message"]
+
+
+@pytest.mark.parametrize(
     ("body", "media_type", "status"),
     [
         (b"{", "application/json", 400),

@@ -149,6 +149,14 @@ def test_other_windows_are_refused(make_client, query: str):
     assert "up to the 30d" in answer.json["detail"]
 
 
+def test_other_parameters_are_refused(make_client):
+    """A misspelt window would otherwise be answered with another one."""
+    answer = make_client().get("/quality?windw=24h")
+
+    assert answer.status_code == 422
+    assert answer.json["errors"] == [{"field": "windw", "message": "unknown, expected window"}]
+
+
 def test_services_without_records_say_so(make_client, address: str):
     """Whether they are off or cannot be read: never a 500."""
     off = make_client(record_predictions=0.0).get("/quality")

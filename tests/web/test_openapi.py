@@ -50,6 +50,14 @@ def test_every_route_is_described_and_every_description_is_a_route(service: Flas
     assert routes == {(operation.path, operation.method) for operation in described}
 
 
+def test_every_group_of_routes_has_its_place():
+    """The page lists groups in the document's order, and those that it does not name behind all others."""
+    named = [tag["name"] for tag in build_openapi(FEATURES, MAX_ROWS)["tags"]]
+
+    operations = (*OPERATIONS, *RECORD_OPERATIONS, *PROTOCOL_OPERATIONS)
+    assert sorted(named) == sorted({operation.tag for operation in operations})
+
+
 def test_row_is_that_of_the_model():
     """A client made from the document sends rows of the right length, within float32."""
     row = build_openapi(FEATURES, MAX_ROWS)["components"]["schemas"]["PredictionRequest"]["properties"][

@@ -105,12 +105,13 @@ def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonito
     from training.errors import BadArgument
     from training.retraining.live_parameters import calibrate_alike
     from training.retraining.retrain import RetrainingChoices, retrain
+    from training.retraining.training_records import FEWEST_ROWS
 
     period = Period(options.since, time.time())
     if period.since >= period.until:
         raise BadArgument("--since is in the future; name a time that has passed.")
-    if options.max_rows < 1:
-        raise BadArgument(f"--max-rows {options.max_rows} is not a number of rows; use at least 1.")
+    if options.max_rows < FEWEST_ROWS:
+        raise BadArgument(f"--max-rows {options.max_rows} is too few to train on; use at least {FEWEST_ROWS:,}.")
     choices = RetrainingChoices(
         period=period,
         most_rows=options.max_rows,
@@ -188,5 +189,5 @@ def moment(text: str) -> float:
         return read_moment(text, time.time())
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time; write 7d, 24h, 2026-01-31 or 2026-01-31T12:00."
+            f"{text!r} is not a time; write 7d, 24h, 2026-01-31 or 2026-01-31T12:00"
         ) from None

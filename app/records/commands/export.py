@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from app.errors import InvalidMoment
 from app.records.atomic_files import replacing
 from app.records.commands.options import add_database_option, moment, opened_for_operator
 from app.records.csv_export import write_csv, write_events_csv
@@ -42,6 +43,9 @@ def run(options: argparse.Namespace) -> int:
         require_pyarrow()
     out = options.out or Path(f"records.{options.format}")
     until = time.time() if options.until is None else options.until
+    if until <= options.since:
+        # An empty file would be taken for a while without records.
+        raise InvalidMoment("--until is not after --since, so nothing lies between them: give a later one.")
     events_out = out.with_name(f"{out.stem}.events{out.suffix}")
     with opened_for_operator(options) as engine, replacing(out, events_out) as (records_file, events_file):
         n_rows = (write_parquet if is_parquet else write_csv)(RecordPages(engine, options.since, until), records_file)

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             # Whatever ends it early, what was deleted is in the trail.
             with write_transaction(engine) as connection:
                 deleted += delete_waiting_labels(connection, options.before)
-                add_event(connection, who, PURGE, note=f"before {day}: {deleted}")
+                add_event(connection, who, PURGE, after=day, note=f"before {day}: {deleted}")
         give_back_free_pages(engine)
         overwrite_what_was_deleted(engine)
     print(f"deleted {deleted}")

@@ -180,3 +180,11 @@ def test_a_file_that_cannot_be_written_is_named(sqlite: str, tmp_path: Path, cap
     assert export(sqlite, tmp_path / "nowhere" / "all.csv", "--since", "1d") == 1
 
     assert "nowhere/all.csv cannot be written (No such file or directory): make room, or" in capsys.readouterr().err
+
+
+def test_while_that_ends_before_it_begins_is_refused(filled: str, tmp_path: Path, capsys):
+    """In one sentence, and no file is written: it would look as if nothing was recorded."""
+    assert export(filled, tmp_path / "none.csv", "--since", "1d", "--until", "2d") == 1
+
+    assert "records: --until is not after --since" in capsys.readouterr().err
+    assert list(tmp_path.glob("none*")) == []

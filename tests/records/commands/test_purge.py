@@ -67,6 +67,7 @@ def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, open
         assert connection.scalar(select(func.min(tables.PREDICTIONS.c.record_id))) == record_id_at(60 * 7)
         [event] = read_events(connection)
     assert (event.who, event.what) == (name_operator(), "purge")
+    assert event.after == "2026-11-01T00:07:00.000Z"
     assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 waiting label, 7 audits"
 
 

@@ -108,3 +108,12 @@ def test_saved_picture_has_a_name_for_any_file_system():
     """Whatever the figure is called."""
     assert 'data-file="alert-x-b"' in make_page("<alert>('x') & <b>").render()
     assert 'data-file="figure"' in make_page("…").render()
+
+
+def test_table_has_one_line_of_headings():
+    """The name of its index stands beside those of its columns."""
+    page = SelfContainedPage("page")
+    page.add_table(pd.DataFrame({"live": [1.0]}, index=pd.Index(["recall"], name="figure")))
+
+    [head] = re.findall("<thead>.*?</thead>", page.render(), re.DOTALL)
+    assert re.findall("<th[^>]*>(.*?)</th>", head) == ["figure", "live"]

@@ -100,6 +100,15 @@ def test_figures_are_those_of_all_rows():
     assert compared.difference["f1"].value == pytest.approx(1800 / 2100 - 2000 / 3100, abs=0.02)
 
 
+def test_figures_of_both_models_differ_by_the_difference():
+    """Also where few labels make what is possible lopsided."""
+    judged = judge({(0, 0, 0): (0, 30), (1, 1, 0): (2, 25), (1, 1, 1): (30, 40)})
+    compared = compare_quality(judged, count({(0, 0, 0): 10_000, (1, 1, 0): 500, (1, 1, 1): 500}))
+
+    for name, difference in compared.difference.items():
+        assert difference.value == pytest.approx(compared.candidate[name].value - compared.live[name].value)
+
+
 def test_nothing_is_sure_of_rows_that_nobody_labelled():
     """The candidate's new alarms may all be true or all be false."""
     judged = judge({(0, 0, 0): (0, 1000), (1, 1, 0): (0, 100), (1, 1, 1): (100, 100)})

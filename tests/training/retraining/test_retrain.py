@@ -222,8 +222,7 @@ def test_records_of_other_features_are_left_out_and_counted(make_service, make_r
     [
         (["--since", "1h"], 2, "There are no records since"),
         (["--since", "2999-01-01"], 2, "--since is in the future"),
-        (["--max-rows", "500"], 2, "leave 500 to train on"),
-        (["--max-rows", "0"], 2, "--max-rows 0 is not a number of rows"),
+        (["--max-rows", "999"], 2, "--max-rows 999 is too few to train on; use at least 1,000"),
         (["--contamination", "0.7"], 2, "--contamination 0.7 is out of range"),
         (["--database", "sqlite:///nowhere.db"], 1, "nowhere.db"),
     ],
