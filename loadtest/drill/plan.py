@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from loadtest.drill.alert_rules import AlertRule
 from loadtest.drill.causes import Cause
+from loadtest.drill.causes_at_the_records import LOCKED_RECORDS
 from loadtest.drill.causes_at_the_watchers import BROKEN_CONFIGURATION, FAILING_RULE, REFUSING_RECEIVER
 from loadtest.drill.causes_by_models import (
     BROKEN_MODEL,
@@ -30,7 +31,15 @@ ALWAYS = AlertRule("Watchdog")
 # spend by itself. A new model makes detectors begin anew, so rows move last.
 PHASES: tuple[tuple[Cause, ...], ...] = (
     (SLOW_BATCHES, HANGING_REPLICA, WAITING_TRAINING, FAILING_RULE, DYING_WORKERS, HANGING_RECORDER, OLD_MODEL),
-    (MISSING_MODEL, MISTAKES, REFUSING_RECEIVER, MANY_WORKERS, BROKEN_CONFIGURATION, FAILING_TRAINING),
+    (
+        MISSING_MODEL,
+        MISTAKES,
+        REFUSING_RECEIVER,
+        MANY_WORKERS,
+        BROKEN_CONFIGURATION,
+        FAILING_TRAINING,
+        LOCKED_RECORDS,
+    ),
     (BROKEN_MODEL, SLOW_RECORDER),
     (MOVED_ROWS,),
     (UNSURE_ROWS,),
@@ -46,7 +55,6 @@ NOT_DRIVEN = {
     "RecallBelowTarget": "needs an audit queue that was labelled, and figures that are worked out once a minute",
     "NoFeedbackArriving": "needs a label of three days ago; the service takes none of the past",
     "SegmentOutlierRatioUneven": "needs thousands of rows by segment, and shares that are worked out once a minute",
-    "RecordsNotWritten": "would need a disk to be filled, or a database that others need to be locked",
 }
 
 

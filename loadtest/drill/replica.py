@@ -41,6 +41,7 @@ class Replica:
     def __init__(self, title: str, folder: Path, models: Path, workers: int) -> None:
         self._title, self._folder, self._models, self._workers = title, folder, models, workers
         self.address = f"{HOST}:{free_port()}"
+        self.records = folder / f"{title}-records" / "records.db"
         self._program: RunningProgram | None = None
 
     def start(self, until: str = "/readyz") -> None:
@@ -50,7 +51,7 @@ class Replica:
             "WEB_CONCURRENCY": str(self._workers),
             "MODEL_DIR": str(self._models),
             "STATE_DIR": str(self._folder / f"{self._title}-state"),
-            "DATABASE_URL": f"sqlite:///{self._folder}/{self._title}-records/records.db",
+            "DATABASE_URL": f"sqlite:///{self.records}",
         }
         self._program = RunningProgram(
             f"service-{self._title}",

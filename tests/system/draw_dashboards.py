@@ -1,6 +1,7 @@
 """Draw the dashboards for the README: ``python -m tests.system.draw_dashboards --preview PROGRAM``.
 
-A service under load and a training are watched for a while by Prometheus; then PROGRAM draws each dashboard with
+A service under load, whose answers are labelled, and a training are watched for a while by Prometheus, and a model is
+taken back and promoted again; then PROGRAM draws each dashboard with
 ``--prometheus URL --from DURATION --width PIXELS --out FOLDER FILE``. Containers are not drawn: what they are about is
 not there without Compose.
 """
@@ -17,14 +18,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.system.running_service import REPOSITORY
-from tests.system.watched_service import start_watched_service
+from tests.system.running_service import REPOSITORY, wait_until
+from tests.system.watched_service import WatchedService, start_watched_service
 
 DASHBOARDS = REPOSITORY / "monitoring" / "grafana" / "dashboards"
 PICTURES = REPOSITORY / "docs" / "pictures"
 
 # Pixels across: a wall screen, and a window on a desk.
-WIDTHS = {"at_a_glance": 1920, "service": 1600, "predictions": 1600, "drift": 1600, "training": 1600}
+WIDTHS = {"at_a_glance": 1920, "service": 1600, "predictions": 1600, "drift": 1600, "quality": 1600, "training": 1600}
 
 # Five minutes of load, after which averages over five minutes say what they are meant to.
 SECONDS = 330
@@ -54,8 +55,9 @@ def main() -> int:
     programs = {name: Path(str(shutil.which(name))) for name in PROGRAMS}
     with tempfile.TemporaryDirectory() as folder, start_watched_service(Path(folder), programs) as watched:
         print(f"Watching for {options.seconds} s ...", flush=True)
-        address = watched.prometheus.address
-        time.sleep(options.seconds)
+        address, begin = watched.prometheus.address, time.monotonic()
+        _take_back_and_promote(watched)
+        time.sleep(max(0.0, begin + options.seconds - time.monotonic()))
         for name in WIDTHS.keys() - ABOUT_DRIFT:
             _draw(options.preview, address, options.seconds, name)
         for shift in (DRIFT_SHIFT, 0):
@@ -64,6 +66,16 @@ def main() -> int:
         for name in ABOUT_DRIFT:
             _draw(options.preview, address, options.seconds, name)
     return 0
+
+
+def _take_back_and_promote(watched: WatchedService) -> None:
+    """Have events on record: the new model is taken back, and promoted nevertheless."""
+    wait_until(watched.is_swapped, "the second model", watched.service)
+    version = (watched.models / "current").resolve().name
+    for command in (("rollback",), ("promote", version)):
+        subprocess.run(
+            [sys.executable, "-m", "training", *command, "--models", str(watched.models)], cwd=REPOSITORY, check=True
+        )
 
 
 def _draw(preview: str, prometheus: str, seconds: int, name: str) -> None:

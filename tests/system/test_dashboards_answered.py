@@ -36,28 +36,11 @@ NEED_CADVISOR = {
     "containers: Restarts within 15 minutes",
 }
 
-# Nobody labels anything here, promotes by command, or purges.
-NEED_LABELS_OR_EVENTS = {
-    "quality: From answer to label",
-    "quality: Last event of each kind",
-    "quality: Last label",
-    "quality: Precision",
-    "quality: Precision with its 95 % interval",
-    "quality: Recall",
-    "quality: Recall with its 95 % interval",
-    "quality: All figures",
-}
-RECORDED_FROM_LABELS = {"job_metric:model_quality_high:max5m"}
-
-# Callers name no segment, and none can be compared with itself.
-NEED_SEGMENTS = {"quality: Outliers by segment", "quality: Times as often as in all others, at the least"}
-RECORDED_FROM_SEGMENTS = {"job_segment:segment_outlier_ratio_per_others:max5m"}
-
 # It is empty as long as all is well, so it has a test of its own.
 NEED_AN_ALERT = {"at_a_glance: What fires"}
-NOT_ANSWERED = NEED_CADVISOR | NEED_LABELS_OR_EVENTS | NEED_SEGMENTS | NEED_AN_ALERT
+NOT_ANSWERED = NEED_CADVISOR | NEED_AN_ALERT
 ANSWERED = [panel for panel in read_panels() if str(panel) not in NOT_ANSWERED]
-RECORDED = {rule.name for rule in read_recordings()} - RECORDED_FROM_LABELS - RECORDED_FROM_SEGMENTS
+RECORDED = {rule.name for rule in read_recordings()}
 
 
 @pytest.fixture(scope="module")

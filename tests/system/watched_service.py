@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,12 @@ STOP_SECONDS = 30
 
 # As many as ``start_service`` starts.
 WORKERS = 2
+
+# The figure that needs labels of alarms and of audited inliers.
+RECALL = 'model_quality{metric="recall"}'
+
+# Of the inliers, so many are drawn for labelling that figures are known within seconds.
+AUDIT_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,20 @@ def start_watched_service(
     assert _train(folder).wait(TRAINING_SECONDS) == 0
     ports = {job: free_port() for job in ("model-training", "pushgateway", "node")}
     with ExitStack() as stack:
-        service = stack.enter_context(start_service(folder, models))
+        service = stack.enter_context(start_service(folder, models, AUDIT_SHARE=str(AUDIT_SHARE)))
+        wait_until(lambda: service.get("/audit/next").ok, "the tables of records", service)
+        habits = stack.enter_context(under_load(service.address))
+        wait_until(lambda: _is_labelled(service), "labels", service)
+        # A recorder works figures out five seconds after its start and then once a minute, which is too long to wait.
+        os.kill(service.recorder(), signal.SIGKILL)
         for job, program in (("pushgateway", "pushgateway"), ("node", "node_exporter")):
             stack.enter_context(_running(programs[program], ports[job], folder / f"{job}.log"))
         targets = {job: f"127.0.0.1:{port}" for job, port in ports.items()}
         targets["service"] = service.address.removeprefix("http://")
         prometheus = stack.enter_context(start_prometheus(folder, programs["prometheus"], targets, interval))
         wait_until(lambda: prometheus.values('up{job="service"}') == [1], "the first scrape", service)
-        habits = stack.enter_context(under_load(service.address))
-        # Only now, so that Prometheus sees the second model come.
+        wait_until(lambda: prometheus.query(f"{RECALL} >= 0"), "figures", service)
+        # Only now, so that Prometheus sees figures, which a new model has to earn anew, and the second model come.
         training = _train(
             folder,
             f"--estimators={WATCHED_TREES}",
@@ -93,6 +105,11 @@ def start_watched_service(
         )
         stack.callback(_end, training)
         yield WatchedService(service, prometheus, models, habits)
+
+
+def _is_labelled(service: RunningService) -> bool:
+    """Tell whether alarms and audited inliers have labels."""
+    return all(service.metric("feedback_total", predicted=answer) > 0 for answer in ("outlier", "inlier"))
 
 
 def _write_rows(path: Path, seed: int) -> None:

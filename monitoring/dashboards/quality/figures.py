@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DynamicConfigValue,
     SpecialValueMap,
     SpecialValueMatch,
+    ValueMap,
     ValueMappingResult,
 )
 
@@ -20,6 +21,14 @@ from monitoring.dashboards.queries import INSTANCE, query, rows_now
 from monitoring.dashboards.tables import rows
 
 _UNKNOWN = "not enough labels"
+
+# As the page of the figures calls those whose names are no words.
+_NAMES = {
+    "average_precision": "average precision",
+    "f1": "F1",
+    "false_negative_rate": "false-negative rate",
+    "roc_auc": "ROC AUC",
+}
 
 # The words above take more room than a number.
 _WIDTHS = (6, 6, 4, 4, 4)
@@ -159,6 +168,10 @@ def _figures() -> table.Panel:
         joined_by="metric",
         widths={"figure": 150, AT_LEAST: 85, AT_MOST: 85},
     ).mappings([_instead_of_nan(_UNKNOWN)])
+    names = ValueMap(
+        {name: ValueMappingResult(text=text, index=place) for place, (name, text) in enumerate(_NAMES.items())}
+    )
+    panel = panel.override_by_name("figure", [DynamicConfigValue("mappings", [names])])
     for end in (AT_LEAST, AT_MOST):
         panel = panel.override_by_name(end, [DynamicConfigValue("mappings", [_instead_of_nan("-")])])
     return panel

@@ -48,7 +48,7 @@ def _arrived() -> timeseries.Panel:
         "Labels by what they make of the answer: outliers found, false alarms, outliers missed, and inliers that "
         "rightly passed. How many there are of each says nothing of precision or recall, since rows are not labelled "
         "evenly.",
-        units.Short,
+        units.LocaleFormat,
         *(
             query(
                 f'round(sum(increase(feedback_total{{{INSTANCE}, predicted="{predicted}", label="{label}"}}[1h])))',
@@ -74,8 +74,8 @@ def _age() -> timeseries.Panel:
 
     return graph(
         "From answer to label",
-        "Half of the labels, and 19 of 20, came within this time after the answer; of the labels of a day. Figures "
-        "know nothing of what is younger.",
+        "Half of the labels, and 19 of 20, came within this time after the answer; of the labels of a day. What took "
+        "less than a minute is not told apart. Figures know nothing of what is younger.",
         units.Seconds,
         query(share(0.5), "p50", often=True),
         query(share(0.95), "p95", often=True),

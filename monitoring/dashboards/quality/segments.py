@@ -58,7 +58,7 @@ def _segments() -> table.Panel:
         if_none="no rows",
         decimals=2,
         joined_by="segment",
-        widths={AT_LEAST: 90, AT_MOST: 90, "outliers": 90, _TIMES_OTHERS: 110},
+        widths={AT_LEAST: 90, AT_MOST: 90, "outliers": 90, _TIMES_OTHERS: 140},
         largest_first=_TIMES_OTHERS,
     )
     for heading, unit, decimals in (("rows", units.LocaleFormat, 0), (_TIMES_OTHERS, units.NoUnit, 2)):
