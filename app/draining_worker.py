@@ -15,6 +15,8 @@ import socket
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from app.one_piece_response import send_in_one_piece
+
 # A longer request than this is handed to a thread; one row of 256 features takes 6 KB.
 _MOST_BYTES_LOOKED_AT = 8192
 
@@ -28,6 +30,11 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,4})\r\n", re.IGNORECASE)
 
 class DrainingWorker(ThreadWorker):
     """A threaded worker that answers whole predictions at once, and at its end refuses whoever comes later."""
+
+    def init_process(self) -> None:
+        """Begin to serve."""
+        send_in_one_piece()
+        super().init_process()
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
         """Answer a prediction that has arrived whole on an open connection; hand anything else to a thread."""

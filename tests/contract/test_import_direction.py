@@ -19,7 +19,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.errors": set(),
     "app.settings": {"app.errors"},  # a bad variable is an InvalidSetting
     "app.cpu_allowance": set(),
-    "app.draining_worker": set(),
+    "app.draining_worker": {"app.one_piece_response"},
+    "app.one_piece_response": set(),
     "app.gunicorn_logger": set(),
     "app.log_format": set(),
     "app.periodic_jobs": set(),
