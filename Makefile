@@ -12,6 +12,8 @@ USERS = 10
 TIME = 30s
 WORKERS = 4
 SHAPE =
+# Most tests wait, so two cores run two at a time; those that start a service want a core for themselves.
+PROCESSES ?= 2
 
 # Not exported to everything: tests choose their own.
 SERVICE_SETTINGS = BIND="$(BIND)" MODEL_DIR="$(MODEL_DIR)"
@@ -142,8 +144,8 @@ check: install-all  ## Check format, lint and types
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 
-test: check $(KERNEL)  ## Check and run every test, long proofs shortened (ARGS="-k name")
-	@$(BIN)/pytest $(ARGS)
+test: check $(KERNEL)  ## Check and run every test, long proofs shortened (ARGS="-k name" PROCESSES=2)
+	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 test-long: check $(KERNEL)  ## Check and run every test, long proofs in full
 	@$(BIN)/pytest --long $(ARGS)
