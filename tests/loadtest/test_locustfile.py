@@ -225,7 +225,8 @@ def test_the_web_page_starts_the_same_workers_again(start_service, rows_file, tm
             assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
             wait_until(lambda: len(service.predictions_by_port) >= 2 and len(service.predictions) >= 40, "the load")
             requests.post(f"{page}/stop", timeout=PATIENCE_SECONDS).raise_for_status()
-            wait_until(lambda run=run: log.read_text().count("reported as ready") == 2 + 2 * run, "ready workers")
+            # A worker that was slow to be heard may say it twice.
+            wait_until(lambda run=run: log.read_text().count("reported as ready") >= 2 + 2 * run, "ready workers")
 
     judged = [line.split()[1] for line in log.read_text().splitlines() if line.startswith("  requests ")]
     assert len(judged) == 2

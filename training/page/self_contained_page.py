@@ -58,8 +58,9 @@ class SelfContainedPage:
     def add_table(self, table: pd.DataFrame) -> None:
         """Add a table of numbers and texts; its index and columns are the headings."""
         formats = [_FORMATS.get(kind.kind, str) for kind in table.dtypes]
-        # Else pandas gives the name of the index a line of its own below the headings of the columns.
-        table = table.rename_axis(index=None, columns=table.index.name)
+        if table.columns.nlevels == 1:
+            # Else pandas gives the name of the index a line of its own below the headings of the columns.
+            table = table.rename_axis(index=None, columns=table.index.name)
         self._parts.append(f'<div class="table" tabindex="0">{table.to_html(border=0, formatters=formats)}</div>')
 
     def add_figures(self, figures: list[go.Figure], wide: bool = False) -> None:
