@@ -16,6 +16,7 @@ from locust import events
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopTest
+from locust.runners import STATE_INIT
 
 # Locust may be started in any folder, so the package is made importable from here. It goes to the second
 # place: Locust has put this file's folder in the first, and removes whatever is there after the import.
@@ -78,6 +79,10 @@ def connect(environment: Environment, load: LoadRun) -> None:
 
     def begin_run(**_: Any) -> None:
         """Begin, or stop before the first request."""
+        if is_worker:
+            # A worker that has run before still counts as stopped until its first user starts, and takes no notice of a
+            # stop until then: its users would start after it, and nobody would stop them.
+            runner.update_state(STATE_INIT)
         try:
             load.begin()
         except (*BAD_USAGE, *BAD_SERVICE) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import threading
 import time
 from collections import Counter
 
@@ -221,6 +222,7 @@ def test_the_web_page_starts_the_same_workers_again(start_service, rows_file, tm
         wait_until(lambda: log.read_text().count("reported as ready") == 2, "the workers")
         for run in (1, 2):
             service.predictions.clear()
+            service.predictions_by_port.clear()
             form = {"user_count": 2, "spawn_rate": 2, "host": service.url}
             assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
             wait_until(lambda: len(service.predictions_by_port) >= 2 and len(service.predictions) >= 40, "the load")
@@ -232,3 +234,41 @@ def test_the_web_page_starts_the_same_workers_again(start_service, rows_file, tm
     assert len(judged) == 2
     # Two users asked for the model at their end.
     assert int(judged[1]) == len(service.predictions) + 2
+
+
+def test_a_stop_between_a_workers_order_and_its_users_is_heard(start_service, rows_file, tmp_path):
+    """Where one worker runs and the other still asks for the model, a stop of the second run ends both."""
+    asked, first_run, stopped = [], 10**6, threading.Event()
+
+    def slowly_for_the_last_worker(answer):
+        """Let the slower of the two workers of the second run wait until the other has ended."""
+        asked.append(answer)
+        if len(asked) == first_run + 2:
+            assert stopped.wait(PATIENCE_SECONDS)
+        return answer
+
+    service = start_service(lie_about_model=slowly_for_the_last_worker)
+    log = tmp_path / "locust.log"
+    arguments = ["--rows", rows_file, "--processes", 2, *meeting_point(), "--stop-timeout", 600]
+    form = {"user_count": 2, "spawn_rate": 2, "host": service.url}
+    with running_page(service.url, log, *arguments) as page:
+        wait_until(lambda: log.read_text().count("reported as ready") == 2, "the workers")
+        assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
+        wait_until(lambda: len(service.predictions_by_port) == 2, "the load")
+        requests.post(f"{page}/stop", timeout=PATIENCE_SECONDS).raise_for_status()
+        wait_until(lambda: log.read_text().count("reported as ready") >= 4, "ready workers")
+        first_run = len(asked)
+
+        assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
+        wait_until(lambda: len(service.predictions_by_port) == 3, "the load of one worker")
+        stop = threading.Thread(target=requests.post, args=[f"{page}/stop"], kwargs={"timeout": PATIENCE_SECONDS})
+        stop.start()
+        wait_until(lambda: log.read_text().count("reported that it has stopped") == 3, "the worker that ran")
+        stopped.set()
+        stop.join()
+        wait_until(lambda: log.read_text().count("reported as ready") >= 6, "ready workers")
+
+    judged = [int(line.split()[1]) for line in log.read_text().splitlines() if line.startswith("  requests ")]
+    # Three users asked for the model at their end; a fourth never began.
+    assert sum(judged) == len(service.predictions) + 3
+    assert len(service.predictions_by_port) == 3
