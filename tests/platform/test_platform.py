@@ -337,8 +337,9 @@ def test_next_model_is_trained_on_the_records(platform: RunningPlatform):
 def test_numbers_and_models_outlive_the_containers(platform: RunningPlatform):
     """After `make down` and a plain `docker compose up` Prometheus knows the past and the service its model."""
     version = _version(platform)
-    (now,) = platform.query("vector(time())")
-    then = now["value"][1]
+    # The service may have been started again a moment ago, and not been asked since.
+    (counted,) = platform.wait_for(lambda: platform.query("sum(predicted_class_total)"), "a scrape of the service")
+    then, number = counted["value"]
     down = platform.run("make", "down")
     assert down.returncode == 0, down.stderr
     assert not platform.compose("ps", "--quiet")
@@ -346,7 +347,8 @@ def test_numbers_and_models_outlive_the_containers(platform: RunningPlatform):
     platform.compose("up", "--detach", "--wait", "--no-build")
 
     assert _version(platform) == version
-    assert platform.query(f"sum(predicted_class_total @ {then})")
+    (known,) = platform.query(f"sum(predicted_class_total @ {then})")
+    assert known["value"][1] == number
     assert '"fraud-desk"' in _recorded(platform, LABELLED)
 
 
