@@ -40,6 +40,10 @@ _START_SECONDS = 60
 _PAUSE_SECONDS = 0.05
 
 
+class NothingScored(Exception):
+    """The service refused what it was to score, so that nothing was measured; the message says what to do."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recorder", description=__doc__, allow_abbrev=False)
@@ -48,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=3, help="length of a measurement (%(default)s)")
     parser.add_argument("--connections", type=int, default=8, help="clients that ask at a time (%(default)s)")
     options = parser.parse_args(arguments)
+    if not (options.models / "current").exists():
+        print(f"{options.models} has no current model: make one with `make train`, or name --models.", file=sys.stderr)
+        return 1
     service_core, load_core = sorted(os.sched_getaffinity(0))[:2]
     states: dict[str, Callable[[psutil.Process], None]] = {
         "recorder at work": lambda arbiter: None,
@@ -69,9 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         states[name](arbiter)
                         wrk.measure(url, bodies, options.connections, _WARM_UP_SECONDS, load_core)
                         sample = wrk.measure(url, bodies, options.connections, options.seconds, load_core)
+                    _check(sample)
                     samples[name].append(sample)
                     print(f"{number + 1:>3} {name:<18} {sample}", file=sys.stderr, flush=True)
-    except AnotherRuns as reason:
+    except (AnotherRuns, NothingScored) as reason:
         print(reason, file=sys.stderr)
         return 1
     for line in tabulate(samples):
@@ -97,6 +105,24 @@ def tabulate(samples: dict[str, list[Sample]]) -> Iterator[str]:
         p50, p99 = spread([sample.p50_ms for sample in taken], 1), spread([sample.p99_ms for sample in taken], 1)
         failed = f"{sum(sample.refused for sample in taken)}, {sum(sample.broken for sample in taken)}"
         yield f"| {name} | {rate} | {p50} | {p99} | {failed} |"
+
+
+def _check(sample: Sample) -> None:
+    """Let nobody take the speed of refusals for that of answers.
+
+    Examples
+    --------
+    >>> _check(Sample(900, 1.1, 4.0, refused=0, broken=0))
+    >>> _check(Sample(900, 1.1, 4.0, refused=900, broken=0))
+    Traceback (most recent call last):
+        ...
+    benchmarks.recorder.__main__.NothingScored: The service refused 900 requests: ...
+    """
+    if sample.refused:
+        raise NothingScored(
+            f"The service refused {sample.refused} requests: --models needs a model of two numbers, as `make train` "
+            "makes it."
+        )
 
 
 @contextmanager
