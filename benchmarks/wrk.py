@@ -66,7 +66,7 @@ def find_programs() -> None:
             raise ProgramMissing(f"{program} is not installed: on Debian and Ubuntu, apt-get install {package}.")
 
 
-def measure(url: str, bodies: Path, connections: int, seconds: int, core: int) -> Sample:
+def measure(url: str, bodies: Path, connections: int, seconds: int, core: int, pause_ms: int = 0) -> Sample:
     """Send the bodies round and round.
 
     Parameters
@@ -76,11 +76,13 @@ def measure(url: str, bodies: Path, connections: int, seconds: int, core: int) -
     bodies
         A file with one JSON body a line.
     connections
-        How many clients wait for an answer at any time; each sends its next request at once.
+        How many clients there are; each sends its next request when it has an answer, and paused.
     seconds
         For how long.
     core
         The CPU that wrk runs on.
+    pause_ms
+        How long a client pauses. Without a pause the service is as busy as it can be.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def measure(url: str, bodies: Path, connections: int, seconds: int, core: int) -
     command += ["--duration", f"{seconds}s", "--timeout", f"{_ANSWER_SECONDS}s", "--script", str(_SCRIPT)]
     try:
         done = subprocess.run(
-            [*command, url, "--", str(bodies)],
+            [*command, url, "--", str(bodies), str(pause_ms)],
             capture_output=True,
             text=True,
             timeout=seconds + _GRACE_SECONDS,

@@ -8,6 +8,7 @@ import numpy as np
 
 from app.recorder.handed_rows import HandedRows
 from app.records.known_segments import KnownSegments
+from app.records.pace import Pace
 from app.records.record_batch import RecordBatch
 from app.records.row_choice import RowChoice
 from app.records.window import SECONDS_OF_HOUR
@@ -27,10 +28,12 @@ class BatchBuilder:
         Names segments; it has learnt those of the rows.
     keeps_features
         Whether feature values are recorded.
+    pace
+        Says when to rest.
     """
 
-    def __init__(self, choice: RowChoice, segments: KnownSegments, keeps_features: bool) -> None:
-        self._choice, self._segments, self._keeps_features = choice, segments, keeps_features
+    def __init__(self, choice: RowChoice, segments: KnownSegments, keeps_features: bool, pace: Pace) -> None:
+        self._choice, self._segments, self._keeps_features, self._pace = choice, segments, keeps_features, pace
 
     def build(self, parts: Sequence[HandedRows]) -> RecordBatch:
         """Lay rows out; the same rows may be drawn otherwise the next time."""
@@ -57,6 +60,7 @@ class BatchBuilder:
             for number in range(n_rows):
                 label, score, confidence, is_recorded, share, is_audited = next(columns)
                 n_outliers += label == -1
+                self._pace.step()
                 if not is_recorded:
                     continue
                 predictions.append(

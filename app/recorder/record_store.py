@@ -19,6 +19,7 @@ from app.records.contents import read_contents
 from app.records.deletion import STEP_ROWS
 from app.records.disk_space import give_back_space, shorten_log
 from app.records.known_segments import KnownSegments
+from app.records.pace import Pace
 from app.records.retention import Retention
 from app.records.settle_labels import count_waiting_labels, settle_labels
 from app.records.watermark import note_end, note_progress, was_committed
@@ -52,6 +53,8 @@ class RecordStore:
         What is recorded, and for how long.
     done_until
         Tells until when all rows are done with, if so many more are; see ``RowQueue``.
+    pace
+        Says when to rest.
     metrics
         Tell Prometheus.
     labels
@@ -67,11 +70,12 @@ class RecordStore:
         versions: KnownVersions,
         retention: Retention,
         done_until: Callable[[int], float],
+        pace: Pace,
         metrics: RecordsMetrics,
         labels: FeedbackMetrics,
     ) -> None:
         self._database, self._replica, self._segments, self._builder = database, replica, segments, builder
-        self._versions, self._retention, self._done_until = versions, retention, done_until
+        self._versions, self._retention, self._done_until, self._pace = versions, retention, done_until, pace
         self._metrics, self._labels = metrics, labels
         self._settle_due = self._progress_due = self._look_due = 0.0
         self._is_purging = self._is_shrinking = False
@@ -95,7 +99,7 @@ class RecordStore:
         now = time.time()
         self._unsure = (now, len(batch.predictions))
         with self._metrics.time_batch(), engine.begin() as connection:
-            batch.insert(connection)
+            batch.insert(connection, self._pace)
             note_progress(connection, self._replica, self._done_until(batch.n_rows), now)
         self._unsure = None
         self._note_progress_later()

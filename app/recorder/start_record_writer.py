@@ -14,6 +14,7 @@ from app.recorder.record_writer import RecordWriter
 from app.recorder.row_queue import RowQueue
 from app.recorder_metrics import RecorderMetrics
 from app.records.known_segments import KnownSegments
+from app.records.pace import Pace
 from app.records.retention import Retention
 from app.records.row_choice import RowChoice
 from app.records.writable_database import WritableDatabase
@@ -48,15 +49,17 @@ def start_record_writer(
     segments = KnownSegments(settings.max_segments)
     choice = RowChoice(settings.record_predictions, settings.audit_share)
     versions = KnownVersions(Path(settings.model_dir))
+    pace = Pace(lambda: queue.n_rows)
     store = RecordStore(
         WritableDatabase(settings.database_url),
         # The same for all recorders of a service that follow each other.
         replica=f"{socket.gethostname()} {folder}",
         segments=segments,
-        builder=BatchBuilder(choice, segments, settings.record_features),
+        builder=BatchBuilder(choice, segments, settings.record_features, pace),
         versions=versions,
         retention=Retention(settings.record_retention_days),
         done_until=queue.done_until,
+        pace=pace,
         metrics=records_metrics,
         labels=labels,
     )

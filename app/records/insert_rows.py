@@ -1,7 +1,8 @@
-"""Inserts many rows in one round trip, into SQLite and PostgreSQL.
+"""Inserts many rows in few round trips, into SQLite and PostgreSQL.
 
-SQLite runs in this process, so ``executemany`` is fast. The driver of PostgreSQL sends each row of an ``executemany``
-by itself and waits for an answer; there, all rows travel as one JSON text that the server takes apart.
+SQLite runs in this process, so ``executemany`` is fast, and a few rows at a time cost little more. The driver of
+PostgreSQL sends each row of an ``executemany`` by itself and waits for an answer; there, all rows travel as one JSON
+text that the server takes apart.
 """
 
 from __future__ import annotations
@@ -28,15 +29,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.records.pace import PIECE_ROWS, Pace
+
 _encoder = msgspec.json.Encoder()
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]], pace: Pace) -> None:
     """Insert rows, mappings from column to value; each names all columns that it gives a value."""
     if rows and connection.dialect.name == "postgresql":
         _send(connection, postgresql.insert(table).from_select(*_taken_apart(table)), rows)
-    elif rows:
-        connection.execute(insert(table), list(rows))
+    else:
+        for first in range(0, len(rows), PIECE_ROWS):
+            piece = list(rows[first : first + PIECE_ROWS])
+            connection.execute(insert(table), piece)
+            pace.step(len(piece))
 
 
 def add_to_counts(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

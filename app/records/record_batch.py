@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.records.insert_rows import add_to_counts, insert_rows
+from app.records.pace import Pace
 from app.records.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS
 
 
@@ -37,10 +38,10 @@ class RecordBatch:
         rows, outliers = self.counts.get(key := (hour, version, segment), (0, 0))
         self.counts[key] = (rows + n_rows, outliers + n_outliers)
 
-    def insert(self, connection: Connection) -> None:
+    def insert(self, connection: Connection, pace: Pace) -> None:
         """Write all of it."""
-        insert_rows(connection, PREDICTIONS, self.predictions)
-        insert_rows(connection, AUDITS, self.audits)
+        insert_rows(connection, PREDICTIONS, self.predictions, pace)
+        insert_rows(connection, AUDITS, self.audits, pace)
         # In one order everywhere, so that two recorders never wait for each other.
         counted = [
             dict(zip(HOURLY_COUNTS.columns.keys(), (*key, *numbers), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.server
 import json
 import os
@@ -74,7 +75,9 @@ def test_real_wrk_sends_every_body_and_counts_refusals(require_program, tmp_path
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/prediction"
-        sample = wrk.measure(url, bodies, connections=2, seconds=1, core=min(os.sched_getaffinity(0)))
+        measure = functools.partial(wrk.measure, url, bodies, 2, 1, min(os.sched_getaffinity(0)))
+        sample = measure()
+        pausing = measure(pause_ms=200)
         server.shutdown()
         thread.join()
 
@@ -82,3 +85,5 @@ def test_real_wrk_sends_every_body_and_counts_refusals(require_program, tmp_path
     assert sample.requests_per_second > 0
     assert sample.refused > 0
     assert sample.broken == 0
+    # Two clients, each with a request at the start and at most one every 200 ms.
+    assert 0 < pausing.requests_per_second < 20

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
+from app.records.pace import PIECE_ROWS, Pace
 from app.records.record_batch import RecordBatch
 from app.records.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS
 from app.records.write_failure import is_fault_of_rows
@@ -37,7 +38,7 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
 
 def _write(engine: Engine, batch: RecordBatch) -> None:
     with engine.begin() as connection:
-        batch.insert(connection)
+        batch.insert(connection, Pace(lambda: 0))
 
 
 def test_what_is_written_is_read(engine: Engine):
@@ -79,3 +80,13 @@ def test_rows_that_cannot_be_stored_leave_nothing(engine: Engine, spoilt: dict[s
     with engine.connect() as connection:
         for table in (PREDICTIONS, HOURLY_COUNTS):
             assert connection.execute(select(table)).all() == []
+
+
+def test_rests_while_a_batch_is_inserted(engine: Engine, monkeypatch):
+    """SQLite works in this process, whose core requests may need; PostgreSQL has one of its own and gets all."""
+    rests: list[float] = []
+    monkeypatch.setattr("app.records.pace.time.sleep", rests.append)
+
+    _write(engine, RecordBatch([PREDICTION | {"row": row} for row in range(5 * PIECE_ROWS)], []))
+
+    assert len(rests) == (5 if engine.dialect.name == "sqlite" else 0)

@@ -376,8 +376,8 @@ def test_lost_answer_to_a_commit_counts_nothing_twice(
     commit, insert = dialect.do_commit, RecordBatch.insert
     inserted: list[bool] = []
 
-    def insert_and_note(self, connection):
-        insert(self, connection)
+    def insert_and_note(self, connection, pace):
+        insert(self, connection, pace)
         inserted.append(True)
 
     def commit_and_break(self, connection):
