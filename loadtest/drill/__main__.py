@@ -16,10 +16,10 @@ from types import FrameType
 from loadtest.drill.alert_rules import AlertRule, alert_rules, read_rule_files
 from loadtest.drill.causes_by_traffic import USUAL_PER_SECOND, usual_requests
 from loadtest.drill.chain import Chain, running_chain
+from loadtest.drill.changed_thresholds import CHANGED
 from loadtest.drill.configurations import RULES
 from loadtest.drill.driving import drive_phase, watch_always
 from loadtest.drill.lines import Line, table, verdict
-from loadtest.drill.lowered_thresholds import LOWERED
 from loadtest.drill.plan import ALWAYS, NOT_DRIVEN, PHASES, unplanned
 from loadtest.drill.programs import DrillRefused, wait_until
 from loadtest.drill.shrinking import Shrinking
@@ -93,7 +93,7 @@ def drill(alerts: Sequence[str] | None, keep: Path | None, shrinking: Shrinking)
         )
     if strange := set(alerts or ()) - {rule.name for rule in rules}:
         raise DrillRefused(f"There is no alert {', '.join(sorted(strange))}: monitoring/runbook.md names all.")
-    for threshold in LOWERED:
+    for threshold in CHANGED:
         print(f"{threshold.record} is {threshold.expression}: {threshold.reason}.")
     with ExitStack() as stack:
         chain = stack.enter_context(running_chain(_folder(stack, keep), shrinking))

@@ -73,8 +73,8 @@ def hanging_recorder(chain: Chain) -> Iterator[None]:
 
 @contextmanager
 def slow_recorder(chain: Chain) -> Iterator[None]:
-    """Hold a recorder up for most of the time, while more rows come than its queue takes."""
-    replica = chain.replicas["recording"]
+    """Hold a recorder up for most of the time, while more rows come than the queue to it takes."""
+    replica = chain.replicas["hanging"]
     request = batch(ordinary_rows(_BATCH_ROWS, random.Random(_BATCH_ROWS)))
 
     def hold_up() -> None:

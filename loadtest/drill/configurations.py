@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from loadtest.drill.alert_rules import read_rule_files
-from loadtest.drill.lowered_thresholds import expressions
+from loadtest.drill.changed_thresholds import expressions
 from loadtest.drill.programs import ROOT
 from loadtest.drill.shrinking import Shrinking
 

@@ -36,10 +36,13 @@ class Replica:
         Where its models lie.
     workers
         How many there are.
+    keeps_records
+        Whether its recorder writes rows down, besides looking for drift.
     """
 
-    def __init__(self, title: str, folder: Path, models: Path, workers: int) -> None:
+    def __init__(self, title: str, folder: Path, models: Path, workers: int, keeps_records: bool = True) -> None:
         self._title, self._folder, self._models, self._workers = title, folder, models, workers
+        self._recorded = "all" if keeps_records else "off"
         self.address = f"{HOST}:{free_port()}"
         self.records = folder / f"{title}-records" / "records.db"
         self._program: RunningProgram | None = None
@@ -52,6 +55,7 @@ class Replica:
             "MODEL_DIR": str(self._models),
             "STATE_DIR": str(self._folder / f"{self._title}-state"),
             "DATABASE_URL": f"sqlite:///{self.records}",
+            "RECORD_PREDICTIONS": self._recorded,
         }
         self._program = RunningProgram(
             f"service-{self._title}",

@@ -73,29 +73,29 @@ class Shrinking:
             for place, part in enumerate(_STRING.split(shipped))
         )
 
-    def rules(self, shipped: Mapping[str, Any], lowered: Mapping[str, str]) -> dict[str, Any]:
+    def rules(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
         """Shrink a file of rules.
 
         Parameters
         ----------
         shipped
             What the file holds.
-        lowered
+        changed
             New expressions by the names of the recorded thresholds.
         """
-        return {"groups": [self._group(group, lowered) for group in shipped["groups"]]}
+        return {"groups": [self._group(group, changed) for group in shipped["groups"]]}
 
-    def _group(self, shipped: Mapping[str, Any], lowered: Mapping[str, str]) -> dict[str, Any]:
+    def _group(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
         """Shrink a group; all are evaluated as often as there are scrapes."""
         group = {name: value for name, value in shipped.items() if name != "interval"}
-        return group | {"rules": [self._rule(rule, lowered) for rule in shipped["rules"]]}
+        return group | {"rules": [self._rule(rule, changed) for rule in shipped["rules"]]}
 
-    def _rule(self, shipped: Mapping[str, Any], lowered: Mapping[str, str]) -> dict[str, Any]:
-        """Shrink a rule; the number of a lowered threshold is replaced."""
+    def _rule(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
+        """Shrink a rule; the number of a changed threshold is replaced."""
         # An expression may be a bare number.
         rule = dict(shipped) | {"expr": self.expression(str(shipped["expr"]))}
-        if shipped.get("record") in lowered:
-            rule["expr"] = lowered[shipped["record"]]
+        if shipped.get("record") in changed:
+            rule["expr"] = changed[shipped["record"]]
         for wait in ("for", "keep_firing_for"):
             if wait in shipped:
                 rule[wait] = self.duration(shipped[wait])
