@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, delete, text
 
 from app.records.database import open_database, upgrade_database
 from app.records.tables import METADATA
+from tests.records.running_writer import Read, RunningWriter, Start
 
 # Where the packages of most distributions put the server's programs, which are not in PATH.
 _PROGRAMS = Path("/usr/lib/postgresql").glob("*/bin")
@@ -221,3 +223,31 @@ def opened() -> Iterator[Callable[[str], Engine]]:
     yield open_one
     for engine in engines:
         engine.dispose()
+
+
+@pytest.fixture
+def start_writer(tmp_path: Path) -> Iterator[Start]:
+    """Start writers, and end them with the test."""
+    running: list[RunningWriter] = []
+
+    def start_one(address: str, **settings: Any) -> RunningWriter:
+        running.append(RunningWriter(address, tmp_path, **settings))
+        return running[-1]
+
+    yield start_one
+    for recorder in running:
+        recorder.writer.finish()
+
+
+@pytest.fixture
+def read(opened: Callable[[str], Engine]) -> Read:
+    """Ask a database."""
+    engines: dict[str, Engine] = {}
+
+    def read_one(address: str, statement):
+        if address not in engines:
+            engines[address] = opened(address)
+        with engines[address].connect() as connection:
+            return connection.execute(statement).mappings().all()
+
+    return read_one
