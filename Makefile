@@ -38,7 +38,7 @@ help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
 
 run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; make what it needs first (PORT=8000)
-	@$(SERVICE_SETTINGS) $(BIN)/python scripts/where_to_go.py
+	@$(SERVICE_SETTINGS) $(BIN)/python scripts/print_urls.py
 	@exec env $(SERVICE_SETTINGS) $(BIN)/gunicorn "app:create_app()"
 
 check-address:
@@ -90,7 +90,7 @@ data:  ## Make the synthetic example data (data/train.csv and data/test.csv)
 		test ! -e $$file || { echo "$$file is there: move it away first, it may be yours." >&2; exit 1; }; \
 	done
 	@$(MAKE) --no-print-directory install
-	@$(BIN)/python -m training.synthetic_credits
+	@$(BIN)/python -m training.data.synthetic
 
 data/train.csv:
 	@$(MAKE) --no-print-directory data
@@ -139,10 +139,12 @@ format: install-all  ## Format the code and mend what the linter can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
 
-check: install-all  ## Check format, lint and types
+check: install-all  ## Check format, lint, types, import contracts and spelling
 	@$(BIN)/ruff format --check --quiet || { echo "The files above are not formatted: say make format." >&2; exit 1; }
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/codespell
 
 test: check $(KERNEL)  ## Check and run every test, long proofs shortened (ARGS="-k name" PROCESSES=2)
 	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)

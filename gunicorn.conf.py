@@ -1,6 +1,6 @@
 """Gunicorn's configuration, picked up from this folder by ``gunicorn "app:create_app()"``.
 
-Only ``app.settings``, ``app.errors``, ``app.log_format`` and ``app.cpu_allowance`` are imported here, which pull in
+At import time it loads only a few modules of ours (tests/contract/test_imports.py lists them), which pull in
 nothing else: what imports ``prometheus_client`` before the metrics folder exists would lose its numbers, and what the
 arbiter imports every worker would inherit.
 """
@@ -9,9 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from app.cpu_allowance import allowed_cpus
 from app.errors import InvalidSetting
-from app.log_format import log_configuration
+from app.server.cpu_quota import allowed_cpus
+from app.server.log_config import log_configuration
 from app.settings import Settings
 
 try:
@@ -21,7 +21,7 @@ except InvalidSetting as error:
 
 bind = _settings.bind
 workers = _settings.web_concurrency or allowed_cpus()
-worker_class = "app.draining_worker.DrainingWorker"
+worker_class = "app.server.worker.DrainingWorker"
 threads = _settings.worker_threads
 timeout = _settings.worker_timeout
 graceful_timeout = _settings.graceful_timeout
@@ -33,7 +33,7 @@ worker_tmp_dir = _settings.worker_tmp_dir if Path(_settings.worker_tmp_dir).is_d
 # The control socket is a file that a read-only container does not let Gunicorn make.
 control_socket_disable = True
 
-logger_class = "app.gunicorn_logger.ErrorsOnlyLogger"
+logger_class = "app.server.worker.ErrorsOnlyLogger"
 logconfig_dict = log_configuration(_settings.logs_as_text(sys.stderr), _settings.log_level)
 
 
@@ -43,7 +43,7 @@ logconfig_dict = log_configuration(_settings.logs_as_text(sys.stderr), _settings
 def on_starting(server):
     """Make the metrics folder ours, before any worker exists."""
     from app.errors import IsowatchError
-    from app.metrics_folder import FOLDER_VARIABLE, MetricsFolder
+    from app.metrics.directory import FOLDER_VARIABLE, MetricsFolder
 
     # An arbiter that replaces a running one (SIGUSR2) inherits the name of a folder that is still in use.
     replaces_another = "GUNICORN_PID" in os.environ
@@ -56,7 +56,7 @@ def on_starting(server):
         sys.exit(1)
     os.environ[FOLDER_VARIABLE] = str(server.metrics_folder.path)
     # Only now: prometheus_client looks for the folder when it is imported.
-    from app.metrics_archive import MetricsArchive
+    from app.metrics.multiprocess import MetricsArchive
 
     server.metrics_archive = MetricsArchive(server.metrics_folder.path)
     server.ended_workers = 0
@@ -64,7 +64,7 @@ def on_starting(server):
 
 def when_ready(server):
     """Start the recorder, before the workers that will hand rows to it."""
-    from app.recorder.recorder_processes import RecorderProcesses
+    from app.recorder.process import RecorderProcesses
 
     server.recorder = RecorderProcesses(server.metrics_folder.path)
     server.recorder.keep()
@@ -79,7 +79,7 @@ def pre_fork(server, worker):
 
 def post_fork(server, worker):
     """Let the worker write its metrics under its age: the number of workers that were ever started before it."""
-    from app.metrics_archive import name_files_after
+    from app.metrics.multiprocess import name_files_after
 
     name_files_after(worker.age)
     server.recorder.forget_in_worker()
@@ -87,19 +87,19 @@ def post_fork(server, worker):
 
 def post_worker_init(worker):
     """Count the workers that this one replaces."""
-    from app.routes.service_parts import parts_of
+    from app.api.service import service_of
 
     if worker.replaced_workers:
-        parts_of(worker.wsgi).metrics.record_worker_restarts(worker.replaced_workers)
+        service_of(worker.wsgi).metrics.record_worker_restarts(worker.replaced_workers)
 
 
 def worker_exit(server, worker):
     """Write the worker's last log lines and numbers."""
-    from app.metrics_archive import close_files
-    from app.routes.service_parts import parts_of
+    from app.api.service import service_of
+    from app.metrics.multiprocess import close_files
 
     if worker.wsgi is not None:  # it may have failed to start
-        parts_of(worker.wsgi).close()
+        service_of(worker.wsgi).close()
     close_files()
 
 

@@ -2,7 +2,7 @@
 
 * IsowatchError                500  never raised itself
   * InvalidSetting             500  a variable of the environment cannot be used
-  * InvalidMoment              500  a moment that an operator names lies where nothing can be
+  * InvalidTimestamp              500  a moment that an operator names lies where nothing can be
   * InvalidBundle              503  a model bundle is missing a part, was changed, or is of another format
   * InvalidForest              500  an estimator cannot be served
   * MetricsFolderTaken         500  another live service owns the metrics folder
@@ -55,7 +55,7 @@ class InvalidSetting(IsowatchError):
     """A variable of the environment cannot be used."""
 
 
-class InvalidMoment(IsowatchError):
+class InvalidTimestamp(IsowatchError):
     """A moment of a command that does not fit the others."""
 
 

@@ -9,39 +9,40 @@ from pathlib import Path
 
 from flask import Flask
 
-from app import metrics_folder
-from app.metrics import ServiceMetrics
+from app.api.audit import audit
+from app.api.docs import register_docs
+from app.api.drift import drift
+from app.api.fast_path import PredictionFastPath
+from app.api.feedback import feedback
+from app.api.health import health
+from app.api.metrics import metrics as metrics_route
+from app.api.model_information import model_information
+from app.api.page import page
+from app.api.prediction import prediction
+from app.api.predictions import predictions
+from app.api.quality import quality
+from app.api.records import recorded_prediction
+from app.api.records_access import RecordsAccess
+from app.api.service import Service
+from app.api.v2.health import protocol_health
+from app.api.v2.infer import infer_route
+from app.api.v2.metadata import protocol_metadata
+from app.metrics import directory
+from app.metrics.http import MetricsRegistry, register_http_metrics
+from app.metrics.service import ServiceMetrics
 from app.model.bundle import Bundle
-from app.model.current_model import CurrentModel
-from app.model.shared_notes import SharedNotes
-from app.periodic_jobs import PeriodicJobs
-from app.process_usage import ProcessUsage, memory_limit_bytes, service_root_pid
-from app.recorder.hand_over import RECONNECT_SECONDS, HandOver, NoHandOver
-from app.routes.audit import audit
-from app.routes.drift import drift
-from app.routes.express_prediction import ExpressPrediction
-from app.routes.feedback import feedback
-from app.routes.health import health
-from app.routes.metrics import metrics as metrics_route
-from app.routes.model_information import model_information
-from app.routes.open_inference import OPEN_INFERENCE
-from app.routes.page import page
-from app.routes.prediction import prediction
-from app.routes.predictions import predictions
-from app.routes.quality import quality
-from app.routes.recorded_prediction import recorded_prediction
-from app.routes.records_access import RecordsAccess
-from app.routes.service_parts import ServiceParts
+from app.model.live_model import LiveModel
+from app.model.worker_sync import WorkerSync
+from app.recorder.client import RECONNECT_SECONDS, NoRecorderClient, RecorderClient
+from app.server.process_stats import ProcessUsage, memory_limit_bytes, service_root_pid
+from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
-from app.web.api_keys import ApiKeys
-from app.web.docs_page import register_docs
-from app.web.envelope import put_in_envelope
-from app.web.error_answers import register_error_answers
-from app.web.http_metrics import MetricsRegistry, register_http_metrics
-from app.web.json_bodies import StrictJSONProvider
-from app.web.request_log import FLUSH_SECONDS, NoRequestLog, RequestLog
-from app.web.security_headers import protect_pages
-from app.web.synchronous_flask import SynchronousFlask
+from app.web.access_log import FLUSH_SECONDS, NoRequestLog, RequestLog
+from app.web.auth import ApiKeys
+from app.web.codecs import StrictJSONProvider
+from app.web.headers import protect_pages
+from app.web.middleware import SynchronousFlask, install_middleware
+from app.web.problems import register_error_answers
 
 # Half of the two seconds within which a new model must be noticed.
 _LOOK_FOR_MODEL_SECONDS = 1.0
@@ -63,14 +64,14 @@ def build_service(settings: Settings | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
     metrics = ServiceMetrics(registry)
-    folder = metrics_folder.folder_of_workers()
-    notes = SharedNotes(folder)
-    model = CurrentModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, notes)
-    recorder = HandOver(folder, metrics) if folder else NoHandOver()
+    folder = directory.folder_of_workers()
+    notes = WorkerSync(folder)
+    model = LiveModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, notes)
+    recorder = RecorderClient(folder, metrics) if folder else NoRecorderClient()
     jobs = PeriodicJobs()
     log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
     records, keys = RecordsAccess(settings), ApiKeys(settings.feedback_api_keys_file)
-    parts = ServiceParts(settings, metrics, model, recorder, jobs, log, records, keys)
+    parts = Service(settings, metrics, model, recorder, jobs, log, records, keys)
     parts.attach(app)
 
     register_error_answers(app)
@@ -85,15 +86,17 @@ def build_service(settings: Settings | None = None) -> Flask:
         quality,
         health,
         metrics_route,
-        *OPEN_INFERENCE,
+        protocol_metadata,
+        protocol_health,
+        infer_route,
         page,
     ):
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
     express = register_http_metrics(app, registry)
     protect_pages(app)
-    app.wsgi_app = ExpressPrediction(app.wsgi_app, parts)  # type: ignore[method-assign]
-    put_in_envelope(app, metrics, express, log)
+    app.wsgi_app = PredictionFastPath(app.wsgi_app, parts)  # type: ignore[method-assign]
+    install_middleware(app, metrics, express, log)
 
     model.refresh()
     jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
@@ -121,7 +124,7 @@ def _on_swapped(metrics: ServiceMetrics) -> Callable[[Bundle | None, Bundle], No
 
 def _usage_job(metrics: ServiceMetrics) -> Callable[[], None]:
     """Say when the service was started; measure all its processes now and whenever the job runs."""
-    usage = ProcessUsage(service_root_pid(has_arbiter=metrics_folder.folder_of_workers() is not None))
+    usage = ProcessUsage(service_root_pid(has_arbiter=directory.folder_of_workers() is not None))
     metrics.record_start(usage.started_at())
 
     def measure() -> None:

@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.bundle import read_bundle
-from app.model.compiled_kernel import CompiledKernel, KernelNotBuilt
 from app.model.forest import Forest
-from app.model.numpy_kernel import NumpyKernel
+from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel
 from benchmarks.alone import AnotherRuns, alone_on_machine
 from benchmarks.contestants import ROOT
 from benchmarks.environments import version_of

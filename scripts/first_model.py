@@ -73,7 +73,7 @@ def train_if_there_is_none(training: TrainingSettings) -> None:
         return
     compose("Building the image of the training", "--profile", "training", "build", "training")
     if training.is_example:
-        compose("Making the example data", *_PYTHON, "-m", "training.synthetic_credits", "--out", _DATA)
+        compose("Making the example data", *_PYTHON, "-m", "training.data.synthetic", "--out", _DATA)
     options = ["--train", f"{_DATA}/{training.train}"]
     if training.test:
         options += ["--test", f"{_DATA}/{training.test}"]

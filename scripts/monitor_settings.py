@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from scripts.monitor_programs import MonitorRefused
-from scripts.where_to_go import url_of
+from scripts.print_urls import url_of
 
 ROOT = Path(__file__).resolve().parent.parent
 

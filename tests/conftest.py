@@ -110,7 +110,7 @@ def training_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return REAL_TRAINING_CSV
     folder = tmp_path_factory.mktemp("synthetic_credits")
     subprocess.run(
-        [sys.executable, "-m", "training.synthetic_credits", "--out", str(folder)],
+        [sys.executable, "-m", "training.data.synthetic", "--out", str(folder)],
         cwd=ROOT,
         check=True,
         capture_output=True,

@@ -23,7 +23,7 @@ from training.commands import (
     train,
     verify,
 )
-from training.refusal import REFUSALS, SIGNALLED, refuse, say
+from training.console import REFUSALS, SIGNALLED, refuse, say
 
 _COMMANDS = (explore, train, retrain, import_model, score, drift, models, promote, rollback, prune, verify)
 

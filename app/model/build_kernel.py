@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.model.compiled_kernel import LIBRARY, SOURCE, source_sha256
+from app.model.kernels import LIBRARY, SOURCE, source_sha256
 
 # -O3 unrolls the eight side-by-side walks. Nothing that changes arithmetic (-ffast-math, fused multiply-add) and
 # nothing that only some CPUs have (-march=native gained nothing): the scores must be the same everywhere.

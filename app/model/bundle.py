@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
 from app.model.confidence import LabelConfidence
-from app.model.features import Features
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
+from app.model.schema import Features
 
 # Raised when an older service could no longer read a bundle.
 FORMAT_VERSION = 1

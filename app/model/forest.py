@@ -20,9 +20,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.model.compiled_kernel import CompiledKernel, KernelNotBuilt
 from app.model.forest_arrays import ForestArrays
-from app.model.numpy_kernel import NumpyKernel
+from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel
 
 INLIER, OUTLIER = 1, -1
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.quality.labelled_answers import LabelledAnswers
-from app.quality.poisson_interval import poisson_interval
-from app.quality.resampling import N_DRAWS_OF_COUNTS, draw_weights
-from app.quality.wilson import wilson_interval
+from app.quality.bootstrap import N_DRAWS_OF_COUNTS, draw_weights
+from app.quality.intervals import poisson_interval, wilson_interval
+from app.quality.labels import LabelledAnswers
 
 # From so many audited misses on their number is drawn anew; below it has an exact interval.
 _FEW_MISSES = 10

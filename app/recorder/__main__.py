@@ -16,26 +16,21 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from app.drift.calibration import CVM, DETECTORS
-from app.feedback_metrics import FeedbackMetrics
-from app.log_format import log_configuration
-from app.metrics_archive import close_files, name_files_after
-from app.metrics_folder import folder_of_workers
+from app.metrics.directory import folder_of_workers
+from app.metrics.multiprocess import close_files, name_files_after
+from app.metrics.recorder import RecorderMetrics
+from app.metrics.records import REASONS, FeedbackMetrics, RecordsMetrics
 from app.model.bundle import Bundle
-from app.model.current_model import CurrentModel
-from app.model.shared_notes import SharedNotes
-from app.periodic_jobs import PeriodicJobs
-from app.recorder.drift_monitor import STATE_FILE, DriftMonitor
+from app.model.live_model import LiveModel
+from app.model.worker_sync import WorkerSync
+from app.recorder.drift import STATE_FILE, DriftMonitor, StateFolder, watch_model
 from app.recorder.event_keeping import start_event_log
-from app.recorder.lifeline import leave_ending_to_the_arbiter
 from app.recorder.no_records import NoRecords, RecordKeeper
-from app.recorder.receiver import Receiver
-from app.recorder.recording import record
+from app.recorder.process import ignore_stop_signals
+from app.recorder.server import RecorderServer, record
 from app.recorder.start_quality_watch import start_quality_watch
-from app.recorder.state_folder import StateFolder
-from app.recorder.watched_model import watch_model
-from app.recorder_metrics import RecorderMetrics
-from app.records.failure_reasons import REASONS
-from app.records_metrics import RecordsMetrics
+from app.server.log_config import log_configuration
+from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
 
 # As often as the workers do: all then follow a new model within the same two seconds.
@@ -47,7 +42,7 @@ _NICENESS = 5
 
 def main(door: int, name: str) -> None:
     """Record until the service ends."""
-    leave_ending_to_the_arbiter()
+    ignore_stop_signals()
     with suppress(OSError):  # a sandbox may forbid it
         os.nice(_NICENESS)
     settings = Settings.from_environ()
@@ -57,7 +52,7 @@ def main(door: int, name: str) -> None:
     name_files_after(name)
     registry = CollectorRegistry()
     metrics = RecorderMetrics(registry, DETECTORS, CVM)
-    receiver = Receiver(socket.socket(fileno=door), sys.stdin.fileno())
+    receiver = RecorderServer(socket.socket(fileno=door), sys.stdin.fileno())
     keeper = _start_keeping(settings, folder, receiver, registry, metrics)
     events = start_event_log(settings, registry)
     state = StateFolder(Path(settings.state_dir), in_memory=folder)
@@ -72,7 +67,7 @@ def main(door: int, name: str) -> None:
     def refuse() -> None:
         events.refused(model.problem)
 
-    model = CurrentModel(Path(settings.model_dir), follow, refuse, notes=SharedNotes(folder))
+    model = LiveModel(Path(settings.model_dir), follow, refuse, notes=WorkerSync(folder))
     model.refresh()
     stop_quality_watch = start_quality_watch(settings, registry, lambda: model.get().version)
     jobs = PeriodicJobs()
@@ -87,7 +82,7 @@ def main(door: int, name: str) -> None:
 
 
 def _start_keeping(
-    settings: Settings, folder: Path, receiver: Receiver, registry: CollectorRegistry, metrics: RecorderMetrics
+    settings: Settings, folder: Path, receiver: RecorderServer, registry: CollectorRegistry, metrics: RecorderMetrics
 ) -> RecordKeeper:
     """Keep records, if there are to be any."""
     is_wanted = settings.record_predictions > 0
@@ -95,7 +90,7 @@ def _start_keeping(
     if not is_wanted:
         return NoRecords(metrics)
     # Only now: without records, nobody needs SQLAlchemy and its 20 MB.
-    from app.recorder.start_record_writer import start_record_writer
+    from app.recorder.start_writer import start_record_writer
 
     return start_record_writer(settings, folder, lambda: receiver.emptied_until, metrics, records_metrics, labels)
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.recorder.handed_rows import HandedRows
-from app.records.known_segments import KnownSegments
-from app.records.pace import Pace
-from app.records.record_batch import RecordBatch
-from app.records.row_choice import RowChoice
-from app.records.window import SECONDS_OF_HOUR
+from app.db.throttle import Throttle
+from app.recorder.protocol import PublishedRows
+from app.records.sampling import RowSampler
+from app.records.timestamps import SECONDS_OF_HOUR
+from app.records.writing import KnownSegments, RecordBatch
 
 # As the column says, on every machine.
 _FEATURES = np.dtype("<f4")
@@ -32,10 +31,10 @@ class BatchBuilder:
         Says when to rest.
     """
 
-    def __init__(self, choice: RowChoice, segments: KnownSegments, keeps_features: bool, pace: Pace) -> None:
+    def __init__(self, choice: RowSampler, segments: KnownSegments, keeps_features: bool, pace: Throttle) -> None:
         self._choice, self._segments, self._keeps_features, self._pace = choice, segments, keeps_features, pace
 
-    def build(self, parts: Sequence[HandedRows]) -> RecordBatch:
+    def build(self, parts: Sequence[PublishedRows]) -> RecordBatch:
         """Lay rows out; the same rows may be drawn otherwise the next time."""
         labels = np.concatenate([part.scored.labels for part in parts])
         chosen = self._choice.choose(labels)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 
-from app.event_metrics import EventMetrics
+from app.metrics.records import EventMetrics
 from app.settings import Settings
 
 
@@ -51,7 +51,7 @@ def start_event_log(settings: Settings, registry: CollectorRegistry) -> EventKee
     if not settings.record_predictions:
         return NoEvents()
     # Only now: without records, nobody needs SQLAlchemy and its 20 MB.
-    from app.recorder.event_log import EventLog
+    from app.recorder.events import EventLog
 
     log = EventLog(Path(settings.model_dir), settings.database_url, metrics)
     log.start()

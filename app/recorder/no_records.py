@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import Bundle
-from app.recorder.handed_rows import HandedRows
-from app.recorder.recording import RowTaker
-from app.recorder_metrics import RecorderMetrics
+from app.recorder.protocol import PublishedRows
+from app.recorder.server import RowTaker
 
 
 class RecordKeeper(RowTaker):
@@ -27,7 +27,7 @@ class NoRecords(RecordKeeper):
     def __init__(self, metrics: RecorderMetrics) -> None:
         self._metrics = metrics
 
-    def take(self, handed: HandedRows) -> None:
+    def take(self, handed: PublishedRows) -> None:
         """Count rows."""
         self._metrics.record_rows(len(handed.scored.scores))
 

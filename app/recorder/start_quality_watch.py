@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
-from app.quality.quality import METRICS
-from app.quality_metrics import QualityMetrics
-from app.records.window import SECONDS_OF_DAY
+from app.metrics.quality import QualityMetrics
+from app.quality.estimate import METRICS
+from app.records.timestamps import SECONDS_OF_DAY
 from app.settings import Settings
 
 
@@ -30,7 +30,7 @@ def start_quality_watch(
     if not settings.record_predictions:
         return lambda: None
     # Only now: without records, nobody needs SQLAlchemy and its 20 MB.
-    from app.recorder.quality_watch import QualityWatch
+    from app.recorder.quality import QualityWatch
 
     watch = QualityWatch(settings.database_url, settings.quality_window_days, live_version, metrics)
     watch.start()

@@ -15,9 +15,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from app.log_format import log_configuration
-from app.metrics_folder import folder_of_workers
-from app.recorder.lifeline import leave_ending_to_the_arbiter
+from app.metrics.directory import folder_of_workers
+from app.recorder.process import ignore_stop_signals
+from app.server.log_config import log_configuration
 from app.settings import Settings
 
 log = logging.getLogger("app.recorder.supervisor")
@@ -116,7 +116,7 @@ def _wait(pipes: Sequence[int], seconds: float | None = None) -> set[int]:
 
 def main(door: int, run: str) -> None:
     """Supervise the recorder of a service."""
-    leave_ending_to_the_arbiter()
+    ignore_stop_signals()
     settings = Settings.from_environ()
     logging.config.dictConfig(log_configuration(settings.logs_as_text(sys.stderr), settings.log_level))
     folder = folder_of_workers()
@@ -127,7 +127,7 @@ def main(door: int, run: str) -> None:
 
     def fold(number: int) -> None:
         # Only now: it takes five megabytes, and most supervisors never need it.
-        from app.metrics_archive import MetricsArchive
+        from app.metrics.multiprocess import MetricsArchive
 
         # A fold that finds the folder locked is made up for by the arbiter's next one; the gauges are gone at once.
         MetricsArchive(folder).fold(name(number))

@@ -9,11 +9,11 @@ from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db.errors import explain
+from app.db.url import DatabaseAddress
 from app.errors import IsowatchError
 from app.records.commands import export, forget, purge, status, upgrade
 from app.records.commands.options import database_address
-from app.records.database_address import DatabaseAddress
-from app.records.database_faults import explain
 
 _COMMANDS = (status, export, purge, forget, upgrade)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.records import tables
-from app.records.event_kinds import EVENTS
+from app.db import tables
+from app.metrics.records import EVENTS
 
 
 @dataclass(frozen=True)

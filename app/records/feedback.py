@@ -11,11 +11,11 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from app.db.engine import write_transaction
 from app.errors import RecordsUnavailable
 from app.records.labels import GivenLabel, keep_labels
 from app.records.lookup import FoundRow, find_rows
-from app.records.waiting_labels import everything_is_written_until, let_wait, still_waiting, stop_waiting
-from app.records.write_transaction import write_transaction
+from app.records.pending_labels import add_pending, everything_is_written_until, remove_pending, still_pending
 
 _Result = TypeVar("_Result")
 
@@ -63,7 +63,7 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
         found = [rows.get(label.of) for label in labels]
         outcomes = _keep(connection, labels, found)
         unrecorded = [place for place, row in enumerate(found) if row is None]
-        numbers = let_wait(connection, [labels[place] for place in unrecorded]) if unrecorded else []
+        numbers = add_pending(connection, [labels[place] for place in unrecorded]) if unrecorded else []
         return Feedback(outcomes, dict(zip(unrecorded, numbers, strict=True)))
 
     return _in_a_transaction(engine, take)
@@ -124,7 +124,7 @@ def _look(
         none_will_come = everything_is_written_until(
             connection, last_given, time.time(), expects_recorder=expects_recorder
         )
-        remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
+        remaining = still_pending(connection, {number: labels[place] for place, number in waiting.items()})
         rest = {place: number for place, number in waiting.items() if number in remaining}
         rows = find_rows(connection, [labels[place].of for place in rest])
     settled = {place: Outcome(TAKEN) for place in waiting if place not in rest}
@@ -138,8 +138,8 @@ def _end_waiting(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int
     """Give up labels whose records will not come; those whose records came at the last moment are kept."""
 
     def end(connection: Connection) -> dict[int, Outcome]:
-        remaining = still_waiting(connection, {number: labels[place] for place, number in waiting.items()})
-        ours = stop_waiting(connection, remaining)
+        remaining = still_pending(connection, {number: labels[place] for place, number in waiting.items()})
+        ours = remove_pending(connection, remaining)
         places = [place for place, number in waiting.items() if number in ours]
         rows = find_rows(connection, [labels[place].of for place in places])
         found = [rows.get(labels[place].of) for place in places]

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
+from app.db.tables import LABELS
 from app.records.lookup import FoundRow, RecordKey, RowName, wanted_keys
-from app.records.tables import LABELS
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def keep_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenLa
     Parameters
     ----------
     connection
-        In a transaction of :func:`app.records.write_transaction.write_transaction`.
+        In a transaction of :func:`app.db.engine.write_transaction`.
     labels
         The rows and their labels, at most a few thousand; of several for one row, in the order of their giving.
 

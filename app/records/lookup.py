@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from sqlalchemy import CTE, Connection, Integer, ScalarSelect, String, and_, column, select, values
 
-from app.records.record_id import RECORD_ID_DIGITS
-from app.records.tables import PREDICTIONS, REQUEST_ID_CHARACTERS
+from app.db.ids import RECORD_ID_DIGITS
+from app.db.tables import PREDICTIONS, REQUEST_ID_CHARACTERS
 
 
 class RowName(NamedTuple):

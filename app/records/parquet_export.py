@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import RecordsUnavailable
-from app.records.csv_export import EVENT_COLUMNS, FEATURE_PREFIX
 from app.records.events import Event
-from app.records.record_pages import Page, RecordPages
+from app.records.export import EVENT_COLUMNS, FEATURE_PREFIX, Page, RecordPages
 
 # Parquet compresses and describes so many rows at once.
 _GROUP_ROWS = 50_000

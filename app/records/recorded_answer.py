@@ -1,19 +1,55 @@
-"""What was answered to one request, and what is known of it since."""
+"""What was answered to one request, and what is known of it since.
+
+The feature values of recorded rows, by name.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, Row, select
 
+from app.db.tables import LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.records.labels import GivenLabel
 from app.records.lookup import find_record, list_records
-from app.records.recorded_features import name_features, read_feature_names
-from app.records.tables import LABELS, PREDICTIONS
-from app.records.waiting_labels import list_waiting
+from app.records.pending_labels import list_pending
+
+# As app.db.tables says of the column, whatever the machine.
+_FLOAT32 = np.dtype("<f4")
+
+
+def read_feature_names(connection: Connection, versions: Collection[str]) -> dict[str, list[str]]:
+    """Map model versions to the names of their features; those that are not known are left out."""
+    asked = select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names)
+    return {
+        version: json.loads(names)
+        for version, names in connection.execute(asked.where(MODEL_VERSIONS.c.version.in_(versions)))
+    }
+
+
+def name_features(features: bytes | None, names: Sequence[str] | None) -> dict[str, float] | None:
+    """Give the recorded values by name, or by place where the names are not known; None if none were recorded.
+
+    Examples
+    --------
+    >>> name_features(np.array([0.56, 2], "<f4").tobytes(), ["mean", "sd"])
+    {'mean': 0.56, 'sd': 2.0}
+    >>> name_features(np.array([0.56, 2], "<f4").tobytes(), None)
+    {'0': 0.56, '1': 2.0}
+    """
+    if features is None:
+        return None
+    values = np.frombuffer(features, _FLOAT32)
+    # With as few digits as a float32 needs: whoever sent 0.56 sees 0.56.
+    numbers = [float(str(value)) for value in values]
+    known = names if names is not None and len(names) == len(numbers) else [str(place) for place in range(len(numbers))]
+    return dict(zip(known, numbers, strict=True))
+
 
 # Callers that repeat a request id do so a few times; one that always sends the same is shown its first records.
 MOST_RECORDS = 20
@@ -47,7 +83,7 @@ class AnsweredRow:
 
 
 @dataclass(frozen=True)
-class RecordedAnswer:
+class AnswerRecord:
     """A page of the rows of one request.
 
     Parameters
@@ -81,7 +117,7 @@ class RecordedAnswer:
     waiting: list[GivenLabel]
 
 
-def read_answer(connection: Connection, given_id: str, first_row: int, most_rows: int) -> RecordedAnswer | None:
+def read_answer(connection: Connection, given_id: str, first_row: int, most_rows: int) -> AnswerRecord | None:
     """Read what is recorded under an id.
 
     Parameters
@@ -112,7 +148,7 @@ def read_answer(connection: Connection, given_id: str, first_row: int, most_rows
     request_id = first.request_id or record_id
     names = read_feature_names(connection, [first.model_version]).get(first.model_version)
     labels = _read_labels(connection, record_id, shown)
-    return RecordedAnswer(
+    return AnswerRecord(
         record_id=record_id,
         request_id=request_id,
         same_request=list_records(connection, request_id, MOST_RECORDS) if first.request_id else [record_id],
@@ -121,7 +157,7 @@ def read_answer(connection: Connection, given_id: str, first_row: int, most_rows
         segment=first.segment,
         rows=[_lay_out(line, names, labels[line.row]) for line in shown],
         next_row=after[0].row if after else None,
-        waiting=list_waiting(connection, sorted({record_id, request_id})),
+        waiting=list_pending(connection, sorted({record_id, request_id})),
     )
 
 

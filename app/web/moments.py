@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-def write_moment(seconds: float) -> str:
+def format_timestamp(seconds: float) -> str:
     """Write seconds since 1970 as RFC 3339 has it, in UTC.
 
     Examples
     --------
-    >>> write_moment(1.5)
+    >>> format_timestamp(1.5)
     '1970-01-01T00:00:01.500+00:00'
     """
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.schemas.segment import SEGMENT_CHARACTERS, SEGMENT_MEANING, SEGMENT_PATTERN
+from app.web.fields import SEGMENT_CHARACTERS, SEGMENT_MEANING, SEGMENT_PATTERN
 
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"
 CSV, NDJSON = "text/csv", "application/x-ndjson"

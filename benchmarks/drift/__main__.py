@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.drift import sections
 from benchmarks.drift.held_out_rows import Draw
-from training.dataset import read_training_data
+from training.data.dataset import read_training_data
 
 ROOT = Path(__file__).resolve().parents[2]
 

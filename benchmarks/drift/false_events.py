@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.drift.calibration import Calibration
-from app.drift.confirmation import Confirmation
-from app.drift.drift_watch import DriftWatch
-from app.drift.sliding_statistics import SlidingStatistics
+from app.drift.detector import Confirmation
+from app.drift.monitor import DriftWatch
+from app.drift.windows import SlidingStatistics
 from benchmarks.drift.run_lengths import Source
 
 

@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import Calibration
 from app.model.forest import OUTLIER, Forest
-from training.compile_forest import compile_forest
-from training.drift_calibration import calibrate
-from training.drift_parameters import DriftParameters
-from training.drift_simulation import ScoredRows
-from training.fit import fit
-from training.parameters import ForestParameters
-from training.reference_rows import split_reference
+from training.drift.calibrate import DriftParameters, calibrate, split_reference
+from training.drift.simulate import ScoredRows
+from training.fitting.compile import compile_forest
+from training.fitting.fit import fit
+from training.fitting.parameters import ForestParameters
 
 # Enough for streams in which a row comes back rarely, while most rows are left for training as in practice.
 _HELD_OUT_SHARE = 0.25

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import DETECTORS, Calibration
 from app.drift.detector import Kind
-from app.drift.drift_watch import DriftWatch
-from app.drift.sliding_statistics import SlidingStatistics
-from training.drift_simulation import ScoredRows
+from app.drift.monitor import DriftWatch
+from app.drift.windows import SlidingStatistics
+from training.drift.simulate import ScoredRows
 
 # Rows that are drawn and scored at a time.
 _ROWS_AT_ONCE = 500

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from app.drift.calibration import CVM, DETECTORS, MMD, OUTLIER_RATE, SCORE
-from app.drift.confirmation import Confirmation, plan_confirmation
-from app.drift.drift_watch import DriftWatch
+from app.drift.detector import Confirmation, plan_confirmation
+from app.drift.monitor import DriftWatch
 from benchmarks.drift.changes import CHANGES, Change
 from benchmarks.drift.false_events import count_events, measure_windows
 from benchmarks.drift.held_out_rows import Draw, score
 from benchmarks.drift.run_lengths import Source, draw_from, measure_event, measure_runs, repeat_from
-from training.drift_simulation import ScoredRows
+from training.drift.simulate import ScoredRows
 
 # Expected run time and window; the last one is the default.
 SETTINGS = ((300, 10), (300, 50), (5000, 100))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from app.quality.labelled_answers import LabelledAnswers
-from app.quality.quality import estimate_quality
+from app.quality.estimate import estimate_quality
+from app.quality.labels import LabelledAnswers
 from benchmarks.quality.coverage import Coverage, Held, measure_coverage
 from benchmarks.quality.scenarios import SCENARIOS
 

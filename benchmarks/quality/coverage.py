@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.quality.quality import METRICS, estimate_quality
-from app.quality.wilson import wilson_interval
+from app.quality.estimate import METRICS, estimate_quality
+from app.quality.intervals import wilson_interval
 from benchmarks.quality.simulated_year import Scenario, simulate_year
 
 

@@ -8,9 +8,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from app.quality.audit_probabilities import labelling_probabilities
-from app.quality.labelled_answers import LabelledAnswers
-from app.quality.weighted_ranking import average_precision, roc_auc
+from app.quality.labels import LabelledAnswers, labelling_probabilities
+from app.quality.ranking import average_precision, roc_auc
 
 # Scores come in so many steps: counts by step are the whole year, without a row for each answer.
 _N_LEVELS = 2000

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.records.database import open_database, upgrade_database
+from app.db.engine import open_database, upgrade_database
+from app.db.ids import first_id_at
 from app.records.lookup import RowName, find_rows
-from app.records.record_id import first_id_at
 
 # Rows that are written in one transaction when the database is filled.
 _AT_A_TIME = 100_000

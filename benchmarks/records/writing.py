@@ -17,12 +17,12 @@ import numpy as np
 import psutil
 from prometheus_client import CollectorRegistry
 
-from app.metrics import ServiceMetrics
-from app.metrics_archive import read_metrics
-from app.model.scored_rows import ScoredRows
-from app.recorder.hand_over import HandOver
-from app.recorder.local_socket import listen
-from app.records.record_id import make_record_id
+from app.db.ids import make_record_id
+from app.metrics.multiprocess import read_metrics
+from app.metrics.service import ServiceMetrics
+from app.model.scoring import ScoredRows
+from app.recorder.client import RecorderClient
+from app.recorder.listener import listen
 
 # Rows come in small bursts, as from workers that share a processor.
 _BURST_SECONDS = 0.002
@@ -77,14 +77,14 @@ def measure_writing(
     """
     registry = CollectorRegistry()
     with _recorder(address, folder, core) as (process, metrics_folder):
-        worker = HandOver(metrics_folder, ServiceMetrics(registry))
+        worker = RecorderClient(metrics_folder, ServiceMetrics(registry))
         _wait_until(lambda: _metric(metrics_folder, "records_up") == 1, "the database")
         scored = ScoredRows(np.array([[0.56, 0.23]], np.float32), np.array([-0.4]), np.array([1]), np.array([0.9]))
         before, begun, n_rows = process.cpu_times(), time.perf_counter(), 0
         while (elapsed := time.perf_counter() - begun) < seconds:
             while n_rows < elapsed * rows_per_second:
                 own = make_record_id()
-                worker.hand_over(str(uuid.uuid4()) if are_callers else own, "benchmark", scored, own)
+                worker.publish(str(uuid.uuid4()) if are_callers else own, "benchmark", scored, own)
                 n_rows += 1
             time.sleep(_BURST_SECONDS)
         elapsed = time.perf_counter() - begun

@@ -22,7 +22,7 @@ from loadtest.drill.driving import drive_phase, watch_always
 from loadtest.drill.lines import Line, table, verdict
 from loadtest.drill.plan import ALWAYS, NOT_DRIVEN, PHASES, unplanned
 from loadtest.drill.programs import DrillRefused, wait_until
-from loadtest.drill.shrinking import Shrinking
+from loadtest.drill.time_scaling import TimeScaling
 from loadtest.drill.traffic import traffic
 
 # An hour becomes 3.6 seconds, three days become four minutes.
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _end_orderly)
     try:
-        lines = drill(options.alert, options.keep, Shrinking(options.factor, _SCRAPE_SECONDS))
+        lines = drill(options.alert, options.keep, TimeScaling(options.factor, _SCRAPE_SECONDS))
     except DrillRefused as error:
         print(f"isowatch: {error}", file=sys.stderr)
         return REFUSED
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return PASSED if all(line.has_passed for line in lines) else FAILED
 
 
-def drill(alerts: Sequence[str] | None, keep: Path | None, shrinking: Shrinking) -> list[Line]:
+def drill(alerts: Sequence[str] | None, keep: Path | None, shrinking: TimeScaling) -> list[Line]:
     """Start the chain, produce all causes, and end it.
 
     Parameters

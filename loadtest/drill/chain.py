@@ -13,7 +13,7 @@ from loadtest.drill.alert_watch import AlertWatch
 from loadtest.drill.monitors import Monitors
 from loadtest.drill.programs import RunningProgram
 from loadtest.drill.replica import Replica
-from loadtest.drill.shrinking import Shrinking
+from loadtest.drill.time_scaling import TimeScaling
 from loadtest.drill.trainings import Trainings
 from loadtest.drill.webhook_sink import WebhookSink
 
@@ -74,7 +74,7 @@ class Chain:
 
 
 @contextmanager
-def running_chain(folder: Path, shrinking: Shrinking) -> Iterator[Chain]:
+def running_chain(folder: Path, shrinking: TimeScaling) -> Iterator[Chain]:
     """Start the chain in an empty folder, wait until every part of it is ready, and end it.
 
     Raises

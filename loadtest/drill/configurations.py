@@ -12,7 +12,7 @@ import yaml
 from loadtest.drill.alert_rules import read_rule_files
 from loadtest.drill.changed_thresholds import expressions
 from loadtest.drill.programs import ROOT
-from loadtest.drill.shrinking import Shrinking
+from loadtest.drill.time_scaling import TimeScaling
 
 _PROMETHEUS = ROOT / "monitoring" / "prometheus"
 RULES = _PROMETHEUS / "rules"
@@ -82,7 +82,7 @@ def alertmanager_configuration(shipped: Mapping[str, Any], sink_url: str) -> dic
 
 
 def write_prometheus_files(
-    folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str, shrinking: Shrinking
+    folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str, shrinking: TimeScaling
 ) -> Path:
     """Write Prometheus's configuration into a folder, and the rules below it.
 

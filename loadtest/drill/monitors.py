@@ -17,7 +17,7 @@ from loadtest.drill.programs import (
     require_program,
     wait_until,
 )
-from loadtest.drill.shrinking import Shrinking
+from loadtest.drill.time_scaling import TimeScaling
 
 # Programs that not everybody has, by their jobs. Debian gives them longer names.
 _OPTIONAL = {
@@ -70,7 +70,7 @@ class Monitors:
         return address
 
     def start_prometheus(
-        self, targets: Mapping[str, Sequence[str]], alertmanager: str, shrinking: Shrinking
+        self, targets: Mapping[str, Sequence[str]], alertmanager: str, shrinking: TimeScaling
     ) -> tuple[RunningProgram, str]:
         """Start Prometheus, which also watches itself; give it and its address."""
         address = _free_address()

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.routes.service_parts import parts_of
+from app.api.service import service_of
 from app.settings import Settings
 
 KEYS = {"type", "title", "status", "detail", "request_id"}
@@ -28,7 +28,7 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     """A service without a model refuses most."""
     app = create_app(Settings(model_dir=str(tmp_path)))
     yield app.test_client()
-    parts_of(app).close()
+    service_of(app).close()
 
 
 def assert_refused(response: TestResponse, path: str, status: int) -> None:
@@ -72,7 +72,7 @@ def test_missing_model_is_refused(client: FlaskClient, path: str):
 @pytest.mark.parametrize("path", ["/readyz", "/v2/health/ready"])
 def test_bug_is_refused(client: FlaskClient, path: str, monkeypatch: pytest.MonkeyPatch):
     """500 says nothing of the inside."""
-    monkeypatch.setattr(parts_of(client.application).model, "get", lambda: 1 / 0)
+    monkeypatch.setattr(service_of(client.application).model, "get", lambda: 1 / 0)
 
     response = client.get(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from training.monitor import TreeModelMonitor
+from training.metrics.monitor import TreeModelMonitor
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "training-metrics.md"
 

@@ -7,9 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.drift.calibration import Calibration
-from training.drift_calibration import calibrate
-from training.drift_parameters import DriftParameters
-from training.drift_simulation import ScoredRows
+from training.drift.calibrate import DriftParameters, calibrate
+from training.drift.simulate import ScoredRows
 
 
 def make_rows(n_rows: int, seed: int) -> NDArray[np.float64]:

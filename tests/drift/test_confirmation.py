@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.drift.confirmation import plan_confirmation
+from app.drift.detector import plan_confirmation
 
 
 @given(

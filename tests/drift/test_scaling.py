@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.drift.scaling import RobustScaling
-from app.drift.single_precision import round_to_single
+from app.drift.mmd import RobustScaling
+from app.drift.windows import round_to_single
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from app.model.bundle import (
     read_manifest,
     write_manifest,
 )
-from training.dataset import Dataset
-from training.write_bundle import TrainedModel, write_bundle
+from training.bundle.write import TrainedModel, write_bundle
+from training.data.dataset import Dataset
 
 ROWS = np.random.default_rng(1).normal(size=(50, 2))
 

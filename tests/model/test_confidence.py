@@ -7,8 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from app.model.bundle import read_bundle
-from app.model.confidence import LabelConfidence
-from app.model.incomplete_beta import incomplete_beta
+from app.model.confidence import LabelConfidence, incomplete_beta
 
 
 def confidence_by_scipy(training_scores, n_flagged, scores, labels):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from app.model.forest import Forest
-from app.model.numpy_kernel import NumpyKernel
-from training.compile_forest import compile_forest
+from app.model.kernels import NumpyKernel
+from training.fitting.compile import compile_forest
 
 SCORE_TOLERANCE = 1e-12
 

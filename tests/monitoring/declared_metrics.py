@@ -8,19 +8,16 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Metric
 
 from app import create_app
+from app.api.service import service_of
 from app.drift.calibration import CVM, DETECTORS
-from app.event_metrics import EventMetrics
-from app.folder_metrics import describe_folder
-from app.metrics import ServiceMetrics
-from app.quality.outlier_ratio import OutlierRatio
-from app.quality.quality import METRICS
-from app.quality_metrics import NO_SEGMENT, QualityMetrics
-from app.recorder_metrics import RecorderMetrics
-from app.records.failure_reasons import REASONS
-from app.records_metrics import RecordsMetrics
-from app.routes.service_parts import parts_of
+from app.metrics.directory import describe_folder
+from app.metrics.quality import NO_SEGMENT, QualityMetrics
+from app.metrics.recorder import RecorderMetrics
+from app.metrics.records import REASONS, EventMetrics, RecordsMetrics
+from app.metrics.service import ServiceMetrics
+from app.quality.estimate import METRICS, OutlierRatio
 from app.settings import Settings
-from training.monitor import TreeModelMonitor
+from training.metrics.monitor import TreeModelMonitor
 
 # What a histogram appends to its name, for each of its series.
 _HISTOGRAM_SERIES = ("_bucket", "_count", "_sum")
@@ -42,9 +39,9 @@ def http_metrics(folder: Path) -> dict[str, str]:
     """Map each metric that a real service has beside its own to its type; ``folder`` is one without a model."""
     app = create_app(Settings(model_dir=str(folder)))
     try:
-        exposed = _types(parts_of(app).metrics.registry.collect())
+        exposed = _types(service_of(app).metrics.registry.collect())
     finally:
-        parts_of(app).close()
+        service_of(app).close()
     return {name: kind for name, kind in exposed.items() if name not in service_metrics()}
 
 

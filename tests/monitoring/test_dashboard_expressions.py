@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.metrics import CONFIDENCES, SCORES
+from app.metrics.service import CONFIDENCES, SCORES
 from tests.monitoring.declared_metrics import http_metrics, series_names, service_metrics, training_metrics
 from tests.monitoring.exporter_metrics import EXPORTERS
 from tests.monitoring.generated_dashboards import Panel, read_other_queries, read_panels

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.metrics import PREDICTION_SECONDS
+from app.metrics.service import PREDICTION_SECONDS
 from tests.monitoring.declared_metrics import http_metrics, series_names, service_metrics, training_metrics
 from tests.monitoring.exporter_metrics import EXPORTERS
 from tests.monitoring.promql import compared_with, functions_over, metric_names

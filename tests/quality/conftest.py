@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.quality.labelled_answers import LabelledAnswers
+from app.quality.labels import LabelledAnswers
 
 
 @pytest.fixture

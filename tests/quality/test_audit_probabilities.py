@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.quality.audit_probabilities import labelling_probabilities
+from app.quality.labels import labelling_probabilities
 
 
 def test_answered_rows_stand_for_those_asked_in_vain():

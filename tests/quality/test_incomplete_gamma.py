@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import gammainc, gammaincinv
 
-from app.quality.incomplete_gamma import gamma_quantile, gamma_share
+from app.quality.intervals import gamma_quantile, gamma_share
 
 SHAPES = st.one_of(st.floats(0.01, 50), st.integers(1, 50).map(float), st.floats(50, 100_000))
 

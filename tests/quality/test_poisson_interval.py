@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2, gamma, poisson
 
-from app.quality.poisson_interval import poisson_interval
+from app.quality.intervals import poisson_interval
 
 
 @pytest.mark.parametrize("n_cases", [0, 1, 2, 5, 9, 100])

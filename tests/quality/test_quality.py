@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.quality.quality import METRICS, estimate_quality
+from app.quality.estimate import METRICS, estimate_quality
 
 
 def test_figures_of_all_answers(answers):

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from app.quality.ranking import Ranking
-from app.quality.weighted_ranking import average_precision, roc_auc
+from app.quality.ranking import Ranking, average_precision, roc_auc
 
 ORACLES = [(roc_auc, roc_auc_score), (average_precision, average_precision_score)]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from app.quality.weighted_ranking import average_precision, roc_auc
+from app.quality.ranking import average_precision, roc_auc
 
 
 @pytest.fixture(params=range(20))

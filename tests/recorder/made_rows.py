@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.model.scored_rows import ScoredRows
+from app.model.scoring import ScoredRows
 
 
 def make_scored(n_rows: int, n_features: int = 2, seed: int = 0) -> ScoredRows:

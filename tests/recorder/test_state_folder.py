@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.recorder.state_folder import StateFolder
+from app.recorder.drift import StateFolder
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, delete, text
 
-from app.records.database import open_database, upgrade_database
-from app.records.tables import METADATA
+from app.db.engine import open_database, upgrade_database
+from app.db.tables import METADATA
 from tests.records.running_writer import Read, RunningWriter, Start
 
 # Where the packages of most distributions put the server's programs, which are not in PATH.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, insert
 
-from app.records.record_id import first_id_at
-from app.records.tables import AUDITS, HOURLY_COUNTS, LABELS, MODEL_VERSIONS, PREDICTIONS, WAITING_LABELS
+from app.db.ids import first_id_at
+from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, MODEL_VERSIONS, PENDING_LABELS, PREDICTIONS
 
 # 2026-11-01 in UTC: seconds of tests are counted from here.
 START = 1_793_491_200.0
@@ -73,7 +73,7 @@ def add_waiting_label(connection: Connection, request_id: str, given_at: float =
         "note": "",
         "given_at": given_at,
     }
-    connection.execute(insert(WAITING_LABELS).values(label))
+    connection.execute(insert(PENDING_LABELS).values(label))
 
 
 def add_audit(connection: Connection, record_id: str, row: int = 0) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, insert
 
-from app.records.record_id import first_id_at
-from app.records.tables import AUDITS, MODEL_VERSIONS, PREDICTIONS, WRITERS
+from app.db.ids import first_id_at
+from app.db.tables import AUDITS, MODEL_VERSIONS, PREDICTIONS, WRITERS
 
 VERSION = "v1"
 

@@ -8,8 +8,8 @@ from itertools import count
 
 from sqlalchemy import Connection, Engine, insert, update
 
-from app.records.record_id import first_id_at
-from app.records.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
+from app.db.ids import first_id_at
+from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
 
 
 class Records:

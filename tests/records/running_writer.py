@@ -11,15 +11,13 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Table, create_engine, func, select, text
 
-from app.feedback_metrics import FeedbackMetrics
-from app.recorder.handed_rows import HandedRows
-from app.recorder.record_writer import RecordWriter
-from app.recorder.start_record_writer import start_record_writer
-from app.recorder_metrics import RecorderMetrics
-from app.records.database_address import DatabaseAddress
-from app.records.failure_reasons import REASONS
-from app.records.record_id import make_record_id
-from app.records_metrics import RecordsMetrics
+from app.db.ids import make_record_id
+from app.db.url import DatabaseAddress
+from app.metrics.recorder import RecorderMetrics
+from app.metrics.records import REASONS, FeedbackMetrics, RecordsMetrics
+from app.recorder.protocol import PublishedRows
+from app.recorder.start_writer import start_record_writer
+from app.recorder.writer import RecordWriter
 from app.settings import Settings
 from tests.recorder.made_rows import make_scored
 
@@ -50,7 +48,7 @@ class RunningWriter:
             record_id = make_record_id()
             scored = make_scored(n_rows, seed=number)
             given = {"request_id": record_id, "version": "v1", "record_id": record_id} | fields
-            handed = HandedRows(time.time(), first_row=0, scored=scored, **given)
+            handed = PublishedRows(time.time(), first_row=0, scored=scored, **given)
             begun = time.perf_counter()
             self.writer.take(handed)
             slowest = max(slowest, time.perf_counter() - begun)

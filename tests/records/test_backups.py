@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select
 
-from app.records.database import open_database, upgrade_database
-from app.records.tables import EVENTS
+from app.db.engine import open_database, upgrade_database
+from app.db.tables import EVENTS
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "backup.md").read_text()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.records.event_kinds import FORGET, PURGE
+from app.metrics.records import FORGET, PURGE
+from app.model.version_log import name_operator
 from app.records.events import Event, add_event, read_events
-from app.records.operator_name import name_operator
 
 
 def test_events_are_read_in_the_order_of_time(address: str, opened):

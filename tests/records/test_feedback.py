@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, insert, update
 
+from app.db.tables import PENDING_LABELS, WRITERS
 from app.errors import RecordsBusy
 from app.records.feedback import TAKEN, UNKNOWN, WAITING, Outcome, take_labels, wait_for_records
 from app.records.labels import GivenLabel
-from app.records.tables import WAITING_LABELS, WRITERS
 from tests.records.explained import count_rows
 from tests.records.filled_tables import add_writer, make_id, record
 
@@ -123,7 +123,7 @@ def test_label_that_the_recorder_has_settled_is_taken(engine: Engine):
     labels = [_label()]
     feedback = take_labels(engine, labels)
     with engine.begin() as connection:
-        connection.execute(delete(WAITING_LABELS))
+        connection.execute(delete(PENDING_LABELS))
 
     assert wait_for_records(lambda: nullcontext(engine), labels, feedback, may_wait=False) == [Outcome(TAKEN)]
 
@@ -135,7 +135,7 @@ def test_number_of_a_settled_label_may_belong_to_another(engine: Engine, written
     labels = [_label()]
     feedback = take_labels(engine, labels)
     with engine.begin() as connection:
-        connection.execute(delete(WAITING_LABELS))
+        connection.execute(delete(PENDING_LABELS))
         number = feedback.waiting[0]
         others = {
             "id": number,
@@ -146,7 +146,7 @@ def test_number_of_a_settled_label_may_belong_to_another(engine: Engine, written
             "note": "",
             "given_at": 0.0,
         }
-        connection.execute(insert(WAITING_LABELS), [others])
+        connection.execute(insert(PENDING_LABELS), [others])
 
     assert wait_for_records(lambda: nullcontext(engine), labels, feedback, may_wait=False) == [Outcome(TAKEN)]
     assert count_rows(engine, "waiting_labels") == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.records.tables import AUDITS, LABELS, METADATA, PREDICTIONS, WAITING_LABELS
+from app.db.tables import AUDITS, LABELS, METADATA, PENDING_LABELS, PREDICTIONS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "governance.md").read_text()
 
@@ -19,7 +19,7 @@ def test_every_table_is_on_the_page():
     assert set(METADATA.tables) <= set(ROWS)
 
 
-@pytest.mark.parametrize("table", [PREDICTIONS, LABELS, WAITING_LABELS, AUDITS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [PREDICTIONS, LABELS, PENDING_LABELS, AUDITS], ids=lambda table: table.name)
 def test_every_column_about_people_is_on_the_page(table):
     """What is stored about a row, in the line of its table; our own numbering of lines says nothing of anybody."""
     named = set(re.findall(r"`(\w+)`", ROWS[table.name]))

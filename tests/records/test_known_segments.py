@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, select
 
-from app.records.known_segments import KnownSegments
-from app.records.tables import SEGMENTS
+from app.db.tables import SEGMENTS
+from app.records.writing import KnownSegments
 
 
 @pytest.fixture

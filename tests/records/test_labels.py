@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select, text
 
-from app.records.database import upgrade_database
+from app.db.engine import upgrade_database, write_transaction
+from app.db.tables import LABELS
 from app.records.feedback import TAKEN, UNCHANGED, take_labels
 from app.records.labels import GivenLabel, keep_labels
 from app.records.lookup import RowName, find_rows
-from app.records.tables import LABELS
-from app.records.write_transaction import write_transaction
 from tests.records.explained import count_rows, explaining
 from tests.records.filled_tables import make_id, record
 
@@ -110,7 +109,7 @@ def test_label_that_waited_does_not_replace_a_newer_one(engine: Engine):
 
 def test_labels_of_a_request_are_all_kept_or_none(engine: Engine, monkeypatch: pytest.MonkeyPatch):
     """What fails on the way leaves nothing behind."""
-    monkeypatch.setattr("app.records.feedback.let_wait", lambda *asked: 1 / 0)
+    monkeypatch.setattr("app.records.feedback.add_pending", lambda *asked: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         take_labels(engine, [given(), GivenLabel("unknown", 0, 1, "", "", 10.0)])

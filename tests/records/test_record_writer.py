@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, func, select
 
+from app.db.engine import upgrade_database
+from app.db.ids import make_record_id
+from app.db.tables import AUDITS, HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
 from app.model.bundle import read_bundle
-from app.recorder.handed_rows import HandedRows
-from app.records.database import upgrade_database
+from app.recorder.protocol import PublishedRows
 from app.records.feedback import take_labels, wait_for_records
 from app.records.labels import GivenLabel
-from app.records.record_id import make_record_id
-from app.records.tables import AUDITS, HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
 from tests.recorder.made_rows import make_scored
 from tests.records.running_writer import (
     WAIT_SECONDS,
@@ -34,7 +34,7 @@ def test_every_row_is_recorded_as_it_was_answered(address: str, start_writer: St
     """Row by row, with its features, under the id of its answer and that of its caller."""
     recorder = start_writer(address)
     scored = make_scored(700, n_features=3)
-    handed = HandedRows(7200.5, "caller's", "v1", 0, scored, "ab" * 16, "de")
+    handed = PublishedRows(7200.5, "caller's", "v1", 0, scored, "ab" * 16, "de")
     recorder.writer.take(handed)
     recorder.take(1, 2)
     wait_until(lambda: recorder.recorded == 702)
@@ -123,7 +123,7 @@ def test_end_of_the_service_does_not_wait_for_a_database(
     sqlite: str, start_writer: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """What is lost is counted and told."""
-    monkeypatch.setattr("app.recorder.record_writer._ENDING_SECONDS", 0.2)
+    monkeypatch.setattr("app.recorder.writer._ENDING_SECONDS", 0.2)
     recorder = start_writer(sqlite)
     wait_until(recorder.is_up)
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as other:
@@ -157,7 +157,7 @@ def test_label_is_told_apart_from_a_guess(
 
 def test_old_records_are_purged_while_new_ones_come(sqlite: str, start_writer: Start, read: Read, monkeypatch):
     """And what the database holds is told."""
-    monkeypatch.setattr("app.recorder.record_store._LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("app.recorder.store._LOOK_SECONDS", 0.05)
     upgrade_database(sqlite)
     recorder = start_writer(sqlite, RECORD_RETENTION_DAYS="1")
     recorder.take(1, 1200, record_id="0" * 32, request_id="old")

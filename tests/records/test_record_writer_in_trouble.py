@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, event, func, select
 
+from app.db.engine import upgrade_database
+from app.db.ids import make_record_id
+from app.db.revision import REVISION_TABLE
+from app.db.tables import HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
+from app.db.url import DatabaseAddress
+from app.db.writer_lock import WriterLock
 from app.model.bundle import read_bundle
-from app.recorder.row_queue import RowQueue
-from app.records.database import upgrade_database
-from app.records.database_address import DatabaseAddress
-from app.records.record_batch import RecordBatch
-from app.records.record_id import make_record_id
-from app.records.schema_revision import REVISION_TABLE
-from app.records.tables import HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
-from app.records.writer_lock import WriterLock
+from app.recorder.writer import RowQueue
+from app.records.writing import RecordBatch
 from tests.records.running_writer import (
     Read,
     Start,

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from app.records.feedback import take_labels
 from app.records.labels import GivenLabel
-from app.records.recorded_answer import RecordedAnswer, read_answer
+from app.records.recorded_answer import AnswerRecord, read_answer
 from tests.records.explained import explaining
 from tests.records.filled_tables import VERSION, add_writer, make_id, name_features, record
 
@@ -26,7 +26,7 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     return engine
 
 
-def _read(engine: Engine, given_id: str, first_row: int = 0, most_rows: int = 100) -> RecordedAnswer | None:
+def _read(engine: Engine, given_id: str, first_row: int = 0, most_rows: int = 100) -> AnswerRecord | None:
     with engine.connect() as connection:
         return read_answer(connection, given_id, first_row, most_rows)
 

@@ -10,14 +10,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, Table, func, insert, select, text
 
-from app.records.database import upgrade_database
-from app.records.deletion import STEP_ROWS
-from app.records.disk_space import give_back_space
+from app.db.engine import upgrade_database, write_transaction
+from app.db.ids import first_id_at
+from app.db.sqlite_maintenance import give_back_space
+from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
 from app.records.events import read_events
-from app.records.record_id import first_id_at
-from app.records.retention import Retention
-from app.records.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
-from app.records.write_transaction import write_transaction
+from app.records.retention import STEP_ROWS, Retention
 from tests.records.made_records import make_prediction
 
 DAY = 86_400.0

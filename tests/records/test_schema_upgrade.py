@@ -17,14 +17,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
+from app.db import engine as database
+from app.db.engine import open_database, upgrade_database
+from app.db.migrations import upgrade
+from app.db.migrations.upgrade import FOLDER, configure
+from app.db.revision import REVISION, REVISION_TABLE
+from app.db.tables import METADATA, SEGMENTS
+from app.db.url import DatabaseAddress
 from app.errors import RecordsUnavailable
-from app.records import database
-from app.records.database import open_database, upgrade_database
-from app.records.database_address import DatabaseAddress
-from app.records.migrations import upgrade
-from app.records.migrations.upgrade import FOLDER, configure
-from app.records.schema_revision import REVISION, REVISION_TABLE
-from app.records.tables import METADATA, SEGMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,8 +105,8 @@ def test_opening_does_not_import_alembic(sqlite: str):
     upgrade_database(sqlite)
     code = f"""
 import sys
-from app.records.database_address import DatabaseAddress
-from app.records.database import open_database, upgrade_database
+from app.db.url import DatabaseAddress
+from app.db.engine import open_database, upgrade_database
 open_database({sqlite!r})
 upgrade_database({sqlite!r})
 sys.exit("alembic" in sys.modules)
@@ -118,14 +118,14 @@ def test_a_first_upgrade_is_one_line_in_the_log(sqlite: str):
     """In a process of its own, as Alembic talks of itself while it is loaded."""
     code = f"""
 import logging
-from app.records.database import upgrade_database
+from app.db.engine import upgrade_database
 logging.basicConfig(level=logging.INFO)
 upgrade_database({sqlite!r})
 logging.getLogger("alembic").info("afterwards it may talk")
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
     assert [line.partition(":")[2].partition(":")[0] for line in run.stderr.splitlines()] == [
-        "app.records.database",
+        "app.db.engine",
         "alembic",
     ]
 
@@ -215,8 +215,8 @@ def test_processes_that_upgrade_at_once_make_the_tables_once(address: str, opene
     """The second finds them made."""
     code = f"""
 import sys
-from app.records.database_address import DatabaseAddress
-from app.records.database import open_database, upgrade_database
+from app.db.url import DatabaseAddress
+from app.db.engine import open_database, upgrade_database
 sys.stdin.readline()
 upgrade_database({address!r}, lock_seconds=60)
 open_database({address!r})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from app.api.records_access import RecordsAccess
+from app.db.engine import upgrade_database
 from app.errors import RecordsBusy
-from app.records.database import upgrade_database
 from app.records.feedback import take_labels
 from app.records.labels import GivenLabel
-from app.routes.records_access import RecordsAccess
 from app.settings import Settings
 from tests.records.explained import count_rows
 

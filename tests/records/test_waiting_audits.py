@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, text
 
-from app.records import waiting_audits
-from app.records.database import upgrade_database
-from app.records.waiting_audits import count_waiting_audits, waiting_audits_query
+from app.db.engine import upgrade_database
+from app.records import audits
+from app.records.audits import count_pending_audits, pending_audits_query
 from tests.records.labelled_records import writing
 
 AT = 1_795_000_000.0
@@ -31,11 +31,11 @@ def test_rows_without_a_label_wait(address: str, opened: Callable[[str], Engine]
     """Handed out or not; in either kind of database."""
     engine = opened(address)
     with engine.connect() as connection:
-        assert count_waiting_audits(connection) == 0
+        assert count_pending_audits(connection) == 0
     fill(engine)
 
     with engine.connect() as connection:
-        assert count_waiting_audits(connection) == 4
+        assert count_pending_audits(connection) == 4
 
 
 def test_counting_ends(sqlite: str, opened: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch):
@@ -43,12 +43,12 @@ def test_counting_ends(sqlite: str, opened: Callable[[str], Engine], monkeypatch
     upgrade_database(sqlite)
     engine = opened(sqlite)
     fill(engine)
-    monkeypatch.setattr(waiting_audits, "MOST_COUNTED", 3)
+    monkeypatch.setattr(audits, "MOST_COUNTED", 3)
 
     with engine.connect() as connection:
-        compiled = waiting_audits_query().compile(engine, compile_kwargs={"literal_binds": True})
+        compiled = pending_audits_query().compile(engine, compile_kwargs={"literal_binds": True})
         steps = [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
-        assert count_waiting_audits(connection) == 3
+        assert count_pending_audits(connection) == 3
 
     [of_labels] = [step for step in steps if "labels" in step]
     assert re.fullmatch(r"SEARCH labels USING INDEX \w+ \(record_id=\? AND row=\?\)", of_labels)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from training.dataset import Dataset
-from training.write_bundle import TrainedModel
+from training.bundle.write import TrainedModel
+from training.data.dataset import Dataset
 
 
 @pytest.fixture

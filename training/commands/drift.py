@@ -82,12 +82,11 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
 
 def _compare(options: argparse.Namespace) -> int:
     """Read, compare, write, print."""
-    from training.dataset import read_files_to_compare
-    from training.drift_comparison import compare_files
-    from training.drift_page import DRIFT_FILE, compose_drift_page
-    from training.drift_summary import conclude, tabulate_comparison
-    from training.page.page_file import write_page
-    from training.progress import announce
+    from training.console import announce
+    from training.data.dataset import read_files_to_compare
+    from training.drift.compare import compare_files, conclude, tabulate_comparison
+    from training.pages.drift import DRIFT_FILE, compose_drift_page
+    from training.pages.page import write_page
 
     announce(f"Reading {options.reference} and {options.current}")
     reference, current = read_files_to_compare(options.reference, options.current, options.features, options.drop)
@@ -101,17 +100,16 @@ def _compare(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     """Read the bundle and the file, replay, write, print."""
     from app.drift.calibration import Calibration
-    from app.drift.drift_watch import DriftWatch
+    from app.drift.monitor import DriftWatch
     from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, read_bundle
-    from app.model.current_model import CURRENT_LINK
-    from training.csv_file import open_csv_file
-    from training.dataset import read_features
-    from training.drift_replay import replay
-    from training.model_store import ModelStore
-    from training.page.page_file import write_page
-    from training.progress import announce, show_rows
-    from training.replay_page import REPLAY_FILE, compose_replay_page
-    from training.replay_summary import tabulate_replay
+    from app.model.live_model import CURRENT_LINK
+    from training.console import announce, show_rows
+    from training.data.dataset import read_features
+    from training.data.tables import open_csv_file
+    from training.drift.replay import replay, tabulate_replay
+    from training.pages.page import write_page
+    from training.pages.replay import REPLAY_FILE, compose_replay_page
+    from training.store.store import ModelStore
 
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     bundle = read_bundle(folder)

@@ -20,9 +20,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Read, draw, write."""
-    from training.dataset import read_test_data, read_training_data
-    from training.exploration import write_exploration
-    from training.progress import announce
+    from training.console import announce
+    from training.data.dataset import read_test_data, read_training_data
+    from training.pages.exploration import write_exploration
 
     announce(f"Reading {options.train}")
     training = read_training_data(options.train, options.features, options.drop)

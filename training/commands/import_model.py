@@ -11,7 +11,7 @@ from training.commands.options import add_data_options, add_drift_options, add_m
 from training.errors import BadArgument
 
 if TYPE_CHECKING:
-    from training.dataset import Dataset
+    from training.data.dataset import Dataset
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,12 +32,12 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Open, check against the data, write."""
     from app.errors import InvalidForest
-    from training.compile_forest import compile_forest
-    from training.dataset import check_label, read_test_data
-    from training.drift_parameters import DriftParameters
-    from training.progress import show_calibration
-    from training.summary import summarise
-    from training.write_bundle import TrainedModel, write_bundle
+    from training.bundle.summary import summarise
+    from training.bundle.write import TrainedModel, write_bundle
+    from training.console import show_calibration
+    from training.data.dataset import check_label, read_test_data
+    from training.drift.calibrate import DriftParameters
+    from training.fitting.compile import compile_forest
 
     print(
         "training: a joblib file runs code when it is opened; import only from people you trust.",
@@ -84,8 +84,8 @@ def _open(file: Path) -> Any:
 
 def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
     """Read the training data as the estimator saw them: by name if it knows names, else by position."""
-    from training.csv_file import open_csv_file
-    from training.dataset import read_features, read_training_data
+    from training.data.dataset import read_features, read_training_data
+    from training.data.tables import open_csv_file
 
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None and not options.features and not options.drop:

@@ -16,8 +16,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
-    from training.model_store import ModelStore
-    from training.version_table import tabulate_versions
+    from training.store.store import ModelStore
+    from training.store.versions import tabulate_versions
 
     print(tabulate_versions(ModelStore(options.models)))
     return 0

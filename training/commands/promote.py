@@ -17,8 +17,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Verify, move the link, say so."""
-    from training.model_store import ModelStore
-    from training.sound_bundle import require_sound
+    from training.store.store import ModelStore
+    from training.store.verify import require_sound
 
     ModelStore(options.models).promote(options.version, require_sound)
     print(f"{options.version} is live; a running service takes it over within two seconds")

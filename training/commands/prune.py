@@ -22,7 +22,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Name each version that was removed, as soon as it is."""
-    from training.model_store import ModelStore
+    from training.store.store import ModelStore
 
     store = ModelStore(options.models)
     before = store.versions()

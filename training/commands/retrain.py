@@ -9,14 +9,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.records.moments import read_moment
-from training.commands.growth_options import add_growth_options, read_growth
-from training.commands.options import add_metrics_options, add_models_option
-from training.refusal import REFUSALS, refuse
+from app.records.timestamps import parse_timestamp
+from training.commands.options import add_growth_options, add_metrics_options, add_models_option, read_growth
+from training.console import REFUSALS, refuse
 
 if TYPE_CHECKING:
     from app.model.bundle import Bundle
-    from training.monitor import TreeModelMonitor
+    from training.metrics.monitor import TreeModelMonitor
     from training.retraining.retrain import Candidate
 
 # What scripts tell from a failure: the candidate is there, and the live model still is the live one.
@@ -74,9 +73,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Retrain, watched from outside; promote if that was asked for; say what came of it."""
     from app.model.bundle import read_bundle
-    from app.model.current_model import CURRENT_LINK
-    from training.metrics_publication import MetricsPublication
-    from training.monitor import TreeModelMonitor
+    from app.model.live_model import CURRENT_LINK
+    from training.metrics.monitor import TreeModelMonitor
+    from training.metrics.publication import MetricsPublication
 
     live = read_bundle(options.models / CURRENT_LINK)
     monitor = TreeModelMonitor()
@@ -101,10 +100,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonitor) -> Candidate:
     """Open the records and retrain."""
-    from app.records.recorded_rows import Period, RecordReader
+    from app.records.reading import Period, RecordReader
     from training.errors import BadArgument
-    from training.retraining.live_parameters import calibrate_alike
-    from training.retraining.retrain import RetrainingChoices, retrain
+    from training.retraining.retrain import RetrainingChoices, calibrate_alike, retrain
     from training.retraining.training_records import FEWEST_ROWS
 
     period = Period(options.since, time.time())
@@ -125,8 +123,8 @@ def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonito
 
 def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) -> str:
     """Make the candidate live if that was asked for and is sure; give the reason if not, else nothing."""
-    from training.model_store import ModelStore
-    from training.sound_bundle import require_sound
+    from training.store.store import ModelStore
+    from training.store.verify import require_sound
 
     if not options.promote_if_better:
         return "not asked for (--promote-if-better)"
@@ -153,8 +151,8 @@ class _LiveModelChanged(Exception):
 def _tell(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> None:
     """Print what was found, and write it for scripts."""
     from training.atomic_file import replacing
+    from training.retraining.comparison import conclude, tabulate_quality
     from training.retraining.comparison_page import COMPARISON_FILE
-    from training.retraining.comparison_summary import conclude, tabulate_quality
 
     comparison, written = candidate.comparison, candidate.written
     version, page = written.manifest["version"], written.folder / COMPARISON_FILE
@@ -186,7 +184,7 @@ def moment(text: str) -> float:
     True
     """
     try:
-        return read_moment(text, time.time())
+        return parse_timestamp(text, time.time())
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time; write 7d, 24h, 2026-01-31 or 2026-01-31T12:00"

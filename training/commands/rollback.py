@@ -22,8 +22,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Verify, move the link, say where it leads now."""
-    from training.model_store import ModelStore
-    from training.sound_bundle import require_sound
+    from training.store.store import ModelStore
+    from training.store.verify import require_sound
 
     store = ModelStore(options.models)
     version = store.rollback(require_sound)

@@ -20,8 +20,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Read the live model and the rows, score, write."""
     from app.model.bundle import read_bundle
-    from app.model.current_model import CURRENT_LINK
-    from training.score_file import score_file
+    from app.model.live_model import CURRENT_LINK
+    from training.data.score_file import score_file
 
     bundle = read_bundle(options.models / CURRENT_LINK)
     evaluation = score_file(bundle, options.source, options.target)

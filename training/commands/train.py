@@ -6,14 +6,20 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from training.commands.growth_options import add_growth_options, read_growth
-from training.commands.options import add_data_options, add_drift_options, add_metrics_options, add_models_option
-from training.parameters import ForestParameters
-from training.refusal import REFUSALS, refuse
+from training.commands.options import (
+    add_data_options,
+    add_drift_options,
+    add_growth_options,
+    add_metrics_options,
+    add_models_option,
+    read_growth,
+)
+from training.console import REFUSALS, refuse
+from training.fitting.parameters import ForestParameters
 
 if TYPE_CHECKING:
-    from training.monitor import TreeModelMonitor
-    from training.write_bundle import WrittenBundle
+    from training.bundle.write import WrittenBundle
+    from training.metrics.monitor import TreeModelMonitor
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,9 +35,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Train, watched from outside."""
-    from training.metrics_publication import MetricsPublication
-    from training.monitor import TreeModelMonitor
-    from training.summary import summarise
+    from training.bundle.summary import summarise
+    from training.metrics.monitor import TreeModelMonitor
+    from training.metrics.publication import MetricsPublication
 
     monitor = TreeModelMonitor()
     publication = MetricsPublication(
@@ -54,13 +60,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBundle:
     """Read, fit, evaluate, write."""
-    from training.dataset import check_label, read_test_data, read_training_data
-    from training.drift_parameters import DriftParameters
-    from training.ensemble_shape import EnsembleShape
-    from training.fit import fit
-    from training.progress import announce, show_calibration, show_trees
-    from training.stages import Stage
-    from training.write_bundle import TrainedModel, write_bundle
+    from training.bundle.write import TrainedModel, write_bundle
+    from training.console import announce, show_calibration, show_trees
+    from training.data.dataset import check_label, read_test_data, read_training_data
+    from training.drift.calibrate import DriftParameters
+    from training.fitting.evaluate import EnsembleShape
+    from training.fitting.fit import fit
+    from training.metrics.monitor import Stage
 
     parameters = ForestParameters(**read_growth(options))
     drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)

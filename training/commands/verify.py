@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.model.current_model import CURRENT_LINK
+from app.model.live_model import CURRENT_LINK
 from training.commands.options import add_models_option
 
 
@@ -19,7 +19,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Print each problem; without any, say so."""
     from app.model.bundle import find_problems, read_bundle
-    from training.model_store import ModelStore
+    from training.store.store import ModelStore
 
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     problems = find_problems(folder)

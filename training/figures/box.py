@@ -8,11 +8,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from training.dataset import Dataset
-from training.fences import Fences, find_fences
-from training.figures.middle_view import ALL_ROWS, pad_range
-from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of, shorten
-from training.thinning import thin_values
+from training.data.dataset import Dataset
+from training.data.summary import Fences, find_fences
+from training.figures.points import thin_values
+from training.figures.style import ALL_ROWS, axis_name, buttons, colour_of, new_figure, pad_range, sets_of, shorten
 
 # Of the values outside the fences, so many are drawn; more would cover each other.
 MAX_DRAWN_VALUES = 500

@@ -8,10 +8,20 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from training.dataset import Dataset
-from training.figures.middle_view import ALL_ROWS, MIDDLE, find_middle
-from training.figures.scale_buttons import WIDTH_OF_SCALES, scale_buttons
-from training.figures.style import axis_name, buttons, colour_of, new_figure, sets_of, shorten
+from training.data.dataset import Dataset
+from training.figures.style import (
+    ALL_ROWS,
+    MIDDLE,
+    WIDTH_OF_SCALES,
+    axis_name,
+    buttons,
+    colour_of,
+    find_middle,
+    new_figure,
+    scale_buttons,
+    sets_of,
+    shorten,
+)
 
 # Few enough to be read one by one, whatever the number of rows.
 N_BINS = 20

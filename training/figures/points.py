@@ -1,4 +1,7 @@
-"""Rows as points of a scatter plot: equal rows are one point, and of very many rows a part is drawn."""
+"""Rows as points of a scatter plot: equal rows are one point, and of very many rows a part is drawn.
+
+Which of very many points to draw, so that a browser can show them and no extreme one is lost.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,109 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.distinct_rows import DistinctRows
+from training.data.summary import DistinctRows
 from training.figures.style import axis_name, colour_of
-from training.thinning import thin_points
+
+# Of each axis, so many of the lowest and of the highest points are drawn whatever lies beside them.
+KEPT_AT_EACH_END = 10
+
+# Which of the many points in the thick of the cloud are drawn says nothing; that they are the same each time does.
+_SEED = 0
+
+
+def thin_points(points: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
+    """Choose points to draw: the extreme ones, one of each place where there are any, and others by chance.
+
+    Parameters
+    ----------
+    points
+        Shape ``(n_points, 2)``, finite.
+    limit
+        Draw at most so many, at least 100.
+
+    Returns
+    -------
+    Which points to draw, counted from 0, ascending; all of them if the limit allows it.
+
+    Notes
+    -----
+    The places are the cells of a square grid over all points, with half as many cells as points may be drawn. A
+    point that lies alone is alone in its cell and stays, also in the middle of the plane.
+    """
+    if len(points) <= limit:
+        return np.arange(len(points))
+    kept = np.zeros(len(points), dtype=bool)
+    for axis in points.T:
+        kept[np.argpartition(axis, KEPT_AT_EACH_END)[:KEPT_AT_EACH_END]] = True
+        kept[np.argpartition(axis, -KEPT_AT_EACH_END)[-KEPT_AT_EACH_END:]] = True
+    kept[_first_of_each_cell(points, cells_a_side=int(np.sqrt(limit // 2)))] = True
+    others = np.flatnonzero(~kept)
+    by_chance = np.random.default_rng(_SEED).choice(others, size=limit - int(kept.sum()), replace=False)
+    kept[by_chance] = True
+    return np.flatnonzero(kept)
+
+
+def thin_values(values: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
+    """Choose values to draw on a line: the extreme ones and, of the rest, as many of each stretch as there are.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_values,)``, finite.
+    limit
+        Draw at most so many, at least 100.
+
+    Returns
+    -------
+    Ascending, each value once.
+    """
+    different = np.unique(values)
+    if len(different) <= limit:
+        return different
+    ends = np.r_[:KEPT_AT_EACH_END, len(different) - KEPT_AT_EACH_END : len(different)]
+    evenly = np.linspace(0, len(different) - 1, limit - len(ends)).astype(np.int64)
+    chosen: NDArray[np.float64] = different[np.union1d(ends, evenly)]
+    return chosen
+
+
+def thin_curve(values: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
+    """Choose points of a curve to draw: of each stretch the lowest and the highest one, so that no peak is lost.
+
+    Parameters
+    ----------
+    values
+        Shape ``(n_values,)``, finite, in the order in which they are drawn.
+    limit
+        Draw at most so many, at least 4.
+
+    Returns
+    -------
+    Which points to draw, counted from 0, ascending; all of them if the limit allows it.
+
+    Examples
+    --------
+    >>> thin_curve(np.array([1.0, 2.0, 9.0, 3.0, 2.0, 1.0, 0.0, 1.0]), limit=4)
+    array([0, 2, 4, 6])
+    """
+    if len(values) <= limit:
+        return np.arange(len(values))
+    stretches = np.array_split(np.arange(len(values)), limit // 2)
+    chosen = [(part[values[part].argmin()], part[values[part].argmax()]) for part in stretches]
+    return np.unique(chosen)
+
+
+def _first_of_each_cell(points: NDArray[np.float64], cells_a_side: int) -> NDArray[np.int64]:
+    """Find the first point in each occupied cell of a square grid over all points."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    span = np.where(high > low, high - low, 1.0)
+    places = (points - low) / span
+    columns, rows = np.minimum((places * cells_a_side).astype(np.int64), cells_a_side - 1).T
+    cells = columns * cells_a_side + rows
+    # Assigned from the last point to the first, so that the first one of each cell is what remains.
+    first = np.full(cells_a_side**2, -1)
+    first[cells[::-1]] = np.arange(len(points))[::-1]
+    return first[first >= 0]
+
 
 _ONCE, _SEVERAL_TIMES = "occurs once", "occurs {:,} times"
 

@@ -6,10 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.drift.detector import Kind
-from training.drift_replay import DetectorReplay
-from training.figures.scale_buttons import scale_buttons
-from training.figures.style import as_text, new_figure
-from training.thinning import thin_curve
+from training.drift.replay import DetectorReplay
+from training.figures.points import thin_curve
+from training.figures.style import as_text, new_figure, scale_buttons
 
 # A curve of more would be no clearer at the width of a screen.
 _MOST_POINTS = 4000

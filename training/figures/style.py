@@ -1,13 +1,20 @@
-"""How all figures look, and the names and sets of rows that they show."""
+"""How all figures look, and the names and sets of rows that they show.
+
+A closer view of heavy-tailed data: the middle 98 %, which a few far values press into a corner otherwise.
+
+Buttons that let the reader choose between a linear and a logarithmic axis.
+"""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 
 # Blue and orange are told apart by nearly everybody, also those who see no red or no green.
 _BLUE, _ORANGE = "#1f5fa8", "#d9730d"
@@ -136,3 +143,73 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
 def axis_name(name: str, longest: int = _LONGEST_NAME) -> str:
     """Name an axis after a feature, which may be called anything."""
     return as_text(shorten(name, longest))
+
+
+ALL_ROWS, MIDDLE = "All rows", "Middle 98 %"
+
+_MIDDLE_QUANTILES = (0.01, 0.99)
+
+# A closer view that shows nearly everything is no help: it is offered where it is at most this share as wide.
+_WORTH_A_LOOK = 0.75
+
+# Of the width, on both sides, so that points on the border are seen whole.
+_PADDING = 0.03
+
+
+def find_middle(*sets: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Find the range from the first to the last percentile of values.
+
+    Parameters
+    ----------
+    sets
+        Each of shape ``(n_rows,)``, finite; of several sets, the smallest first and the largest last percentile count.
+
+    Returns
+    -------
+    Lowest and highest value of the closer view; None if all or nearly all of the range would be left, or nothing.
+
+    Examples
+    --------
+    >>> find_middle(np.append(np.arange(1000.0), 50_000))
+    (10.0, 990.0)
+    >>> find_middle(np.arange(1000.0)) is None
+    True
+    """
+    lows, highs = np.array([np.quantile(values, _MIDDLE_QUANTILES) for values in sets]).T
+    low, high = float(lows.min()), float(highs.max())
+    whole = max(float(values.max()) for values in sets) - min(float(values.min()) for values in sets)
+    return (low, high) if 0 < high - low <= _WORTH_A_LOOK * whole else None
+
+
+def pad_range(low: float, high: float) -> list[float]:
+    """Widen a range a little, or to something that is no single point."""
+    padding = _PADDING * (high - low) or max(abs(low) * _PADDING, _PADDING)
+    return [low - padding, high + padding]
+
+
+# Pixels that the two buttons take.
+WIDTH_OF_SCALES = 122
+
+# On a logarithmic axis a label at each power of ten is enough.
+_SCALES: dict[str, dict[str, Any]] = {
+    "Linear": {"type": "linear", "dtick": None},
+    "Log": {"type": "log", "dtick": 1},
+}
+
+
+def scale_buttons(figure: go.Figure, logarithmic: bool) -> dict[str, Any]:
+    """Give the y axis its scale, and make the buttons that change it.
+
+    Parameters
+    ----------
+    figure
+        Its axis is changed.
+    logarithmic
+        Which scale it starts with.
+    """
+    choices: dict[str, list[dict[str, Any]]] = {
+        label: [{}, {f"yaxis.{key}": value for key, value in scale.items()} | {"yaxis.autorange": True}]
+        for label, scale in _SCALES.items()
+    }
+    figure.update_yaxes(_SCALES["Log" if logarithmic else "Linear"])
+    return buttons(choices, active=int(logarithmic))

@@ -6,15 +6,13 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from training.figures.intervals import intervals_figure
-from training.figures.model_traffic import daily_shares_figure, score_spread_figure
-from training.page.self_contained_page import SelfContainedPage
-from training.retraining.comparison_summary import METRIC_TITLES, conclude, format_interval
-from training.retraining.model_comparison import ModelComparison
+from training.figures.model_comparison import daily_shares_figure, intervals_figure, score_spread_figure
+from training.pages.page import SelfContainedPage
+from training.retraining.comparison import METRIC_TITLES, ModelComparison, conclude, format_interval
+from training.retraining.promotion_gate import ALWAYS_BEARABLE_SHARE, MOST_TIMES_AS_MANY_ALARMS
 from training.retraining.quality_comparison import METRICS, Interval
 from training.retraining.traffic_comparison import SCORE_EDGES, Difference
 from training.retraining.training_records import say_time
-from training.retraining.verdict import ALWAYS_BEARABLE_SHARE, MOST_TIMES_AS_MANY_ALARMS
 
 COMPARISON_FILE = "comparison.html"
 

@@ -1,9 +1,12 @@
-"""From records to a candidate that waits in the store, and what a comparison with the live model says of it."""
+"""From records to a candidate that waits in the store, and what a comparison with the live model says of it.
+
+How the live model was grown: the next one is grown alike unless something else is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +16,77 @@ from sklearn.ensemble import IsolationForest
 
 from app.model.bundle import Bundle
 from app.model.forest import Forest
-from app.records.recorded_rows import LabelledRows, Period, RecordReader
-from training.compile_forest import compile_forest
-from training.drift_parameters import DriftParameters
-from training.ensemble_shape import EnsembleShape
-from training.fit import fit
-from training.monitor import TreeModelMonitor
-from training.page.page_file import write_page
-from training.parameters import ForestParameters
-from training.progress import announce, show_calibration, show_record_rows, show_trees
+from app.records.reading import LabelledRows, Period, RecordReader
+from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
+from training.console import announce, show_calibration, show_record_rows, show_trees
+from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters
+from training.fitting.compile import compile_forest
+from training.fitting.evaluate import EnsembleShape
+from training.fitting.fit import fit
+from training.fitting.parameters import ForestParameters
+from training.metrics.monitor import Stage, TreeModelMonitor
+from training.pages.page import write_page
+from training.retraining.comparison import ModelComparison
 from training.retraining.comparison_page import COMPARISON_FILE, compose_comparison_page
-from training.retraining.live_parameters import grow_alike
-from training.retraining.model_comparison import ModelComparison
+from training.retraining.promotion_gate import decide_promotion
 from training.retraining.quality_comparison import compare_quality
 from training.retraining.traffic_comparison import compare_on_traffic, judge
 from training.retraining.training_records import TrainingRecords, describe_records, read_training_records
-from training.retraining.verdict import reach_verdict
-from training.stages import Stage
-from training.write_bundle import TrainedModel, WrittenBundle, write_bundle
+
+
+def grow_alike(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, Any]) -> ForestParameters:
+    """Take the live model's parameters, but for those that were chosen.
+
+    A forest that somebody fitted and imported may have parameters that scikit-learn takes and the command line does
+    not: samples as a share and features as a number are converted, and a seed that is no number becomes the usual one.
+
+    Parameters
+    ----------
+    manifest
+        The live bundle's.
+    n_rows
+        How many rows the next model is trained on.
+    chosen
+        Parameters by their names; None for those of the live model.
+
+    Raises
+    ------
+    BadArgument
+        If a value is out of its range.
+
+    Examples
+    --------
+    >>> imported = {"max_samples": 0.5, "max_features": 1, "random_state": None, "n_estimators": 50, "n_jobs": 2}
+    >>> manifest = {"parameters": imported, "features": [{}, {}]}
+    >>> grow_alike(manifest, n_rows=1000, chosen={"contamination": 0.01, "n_estimators": None})
+    ForestParameters(contamination=0.01, n_estimators=50, max_samples=500, max_features=0.5, bootstrap=False,
+                     random_state=16)
+    """
+    names = {field.name for field in fields(ForestParameters)}
+    parameters = {name: value for name, value in manifest["parameters"].items() if name in names}
+    if isinstance(share := parameters.get("max_samples"), float):
+        parameters["max_samples"] = max(int(share * n_rows), 1)
+    if isinstance(number := parameters.get("max_features"), int):
+        parameters["max_features"] = min(number / len(manifest["features"]), 1.0)
+    if not isinstance(parameters.get("random_state"), int):
+        parameters.pop("random_state", None)
+    parameters |= {name: value for name, value in chosen.items() if value is not None}
+    return ForestParameters(**parameters)
+
+
+def calibrate_alike(manifest: Mapping[str, Any]) -> DriftParameters | None:
+    """Take what the live model's drift detectors promise; None if it has none though it had rows enough.
+
+    Examples
+    --------
+    >>> calibrate_alike({"drift": None, "training": {"rows": 10_000}}) is None
+    True
+    """
+    drift = manifest["drift"]
+    if drift is not None:
+        return DriftParameters(drift["expected_run_time"], drift["window"])
+    return None if manifest["training"]["rows"] >= FEWEST_ROWS_FOR_DRIFT else DriftParameters()
+
 
 # A week holds each weekday once.
 _LATEST_SECONDS = 7 * 86_400.0
@@ -174,5 +230,5 @@ def _compare(
         period=period,
         quality=quality,
         traffic=traffic,
-        verdict=reach_verdict(quality, traffic.latest.counts),
+        verdict=decide_promotion(quality, traffic.latest.counts),
     )

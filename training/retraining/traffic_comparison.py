@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.forest import OUTLIER, Forest
-from app.records.recorded_rows import LabelledRows, RecordedPage, RecordedRows
-from training.retraining.halves import deal
+from app.records.reading import LabelledRows, RecordedPage, RecordedRows
 from training.retraining.quality_comparison import CELLS, CellCounts, JudgedRows
+from training.retraining.split import deal
 
 _SECONDS_OF_A_DAY = 86_400
 

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.records.recorded_rows import LabelledRows, Period, RecordedPage
-from training.dataset import Dataset
+from app.records.reading import LabelledRows, Period, RecordedPage
+from training.data.dataset import Dataset
 from training.errors import BadData
-from training.retraining.equal_chance import EqualChanceSample
-from training.retraining.halves import deal
+from training.retraining.split import EqualChanceSample, deal
 
 # With fewer, a share of a hundredth to flag would be decided by a handful of rows.
 FEWEST_ROWS = 1000

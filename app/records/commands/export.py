@@ -6,13 +6,12 @@ import argparse
 import time
 from pathlib import Path
 
-from app.errors import InvalidMoment
-from app.records.atomic_files import replacing
+from app.errors import InvalidTimestamp
 from app.records.commands.options import add_database_option, moment, opened_for_operator
-from app.records.csv_export import write_csv, write_events_csv
 from app.records.events import read_events
+from app.records.export import RecordPages, write_csv, write_events_csv
 from app.records.parquet_export import require_pyarrow, write_events_parquet, write_parquet
-from app.records.record_pages import RecordPages
+from app.server.atomic_file import replacing
 
 _CSV, _PARQUET = "csv", "parquet"
 
@@ -45,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     until = time.time() if options.until is None else options.until
     if until <= options.since:
         # An empty file would be taken for a while without records.
-        raise InvalidMoment("--until is not after --since, so nothing lies between them: give a later one.")
+        raise InvalidTimestamp("--until is not after --since, so nothing lies between them: give a later one.")
     events_out = out.with_name(f"{out.stem}.events{out.suffix}")
     with opened_for_operator(options) as engine, replacing(out, events_out) as (records_file, events_file):
         n_rows = (write_parquet if is_parquet else write_csv)(RecordPages(engine, options.since, until), records_file)

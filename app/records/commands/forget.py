@@ -8,13 +8,13 @@ import sys
 
 from sqlalchemy import Engine
 
+from app.db.engine import write_transaction
+from app.db.sqlite_maintenance import overwrite_what_was_deleted
+from app.metrics.records import FORGET
+from app.model.version_log import name_operator
 from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, opened_for_operator
-from app.records.deletion import STEP_RECORDS, Deleted, delete_records, find_records
-from app.records.disk_space import overwrite_what_was_deleted
-from app.records.event_kinds import FORGET
 from app.records.events import add_event
-from app.records.operator_name import name_operator
-from app.records.write_transaction import write_transaction
+from app.records.retention import STEP_RECORDS, Deleted, delete_records, find_records
 
 # Enough to find out whether an id that somebody names was forgotten, and too few to be more than that.
 _DIGITS = 16

@@ -11,8 +11,8 @@ from typing import cast
 
 from sqlalchemy import Engine
 
-from app.records.database import open_database
-from app.records.moments import read_moment
+from app.db.engine import open_database
+from app.records.timestamps import parse_timestamp
 from app.settings import Settings
 
 # An operator would rather wait for the recorder's batch, or for a count of millions of rows, than try again.
@@ -47,7 +47,7 @@ def opened_for_operator(options: argparse.Namespace) -> Iterator[Engine]:
 def moment(text: str) -> float:
     """Read a moment, for argparse."""
     try:
-        return read_moment(text, time.time())
+        return parse_timestamp(text, time.time())
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no moment: give 2026-11-01, 2026-11-01T12:30, or 7d, 12h, 30m for so long ago"

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
-from app.records import deletion
+from app.db.engine import write_transaction
+from app.db.ids import first_id_at
+from app.db.sqlite_maintenance import give_back_free_pages, overwrite_what_was_deleted
+from app.metrics.records import PURGE
+from app.model.version_log import name_operator
+from app.records import retention
 from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, moment, opened_for_operator
-from app.records.deletion import Deleted, count_before, delete_oldest, delete_waiting_labels
-from app.records.disk_space import give_back_free_pages, overwrite_what_was_deleted
-from app.records.event_kinds import PURGE
 from app.records.events import add_event
-from app.records.moments import write_moment
-from app.records.operator_name import name_operator
-from app.records.record_id import first_id_at
-from app.records.write_transaction import write_transaction
+from app.records.retention import Deleted, count_before, delete_oldest, delete_pending_labels
+from app.records.timestamps import format_timestamp
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -40,7 +40,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def run(options: argparse.Namespace) -> int:
     """Ask, delete, write the event."""
     with opened_for_operator(options) as engine:
-        limit, day = first_id_at(options.before), write_moment(options.before)
+        limit, day = first_id_at(options.before), format_timestamp(options.before)
         with engine.connect() as connection:
             n_rows = count_before(connection, limit)
         if not is_confirmed(f"{n_rows:,} recorded rows before {day} will be deleted for good.", options):
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         finally:
             # Whatever ends it early, what was deleted is in the trail.
             with write_transaction(engine) as connection:
-                deleted += delete_waiting_labels(connection, options.before)
+                deleted += delete_pending_labels(connection, options.before)
                 add_event(connection, who, PURGE, after=day, note=f"before {day}: {deleted}")
         give_back_free_pages(engine)
         overwrite_what_was_deleted(engine)
@@ -68,5 +68,5 @@ def _steps(engine: Engine, limit: str) -> Iterator[Deleted]:
         with write_transaction(engine) as connection:
             step = delete_oldest(connection, limit)
         yield step
-        is_over = step.rows < deletion.STEP_ROWS
+        is_over = step.rows < retention.STEP_ROWS
         time.sleep(time.monotonic() - begun)

@@ -6,13 +6,13 @@ import argparse
 
 from sqlalchemy import Connection, Table, func, select
 
-from app.records import tables
+from app.db import tables
+from app.db.revision import read_revision
+from app.db.url import DatabaseAddress
 from app.records.commands.options import add_database_option, database_address, opened_for_operator
-from app.records.contents import read_contents
-from app.records.database_address import DatabaseAddress
 from app.records.events import read_events
-from app.records.moments import write_moment
-from app.records.schema_revision import read_revision
+from app.records.stats import read_contents
+from app.records.timestamps import format_timestamp
 
 _MEGABYTE = 1_000_000
 
@@ -49,13 +49,13 @@ def _read_facts(connection: Connection) -> dict[str, str]:
         "revision": str(read_revision(connection)),
         "size": f"{read_contents(connection).n_bytes / _MEGABYTE:,.1f} MB",
         "rows": _count(connection, tables.PREDICTIONS),
-        "oldest": write_moment(oldest) if oldest is not None else "-",
-        "newest": write_moment(newest) if newest is not None else "-",
+        "oldest": format_timestamp(oldest) if oldest is not None else "-",
+        "newest": format_timestamp(newest) if newest is not None else "-",
         "labels": f"{n_labels - n_replaced:,}, and {n_replaced:,} that were replaced",
-        "waiting labels": _count(connection, tables.WAITING_LABELS),
+        "waiting labels": _count(connection, tables.PENDING_LABELS),
         "audits": f"{n_audits:,}, of which {n_handed:,} were handed out",
         "events": f"{len(events):,}",
-        "last event": f"{write_moment(last.at)} {last.what} by {last.who}" if last else "-",
+        "last event": f"{format_timestamp(last.at)} {last.what} by {last.who}" if last else "-",
     }
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from app.db.engine import upgrade_database
+from app.db.revision import REVISION
+from app.db.url import DatabaseAddress
 from app.records.commands.options import LOCK_SECONDS, add_database_option, database_address
-from app.records.database import upgrade_database
-from app.records.database_address import DatabaseAddress
-from app.records.schema_revision import REVISION
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from app.drift.calibration import CVM, MMD
-from app.drift.drift_watch import DriftWatch
+from app.drift.monitor import DriftWatch
 from benchmarks.drift.changes import CHANGES
 from benchmarks.drift.run_lengths import draw_from, measure_event, measure_runs, repeat_from
 from tests.drift.conftest import make_rows, score_rows
-from training.drift_calibration import calibrate
-from training.drift_parameters import DriftParameters
+from training.drift.calibrate import DriftParameters, calibrate
 
 
 @pytest.fixture(scope="module")

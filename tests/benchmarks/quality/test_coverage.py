@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy.stats import binom
 
-from app.quality.quality import METRICS
+from app.quality.estimate import METRICS
 from benchmarks.quality.coverage import measure_coverage
 from benchmarks.quality.scenarios import SCENARIOS
 

@@ -13,7 +13,7 @@ from loadtest.drill.configurations import (
     write_prometheus_files,
 )
 from loadtest.drill.programs import ROOT
-from loadtest.drill.shrinking import Shrinking
+from loadtest.drill.time_scaling import TimeScaling
 
 SHIPPED_ALERTMANAGER = yaml.safe_load((ROOT / "monitoring/alertmanager/alertmanager.yml").read_text())
 SHIPPED_PROMETHEUS = yaml.safe_load((ROOT / "monitoring/prometheus/native.yml").read_text())
@@ -58,7 +58,7 @@ def test_jobs_keep_their_names_and_have_the_drills_targets():
 def test_prometheus_and_alertmanager_take_what_is_written(tmp_path, require_program, factor):
     """The programs' own checkers find nothing wrong, and find every rule."""
     promtool, amtool = require_program("promtool"), require_program("amtool")
-    written = write_prometheus_files(tmp_path, TARGETS, "127.0.0.1:5", Shrinking(factor, 2))
+    written = write_prometheus_files(tmp_path, TARGETS, "127.0.0.1:5", TimeScaling(factor, 2))
     commands = (
         [promtool, "check", "config", written],
         [amtool, "check-config", write_alertmanager_file(tmp_path, "http://127.0.0.1:9")],

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from app.records import record_pages
+from app.db.engine import upgrade_database
+from app.records import export as record_pages
 from app.records.__main__ import main
-from app.records.database import upgrade_database
 from app.records.events import add_event
-from app.records.record_pages import RecordPages
+from app.records.export import RecordPages
 from tests.records.example_records import START, add_audit, add_label, add_record, add_version, record_id_at
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import String, cast, func, select
 
-from app.records import tables
+from app.db import tables
+from app.db.engine import upgrade_database
+from app.db.url import DatabaseAddress
 from app.records.__main__ import main
 from app.records.commands import forget as forget_command
-from app.records.database import upgrade_database
-from app.records.database_address import DatabaseAddress
 from app.records.events import read_events
 from tests.records.example_records import (
     START,
@@ -86,7 +86,7 @@ def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
     said = everything(engine)
     for gone in (SECRET, NOTE, record_id_at(60 * 2), record_id_at(60 * 4)):
         assert gone not in said
-    for table, number in ((tables.PREDICTIONS, 8), (tables.LABELS, 8), (tables.AUDITS, 4), (tables.WAITING_LABELS, 1)):
+    for table, number in ((tables.PREDICTIONS, 8), (tables.LABELS, 8), (tables.AUDITS, 4), (tables.PENDING_LABELS, 1)):
         assert count(engine, table) == number, table.name
     with engine.connect() as connection:
         [event] = read_events(connection)
@@ -101,7 +101,7 @@ def test_a_record_id_names_one_record(filled: str, opened):
     engine = opened(filled)
     assert count(engine, tables.PREDICTIONS, request_id=SECRET) == 2
     assert count(engine, tables.PREDICTIONS, record_id=record_id_at(60 * 4)) == 0
-    assert count(engine, tables.WAITING_LABELS) == 2
+    assert count(engine, tables.PENDING_LABELS) == 2
 
 
 def test_an_id_that_came_very_often_is_forgotten_in_steps(filled: str, opened, monkeypatch):
@@ -117,7 +117,7 @@ def test_an_id_that_came_very_often_is_forgotten_in_steps(filled: str, opened, m
 def test_a_label_that_only_waits_is_deleted(filled: str, opened):
     """There is nothing else of it yet."""
     assert forget(filled, "another") == 0
-    assert count(opened(filled), tables.WAITING_LABELS, request_id="another") == 0
+    assert count(opened(filled), tables.PENDING_LABELS, request_id="another") == 0
 
 
 @pytest.mark.parametrize("given_id", ["customer-4711", "%", "", record_id_at(61)])
@@ -140,8 +140,8 @@ def test_nobody_is_taken_by_surprise(filled: str, opened):
 WRITER = """
 import sys
 from sqlalchemy import insert
-from app.records.database import open_database
-from app.records.tables import SEGMENTS
+from app.db.engine import open_database
+from app.db.tables import SEGMENTS
 
 engine = open_database(sys.argv[1])
 for number in range(1_000_000):
@@ -168,7 +168,7 @@ def test_nothing_is_left_in_the_write_ahead_log(sqlite: str, opened):
 
 def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, capsys):
     """By somebody who reads without a pause; saying it again, once they are gone, is enough."""
-    monkeypatch.setattr("app.records.disk_space._CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("app.db.sqlite_maintenance._CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("app.records.commands.options.LOCK_SECONDS", 0.05)
     upgrade_database(sqlite)
     engine = opened(sqlite)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select, text
 
-from app.records import deletion, tables
+from app.db import tables
+from app.db.engine import upgrade_database
+from app.model.version_log import name_operator
+from app.records import retention
 from app.records.__main__ import main
-from app.records.database import upgrade_database
 from app.records.events import read_events
-from app.records.operator_name import name_operator
 from tests.records.example_records import (
     START,
     add_audit,
@@ -55,7 +56,7 @@ def left(engine) -> dict[str, int]:
 @pytest.mark.parametrize("step", [1, 3, 1000])
 def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, opened, monkeypatch, capsys, step: int):
     """In steps of whatever size; the counts stay, an event tells of it."""
-    monkeypatch.setattr(deletion, "STEP_ROWS", step)
+    monkeypatch.setattr(retention, "STEP_ROWS", step)
 
     assert purge(filled, "--yes") == 0
 

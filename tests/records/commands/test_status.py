@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from app.db.revision import REVISION
 from app.records.__main__ import main
 from app.records.events import add_event
-from app.records.schema_revision import REVISION
 from tests.records.example_records import START, add_audit, add_label, add_record, add_version, add_waiting_label
 
 ROOT = Path(__file__).resolve().parents[3]

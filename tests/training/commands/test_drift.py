@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from app.drift.confirmation import plan_confirmation
+from app.drift.detector import plan_confirmation
 from training.__main__ import main
 
 

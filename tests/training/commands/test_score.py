@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.__main__ import main
-from training.write_bundle import write_bundle
+from training.bundle.write import write_bundle
 
 
 def test_file_is_scored_with_the_live_model(small_model, write_csv, tmp_path, capsys):

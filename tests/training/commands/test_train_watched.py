@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.model.bundle import find_problems
 from training.__main__ import main
-from training.model_store import ModelStore
+from training.store.store import ModelStore
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from training.__main__ import main
-from training.write_bundle import write_bundle
+from training.bundle.write import write_bundle
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from training.__main__ import main
-from training.model_store import ModelStore
-from training.write_bundle import write_bundle
+from training.bundle.write import write_bundle
+from training.store.store import ModelStore
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.fences import find_fences
+from training.data.summary import find_fences
 from training.figures.box import MAX_DRAWN_VALUES, box_figure
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.figures.scatter_matrix import MAX_DRAWN_POINTS, choose_widest, scatter_matrix
+from training.figures.scatter import MAX_DRAWN_MATRIX_POINTS, choose_widest, scatter_matrix
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_each_pair_is_drawn_once(eight_features):
     assert len(figure.data) == 15
     panel = figure.get_subplot(2, 1)
     first = next(trace for trace in figure.data if (trace.xaxis, trace.yaxis) == _axes_of(panel))
-    assert len(first.x) == MAX_DRAWN_POINTS
+    assert len(first.x) == MAX_DRAWN_MATRIX_POINTS
     assert set(first.x) <= set(eight_features.column("f1"))
     assert set(first.y) <= set(eight_features.column("f4"))
     assert (first.x.max(), first.y.max()) == (eight_features.column("f1").max(), eight_features.column("f4").max())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.figures.stability import stability_figure
-from training.stability_index import Stability
+from training.drift.psi import Stability
+from training.figures.overlay import stability_figure
 
 
 def test_bars_are_the_shares_of_each_bin():

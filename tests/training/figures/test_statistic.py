@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from app.drift.detector import Kind
-from app.drift.drift_watch import Finding
-from training.drift_replay import DetectorReplay
+from app.drift.monitor import Finding
+from training.drift.replay import DetectorReplay
 from training.figures.statistic import statistic_figure
 
 

@@ -15,12 +15,12 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sqlalchemy import Table, insert
 
+from app.db.engine import open_database, upgrade_database
+from app.db.ids import first_id_at
+from app.db.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.model.bundle import Bundle, read_bundle
-from app.records.database import open_database, upgrade_database
-from app.records.record_id import first_id_at
-from app.records.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
-from training.dataset import Dataset
-from training.write_bundle import TrainedModel, write_bundle
+from training.bundle.write import TrainedModel, write_bundle
+from training.data.dataset import Dataset
 
 NAMES = ("mean", "sd")
 

@@ -8,16 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.records.recorded_rows import Period
-from training.figures.intervals import intervals_figure
-from training.figures.model_traffic import daily_shares_figure, score_spread_figure
+from app.records.reading import Period
+from training.figures.model_comparison import daily_shares_figure, intervals_figure, score_spread_figure
+from training.retraining.comparison import ModelComparison, conclude, tabulate_quality
 from training.retraining.comparison_page import compose_comparison_page
-from training.retraining.comparison_summary import conclude, tabulate_quality
-from training.retraining.model_comparison import ModelComparison
+from training.retraining.promotion_gate import decide_promotion
 from training.retraining.quality_comparison import METRICS, Interval, QualityComparison
 from training.retraining.traffic_comparison import Difference, Traffic, TrafficComparison
 from training.retraining.training_records import RecordCounts, describe_records
-from training.retraining.verdict import reach_verdict
 
 VERSION = "20260102T000000Z-bbbbbbbb"
 
@@ -42,7 +40,7 @@ def comparison() -> ModelComparison:
         period,
         quality,
         TrafficComparison(latest.counts, latest, period.until - 7 * 86_400),
-        reach_verdict(quality, latest.counts),
+        decide_promotion(quality, latest.counts),
     )
 
 
@@ -82,7 +80,9 @@ def test_page_without_labels_and_traffic_says_so(comparison):
     """Instead of figures of nothing."""
     unknown = QualityComparison(1, 0, 1, {}, {}, {}, "not enough labels: 1")
     empty = TrafficComparison(Traffic().counts, Traffic(), 0.0)
-    nothing = replace(comparison, quality=unknown, traffic=empty, verdict=reach_verdict(unknown, empty.latest.counts))
+    nothing = replace(
+        comparison, quality=unknown, traffic=empty, verdict=decide_promotion(unknown, empty.latest.counts)
+    )
 
     page = compose_comparison_page(nothing, VERSION)
 

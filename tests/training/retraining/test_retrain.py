@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from app.model.bundle import find_problems, read_bundle, read_manifest
-from app.records.recorded_rows import Period, RecordReader
+from app.records.reading import Period, RecordReader
 from training.__main__ import main
 from training.commands.retrain import NOT_PROMOTED
-from training.model_store import ModelStore
-from training.retraining.halves import deal
+from training.retraining.split import deal
 from training.retraining.training_records import read_training_records
+from training.store.store import ModelStore
 
 # The rows have moved away from what the live model was trained on.
 MOVED = 2.5

@@ -7,8 +7,8 @@ import pytest
 
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
-from app.records.recorded_rows import LabelledRows, RecordedPage, RecordedRows
-from training.retraining.halves import deal
+from app.records.reading import LabelledRows, RecordedPage, RecordedRows
+from training.retraining.split import deal
 from training.retraining.traffic_comparison import compare_on_traffic, judge
 
 DAY = 86_400

@@ -1,0 +1,48 @@
+"""``GET /metrics``: the numbers of all workers together, in Prometheus's text format."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from flask import Blueprint, Response, request
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from app.api.service import service
+from app.metrics.directory import folder_of_workers
+from app.metrics.multiprocess import count_broken_files, count_files, describe_folder, read_metrics
+from app.recorder.status import beats
+
+metrics = Blueprint("metrics", __name__)
+
+
+@metrics.get("/metrics", strict_slashes=False)
+@metrics.get("/metrics/", strict_slashes=False)
+def scrape() -> Response:
+    """Add up the workers' files; a single process without a metrics folder tells its own numbers."""
+    begun = time.perf_counter()
+    own = service().metrics
+    registry = own.registry
+    if folder := folder_of_workers():
+        # A registry of its own for each scrape: the workers' numbers lie in files, not in this process.
+        registry = CollectorRegistry()
+        registry.register(_FolderCollector(folder))
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    body = encode(registry)
+    own.record_scrape(time.perf_counter() - begun)
+    return Response(body, content_type=content_type)
+
+
+class _FolderCollector(Collector):
+    """What lies in the metrics folder, and how the folder is."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the folder."""
+        yield from read_metrics(self._folder)
+        yield from describe_folder(count_files(self._folder), count_broken_files(self._folder), beats(self._folder))

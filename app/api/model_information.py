@@ -1,0 +1,90 @@
+"""``GET /model_information``: how the live model was trained, and what it takes.
+
+What ``GET /model_information`` gives.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from flask import Blueprint, Response
+from marshmallow import INCLUDE, Schema, fields
+
+from app.api.scoring import name_model
+from app.api.service import service
+from app.model.bundle import Bundle
+from app.web.codecs import answer_json
+
+
+class LiveModelSchema(Schema):
+    """The model that answers."""
+
+    name = fields.String(required=True)
+    version = fields.String(required=True)
+    trained_at = fields.AwareDateTime(required=True, default_timezone=UTC)
+    feature_names = fields.List(fields.String(), required=True)
+    feature_ranges = fields.List(
+        fields.List(fields.Float()),
+        required=True,
+        metadata={"description": "Smallest and largest value in training."},
+    )
+    threshold = fields.Float(
+        required=True, metadata={"description": "Rows with a lower anomaly score are outliers (`offset_`)."}
+    )
+    training_rows = fields.Integer(required=True)
+    training_sha256 = fields.String(required=True, metadata={"description": "Of the training file."})
+    kernel = fields.String(
+        required=True,
+        metadata={"description": "What computes scores: compiled, or numpy (slower, same scores)."},
+    )
+
+
+class ModelInformation(Schema):
+    """The training parameters (scikit-learn's `get_params()`) at the top level, and the model that they made."""
+
+    class Meta:
+        """Other releases of scikit-learn have other parameters."""
+
+        unknown = INCLUDE
+
+    n_estimators = fields.Integer()
+    max_samples = fields.Raw(metadata={"description": "A number of rows, a share of them, or `auto`."})
+    contamination = fields.Raw(metadata={"description": "A share of the training rows, or `auto`."})
+    max_features = fields.Float()
+    bootstrap = fields.Boolean()
+    n_jobs = fields.Integer(allow_none=True)
+    random_state = fields.Raw(metadata={"description": "The seed; null or a text if training had none."})
+    verbose = fields.Integer()
+    warm_start = fields.Boolean()
+    model = fields.Nested(LiveModelSchema, required=True)
+
+
+def describe_model(bundle: Bundle) -> dict[str, Any]:
+    """Tell everything that a caller may want to know of the live model, as strict JSON values."""
+    manifest, features = bundle.manifest, bundle.features
+    parameters: dict[str, Any] = manifest["parameters"]
+    return parameters | {
+        "model": {
+            "name": bundle.name,
+            "version": bundle.version,
+            "trained_at": manifest["trained_at"],
+            "feature_names": list(features.names),
+            "feature_ranges": [list(span) for span in zip(features.low, features.high, strict=True)],
+            "threshold": bundle.forest.offset,
+            "training_rows": manifest["training"]["rows"],
+            "training_sha256": manifest["training"]["sha256"],
+            "kernel": bundle.forest.kernel,
+        }
+    }
+
+
+model_information = Blueprint("model_information", __name__)
+
+
+@model_information.get("/model_information")
+def tell_model_information() -> Response:
+    """Describe the live model."""
+    service().metrics.record_model_information_request()
+    bundle = service().model.get()
+    return name_model(answer_json(describe_model(bundle)), bundle)

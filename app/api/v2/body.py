@@ -1,0 +1,133 @@
+"""The binary tensor data extension of the Open Inference Protocol: JSON, and after it the bytes of tensors.
+
+``Inference-Header-Content-Length`` says where the JSON ends. What follows are the tensors that the JSON calls binary,
+in its order, row after row, little endian, with nothing in between.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import numpy as np
+from flask import Request, Response
+from numpy.typing import NDArray
+
+from app.errors import CompressedBody, InvalidInferenceRequest, InvalidPredictionRequest, NotAJSONMediaType
+from app.web.codecs import JSON_MEDIA_TYPE, answer_json, decode_json
+
+JSON_LENGTH_HEADER = "Inference-Header-Content-Length"
+BINARY_MEDIA_TYPE = "application/octet-stream"
+
+# Triton's own client names no type at all.
+_MEDIA_TYPES = (JSON_MEDIA_TYPE, BINARY_MEDIA_TYPE, "")
+
+# No body is longer than 18 digits can say, and Python refuses to read numbers of thousands of digits.
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+_DATATYPES = {"f": "FP64", "i": "INT64"}
+
+
+class BinaryPart:
+    """The bytes after the JSON, which are taken tensor after tensor.
+
+    Examples
+    --------
+    >>> part = BinaryPart(memoryview(b"12345678"))
+    >>> part.take(4, "inputs[0]").tobytes()
+    b'1234'
+    >>> part.take(5, "inputs[1]")
+    Traceback (most recent call last):
+    app.errors.InvalidInferenceRequest: inputs[1]: binary_data_size is 5, but the body has 4 bytes left
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        self._rest = data
+
+    def take(self, size: int, place: str) -> memoryview:
+        """Take the next ``size`` bytes, for the tensor at ``place``."""
+        if size > len(self._rest):
+            raise InvalidInferenceRequest(
+                f"{place}: binary_data_size is {size}, but the body has {len(self._rest)} bytes left"
+            )
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
+    def check_used_up(self) -> None:
+        """Refuse bytes that belong to no tensor."""
+        if self._rest:
+            raise InvalidInferenceRequest(f"the body ends with {len(self._rest)} bytes that belong to no input")
+
+
+def read_tensor_body(request: Request) -> tuple[Any, BinaryPart]:
+    """Read a body of JSON, or of JSON and tensors.
+
+    Returns
+    -------
+    The decoded JSON, and what follows it.
+
+    Raises
+    ------
+    NotAJSONMediaType, CompressedBody
+        If the body is said to be something else.
+    NotJSON
+        If the JSON is not JSON in UTF-8.
+    InvalidInferenceRequest
+        If the header does not say where the JSON ends, or the JSON holds a number that no float can hold.
+    """
+    if request.mimetype not in _MEDIA_TYPES:
+        raise NotAJSONMediaType(f"Send the body as Content-Type: {JSON_MEDIA_TYPE} or {BINARY_MEDIA_TYPE}.")
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        raise CompressedBody(f"Content-Encoding: {encoding} is not supported: send the body as it is.")
+    body = memoryview(request.get_data(cache=False))
+    json_length = _read_json_length(request.headers.get(JSON_LENGTH_HEADER), len(body))
+    try:
+        return decode_json(body[:json_length]), BinaryPart(body[json_length:])
+    except InvalidPredictionRequest as error:
+        raise InvalidInferenceRequest(str(error)) from None
+
+
+def answer_tensors(frame: dict[str, Any], outputs: list[tuple[str, NDArray[Any], bool]]) -> Response:
+    """Answer with tensors.
+
+    Parameters
+    ----------
+    frame
+        The answer without its outputs.
+    outputs
+        Name, values of shape ``(n_rows,)`` as int64 or float64, and whether they are sent as bytes.
+    """
+    described: list[dict[str, Any]] = []
+    tails = []
+    for name, values, is_binary in outputs:
+        tensor: dict[str, Any] = {
+            "name": name,
+            "datatype": _DATATYPES[values.dtype.kind],
+            "shape": list(values.shape),
+        }
+        if is_binary:
+            tails.append(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
+            tensor["parameters"] = {"binary_data_size": len(tails[-1])}
+        else:
+            tensor["data"] = values.tolist()
+        described.append(tensor)
+    answer = frame | {"outputs": described}
+    if not tails:
+        return answer_json(answer)
+    head = msgspec.json.encode(answer)
+    response = Response(b"".join([head, *tails]), mimetype=BINARY_MEDIA_TYPE)
+    response.headers[JSON_LENGTH_HEADER] = str(len(head))
+    return response
+
+
+def _read_json_length(text: str | None, body_length: int) -> int:
+    """Tell where the JSON ends; without the header it is all of the body."""
+    if text is None:
+        return body_length
+    if not _LENGTH.fullmatch(text) or int(text) > body_length:
+        raise InvalidInferenceRequest(
+            f"{JSON_LENGTH_HEADER}: expected a number of bytes, at most {body_length} as in the body, got {text!r}"
+        )
+    return int(text)

@@ -1,0 +1,1 @@
+"""The database of records, SQLite or PostgreSQL: engine, tables, migrations, bulk inserts."""

@@ -1,0 +1,185 @@
+"""The tables of records, the same in SQLite and PostgreSQL.
+
+Times are seconds since 1970, labels 1 inlier and -1 outlier. A row of a request is named everywhere by ``(record_id,
+row)``. Record ids sort by time, so what is asked for a while, or purged before a day, is one range of the primary key,
+and needs no index of its own.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+from app.db.ids import RECORD_ID_DIGITS
+
+# The longest id that a caller may give; see app.web.middleware.
+REQUEST_ID_CHARACTERS = 128
+
+# Enough for a country, an app's version or an A/B group; a longer text is no kind of caller.
+SEGMENT_CHARACTERS = 64
+
+# Who labels: a name. Why: a few sentences.
+SOURCE_CHARACTERS, NOTE_CHARACTERS = 64, 1000
+
+# Longer than any version that training names.
+_VERSION_CHARACTERS = 64
+
+METADATA = MetaData()
+
+
+def _record_key() -> list[Column[str] | Column[int]]:
+    """Name a row of a request: the primary key of the tables that hold one line for each."""
+    return [
+        Column("record_id", String(RECORD_ID_DIGITS), primary_key=True),
+        Column("row", Integer, primary_key=True, autoincrement=False),
+    ]
+
+
+PREDICTIONS = Table(
+    "predictions",
+    METADATA,
+    *_record_key(),
+    # The id of a caller that gave one; NULL if it is the record's own, so that most rows need no second index entry.
+    Column("request_id", String(REQUEST_ID_CHARACTERS)),
+    Column("answered_at", Double, nullable=False),
+    Column("model_version", String(_VERSION_CHARACTERS), nullable=False),
+    # Empty if the caller named none.
+    Column("segment", String(SEGMENT_CHARACTERS), nullable=False),
+    # float32 numbers, little-endian, in the order of the model's features; NULL if they are not to be kept.
+    Column("features", LargeBinary),
+    Column("score", Double, nullable=False),
+    Column("is_inlier", SmallInteger, nullable=False),
+    Column("confidence", Double, nullable=False),
+    # The probability with which a row like this was recorded: a sum over rows divides by it.
+    Column("recorded_share", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(
+    "predictions_by_request_id",
+    PREDICTIONS.c.request_id,
+    PREDICTIONS.c.record_id,  # the first record of an id is then found in the index alone
+    sqlite_where=PREDICTIONS.c.request_id.is_not(None),
+    postgresql_where=PREDICTIONS.c.request_id.is_not(None),
+)
+
+LABELS = Table(
+    "labels",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("record_id", String(RECORD_ID_DIGITS), nullable=False),
+    Column("row", Integer, nullable=False),
+    Column("is_inlier", SmallInteger, nullable=False),
+    Column("source", String(SOURCE_CHARACTERS), nullable=False),
+    Column("note", String(NOTE_CHARACTERS), nullable=False),
+    Column("given_at", Double, nullable=False),
+    # NULL for the label that counts; a changed label leaves the one before as history.
+    Column("replaced_at", Double),
+)
+Index(
+    "labels_that_count",
+    LABELS.c.record_id,
+    LABELS.c.row,
+    unique=True,
+    sqlite_where=LABELS.c.replaced_at.is_(None),
+    postgresql_where=LABELS.c.replaced_at.is_(None),
+)
+Index("labels_by_record", LABELS.c.record_id, LABELS.c.row)
+
+PENDING_LABELS = Table(
+    "waiting_labels",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    # As it was given: a request id or a record id.
+    Column("request_id", String(REQUEST_ID_CHARACTERS), nullable=False, index=True),
+    Column("row", Integer, nullable=False),
+    Column("is_inlier", SmallInteger, nullable=False),
+    Column("source", String(SOURCE_CHARACTERS), nullable=False),
+    Column("note", String(NOTE_CHARACTERS), nullable=False),
+    Column("given_at", Double, nullable=False),
+)
+
+# Inliers that were drawn for labelling.
+AUDITS = Table(
+    "audits",
+    METADATA,
+    *_record_key(),
+    Column("probability", Double, nullable=False),
+    # Random: the order in which they are handed out, so that those handed out so far are a random part of all.
+    Column("position", Double, nullable=False, index=True),
+    # NULL until handed out.
+    Column("handed_at", Double),
+    sqlite_with_rowid=False,
+)
+# Far fewer rows are handed out than drawn, and quality is estimated from those alone.
+Index(
+    "audits_handed_out",
+    AUDITS.c.record_id,
+    AUDITS.c.row,
+    sqlite_where=AUDITS.c.handed_at.is_not(None),
+    postgresql_where=AUDITS.c.handed_at.is_not(None),
+)
+
+# Counted over all rows, recorded or not: what a figure is a share of is known exactly, and outlives the records.
+HOURLY_COUNTS = Table(
+    "hourly_counts",
+    METADATA,
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # when it began
+    Column("model_version", String(_VERSION_CHARACTERS), primary_key=True),
+    Column("segment", String(SEGMENT_CHARACTERS), primary_key=True),
+    Column("n_rows", BigInteger, nullable=False),
+    Column("n_outliers", BigInteger, nullable=False),
+)
+
+SEGMENTS = Table(
+    "segments",
+    METADATA,
+    Column("name", String(SEGMENT_CHARACTERS), primary_key=True),
+    Column("first_seen_at", Double, nullable=False),
+)
+
+MODEL_VERSIONS = Table(
+    "model_versions",
+    METADATA,
+    Column("version", String(_VERSION_CHARACTERS), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("feature_names", Text, nullable=False),  # a JSON list
+    Column("first_seen_at", Double, nullable=False),
+)
+
+# The audit trail. Never updated, never purged.
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", String(32), nullable=False),  # one of app.records.events
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    # Several recorders read of one promotion in the folder of models.
+    Index("events_once", "at", "what", "before", "after", unique=True),
+)
+
+# One line for each recorder that ever wrote here: how far it has come.
+WRITERS = Table(
+    "writers",
+    METADATA,
+    Column("replica", Text, primary_key=True),
+    # All rows that its workers handed over before this moment are committed, or given up for good.
+    Column("written_until", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    # NULL while it runs.
+    Column("stopped_at", Double),
+)

@@ -1,0 +1,165 @@
+"""Maximum mean discrepancy between a window of rows and the reference rows, over all features together.
+
+References
+----------
+A. Gretton et al., "A kernel two-sample test", Journal of Machine Learning Research 13, 2012.
+
+Features on one scale, so that a distance between rows means something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The spread is that of the middle half; where half of the rows or more are equal, of the middle part that is wide
+# enough to have one.
+_QUANTILE_PAIRS = ((0.25, 0.75), (0.1, 0.9), (0.05, 0.95), (0.01, 0.99), (0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class RobustScaling:
+    """Centre and spread of each feature, by quantiles, so that a few wild rows do not decide the scale.
+
+    Parameters
+    ----------
+    centre, spread
+        Shape ``(n_features,)``; the spread is positive.
+
+    Examples
+    --------
+    >>> scaling = RobustScaling.of(np.array([[1.0, 7.0], [2.0, 7.0], [3.0, 7.0], [4.0, 7.0], [1e9, 7.0]]))
+    >>> scaling.centre, scaling.spread
+    (array([3., 7.]), array([2., 1.]))
+    >>> scaling.apply(np.array([[3.0, 8.0], [1e9, 7.0]])).round(2)
+    array([[ 0.  ,  0.88],
+           [20.72,  0.  ]])
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.float64]) -> RobustScaling:
+        """Measure rows, shape ``(n_rows, n_features)``; a feature that never varies gets the spread 1."""
+        spread = np.zeros(rows.shape[1])
+        for low, high in _QUANTILE_PAIRS:
+            bottom, top = np.quantile(rows, (low, high), axis=0)
+            spread = np.where(spread > 0, spread, top - bottom)
+        return cls(np.median(rows, axis=0), np.where(spread > 0, spread, 1.0))
+
+    def apply(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scale rows, shape ``(n_rows, n_features)``: linear near the centre, logarithmic far from it."""
+        scaled: NDArray[np.float64] = np.arcsinh((rows - self.centre) / self.spread)
+        return scaled
+
+
+class KernelReference:
+    """The reference rows, ready to be compared with.
+
+    Two rows are as similar as ``exp(-|x - y| ** 2 / (2 * bandwidth ** 2))`` says, after scaling.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_reference, n_features)``.
+    bandwidth
+        The distance of scaled rows at which similarity has fallen to 0.61, positive.
+
+    Examples
+    --------
+    >>> reference = KernelReference(np.array([[0.0], [1.0], [2.0]]), bandwidth=1.0)
+    >>> reference.mean_similarity(reference.place(np.array([[1.0], [100.0]]))).round(3)
+    array([0.785, 0.   ])
+    """
+
+    def __init__(self, rows: NDArray[np.float64], bandwidth: float) -> None:
+        self._scaling, self._factor = RobustScaling.of(rows), 1 / (bandwidth * np.sqrt(2))
+        # One product with (x, 1, |x|^2) then gives all exponents -|x - y|^2.
+        self.table = _table_of(self.place(rows))
+        # The part of the discrepancy that no window changes.
+        self.own_similarity = float(self.mean_similarity(self.place(rows)).mean())
+
+    def place(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scale rows so that similarity is ``exp(-|x - y| ** 2)``; shape ``(n_rows, n_features)``."""
+        points = self._scaling.apply(rows)
+        points *= self._factor
+        return points
+
+    def mean_similarity(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Compare placed rows with all reference rows; shape ``(n_rows,)``, each in [0, 1]."""
+        # One row at a time: all rows by all reference rows would not fit into memory.
+        return np.array([np.exp(self.table @ extend(point)).mean() for point in points])
+
+
+class KernelWindow:
+    """The last rows, and how far they are from the reference as a whole.
+
+    A row is compared once with each reference row and each row of the window. What it contributes is kept with it,
+    so that the distance is one sum and no error builds up over millions of rows.
+
+    Parameters
+    ----------
+    reference
+        What to compare with.
+    size
+        Rows in the window, at least 2.
+
+    Examples
+    --------
+    >>> rows = np.arange(5.0)[:, None]
+    >>> reference = KernelReference(rows, bandwidth=1.0)
+    >>> window = KernelWindow(reference, size=5)
+    >>> [round(window.push(point), 3) + 0 for point in reference.place(rows)][-1]
+    0.0
+    >>> [round(window.push(point), 3) for point in reference.place(rows + 10)][-1]
+    1.444
+    """
+
+    def __init__(self, reference: KernelReference, size: int) -> None:
+        n_reference, self._width = reference.table.shape
+        # The rows of the window stand below those of the reference, so that one product serves both.
+        self._table = np.concatenate([reference.table, np.zeros((size, self._width))])
+        # A place that no row has taken yet is similar to nothing.
+        self._table[n_reference:, -2] = -np.inf
+        self._similarities = np.zeros(n_reference + size)
+        self._with_reference, self._with_window = np.split(self._similarities, [n_reference])
+        self._contributions = np.zeros(size)
+        self._first, self._size, self._next = n_reference, size, 0
+        self._own = 1 / size + reference.own_similarity
+        self._reference_factor, self._window_factor = -2 / (size * n_reference), 2 / size**2
+
+    def push(self, point: NDArray[np.float64]) -> float:
+        """Let a placed row, shape ``(n_features,)``, take the place of the oldest one.
+
+        Returns
+        -------
+        The squared discrepancy, at least 0 and the larger the farther; it means something once the window is full.
+        """
+        extended = extend(point)
+        np.dot(self._table, extended, out=self._similarities)
+        np.exp(self._similarities, out=self._similarities)
+        self._with_window *= self._window_factor
+        self._contributions += self._with_window
+        self._contributions[self._next] = self._reference_factor * self._with_reference.sum()
+        place = self._table[self._first + self._next]
+        place[:-2] = 2 * point
+        place[-2], place[-1] = -extended[-1], -1
+        self._next = (self._next + 1) % self._size
+        return float(self._contributions.sum()) + self._own
+
+
+def extend(point: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Append 1 and the squared length to a placed row."""
+    extended = np.empty(len(point) + 2)
+    extended[:-2] = point
+    extended[-2], extended[-1] = 1, point @ point
+    return extended
+
+
+def _table_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lay placed rows out as ``(2 y, -|y|^2, -1)``."""
+    squares = (points**2).sum(axis=1, keepdims=True)
+    return np.hstack([2 * points, -squares, -np.ones_like(squares)])

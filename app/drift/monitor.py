@@ -1,0 +1,220 @@
+"""All drift detectors of one model: rows in, alarms and events out."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from app.drift.calibration import CVM, DETECTORS, Calibration
+from app.drift.detector import Detector, Kind, Phase, Progress, plan_confirmation
+from app.drift.windows import SlidingStatistics, Statistics
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a detector said.
+
+    Parameters
+    ----------
+    detector
+        Which one.
+    kind
+        A first alarm, or an event: an alarm that was confirmed.
+    feature
+        The feature that is farthest from training, if the detector is ``cvm``; else empty.
+    row
+        The number of the row at which it was said, counted from 1 since the model is watched.
+    seconds
+        When, in seconds since 1970.
+    """
+
+    detector: str
+    kind: Kind
+    feature: str
+    row: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What came of some rows.
+
+    Parameters
+    ----------
+    ratios
+        By detector: statistic over alarm line of each row after which the window was full; above 1 is beyond the line.
+    findings
+        Alarms and events, in their order.
+    """
+
+    ratios: dict[str, list[float]]
+    findings: list[Finding]
+
+
+class DriftWatch:
+    """The detectors of one model, fed with scored rows.
+
+    Parameters
+    ----------
+    calibration
+        What training found.
+    feature_names
+        In the order of a row's numbers.
+    rows_per_second
+        Most rows a second that will be given.
+    false_alarm_days
+        At most one false event of all detectors together in so many days, on average.
+    clock
+        Tells the time, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        calibration: Calibration,
+        feature_names: Sequence[str],
+        rows_per_second: float,
+        false_alarm_days: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.confirmation = plan_confirmation(
+            calibration.expected_run_time, rows_per_second, false_alarm_days, len(DETECTORS)
+        )
+        self.window, self.expected_run_time = calibration.window, calibration.expected_run_time
+        self.feature_names = tuple(feature_names)
+        self.detectors = {
+            name: Detector(calibration.thresholds[name], self.confirmation, calibration.window) for name in DETECTORS
+        }
+        self.run_times = {name: calibration.thresholds[name].run_time for name in DETECTORS}
+        self.rows_seen = 0
+        self.last_events: dict[str, Finding | None] = dict.fromkeys(DETECTORS)
+        # None until the window has been full.
+        self.feature_distances: dict[str, float] | None = None
+        self._statistics, self._clock = SlidingStatistics(calibration), clock
+        # A restart fills the windows from these again.
+        self._last_rows: deque[NDArray[np.float64]] = deque(maxlen=calibration.window)
+
+    @property
+    def fill(self) -> float:
+        """The part of the window that is filled, in [0, 1]."""
+        return len(self._last_rows) / self.window
+
+    def update(self, rows: ArrayLike, scores: ArrayLike, labels: ArrayLike) -> Checks:
+        """Take scored rows in the order in which they came.
+
+        Parameters
+        ----------
+        rows
+            Shape ``(n_rows, n_features)``, finite, within float32.
+        scores
+            Anomaly scores, shape ``(n_rows,)``: the lower, the more abnormal.
+        labels
+            Shape ``(n_rows,)``: 1 inlier, -1 outlier.
+        """
+        table = np.column_stack([rows, scores, labels]).astype(np.float64, copy=False)
+        ratios: dict[str, list[float]] = {name: [] for name in self.detectors}
+        findings: list[Finding] = []
+        distances = None
+        pushed = self._push(table, self.rows_seen)
+        for row, statistics in zip(table, pushed, strict=True):
+            self._last_rows.append(row)
+            self.rows_seen += 1
+            if len(self._last_rows) < self.window:
+                continue
+            distances = statistics.distances[:-1]
+            for name, detector in self.detectors.items():
+                statistic = statistics.by_detector[name]
+                ratios[name].append(statistic / detector.threshold)
+                if kind := detector.check(statistic):
+                    findings.append(self._note(name, kind, distances))
+        if distances is not None:
+            self.feature_distances = dict(zip(self.feature_names, distances.tolist(), strict=True))
+        return Checks(ratios, findings)
+
+    def describe(self) -> dict[str, Any]:
+        """Say as strict JSON values where the detectors stand, for people and scripts."""
+        farthest_first = sorted((self.feature_distances or {}).items(), key=lambda item: -item[1])
+        return {
+            "rows_seen": self.rows_seen,
+            "window": self.window,
+            "window_fill": self.fill,
+            "expected_run_time": self.expected_run_time,
+            "confirming_windows": self.confirmation.n_windows,
+            "detectors": {
+                name: {
+                    "state": str(detector.progress.phase),
+                    "statistic": detector.statistic,
+                    "threshold": detector.threshold,
+                    "expected_run_time": self.run_times[name] if np.isfinite(self.run_times[name]) else None,
+                    "alarms": detector.progress.alarms,
+                    "events": detector.progress.events,
+                    "last_event": asdict(event) if (event := self.last_events[name]) else None,
+                }
+                | ({"features": dict(farthest_first)} if name == CVM else {})
+                for name, detector in self.detectors.items()
+            },
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Give what a restart needs, as strict JSON values."""
+        return {
+            "rows_seen": self.rows_seen,
+            "last_rows": [row.tolist() for row in self._last_rows],
+            "progress": {name: asdict(detector.progress) for name, detector in self.detectors.items()},
+            "last_events": {name: asdict(event) for name, event in self.last_events.items() if event},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where another watch of the same model stopped.
+
+        Parameters
+        ----------
+        state
+            What :meth:`state` gave.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is not from a watch of such a model; this watch then is as new.
+        """
+        n_columns = len(self.feature_names) + 2
+        table = np.array(state["last_rows"], np.float64).reshape(-1, n_columns)
+        progress = {name: Progress.of(state["progress"][name]) for name in self.detectors}
+        events = {
+            name: Finding(**event | {"kind": Kind(event["kind"])}) for name, event in state["last_events"].items()
+        }
+        rows_seen = int(state["rows_seen"])
+        n_rows = len(table)
+        if not n_rows == min(rows_seen, self.window) or not np.isfinite(table).all():
+            raise ValueError(f"{n_rows} rows of a window of {self.window} do not belong to {rows_seen} seen rows.")
+        self._last_rows.extend(table)
+        self.rows_seen, self.last_events = rows_seen, dict.fromkeys(DETECTORS) | events
+        # The windows are filled again; the detectors have had their say about these rows.
+        *_, last = [None, *self._push(table, rows_seen - n_rows)]
+        for name, detector in self.detectors.items():
+            detector.progress = progress[name]
+            if last is not None and n_rows == self.window:
+                detector.statistic = last.by_detector[name]
+                self.feature_distances = dict(zip(self.feature_names, last.distances[:-1].tolist(), strict=True))
+
+    def _push(self, table: NDArray[np.float64], first: int) -> Iterator[Statistics]:
+        """Feed the windows with rows that have score and label as their last columns."""
+        return self._statistics.push(table[:, :-2], table[:, -2], table[:, -1] < 0, first)
+
+    def _note(self, name: str, kind: Kind, distances: NDArray[np.float64]) -> Finding:
+        """Make a finding of what a detector said."""
+        feature = self.feature_names[int(distances.argmax())] if name == CVM else ""
+        finding = Finding(name, kind, feature, self.rows_seen, self._clock())
+        if kind is Kind.EVENT:
+            self.last_events[name] = finding
+        return finding
+
+    @property
+    def active(self) -> dict[str, bool]:
+        """Whether each detector has seen a drift that is not over."""
+        return {name: detector.progress.phase is Phase.DRIFTING for name, detector in self.detectors.items()}

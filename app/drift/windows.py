@@ -1,0 +1,150 @@
+"""The statistics of all detectors over the same window of the last rows.
+
+Numbers as the detectors compare them.
+
+How far the share of outliers in a window is from that in training.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from app.drift.calibration import CVM, MMD, OUTLIER_RATE, SCORE, Calibration
+from app.drift.cvm import RankReference, RankWindow
+from app.drift.mmd import KernelReference, KernelWindow
+
+
+def round_to_single(numbers: ArrayLike) -> NDArray[np.float64]:
+    """Round to float32, as the forest does, and go on in float64.
+
+    Many rows may share a value. A client that sends it in single precision, or a processor that rounds a score
+    otherwise in its last bit, must not look as if all of them had moved.
+
+    Examples
+    --------
+    >>> round_to_single(0.1) == round_to_single(np.float32(0.1))
+    np.True_
+    """
+    return np.asarray(numbers, dtype=np.float32).astype(np.float64)
+
+
+class OutlierWindow:
+    """The labels of the last rows.
+
+    Parameters
+    ----------
+    training_share
+        Share of the training rows that the model flagged, in [0, 1].
+    size
+        Rows in the window, at least 2.
+
+    Examples
+    --------
+    >>> window = OutlierWindow(training_share=0.25, size=4)
+    >>> [window.push(is_outlier) for is_outlier in (True, False, False, False)][-1]
+    0.0
+    >>> window.push(False)
+    0.25
+    """
+
+    def __init__(self, training_share: float, size: int) -> None:
+        self._share, self._size = training_share, size
+        self._labels = deque([False] * size, maxlen=size)
+        self._count = 0
+
+    def push(self, is_outlier: bool) -> float:
+        """Let a row take the place of the oldest one.
+
+        Returns
+        -------
+        The difference of the shares, in [0, 1], whichever is larger; it means something once the window is full.
+        """
+        self._count += is_outlier - self._labels[0]
+        self._labels.append(is_outlier)
+        return abs(self._count / self._size - self._share)
+
+
+# Where many rows are equal, so are many windows, and a line that meets their common statistic would let all or none
+# of them alarm. Far smaller than any difference that means something, far larger than what rounding does.
+JITTER = 1e-9
+
+# Multiples of it, taken modulo 1, are spread evenly, and need nothing to be remembered but the number of the row.
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+
+
+class Statistics(NamedTuple):
+    """What the window looks like after a row.
+
+    Parameters
+    ----------
+    by_detector
+        The statistic of each detector: the larger, the farther from training.
+    distances
+        The rank distance of each feature, and last of the score, in units of what one undrifted window in a thousand
+        exceeds; shape ``(n_features + 1,)``.
+    """
+
+    by_detector: dict[str, float]
+    distances: NDArray[np.float64]
+
+
+class SlidingStatistics:
+    """All windows, fed with the same rows.
+
+    Parameters
+    ----------
+    calibration
+        What training found.
+    """
+
+    def __init__(self, calibration: Calibration) -> None:
+        rows = round_to_single(calibration.reference_rows)
+        scores = round_to_single(calibration.reference_scores)
+        size = calibration.window
+        self._kernel_reference = KernelReference(rows, calibration.bandwidth)
+        self._rank_reference = RankReference(np.column_stack([rows, scores]))
+        self._kernel_window = KernelWindow(self._kernel_reference, size)
+        self._rank_window = RankWindow(self._rank_reference, size)
+        self._outlier_window = OutlierWindow(calibration.training_outlier_share, size)
+        self._per_scale = 1 / calibration.distance_scales
+
+    def push(
+        self, rows: NDArray[np.float64], scores: NDArray[np.float64], are_outliers: NDArray[np.bool_], first: int
+    ) -> Iterator[Statistics]:
+        """Let rows take the places of the oldest ones, one after the other.
+
+        Parameters
+        ----------
+        rows
+            Shape ``(n_rows, n_features)``, finite.
+        scores
+            Shape ``(n_rows,)``: the lower, the more abnormal.
+        are_outliers
+            Which of them the model flagged, shape ``(n_rows,)``.
+        first
+            The number of the first of these rows, which decides the jitter.
+
+        Returns
+        -------
+        The statistics after each row; they mean something once the window is full.
+        """
+        rows = round_to_single(rows)
+        points = self._kernel_reference.place(rows)
+        places = self._rank_reference.place(np.column_stack([rows, round_to_single(scores)]))
+        placed = zip(points, places, are_outliers.tolist(), strict=True)
+        for number, (point, place, is_outlier) in enumerate(placed, first):
+            jitter = JITTER * (number * GOLDEN_RATIO % 1)
+            distances = self._rank_window.push(place)
+            distances *= self._per_scale
+            statistics = {
+                MMD: self._kernel_window.push(point) + jitter,
+                CVM: float(distances[:-1].max()) + jitter,
+                SCORE: float(distances[-1]) + jitter,
+                OUTLIER_RATE: self._outlier_window.push(is_outlier),
+            }
+            yield Statistics(statistics, distances)

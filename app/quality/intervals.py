@@ -1,0 +1,210 @@
+"""An interval for a share that was counted.
+
+The gamma distribution and its quantiles, so that the service needs no SciPy.
+
+An interval for a number of rare cases of which a sample was counted.
+"""
+
+from __future__ import annotations
+
+from math import exp, inf, lgamma, log, sqrt
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+# What is smaller than the spacing of floats near 1 changes a sum or product no more.
+_PRECISION = 2.0**-52
+
+# Stands in for a zero denominator, as usual in Lentz's method.
+_TINY = 1e-300
+
+# Halvings of an interval of logarithms, at most 2000 wide, down to the spacing of floats.
+_MOST_HALVINGS = 70
+
+
+def gamma_share(shape: float, x: float) -> float:
+    """Compute P(shape, x): the share of the gamma distribution of scale 1 that is below ``x``.
+
+    Parameters
+    ----------
+    shape
+        Above 0.
+    x
+        At least 0.
+
+    Returns
+    -------
+    In [0, 1], rising with ``x``.
+
+    References
+    ----------
+    NIST Digital Library of Mathematical Functions, 8.7.1 (series), 8.9.2 (continued fraction).
+
+    Examples
+    --------
+    With shape 1 it is the exponential distribution.
+
+    >>> round(gamma_share(1.0, 2.0), 6), round(1 - exp(-2.0), 6)
+    (0.864665, 0.864665)
+    """
+    if x <= 0:
+        return 0.0
+    factor = exp(shape * log(x) - x - lgamma(shape))
+    # Each side has the one that settles fast there.
+    return _series(shape, x) * factor if x < shape + 1 else 1 - factor * _fraction(shape, x)
+
+
+def gamma_quantile(shape: float, share: float) -> float:
+    """Find what a share of the gamma distribution of scale 1 is below.
+
+    Parameters
+    ----------
+    shape
+        At least 0; at 0 all of the distribution lies at 0.
+    share
+        In (0, 1).
+
+    Returns
+    -------
+    At least 0, rising with both.
+
+    Examples
+    --------
+    >>> round(gamma_quantile(1.0, 0.975), 4)
+    3.6889
+    """
+    if shape == 0:
+        return 0.0
+    # P(shape, x) < x ** shape / gamma(shape + 1) bounds it from below. A share of the mean and more than forty standard
+    # deviations of both tails bound it from above.
+    low = (log(share) + lgamma(shape + 1)) / shape
+    high = log(shape + 40 * (shape**0.5 + 1) - log(1 - share))
+    if low == -inf:
+        return 0.0
+    for _ in range(_MOST_HALVINGS):
+        middle = (low + high) / 2
+        if gamma_share(shape, exp(middle)) < share:
+            low = middle
+        else:
+            high = middle
+    return exp((low + high) / 2)
+
+
+def _series(shape: float, x: float) -> float:
+    """Sum x ** k / (shape (shape + 1) ... (shape + k)) until it settles."""
+    term = total = 1 / shape
+    k = 0
+    while term > total * _PRECISION:
+        k += 1
+        term *= x / (shape + k)
+        total += term
+    return total
+
+
+def _fraction(shape: float, x: float) -> float:
+    """Evaluate 1 / (x + 1 - shape - 1 (1 - shape) / (x + 3 - shape - ...)) by Lentz's method."""
+    denominator = x + 1 - shape
+    upper = 1 / _TINY
+    value = lower = 1 / denominator
+    step, change = 0, 0.0
+    while abs(change - 1) > _PRECISION:
+        step += 1
+        coefficient = -step * (step - shape)
+        denominator += 2
+        lower = 1 / _not_zero(denominator + coefficient * lower)
+        upper = _not_zero(denominator + coefficient / upper)
+        change = upper * lower
+        value *= change
+    return value
+
+
+def _not_zero(ratio: float) -> float:
+    """Keep a ratio from being divided by when it is zero."""
+    return ratio if abs(ratio) > _TINY else _TINY
+
+
+def wilson_interval(hits: int, n_labels: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Bound the share behind a count by the score interval, which stays sensible near 0 and 1 and for few labels.
+
+    Parameters
+    ----------
+    hits
+        How many of the labels are hits, in [0, n_labels].
+    n_labels
+        At least 1.
+    confidence
+        In (0, 1).
+
+    Returns
+    -------
+    The ends, in [0, 1]. The share of the labels lies between them.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels, or more hits than labels.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in wilson_interval(9, 10)]
+    [0.596, 0.982]
+    >>> [round(end, 3) for end in wilson_interval(10, 10)]
+    [0.722, 1.0]
+    """
+    if not 0 <= hits <= n_labels or n_labels < 1:
+        raise ValueError(f"{hits} hits of {n_labels} labels are no share; pass at least one label, and no more hits.")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share, pull = hits / n_labels, z * z / n_labels
+    middle = (share + pull / 2) / (1 + pull)
+    reach = sqrt(pull * (share * (1 - share) + pull / 4)) / (1 + pull)
+    # At the ends the formula gives 0 and 1, but for rounding.
+    low = 0.0 if hits == 0 else middle - reach
+    high = 1.0 if hits == n_labels else middle + reach
+    return low, high
+
+
+def poisson_interval(weights: NDArray[np.float64], heaviest: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Bound how many cases there are, from those found, each standing for ``weight`` of them.
+
+    Where all weights are equal, this is the exact interval of Garwood. Where they differ it is the gamma interval of
+    Fay and Feuer, which held its confidence in all their simulations: the upper end counts one more case of the
+    heaviest weight that a case could have had, since the next one might be such.
+
+    Parameters
+    ----------
+    weights
+        Shape (k,), above 0, one for each case that was found; k may be 0.
+    heaviest
+        The largest weight of any row that was looked at, case or not.
+    confidence
+        In (0, 1).
+
+    Returns
+    -------
+    The ends, at least 0. The sum of the weights lies between them.
+
+    References
+    ----------
+    F. Garwood, "Fiducial limits for the Poisson distribution", 1936.
+    M. P. Fay and E. J. Feuer, "Confidence intervals for directly standardized rates: a method based on the gamma
+    distribution", 1997.
+
+    Examples
+    --------
+    Nothing was found: there are at most 3.7 of what was looked for, with the usual 2.5 % beyond.
+
+    >>> [round(end, 2) for end in poisson_interval(np.array([]), heaviest=1.0)]
+    [0.0, 3.69]
+    >>> [round(end, 2) for end in poisson_interval(np.full(5, 1000.0), heaviest=1000.0)]
+    [1623.49, 11668.33]
+    """
+    beyond = (1 - confidence) / 2
+    total, squares = float(weights.sum()), float((weights**2).sum())
+    low = squares / total * gamma_quantile(total**2 / squares, beyond) if total > 0 else 0.0
+    total, squares = total + heaviest, squares + heaviest**2
+    return low, squares / total * gamma_quantile(total**2 / squares, 1 - beyond)

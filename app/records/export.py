@@ -1,0 +1,216 @@
+"""Records as CSV, for spreadsheets and everything else.
+
+Reads records a page at a time, with what is known of each row: as much memory for a hundred rows as for millions.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Engine, and_, select, tuple_
+
+from app.db.ids import first_id_at
+from app.db.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
+from app.records.events import Event
+from app.records.timestamps import format_timestamp
+
+# A few megabytes with a hundred features. Each page is a transaction of its own, so that the write-ahead log of an
+# SQLite database can be emptied meanwhile.
+PAGE_ROWS = 5000
+
+_FEATURE_TYPE = np.dtype("<f4")
+
+_ROWS = select(
+    PREDICTIONS.c.record_id,
+    PREDICTIONS.c.row,
+    PREDICTIONS.c.request_id,
+    PREDICTIONS.c.answered_at,
+    PREDICTIONS.c.model_version,
+    PREDICTIONS.c.segment,
+    PREDICTIONS.c.score,
+    PREDICTIONS.c.is_inlier,
+    PREDICTIONS.c.confidence,
+    PREDICTIONS.c.recorded_share,
+    AUDITS.c.probability.label("audit_probability"),
+    AUDITS.c.handed_at,
+    LABELS.c.is_inlier.label("label"),
+    LABELS.c.source.label("label_source"),
+    LABELS.c.note.label("label_note"),
+    LABELS.c.given_at.label("labelled_at"),
+    PREDICTIONS.c.features,
+).select_from(
+    PREDICTIONS.outerjoin(
+        LABELS,
+        and_(
+            LABELS.c.record_id == PREDICTIONS.c.record_id,
+            LABELS.c.row == PREDICTIONS.c.row,
+            LABELS.c.replaced_at.is_(None),
+        ),
+    ).outerjoin(AUDITS, and_(AUDITS.c.record_id == PREDICTIONS.c.record_id, AUDITS.c.row == PREDICTIONS.c.row))
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows in the order of time.
+
+    Parameters
+    ----------
+    columns
+        The values of all rows, by column; None where there is no value.
+    features
+        By the features' names the values of all rows, of type float32, shape (n_rows,); NaN where a row has none. No
+        model takes NaN, so that it means nothing else.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    features: dict[str, npt.NDArray[np.float32]]
+
+
+class RecordPages:
+    """All records of a while.
+
+    Parameters
+    ----------
+    engine
+        A database whose tables are up to date.
+    since, until
+        From this moment on, and before that one, in seconds since 1970.
+    """
+
+    def __init__(self, engine: Engine, since: float, until: float) -> None:
+        self._engine = engine
+        self._first, self._end = first_id_at(since), first_id_at(until)
+        self._names = self._read_names()
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Name the columns that every record has."""
+        return tuple(column.name for column in _ROWS.selected_columns if column.name != PREDICTIONS.c.features.name)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Name the features of all models that answered in this while, each once, those of older versions first."""
+        return tuple(dict.fromkeys(name for names in self._names.values() for name in names))
+
+    def __iter__(self) -> Iterator[Page]:
+        """Read page after page; rows that are recorded or deleted meanwhile may or may not be in them."""
+        ids, numbers = PREDICTIONS.c.record_id, PREDICTIONS.c.row
+        page = _ROWS.where(ids < self._end).order_by(ids, numbers).limit(PAGE_ROWS)
+        beyond = ids >= self._first
+        while True:
+            with self._engine.connect() as connection:
+                rows = connection.execute(page.where(beyond)).all()
+            if not rows:
+                return
+            yield self._lay_out(rows)
+            last = rows[-1]
+            # The first condition alone says where to begin, for a database that cannot tell by the second.
+            beyond = and_(ids >= last.record_id, tuple_(ids, numbers) > tuple_(last.record_id, last.row))
+
+    def _read_names(self) -> dict[str, list[str]]:
+        """Read the features' names of each version that answered, in the order in which they were first seen."""
+        versions, ids = MODEL_VERSIONS.c, PREDICTIONS.c.record_id
+        answered = select(PREDICTIONS.c.model_version).where(ids >= self._first, ids < self._end).distinct()
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                select(versions.version, versions.feature_names)
+                .where(versions.version.in_(answered))
+                .order_by(versions.first_seen_at, versions.version)
+            ).all()
+        return {version: json.loads(names) for version, names in found}
+
+    def _lay_out(self, rows: Sequence[Any]) -> Page:
+        """Turn rows into columns."""
+        *columns, blobs = zip(*rows, strict=True)
+        by_name = dict(zip(self.column_names, columns, strict=True))
+        features = {name: np.full(len(rows), np.nan, np.float32) for name in self.feature_names}
+        places: dict[str, list[int]] = {}
+        for place, (version, blob) in enumerate(zip(by_name["model_version"], blobs, strict=True)):
+            if blob is not None and version in self._names:
+                places.setdefault(version, []).append(place)
+        for version, found in places.items():
+            names = self._names[version]
+            values = np.frombuffer(b"".join(blobs[place] for place in found), _FEATURE_TYPE).reshape(-1, len(names))
+            for number, name in enumerate(names):
+                features[name][found] = values[:, number]
+        return Page(by_name, features)
+
+
+# What a spreadsheet takes for the beginning of a formula, which may call programs and send data elsewhere. Notes,
+# segments and request ids are what callers wrote.
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+_MOMENTS = ("answered_at", "handed_at", "labelled_at")
+
+FEATURE_PREFIX = "feature."
+
+EVENT_COLUMNS = ("at", "who", "what", "before", "after", "note")
+
+
+def write_csv(pages: RecordPages, file: Path) -> int:
+    """Write all records, a line each, after one with the names of the columns.
+
+    Parameters
+    ----------
+    pages
+        The records.
+    file
+        To write; UTF-8, lines end as RFC 4180 says.
+
+    Returns
+    -------
+    The number of rows.
+    """
+    n_rows = 0
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow([*pages.column_names, *(f"{FEATURE_PREFIX}{name}" for name in pages.feature_names)])
+        for page in pages:
+            writer.writerows(zip(*_columns(page), strict=True))
+            n_rows += len(page.columns["record_id"])
+    return n_rows
+
+
+def write_events_csv(events: Iterable[Event], file: Path) -> None:
+    """Write the audit trail, a line each."""
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(EVENT_COLUMNS)
+        for event in events:
+            texts = (event.who, event.what, event.before, event.after, event.note)
+            writer.writerow([format_timestamp(event.at), *map(disarm, texts)])
+
+
+def disarm(text: str) -> str:
+    r"""Put an apostrophe before a text that a spreadsheet would take for a formula.
+
+    Examples
+    --------
+    >>> disarm('=HYPERLINK("http://elsewhere")'), disarm("an ordinary note"), disarm("")
+    ('\'=HYPERLINK("http://elsewhere")', 'an ordinary note', '')
+    """
+    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text
+
+
+def _columns(page: Page) -> Iterable[Sequence[Any]]:
+    """Give each column of a page as it is written; what is not known is empty."""
+    for name, values in page.columns.items():
+        if name in _MOMENTS:
+            yield ["" if value is None else format_timestamp(value) for value in values]
+        else:
+            yield [disarm(value) if isinstance(value, str) else value for value in values]
+    for numbers in page.features.values():
+        yield _shortest(numbers)
+
+
+def _shortest(values: npt.NDArray[np.float32]) -> list[str]:
+    """Write numbers with as many digits as tell them from every other float32."""
+    return ["" if text == "nan" else text for text in values.astype(str).tolist()]

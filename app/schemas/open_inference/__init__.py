@@ -1,1 +1,0 @@
-"""The messages of the Open Inference Protocol (V2, REST), as KServe, Triton and MLServer speak it."""

@@ -1,0 +1,133 @@
+"""The law by which hours become seconds: rules as they are shipped, looked at through shorter windows.
+
+Each range and each wait of a rule becomes the larger of four scrapes and itself over a factor. Expressions are
+otherwise untouched, except that a threshold that is named in a table gets another number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# An increase over two samples is lost with one scrape that fails; four leave room for that.
+SCRAPES_IN_A_RANGE = 4
+
+_UNIT_SECONDS = {
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "w": 7 * 86400.0,
+    "y": 365 * 86400.0,
+}
+
+_DURATION = r"(?:\d+(?:ms|[smhdwy]))+"
+_PART = re.compile(r"(\d+)(ms|[smhdwy])")
+
+# A range, the two numbers of a subquery, or an offset. A colon in a metric's name is never in brackets.
+_RANGE = re.compile(rf"\[\s*({_DURATION})\s*(?:(:)\s*({_DURATION})?\s*)?\]")
+_OFFSET = re.compile(rf"\b(offset\s+-?)({_DURATION})")
+
+# Strings of label matchers may hold anything, also what looks like a range.
+_STRING = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
+
+
+@dataclass(frozen=True)
+class TimeScaling:
+    """How much shorter the drill's time is.
+
+    Parameters
+    ----------
+    factor
+        What every duration is divided by, at least 1.
+    scrape_seconds
+        Between two scrapes of the drill, above 0.
+
+    Examples
+    --------
+    >>> short = TimeScaling(factor=1000, scrape_seconds=2)
+    >>> short.duration("3d"), short.duration("5m")
+    ('259200ms', '8s')
+    >>> short.expression('rate(errors_total{job="service"}[6h]) > scalar(threshold:errors:max)')
+    'rate(errors_total{job="service"}[21600ms]) > scalar(threshold:errors:max)'
+    """
+
+    factor: float
+    scrape_seconds: float
+
+    def seconds(self, shipped: float) -> float:
+        """Shrink a number of seconds."""
+        return max(SCRAPES_IN_A_RANGE * self.scrape_seconds, shipped / self.factor)
+
+    def duration(self, shipped: str) -> str:
+        """Shrink a duration as Prometheus writes it."""
+        return duration_text(self.seconds(duration_seconds(shipped)))
+
+    def expression(self, shipped: str) -> str:
+        """Shrink the ranges of an expression, those of subqueries and offsets among them."""
+        return "".join(
+            part if place % 2 else _OFFSET.sub(self._offset, _RANGE.sub(self._range, part))
+            for place, part in enumerate(_STRING.split(shipped))
+        )
+
+    def rules(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
+        """Shrink a file of rules.
+
+        Parameters
+        ----------
+        shipped
+            What the file holds.
+        changed
+            New expressions by the names of the recorded thresholds.
+        """
+        return {"groups": [self._group(group, changed) for group in shipped["groups"]]}
+
+    def _group(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
+        """Shrink a group; all are evaluated as often as there are scrapes."""
+        group = {name: value for name, value in shipped.items() if name != "interval"}
+        return group | {"rules": [self._rule(rule, changed) for rule in shipped["rules"]]}
+
+    def _rule(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
+        """Shrink a rule; the number of a changed threshold is replaced."""
+        # An expression may be a bare number.
+        rule = dict(shipped) | {"expr": self.expression(str(shipped["expr"]))}
+        if shipped.get("record") in changed:
+            rule["expr"] = changed[shipped["record"]]
+        for wait in ("for", "keep_firing_for"):
+            if wait in shipped:
+                rule[wait] = self.duration(shipped[wait])
+        return rule
+
+    def _range(self, found: re.Match[str]) -> str:
+        """Shrink what one pair of brackets holds."""
+        length, colon, step = found.groups()
+        return f"[{self.duration(length)}{f':{self.duration(step) if step else str()}' if colon else ''}]"
+
+    def _offset(self, found: re.Match[str]) -> str:
+        """Shrink an offset."""
+        return found[1] + self.duration(found[2])
+
+
+def duration_seconds(text: str) -> float:
+    """Read a duration as Prometheus writes it.
+
+    Examples
+    --------
+    >>> duration_seconds("1h30m")
+    5400.0
+    """
+    return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration as Prometheus reads it.
+
+    Examples
+    --------
+    >>> duration_text(8), duration_text(10.8)
+    ('8s', '10800ms')
+    """
+    return f"{seconds:.0f}s" if seconds == int(seconds) else f"{seconds * 1000:.0f}ms"

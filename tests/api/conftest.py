@@ -1,0 +1,54 @@
+"""A service with a model, without a server in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.api.service import service_of
+from app.settings import Settings
+from tests.api.recorded_service import RecordedService, start_recorded_service
+
+
+@pytest.fixture
+def make_service() -> Iterator[Callable[[Path], Flask]]:
+    """Build services; what they do in the background ends with the test."""
+    services: list[Flask] = []
+
+    def make(models: Path) -> Flask:
+        services.append(create_app(Settings(model_dir=str(models))))
+        return services[-1]
+
+    yield make
+    for service in services:
+        service_of(service).close()
+
+
+@pytest.fixture
+def service(make_service: Callable[[Path], Flask], credits_models: Path) -> Flask:
+    """A service that is ready."""
+    return make_service(credits_models)
+
+
+@pytest.fixture
+def client(service: Flask) -> FlaskClient:
+    """Its client."""
+    return service.test_client()
+
+
+@pytest.fixture
+def client_without_model(make_service: Callable[[Path], Flask], tmp_path: Path) -> FlaskClient:
+    """The client of a service that has nothing to answer with."""
+    return make_service(tmp_path / "models").test_client()
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[RecordedService]:
+    """A service with an empty database of records."""
+    with start_recorded_service(tmp_path) as service:
+        yield service

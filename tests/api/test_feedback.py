@@ -1,0 +1,17 @@
+"""What a label may hold fits the tables, and the document says the same as the check."""
+
+from __future__ import annotations
+
+from app.api import feedback
+from app.db import tables
+from app.web import fields as segment
+from app.web.middleware import is_sane
+
+
+def test_limits_are_those_of_the_tables():
+    """A label or a segment that is taken can be kept."""
+    assert segment.SEGMENT_CHARACTERS == tables.SEGMENT_CHARACTERS
+    assert (feedback.SOURCE_CHARACTERS, feedback.NOTE_CHARACTERS) == (tables.SOURCE_CHARACTERS, tables.NOTE_CHARACTERS)
+    assert f"{{1,{tables.REQUEST_ID_CHARACTERS}}}" in feedback.REQUEST_ID_PATTERN
+    assert is_sane("x" * tables.REQUEST_ID_CHARACTERS)
+    assert not is_sane("x" * (tables.REQUEST_ID_CHARACTERS + 1))

@@ -1,0 +1,246 @@
+"""``GET /`` tells people what runs here."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.ensemble import IsolationForest
+
+from app.api.page import choose_examples
+from app.api.service import service_of
+from app.model.bundle import read_manifest, write_manifest
+from app.model.schema import LARGEST_NUMBER
+from training.bundle.write import TrainedModel, write_bundle
+from training.data.dataset import Dataset
+
+
+class Page(HTMLParser):
+    """What a test asks of a page: its elements, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str | None] = []
+        self.text_by_id: dict[str, str] = {}
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"meta", "link", "img", "input"}:
+            self._open.append(dict(attrs).get("id"))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        for name in filter(None, self._open):
+            self.text_by_id[name] = self.text_by_id.get(name, "") + data
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        """List the elements with a tag and these attributes."""
+        return [found for name, found in self.elements if name == tag and attributes.items() <= found.items()]
+
+
+def read_page(client: FlaskClient) -> Page:
+    """Ask for the page."""
+    response = client.get("/")
+    assert (response.status_code, response.mimetype) == (200, "text/html")
+    return Page(response.text)
+
+
+def words_of_command(page: Page) -> list[str]:
+    """Split the command as a shell does, for which a backslash at the end of a line joins two lines."""
+    return shlex.split(page.text_by_id["curl"].replace("\\\n", ""))
+
+
+@pytest.fixture
+def own_models(credits_models: Path, tmp_path: Path) -> Path:
+    """A copy of the models folder, to change."""
+    return shutil.copytree(credits_models, tmp_path / "own", symlinks=True)
+
+
+def rewrite_manifest(models: Path, **changes: object) -> None:
+    """Seal the live bundle again with other values in its manifest."""
+    folder = models / "current"
+    write_manifest(folder, read_manifest(folder) | changes)
+
+
+def test_page_tells_of_the_live_model(client: FlaskClient, service: Flask):
+    """Name, version, age, size and threshold stand there as people write them."""
+    bundle = service_of(service).model.get()
+
+    page = read_page(client)
+
+    assert f"{bundle.trained_at:%d %B %Y, %H:%M} UTC" in page.text
+    flagged = f"{bundle.manifest['training']['flagged_share']:.2%}".replace("%", " %")
+    for told in (bundle.name, bundle.version, "64,227", flagged, "-0.5", "Ready"):
+        assert told in page.text
+    assert client.get("/").headers["Cache-Control"] == "no-cache"
+
+
+def test_each_feature_has_a_labelled_input(client: FlaskClient):
+    """The form starts with a typical row, which the model calls an inlier."""
+    page = read_page(client)
+    inputs = page.all("input", type="number")
+
+    assert [page.text_by_id.get(f"range-{place}", "").split()[:2] for place in range(2)] == [["in", "training"]] * 2
+    assert [label["for"] for label in page.all("label") if "for" in label] == [found["id"] for found in inputs]
+    row = [float(found["value"]) for found in inputs]
+    assert client.post("/prediction", json={"feature_vector": row}).json == {"is_inlier": 1}
+
+
+def test_example_rows_keep_their_scores(client: FlaskClient, service: Flask):
+    """Shorter numbers, the same answers as in the manifest: the best, the nearest to the threshold, the worst."""
+    scores = service_of(service).model.get().manifest["golden"]["anomaly_score"]
+    rows = [json.loads(button["data-row"]) for button in read_page(client).all("button") if "data-row" in button]
+
+    answers = [client.post("/prediction", json={"feature_vector": row, "score": True}).json for row in rows]
+
+    expected = [max(scores), min(scores, key=lambda score: abs(score + 0.5)), min(scores)]
+    assert [answer["anomaly_score"] for answer in answers] == pytest.approx(expected, rel=0, abs=1e-12)
+
+
+@given(st.floats(-LARGEST_NUMBER, LARGEST_NUMBER))
+def test_example_numbers_are_what_the_forest_compares(number: float):
+    """A shortened number is the same float32, and one that the service takes."""
+    (shortened,) = choose_examples({"rows": [[number]], "anomaly_score": [-0.4]}, -0.5)[0].numbers
+
+    assert np.float32(shortened) == np.float32(number)
+    assert abs(shortened) <= LARGEST_NUMBER
+
+
+def test_example_numbers_are_short():
+    """Nobody wants to read seventeen digits."""
+    golden = {"rows": [[-0.15795269682074692, 1 / 3]], "anomaly_score": [-0.4]}
+
+    assert choose_examples(golden, -0.5)[0].numbers == [-0.1579527, 0.33333334]
+
+
+def test_links_are_relative_and_lead_somewhere(client: FlaskClient):
+    """Behind a proxy with a prefix an absolute address would leave the service; nothing is asked of another host."""
+    page = read_page(client)
+    addresses = [found[name] for _, found in page.elements for name in ("href", "src") if name in found]
+
+    assert {"docs", "openapi.json", "metrics", "model_information", "healthz", "readyz", "drift"} < set(addresses)
+    for address in addresses:
+        assert not re.match(r"/|\w+:", address)
+        with client.get(f"/{address}") as response:
+            # The service of this test runs without a recorder and without records, and these two say so.
+            assert response.status_code == (503 if address in ("drift", "quality") else 200)
+
+
+def test_page_holds_nothing_that_its_security_policy_forbids(client: FlaskClient):
+    """Scripts and styles are files of this host."""
+    page = read_page(client)
+    policy = client.get("/").headers["Content-Security-Policy"]
+
+    assert "default-src 'self'" in policy
+    assert all("src" in script for script in page.all("script"))
+    assert not page.all("style")
+    assert not [found for _, found in page.elements if any(name == "style" or name[:2] == "on" for name in found)]
+
+
+@pytest.mark.parametrize(
+    "address", ["https://model.example:8443/", "http://[::1]:8000/", "http://localhost/it's;mine/"]
+)
+def test_command_can_be_pasted(client: FlaskClient, address: str):
+    """It sends the row of the form to where the page came from, whatever a shell would make of that address."""
+    page = Page(client.get("/", base_url=address).text)
+
+    words = words_of_command(page)
+
+    assert words[:2] == ["curl", f"{address}prediction"]
+    options = dict(zip(words[2::2], words[3::2], strict=True))
+    answer = client.post("/prediction", data=options["-d"], headers=[options["-H"].split(": ")])
+    assert answer.json.keys() == {"is_inlier", "anomaly_score"}
+
+
+@pytest.mark.parametrize("host", ["a;reboot", "$(reboot)", "a'b", '"><script>', "a b"])
+def test_forged_host_stays_a_word_of_the_command(client: FlaskClient, host: str):
+    """Who forges the Host header gets no command into a shell, and no element into the page."""
+    page = Page(client.get("/", headers={"Host": host}).text)
+
+    assert words_of_command(page)[2] == "-H"
+    assert len(page.all("script")) == 1
+
+
+def test_names_are_text(make_service: Callable[[Path], Flask], own_models: Path):
+    """A column called like an element of a page is shown as it is called."""
+    hostile = "<script>alert('mean')</script>"
+    features = read_manifest(own_models / "current")["features"]
+    rewrite_manifest(own_models, features=[features[0] | {"name": hostile}, features[1]], name='a"b<i>')
+
+    page = read_page(make_service(own_models).test_client())
+
+    assert hostile in page.text
+    assert 'a"b<i>' in page.text
+    assert (len(page.all("script")), page.all("i", id="")) == (1, [])
+
+
+def test_many_inputs_scroll_in_a_frame(client: FlaskClient, make_service: Callable[[Path], Flask], tmp_path: Path):
+    """The answer of a wide model stays in sight; a narrow model's inputs are all shown."""
+    names, rows = tuple(f"sensor {column}" for column in range(13)), np.random.default_rng(0).normal(size=(64, 13))
+    table = Dataset(names, rows, tmp_path / "wide.csv", "0" * 64, names)
+    write_bundle(tmp_path / "wide", TrainedModel("wide", IsolationForest(n_estimators=5).fit(rows), table))
+
+    wide = read_page(make_service(tmp_path / "wide").test_client())
+
+    assert len(wide.all("input", type="number")) == 13
+    assert len(wide.all("div", **{"class": "features scrolls"})) == 1
+    assert len(read_page(client).all("div", **{"class": "features"})) == 1
+
+
+def test_synthetic_training_data_are_called_so(make_service: Callable[[Path], Flask], own_models: Path):
+    """Nobody takes a model of the example data for one of real customers."""
+    training = read_manifest(own_models / "current")["training"]
+    shown = []
+    for synthetic in (False, True):
+        rewrite_manifest(own_models, training=training | {"synthetic": synthetic})
+        shown.append("synthetic" in read_page(make_service(own_models).test_client()).text)
+
+    assert shown == [False, True]
+
+
+def test_refused_newer_model_is_told(make_service: Callable[[Path], Flask], own_models: Path):
+    """The old model's page says why the new one is not live."""
+    app = make_service(own_models)
+    version = service_of(app).model.get().version
+    assert "newer one cannot" not in read_page(app.test_client()).text
+    (own_models / "broken").mkdir()
+    (own_models / "current").unlink()
+    (own_models / "current").symlink_to("broken")
+    service_of(app).model.refresh()
+
+    page = read_page(app.test_client())
+
+    assert "a newer one cannot" in page.text
+    assert "broken/manifest.json does not exist" in page.text
+    assert version in page.text
+
+
+def test_without_a_model_the_page_says_what_to_do(client_without_model: FlaskClient):
+    """The page is there all the same, with the reason that /readyz gives, and no form that could only fail."""
+    reason = client_without_model.get("/readyz").json["detail"]
+
+    page = read_page(client_without_model)
+
+    assert reason in page.text
+    assert "make train" in reason
+    assert "Ready" not in page.text
+    assert not page.all("form")
+    assert page.all("a", href="docs")

@@ -1,0 +1,223 @@
+"""``POST /predictions`` answers every row as ``/prediction`` does, in whatever form the rows come."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import joblib
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from app.api.service import service_of
+
+ROWS: list[list[float]] = [[-0.158, -0.1067], [0.56, 0.23], [66.3, 57.7], [3e38, -3e38], [0, 0]]
+
+
+@pytest.fixture
+def expected(credits_models) -> dict[str, list[float]]:
+    """What scikit-learn says of the rows."""
+    estimator = joblib.load(credits_models / "current" / "model.joblib")
+    rows = np.array(ROWS, np.float32)
+    return {"is_inlier": estimator.predict(rows).tolist(), "anomaly_score": estimator.score_samples(rows).tolist()}
+
+
+def test_answers_are_those_of_scikit_learn(client: FlaskClient, expected):
+    """In the order of the rows."""
+    answer = client.post("/predictions", json={"feature_vectors": ROWS, "score": True})
+
+    assert answer.json["is_inlier"] == expected["is_inlier"]
+    assert answer.json["anomaly_score"] == pytest.approx(expected["anomaly_score"], abs=1e-12)
+    assert answer.headers["X-Model-Version"]
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
+def test_confidences_are_those_of_single_rows(client: FlaskClient, media_type: str):
+    """In the order of the rows, whether the body or the address asks for them."""
+    if media_type == "text/csv":
+        body = "mean,sd\n" + "".join(f"{mean},{sd}\n" for mean, sd in ROWS)
+        answer = client.post("/predictions?confidence=true", data=body, content_type=media_type)
+        lines = [line.split(",") for line in answer.text.splitlines()]
+        assert lines[0] == ["is_inlier", "confidence"]
+        confidences = [float(line[1]) for line in lines[1:]]
+    else:
+        answer = client.post("/predictions", json={"feature_vectors": ROWS, "confidence": True})
+        confidences = answer.json["confidence"]
+
+    single = [client.post("/prediction", json={"feature_vector": row, "confidence": True}).json for row in ROWS]
+    assert confidences == [answer["confidence"] for answer in single]
+
+
+def test_scores_come_only_when_asked_for(client: FlaskClient):
+    """Whoever wants labels alone gets them alone."""
+    assert client.post("/predictions", json={"feature_vectors": ROWS}).json.keys() == {"is_inlier"}
+
+
+def test_every_row_is_counted(client: FlaskClient):
+    """A request is one request and as many rows as it has."""
+    client.post("/predictions", json={"feature_vectors": ROWS * 20, "score": True})
+    metrics = service_of(client.application).metrics.registry
+
+    assert metrics.get_sample_value("predictions_scores_count") == 100
+    assert metrics.get_sample_value("predictions_output_count") == 100
+    classes = [metrics.get_sample_value("predicted_class_total", {"class_name": c}) for c in ("inlier", "outlier")]
+    assert sum(classes) == 100
+    version = service_of(client.application).model.get().version
+    labels = {"model_version": version, "status": "success"}
+    assert metrics.get_sample_value("model_prediction_requests_total", labels) == 1
+
+
+def test_csv_is_taken_in_any_order_of_columns(client: FlaskClient, expected):
+    """The header says which column is which."""
+    body = "sd,mean\r\n" + "".join(f"{sd},{mean}\r\n" for mean, sd in ROWS)
+    answer = client.post("/predictions?score=true", data=body, content_type="text/csv; charset=utf-8")
+
+    assert answer.mimetype == "text/csv"
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [int(line["is_inlier"]) for line in lines] == expected["is_inlier"]
+    scores = [float(line["anomaly_score"]) for line in lines]
+    assert scores == pytest.approx(expected["anomaly_score"], abs=1e-12)
+
+
+def test_ndjson_is_taken_line_by_line(client: FlaskClient, expected):
+    """Objects and bare lists, answered a line a row."""
+    lines = [json.dumps({"feature_vector": row}) for row in ROWS[:2]] + [json.dumps(row) for row in ROWS[2:]]
+    answer = client.post("/predictions", data="\n".join(lines), content_type="application/x-ndjson")
+
+    assert answer.mimetype == "application/x-ndjson"
+    assert [json.loads(line) for line in answer.text.splitlines()] == [
+        {"is_inlier": label} for label in expected["is_inlier"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("text/csv", "text/csv"),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("*/*", "application/json"),
+        ("text/html, application/*;q=0.5", "application/json"),
+        ("text/csv;q=0.9, application/json", "application/json"),
+    ],
+)
+def test_answer_comes_in_the_form_that_is_accepted(client: FlaskClient, accept: str, media_type: str):
+    """Among equals, that of the request."""
+    answer = client.post("/predictions", json={"feature_vectors": ROWS}, headers={"Accept": accept})
+
+    assert (answer.status_code, answer.mimetype) == (200, media_type)
+
+
+@pytest.mark.parametrize(
+    ("rows", "field", "message", "row"),
+    [
+        ([[1, 2], [1, "2"]], "feature_vectors[1][1]", "sd: expected a number, got a string", 1),
+        ([[1, 2], [True, 2]], "feature_vectors[1][0]", "mean: expected a number, got a boolean", 1),
+        ([[1, 2], [1]], "feature_vectors[1]", "expected 2 numbers (mean, sd), got 1", 1),
+        ([[1, 2], 3], "feature_vectors[1]", "expected a list of 2 numbers, got a number", 1),
+        ([[1, 2], [1, None]], "feature_vectors[1][1]", "sd: expected a number, got null", 1),
+        (
+            [[1, 10**400], [1, 2]],
+            "feature_vectors[0][1]",
+            "sd: expected a number between -3.40282e+38 and 3.40282e+38",
+            0,
+        ),
+        (
+            [[-3.5e38, 1]],
+            "feature_vectors[0][0]",
+            "mean: expected a number between -3.40282e+38 and 3.40282e+38",
+            0,
+        ),
+        ([], "feature_vectors", "expected a list of at least one row", None),
+        ("x", "feature_vectors", "expected a list of at least one row", None),
+    ],
+)
+def test_bad_row_is_named(client: FlaskClient, rows: object, field: str, message: str, row: int | None):
+    """Row, column and what was expected; nothing is scored."""
+    answer = client.post("/predictions", json={"feature_vectors": rows})
+
+    assert answer.status_code == 422
+    expected = {"field": field, "message": message} | ({} if row is None else {"row": row})
+    assert answer.json["errors"] == [expected]
+    assert "predictions_scores_count 0.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "detail"),
+    [
+        ("mean\n1\n", "text/csv", 422, "expected the header mean,sd (in any order), got mean"),
+        ("1,2\n3,4\n", "text/csv", 422, "expected the header mean,sd (in any order), got 1,2"),
+        ("mean,sd\n1,2\n1\n", "text/csv", 422, "feature_vectors[1]: expected 2 cells, got 1"),
+        ("mean,sd\n1,x\n", "text/csv", 422, "feature_vectors[0][1]: sd: expected a number, got a string"),
+        ("mean,sd\n1,1_0\n", "text/csv", 422, "feature_vectors[0][1]: sd: expected a number, got a string"),
+        ("mean,sd\n1,nan\n", "text/csv", 422, "feature_vectors[0][1]: sd: not a finite number"),
+        ("mean,sd\n", "text/csv", 422, "expected at least one row"),
+        (b"mean,sd\n\xff,1\n", "text/csv", 422, "no CSV in UTF-8"),
+        ("[1, 2]\n[1,\n", "application/x-ndjson", 400, "Line 2 is not JSON"),
+        ("[1, NaN]\n", "application/x-ndjson", 400, "Line 1 is not JSON"),
+        ('{"row": [1, 2]}\n', "application/x-ndjson", 422, "line 1: expected an object with feature_vector alone"),
+        ("[1, 2]\n[1]\n", "application/x-ndjson", 422, "feature_vectors[1]: expected 2 numbers (mean, sd), got 1"),
+        ("", "application/x-ndjson", 422, "expected at least one row"),
+        ("mean,sd\n1,2\n", "text/plain", 415, "text/csv"),
+    ],
+)
+def test_bad_text_is_refused(client: FlaskClient, body: str | bytes, media_type: str, status: int, detail: str):
+    """With the place, in each form."""
+    answer = client.post("/predictions", data=body, content_type=media_type)
+
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+    assert detail in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("application/json", json.dumps({"feature_vectors": [[1, 2]] * 10_001})),
+        ("text/csv", "mean,sd\n" + "1,2\n" * 10_001),
+        ("application/x-ndjson", "[1,2]\n" * 10_001),
+    ],
+)
+def test_more_rows_than_the_limit_are_refused(client: FlaskClient, media_type: str, body: str):
+    """413 with the limit in the message, and exactly the limit is taken."""
+    answer = client.post("/predictions", data=body, content_type=media_type)
+
+    assert answer.status_code == 413
+    assert "10001 rows: send at most 10000" in answer.json["detail"]
+    fewer = body.replace("[1, 2], ", "", 1) if media_type == "application/json" else body[: body.rindex("1,2")]
+    if media_type == "application/x-ndjson":
+        fewer = "[1,2]\n" * 10_000
+    assert client.post("/predictions", data=fewer, content_type=media_type).status_code == 200
+
+
+def test_longer_body_than_for_one_row_is_taken(client: FlaskClient):
+    """8 MiB here, 1 MiB for one row."""
+    rows = json.dumps({"feature_vectors": [[1.0, 2.0]] * 1000})
+    taken = client.post("/predictions", data=rows + " " * 2_000_000, content_type="application/json")
+    refused = client.post("/predictions", data=rows + " " * 8_400_000, content_type="application/json")
+
+    assert (taken.status_code, refused.status_code) == (200, 413)
+    assert "8388608 bytes" in refused.json["detail"]
+
+
+def test_only_the_first_mistakes_are_told(client: FlaskClient):
+    """Ten thousand times the same mistake is one mistake in a program."""
+    answer = client.post("/predictions", json={"feature_vectors": [["x", "y"]] * 1000})
+
+    assert 20 <= len(answer.json["errors"]) <= 21
+
+
+@pytest.mark.parametrize(("wish", "status"), [("true", 200), ("false", 200), ("1", 422)])
+def test_wish_in_the_address_is_a_boolean(client: FlaskClient, wish: str, status: int):
+    """For texts, whose rows have no place for it."""
+    answer = client.post(f"/predictions?score={wish}", data="[1, 2]", content_type="application/x-ndjson")
+
+    assert answer.status_code == status
+
+
+def test_unacceptable_answer_is_refused(client: FlaskClient):
+    """406 says what could be accepted."""
+    answer = client.post("/predictions", json={"feature_vectors": ROWS}, headers={"Accept": "image/png"})
+
+    assert answer.status_code == 406
+    assert "text/csv" in answer.json["detail"]

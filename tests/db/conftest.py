@@ -1,0 +1,14 @@
+"""The databases of the tests of records, for the tests of what lies below them."""
+
+from tests.records.conftest import (  # noqa: F401 - fixtures are found by their names
+    address,
+    bare_database,
+    empty_address,
+    made_database,
+    opened,
+    postgresql,
+    postgresql_server,
+    read,
+    sqlite,
+    start_writer,
+)

@@ -1,0 +1,92 @@
+"""The law by which the drill's rules are made from the shipped ones."""
+
+import copy
+import re
+
+import pytest
+
+from loadtest.drill.alert_rules import read_rule_files
+from loadtest.drill.changed_thresholds import CHANGED, expressions
+from loadtest.drill.configurations import RULES
+from loadtest.drill.time_scaling import TimeScaling, duration_seconds, duration_text
+
+SHIPPED = read_rule_files(RULES)
+SHRINKING = TimeScaling(factor=1000, scrape_seconds=2)
+
+# Whatever is between brackets or behind an offset, and nothing else, may differ.
+RANGE = re.compile(r"\[[^\]]*\]|(?<=\boffset )\w+")
+
+
+@pytest.mark.parametrize(
+    ("shipped", "expected"),
+    [("5m", "8s"), ("1h", "8s"), ("8000s", "8s"), ("3h", "10800ms"), ("3d", "259200ms"), ("2d6h", "194400ms")],
+)
+def test_a_duration_is_over_the_factor_or_four_scrapes_if_they_are_longer(shipped, expected):
+    """What would be shorter than four scrapes is four scrapes; what is longer is the duration over the factor."""
+    assert SHRINKING.duration(shipped) == expected
+
+
+@pytest.mark.parametrize(
+    ("shipped", "expected"),
+    [
+        ("rate(a:b:ratio_rate5m[1d])", "rate(a:b:ratio_rate5m[86400ms])"),
+        ("max_over_time(rate(a[3h])[2d:1m])", "max_over_time(rate(a[10800ms])[172800ms:8s])"),
+        ("max_over_time(a[2d:])", "max_over_time(a[172800ms:])"),
+        ("a offset 1d", "a offset 86400ms"),
+        ("a offset -1d", "a offset -86400ms"),
+        ('rate(a{path="x[3h]", b=~"[45].."}[3h])', 'rate(a{path="x[3h]", b=~"[45].."}[10800ms])'),
+        ("15 * 60", "15 * 60"),
+    ],
+)
+def test_ranges_subqueries_and_offsets_shrink_and_nothing_else(shipped, expected):
+    """Names, strings of matchers and numbers stay, whatever they look like."""
+    assert SHRINKING.expression(shipped) == expected
+
+
+def test_shipped_expressions_differ_in_ranges_and_changed_thresholds_only():
+    """Without ranges and offsets all shrunk expressions are the shipped ones, but for the thresholds in the table."""
+    changed = set()
+    for file in SHIPPED.values():
+        for group, short_group in zip(file["groups"], SHRINKING.rules(file, expressions())["groups"], strict=True):
+            for rule, short in zip(group["rules"], short_group["rules"], strict=True):
+                if RANGE.sub("", str(rule["expr"])) != RANGE.sub("", short["expr"]):
+                    changed.add(rule["record"])
+    assert changed == {threshold.record for threshold in CHANGED}
+
+
+def test_waits_shrink_and_everything_else_of_a_rule_stays():
+    """``for`` and ``keep_firing_for`` shrink as ranges do; names, labels and annotations are as shipped."""
+    waits = ("for", "keep_firing_for")
+    n_waits = 0
+    for file in SHIPPED.values():
+        for group, short_group in zip(file["groups"], SHRINKING.rules(file, {})["groups"], strict=True):
+            assert group["name"] == short_group["name"]
+            for rule, short in zip(group["rules"], short_group["rules"], strict=True):
+                for wait in set(waits) & set(rule):
+                    n_waits += 1
+                    assert duration_seconds(short[wait]) == max(8, duration_seconds(rule[wait]) / 1000)
+                others = set(rule) - {"expr", *waits}
+                assert {name: rule[name] for name in others} == {name: short[name] for name in set(short) & others}
+    assert n_waits > 10
+
+
+def test_groups_that_are_evaluated_less_often_are_evaluated_with_the_others():
+    """An interval of a group would be longer than a drill's window, so it is left out."""
+    shipped = [group for file in SHIPPED.values() for group in file["groups"]]
+    short = [group for file in SHIPPED.values() for group in SHRINKING.rules(file, {})["groups"]]
+    assert any("interval" in group for group in shipped)
+    assert not any("interval" in group for group in short)
+
+
+def test_shipped_rules_are_not_changed_in_place():
+    """What was read can be shrunk again by another factor."""
+    before = copy.deepcopy(SHIPPED)
+    for file in SHIPPED.values():
+        SHRINKING.rules(file, expressions())
+    assert before == SHIPPED
+
+
+@pytest.mark.parametrize("seconds", [8, 10.8, 259.2, 0.5])
+def test_a_written_duration_is_read_as_the_same(seconds):
+    """Writing and reading a duration are each other's inverse, down to a millisecond."""
+    assert duration_seconds(duration_text(seconds)) == pytest.approx(seconds)

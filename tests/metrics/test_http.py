@@ -1,0 +1,100 @@
+"""HTTP metrics have a bounded set of labels, begin at 0, and count every request once."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.metrics.http import MetricsRegistry, mark_fast_path, register_http_metrics
+from app.metrics.service import ServiceMetrics
+from app.web.access_log import NoRequestLog
+from app.web.middleware import install_middleware
+
+
+class _Service:
+    """A service with one route, and a way to read its numbers."""
+
+    def __init__(self) -> None:
+        self.registry = MetricsRegistry()
+        self.metrics = ServiceMetrics(self.registry)
+        self.app = Flask("tiny")
+
+        @self.app.route("/rows/<row>", methods=["GET", "POST"])
+        def answer(row: str) -> str:
+            return row
+
+        # A route below Flask, which answers every other request itself.
+        flask = self.app.wsgi_app
+
+        def answer_below(environ, start_response):
+            if environ["PATH_INFO"] != "/express":
+                return flask(environ, start_response)
+            mark_fast_path(environ, "/express")
+            start_response("201 CREATED", [])
+            return [b"fast"]
+
+        self.app.wsgi_app = answer_below  # type: ignore[method-assign]
+        install_middleware(self.app, self.metrics, register_http_metrics(self.app, self.registry), NoRequestLog())
+        self.client = self.app.test_client()
+
+    def value(self, name: str, **labels: str) -> float:
+        value = self.registry.get_sample_value(name, labels)
+        assert value is not None, f"{name}{labels} does not exist"
+        return value
+
+    def count(self, url_rule: str, status: str, method: str = "GET") -> float:
+        name = "flask_http_request_duration_seconds_count"
+        return self.value(name, method=method, status=status, url_rule=url_rule)
+
+    def series(self) -> int:
+        families = text_string_to_metric_families(generate_latest(self.registry).decode())
+        return sum(len(family.samples) for family in families)
+
+
+@pytest.fixture
+def service() -> _Service:
+    """A fresh service."""
+    return _Service()
+
+
+def test_routes_begin_at_zero(service: _Service):
+    """The first request is a step from 0 to 1, which `increase` sees."""
+    assert service.count("/rows/<row>", "200") == service.count("/rows/<row>", "422", "POST") == 0
+    assert service.count("/rows/<row>", "404") == 0
+    service.client.get("/rows/7")
+    assert service.count("/rows/<row>", "200") == 1
+
+
+def test_unknown_paths_and_methods_share_one_label_value(service: _Service):
+    """A scanner makes no series of its own."""
+    service.client.get("/scan/first")
+    service.client.open("/scan", method="FOO")
+    before = service.series()
+    for number in range(200):
+        service.client.get(f"/scan/{number}")
+        service.client.get(f"/rows/{number}")
+        service.client.open("/scan", method=f"FOO{number}")
+
+    assert service.count("unmatched", "404") == 201
+    assert service.count("unmatched", "404", "OTHER") == 201
+    assert service.series() == before
+
+
+def test_request_below_flask_is_counted_once(service: _Service):
+    """In the same series as every other route."""
+    for _ in range(3):
+        assert service.client.post("/express").status_code == 201
+
+    assert service.count("/express", "201", "POST") == 3
+    assert service.value("flask_http_request_total", method="POST", status="201") == 3
+    assert service.value("app_requests_in_flight") == 0
+
+
+def test_two_services_in_one_process_do_not_meet():
+    """`create_app()` can be called twice, and each service counts its own."""
+    first, second = _Service(), _Service()
+    first.client.get("/rows/1")
+
+    assert (first.count("/rows/<row>", "200"), second.count("/rows/<row>", "200")) == (1, 0)

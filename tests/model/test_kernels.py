@@ -1,0 +1,171 @@
+"""The compiled kernel adds up exactly what NumPy adds up, and a library that does not fit is not used."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.model import build_kernel, forest, kernels
+from app.model.build_kernel import build, find_compiler
+from app.model.forest import Forest
+from app.model.forest_arrays import ForestArrays
+from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, lay_out
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kernel, compiled from the source as it is now."""
+    compiler = find_compiler()
+    if compiler is None:
+        pytest.skip("no C compiler (cc, gcc or clang) is installed on this machine")
+    library = tmp_path_factory.mktemp("kernel") / "forest_kernel.so"
+    build(compiler, library)
+    return library
+
+
+def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> ForestArrays:
+    """Grow trees by splitting random leaves at random, mostly small, numbers; some trees stay a single leaf."""
+    random = np.random.default_rng(seed)
+    feature: list[int] = []
+    threshold: list[float] = []
+    children: list[list[int]] = []
+    path_length: list[float] = []
+    roots: list[int] = []
+
+    def add_leaf(leaf_path_length: float) -> int:
+        node = len(feature)
+        feature.append(0)
+        threshold.append(0.0)
+        children.append([node, node])
+        path_length.append(leaf_path_length)
+        return node
+
+    for _ in range(n_trees):
+        roots.append(add_leaf(1.0))
+        leaves = [(roots[-1], 1.0)]
+        for _ in range(random.integers(n_splits + 1)):
+            node, depth = leaves.pop(random.integers(len(leaves)))
+            feature[node], threshold[node] = (
+                int(random.integers(n_features)),
+                float(random.integers(-3, 4) / 2),
+            )
+            path_length[node] = 0.0
+            pair = [add_leaf(depth + random.random()) for _ in range(2)]
+            leaves += [(child, depth + 1) for child in pair]
+            # The right child first, half of the time: an order of its own is the layout's business.
+            children[node] = pair if random.random() < 0.5 else pair[::-1]
+    return ForestArrays(
+        feature=np.array(feature, np.int32),
+        threshold=np.array(threshold),
+        children=np.array(children, np.int32),
+        path_length=np.array(path_length),
+        roots=np.array(roots, np.int32),
+        path_length_scale=np.array(5.0 * n_trees),
+        offset=np.array(-0.5),
+        n_features=np.array(n_features, np.int32),
+    )
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_trees=st.integers(1, 40),
+    n_features=st.integers(1, 5),
+    n_splits=st.integers(0, 30),
+    n_rows=st.integers(0, 600),
+)
+def test_kernels_agree_to_the_last_bit(library, seed, n_trees, n_features, n_splits, n_rows):
+    """Whatever the number of rows, trees and levels: also those that do not fill the eight lanes."""
+    arrays = grow_forest(seed, n_trees, n_features, n_splits)
+    # Thresholds are multiples of a half, so many of these values lie exactly on one, or one float32 beside it.
+    random = np.random.default_rng(seed)
+    rows = (random.integers(-8, 9, (n_rows, n_features)) / 2).astype(np.float32)
+    nudged = random.random(rows.shape) < 0.3
+    rows[nudged] = np.nextafter(rows[nudged], np.float32(random.choice([-np.inf, np.inf])))
+
+    expected = NumpyKernel(arrays).sum_path_lengths(rows)
+    assert np.array_equal(CompiledKernel(arrays, library).sum_path_lengths(rows), expected)
+
+
+def test_threshold_between_two_float32_keeps_its_side(library: Path):
+    """A threshold that no float32 equals is rounded down, never across a value."""
+    one = np.float32(1)
+    above_one = np.nextafter(one, np.float32(2))
+    threshold = (float(one) + float(above_one)) / 2 + 1e-9  # rounds up to `above_one`
+    assert np.float32(threshold) == above_one
+    arrays = grow_forest(0, n_trees=1, n_features=1, n_splits=0)
+    arrays = ForestArrays(
+        **arrays.as_dict()
+        | {
+            "feature": np.zeros(3, np.int32),
+            "threshold": np.array([threshold, 0, 0]),
+            "children": np.array([[1, 2], [1, 1], [2, 2]], np.int32),
+            "path_length": np.array([0, 10.0, 20.0]),
+        }
+    )
+
+    sums = CompiledKernel(arrays, library).sum_path_lengths(np.array([[one], [above_one]], np.float32))
+
+    assert sums.tolist() == [10, 20]
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_layout_puts_siblings_side_by_side(seed):
+    """The kernel finds the right child behind the left one, and a leaf at itself."""
+    arrays = grow_forest(seed, n_trees=7, n_features=3, n_splits=20)
+    nodes, path_lengths, roots, depths = lay_out(arrays)
+
+    assert (roots[1:] > roots[:-1]).all()
+    assert depths.max() < 21
+    own_number = np.arange(len(nodes))
+    is_leaf = np.isinf(nodes["threshold"])
+    assert (nodes["left"][is_leaf] == own_number[is_leaf]).all()
+    assert (nodes["left"][~is_leaf] > own_number[~is_leaf]).all()
+    assert (nodes["left"][~is_leaf] + 1 < len(nodes)).all()
+    assert sorted(path_lengths) == sorted(arrays.path_length)
+
+
+def test_library_of_another_source_is_refused(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A library that was forgotten while the source went on computes nothing."""
+    changed = tmp_path / "forest_kernel.c"
+    changed.write_text(kernels.SOURCE.read_text() + "\n")
+    monkeypatch.setattr(kernels, "SOURCE", changed)
+
+    with pytest.raises(KernelNotBuilt, match="made from another source: run `make kernel`"):
+        CompiledKernel(grow_forest(0, 1, 1, 1), library)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a library"])
+def test_unusable_library_falls_back_to_numpy(tmp_path, monkeypatch, caplog, content):
+    """The service works without the kernel, and says so once."""
+    unusable = tmp_path / "forest_kernel.so"
+    if content is not None:
+        unusable.write_bytes(content)
+    monkeypatch.setattr(CompiledKernel.__init__, "__defaults__", (unusable,))
+    arrays = grow_forest(3, n_trees=5, n_features=2, n_splits=9)
+    forest._say_once.cache_clear()
+
+    with caplog.at_level(logging.WARNING):
+        kernels = [Forest(arrays).kernel for _ in range(3)]
+
+    assert kernels == ["numpy"] * 3
+    assert len(caplog.records) == 1
+    assert "make kernel" in caplog.text
+
+
+def test_failed_build_keeps_the_old_library(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A source that does not compile replaces nothing and leaves nothing behind."""
+    broken, old = tmp_path / "forest_kernel.c", tmp_path / "forest_kernel.so"
+    broken.write_text("this is no C")
+    old.write_bytes(library.read_bytes())
+    monkeypatch.setattr(build_kernel, "SOURCE", broken)
+
+    with pytest.raises(Exception, match="returned non-zero exit status"):
+        build(find_compiler(), old)
+
+    assert sorted(tmp_path.iterdir()) == sorted([broken, old])
+    assert old.read_bytes() == library.read_bytes()

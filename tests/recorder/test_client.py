@@ -1,0 +1,184 @@
+"""Workers hand rows over without waiting, and count what became of them."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from app.metrics.service import ServiceMetrics
+from app.recorder.client import RecorderClient
+from app.recorder.listener import listen
+from app.recorder.protocol import PublishedRows
+from app.recorder.server import RecorderServer
+from tests.recorder.made_rows import make_scored
+
+
+class _Service:
+    """A worker and a recorder in one process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.registry = CollectorRegistry()
+        self.lifeline, self.arbiter = os.pipe()
+        self.receiver: RecorderServer | None = None
+        self.worker = RecorderClient(folder, ServiceMetrics(self.registry))
+
+    def start_recorder(self) -> None:
+        """Open a door that replaces the one before."""
+        self.receiver = RecorderServer(listen(self.folder), self.lifeline)
+
+    def end_recorder(self) -> None:
+        """Close the door and every connection."""
+        if self.receiver:
+            self.receiver.close()
+            self.receiver = None
+
+    def received(self) -> list[PublishedRows]:
+        """Give everything that waits."""
+        return list(self.receiver.receive_rest())
+
+    def counted(self, result: str) -> float:
+        """Tell how many rows had this result."""
+        return self.registry.get_sample_value("recorder_rows_total", {"result": result})
+
+    def close(self) -> None:
+        """End everything."""
+        self.worker.close()
+        self.end_recorder()
+        os.close(self.lifeline)
+        os.close(self.arbiter)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[_Service]:
+    """A service whose recorder has not been started."""
+    service = _Service(tmp_path)
+    yield service
+    service.close()
+
+
+def test_rows_arrive_with_what_is_said_of_them(service: _Service):
+    """A batch that needs several messages arrives whole, and is counted as sent."""
+    service.start_recorder()
+    service.worker.reconnect()
+    scored = make_scored(5000)
+    service.worker.publish("7f3e", "v1", scored)
+    parts = service.received()
+
+    assert len(parts) > 1
+    assert {(part.request_id, part.version) for part in parts} == {("7f3e", "v1")}
+    np.testing.assert_array_equal(np.concatenate([part.scored.rows for part in parts]), scored.rows)
+    assert (service.counted("sent"), service.counted("dropped")) == (5000, 0)
+
+
+def test_without_a_recorder_rows_are_dropped_and_counted(service: _Service):
+    """All counts exist from the start."""
+    assert (service.counted("sent"), service.counted("dropped"), service.counted("recorded")) == (0, 0, 0)
+
+    service.worker.publish("7f3e", "v1", make_scored(3))
+
+    assert (service.counted("sent"), service.counted("dropped")) == (0, 3)
+
+
+def test_what_finds_no_room_is_dropped_and_the_rest_arrives(service: _Service):
+    """A recorder that reads nothing makes nobody wait; what it reads later is what was counted as sent."""
+    service.start_recorder()
+    service.worker.reconnect()
+    while not service.counted("dropped"):
+        service.worker.publish("7f3e", "v1", make_scored(1))
+    alone = service.counted("sent") + service.counted("dropped")
+    for _ in range(10):
+        service.worker.publish("7f3e", "v1", make_scored(20_000))
+
+    rows = sum(len(part.scored.rows) for part in service.received())
+
+    assert rows == service.counted("sent") > 200
+    assert rows + service.counted("dropped") == alone + 200_000
+
+    # A full queue is no broken connection.
+    service.worker.publish("7f3e", "v1", make_scored(1))
+    assert service.counted("sent") == rows + 1
+
+
+def test_worker_finds_the_next_recorder(service: _Service):
+    """One message tells that the recorder has gone; then nothing is tried until it is looked for again."""
+    service.start_recorder()
+    service.worker.reconnect()
+    service.worker.publish("7f3e", "v1", make_scored(1))
+    service.received()
+    service.end_recorder()
+    for _ in range(3):
+        service.worker.publish("7f3e", "v1", make_scored(1))
+    assert (service.counted("sent"), service.counted("dropped")) == (1, 3)
+
+    service.start_recorder()
+    service.worker.publish("7f3e", "v1", make_scored(1))
+    assert service.counted("dropped") == 4
+    service.worker.reconnect()
+    service.worker.publish("7f3e", "v1", make_scored(1))
+
+    assert [len(part.scored.rows) for part in service.received()] == [1]
+    assert (service.counted("sent"), service.counted("dropped")) == (2, 4)
+
+
+def test_connection_that_broke_is_closed_at_the_next_look(service: _Service, monkeypatch: pytest.MonkeyPatch):
+    """Not before: another thread may just be sending, and its message must not go elsewhere."""
+    service.start_recorder()
+    service.worker.reconnect()
+    service.received()
+    broken = service.worker._connection
+    service.end_recorder()
+    service.worker.publish("7f3e", "v1", make_scored(1))
+    assert broken.fileno() != -1
+
+    service.worker.reconnect()
+
+    assert broken.fileno() == -1
+
+
+def test_folder_with_a_long_name_will_do(tmp_path: Path):
+    """An address of a Unix socket holds 107 letters; a path may hold more."""
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    service = _Service(folder)
+    service.start_recorder()
+    service.worker.reconnect()
+    service.worker.publish("7f3e", "v1", make_scored(2))
+
+    assert [len(part.scored.rows) for part in service.received()] == [2]
+    assert (folder / "recorder.sock").stat().st_mode & 0o777 == 0o600
+    service.close()
+
+
+def test_end_of_the_service_is_noticed_after_the_last_rows(service: _Service):
+    """What was sent before the end is still given, also by a worker that has ended since."""
+    service.start_recorder()
+    service.worker.reconnect()
+    service.worker.publish("7f3e", "v1", make_scored(2))
+    service.worker.close()
+    os.close(service.arbiter)
+    parts = list(service.receiver.receive(10))
+    assert service.receiver.is_over
+
+    assert [len(part.scored.rows) for part in parts + service.received()] == [2]
+    service.arbiter = os.open(os.devnull, os.O_RDONLY)
+
+
+def test_garbage_is_logged_and_passed_over(service: _Service, caplog: pytest.LogCaptureFixture):
+    """The rows after it arrive."""
+    service.start_recorder()
+    stranger = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with stranger:
+        stranger.connect(str(service.folder / "recorder.sock"))
+        stranger.send(b"no message")
+        [(message, _)] = PublishedRows(0.0, "7f3e", "v1", 0, make_scored(2)).to_messages()
+        stranger.send(message)
+
+        assert [part.request_id for part in service.received()] == ["7f3e"]
+    assert "A message of 10 bytes does not hold scored rows" in caplog.text

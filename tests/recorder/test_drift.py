@@ -1,0 +1,216 @@
+"""A sample of the live model's rows reaches the detectors, and what they say reaches everybody."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from app.drift.calibration import CVM, DETECTORS
+from app.metrics.recorder import RecorderMetrics
+from app.model.bundle import Bundle, read_bundle
+from app.model.scoring import ScoredRows, score_rows
+from app.recorder.drift import STATE_FILE, DriftMonitor, StateFolder, WatchedModel, watch_model
+from app.recorder.protocol import PublishedRows
+from app.recorder.status import beat, read_report
+
+# The whole window of the test's bundle, and rows for every confirming window after it.
+MANY_ROWS = 200
+
+
+class _Recorder:
+    """A recorder without a process: its folders, its metrics, its monitor."""
+
+    def __init__(self, bundle: Bundle, folder: Path, rows_per_second: int = 1000) -> None:
+        self.bundle, self.folder, self.seconds = bundle, folder, 0.0
+        self.registry = CollectorRegistry()
+        self.state_file = folder / STATE_FILE
+        self.monitor = DriftMonitor(
+            folder,
+            StateFolder(folder, folder),
+            rows_per_second,
+            RecorderMetrics(self.registry, DETECTORS, CVM),
+            clock=lambda: self.seconds,
+        )
+        self.monitor.follow(watch_model(bundle, rows_per_second, 30, self.state_file))
+        self.monitor.tick()
+
+    def take(self, scored: ScoredRows, version: str = "") -> None:
+        """Take rows that this or another version scored, and let a second pass."""
+        self.monitor.take(PublishedRows(0.0, "7f3e", version or self.bundle.version, 0, scored))
+        self.seconds += 1
+        self.monitor.tick()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Read a metric."""
+        return self.registry.get_sample_value(name, labels)
+
+    def report(self) -> dict[str, Any]:
+        """Read what the workers read."""
+        return read_report(self.folder)
+
+
+@pytest.fixture(scope="module")
+def bundle(credits_models: Path) -> Bundle:
+    """A model whose detectors have a window of ten rows."""
+    return read_bundle(credits_models / "current")
+
+
+@pytest.fixture
+def recorder(bundle: Bundle, tmp_path: Path) -> _Recorder:
+    """A recorder that has seen nothing."""
+    return _Recorder(bundle, tmp_path)
+
+
+def _far_rows(bundle: Bundle, n_rows: int = MANY_ROWS) -> ScoredRows:
+    """Rows as no customer spends."""
+    return score_rows(bundle, np.full((n_rows, len(bundle.features)), 60.0, np.float32))
+
+
+def test_everything_begins_at_zero(recorder: _Recorder, bundle: Bundle):
+    """A counter that begins at 1 hides its first event; a window without rows is a state of its own."""
+    first = bundle.features.names[0]
+    for name in ("drift_alarms_total", "drift_events_total"):
+        assert recorder.metric(name, detector="mmd", feature="") == 0
+        assert recorder.metric(name, detector="cvm", feature=first) == 0
+        assert recorder.metric(name, detector="cvm", feature="") is None
+    assert recorder.metric("drift_feature_distance", feature_name=first) == 0
+    assert recorder.metric("drift_test_stat_count", detector="score") == 0
+    assert recorder.metric("drift_window_fill_ratio") == 0
+    assert recorder.metric("drift_threshold", detector="mmd") > 0
+    assert {detector["state"] for detector in recorder.report()["detectors"].values()} == {"not enough rows yet"}
+
+
+def test_drift_is_alarm_event_and_state(recorder: _Recorder, bundle: Bundle, caplog: pytest.LogCaptureFixture):
+    """Once each, in the metrics, in the report and in the log; the feature is named."""
+    recorder.take(_far_rows(bundle))
+    report = recorder.report()
+
+    assert recorder.metric("drift_alarms_total", detector="mmd", feature="") == 1
+    assert recorder.metric("drift_events_total", detector="mmd", feature="") == 1
+    by_feature = [recorder.metric("drift_events_total", detector="cvm", feature=name) for name in bundle.features.names]
+    assert sum(by_feature) == 1
+    assert recorder.metric("drift_active", detector="mmd") == 1
+    assert recorder.metric("drift_last_stat", detector="mmd") > recorder.metric("drift_threshold", detector="mmd")
+    assert recorder.metric("drift_test_stat_count", detector="mmd") == MANY_ROWS - 9
+    assert recorder.metric("drift_feature_distance", feature_name=bundle.features.names[0]) > 0.3
+    assert report["state"] == "watching"
+    assert report["rows_seen"] == MANY_ROWS
+    assert report["detectors"]["mmd"]["state"] == "drift"
+    assert report["detectors"]["cvm"]["last_event"]["feature"] in bundle.features.names
+    assert list(report["detectors"]["cvm"]["features"].values()) == sorted(
+        report["detectors"]["cvm"]["features"].values(), reverse=True
+    )
+    assert "detector mmd saw a lasting change at row" in caplog.text
+
+
+def test_no_more_rows_than_allowed_reach_the_detectors(bundle: Bundle, tmp_path: Path):
+    """However many come in a second."""
+    recorder = _Recorder(bundle, tmp_path, rows_per_second=30)
+    recorder.take(_far_rows(bundle, 5000))
+    recorder.take(_far_rows(bundle, 7))
+
+    assert recorder.report()["rows_seen"] == 37
+
+
+def test_rows_of_another_version_say_nothing(recorder: _Recorder, bundle: Bundle):
+    """While workers swap models, rows of both arrive."""
+    recorder.take(_far_rows(bundle), version="another")
+
+    assert recorder.report()["rows_seen"] == 0
+
+
+def test_state_outlives_a_restart(recorder: _Recorder, bundle: Bundle, tmp_path: Path):
+    """The drift goes on, and is no second event."""
+    recorder.take(_far_rows(bundle))
+    recorder.monitor.finish()
+    next_one = _Recorder(bundle, tmp_path)
+
+    assert next_one.metric("drift_active", detector="mmd") == 1
+    assert next_one.report()["rows_seen"] == MANY_ROWS
+    next_one.take(_far_rows(bundle))
+    assert next_one.metric("drift_events_total", detector="mmd", feature="") == 0
+    assert next_one.report()["detectors"]["mmd"]["events"] == 1
+
+
+def test_state_is_written_every_30_seconds(recorder: _Recorder, bundle: Bundle):
+    """A recorder that is killed forgets no more than that."""
+    recorder.take(_far_rows(bundle))
+    assert not recorder.state_file.exists()
+    recorder.seconds = 30.0
+    recorder.monitor.tick()
+
+    assert json.loads(recorder.state_file.read_text())["rows_seen"] == MANY_ROWS
+    recorder.state_file.unlink()
+    recorder.seconds = 59.0
+    recorder.monitor.tick()
+    assert not recorder.state_file.exists()
+
+
+def test_state_of_another_model_is_not_used(recorder: _Recorder, bundle: Bundle, tmp_path: Path):
+    """Drift is measured against the rows that a model was trained on."""
+    recorder.take(_far_rows(bundle))
+    recorder.monitor.finish()
+    state = json.loads(recorder.state_file.read_text())
+    recorder.state_file.write_text(json.dumps(state | {"model_version": "another"}))
+
+    assert _Recorder(bundle, tmp_path).report()["rows_seen"] == 0
+
+
+def test_new_model_begins_anew(recorder: _Recorder, bundle: Bundle):
+    """What the old one's detectors said is no longer live; what they counted stays."""
+    recorder.take(_far_rows(bundle))
+    recorder.monitor.follow(WatchedModel("without", "no detectors"))
+    recorder.take(_far_rows(bundle))
+    report = recorder.report()
+
+    assert (report["state"], report["model_version"], report["detectors"]) == ("no detectors", "without", {})
+    assert recorder.metric("drift_active", detector="mmd") == 0
+    assert recorder.metric("drift_feature_distance", feature_name=bundle.features.names[0]) == 0
+    assert recorder.metric("drift_window_fill_ratio") == 0
+    assert recorder.metric("drift_events_total", detector="mmd", feature="") == 1
+    recorder.monitor.finish()
+    assert not recorder.state_file.exists()
+
+
+def test_model_without_detectors_is_said_plainly(bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """It was trained on too few rows; the log says what to do."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle.folder, folder)
+    (folder / "drift.npz").unlink()
+    without = type(bundle)(**vars(bundle) | {"folder": folder})
+
+    assert watch_model(without, 100, 30, tmp_path / STATE_FILE) == WatchedModel(bundle.version, "no detectors")
+    assert "drift is not watched: train again" in caplog.text
+
+
+def test_disk_that_is_full_ends_nothing(
+    recorder: _Recorder, bundle: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """It is said, and tried again."""
+
+    def no_room(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("app.recorder.drift.save_state", no_room)
+        full.setattr("app.recorder.drift.write_report", no_room)
+        recorder.take(_far_rows(bundle))
+        recorder.monitor.finish()
+    assert "the state of the drift detectors cannot be kept" in caplog.text
+    assert "the report for GET /drift cannot be written" in caplog.text
+
+    recorder.monitor.finish()
+    assert recorder.report()["rows_seen"] == MANY_ROWS
+
+
+def test_report_tells_whether_somebody_still_writes_it(recorder: _Recorder):
+    """An old report is better than none, if it is called old."""
+    assert recorder.report()["recorder_up"] is False
+    beat(recorder.folder)
+    assert recorder.report()["recorder_up"] is True

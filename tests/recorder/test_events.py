@@ -1,0 +1,246 @@
+"""What happens to models is in the audit trail, whoever did it, whether or not the database was there."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from app.db.engine import open_database, upgrade_database
+from app.metrics.records import EventMetrics
+from app.model.version_log import CHANGES_FILE, VersionChange, name_operator
+from app.recorder import events as event_log
+from app.recorder.events import EventLog
+from app.records.events import Event, add_event, read_events
+from training.store.store import ModelStore
+
+FIRST, SECOND, THIRD = (f"2026010{number}T000000Z-{letter * 8}" for number, letter in ((1, "a"), (2, "b"), (3, "c")))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    """A store with two versions, the second live."""
+    store = ModelStore(tmp_path / "models")
+    for version in (FIRST, SECOND):
+        publish(store, version)
+    return store
+
+
+def publish(store: ModelStore, version: str) -> None:
+    """Write a bundle of one file."""
+    with store.writing() as folder:
+        (folder / "file").write_text(version)
+        store.publish(folder, version)
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """Where the log's metrics are registered."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> str:
+    """The address of a database that is not made yet."""
+    return f"sqlite:///{tmp_path}/records/records.db"
+
+
+@pytest.fixture
+def log(store: ModelStore, sqlite: str, registry: CollectorRegistry):
+    """A log that looks when it is told to."""
+    log = EventLog(store.folder, sqlite, EventMetrics(registry))
+    yield log
+    log.start()
+    log.close()
+
+
+def events(address: str) -> list[Event]:
+    """The audit trail."""
+    engine = open_database(address)
+    with engine.connect() as connection:
+        found = list(read_events(connection))
+    engine.dispose()
+    return found
+
+
+def moves(address: str) -> list[tuple[str, str, str, str]]:
+    """Who did what, from which version to which."""
+    return [(event.who, event.what, event.before, event.after) for event in events(address)]
+
+
+ME = name_operator()
+
+
+def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStore, sqlite: str):
+    """With who, when and both versions; once, however often it looks."""
+    upgrade_database(sqlite)
+    store.rollback(lambda folder: None)
+    log.promoted(SECOND)
+    for _ in range(3):
+        log.look()
+
+    assert moves(sqlite) == [
+        (ME, "promotion", "", FIRST),
+        (ME, "promotion", FIRST, SECOND),
+        (ME, "rollback", SECOND, FIRST),
+    ]
+    assert events(sqlite)[-1].at == pytest.approx((store.folder / "current").lstat().st_mtime, abs=1e-5)
+
+
+def test_events_wait_for_the_database(log: EventLog, store: ModelStore, sqlite: str):
+    """Nothing fails while there is none."""
+    log.promoted(SECOND)
+    log.refused("forest.npz was changed")
+    log.look()
+
+    upgrade_database(sqlite)
+    log.look()
+
+    assert [event.what for event in events(sqlite)] == ["promotion", "promotion", "refused bundle"]
+
+
+def test_a_second_recorder_writes_nothing_again(log: EventLog, store: ModelStore, sqlite: str):
+    """Nor does the one after a restart."""
+    upgrade_database(sqlite)
+    other = EventLog(store.folder, sqlite, EventMetrics(CollectorRegistry()))
+    for each in (log, other):
+        each.promoted(SECOND)
+        each.refused("forest.npz was changed")
+        each.look()
+    other.start()
+    other.close()
+
+    assert len(events(sqlite)) == 3
+
+
+def move_by_hand(store: ModelStore, version: str) -> None:
+    """Make another link, as `ln -s` does."""
+    link = store.folder / "new"
+    link.symlink_to(version)
+    link.replace(store.folder / "current")
+
+
+def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: str, monkeypatch):
+    """After the time in which training would have noted it, and once."""
+    upgrade_database(sqlite)
+    log.look()
+    move_by_hand(store, FIRST)
+    log.promoted(SECOND)
+    log.look()
+    assert len(events(sqlite)) == 2
+
+    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    for _ in range(2):
+        log.look()
+        log.promoted(SECOND)
+
+    assert moves(sqlite)[2:] == [("unknown", "promotion", SECOND, FIRST)]
+
+
+def test_a_link_that_leads_where_it_led_is_no_event(log, store, sqlite: str, monkeypatch):
+    """As when the folder of models was copied."""
+    upgrade_database(sqlite)
+    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    move_by_hand(store, SECOND)
+    log.promoted(SECOND)
+    log.look()
+
+    assert [who for who, *_ in moves(sqlite)] == [ME, ME]
+
+
+@pytest.mark.parametrize("move", [ModelStore.rollback, lambda store, check: store.promote(FIRST, check)])
+def test_a_noted_change_is_not_taken_for_one_by_hand(log, store, sqlite: str, monkeypatch, move):
+    """However long ago it was noted."""
+    upgrade_database(sqlite)
+    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    move(store, lambda folder: None)
+    log.promoted(FIRST)
+    log.look()
+
+    assert [who for who, *_ in moves(sqlite)] == [ME, ME, ME]
+
+
+def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch):
+    """The link is moved first: between both moments it must not be taken for one that was moved by hand."""
+    upgrade_database(sqlite)
+    notes = (store.folder / ".version-changes").read_text()
+    (store.folder / ".version-changes").write_text("")
+    log.promoted(SECOND)
+    log.look()
+    assert events(sqlite) == []
+
+    (store.folder / ".version-changes").write_text(notes)
+    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    log.look()
+
+    assert moves(sqlite) == [(ME, "promotion", "", FIRST), (ME, "promotion", FIRST, SECOND)]
+
+
+def test_a_refused_bundle_is_written_with_the_reason(log, store, sqlite: str):
+    """And with who made it live, if that is noted."""
+    upgrade_database(sqlite)
+    log.promoted(SECOND)
+    publish(store, THIRD)
+    log.refused("forest.npz was changed after it was written")
+    log.look()
+
+    [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]
+    assert (refusal.who, refusal.before, refusal.after) == (ME, SECOND, THIRD)
+    assert refusal.note == "forest.npz was changed after it was written"
+
+
+def test_a_bundle_that_breaks_later_is_refused_then(log, store, sqlite: str):
+    """Not at the time of its link."""
+    upgrade_database(sqlite)
+    os.utime(store.folder / "current", (1e9, 1e9), follow_symlinks=False)
+    log.refused("forest.npz was changed")
+    log.look()
+
+    [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]
+    assert refusal.at > 1.7e9
+    assert refusal.who == "unknown"
+
+
+def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: CollectorRegistry):
+    """What was there before has a time; what is added is counted."""
+    upgrade_database(sqlite)
+    engine = open_database(sqlite)
+    with engine.begin() as connection:
+        add_event(connection, "ann@desk", "purge", at=5.0)
+    log.look()
+
+    def sample(name: str, event: str) -> float:
+        return registry.get_sample_value(name, {"event": event})
+
+    assert sample("records_event_timestamp_seconds", "purge") == 5.0
+    assert sample("records_events_total", "purge") == 0
+    assert sample("records_events_total", "promotion") == 2
+
+    with engine.begin() as connection:
+        add_event(connection, "ann@desk", "purge", at=7.0)
+        add_event(connection, "ann@desk", "forget", at=8.0)
+    engine.dispose()
+    log.look()
+
+    assert sample("records_event_timestamp_seconds", "purge") == 7.0
+    assert sample("records_events_total", "purge") == 1
+    assert sample("records_events_total", "forget") == 1
+    assert sample("records_event_timestamp_seconds", "refused bundle") == 0
+
+
+def test_a_refused_bundle_bears_the_time_of_its_promotion(log, store, sqlite: str):
+    """To the last bit: events of one time come in the order of their writing, and are known again."""
+    upgrade_database(sqlite)
+    made_ns = time.time_ns()
+    while made_ns / 1e9 == made_ns / 1_000_000_000:  # one way of turning it into seconds rounds twice
+        made_ns += 1
+    os.utime(store.folder / "current", ns=(made_ns, made_ns), follow_symlinks=False)
+    note = VersionChange(made_ns, ME, "promotion", FIRST, SECOND)
+    (store.folder / CHANGES_FILE).write_text(note.to_line(), encoding="utf-8")
+    log.refused("forest.npz was changed")
+    log.look()
+
+    assert [(event.what, event.at) for event in events(sqlite)] == [("promotion", note.at), ("refused bundle", note.at)]

@@ -1,0 +1,37 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "print_urls.py"
+
+
+def say_print_urls(model_dir):
+    """Run the script as make does, and give what it prints."""
+    environ = {**os.environ, "BIND": "127.0.0.1:8123", "MODEL_DIR": str(model_dir)}
+    return subprocess.run([sys.executable, SCRIPT], env=environ, capture_output=True, text=True, check=True).stdout
+
+
+def test_example_request_fits_the_model(tmp_path):
+    """The printed curl sends as many numbers as the live model wants."""
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current" / "manifest.json").write_text(json.dumps({"golden": {"rows": [[1.5, -2.0, 3.25]]}}))
+
+    said = say_print_urls(tmp_path)
+
+    assert '"feature_vector": [1.5, -2.0, 3.25]' in said
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", '{"golden": {"rows": []}}'])
+def test_broken_manifest_does_not_keep_the_service_from_starting(tmp_path, manifest):
+    """Every address is printed whatever the bundle looks like; the service itself refuses it."""
+    (tmp_path / "current").mkdir()
+    (tmp_path / "current" / "manifest.json").write_text(manifest)
+
+    said = say_print_urls(tmp_path)
+
+    for address in ("8123/\n", "8123/docs", "8123/metrics", "8123/prediction"):
+        assert address in said

@@ -1,0 +1,154 @@
+"""Plots hold what they promise: boundary, region, rows, legend and title."""
+
+from __future__ import annotations
+
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+from matplotlib.collections import PathCollection
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
+
+from app.model.forest import Forest
+from training.bundle.boundary import BoundaryPlane
+from training.bundle.plots import boundary_figure, draw_labelled_rows, draw_training_rows, score_histogram, to_png
+from training.fitting.compile import compile_forest
+from training.fitting.fit import fit
+from training.fitting.parameters import ForestParameters
+
+
+@pytest.fixture(scope="module")
+def forest(small_model) -> Forest:
+    """The compiled forest of the small model."""
+    return Forest(compile_forest(small_model.estimator))
+
+
+@pytest.fixture(scope="module")
+def plane(small_model, forest) -> BoundaryPlane:
+    """Its plane."""
+    return BoundaryPlane.of(forest, small_model.training.rows, ("mean", "sd"))
+
+
+def legend_of(figure: Figure) -> list[str]:
+    """Read the legend."""
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def dots_of(figure: Figure) -> list[PathCollection]:
+    """Find the dots."""
+    return [part for part in figure.axes[0].collections if isinstance(part, PathCollection)]
+
+
+def bars_of(figure: Figure) -> list[StepPatch]:
+    """Find the bars."""
+    return [part for part in figure.axes[0].patches if isinstance(part, StepPatch)]
+
+
+def is_red(colours: object) -> bool:
+    """Tell a red from a blue, the first of an array of colours."""
+    red, _, blue, _ = np.asarray(colours)[0]
+    return bool(red > blue)
+
+
+def test_boundary_is_drawn_with_the_training_rows(small_model, forest):
+    """Two features: their names at the axes, the title as given, every row as a dot."""
+    rows = small_model.training.rows
+
+    figure = boundary_figure(forest, rows, ("mean", "sd"), "What was learnt")
+
+    axes = figure.axes[0]
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("What was learnt", "mean", "sd")
+    assert legend_of(figure) == [
+        "inlier region",
+        "boundary (decision function 0)",
+        "training rows (300; larger where many lie)",
+    ]
+    [dots] = dots_of(figure)
+    assert {*map(tuple, np.asarray(dots.get_offsets()).tolist())} <= {*map(tuple, rows.tolist())}
+    assert figure.axes[1].get_ylabel() == "decision function (below 0: outlier)"
+
+
+def test_other_features_are_named_in_the_title():
+    """Whoever looks must know that it is a cut through more dimensions."""
+    rows = np.random.default_rng(1).normal(size=(100, 4))
+    forest = Forest(compile_forest(fit(rows, ForestParameters(n_estimators=3))))
+
+    title = boundary_figure(forest, rows, ("a", "b", "c", "d"), "Title").axes[0].get_title()
+
+    assert title == "Title\nthe two features that are split the most; the other 2 at their medians"
+
+
+def test_boundary_separates_what_the_forest_separates(plane, forest):
+    """The line lies where the decision function changes its sign; a lower threshold grows the inlier region."""
+    rows = np.zeros((1, 2))
+
+    def drawn_region(threshold: float) -> float:
+        axes = draw_training_rows(plane, threshold, rows, "").axes[0]
+        # The contour sets: soft levels, inlier region, line.
+        levels, region, line = (part for part in axes.collections if isinstance(part, QuadContourSet))
+        assert np.asarray(levels.levels)[-1] == np.asarray(region.levels)[0] == np.asarray(line.levels)[0] == 0
+        assert is_red(line.get_edgecolor())
+        boxes = [path.get_extents() for path in region.get_paths()]
+        return sum(box.width * box.height for box in boxes)
+
+    assert drawn_region(forest.offset) < drawn_region(forest.offset - 0.05)
+
+
+def test_rows_are_coloured_by_their_label(plane, forest, small_model):
+    """Inliers blue, outliers red and on top."""
+    rows = small_model.training.rows
+    labels = forest.label(forest.score(rows))
+
+    figure = draw_labelled_rows(plane, forest.offset, rows, labels, "Test rows")
+
+    inliers, outliers = dots_of(figure)
+    assert not is_red(inliers.get_facecolor())
+    assert is_red(outliers.get_facecolor())
+    is_outlier = {tuple(row): label == -1 for row, label in zip(rows.tolist(), labels, strict=True)}
+    assert all(is_outlier[tuple(dot)] for dot in np.asarray(outliers.get_offsets()).tolist())
+    assert legend_of(figure)[-2:] == ["inliers (270)", "outliers (30)"]
+
+
+@pytest.mark.parametrize(("threshold", "legend"), [(-1.0, "inlier region"), (0.0, "boundary (none here)")])
+def test_plane_without_a_boundary_is_drawn_all_the_same(plane, small_model, threshold, legend):
+    """All of it inliers, or all of it outliers."""
+    figure = draw_training_rows(plane, threshold, small_model.training.rows, "")
+
+    assert legend in legend_of(figure)
+    assert "boundary (none here)" in legend_of(figure)
+    to_png(figure)
+
+
+def test_histogram_tells_inliers_from_outliers_at_the_threshold():
+    """Each row is in one bar, a score that equals the threshold among the inliers'."""
+    scores = np.array([-0.7, -0.61, -0.6, -0.6, -0.4])
+
+    figure = score_histogram(scores, -0.6, "Scores")
+
+    (inliers, from_threshold, _), (outliers, to_threshold, _) = (bars.get_data() for bars in bars_of(figure))
+    assert (inliers.sum(), outliers.sum()) == (3, 2)
+    assert from_threshold[0] == to_threshold[-1] == -0.6
+    assert legend_of(figure) == ["inliers (3 of 5)", "outliers (2 of 5)", "threshold (-0.6000)"]
+
+
+@pytest.mark.parametrize("threshold", [-0.5, -0.7, -0.3])
+def test_histogram_of_a_single_score(threshold):
+    """Trees on equal rows give them all one score."""
+    figure = score_histogram(np.full(9, -0.5), threshold, "")
+
+    assert sum(bars.get_data()[0].sum() for bars in bars_of(figure)) == 9
+    to_png(figure)
+
+
+def test_names_are_text_and_nothing_else(forest, small_model):
+    """No dollar sign starts a formula, no foreign script a warning; long names are cut."""
+    names = ("$\\frac$", "\N{CJK UNIFIED IDEOGRAPH-9867}" * 60)
+
+    figure = boundary_figure(forest, small_model.training.rows, names, "price in $ and $")
+
+    picture = matplotlib.image.imread(io.BytesIO(to_png(figure)))
+    assert picture.shape == (840, 1080, 4)
+    assert len(figure.axes[0].get_ylabel()) == 40

@@ -1,0 +1,118 @@
+"""The report stands alone, says everything, and cannot be broken by a column's name."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from training.bundle import write as module
+from training.bundle.report import write_report
+from training.bundle.write import TrainedModel, write_bundle
+from training.data.labels import Labels
+
+# Elements that have no end tag.
+VOID = {"br", "img", "meta"}
+
+
+class Page(HTMLParser):
+    """A page, of which every element is closed where it should be."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed((folder / "report.html").read_text(encoding="utf-8"))
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def make_page(models: Path, model: TrainedModel) -> tuple[Page, Path]:
+    """Write a bundle; give its page and its folder."""
+    folder = write_bundle(models, model).folder
+    return Page(folder), folder
+
+
+def test_pictures_are_in_the_page(tmp_path, small_model):
+    """Each one of the bundle, byte for byte, with words for those who do not see it."""
+    page, folder = make_page(tmp_path, replace(small_model, test=small_model.training))
+
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    shown = [base64.b64decode(picture["src"].removeprefix("data:image/png;base64,")) for picture in pictures]
+    assert sorted(shown) == sorted(file.read_bytes() for file in folder.glob("*.png"))
+    assert len(shown) == 5
+    assert all(picture["alt"] for picture in pictures)
+
+
+def test_page_needs_nothing_else(tmp_path, small_model):
+    """It names no address, runs no script, and forbids both."""
+    page, folder = make_page(tmp_path, small_model)
+
+    assert not {"script", "link", "a", "iframe"} & {tag for tag, _ in page.tags}
+    assert not re.search(r"https?://|@import|url\(", (folder / "report.html").read_text(encoding="utf-8"))
+    policies = [attributes["content"] for _, attributes in page.tags if "http-equiv" in attributes]
+    assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+
+
+def test_page_says_how_the_data_were_read(tmp_path, small_model):
+    """File, rows, digest, columns that were left out, and the labels."""
+    training = replace(
+        small_model.training,
+        columns=("id", "mean", "fraud", "sd"),
+        labels=Labels("fraud", small_model.training.rows[:, 0] > 2),
+    )
+
+    text = make_page(tmp_path, replace(small_model, training=training))[0].text
+
+    assert f"rows.csv, 300 rows, sha256 {'0' * 64}." in text
+    assert "with 4 columns" in text
+    assert "Left-out columns: id. Labels: column fraud, never used for fitting." in text
+
+
+def test_page_has_the_figures_of_the_manifest(tmp_path, small_model):
+    """Flagged rows under each contamination, of both sets; and of labels, with one kind of rows too."""
+    labelled = replace(small_model.training, labels=Labels("fraud", small_model.training.rows[:, 0] > 99))
+
+    text = make_page(tmp_path, replace(small_model, test=labelled))[0].text
+
+    assert "30 of 300 training rows (10.000%), with contamination 0.1." in text
+    assert re.search(r"auto-0\.5000\d+ \(\d+\.\d{3}%\)\d+ \(\d+\.\d{3}%\)", text)
+    assert "ROC AUCneeds both kinds" in text
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_synthetic_data_are_announced_at_the_top(tmp_path, small_model, monkeypatch, synthetic):
+    """Before any figure."""
+    monkeypatch.setattr(module, "is_synthetic", lambda data: synthetic)
+
+    page, _ = make_page(tmp_path, small_model)
+
+    assert ("The data are synthetic" in page.text.partition("What was learnt")[0]) == synthetic
+
+
+def test_names_are_text(tmp_path, small_model):
+    """A tag in the name of a column, of a file or in a parameter stays text."""
+    name = "<script>alert(1)</script>"
+    training = replace(small_model.training, names=(name, "sd"), path=Path("<b>.csv"), columns=(name, "sd", "<i>"))
+
+    written = write_bundle(tmp_path, replace(small_model, training=training))
+    write_report(tmp_path, written.manifest | {"parameters": {"contamination": "<u>"}}, {})
+    page = Page(tmp_path)
+
+    assert not {"script", "b", "i", "u"} & {tag for tag, _ in page.tags}
+    assert name in page.text

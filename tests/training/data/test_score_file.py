@@ -1,0 +1,97 @@
+"""Scoring a file adds two columns and changes nothing else."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pytest
+
+from app.model.bundle import Bundle, read_bundle
+from training.bundle.write import TrainedModel, write_bundle
+from training.data import score_file as module
+from training.data.score_file import score_file
+from training.errors import BadData, ModelsNotWritable
+
+
+@pytest.fixture(scope="module")
+def bundle(small_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A model of the features mean and sd."""
+    return read_bundle(write_bundle(tmp_path_factory.mktemp("models"), small_model).folder)
+
+
+def read_cells(path: Path) -> list[list[str]]:
+    """Read a CSV file cell by cell."""
+    with path.open(newline="", encoding="utf-8") as opened:
+        return list(csv.reader(opened))
+
+
+def test_label_and_score_are_added(bundle, small_model, write_csv, tmp_path):
+    """The other cells keep their text, and features are found by name."""
+    source = write_csv('sd,note,mean\r\n0.50,"late, again",1e-1\r\n4,é,-3.0\r\n')
+
+    evaluation = score_file(bundle, source, tmp_path / "out.csv")
+
+    expected = small_model.estimator.score_samples(np.array([[0.1, 0.5], [-3, 4]]))
+    labels = small_model.estimator.predict(np.array([[0.1, 0.5], [-3, 4]]))
+    assert read_cells(tmp_path / "out.csv") == [
+        ["sd", "note", "mean", "is_inlier", "anomaly_score"],
+        ["0.50", "late, again", "1e-1", str(labels[0]), repr(float(expected[0]))],
+        ["4", "é", "-3.0", str(labels[1]), repr(float(expected[1]))],
+    ]
+    assert evaluation.labels.tolist() == labels.tolist() == [1, -1]
+
+
+def test_file_may_be_scored_in_place(bundle, write_csv):
+    """It has been read before it is replaced."""
+    path = write_csv("mean,sd\n0,0\n")
+
+    score_file(bundle, path, path)
+
+    assert read_cells(path)[0] == ["mean", "sd", "is_inlier", "anomaly_score"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("mean,sd,is_inlier\n1,2,1\n", "there is a column is_inlier already"),
+        ("mean,anomaly_score,sd\n1,2,1\n", "there is a column anomaly_score already"),
+        ("mean\n1\n", "has no column sd"),
+        ("mean,sd\n1,x\n", "line 2, column sd: 'x' is not a number"),
+    ],
+)
+def test_file_that_cannot_be_scored_is_refused(bundle, write_csv, tmp_path, content, message):
+    """And no other file is written."""
+    source = write_csv(content)
+
+    with pytest.raises(BadData, match=message):
+        score_file(bundle, source, tmp_path / "out.csv")
+
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_result_that_cannot_be_stored_is_refused(bundle, write_csv, tmp_path):
+    """The folder may not exist, or be no folder."""
+    source = write_csv("mean,sd\n1,2\n")
+
+    for target in (tmp_path / "none" / "out.csv", source / "out.csv"):
+        with pytest.raises(ModelsNotWritable, match=r"out\.csv cannot be written"):
+            score_file(bundle, source, target)
+
+
+def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeypatch):
+    """A result of an earlier run stays."""
+    source, target = write_csv("mean,sd\n1,2\n"), write_csv("earlier", "out.csv")
+
+    def fail(unfinished: TextIO, *arguments: object) -> None:
+        unfinished.write("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_write", fail)
+    with pytest.raises(KeyboardInterrupt):
+        score_file(bundle, source, target)
+
+    assert target.read_text() == "earlier"
+    assert sorted(tmp_path.iterdir()) == sorted([source, target])

@@ -1,0 +1,98 @@
+"""A CSV file is opened, or refused in a sentence that names file, line and column."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from training.data.tables import open_csv_file
+from training.errors import BadData
+
+
+def test_header_and_records_have_line_numbers(write_csv):
+    """Lines count from 1, as in an editor, also behind a cell that spans two of them."""
+    file = open_csv_file(write_csv('id, mean\n"a\nb",1\nc,2\n'))
+
+    assert file.header == ("id", "mean")
+    assert list(file.records()) == [(2, ["a\nb", "1"]), (4, ["c", "2"])]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfa,b\n1,2\n",
+        b"a,b\r\n1,2\r\n",
+        b"a,b\n1,2\n\n\n",
+        b"a,b\n1,2",
+        b'"a","b"\n"1","2"\n',
+        b"a,b\r1,2\r",
+    ],
+    ids=["byte order mark", "CRLF", "empty lines at the end", "no line end", "quotes", "CR"],
+)
+def test_one_table_may_be_written_in_many_ways(write_csv, content):
+    """What programs write differently reads the same."""
+    file = open_csv_file(write_csv(content))
+
+    assert file.header == ("a", "b")
+    assert [cells for _, cells in file.records()] == [["1", "2"]]
+
+
+def test_digest_is_that_of_the_whole_file(write_csv):
+    """It can be checked with sha256sum."""
+    content = b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n"
+
+    assert open_csv_file(write_csv(content)).sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "rows.csv is empty"),
+        (b"\n \n", "rows.csv is empty"),
+        (b"1.5,2\n3,4\n", "rows.csv has no header: line 1 holds only numbers"),
+        (b"\na,b\n1,2\n", "rows.csv line 1: the line is empty"),
+        (b",mean\n0,1\n", "rows.csv line 1: column 1 has no name"),
+        (b"a,b,a\n1,2,3\n", "rows.csv line 1: two columns are called a"),
+        (b'"a\nb",c\n1,2\n', "rows.csv line 1: the column name 'a.nb' holds a line end"),
+        (b"a;b\n1;2\n", "rows.csv is separated by semicolons; save it with commas"),
+        (b"a\tb\n1\t2\n", "rows.csv is separated by tabs"),
+        (b"a,b\n1,2\ncaf\xe9,4\n", "rows.csv line 3: this is not UTF-8 text"),
+        ("a,b\n1,2\n".encode("utf-16"), "rows.csv line 1: this is not UTF-8 text"),
+        (b'"a,b\n1,2\n', "rows.csv line 1: the quotes do not match"),
+    ],
+)
+def test_unusable_file_is_refused(write_csv, content, message):
+    """Each with its own sentence."""
+    with pytest.raises(BadData, match=message):
+        open_csv_file(write_csv(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a,b\n1,2\n3\n", "line 3: the header has 2 columns, this line 1;"),
+        (b"a,b\n1,2\n3,4,5\n", "line 3: the header has 2 columns, this line 3;"),
+        (b"a,b\n1,2,\n", "line 2: the header has 2 columns, this line 3;"),
+        (b"a,b\n1,2\n\n3,4\n", "line 3: the line is empty; remove it"),
+        (b'a,b\n1,2\n3,"4\n', "line 3: the quotes do not match"),
+    ],
+)
+def test_broken_record_is_refused(write_csv, content, message):
+    """The line is named on which the record starts."""
+    file = open_csv_file(write_csv(content))
+
+    with pytest.raises(BadData, match=message):
+        list(file.records())
+
+
+def test_missing_file_and_folder_are_refused(tmp_path: Path):
+    """A mistyped path is the commonest mistake."""
+    with pytest.raises(BadData, match=r"none\.csv does not exist"):
+        open_csv_file(tmp_path / "none.csv")
+    with pytest.raises(BadData, match="is a folder"):
+        open_csv_file(tmp_path)
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    with pytest.raises(BadData, match=r"loop\.csv cannot be read"):
+        open_csv_file(tmp_path / "loop.csv")

@@ -1,0 +1,189 @@
+"""The promise: while nothing changes, alarms are as rare as was asked for, on rows that calibration never saw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.drift.calibration import CVM, DETECTORS, MMD, OUTLIER_RATE, SCORE
+from app.drift.detector import Kind
+from app.drift.monitor import DriftWatch
+from app.drift.windows import SlidingStatistics
+from tests.drift.conftest import make_rows, score_rows
+from training.drift.calibrate import DriftParameters, calibrate
+from training.errors import BadArgument
+
+WINDOW, RUN_TIME = 10, 100
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Reference and calibration rows, and rows apart from both."""
+    scored = score_rows(make_rows(20_000, seed=1))
+    return scored.take(np.arange(2000)), scored.take(np.arange(2000, 12_000)), scored.take(np.arange(12_000, 20_000))
+
+
+@pytest.fixture(scope="module")
+def calibration(parts):
+    """Windows of ten rows, a hundred rows between first alarms."""
+    reference, others, _ = parts
+    return calibrate(reference, others, float((others.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
+
+
+def first_alarms(calibration, rows, generator, detectors=DETECTORS) -> dict[str, int]:
+    """Run a stream until each detector has alarmed; count from the first full window."""
+    statistics = SlidingStatistics(calibration)
+    lines = {name: calibration.thresholds[name].by_row() for name in detectors}
+    found: dict[str, int] = {}
+    row = 0
+    while len(found) < len(detectors):
+        drawn = rows.take(generator.integers(0, len(rows), 200))
+        for after_row in statistics.push(drawn.rows, drawn.scores, drawn.labels < 0, row):
+            row += 1
+            watched = row - WINDOW
+            if watched < 0:
+                continue
+            for name, by_row in lines.items():
+                if name not in found and after_row.by_detector[name] > by_row[min(watched, len(by_row) - 1)]:
+                    found[name] = watched + 1
+    return found
+
+
+def test_run_length_is_the_one_that_was_asked_for(parts, calibration, is_long):
+    """By the code that runs in the service; the spread of run lengths, too, is that of chance without a memory."""
+    generator = np.random.default_rng(5)
+    n_runs = 2000 if is_long else 300
+
+    runs = [first_alarms(calibration, parts[2], generator) for _ in range(n_runs)]
+
+    for name in (MMD, CVM, SCORE):
+        lengths = np.array([run[name] for run in runs])
+        assert 0.85 * RUN_TIME <= lengths.mean() <= 1.25 * RUN_TIME, name
+        # Of a geometric distribution the standard deviation is the mean, and the median 0.69 of it.
+        assert lengths.std() == pytest.approx(lengths.mean(), rel=0.2), name
+        assert np.median(lengths) == pytest.approx(np.log(2) * lengths.mean(), rel=0.2), name
+    outliers = np.mean([run[OUTLIER_RATE] for run in runs])
+    assert outliers >= 0.85 * RUN_TIME
+    assert outliers == pytest.approx(calibration.thresholds[OUTLIER_RATE].run_time, rel=0.25)
+
+
+def test_rows_of_two_values_keep_the_promise():
+    """Then windows, too, have few different statistics, and a line that meets one of them lets a part of them alarm."""
+    scored = score_rows(np.random.default_rng(1).choice([0.0, 1.0], (9000, 1), p=[0.8, 0.2]))
+    reference, others, apart = (scored.take(np.arange(*part)) for part in ((2000,), (2000, 6000), (6000, 9000)))
+    calibration = calibrate(reference, others, float((scored.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
+    generator = np.random.default_rng(5)
+
+    runs = [first_alarms(calibration, apart, generator, (MMD, CVM, SCORE)) for _ in range(400)]
+
+    for name in (MMD, CVM, SCORE):
+        assert 0.85 * RUN_TIME <= np.mean([run[name] for run in runs]) <= 1.25 * RUN_TIME, name
+
+
+def test_streams_are_drawn_from_the_other_rows(parts):
+    """If these are far from the reference, so are undrifted windows, and so is the line."""
+    reference, others, _ = parts
+    shifted = score_rows(others.rows + 1)
+
+    near, far = (calibrate(reference, rows, 0.03, DriftParameters(RUN_TIME, WINDOW)) for rows in (others, shifted))
+
+    assert far.thresholds[MMD].lines[-1] > 2 * near.thresholds[MMD].lines[-1]
+
+
+def test_shift_is_found_within_a_window(parts, calibration):
+    """On both features or on one."""
+    generator = np.random.default_rng(5)
+    for shift in ((0.5, 0.5), (0.5, 0.0)):
+        delays = []
+        for _ in range(30):
+            watch = DriftWatch(calibration, ("mean", "sd"), 1, 0.01)
+            rows = parts[2].rows[generator.integers(0, len(parts[2]), 60)]
+            rows[30:] += shift
+            scored = score_rows(rows)
+            findings = watch.update(scored.rows, scored.scores, scored.labels).findings
+            alarms = [finding.row - 30 for finding in findings if finding.kind is Kind.ALARM and finding.row > 30]
+            delays.append(min(alarms, default=30))
+        assert np.median(delays) <= WINDOW
+
+
+def test_events_are_as_rare_as_promised(parts, calibration):
+    """With a promise so lax that a short stream has some: one false event in 1,000 rows at most."""
+    generator, n_rows, rows_per_event = np.random.default_rng(5), 40_000, 1000
+    watch = DriftWatch(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=rows_per_event / 86_400)
+    drawn = parts[2].take(generator.integers(0, len(parts[2]), n_rows))
+
+    findings = watch.update(drawn.rows, drawn.scores, drawn.labels).findings
+
+    events = sum(finding.kind is Kind.EVENT for finding in findings)
+    alarms = len(findings) - events
+    assert alarms > 500
+    # Forty are promised at most; what chance adds to forty stays below this.
+    assert 1 <= events <= 60
+
+
+def test_windows_without_a_common_row_confirm_independently(parts, calibration):
+    """As many are beyond the line as planned, after such a window as after any."""
+    generator, n_windows = np.random.default_rng(5), 6000
+    drawn = parts[2].take(generator.integers(0, len(parts[2]), n_windows * WINDOW))
+    pushed = SlidingStatistics(calibration).push(drawn.rows, drawn.scores, drawn.labels < 0, 0)
+    windows = list(pushed)[WINDOW - 1 :: WINDOW]
+
+    for name in (MMD, CVM, SCORE):
+        beyond = np.array([each.by_detector[name] for each in windows])
+        beyond = beyond > calibration.thresholds[name].confirming_line(0.1)
+        assert beyond.mean() == pytest.approx(0.1, abs=0.025)
+        assert beyond[1:][beyond[:-1]].mean() == pytest.approx(beyond.mean(), abs=0.05)
+
+
+def test_same_rows_give_the_same_lines(parts, calibration):
+    """And what is done is told on the way."""
+    shares: list[float] = []
+    reference, others, _ = parts
+
+    again = calibrate(
+        reference, others, calibration.training_outlier_share, DriftParameters(RUN_TIME, WINDOW), shares.append
+    )
+
+    for name in DETECTORS:
+        assert again.thresholds[name].by_row() == calibration.thresholds[name].by_row()
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_constant_features_and_many_features_are_calibrated():
+    """A feature that never varied alarms as soon as it does, and a wide table takes fewer simulated alarms."""
+    generator = np.random.default_rng(1)
+    rows = np.column_stack([generator.normal(size=(4000, 6)), np.full(4000, 3.0)])
+    scored = score_rows(rows)
+    calibration = calibrate(
+        scored.take(np.arange(2000)), scored.take(np.arange(2000, 4000)), 0.01, DriftParameters(RUN_TIME, WINDOW)
+    )
+    names = [*"abcdef", "constant"]
+    watch = DriftWatch(calibration, names, 1, 0.01)
+    live = rows[:60].copy()
+    live[20:, -1] = 3.1
+    live_scored = score_rows(live)
+
+    findings = watch.update(live_scored.rows, live_scored.scores, live_scored.labels).findings
+
+    [alarm, *_] = [finding for finding in findings if finding.detector == CVM]
+    assert alarm.feature == "constant"
+    assert 20 < alarm.row <= 25
+
+
+@pytest.mark.parametrize(
+    ("run_time", "window", "message"),
+    [
+        (99, 10, "--drift-ert 99 is out of range; use 100 to 50000 rows."),
+        (50_001, 10, "--drift-ert 50001 is out of range"),
+        (300, 1, "--drift-window 1 is out of range; use 2 to 1000 rows."),
+        (5000, 1001, "--drift-window 1001 is out of range"),
+        (300, 301, "--drift-window 301 is more than --drift-ert 300; use less, or a longer run time."),
+    ],
+)
+def test_parameters_out_of_range_are_refused(run_time, window, message):
+    """The message names the option."""
+    with pytest.raises(BadArgument) as refusal:
+        DriftParameters(run_time, window)
+
+    assert message in str(refusal.value)

@@ -1,0 +1,73 @@
+"""The words say what was found, and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.data.dataset import Dataset
+from training.drift.compare import compare_files, conclude, tabulate_comparison
+
+
+@pytest.fixture
+def compare():
+    """Compare normal features, some of which have moved."""
+
+    def run(n_rows, shifts, min_effect=0.1):
+        generator = np.random.default_rng(1)
+        names = tuple(f"f{place}" for place in range(len(shifts)))
+        reference, current = generator.normal(size=(2, n_rows, len(shifts)))
+        before, after = (
+            Dataset(names, rows, Path("rows.csv"), "0" * 64, names) for rows in (reference, current + np.array(shifts))
+        )
+        return compare_files(before, after, min_effect)
+
+    return run
+
+
+def test_changed_features_are_named(compare):
+    """The farthest first, five of them at most."""
+    features, whole_rows = conclude(compare(1000, [2.0, 3.0, *[1.0] * 5]))
+
+    assert features.startswith("7 of 7 features changed by more than a KS distance of 0.1: f1 (0.8")
+    assert features.count("(") == 5
+    assert features.endswith(" and 2 more.")
+    assert whole_rows.startswith("Whole rows differ from the reference: MMD 0.")
+    assert "p = 0.001 (999 permutations of 1,000 and 1,000 rows)." in whole_rows
+
+
+def test_nothing_changed(compare):
+    """Neither a feature nor whole rows."""
+    features, whole_rows = conclude(compare(2000, [0.0, 0.0]))
+
+    assert features == "No feature changed by more than a KS distance of 0.1."
+    assert whole_rows.startswith("Whole rows show no difference from the reference")
+
+
+def test_small_change_is_told_apart(compare):
+    """It is more than chance, and less than what matters."""
+    comparison = compare(20_000, [0.1, 0.0])
+
+    assert conclude(comparison)[0] == "No feature changed by more than a KS distance of 0.1; 1 changed by less."
+    assert [line.split()[-1] for line in tabulate_comparison(comparison).splitlines()] == ["changed", "little", "no"]
+
+
+def test_too_few_rows_for_the_question_are_said(compare):
+    """No change that was seen is then no proof of none."""
+    *_, warning = conclude(compare(100, [0.0]))
+
+    assert warning.startswith("At these numbers of rows a KS distance below about 0.19 cannot be told from chance")
+    assert "if a change of 0.1 matters" in warning
+
+
+def test_table_has_a_line_for_each_feature(compare):
+    """Its columns are aligned, and p-values of 0 are not claimed."""
+    header, first, second = tabulate_comparison(compare(30_000, [0.0, 9.0])).splitlines()
+
+    assert header.split("  ")[0] == "feature"
+    assert first.split()[:4] == ["f1", "1.000", "<1e-300", "<1e-300"]
+    assert first.endswith("  yes")
+    assert second.startswith("f0 ")
+    assert second.endswith("  no")

@@ -1,0 +1,79 @@
+"""Each row alarms with the same chance, given that none before it has."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.drift.calibration import CONFIRMING_SHARES
+from training.drift.thresholds import find_step_threshold, find_thresholds, settling_rows
+
+WINDOW, RUN_TIME = 10, 100
+
+
+def make_streams(seed: int, ties: bool) -> np.ndarray:
+    """Means of sliding windows, which depend on each other as statistics do; with ties they take few values."""
+    noise = np.random.default_rng(seed).random((20_000, WINDOW - 1 + settling_rows(WINDOW) + 100))
+    sums = np.cumsum((noise < 0.3).astype(np.float64) if ties else noise, axis=1)
+    return (sums[:, WINDOW:] - sums[:, :-WINDOW]) / WINDOW
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_first_alarms_come_as_often_in_every_part_of_a_run(ties):
+    """On other streams than the lines were found on: one in a hundred of the rows at risk, early and late."""
+    jitter = np.random.default_rng(9).random((2, 20_000, 120)) * 1e-9
+    calibrated, others = make_streams(1, ties) + jitter[0, :, : 119 + 0], make_streams(2, ties) + jitter[1, :, :119]
+
+    thresholds = find_thresholds(calibrated, WINDOW, RUN_TIME)
+
+    by_row = thresholds.by_row()
+    lines = np.array([by_row[min(row, len(by_row) - 1)] for row in range(others.shape[1])])
+    beyond = others > lines
+    first = np.where(beyond.any(axis=1), beyond.argmax(axis=1), others.shape[1])
+    for begin, end in ((0, 7), (7, 20), (20, 60), (60, others.shape[1])):
+        alarms = ((first >= begin) & (first < end)).sum()
+        at_risk = (np.minimum(first + 1, end) - begin).clip(0).sum()
+        assert alarms / at_risk == pytest.approx(1 / RUN_TIME, rel=0.1)
+    assert thresholds.run_time == RUN_TIME
+
+
+def test_confirming_lines_are_exceeded_by_the_stored_shares():
+    """And by no more where a statistic takes few values."""
+    for ties in (False, True):
+        own = make_streams(1, ties)
+        lines = find_thresholds(own, WINDOW, RUN_TIME).confirming
+        assert all(
+            (own[:, ::WINDOW] > line).mean() <= share for line, share in zip(lines, CONFIRMING_SHARES, strict=True)
+        )
+        windows = make_streams(2, ties)[:, ::WINDOW]
+        shares = np.array([(windows > line).mean() for line in lines])
+        spread = 4 * np.sqrt(CONFIRMING_SHARES / windows.size)
+        assert (shares <= CONFIRMING_SHARES + spread).all()
+        assert ties or (shares >= CONFIRMING_SHARES - spread).all()
+
+
+def test_line_of_few_values_alarms_no_more_often_than_asked():
+    """It lies between two of them, and the run time that it has is told."""
+    streams = np.round(make_streams(1, ties=True), 12)
+    steps = np.arange(11) / 10
+
+    thresholds = find_step_threshold(streams.copy(), steps, WINDOW, RUN_TIME)
+
+    [line] = thresholds.lines
+    assert np.isclose(steps + 0.05, line).any()
+    one_lower = find_step_threshold(streams.copy(), steps, WINDOW, run_time=10)
+    assert one_lower.lines[0] < line
+    beyond = streams > line
+    run = np.where(beyond.any(axis=1), beyond.argmax(axis=1) + 1, streams.shape[1]).sum() / beyond.any(axis=1).sum()
+    assert thresholds.run_time == pytest.approx(run)
+    assert thresholds.run_time >= RUN_TIME
+
+
+def test_detector_that_would_alarm_too_often_at_every_step_never_alarms():
+    """Its run time is infinite."""
+    streams = np.tile([0.0, 1.0], (100, 60))
+
+    thresholds = find_step_threshold(streams, np.array([0.0, 1.0]), WINDOW, RUN_TIME)
+
+    assert thresholds.lines[0] > 1
+    assert thresholds.run_time == float("inf")

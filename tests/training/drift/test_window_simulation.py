@@ -1,0 +1,76 @@
+"""What is calibrated is what runs: simulated streams have the statistics that the detectors compute row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.drift.cvm import RankReference, RankWindow
+from app.drift.mmd import KernelReference, KernelWindow
+from app.drift.windows import OutlierWindow
+from training.drift.window_simulation import (
+    make_jitter,
+    simulate_kernel_distances,
+    simulate_outlier_shares,
+    simulate_rank_distances,
+)
+
+N_STREAMS, N_ROWS = 3, 60
+
+
+@pytest.fixture
+def rows():
+    """A reference and three streams, with values that many rows share."""
+    generator = np.random.default_rng(1)
+    rows = generator.normal(size=(200 + N_STREAMS * N_ROWS, 2)).round(1)
+    return rows[:200], rows[200:]
+
+
+@pytest.mark.parametrize("size", [2, 11, 60])
+def test_kernel_distances_are_those_of_the_window(rows, size):
+    """Up to what additions in another order round otherwise."""
+    reference = KernelReference(rows[0], bandwidth=1.1)
+    points = reference.place(rows[1])
+    shape = (N_STREAMS, N_ROWS)
+
+    simulated = simulate_kernel_distances(
+        reference, points.T.reshape(2, *shape), reference.mean_similarity(points).reshape(shape), size
+    )
+
+    for stream, placed in zip(simulated, points.reshape(*shape, 2), strict=True):
+        window = KernelWindow(reference, size)
+        assert np.allclose(stream, [window.push(point) for point in placed][size - 1 :], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", [2, 11, 60])
+@pytest.mark.parametrize("n_reference", [200, 9000])
+def test_rank_distances_are_those_of_the_window(rows, size, n_reference):
+    """To the last bit, also where a reference is too large for the smallest whole numbers."""
+    reference = RankReference(np.resize(rows[0], (n_reference, 2)))
+    places = reference.place(rows[1])
+
+    for column in (0, 1):
+        simulated = simulate_rank_distances(reference, places[:, column].reshape(N_STREAMS, N_ROWS), column, size)
+        for stream, placed in zip(simulated, places.reshape(N_STREAMS, N_ROWS, 2), strict=True):
+            window = RankWindow(reference, size)
+            assert stream.tolist() == [window.push(place)[column] for place in placed][size - 1 :]
+
+
+def test_outlier_shares_are_those_of_the_window():
+    """To the last bit."""
+    are_outliers = np.random.default_rng(1).random((N_STREAMS, N_ROWS)) < 0.2
+
+    simulated = simulate_outlier_shares(are_outliers, training_share=0.17, size=10)
+
+    for stream, labels in zip(simulated, are_outliers.tolist(), strict=True):
+        window = OutlierWindow(training_share=0.17, size=10)
+        assert stream.tolist() == [window.push(label) for label in labels][9:]
+
+
+def test_jitter_is_spread_evenly_and_steps_as_in_operation():
+    """From any row on: neighbouring rows differ as they do there."""
+    jitter = make_jitter(np.random.default_rng(1), 50, 200) / 1e-9
+
+    assert np.histogram(jitter, bins=10, range=(0, 1))[0] == pytest.approx(np.full(10, 1000), abs=60)
+    steps = np.diff(jitter, axis=1) % 1
+    assert np.allclose(steps, (5**0.5 - 1) / 2, atol=1e-9)

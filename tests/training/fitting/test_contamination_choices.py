@@ -1,0 +1,27 @@
+"""The table of contaminations says what scikit-learn would flag."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.model.forest import Forest
+from training.fitting.compile import compile_forest
+from training.fitting.evaluate import CONTAMINATIONS, count_flagged
+from training.fitting.fit import fit
+from training.fitting.parameters import ForestParameters
+
+
+def test_counts_are_those_of_forests_with_that_contamination():
+    """Fitted again for each, on training rows and on others."""
+    generator = np.random.default_rng(1)
+    training, others = generator.normal(size=(3000, 2)), generator.normal(size=(500, 2)) * 1.5
+    forest = Forest(compile_forest(fit(training, ForestParameters(n_estimators=5))))
+    on_training = forest.score(training)
+
+    for rows, scores in ((training, on_training), (others, forest.score(others))):
+        choices = count_flagged(on_training, scores)
+        for choice in choices:
+            again = fit(rows=training, parameters=ForestParameters(choice["contamination"], n_estimators=5))
+            assert choice["flagged_rows"] == (again.predict(rows) == -1).sum()
+            assert choice["threshold"] == again.offset_
+        assert [choice["contamination"] for choice in choices] == [*CONTAMINATIONS, "auto"]

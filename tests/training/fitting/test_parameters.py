@@ -1,0 +1,39 @@
+"""A parameter out of its range is refused before anything is read or fitted."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.errors import BadArgument
+from training.fitting.parameters import ForestParameters
+
+
+@pytest.mark.parametrize(
+    ("parameter", "option"),
+    [
+        *(({"contamination": value}, "--contamination") for value in (0, -0.1, 0.51, float("nan"))),
+        ({"n_estimators": 0}, "--estimators"),
+        ({"max_samples": 0}, "--max-samples"),
+        *(({"max_features": value}, "--max-features") for value in (0, 1.01, float("nan"))),
+        *(({"random_state": value}, "--seed") for value in (-1, 2**32)),
+    ],
+)
+def test_value_out_of_range_is_refused(parameter, option):
+    """The message names the option as it is typed."""
+    with pytest.raises(BadArgument, match=f"^{option} "):
+        ForestParameters(**parameter)
+
+
+def test_values_at_the_ends_of_their_ranges_are_taken():
+    """Both ends that belong to a range."""
+    ForestParameters(contamination=0.5, n_estimators=1, max_samples=1, max_features=1, random_state=0)
+    ForestParameters(contamination=1e-9, max_features=1e-9, random_state=2**32 - 1)
+
+
+def test_sample_larger_than_the_data_is_refused():
+    """scikit-learn would take fewer rows than asked for and only warn."""
+    parameters = ForestParameters(max_samples=256)
+
+    parameters.check_rows(256)
+    with pytest.raises(BadArgument, match="--max-samples 256 is more than the 255 training rows"):
+        parameters.check_rows(255)

@@ -1,0 +1,48 @@
+"""The page about two files holds the verdict, every figure and a picture of each feature."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.data.dataset import Dataset
+from training.drift.compare import compare_files, conclude
+from training.pages.drift import compose_drift_page
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    """Three features, one of which has moved far and one a little."""
+    names = ("mean", "sd", "<visits>")
+    reference, current = np.random.default_rng(1).normal(size=(2, 20_000, 3))
+    before, after = (
+        Dataset(names, rows, Path("elsewhere") / file, "ab" * 32, names)
+        for file, rows in {"ref.csv": reference, "now.csv": current + np.array([0.1, 0, 1])}.items()
+    )
+    return compare_files(before, after, min_effect=0.1)
+
+
+def test_page_tells_what_was_found(comparison):
+    """What was compared, the conclusion, each feature's figures, and what they mean."""
+    page = compose_drift_page(comparison)
+
+    assert "<h1>now.csv against ref.csv</h1>" in page
+    assert "elsewhere" not in page
+    assert f"now.csv (current): 20,000 rows; sha256 {'ab' * 32}." in page
+    for sentence in conclude(comparison):
+        assert f"<p>{sentence.replace('<', '&lt;').replace('>', '&gt;')}</p>" in page
+    verdicts = re.findall(r"<th>(\S+)</th>\s*<td>(yes|little|no)</td>", page)
+    assert verdicts == [("&lt;visits&gt;", "yes"), ("mean", "little"), ("sd", "no")]
+    for figure in ("KS distance", "p (Holm)", "PSI threshold", "squared MMD"):
+        assert f"<th>{figure}</th>" in page
+
+
+def test_each_feature_is_drawn_twice_the_farthest_first(comparison):
+    """In bins of equal width, and in those of the stability index."""
+    page = compose_drift_page(comparison)
+
+    drawn = re.findall(r'role="group" aria-label="(.*?)"', page)
+    assert drawn == [name for name in ("&amp;lt;visits&amp;gt;", "mean", "sd") for _ in range(2)]

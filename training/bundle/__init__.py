@@ -1,0 +1,1 @@
+"""Everything that goes into a model bundle."""

@@ -1,0 +1,254 @@
+"""The forest's decision function over two features: what the plots of the boundary show.
+
+The scale of a plot's axis: straight where values lie evenly, compressed where a few lie far out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.scale import FuncScale
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+from numpy.typing import ArrayLike, NDArray
+
+from app.model.forest import Forest
+from app.model.schema import LARGEST_NUMBER
+
+# Nine tenths of the values lie between these.
+_BULK = (0.05, 0.95)
+
+# Ranges this many times as wide as their bulk would squeeze it into a corner. A million normal values come to 3,
+# exponential ones to 5.
+_HEAVY_TAIL = 10
+
+# The straight part around the median is half as wide as the bulk, and never so narrow a part of the range that the
+# picture would be about the median alone.
+_STRAIGHT_PART_OF_BULK, _NARROWEST_PART_OF_RANGE = 4, 1e4
+
+# What is left free around the values, as a share of the drawn length.
+_MARGIN = 0.04
+
+# More would overlap when the numbers are long.
+_TICKS = 7
+
+# How far a tick may move along the axis, as a share of its length, to stand at a shorter number.
+_TICK_SHIFT = 0.025
+
+
+@dataclass(frozen=True)
+class AxisScale:
+    """Where the values of one feature are drawn.
+
+    A heavy-tailed feature is drawn by the inverse hyperbolic sine around its median: straight near it, logarithmic on
+    both sides of it. Unlike a logarithm it takes zero and negative numbers.
+
+    Parameters
+    ----------
+    centre
+        The median of the values.
+    width
+        How far from the centre the scale is straight, in units of the feature; None if it is straight everywhere.
+    low, high
+        Where the axis begins and ends, in units of the feature.
+
+    Examples
+    --------
+    >>> AxisScale.of(np.arange(101.0)).is_straight
+    True
+    >>> scale = AxisScale.of(np.array([*range(99), 1e6]))
+    >>> scale.is_straight, scale.describe("price")
+    (False, 'price (logarithmic away from its median, 49.5)')
+    >>> scale.ticks()
+    [20.0, 300.0, 1000.0, 5000.0, 30000.0, 110000.0, 600000.0]
+    """
+
+    centre: float
+    width: float | None
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> AxisScale:
+        """Choose the scale for finite ``values``, at least one, shape ``(n_rows,)``."""
+        low, centre, high = float(values.min()), float(np.median(values)), float(values.max())
+        bulk = float(np.subtract(*np.quantile(values, _BULK[::-1])))
+        is_heavy = high - low > _HEAVY_TAIL * bulk
+        width = max(bulk / _STRAIGHT_PART_OF_BULK, (high - low) / _NARROWEST_PART_OF_RANGE) if is_heavy else None
+        if low == high:
+            # A constant stands in the middle of an axis of some length.
+            width, low, high = None, low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
+        whole = cls(centre, width, low, high)
+        start, end = whole.forward([low, high])
+        margin = _MARGIN * (end - start)
+        ends = np.clip(whole.backward([start - margin, end + margin]), -LARGEST_NUMBER, LARGEST_NUMBER)
+        return cls(centre, width, *ends.tolist())
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether equal differences are drawn equally long everywhere."""
+        return self.width is None
+
+    def forward(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Give the place on the drawn axis of each value."""
+        known = np.asarray(values, dtype=np.float64)
+        return known if self.width is None else np.arcsinh((known - self.centre) / self.width)
+
+    def backward(self, places: ArrayLike) -> NDArray[np.float64]:
+        """Give the value at each place: the inverse of :meth:`forward`."""
+        known = np.asarray(places, dtype=np.float64)
+        return known if self.width is None else self.centre + self.width * np.sinh(known)
+
+    def grid(self, n_values: int) -> NDArray[np.float64]:
+        """Give values from ``low`` to ``high`` that are drawn at equal distances, shape ``(n_values,)``."""
+        start, end = self.forward([self.low, self.high])
+        # Undoing the scale may overshoot the ends by a rounding error, beyond float32 for the largest numbers.
+        return np.clip(self.backward(np.linspace(start, end, n_values)), self.low, self.high)
+
+    def ticks(self) -> list[float]:
+        """Choose numbers to write at the axis: evenly spread, and as short as that allows."""
+        start, end = self.forward([self.low, self.high])
+        shift = _TICK_SHIFT * (end - start)
+        # In the middles of equal parts, so that none stands in a corner.
+        places = start + (np.arange(_TICKS) + 0.5) / _TICKS * (end - start)
+        bounds = self.backward(np.stack([places - shift, places + shift], axis=1))
+        return sorted({_shortest_between(low, high) for low, high in bounds.tolist()})
+
+    def describe(self, name: str) -> str:
+        """Label the axis of a feature, saying so if it is not straight."""
+        return name if self.is_straight else f"{name} (logarithmic away from its median, {self.centre:.3g})"
+
+    def apply(self, axes: Axes, which: Literal["x", "y"]) -> None:
+        """Give the scale, the ends and, where Matplotlib knows none for the scale, the ticks to a Matplotlib axis."""
+        if not self.is_straight:
+            axes.set(**{f"{which}scale": FuncScale(None, (self.forward, self.backward))})
+            ticks = self.ticks()
+            axis = axes.xaxis if which == "x" else axes.yaxis
+            axis.set_major_locator(FixedLocator(ticks))
+            axis.set_major_formatter(FixedFormatter([f"{tick:g}" for tick in ticks]))
+            axis.set_minor_locator(NullLocator())
+        axes.set(**{f"{which}lim": (self.low, self.high)})
+
+
+def _shortest_between(low: float, high: float) -> float:
+    """Find the number of the fewest digits between two numbers.
+
+    Examples
+    --------
+    >>> _shortest_between(1234, 1300), _shortest_between(-0.021, -0.013)
+    (1300.0, -0.02)
+    """
+    if low <= 0 <= high:
+        return 0.0
+    # A multiple of this power of ten lies between for certain, one of the next power perhaps.
+    exponent = math.floor(math.log10(high - low))
+    coarse, fine = (f"{math.ceil(low / 10.0**power):d}e{power}" for power in (exponent + 1, exponent))
+    return float(coarse) if float(coarse) <= high else float(fine)
+
+
+# Points along each axis. A plot is about 600 pixels wide: finer cannot be seen, and is paid for with its square.
+_GRID_POINTS = 300
+
+# Rows that fall on one spot of this many along each axis are one dot: a dot is wider than that.
+_SPOTS = 500
+
+
+@dataclass(frozen=True)
+class BoundaryPlane:
+    """Scores on a plane through the space of all features.
+
+    Parameters
+    ----------
+    shown
+        Numbers of the two features that are drawn: across, up.
+    names
+        Names of all features.
+    medians
+        Training medians, shape ``(n_features,)``: where the features that are not drawn stand.
+    scales
+        Scales of the two features.
+    scores
+        Shape ``(n_up, n_across)``, in [-1, 0]: the lower, the more abnormal.
+    """
+
+    shown: tuple[int, int]
+    names: tuple[str, ...]
+    medians: NDArray[np.float64]
+    scales: tuple[AxisScale, AxisScale]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, forest: Forest, rows: NDArray[np.float64], names: tuple[str, ...]) -> BoundaryPlane:
+        """Lay the plane through the two features that the forest splits the most, and score it.
+
+        Parameters
+        ----------
+        forest
+            A forest of at least two features.
+        rows
+            Training rows, shape ``(n_rows, n_features)``: the plane spans their range.
+        names
+            Feature names.
+
+        Raises
+        ------
+        ValueError
+            If there is only one feature.
+        """
+        if len(names) < 2:
+            raise ValueError("A plane needs two features; this forest has one.")
+        across, up = _two_most_split(forest)
+        medians = np.median(rows, axis=0)
+        scales = AxisScale.of(rows[:, across]), AxisScale.of(rows[:, up])
+        grid = np.tile(medians, (_GRID_POINTS**2, 1))
+        # Up is the slow direction, as in an image.
+        grid[:, up] = np.repeat(scales[1].grid(_GRID_POINTS), _GRID_POINTS)
+        grid[:, across] = np.tile(scales[0].grid(_GRID_POINTS), _GRID_POINTS)
+        scores = forest.score(grid).reshape(_GRID_POINTS, _GRID_POINTS)
+        return cls((across, up), names, medians, scales, scores)
+
+    @property
+    def grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values of the two features at which the scores are known: across, up."""
+        return self.scales[0].grid(_GRID_POINTS), self.scales[1].grid(_GRID_POINTS)
+
+    def shown_names(self) -> tuple[str, str]:
+        """Name the two features that are drawn."""
+        return self.names[self.shown[0]], self.names[self.shown[1]]
+
+    def place(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Give a dot for each spot on which rows lie; no spot is left out, so extremes stay.
+
+        Parameters
+        ----------
+        rows
+            Shape ``(n_rows, n_features)``; what lies beyond the plane's range is put on its edge.
+
+        Returns
+        -------
+        The dots, shape ``(n_dots, 2)``, and the number of rows on each.
+        """
+        within = np.column_stack(
+            [
+                np.clip(rows[:, feature], scale.low, scale.high)
+                for feature, scale in zip(self.shown, self.scales, strict=True)
+            ]
+        )
+        spots = np.zeros(len(rows), dtype=np.int64)
+        for values, scale in zip(within.T, self.scales, strict=True):
+            start, end = scale.forward([scale.low, scale.high])
+            spots = spots * (_SPOTS + 1) + ((scale.forward(values) - start) / (end - start) * _SPOTS).astype(np.int64)
+        _, first, counts = np.unique(spots, return_index=True, return_counts=True)
+        return within[first], counts
+
+
+def _two_most_split(forest: Forest) -> tuple[int, int]:
+    """Find the two features that the most inner nodes test, in the order of the columns."""
+    arrays = forest.arrays
+    splits = np.bincount(arrays.feature[~arrays.is_leaf()], minlength=forest.n_features)
+    # A stable sort: of features that are split equally often, the first columns are drawn.
+    across, up = sorted(np.argsort(-splits, kind="stable")[:2].tolist())
+    return across, up

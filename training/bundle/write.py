@@ -1,0 +1,222 @@
+"""Writing a bundle: everything about one trained model, complete or not at all."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from sklearn.ensemble import IsolationForest
+
+from app.drift.calibration import Calibration
+from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
+from app.model.forest import Forest
+from app.model.schema import Features
+from training.bundle.golden_rows import check_agreement, choose_golden_rows
+from training.bundle.model_card import write_model_card
+from training.bundle.plots import draw_pictures
+from training.bundle.report import write_report
+from training.data.dataset import Dataset, is_synthetic
+from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
+from training.drift.simulate import ScoredRows
+from training.fitting.compile import compile_forest
+from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate
+from training.metrics.monitor import Stage
+from training.store.store import ModelStore
+
+_ESTIMATOR_FILE = "model.joblib"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fitted estimator and the data that it is judged by.
+
+    Parameters
+    ----------
+    name
+        What the model is called, in metrics and addresses.
+    estimator
+        The fitted scikit-learn estimator.
+    training
+        The rows that it was fitted on.
+    test
+        Rows that it never saw, if there are any.
+    """
+
+    name: str
+    estimator: IsolationForest
+    training: Dataset
+    test: Dataset | None = None
+
+
+@dataclass(frozen=True)
+class WrittenBundle:
+    """Where a bundle lies, and what its manifest says (without the digests)."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+
+def write_bundle(
+    models: Path,
+    model: TrainedModel,
+    on_stage: Callable[[Stage], None] = lambda stage: None,
+    drift: DriftParameters | None = None,
+    on_calibration: Callable[[float], None] = lambda share: None,
+    add_files: Callable[[Path, dict[str, Any]], None] = lambda folder, manifest: None,
+    go_live: bool = True,
+) -> WrittenBundle:
+    """Write ``models/<version>/`` and let ``models/current`` point to it.
+
+    Parameters
+    ----------
+    models
+        The folder of all bundles; made if it does not exist.
+    model
+        What to write.
+    on_stage
+        Called when each stage after the fitting begins.
+    drift
+        How the drift detectors are calibrated; None for none. With fewer than 4,000 training rows there are none.
+    on_calibration
+        Called now and then with the part of the calibration that is done, in [0, 1].
+    add_files
+        Called with the bundle's unfinished folder and manifest, to write more files into it.
+    go_live
+        Whether ``models/current`` is moved; else the bundle waits to be promoted.
+
+    Raises
+    ------
+    InvalidForest
+        If the estimator cannot be compiled, or the compiled forest does not give scikit-learn's answers.
+    ModelsNotWritable
+        If the bundle cannot be stored. Whatever happens, ``models`` then is as it was.
+    """
+    on_stage(Stage.EVALUATING)
+    arrays = compile_forest(model.estimator)
+    forest = Forest(arrays)
+    sets = {"train": (model.training, evaluate(forest, model.training.rows))}
+    if model.test is not None:
+        sets["test"] = (model.test, evaluate(forest, model.test.rows))
+    on_training = sets["train"][1]
+    check_agreement(model.estimator, model.training.rows, on_training)
+    reference, others = split_reference(len(model.training))
+    calibration = None
+    if drift is not None and len(model.training) >= FEWEST_ROWS_FOR_DRIFT:
+        on_stage(Stage.CALIBRATING)
+        scored = ScoredRows(model.training.rows, on_training.scores, on_training.labels)
+        share = on_training.n_flagged / len(scored)
+        calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration)
+    manifest = _describe(model, forest, sets) | {"drift": _describe_drift(calibration)}
+    # Before the store is locked: others need not wait for pictures.
+    pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets)
+    on_stage(Stage.WRITING)
+    store = ModelStore(models)
+    with store.writing() as folder:
+        write_forest_arrays(folder / FOREST_FILE, arrays)
+        _write_reference(folder / REFERENCE_FILE, model.training.rows[reference], on_training)
+        if calibration is not None:
+            calibration.write(folder / DRIFT_FILE)
+        joblib.dump(model.estimator, folder / _ESTIMATOR_FILE)
+        for file, picture in pictures.items():
+            (folder / file).write_bytes(picture)
+        trained_at = datetime.now(UTC)
+        version = store.find_free_version(sha256_of(folder / FOREST_FILE), trained_at)
+        manifest = {"name": model.name, "version": version, "trained_at": trained_at.isoformat()} | manifest
+        write_model_card(folder, manifest)
+        write_report(folder, manifest, pictures)
+        add_files(folder, manifest)
+        write_manifest(folder, manifest)
+        place = store.publish(folder, version) if go_live else store.keep(folder, version)
+        return WrittenBundle(place, manifest)
+
+
+def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
+    """Collect what the manifest says apart from name, version and time."""
+    training, on_training = sets["train"]
+    features = Features.of(training.names, training.rows)
+    return {
+        "features": [
+            {"name": name, "low": low, "high": high}
+            for name, low, high in zip(features.names, features.low, features.high, strict=True)
+        ],
+        "parameters": {name: _to_json(value) for name, value in model.estimator.get_params().items()},
+        "offset_": forest.offset,
+        "training": _describe_data(training)
+        | {
+            "synthetic": is_synthetic(training),
+            "flagged_rows": on_training.n_flagged,
+            "flagged_share": on_training.n_flagged / len(on_training),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit_learn": sklearn.__version__,
+        },
+        "evaluation": {
+            name: ({} if name == "train" else _describe_data(data)) | _give_figures(data, evaluation, on_training)
+            for name, (data, evaluation) in sets.items()
+        },
+        "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
+    }
+
+
+def _describe_data(data: Dataset) -> dict[str, Any]:
+    """Note which data these were; without the folder, which is the training machine's own affair."""
+    return {
+        "file": data.path.name,
+        "rows": len(data),
+        "sha256": data.sha256,
+        "columns": list(data.columns),
+        "label_column": data.labels.column if data.labels else None,
+    } | ({"records": data.records} if data.records else {})
+
+
+def _give_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
+    """Collect the figures of one set of rows; those of its labels if it has any."""
+    figures = evaluation.as_figures()
+    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores)
+    if data.labels is not None:
+        figures["labels"] = compare_with_labels(evaluation, data.labels.is_outlier)
+    return figures
+
+
+def _describe_drift(calibration: Calibration | None) -> dict[str, Any] | None:
+    """Note what the drift detectors promise: rows between first alarms while nothing changes."""
+    if calibration is None:
+        return None
+    run_times = {name: thresholds.run_time for name, thresholds in calibration.thresholds.items()}
+    return {
+        "window": calibration.window,
+        "expected_run_time": calibration.expected_run_time,
+        # One that can never alarm has no run time.
+        "run_times": {name: rows if np.isfinite(rows) else None for name, rows in run_times.items()},
+    }
+
+
+def _write_reference(file: Path, reference_rows: NDArray[np.float64], on_training: Evaluation) -> None:
+    """Write the reference rows and the distribution of the training scores."""
+    unique_scores, counts = on_training.count_scores()
+    np.savez(
+        file,
+        allow_pickle=False,
+        rows=reference_rows,
+        unique_scores=unique_scores,
+        counts=counts,
+        n_rows=np.int64(len(on_training)),
+        n_flagged=np.int64(on_training.n_flagged),
+    )
+
+
+def _to_json(value: object) -> object:
+    """Keep what strict JSON can say of a parameter; name the rest (a generator as seed, say) by its text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, bool | int | float | str | None) else str(value)

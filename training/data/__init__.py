@@ -1,0 +1,1 @@
+"""Tables of numbers: reading, validation, summaries and synthetic examples."""

@@ -1,0 +1,259 @@
+"""A table of numbers to train on or to score: chosen columns of a CSV file.
+
+Whether data are this project's own synthetic example: a model card must not pass them off as real.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.model.schema import MAX_FEATURES
+from training.data.labels import Labels, read_labels
+from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
+from training.data.tables import CsvFile, open_csv_file, read_numbers
+from training.errors import BadArgument, BadData
+
+_COLUMNS = ("mean", "sd")
+
+# Prices are whole credits; normalising and back costs some 1e-15 of them. Of real data, which were scaled by
+# other numbers, one row in millions comes this near by chance.
+_WHOLE = 1e-9
+
+
+def is_synthetic(data: Dataset) -> bool:
+    """Recognise what ``training.data.synthetic`` made, with whatever seed, by its normalisation.
+
+    Customers of one purchase bear a fixed standard deviation and have paid a whole number of credits; the bits
+    of the one and the scale of the other are the generator's own.
+
+    Parameters
+    ----------
+    data
+        Any rows; their order does not matter.
+    """
+    if data.names != _COLUMNS:
+        return False
+    mean, sd = data.rows.T
+    of_one_purchase = sd == (SD_OF_ONE_PURCHASE - SD_SCALING[0]) / SD_SCALING[1]
+    paid = mean[of_one_purchase] * MEAN_SCALING[1] + MEAN_SCALING[0]
+    return bool(of_one_purchase.any() and (np.abs(paid - np.rint(paid)) < _WHOLE).all())
+
+
+# One row has no neighbours from which it could be isolated.
+MIN_TRAINING_ROWS = 2
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Numbers and where they came from.
+
+    Parameters
+    ----------
+    names
+        Feature names, 1 to 256 of them.
+    rows
+        Shape ``(n_rows, n_features)``, finite, within float32.
+    path
+        The CSV file; for recorded rows, what to call them.
+    sha256
+        Digest of that file, or of the recorded rows, in hexadecimal.
+    columns
+        All columns of that file, also those that are not features.
+    labels
+        Which rows are known to be outliers, if the file says so: to judge a forest by, never to fit it.
+    records
+        Where rows come from that a running service recorded, as strict JSON values; None for those of a file.
+    """
+
+    names: tuple[str, ...]
+    rows: NDArray[np.float64]
+    path: Path
+    sha256: str
+    columns: tuple[str, ...]
+    labels: Labels | None = None
+    records: dict[str, Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """Give one feature's values, shape ``(n_rows,)``."""
+        return self.rows[:, self.names.index(name)]
+
+
+def read_training_data(
+    path: Path,
+    features: Sequence[str] | None = None,
+    drop: Sequence[str] | None = None,
+    label: str | None = None,
+) -> Dataset:
+    """Read the rows to train on.
+
+    Parameters
+    ----------
+    path
+        A CSV file with a header.
+    features
+        Columns to use, in this order; by default all of them.
+    drop
+        Columns not to use.
+    label
+        Column of known labels, which is no feature; the file may lack it.
+
+    Raises
+    ------
+    BadArgument
+        If a column to use or to drop does not exist, none or more than 256 are left, or the label is to be used.
+    BadData
+        If the file cannot be used; the message names file, line and column.
+    """
+    file = open_csv_file(path)
+    if label in (features or ()):
+        raise BadArgument(f"--features names {label}, the column of --label; a label is never trained on.")
+    not_used = [*(drop or ()), *(name for name in file.header if name == label)]
+    dataset = _read(file, _choose_columns(file, features, not_used), label)
+    if len(dataset) < MIN_TRAINING_ROWS:
+        raise BadData(f"{path} has {_count_rows(len(dataset))}; training needs at least {MIN_TRAINING_ROWS}.")
+    return dataset
+
+
+def read_test_data(path: Path, training: Dataset, label: str | None = None) -> Dataset:
+    """Read rows to test on: the features of ``training``, found by their names in whatever order they stand.
+
+    Parameters
+    ----------
+    path
+        A CSV file with a header.
+    training
+        What the model was trained on.
+    label
+        Column of known labels; the file may lack it, and may have it if the training file does not.
+
+    Raises
+    ------
+    BadData
+        If the file cannot be used, misses a feature, or has a column that the training file did not have.
+    """
+    file = open_csv_file(path)
+    if strangers := [name for name in file.header if name not in (*training.columns, label)]:
+        raise BadData(
+            f"{path} has a column {strangers[0]} which {training.path} does not have; "
+            f"test on a file with the columns {', '.join(training.columns)}."
+        )
+    return read_features(file, training.names, label)
+
+
+def read_files_to_compare(
+    reference: Path, current: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
+) -> tuple[Dataset, Dataset]:
+    """Read two files whose rows are to be compared; neither needs to have any.
+
+    Parameters
+    ----------
+    reference
+        A CSV file with a header, whose columns are compared.
+    current
+        A CSV file in which they are found by their names; more columns may be there.
+    features
+        Columns to compare; by default all of the reference.
+    drop
+        Columns not to compare.
+
+    Raises
+    ------
+    BadArgument
+        If a column to compare or to drop does not exist, none or more than 256 are left.
+    BadData
+        If a file cannot be used, or the current one misses a column.
+    """
+    first, second = open_csv_file(reference), open_csv_file(current)
+    names = _choose_columns(first, features, drop)
+    if missing := [name for name in names if name not in second.header]:
+        raise BadData(
+            f"{current} has no column {missing[0]}, which {reference} has; leave it out with --drop, or name the "
+            "columns to compare with --features."
+        )
+    return _read(first, names, None), _read(second, names, None)
+
+
+def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
+    """Refuse a label column that no file has.
+
+    Raises
+    ------
+    BadArgument
+        If a label was asked for and neither file has it.
+    """
+    if label and training.labels is None and (test is None or test.labels is None):
+        files = f"{training.path} has" if test is None else f"neither {training.path} nor {test.path} has"
+        raise BadArgument(f"--label: {files} {'no' if test is None else 'a'} column {label}; name one that is there.")
+
+
+def read_features(file: CsvFile, names: Sequence[str], label: str | None = None) -> Dataset:
+    """Read the features of a model from a CSV file by their names; other columns may be there.
+
+    Parameters
+    ----------
+    file
+        The opened file.
+    names
+        The features, in the model's order.
+    label
+        Column of known labels; the file may lack it.
+
+    Raises
+    ------
+    BadArgument
+        If the label is one of the features.
+    BadData
+        If a feature is missing, there are no rows, or a cell cannot be used.
+    """
+    if label in names:
+        raise BadArgument(f"--label {label} is a feature of the model; a label that was trained on judges nothing.")
+    if missing := [name for name in names if name not in file.header]:
+        raise BadData(
+            f"{file.path} has no column {missing[0]}, which the model was trained on; "
+            f"its columns are {', '.join(file.header)}."
+        )
+    dataset = _read(file, tuple(names), label)
+    if not len(dataset):
+        raise BadData(f"{file.path} has no rows below its header; add at least one.")
+    return dataset
+
+
+def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
+    """Name the columns that become features."""
+    for option, named in (("--features", features), ("--drop", drop)):
+        if unknown := [name for name in named or () if name not in file.header]:
+            raise BadArgument(
+                f"{option}: {file.path} has no column {unknown[0]}; its columns are {', '.join(file.header)}."
+            )
+    if features and (twice := [name for name in features if features.count(name) > 1]):
+        raise BadArgument(f"--features names {twice[0]} twice; name each column once.")
+    chosen = tuple(name for name in features or file.header if name not in (drop or ()))
+    if not chosen:
+        raise BadArgument(f"--drop leaves no column of {file.path}; keep at least one.")
+    if len(chosen) > MAX_FEATURES:
+        raise BadArgument(
+            f"{file.path} has {len(chosen)} columns to train on, at most {MAX_FEATURES} are possible; "
+            "choose some with --features or leave some out with --drop."
+        )
+    return chosen
+
+
+def _read(file: CsvFile, names: tuple[str, ...], label: str | None) -> Dataset:
+    """Read chosen columns, and the labels if there are any."""
+    rows = read_numbers(file, names)
+    labels = read_labels(file, label) if label is not None and label in file.header and len(rows) else None
+    return Dataset(names, rows, file.path, file.sha256, file.header, labels)
+
+
+def _count_rows(n_rows: int) -> str:
+    """Say a number of rows."""
+    return {0: "no rows below its header", 1: "only 1 row"}.get(n_rows, f"{n_rows} rows")

@@ -1,0 +1,245 @@
+"""A CSV file as it lies on the disk: bytes, digest, header, and records with their line numbers.
+
+The numbers of a CSV file: read fast when all is well, cell by cell to name the culprit when it is not.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from app.model.schema import LARGEST_NUMBER
+from training.errors import BadData
+
+# What spreadsheets of some countries and databases write where a comma belongs.
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """An opened CSV file: UTF-8, comma-separated, with a header.
+
+    Parameters
+    ----------
+    path
+        Where it was read from.
+    sha256
+        Digest of the whole file, in hexadecimal.
+    header
+        Column names in the file's order, without the blanks around them; all different, none empty.
+    text
+        The file's bytes without byte order mark and without empty lines at the end.
+    """
+
+    path: Path
+    sha256: str
+    header: tuple[str, ...]
+    text: bytes
+
+    @property
+    def body(self) -> bytes:
+        """The text below the header."""
+        return self.text.partition(b"\n")[2]
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Give each record below the header with the number of the line on which it starts, counted from 1.
+
+        Raises
+        ------
+        BadData
+            If a record has more or fewer cells than the header, or its quotes do not match.
+        """
+        records = _number_records(self.path, self.text)
+        next(records)
+        for line, cells in records:
+            if len(cells) != len(self.header):
+                raise BadData(
+                    f"{self.path} line {line}: the line is empty; remove it."
+                    if not cells
+                    else f"{self.path} line {line}: the header has {len(self.header)} columns, this line "
+                    f"{len(cells)}; give it one cell for each column."
+                )
+            yield line, cells
+
+
+def open_csv_file(path: Path) -> CsvFile:
+    """Read a CSV file and check its header; the cells below are not looked at.
+
+    Parameters
+    ----------
+    path
+        UTF-8 with or without byte order mark, any line ends, cells quoted or not.
+
+    Raises
+    ------
+    BadData
+        If there is no such file, it cannot be read, is empty, is not UTF-8, is not separated by commas, or
+        has no header with different column names.
+    """
+    try:
+        written = path.read_bytes()
+    except FileNotFoundError:
+        raise BadData(f"{path} does not exist; name a CSV file that does.") from None
+    except IsADirectoryError:
+        raise BadData(f"{path} is a folder; name the CSV file in it.") from None
+    except OSError as error:
+        raise BadData(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
+    text = written.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
+    if not text.strip():
+        raise BadData(f"{path} is empty; it needs a header and at least one row.")
+    _check_encoding(path, text)
+    _, first_record = next(_number_records(path, text))
+    header = tuple(cell.strip() for cell in first_record)
+    _check_header(path, header)
+    return CsvFile(path, hashlib.sha256(written).hexdigest(), header, text)
+
+
+def is_number(cell: str) -> bool:
+    """Say whether a cell is a number, be it a finite one or not.
+
+    Examples
+    --------
+    >>> [is_number(cell) for cell in ("-1.5e3", " 2 ", "inf", "1_000", "", "one")]
+    [True, True, True, False, False, False]
+    """
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    # Python reads 1_000 as a number, no table program does.
+    return "_" not in cell
+
+
+def _number_records(path: Path, text: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Split a text into records, each with the number of its first line."""
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise BadData(f"{path} line {line}: the quotes do not match ({error}); correct them.") from None
+        yield line, cells
+
+
+def _check_encoding(path: Path, text: bytes) -> None:
+    """Refuse what is not UTF-8, naming the line."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise BadData(f"{path} line {line}: this is not UTF-8 text; save the file with the encoding UTF-8.") from None
+
+
+def _check_header(path: Path, header: tuple[str, ...]) -> None:
+    """Refuse a first line that does not name the columns."""
+    if not header:
+        raise BadData(f"{path} line 1: the line is empty; put the column names there.")
+    if len(header) == 1:
+        for separator, called in _OTHER_SEPARATORS.items():
+            if separator in header[0]:
+                raise BadData(f"{path} is separated by {called}; save it with commas between the cells.")
+    if all(is_number(name) for name in header):
+        raise BadData(f"{path} has no header: line 1 holds only numbers; put a line with the column names above it.")
+    if "" in header:
+        number = header.index("") + 1
+        raise BadData(
+            f"{path} line 1: column {number} has no name; name it "
+            "(pandas writes such a column unless told index=False)."
+        )
+    if broken := [name for name in header if len(name.splitlines()) > 1]:
+        raise BadData(f"{path} line 1: the column name {broken[0]!r} holds a line end; rename the column.")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise BadData(f"{path} line 1: two columns are called {twice[0]}; rename one of them.")
+
+
+# Longer cells are cut in messages, which are to stay on one line.
+_LONGEST_SHOWN_CELL = 40
+
+
+def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
+    """Read columns of a CSV file as finite numbers.
+
+    Parameters
+    ----------
+    file
+        The opened file; the cells of its other columns may hold anything.
+    names
+        Columns to read, in the order wanted.
+
+    Returns
+    -------
+    Shape ``(n_rows, len(names))``, finite, within float32; possibly no rows.
+
+    Raises
+    ------
+    BadData
+        If a cell is empty, not a number, not finite or beyond float32, or a line has too many or too few
+        cells. The message names file, line and column.
+    """
+    rows = _read_fast(file, names)
+    return _read_carefully(file, names) if rows is None else rows
+
+
+def _read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | None:
+    """Let pandas read the body; None if anything is not as it should be, or cannot be told."""
+    body = file.body
+    if not body or b'"' in body:
+        return None
+    try:
+        with warnings.catch_warnings():
+            # pandas only warns when it cuts a first line that is too long.
+            warnings.simplefilter("error")
+            table = pd.read_csv(
+                io.BytesIO(body),
+                header=None,
+                names=list(file.header),
+                dtype={name: float if name in names else str for name in file.header},
+                index_col=False,
+                skip_blank_lines=False,
+            )
+    except (ValueError, OverflowError, Warning):
+        return None
+    # pandas fills up a line that is too short and forgives a comma too many at the end: the commas tell.
+    if body.count(b",") != len(table) * (len(file.header) - 1):
+        return None
+    rows = table[list(names)].to_numpy(dtype=np.float64)
+    # A comparison with NaN is false.
+    return np.ascontiguousarray(rows) if (np.abs(rows) <= LARGEST_NUMBER).all() else None
+
+
+def _read_carefully(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
+    """Read cell by cell, several times slower, and stop at the first culprit."""
+    columns = [(file.header.index(name), name) for name in names]
+    numbers = [
+        [_read_cell(file, line, name, cells[column]) for column, name in columns] for line, cells in file.records()
+    ]
+    return np.array(numbers, dtype=np.float64).reshape(-1, len(columns))
+
+
+def _read_cell(file: CsvFile, line: int, column: str, cell: str) -> float:
+    """Read one cell as a finite number within float32."""
+    place = f"{file.path} line {line}, column {column}"
+    if not cell.strip():
+        raise BadData(f"{place}: the cell is empty; fill it, or leave the line or (--drop {column}) the column out.")
+    shown = repr(cell if len(cell) <= _LONGEST_SHOWN_CELL else cell[:_LONGEST_SHOWN_CELL] + "...")
+    if not is_number(cell):
+        raise BadData(f"{place}: {shown} is not a number; correct it, or leave the column out with --drop {column}.")
+    number = float(cell)
+    if not np.isfinite(number):
+        raise BadData(f"{place}: {shown} is not a finite number; correct it or leave the line out.")
+    if abs(number) > LARGEST_NUMBER:
+        raise BadData(f"{place}: {shown} is beyond what float32 holds (3.4e38); scale the column down.")
+    return number

@@ -1,0 +1,1 @@
+"""Calibration of the drift detectors, and offline drift analysis."""

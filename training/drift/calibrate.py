@@ -1,0 +1,149 @@
+"""Calibrating the drift detectors: where their lines have to be for the false alarms that were asked for, no more.
+
+The reference rows stay as they are, because the detectors compare with just these. Streams in which nothing changes
+are drawn from the other training rows: drawn from the reference itself, they would be closer to it than live rows are.
+
+What a user chooses about the drift detectors, checked before anything is fitted.
+
+Which training rows live traffic is compared with, and how many more the drift detectors need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.calibration import DETECTORS, LARGEST_WINDOW, OUTLIER_RATE, SMALLEST_WINDOW, Calibration
+from training.drift.simulate import DriftSimulation, ScoredRows
+from training.drift.thresholds import find_step_threshold, find_thresholds
+from training.errors import BadArgument
+
+
+@dataclass(frozen=True)
+class DriftParameters:
+    """What a user chooses about the drift detectors.
+
+    Parameters
+    ----------
+    expected_run_time
+        Rows between first alarms of a detector while nothing changes, 100 to 50,000.
+    window
+        Rows that are compared with the reference at a time, 2 to 1,000.
+
+    Raises
+    ------
+    BadArgument
+        If a value is out of its range; the message names the option.
+
+    Examples
+    --------
+    >>> DriftParameters(window=1)
+    Traceback (most recent call last):
+    training.errors.BadArgument: --drift-window 1 is out of range; use 2 to 1000 rows.
+    """
+
+    # 50 seconds at 100 rows a second: an alarm is cheap, since it is confirmed before anybody hears of it.
+    expected_run_time: int = 5000
+    # A second at 100 rows a second; a moved feature shows after a tenth of it.
+    window: int = 100
+
+    def __post_init__(self) -> None:
+        # Beyond, the simulated streams would not fit into a usual machine's memory.
+        if not 100 <= self.expected_run_time <= 50_000:
+            raise BadArgument(f"--drift-ert {self.expected_run_time} is out of range; use 100 to 50000 rows.")
+        if not SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW:
+            raise BadArgument(
+                f"--drift-window {self.window} is out of range; use {SMALLEST_WINDOW} to {LARGEST_WINDOW} rows."
+            )
+        if self.window > self.expected_run_time:
+            raise BadArgument(
+                f"--drift-window {self.window} is more than --drift-ert {self.expected_run_time}; use less, "
+                "or a longer run time."
+            )
+
+
+# More would slow each comparison down, fewer would blur it.
+REFERENCE_ROWS = 2000
+
+# With fewer rows beside the reference, what is calibrated on one draw of them is far off on another.
+_CALIBRATION_ROWS = 2000
+
+FEWEST_ROWS_FOR_DRIFT = REFERENCE_ROWS + _CALIBRATION_ROWS
+
+# The reference rows and thresholds depend on the data alone: two forests of the same data are compared alike.
+_SEED = 0
+
+
+def split_reference(n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the training rows that are the reference, and the others; both ascending.
+
+    Examples
+    --------
+    >>> reference, others = split_reference(5000)
+    >>> len(reference), len(others), len(np.union1d(reference, others))
+    (2000, 3000, 5000)
+    >>> split_reference(3)
+    (array([0, 1, 2]), array([], dtype=int64))
+    """
+    generator = np.random.default_rng(_SEED)
+    reference = np.sort(generator.choice(n_rows, size=min(REFERENCE_ROWS, n_rows), replace=False))
+    return reference, np.setdiff1d(np.arange(n_rows), reference)
+
+
+# More rows say nothing new about thresholds, and each is compared with the whole reference.
+_MOST_CALIBRATION_ROWS = 100_000
+
+
+def calibrate(
+    reference: ScoredRows,
+    others: ScoredRows,
+    training_outlier_share: float,
+    parameters: DriftParameters,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Calibration:
+    """Calibrate all detectors.
+
+    Parameters
+    ----------
+    reference
+        What live rows will be compared with.
+    others
+        Training rows that are not in the reference, at least 2,000.
+    training_outlier_share
+        Share of all training rows that the model flagged.
+    parameters
+        What was asked for.
+    on_progress
+        Called now and then with the part that is done, in [0, 1].
+    """
+    generator = np.random.default_rng(_SEED)
+    if len(others) > _MOST_CALIBRATION_ROWS:
+        others = others.take(generator.choice(len(others), _MOST_CALIBRATION_ROWS, replace=False))
+    window, run_time = parameters.window, parameters.expected_run_time
+    simulation = DriftSimulation(reference, others, training_outlier_share, window, run_time, generator)
+    thresholds = {}
+    for n_done, name in enumerate(DETECTORS):
+
+        def note_part(part: float, n_done: int = n_done) -> None:
+            on_progress((n_done + part) / len(DETECTORS))
+
+        statistics = simulation.run(name, note_part)
+        if name == OUTLIER_RATE:
+            # Rounding makes one step of two shares that are equally far from training's, above and below it.
+            steps = np.unique(np.abs(np.arange(window + 1) / window - training_outlier_share).round(12))
+            thresholds[name] = find_step_threshold(statistics, steps, window, run_time)
+        else:
+            thresholds[name] = find_thresholds(statistics, window, run_time)
+    return Calibration(
+        reference_rows=reference.rows,
+        reference_scores=reference.scores,
+        training_outlier_share=training_outlier_share,
+        bandwidth=simulation.bandwidth,
+        distance_scales=simulation.scales,
+        expected_run_time=run_time,
+        window=window,
+        thresholds=thresholds,
+    )

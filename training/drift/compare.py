@@ -1,0 +1,259 @@
+"""Whether a file of rows still looks like another one: each feature by itself, and all features together.
+
+Holm's correction: p-values of several tests, raised so that all tests together rarely find what is not there.
+
+What came of comparing two files, in words and as a table of plain text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
+
+from app.drift.mmd import RobustScaling
+from app.drift.windows import round_to_single
+from training.data.dataset import Dataset
+from training.drift.mmd_test import N_PERMUTATIONS, KernelComparison, compare_rows
+from training.drift.psi import Stability
+from training.errors import BadData
+
+
+def correct_by_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raise p-values so that comparing each with a level keeps the chance of any false finding below that level.
+
+    It holds however the tests depend on each other.
+
+    Parameters
+    ----------
+    p_values
+        Shape ``(n_tests,)``, each in [0, 1].
+
+    Returns
+    -------
+    Shape ``(n_tests,)``, each in [0, 1] and at least as large as given.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979.
+
+    Examples
+    --------
+    >>> correct_by_holm(np.array([0.04, 0.01, 0.03]))
+    array([0.06, 0.03, 0.06])
+    """
+    order = np.argsort(p_values, kind="stable")
+    # The smallest is compared as one of all tests, the next one as one of those that are left, and so on.
+    raised = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(raised, 1)
+    return corrected
+
+
+# A corrected p-value below it is no chance: the usual level.
+SIGNIFICANCE = 0.05
+
+# With fewer, only a feature that has left its whole range would be told from chance.
+FEWEST_ROWS = 20
+
+
+@dataclass(frozen=True)
+class FeatureChange:
+    """How far one feature has moved.
+
+    Parameters
+    ----------
+    name
+        The feature.
+    distance
+        The Kolmogorov-Smirnov distance, in [0, 1]: the largest difference of the shares of rows up to any value.
+    p_value, corrected_p_value
+        The chance of such a distance while nothing changes; corrected by Holm for the number of features.
+    stability
+        The same by bins of the reference, with the population stability index.
+    medians
+        Of the reference and of the current rows.
+    shift
+        From one median to the other, in spreads of the reference: interquartile ranges, or wider where that is 0.
+    """
+
+    name: str
+    distance: float
+    p_value: float
+    corrected_p_value: float
+    stability: Stability
+    medians: tuple[float, float]
+    shift: float
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether it is more than chance."""
+        return self.corrected_p_value < SIGNIFICANCE
+
+
+@dataclass(frozen=True)
+class DriftComparison:
+    """What came of comparing two files.
+
+    Parameters
+    ----------
+    reference, current
+        What was compared.
+    features
+        The farthest first.
+    whole_rows
+        All features together.
+    min_effect
+        The Kolmogorov-Smirnov distance up to which a change does not matter, in [0, 1).
+    """
+
+    reference: Dataset
+    current: Dataset
+    features: tuple[FeatureChange, ...]
+    whole_rows: KernelComparison
+    min_effect: float
+
+    @property
+    def changed(self) -> tuple[FeatureChange, ...]:
+        """The features whose change is more than chance and large enough to matter, the farthest first."""
+        return tuple(each for each in self.features if each.is_significant and each.distance > self.min_effect)
+
+    @property
+    def smallest_visible_distance(self) -> float:
+        """The distance that is about where chance ends at these numbers of rows and features.
+
+        It is what the asymptotic distribution gives for the first, strictest step of Holm's correction.
+        """
+        level = SIGNIFICANCE / len(self.features)
+        return min(sqrt(log(2 / level) / 2 * (1 / len(self.reference) + 1 / len(self.current))), 1.0)
+
+
+def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> DriftComparison:
+    """Compare the rows of two files.
+
+    Parameters
+    ----------
+    reference, current
+        Rows with the same features, 20 or more of each.
+    min_effect
+        The Kolmogorov-Smirnov distance up to which a change does not matter, in [0, 1).
+
+    Raises
+    ------
+    BadData
+        If a file has too few rows.
+    """
+    for data in (reference, current):
+        if len(data) < FEWEST_ROWS:
+            raise BadData(
+                f"{data.path} has {len(data)} row{'' if len(data) == 1 else 's'}, too few to tell a change from "
+                f"chance; give it {FEWEST_ROWS} or more."
+            )
+    # As the forest and the detectors see the rows: a file that was written in single precision has not changed.
+    before, after = round_to_single(reference.rows), round_to_single(current.rows)
+    tests = [ks_2samp(*columns) for columns in zip(before.T, after.T, strict=True)]
+    corrected = correct_by_holm(np.array([test.pvalue for test in tests]))
+    scaling = RobustScaling.of(before)
+    medians = np.median(after, axis=0)
+    shifts = (medians - scaling.centre) / scaling.spread
+    changes = [
+        FeatureChange(
+            name,
+            float(test.statistic),
+            float(test.pvalue),
+            float(corrected[place]),
+            Stability.of(before[:, place], after[:, place]),
+            (float(scaling.centre[place]), float(medians[place])),
+            float(shifts[place]),
+        )
+        for place, (name, test) in enumerate(zip(reference.names, tests, strict=True))
+    ]
+    farthest_first = sorted(changes, key=lambda change: -change.distance)
+    return DriftComparison(reference, current, tuple(farthest_first), compare_rows(before, after), min_effect)
+
+
+# More would fill a terminal; the table below has them all.
+_MOST_NAMES = 5
+
+_HEADER = ("feature", "KS distance", "p", "p (Holm)", "PSI", "PSI threshold", "shift", "changed")
+
+
+def conclude(comparison: DriftComparison) -> list[str]:
+    """Say in sentences what was found, the most important first."""
+    sentences = [_describe_features(comparison), _describe_whole_rows(comparison.whole_rows)]
+    if (visible := comparison.smallest_visible_distance) > comparison.min_effect:
+        sentences.append(
+            f"At these numbers of rows a KS distance below about {visible:.2g} cannot be told from chance: compare "
+            f"more rows, if a change of {comparison.min_effect:g} matters."
+        )
+    return sentences
+
+
+def judge(change: FeatureChange, min_effect: float) -> str:
+    """Say in a word or two whether a feature has changed."""
+    if not change.is_significant:
+        return "no"
+    return "yes" if change.distance > min_effect else "little"
+
+
+def tabulate_comparison(comparison: DriftComparison) -> str:
+    """Lay out one line a feature, the farthest first, as aligned plain text."""
+    lines = [_HEADER, *(_to_cells(change, comparison.min_effect) for change in comparison.features)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join([name.ljust(widths[0]), *map(str.rjust, numbers, widths[1:-1]), verdict]).rstrip()
+        for name, *numbers, verdict in lines
+    )
+
+
+def format_p_value(p_value: float) -> str:
+    """Write a chance so that a very small one is not taken for none.
+
+    Examples
+    --------
+    >>> format_p_value(0.01234), format_p_value(1.2e-20), format_p_value(0.0)
+    ('0.012', '1.2e-20', '<1e-300')
+    """
+    return f"{p_value:.2g}" if p_value > 0 else "<1e-300"
+
+
+def _describe_features(comparison: DriftComparison) -> str:
+    """Name the features that have changed."""
+    changed, least = comparison.changed, f"a KS distance of {comparison.min_effect:g}"
+    if changed:
+        named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MOST_NAMES])
+        others = f" and {len(changed) - _MOST_NAMES} more" if len(changed) > _MOST_NAMES else ""
+        return f"{len(changed)} of {_count(len(comparison.features))} changed by more than {least}: {named}{others}."
+    little = sum(change.is_significant for change in comparison.features)
+    return f"No feature changed by more than {least}" + (f"; {little} changed by less." if little else ".")
+
+
+def _describe_whole_rows(whole_rows: KernelComparison) -> str:
+    """Say whether all features together have changed."""
+    differ = "differ from" if whole_rows.p_value < SIGNIFICANCE else "show no difference from"
+    return (
+        f"Whole rows {differ} the reference: MMD {whole_rows.effect:.2g} beyond chance, p = {whole_rows.p_value:.2g} "
+        f"({N_PERMUTATIONS} permutations of {whole_rows.n_reference:,} and {whole_rows.n_current:,} rows)."
+    )
+
+
+def _to_cells(change: FeatureChange, min_effect: float) -> tuple[str, ...]:
+    """Write a line."""
+    return (
+        change.name,
+        f"{change.distance:.3f}",
+        format_p_value(change.p_value),
+        format_p_value(change.corrected_p_value),
+        f"{change.stability.index:.3g}",
+        f"{change.stability.threshold:.3g}",
+        f"{change.shift:+.2g}",
+        judge(change, min_effect),
+    )
+
+
+def _count(n_features: int) -> str:
+    """Say a number of features."""
+    return "1 feature" if n_features == 1 else f"{n_features} features"

@@ -1,0 +1,181 @@
+"""Streams of rows in which nothing changes, and what each drift detector computes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, exp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.calibration import CVM, MMD, OUTLIER_RATE
+from app.drift.cvm import RankReference
+from app.drift.mmd import KernelReference
+from app.drift.windows import round_to_single
+from training.drift.mmd_test import find_bandwidth
+from training.drift.thresholds import settling_rows
+from training.drift.window_simulation import (
+    make_jitter,
+    simulate_kernel_distances,
+    simulate_outlier_shares,
+    simulate_rank_distances,
+)
+
+# The run time is then known within 1 / sqrt(2000) = 2 %. A wide table or a long run time takes fewer, not below 4 %.
+_MOST_ALARMS, _FEWEST_ALARMS = 2000, 500
+
+# For the alarms that chance makes fewer than expected.
+_SPARE = 1.1
+
+# Comparisons of two rows in one column that a core does in about half a minute.
+_COMPARISONS = 12e9
+
+# What a usual machine's memory holds of statistics, several times over.
+_MOST_ROWS = 30e6
+
+# Past the settling rows, a stream goes on for so many windows: most of its rows then count, and streams stay many.
+_WINDOWS_AT_RISK = 10
+
+# Streams are simulated in parts that fit into a processor's cache.
+_STREAMS_AT_ONCE = 64
+
+# Features and score are weighed by what so large a share of undrifted windows stays below.
+_SCALE_QUANTILE = 0.999
+
+# What is left of chance in the scales is calibrated away with the lines.
+_WINDOWS_FOR_SCALES = 200_000
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows and what the model says of them.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_features)``.
+    scores
+        Shape ``(n_rows,)``: the lower, the more abnormal.
+    labels
+        Shape ``(n_rows,)``: 1 inlier, -1 outlier.
+    """
+
+    rows: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: NDArray[np.int64]) -> ScoredRows:
+        """Give the chosen rows, in their order."""
+        return ScoredRows(self.rows[chosen], self.scores[chosen], self.labels[chosen])
+
+
+class DriftSimulation:
+    """The streams, the same for all detectors.
+
+    Parameters
+    ----------
+    reference
+        What the detectors compare with.
+    others
+        What the streams are drawn from.
+    training_outlier_share
+        Share of all training rows that the model flagged.
+    window
+        Rows in a window.
+    run_time
+        Rows between first alarms that are wanted: how long streams have to be, and how many, follows from it.
+    generator
+        Draws the rows.
+    """
+
+    def __init__(
+        self,
+        reference: ScoredRows,
+        others: ScoredRows,
+        training_outlier_share: float,
+        window: int,
+        run_time: int,
+        generator: np.random.Generator,
+    ) -> None:
+        reference_rows, rows = round_to_single(reference.rows), round_to_single(others.rows)
+        self.bandwidth = find_bandwidth(reference_rows)
+        self._kernel = KernelReference(reference_rows, self.bandwidth)
+        self._ranks = RankReference(np.column_stack([reference_rows, round_to_single(reference.scores)]))
+        self._points = self._kernel.place(rows)
+        self._similarities = self._kernel.mean_similarity(self._points)
+        self._places = self._ranks.place(np.column_stack([rows, round_to_single(others.scores)]))
+        self._are_outliers, self._share = others.labels < 0, training_outlier_share
+        self._window = window
+        n_streams, self._n_windows = _plan_streams(window, run_time, self._ranks.n_columns)
+        drawn = generator.integers(0, len(others), (n_streams, window - 1 + self._n_windows), dtype=np.int32)
+        self._parts = np.array_split(drawn, ceil(n_streams / _STREAMS_AT_ONCE))
+        self._jitter_seed = int(generator.integers(2**32))
+        # Of each feature and last of the score.
+        self.scales = np.array([self._find_scale(column) for column in range(self._ranks.n_columns)])
+
+    def run(self, detector: str, on_progress: Callable[[float], None] = lambda share: None) -> NDArray[np.float64]:
+        """Compute a detector's statistic of all streams.
+
+        Parameters
+        ----------
+        detector
+            Its name.
+        on_progress
+            Called now and then with the part that is done, in [0, 1].
+
+        Returns
+        -------
+        After each row from the first full window on, shape ``(n_streams, n_windows)``.
+        """
+        jitter = np.random.default_rng(self._jitter_seed)
+        statistics = np.empty((sum(map(len, self._parts)), self._n_windows))
+        n_done = 0
+        for part in self._parts:
+            computed = self._compute(detector, part)
+            if detector != OUTLIER_RATE:
+                computed += make_jitter(jitter, *computed.shape)
+            statistics[n_done : n_done + len(part)] = computed
+            n_done += len(part)
+            on_progress(n_done / len(statistics))
+        return statistics
+
+    def _compute(self, detector: str, part: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Compute a detector's statistic of some streams, without jitter."""
+        if detector == MMD:
+            points = np.moveaxis(self._points[part], -1, 0)
+            return simulate_kernel_distances(self._kernel, points, self._similarities[part], self._window)
+        if detector == OUTLIER_RATE:
+            return simulate_outlier_shares(self._are_outliers[part], self._share, self._window)
+        score = self._ranks.n_columns - 1
+        columns = range(score) if detector == CVM else [score]
+        highest = np.zeros((len(part), self._n_windows))
+        for column in columns:
+            np.maximum(highest, self._compute_distances(part, column) / self.scales[column], out=highest)
+        return highest
+
+    def _compute_distances(self, part: NDArray[np.int32], column: int) -> NDArray[np.float64]:
+        """Compute the rank distances of a column in some streams."""
+        return simulate_rank_distances(self._ranks, self._places[part, column], column, self._window)
+
+    def _find_scale(self, column: int) -> float:
+        """Find what one undrifted window in a thousand exceeds."""
+        enough = self._parts[: ceil(_WINDOWS_FOR_SCALES / (_STREAMS_AT_ONCE * self._n_windows))]
+        distances = np.concatenate([self._compute_distances(part, column) for part in enough])
+        # The least is a window of which one row has left a value that all reference rows share.
+        return max(float(np.quantile(distances, _SCALE_QUANTILE)), 1 / (4 * self._window**2))
+
+
+def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]:
+    """Say how many streams are needed, and after how many rows of each the window is full."""
+    settling, at_risk = settling_rows(window), min(_WINDOWS_AT_RISK * window, run_time)
+    alarms_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
+    # The similarity of whole rows costs about as much as two columns of ranks, beside those of its own.
+    comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
+    affordable_streams = min(_COMPARISONS / comparisons_per_stream, _MOST_ROWS / (settling + at_risk))
+    affordable = affordable_streams * alarms_per_stream / _SPARE
+    n_alarms = min(_MOST_ALARMS, max(_FEWEST_ALARMS, affordable))
+    return ceil(_SPARE * n_alarms / alarms_per_stream), settling + at_risk

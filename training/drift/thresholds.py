@@ -1,0 +1,126 @@
+"""Alarm lines for simulated streams: each row alarms with the same chance, given that no row before it has.
+
+References
+----------
+O. Cobb, A. Van Looveren and J. Klaise, "Sequential multivariate change detection with calibrated and memoryless false
+detection rates", AISTATS 2022.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.drift.calibration import CONFIRMING_SHARES, Thresholds
+
+
+def settling_rows(window: int) -> int:
+    """Rows after the first full window for which lines are sought block by block; by then it has been left behind."""
+    return 2 * window
+
+
+def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int) -> Thresholds:
+    """Find the lines of a detector whose statistic takes any value.
+
+    Parameters
+    ----------
+    statistics
+        After each row from the first full window on, shape ``(n_streams, n_rows)`` with more rows than
+        :func:`settling_rows`. Nothing changes in these streams.
+    window
+        Rows in a window.
+    run_time
+        Rows from the first full window to the first alarm that are wanted on average.
+
+    Examples
+    --------
+    >>> statistics = np.random.default_rng(1).random((20_000, 60))
+    >>> thresholds = find_thresholds(statistics, window=5, run_time=50)
+    >>> thresholds.starts.tolist()
+    [0, 1, 3, 7, 10]
+    >>> round(float(thresholds.lines[-1]), 2)
+    0.98
+    """
+    starts = _begin_blocks(settling_rows(window))
+    at_risk, lines = np.arange(len(statistics)), []
+    for start, end in zip(starts, [*starts[1:], statistics.shape[1]], strict=True):
+        highest = statistics[at_risk, start:end]
+        np.maximum.accumulate(highest, axis=1, out=highest)
+        line = _find_line(highest, 1 / run_time)
+        at_risk = at_risk[highest[:, -1] <= line]
+        lines.append(line)
+    confirming = _find_confirming_lines(statistics[:, ::window])
+    return Thresholds(np.array(starts), np.array(lines), confirming, float(run_time))
+
+
+def find_step_threshold(
+    statistics: NDArray[np.float64], steps: NDArray[np.float64], window: int, run_time: int
+) -> Thresholds:
+    """Find the line of a detector whose statistic takes few values; it lies midway between two of them.
+
+    Parameters
+    ----------
+    statistics, window
+        As in :func:`find_thresholds`; overwritten.
+    steps
+        The values that the statistic can take, ascending, at least 2.
+    run_time
+        Rows from the first full window to the first alarm that are wanted at least.
+
+    Returns
+    -------
+    The lowest line that alarms no more often, with the run time that it has; infinite if only a line above all steps
+    alarms seldom enough.
+
+    Examples
+    --------
+    >>> steps = np.arange(100) / 100
+    >>> statistics = np.random.default_rng(1).choice(steps, (10_000, 50))
+    >>> thresholds = find_step_threshold(statistics, steps, window=5, run_time=40)
+    >>> thresholds.lines.round(3), round(thresholds.run_time)
+    (array([0.975]), 49)
+    """
+    confirming = _find_confirming_lines(statistics[:, ::window])
+    highest = np.maximum.accumulate(statistics, axis=1, out=statistics)
+    line, reached = 2 * steps[-1] - steps[-2], float("inf")
+    for candidate in (steps[:-1] + steps[1:])[::-1] / 2:
+        # A line that no stream reached counts as reached once: they were too short to tell.
+        run = _rows_at_risk(highest, candidate) / max(1, int((highest[:, -1] > candidate).sum()))
+        if run < run_time:
+            break
+        line, reached = candidate, run
+    return Thresholds(np.array([0]), np.array([line]), confirming, float(reached))
+
+
+def _begin_blocks(n_rows: int) -> list[int]:
+    """Number the first row of each block: 0, 1, 3, 7, ... and the row after the last."""
+    starts, length = [0], 1
+    while starts[-1] + length < n_rows:
+        starts.append(starts[-1] + length)
+        length *= 2
+    return [*starts, n_rows]
+
+
+def _find_line(highest: NDArray[np.float64], rate: float) -> float:
+    """Find the lowest line with at most so many alarms per row at risk; ``highest`` are running maxima of streams."""
+    maxima = np.sort(highest[:, -1])
+    # As many streams alarm as there are maxima above the line; the more, the fewer rows are at risk.
+    fewest, most = 0, len(maxima) - 1
+    while fewest < most:
+        n_alarms = (fewest + most + 1) // 2
+        if n_alarms <= rate * _rows_at_risk(highest, maxima[-1 - n_alarms]):
+            fewest = n_alarms
+        else:
+            most = n_alarms - 1
+    return float(maxima[-1 - fewest])
+
+
+def _rows_at_risk(highest: NDArray[np.float64], line: float) -> int:
+    """Count the rows up to the first alarm of each stream, that row included."""
+    return int((highest <= line).sum() + (highest[:, -1] > line).sum())
+
+
+def _find_confirming_lines(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Find what windows that have no row in common exceed with the stored shares at most."""
+    lines: NDArray[np.float64] = np.quantile(windows, 1 - CONFIRMING_SHARES, method="higher")
+    return lines

@@ -1,0 +1,124 @@
+"""The page that shows how a file of rows differs from the reference."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from training.data.dataset import Dataset
+from training.drift.compare import SIGNIFICANCE, DriftComparison, FeatureChange, conclude, format_p_value, judge
+from training.figures.overlay import overlay_figure, stability_figure
+from training.pages.page import SelfContainedPage
+
+DRIFT_FILE = "drift.html"
+
+
+def compose_drift_page(comparison: DriftComparison) -> str:
+    """Compose the page.
+
+    Parameters
+    ----------
+    comparison
+        What was found.
+
+    Returns
+    -------
+    HTML.
+    """
+    page = SelfContainedPage(f"{comparison.current.path.name} against {comparison.reference.path.name}")
+    page.begin_section("What was found")
+    for sentence in conclude(comparison):
+        page.add_paragraph(sentence)
+    _add_file(page, "reference", comparison.reference)
+    _add_file(page, "current", comparison.current)
+    page.begin_section("Each feature")
+    page.add_table(_tabulate(comparison))
+    _add_whole_rows(page, comparison)
+    page.begin_section("Histograms")
+    page.add_paragraph(
+        "The farthest feature first; all rows are counted. Each feature is drawn twice: in bins of equal width, and in "
+        "the bins of the PSI, which hold about as many rows of the reference each, with one for each value that many "
+        "rows share."
+    )
+    page.add_figures(
+        [
+            figure
+            for change in comparison.features
+            for figure in (
+                overlay_figure(comparison.reference, comparison.current, change.name, _describe_distance(change)),
+                stability_figure(change.name, change.stability),
+            )
+        ]
+    )
+    _add_explanation(page, comparison)
+    return page.render()
+
+
+def _add_file(page: SelfContainedPage, called: str, data: Dataset) -> None:
+    """Say what was read."""
+    page.add_paragraph(f"{data.path.name} ({called}): {len(data):,} rows; sha256 {data.sha256}.")
+
+
+def _tabulate(comparison: DriftComparison) -> pd.DataFrame:
+    """Put all figures of a feature on a line, the farthest feature first."""
+    features = comparison.features
+    return pd.DataFrame(
+        {
+            "changed": [judge(change, comparison.min_effect) for change in features],
+            "KS distance": [change.distance for change in features],
+            "p": [format_p_value(change.p_value) for change in features],
+            "p (Holm)": [format_p_value(change.corrected_p_value) for change in features],
+            "PSI": [change.stability.index for change in features],
+            "PSI threshold": [change.stability.threshold for change in features],
+            "median, reference": [change.medians[0] for change in features],
+            "median, current": [change.medians[1] for change in features],
+            "shift (spreads)": [change.shift for change in features],
+        },
+        index=pd.Index([change.name for change in features], name="feature"),
+    )
+
+
+def _add_whole_rows(page: SelfContainedPage, comparison: DriftComparison) -> None:
+    """Show what came of comparing whole rows."""
+    whole_rows = comparison.whole_rows
+    page.begin_section("All features together")
+    page.add_table(
+        pd.DataFrame(
+            {
+                "squared MMD": [whole_rows.discrepancy],
+                "by chance": [whole_rows.by_chance],
+                "MMD beyond chance": [whole_rows.effect],
+                "p": [format_p_value(whole_rows.p_value)],
+                "reference rows": [whole_rows.n_reference],
+                "current rows": [whole_rows.n_current],
+            },
+            index=pd.Index(["whole rows"]),
+        )
+    )
+
+
+def _describe_distance(change: FeatureChange) -> str:
+    """Say in a line how far a feature has moved."""
+    return f"KS distance {change.distance:.3f}, p (Holm) {format_p_value(change.corrected_p_value)}"
+
+
+def _add_explanation(page: SelfContainedPage, comparison: DriftComparison) -> None:
+    """Say what the figures mean."""
+    page.begin_section("How to read it")
+    for text in (
+        f"A feature has changed if its corrected p-value is below {SIGNIFICANCE:g} and its KS distance above "
+        f'{comparison.min_effect:g}; "little" is more than chance and no farther than that. With many rows the '
+        "smallest difference is more than chance, so look at the distance first.",
+        "KS distance: the largest difference between the shares of rows up to any value, from 0 to 1. Holm's "
+        "correction keeps the chance that any unchanged feature is called changed below 5 %, however many there are.",
+        "PSI: the population stability index over about ten bins of the reference, over fewer where there are few "
+        "rows. Its threshold is what one unchanged feature in twenty exceeds at these numbers of rows. A constant "
+        "threshold would not do: of unchanged samples of 100 rows in ten bins, about 83 % are above 0.1.",
+        "Shift: from the median of the reference to the current one, in spreads of the reference. The spread is the "
+        "interquartile range or, where that is 0 because many rows share a value, the range of the middle 80 %, 90 %, "
+        "98 % or all of the rows.",
+        "MMD: how unlike whole rows are, also where each feature by itself looks the same. Its p-value is the share "
+        "of random dealings of all rows that are at least as far apart; by chance is their average.",
+        "All p-values suppose that rows are independent of each other. Rows that follow each other in time often are "
+        "not, and then look changed too easily. Where many rows share a value, p-values of KS are rather too large.",
+    ):
+        page.add_paragraph(text)

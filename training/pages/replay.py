@@ -1,0 +1,102 @@
+"""The page that shows what the drift detectors would have said of a file."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from app.drift.calibration import CVM, MMD, OUTLIER_RATE, SCORE
+from app.drift.detector import Kind
+from training.drift.replay import Replay, count, describe_detectors, first_event_row, rows_in_drift
+from training.figures.statistic import statistic_figure
+from training.pages.page import SelfContainedPage
+
+REPLAY_FILE = "drift_replay.html"
+
+_LOOKS_AT = {
+    MMD: "all features together",
+    CVM: "each feature by itself",
+    SCORE: "the anomaly score",
+    OUTLIER_RATE: "the share of outliers",
+}
+
+# A longer list is not read.
+_MOST_FINDINGS = 1000
+
+
+def compose_replay_page(replay: Replay, model: str) -> str:
+    """Compose the page.
+
+    Parameters
+    ----------
+    replay
+        What the detectors did.
+    model
+        Name and version of the model whose detectors they are.
+
+    Returns
+    -------
+    HTML.
+    """
+    page = SelfContainedPage(f"Drift replay of {replay.data.path.name}")
+    page.begin_section("What was found")
+    page.add_paragraph(
+        f"{replay.data.path.name}: {len(replay.data):,} rows, in the order of the file; sha256 {replay.data.sha256}. "
+        f"The detectors are those of {model}."
+    )
+    page.add_paragraph(describe_detectors(replay))
+    page.add_table(_tabulate(replay))
+    page.begin_section("Statistic against threshold")
+    page.add_paragraph(
+        "The statistic at a row is that of the window which ends there. Above the dashed line is an alarm, unless the "
+        "detector is confirming an earlier one or a drift lasts. A drift is shaded, from its event until windows were "
+        "quiet again. Of many rows the lowest and the highest statistic of each stretch are drawn."
+    )
+    first_row = replay.watch.window
+    page.add_figures(
+        [statistic_figure(name, _LOOKS_AT[name], detector, first_row) for name, detector in replay.detectors.items()],
+        wide=True,
+    )
+    _add_findings(page, replay)
+    return page.render()
+
+
+def _tabulate(replay: Replay) -> pd.DataFrame:
+    """Put each detector on a line."""
+    detectors = replay.detectors
+    firsts = [first_event_row(detector) for detector in detectors.values()]
+    return pd.DataFrame(
+        {
+            "looks at": [_LOOKS_AT[name] for name in detectors],
+            "largest ratio": [float(detector.ratios.max()) for detector in detectors.values()],
+            "alarms": [count(detector, Kind.ALARM) for detector in detectors.values()],
+            "alarms by chance": [detector.expected_alarms for detector in detectors.values()],
+            "events": [count(detector, Kind.EVENT) for detector in detectors.values()],
+            "first event at row": ["none" if first is None else f"{first:,}" for first in firsts],
+            "rows in drift": [rows_in_drift(detector) for detector in detectors.values()],
+        },
+        index=pd.Index(detectors, name="detector"),
+    )
+
+
+def _add_findings(page: SelfContainedPage, replay: Replay) -> None:
+    """List the events, then the alarms."""
+    for kind, heading in ((Kind.EVENT, "Events"), (Kind.ALARM, "Alarms")):
+        page.begin_section(heading)
+        findings = [
+            finding for detector in replay.detectors.values() for finding in detector.findings if finding.kind is kind
+        ]
+        if not findings:
+            page.add_paragraph("There was none.")
+            continue
+        if len(findings) > _MOST_FINDINGS:
+            page.add_paragraph(f"The first {_MOST_FINDINGS:,} of {len(findings):,}.")
+        shown = sorted(findings, key=lambda finding: finding.row)[:_MOST_FINDINGS]
+        page.add_table(
+            pd.DataFrame(
+                {
+                    "detector": [finding.detector for finding in shown],
+                    "farthest feature": [finding.feature for finding in shown],
+                },
+                index=pd.Index([finding.row for finding in shown], name="row"),
+            )
+        )

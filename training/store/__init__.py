@@ -1,0 +1,1 @@
+"""The model store: versions, the link to the live one, and its history."""

@@ -1,0 +1,247 @@
+"""The folder of all bundles: one process changes it at a time, and a version goes live in one step."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from app.model.live_model import CURRENT_LINK
+from app.model.version_log import PROMOTION, ROLLBACK
+from training.errors import BadArgument, ModelsNotWritable
+from training.store.folder_lock import flush, locked
+from training.store.history import ChangeNotes, VersionHistory
+from training.store.version_name import age_of, is_version, name_version
+
+# Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One
+# name each is enough: who holds the lock is alone, and what it finds there was left by a process that was killed.
+_UNFINISHED_BUNDLE, _UNFINISHED_LINK, _REMOVED_BUNDLE = ".writing-bundle", ".writing-link", ".removing-bundle"
+
+
+class ModelStore:
+    """The folder that holds ``<version>/`` for each bundle, and the link ``current`` to the live one.
+
+    Parameters
+    ----------
+    folder
+        Made when the first bundle is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._history, self._notes = VersionHistory(folder), ChangeNotes(folder)
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Lock the store, waiting while another writes, and give an empty folder to write a bundle into.
+
+        Whatever was not published when the block ends, by an error or by Ctrl-C, is removed.
+
+        Raises
+        ------
+        ModelsNotWritable
+            If the store cannot be written, or the disk is full.
+        """
+        was_there = self.folder.exists()
+        try:
+            with self._refusing_in_words():
+                self.folder.mkdir(parents=True, exist_ok=True)
+            with self._changing():
+                unfinished = self.folder / _UNFINISHED_BUNDLE
+                try:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+                    unfinished.mkdir()
+                    yield unfinished
+                finally:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+        finally:
+            if not was_there and self.folder.is_dir() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+
+    def find_free_version(self, forest_sha256: str, trained_at: datetime) -> str:
+        """Name a version that does not exist yet: when the second is taken, the next free one.
+
+        Parameters
+        ----------
+        forest_sha256
+            Digest of ``forest.npz``, in hexadecimal.
+        trained_at
+            When the forest was trained, in UTC.
+        """
+        while (self.folder / (version := name_version(forest_sha256, trained_at))).exists():
+            trained_at += timedelta(seconds=1)
+        return version
+
+    def publish(self, unfinished: Path, version: str) -> Path:
+        """Give a bundle its place and make it the live one; if that fails, the store is as it was.
+
+        Parameters
+        ----------
+        unfinished
+            The folder that :meth:`writing` gave, complete.
+        version
+            A version that does not exist yet.
+        """
+        place = self.folder / version
+        try:
+            self.keep(unfinished, version)
+            self._go_live(version, [*self._history.up_to(self.live_version()), version], PROMOTION)
+        except BaseException:
+            if self.live_version() != version:
+                shutil.rmtree(place, ignore_errors=True)
+            raise
+        return place
+
+    def keep(self, unfinished: Path, version: str) -> Path:
+        """Give a bundle its place, and leave the live one live; parameters are those of :meth:`publish`."""
+        for file in unfinished.iterdir():
+            flush(file)
+        flush(unfinished)
+        place = unfinished.rename(self.folder / version)
+        flush(self.folder)
+        return place
+
+    def versions(self) -> list[str]:
+        """Name the versions that are there, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return [entry.name for entry in sorted(filter(is_version, self.folder.iterdir()), key=age_of)]
+
+    def live_version(self) -> str | None:
+        """Name the version that the link leads to, whether it is there or not; None without a link."""
+        link = self.folder / CURRENT_LINK
+        return link.readlink().name if link.is_symlink() else None
+
+    def find(self, version: str) -> Path:
+        """Give the folder of a version.
+
+        Raises
+        ------
+        BadArgument
+            If there is no such version.
+        """
+        if version not in (there := self.versions()):
+            raise BadArgument(
+                f"{self.folder} has no version {version}; "
+                + (f"it has {', '.join(there)}." if there else "it has none: train one with `make train`.")
+            )
+        return self.folder / version
+
+    def promote(self, version: str, check: Callable[[Path], None]) -> None:
+        """Make a version the live one.
+
+        Parameters
+        ----------
+        version
+            One that is there.
+        check
+            Called with the version's folder while nobody else can change the store; what it raises keeps things
+            as they are.
+
+        Raises
+        ------
+        BadArgument
+            If there is no such version.
+        ModelsNotWritable
+            If the link cannot be moved.
+        """
+        self.find(version)
+        with self._changing():
+            check(self.find(version))
+            history = self._history.up_to(live := self.live_version())
+            self._go_live(version, history if version == live else [*history, version], PROMOTION)
+
+    def rollback(self, check: Callable[[Path], None]) -> str:
+        """Make the version live again that was live before, and forget that the present one was.
+
+        Versions that are not there any more are passed over. A second call goes back one version further.
+
+        Parameters
+        ----------
+        check
+            As in :meth:`promote`.
+
+        Returns
+        -------
+        The version that is live now.
+
+        Raises
+        ------
+        BadArgument
+            If no version that is there was live before.
+        ModelsNotWritable
+            If the link cannot be moved.
+        """
+        with self._refusing_in_words():
+            self._find_previous()
+        with self._changing():
+            history = self._find_previous()
+            check(self.find(history[-1]))
+            self._go_live(history[-1], history, ROLLBACK)
+            return history[-1]
+
+    def prune(self, keep: int) -> Iterator[str]:
+        """Remove all versions but the newest ``keep`` and the live one; each removed version is given at once."""
+        if not self.folder.is_dir():
+            return
+        with self._changing():
+            versions = self.versions()
+            for version in versions[: max(len(versions) - keep, 0)]:
+                if version != self.live_version():
+                    self._remove(version)
+                    yield version
+
+    def _find_previous(self) -> list[str]:
+        """Cut the history off behind the version that was live before and is still there."""
+        live, there = self.live_version(), self.versions()
+        history = self._history.up_to(live)
+        while history and (history[-1] == live or history[-1] not in there):
+            history.pop()
+        if not history:
+            raise BadArgument(
+                f"{self.folder} has no version that was live before"
+                f"{f' {live}' if live else ''}; name one with promote VERSION."
+            )
+        return history
+
+    def _remove(self, version: str) -> None:
+        """Remove a version; it is gone in one step, however long its files take."""
+        removed = (self.folder / version).rename(self.folder / _REMOVED_BUNDLE)
+        shutil.rmtree(removed)
+
+    def _go_live(self, version: str, history: list[str], what: str) -> None:
+        """Let ``current`` point to a version in one step; relative, so that the store can be moved."""
+        new_link = self.folder / _UNFINISHED_LINK
+        try:
+            self._history.prepare(history)
+            new_link.unlink(missing_ok=True)
+            new_link.symlink_to(version)
+            self._notes.prepare(new_link, what, self.live_version() or "")
+            new_link.replace(self.folder / CURRENT_LINK)
+            self._history.commit()
+            self._notes.commit()
+        finally:
+            new_link.unlink(missing_ok=True)
+            self._history.discard()
+            self._notes.discard()
+        flush(self.folder)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Be the only process that changes the store; say in words what the file system refuses."""
+        with self._refusing_in_words(), locked(self.folder):
+            shutil.rmtree(self.folder / _REMOVED_BUNDLE, ignore_errors=True)
+            yield
+
+    @contextmanager
+    def _refusing_in_words(self) -> Iterator[None]:
+        """Turn what the file system refuses into a sentence."""
+        try:
+            yield
+        except OSError as error:
+            raise ModelsNotWritable(
+                f"{self.folder} cannot be written ({error.strerror or error}); "
+                "make room or correct the permissions, or name another folder with --models."
+            ) from error
