@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Metric
 from app import create_app
 from app.api.service import service_of
 from app.drift.calibration import CVM, DETECTORS
-from app.metrics.directory import describe_folder
+from app.metrics.multiprocess import describe_folder
 from app.metrics.quality import NO_SEGMENT, QualityMetrics
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import REASONS, EventMetrics, RecordsMetrics
