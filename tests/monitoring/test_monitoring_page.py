@@ -44,12 +44,12 @@ def test_every_alert_has_its_row():
 
 def test_cost_figures_are_recorded():
     """The series that the page names for cost are recorded."""
-    assert set(rows("What a prediction costs")) <= {rule.name for rule in read_recordings()}
+    assert set(rows("Cost of a prediction")) <= {rule.name for rule in read_recordings()}
 
 
 def test_burn_rates_are_the_rules():
     """Windows, factors and waits in the page's table are those of the rules."""
-    section = PAGE[PAGE.index("| looked at |") :].split("\n\n")[0]
+    section = PAGE[PAGE.index("| long window |") :].split("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines()[2:]]
     factors = {rule.labels["window"]: rule.expression for rule in read_recordings() if "factor" in rule.name}
     described = {(short(long), factor, severity) for long, _, factor, _, _, severity in cells}

@@ -28,7 +28,7 @@ def test_every_alert_has_its_page_and_no_other_is_there():
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_page_answers_four_questions(name: str):
     """A page says what the alert means, how to see it, what to do, and how it ends, in this order."""
-    assert re.findall(r"^\*\*(\w+)", PAGES[name], re.MULTILINE)[:4] == ["Means", "See", "Do", "Ends"]
+    assert re.findall(r"^\*\*(\w+)", PAGES[name], re.MULTILINE)[:4] == ["Meaning", "Diagnosis", "Action", "Resolves"]
 
 
 @pytest.mark.parametrize("name", sorted(set(PAGES) - {"Watchdog"}))
