@@ -1,26 +1,26 @@
-# The image of the service: no compiler, no training code, no shell script; a user without a name or a home.
+# The service's image: no compiler, no training code, no shell script; a numeric user without a home.
 # Builds with the classic builder and with BuildKit.
 
 FROM python:3.13-slim-trixie AS build
-# A compiler's version is Debian's to choose; a pinned one would be gone from its archive in weeks.
+# Debian chooses the compiler's version; a pinned one would disappear from its archive within weeks.
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY requirements/service.txt requirements/service.txt
-# Into a folder of its own, which the second stage copies; pip itself stays behind.
+# Into a separate folder, which the second stage copies without pip.
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
     && /venv/bin/pip uninstall --quiet --yes pip \
-    # Packages' own tests, symbols that only debuggers read, and flasgger's Swagger UI, whose place a current one takes.
+    # Remove packages' tests, debug symbols, and flasgger's Swagger UI, which a current one replaces.
     && find /venv/lib -type d -name tests -prune -exec rm -r {} + \
     && rm -r /venv/lib/python3.*/site-packages/sqlalchemy/testing /venv/lib/python3.*/site-packages/alembic/testing \
     && find /venv/lib/python3.*/site-packages/sqlalchemy -name '*.so' -exec strip --strip-unneeded {} + \
     && rm -r /venv/lib/python3.*/site-packages/flasgger/ui2 /venv/lib/python3.*/site-packages/flasgger/ui3/static
 COPY app app
-# An empty volume takes over whose folder it covers: trainings write models as user 1000, we write state and records.
-# The files of records get the group of their folder: group 1000 may read them, so that a training can, and nobody else.
+# An empty volume inherits the owner of the folder it covers: training writes models as user 1000, the service writes state and
+# records. Record files get the group of their folder, so that group 1000, and thus training, can read them, and nobody else.
 RUN install --directory --owner=1000 --group=1000 /volumes/models \
     && install --directory --owner=65534 --group=65534 /volumes/state \
     && install --directory --owner=65534 --group=1000 --mode=2750 /volumes/records
@@ -32,10 +32,10 @@ COPY --from=build /volumes /
 WORKDIR /service
 COPY --from=build /build/app app
 COPY gunicorn.conf.py ./
-# A number, because Kubernetes cannot tell whether a name is root; 65534 is nobody everywhere.
+# A number, because Kubernetes cannot tell whether a user name is root; 65534 is nobody everywhere.
 USER 65534:65534
-# Nothing is written beside /dev/shm and, if they are volumes, the state and the records; the models come as a volume.
-# Logs of containers are read by programs.
+# It writes only to /dev/shm and, if they are volumes, to state and records; models are a volume.
+# Container logs are read by programs.
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
@@ -46,7 +46,7 @@ ENV PATH=/venv/bin:$PATH \
     LOG_FORMAT=json \
     OMP_NUM_THREADS=1
 EXPOSE 8000
-# Any worker's answer will do; /readyz would let an orchestrator kill a service that only waits for its first model.
+# Liveness only: with /readyz, an orchestrator would kill a service that is waiting for its first model.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
 CMD ["gunicorn", "app:create_app()"]
