@@ -1,20 +1,20 @@
-"""``GET /drift``: whether rows still look like those of training, from any worker.
-
-What ``GET /drift`` gives.
-"""
+"""``GET /drift``: whether rows still look like the training rows; any worker answers for the whole replica."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 from marshmallow import Schema, fields, validate
 
+from app.api.operation import Operation
 from app.metrics.directory import folder_of_workers
 from app.recorder.status import read_report
 from app.web.codecs import answer_json
 
-# In the words of the recorder, whose modules a schema does not import.
+# As app.recorder.drift writes them into its report. It is not imported: a worker does not load the detectors.
 _STATES = ("watching", "no detectors", "no model")
 _DETECTOR_STATES = ("not enough rows yet", "no drift", "alarm, being confirmed", "drift")
+
+drift = Blueprint("drift", __name__)
 
 
 class DriftEvent(Schema):
@@ -71,10 +71,15 @@ class DriftReport(Schema):
     detectors = fields.Dict(keys=fields.String(), values=fields.Nested(DriftDetector), required=True)
 
 
-drift = Blueprint("drift", __name__)
-
-
 @drift.get("/drift")
-def tell_drift() -> Response:
-    """Give what the recorder last reported."""
+@Operation(
+    summary="Whether the rows still look like those of training.",
+    description="Where each drift detector stands. They look at a sample of all workers' rows; an alarm becomes an "
+    "event when the windows after it confirm it.",
+    tag="model",
+    answer=DriftReport,
+    refusals=(503,),
+)
+def show_drift() -> Response:
+    """Return the recorder's last report."""
     return answer_json(read_report(folder_of_workers()))

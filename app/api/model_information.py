@@ -1,7 +1,4 @@
-"""``GET /model_information``: how the live model was trained, and what it takes.
-
-What ``GET /model_information`` gives.
-"""
+"""``GET /model_information``: how the live model was trained, and what it accepts."""
 
 from __future__ import annotations
 
@@ -11,10 +8,12 @@ from typing import Any
 from flask import Blueprint, Response
 from marshmallow import INCLUDE, Schema, fields
 
-from app.api.scoring import name_model
-from app.api.service import service
+from app.api.operation import NO_MODEL, Operation
+from app.api.service import name_model, service
 from app.model.bundle import Bundle
 from app.web.codecs import answer_json
+
+model_information = Blueprint("model_information", __name__)
 
 
 class LiveModelSchema(Schema):
@@ -61,7 +60,7 @@ class ModelInformation(Schema):
 
 
 def describe_model(bundle: Bundle) -> dict[str, Any]:
-    """Tell everything that a caller may want to know of the live model, as strict JSON values."""
+    """Return what a caller may want to know about the live model, as strict JSON values."""
     manifest, features = bundle.manifest, bundle.features
     parameters: dict[str, Any] = manifest["parameters"]
     return parameters | {
@@ -79,11 +78,16 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-model_information = Blueprint("model_information", __name__)
-
-
 @model_information.get("/model_information")
-def tell_model_information() -> Response:
+@Operation(
+    summary="How the live model was trained, and what it takes.",
+    description="scikit-learn's `get_params()` at the top level, and under `model` what came of them.",
+    tag="model",
+    answer=ModelInformation,
+    refusals=NO_MODEL,
+    names_model=True,
+)
+def show_model_information() -> Response:
     """Describe the live model."""
     service().metrics.record_model_information_request()
     bundle = service().model.get()

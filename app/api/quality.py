@@ -1,9 +1,4 @@
-"""``GET /quality``: how right the answers were, as far as labels tell, from any worker.
-
-What ``GET /quality`` gives.
-
-The answers' quality as ``GET /quality`` lays it out.
-"""
+"""``GET /quality``: precision, recall and related figures of recorded answers, estimated from their labels."""
 
 from __future__ import annotations
 
@@ -12,20 +7,52 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from flask import Blueprint, Request, Response, current_app, request
+from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from marshmallow import Schema, fields
 
-from app.api.answer_cache import RecentAnswers
+from app.api.answer_cache import AnswerCache
+from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
-from app.errors import InvalidQuery
 from app.quality.estimate import Estimate, estimate_quality
+from app.records.timestamps import format_timestamp
 from app.web.codecs import JSON_MEDIA_TYPE
-from app.web.moments import format_timestamp
-from app.web.validation import refuse_unknown
+from app.web.query import QueryParameter, refuse_unknown
 
 if TYPE_CHECKING:
     from app.records.quality_query import AnswerGroup, QualityReading
+
+_SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
+
+# A window of more digits is too long anyway, and Python refuses to parse very long numbers.
+_WINDOW_PATTERN = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
+
+_WINDOW_EXPECTED = "hours or days such as 24h or 7d"
+
+_WINDOW = QueryParameter(
+    "window",
+    "How far to look back: hours or days, up to the days for which records are kept.",
+    {"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": "7d", "example": "24h"},
+    _WINDOW_EXPECTED,
+    "7d",
+    str,
+)
+
+# These compare the scores of rows with each other, which is meaningless across models.
+_WITHIN_ONE_VERSION = ("roc_auc", "average_precision")
+
+_ASSUMPTIONS = (
+    "Alarms with a label are taken to be like those without one.",
+    "Misses are counted among the inliers that GET /audit/next handed out; those of them with a label are taken to be "
+    "like those without one. Other labels of inliers are left out, as rows that somebody complains about are no random "
+    "choice.",
+    "Hours count whole, by the time of the answer in UTC; answers that did not reach the records are not in it.",
+    "Labels that are wrong make figures that are wrong.",
+)
+
+_CACHE = "isowatch_quality_answers"
+
+quality = Blueprint("quality", __name__)
 
 
 class ShareWithInterval(Schema):
@@ -110,55 +137,42 @@ class QualityReport(Schema):
     )
 
 
-# They compare scores of rows with each other, and the scores of two models do not compare.
-_OF_ONE_VERSION = ("roc_auc", "average_precision")
-
-_ASSUMPTIONS = (
-    "Alarms with a label are taken to be like those without one.",
-    "Misses are counted among the inliers that GET /audit/next handed out; those of them with a label are taken to be "
-    "like those without one. Other labels of inliers are left out, as rows that somebody complains about are no random "
-    "choice.",
-    "Hours count whole, by the time of the answer in UTC; answers that did not reach the records are not in it.",
-    "Labels that are wrong make figures that are wrong.",
-)
-
-
-def lay_out_quality(reading: QualityReading, asked: str, now: float) -> dict[str, Any]:
-    """Estimate the figures of all groups, and lay them out.
+def serialize_quality(reading: QualityReading, requested: str, now: float) -> dict[str, Any]:
+    """Estimate the figures of all groups, and return them as JSON values.
 
     Parameters
     ----------
     reading
-        What is known of the answers.
-    asked
-        The window in the words of the caller.
+        The answers and their labels.
+    requested
+        The window as the caller wrote it.
     now
         Seconds since 1970.
     """
     window = reading.window
     return {
         "window": {
-            "asked": asked,
+            "asked": requested,
             "since": format_timestamp(window.first_hour),
             "until": format_timestamp(min(window.end_hour, now)),
         },
         "estimated_at": format_timestamp(now),
-        "overall": _lay_out(reading.overall),
+        "overall": _serialize_group(reading.overall),
         "by_model_version": [
-            {"model_version": version} | _lay_out(group) for version, group in reading.by_model_version.items()
+            {"model_version": version} | _serialize_group(group) for version, group in reading.by_model_version.items()
         ],
-        "by_segment": [{"segment": name} | _lay_out(group) for name, group in reading.by_segment.items()],
-        "by_day": [{"day": day.isoformat()} | _lay_out(group) for day, group in reading.by_day.items()],
+        "by_segment": [{"segment": name} | _serialize_group(group) for name, group in reading.by_segment.items()],
+        "by_day": [{"day": day.isoformat()} | _serialize_group(group) for day, group in reading.by_day.items()],
         "assumptions": _ASSUMPTIONS,
     }
 
 
-def _lay_out(group: AnswerGroup) -> dict[str, Any]:
-    """Lay out one group."""
+def _serialize_group(group: AnswerGroup) -> dict[str, Any]:
+    """Estimate the figures of one group, and return them as JSON values."""
     answers, ratio = group.answers, group.outlier_ratio
     figures = estimate_quality(answers)
     if len(group.model_versions) > 1:
-        for name in _OF_ONE_VERSION:
+        for name in _WITHIN_ONE_VERSION:
             reason = f"answers of {len(group.model_versions)} model versions, whose scores do not compare"
             figures[name] = Estimate(None, None, None, figures[name].n_labels, reason)
     low, high = ratio.interval
@@ -175,53 +189,47 @@ def _lay_out(group: AnswerGroup) -> dict[str, Any]:
     }
 
 
-quality = Blueprint("quality", __name__)
-
-_DEFAULT_WINDOW = "7d"
-
-_SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
-# No number of more digits is a window, and Python refuses to read very long ones.
-_WINDOW = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
-
-_ANSWERS = "isowatch_quality_answers"
-
-
 @quality.record
-def _prepare(state: BlueprintSetupState) -> None:
-    """Give each service answers of its own."""
-    state.app.extensions[_ANSWERS] = RecentAnswers()
+def _add_cache(state: BlueprintSetupState) -> None:
+    """Add a cache to each service."""
+    state.app.extensions[_CACHE] = AnswerCache()
 
 
 @quality.get("/quality")
-def tell_quality() -> Response:
-    """Give the figures of a window that ends now."""
-    refuse_unknown(request.args, ["window"])
-    window, seconds = _read_window(request, service().settings.record_retention_days)
-    answers: RecentAnswers = current_app.extensions[_ANSWERS]
-    return Response(answers.get(window, lambda: _estimate(window, seconds)), mimetype=JSON_MEDIA_TYPE)
+@Operation(
+    summary="How right the answers were, as far as labels tell.",
+    description="Precision, recall and what follows from them, with 95 % intervals: of all answers of a while, and "
+    "by model version, segment and day.",
+    tag="model",
+    answer=QualityReport,
+    query=(_WINDOW,),
+    refusals=(422, *NO_RECORDS),
+)
+def show_quality() -> Response:
+    """Return the figures of a window that ends now."""
+    refuse_unknown(request.args, [_WINDOW])
+    window = _WINDOW.read(request.args)
+    seconds = _window_seconds(window, service().settings.record_retention_days)
+    cache: AnswerCache = current_app.extensions[_CACHE]
+    return Response(cache.get(window, lambda: _estimate(window, seconds)), mimetype=JSON_MEDIA_TYPE)
 
 
-def _estimate(asked: str, seconds: float) -> bytes:
-    """Read the records, and estimate the figures."""
+def _estimate(requested: str, seconds: float) -> bytes:
+    """Read the records, estimate the figures, and return them as JSON."""
     now = time.time()
     with service().records.use() as engine:
-        # Only now: a worker that is never asked for records need not load SQLAlchemy.
+        # Imported here, so that a worker loads SQLAlchemy only when records are requested.
         from app.records.quality_query import read_quality
         from app.records.timestamps import Window
 
         reading = read_quality(engine, Window.around(now - seconds, now))
-    return msgspec.json.encode(lay_out_quality(reading, asked, now))
+    return msgspec.json.encode(serialize_quality(reading, requested, now))
 
 
-def _read_window(asked: Request, retention_days: int) -> tuple[str, float]:
-    """Read how far to look back: as it is written, and in seconds."""
-    given = asked.args.getlist("window") or [_DEFAULT_WINDOW]
-    found = _WINDOW.fullmatch(given[0]) if len(given) == 1 else None
-    seconds = int(found[1]) * _SECONDS_OF_UNIT[found[2]] if found else 0
+def _window_seconds(window: str, retention_days: int) -> float:
+    """Return the length of a window, at most the time for which records are kept."""
+    match = _WINDOW_PATTERN.fullmatch(window)
+    seconds = int(match[1]) * _SECONDS_OF_UNIT[match[2]] if match else 0
     if not 0 < seconds <= retention_days * _SECONDS_OF_UNIT["d"]:
-        message = (
-            f"expected hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept, "
-            f"got {' and '.join(given)}"
-        )
-        raise InvalidQuery(f"window: {message}", [{"field": "window", "message": message}])
-    return given[0], seconds
+        raise _WINDOW.refuse(f"{_WINDOW_EXPECTED}, up to the {retention_days}d for which records are kept", window)
+    return seconds

@@ -1,52 +1,54 @@
-"""What log lines look like. Only the standard library is imported: Gunicorn's configuration uses this file."""
+"""The format of log lines.
+
+Gunicorn's configuration and the recorder's supervisor use this file, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
-# What every record has; whatever else it carries was given by `extra` and belongs into the line.
-_ALWAYS_THERE = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+from pythonjsonlogger.json import JsonFormatter
+
+_FIELDS = ("asctime", "levelname", "name", "message")
+_RENAMED = {"asctime": "time", "levelname": "level", "name": "logger", "exc_info": "traceback"}
 
 
-class JSONFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, what ``extra`` gave, and the traceback if any.
+class JSONFormatter(JsonFormatter):
+    """One JSON object per line: time (UTC), level, logger, message, the fields in ``extra``, and any traceback.
 
     Examples
     --------
     >>> record = logging.makeLogRecord({"msg": "took %s ms", "args": (3,), "created": 0, "request_id": "a1"})
     >>> record.levelname, record.name = "INFO", "isowatch"
     >>> print(JSONFormatter().format(record))  # doctest: +NORMALIZE_WHITESPACE
-    {"time": "1970-01-01T00:00:00.000+00:00", "level": "info", "logger": "isowatch", "message": "took 3 ms",
+    {"time": "1970-01-01T00:00:00.000Z", "level": "info", "logger": "isowatch", "message": "took 3 ms",
     "request_id": "a1"}
     """
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Lay out one record."""
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        line |= {name: value for name, value in vars(record).items() if name not in _ALWAYS_THERE}
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        # A value that JSON does not know is written as Python shows it, rather than losing the line.
-        return json.dumps(line, default=repr, ensure_ascii=False)
+    def __init__(self) -> None:
+        # A value that JSON cannot represent is written as Python shows it, so that the line is not lost.
+        super().__init__(_FIELDS, rename_fields=_RENAMED, json_default=repr, json_ensure_ascii=False)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
+        """Return the time of a record as RFC 3339 in UTC, to the millisecond."""
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Write the level in lower case."""
+        return log_data | {"level": log_data["level"].lower()}
 
 
 def log_configuration(as_text: bool, level: str) -> dict[str, Any]:
-    """Configure the logs of a process of the service, for ``logging.config.dictConfig``.
+    """Return the configuration of a process's logs, for ``logging.config.dictConfig``.
 
     Parameters
     ----------
     as_text
-        Write for people instead of as JSON.
+        Write text for people instead of JSON.
     level
-        Least severe messages that are logged.
+        Least severe level that is logged.
     """
     return {
         "version": 1,

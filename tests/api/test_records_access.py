@@ -144,18 +144,18 @@ def test_one_thread_is_kept_for_predictions(tmp_path: Path, service: RecordedSer
         except RecordsBusy:
             refused.append(True)
 
-    with access.use(), access.patience() as first, access.patience() as second:
+    with access.use(), access.waiting_slot() as first, access.waiting_slot() as second:
         thread = threading.Thread(target=use)
         thread.start()
         thread.join()
-    with access.patience() as again:
+    with access.waiting_slot() as again:
         assert (first, second, again, refused) == (True, False, True, [True])
 
 
 def test_single_thread_never_waits(tmp_path: Path):
     """It is the only one for everything."""
     access = RecordsAccess(Settings(worker_threads=1))
-    with access.patience() as may_wait:
+    with access.waiting_slot() as may_wait:
         assert not may_wait
 
 

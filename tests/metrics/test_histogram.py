@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from app.metrics.histogram import VectorHistogram
+from app.metrics.service import VectorHistogram
 from app.metrics.service import SCORES
 
 # The bounds themselves among them: a value on a bound belongs to its bucket.

@@ -97,7 +97,7 @@ def test_arbiter_does_not_wait_for_a_stuck_scrape(tmp_path, monkeypatch):
 
         assert (tmp_path / "counter_1.db").exists()
         assert _totals(tmp_path)["requests_total[('status', 'ok')]"] == 7
-    archive.fold_waiting()
+    archive.fold_postponed()
 
     assert not (tmp_path / "counter_1.db").exists()
     assert _totals(tmp_path) == {
@@ -111,7 +111,7 @@ def test_arbiter_does_not_wait_for_a_stuck_scrape(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("who_finds_it", ["a scrape", "the arbiter"])
-def test_broken_file_is_put_aside(tmp_path, monkeypatch, caplog, who_finds_it: str):
+def test_broken_file_is_quarantined(tmp_path, monkeypatch, caplog, who_finds_it: str):
     """One bad file costs its own numbers, not the answer."""
     for number in (1, 2):
         _Worker(tmp_path, number, monkeypatch).requests.labels("ok").inc(number)
@@ -122,7 +122,7 @@ def test_broken_file_is_put_aside(tmp_path, monkeypatch, caplog, who_finds_it: s
 
     assert _totals(tmp_path)["requests_total[('status', 'ok')]"] == 2
     assert count_broken_files(tmp_path) == 1
-    assert "put aside" in caplog.text
+    assert "quarantined" in caplog.text
     assert _totals(tmp_path)["requests_total[('status', 'ok')]"] == 2
 
 

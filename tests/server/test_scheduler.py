@@ -67,5 +67,5 @@ def test_job_that_hangs_is_not_waited_for():
     jobs.add(hang, every_seconds=3600, first_seconds=0)
     jobs.start()
     assert begun.wait(timeout=10)
-    jobs.stop(patience_seconds=0.01)
+    jobs.stop(timeout_seconds=0.01)
     go_on.set()

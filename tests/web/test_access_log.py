@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from app.web.access_log import NoRequestLog, RequestLog
+from app.web.access_log import RequestLog
 
 
 def _written(log: RequestLog, reading: int) -> list[bytes]:
@@ -100,11 +100,3 @@ def test_threads_lose_nothing(monkeypatch):
     log.flush()
 
     assert len(b"".join(pieces).splitlines()) == 8000
-
-
-def test_silenced_log_writes_nothing(pipe):
-    """`LOG_REQUESTS=false` costs nothing and keeps nothing."""
-    log = NoRequestLog()
-    log.add("a1", "GET", "/healthz", 500, 0.001)
-
-    assert _written(log, pipe[0]) == []

@@ -9,9 +9,8 @@ from werkzeug.test import TestResponse
 from app.errors import FieldError, InvalidPredictionRequest, ModelUnavailable
 from app.metrics.http import MetricsRegistry, register_http_metrics
 from app.metrics.service import ServiceMetrics
-from app.web.access_log import NoRequestLog
 from app.web.middleware import install_middleware
-from app.web.problems import PROBLEM_MEDIA_TYPE, register_error_answers
+from app.web.problems import PROBLEM_MEDIA_TYPE, register_error_handlers
 
 MAX_BODY_BYTES = 100
 
@@ -19,9 +18,9 @@ MAX_BODY_BYTES = 100
 def _tiny_service() -> Flask:
     """A service without routes, which refuses as ours does."""
     app = Flask("tiny")
-    register_error_answers(app)
+    register_error_handlers(app)
     registry = MetricsRegistry()
-    install_middleware(app, ServiceMetrics(registry), register_http_metrics(app, registry), NoRequestLog())
+    install_middleware(app, ServiceMetrics(registry), register_http_metrics(app, registry, {}), log=None)
     return app
 
 
@@ -54,7 +53,7 @@ def test_invalid_request_lists_what_is_wrong():
     """A caller can mend everything at once."""
     errors: list[FieldError] = [{"field": "score", "message": "expected true or false"}]
 
-    assert _refuse(InvalidPredictionRequest("wrong", errors)).json["errors"] == errors
+    assert _refuse(InvalidPredictionRequest(errors)).json["errors"] == errors
 
 
 def test_unexpected_error_hides_its_message(caplog: pytest.LogCaptureFixture):
