@@ -141,8 +141,8 @@ class Route(NamedTuple):
 class LimitedRequest(Request):
     """A request whose maximum length comes from the declaration on its view."""
 
-    @property
-    def max_content_length(self) -> int | None:  # type: ignore[override] # nobody sets it
+    @property  # type: ignore[misc] # nobody sets it
+    def max_content_length(self) -> int | None:  # type: ignore[override]
         """The maximum length of the body in bytes."""
         operation = operation_of(current_app.view_functions.get(self.endpoint or ""))
         if operation is None:  # a static file or an unknown path

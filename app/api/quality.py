@@ -16,6 +16,7 @@ from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
 from app.quality.estimate import Estimate, estimate_quality
 from app.records.timestamps import format_timestamp
+from app.settings import Settings
 from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.query import QueryParameter, refuse_unknown
 
@@ -26,17 +27,6 @@ _SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
 
 # A window of more digits is too long anyway, and Python refuses to parse very long numbers.
 _WINDOW_PATTERN = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
-
-_WINDOW_EXPECTED = "hours or days such as 24h or 7d"
-
-_WINDOW = QueryParameter(
-    "window",
-    "How far to look back: hours or days, up to the days for which records are kept.",
-    {"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": "7d", "example": "24h"},
-    _WINDOW_EXPECTED,
-    "7d",
-    str,
-)
 
 # These compare the scores of rows with each other, which is meaningless across models.
 _WITHIN_ONE_VERSION = ("roc_auc", "average_precision")
@@ -195,6 +185,23 @@ def _add_cache(state: BlueprintSetupState) -> None:
     state.app.extensions[_CACHE] = AnswerCache()
 
 
+def _window_parameter(retention_days: int) -> QueryParameter[str]:
+    """Declare the window, which is at most the time for which records are kept."""
+
+    def parse(text: str) -> str | None:
+        is_valid = _WINDOW_PATTERN.fullmatch(text) and _window_seconds(text) <= _window_seconds(f"{retention_days}d")
+        return text if is_valid else None
+
+    return QueryParameter(
+        name="window",
+        description="How far to look back: hours or days, up to the days for which records are kept.",
+        schema={"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": "7d", "example": "24h"},
+        expected=f"hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept",
+        default="7d",
+        parse=parse,
+    )
+
+
 @quality.get("/quality")
 @Operation(
     summary="How right the answers were, as far as labels tell.",
@@ -202,19 +209,20 @@ def _add_cache(state: BlueprintSetupState) -> None:
     "by model version, segment and day.",
     tag="model",
     answer=QualityReport,
-    query=(_WINDOW,),
+    # The document is the same for any retention time.
+    query=(_window_parameter(Settings().record_retention_days),),
     refusals=(422, *NO_RECORDS),
 )
 def show_quality() -> Response:
     """Return the figures of a window that ends now."""
-    refuse_unknown(request.args, [_WINDOW])
-    window = _WINDOW.read(request.args)
-    seconds = _window_seconds(window, service().settings.record_retention_days)
+    parameter = _window_parameter(service().settings.record_retention_days)
+    refuse_unknown(request.args, [parameter])
+    window = parameter.read(request.args)
     cache: AnswerCache = current_app.extensions[_CACHE]
-    return Response(cache.get(window, lambda: _estimate(window, seconds)), mimetype=JSON_MEDIA_TYPE)
+    return Response(cache.get(window, lambda: _estimate(window)), mimetype=JSON_MEDIA_TYPE)
 
 
-def _estimate(requested: str, seconds: float) -> bytes:
+def _estimate(requested: str) -> bytes:
     """Read the records, estimate the figures, and return them as JSON."""
     now = time.time()
     with service().records.use() as engine:
@@ -222,14 +230,10 @@ def _estimate(requested: str, seconds: float) -> bytes:
         from app.records.quality_query import read_quality
         from app.records.timestamps import Window
 
-        reading = read_quality(engine, Window.around(now - seconds, now))
+        reading = read_quality(engine, Window.around(now - _window_seconds(requested), now))
     return msgspec.json.encode(serialize_quality(reading, requested, now))
 
 
-def _window_seconds(window: str, retention_days: int) -> float:
-    """Return the length of a window, at most the time for which records are kept."""
-    match = _WINDOW_PATTERN.fullmatch(window)
-    seconds = int(match[1]) * _SECONDS_OF_UNIT[match[2]] if match else 0
-    if not 0 < seconds <= retention_days * _SECONDS_OF_UNIT["d"]:
-        raise _WINDOW.refuse(f"{_WINDOW_EXPECTED}, up to the {retention_days}d for which records are kept", window)
-    return seconds
+def _window_seconds(window: str) -> int:
+    """Return the length of a window."""
+    return int(window[:-1]) * _SECONDS_OF_UNIT[window[-1]]

@@ -57,16 +57,11 @@ class QueryParameter(Generic[Value]):
         texts = args.getlist(self.name)
         if not texts:
             return self.default
-        if len(texts) > 1:
-            raise self.refuse("one", str(len(texts)))
-        value = self.parse(texts[0])
+        value = self.parse(texts[0]) if len(texts) == 1 else None
         if value is None:
-            raise self.refuse(self.expected, texts[0])
+            message = f"expected {self.expected}, got {' and '.join(texts)}"
+            raise InvalidQuery([{"field": self.name, "message": message}])
         return value
-
-    def refuse(self, expected: str, got: str) -> InvalidQuery:
-        """Return the refusal of what was given for this parameter."""
-        return InvalidQuery([{"field": self.name, "message": f"expected {expected}, got {got}"}])
 
 
 def boolean_parameter(name: str, description: str) -> QueryParameter[bool]:

@@ -28,7 +28,7 @@ def test_rows_are_handed_out_as_described(service: RecordedService):
     assert answer.json["rows"][0] == {
         "record_id": make_id(0),
         "row": 0,
-        "answered_at": "1970-01-12T13:46:40.000+00:00",
+        "answered_at": "1970-01-12T13:46:40.000Z",
         "segment": "",
         "features": {"mean": 0.56, "sd": 0.23},
     }

@@ -153,7 +153,7 @@ def test_bad_row_is_named(client: FlaskClient, rows: object, field: str, message
         ("mean,sd\n1,1_0\n", "text/csv", 422, "feature_vectors[0][1]: sd: expected a number, got a string"),
         ("mean,sd\n1,nan\n", "text/csv", 422, "feature_vectors[0][1]: sd: not a finite number"),
         ("mean,sd\n", "text/csv", 422, "expected at least one row"),
-        (b"mean,sd\n\xff,1\n", "text/csv", 422, "no CSV in UTF-8"),
+        (b"mean,sd\n\xff,1\n", "text/csv", 422, "not CSV in UTF-8"),
         ("[1, 2]\n[1,\n", "application/x-ndjson", 400, "Line 2 is not JSON"),
         ("[1, NaN]\n", "application/x-ndjson", 400, "Line 1 is not JSON"),
         ('{"row": [1, 2]}\n', "application/x-ndjson", 422, "line 1: expected an object with feature_vector alone"),

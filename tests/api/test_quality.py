@@ -167,4 +167,4 @@ def test_services_without_records_say_so(make_client, address: str):
 
     assert (off.status_code, broken.status_code) == (503, 503)
     assert "RECORD_PREDICTIONS" in off.json["detail"]
-    assert "cannot be used" in broken.json["detail"]
+    assert "unavailable" in broken.json["detail"]

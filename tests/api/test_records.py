@@ -35,7 +35,7 @@ def test_answer_is_shown_as_described(service: RecordedService, monkeypatch: pyt
     service.check(answer.json, "RecordedAnswer")
     assert answer.json["record_id"] == ID
     assert answer.json["same_request_id"] == [ID]
-    assert answer.json["answered_at"] == "2026-11-18T11:06:40.250+00:00"
+    assert answer.json["answered_at"] == "2026-11-18T11:06:40.250Z"
     assert (answer.json["segment"], answer.json["next_first_row"]) == ("DE", None)
     row = answer.json["rows"][1]
     assert row["features"] == {"mean": 0.56, "sd": 0.23}

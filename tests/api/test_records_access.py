@@ -106,7 +106,7 @@ try:
 except RecordsBusy:
     pass
 assert time.monotonic() > clock() + 9
-assert access._rests_until < time.monotonic() + 1, "it is left alone for long"
+assert access._retry_at < time.monotonic() + 1, "the backoff is long"
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -133,7 +133,7 @@ def test_database_that_breaks_is_busy(service: RecordedService, tmp_path: Path):
 
 def test_one_thread_is_kept_for_predictions(tmp_path: Path, service: RecordedService, monkeypatch: pytest.MonkeyPatch):
     """Of two threads one may use the database, and wait; the other is told to try again."""
-    monkeypatch.setattr("app.api.records_access._TURN_SECONDS", 0.01)
+    monkeypatch.setattr("app.api.records_access._SLOT_SECONDS", 0.01)
     access = service_of(service.app).records
     refused = []
 

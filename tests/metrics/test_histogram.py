@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from app.metrics.service import VectorHistogram
-from app.metrics.service import SCORES
+from app.metrics.service import SCORES, VectorHistogram
 
 # The bounds themselves among them: a value on a bound belongs to its bucket.
 values = st.lists(st.sampled_from(SCORES) | st.floats(-1.5, 0.5), max_size=50)
