@@ -116,7 +116,7 @@ class Settings:
     feedback_api_keys_file: str = _setting(
         "",
         "file",
-        "File of API keys for feedback, recorded answers and audits, one per line; if empty, only this host has access.",
+        "File of API keys for feedback, recorded answers and audits, one per line; without, only this host has access.",
     )
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)
     model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)

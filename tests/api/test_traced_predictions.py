@@ -60,7 +60,7 @@ def _ways(segment: object) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("way", list(_ways("")))
 def test_segment_reaches_the_recorder_and_the_record_id_the_caller(client: FlaskClient, published, way: str):
-    """This holds for every route and media type; the record id is ours even if the caller sent a request id."""
+    """Every route and media type publishes both; the record id is ours even if the caller sent a request id."""
     answer = client.post(**_ways("Österreich 4.2")[way], headers={"X-Request-ID": "theirs"})
 
     assert answer.status_code == 200
