@@ -1,4 +1,4 @@
-"""What a label may hold fits the tables, and the document says the same as the check."""
+"""The limits of labels and segments match the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.web.middleware import REQUEST_ID_PATTERN, is_valid_request_id
 
 
 def test_limits_are_those_of_the_tables():
-    """A label or a segment that is taken can be kept."""
+    """A label or a segment that is accepted can be stored."""
     assert segment.SEGMENT_CHARACTERS == tables.SEGMENT_CHARACTERS
     assert (feedback.SOURCE_CHARACTERS, feedback.NOTE_CHARACTERS) == (tables.SOURCE_CHARACTERS, tables.NOTE_CHARACTERS)
     assert f"{{1,{tables.REQUEST_ID_CHARACTERS}}}" in REQUEST_ID_PATTERN

@@ -1,4 +1,4 @@
-"""A request is taken exactly when it describes a row, and everything wrong with it is named."""
+"""A request is accepted exactly when it describes a row, and every mistake is reported."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ numbers = st.integers(-(10**38), 10**38) | st.floats(-LARGEST_NUMBER, LARGEST_NU
 
 
 def _errors(body: object) -> dict[str, str]:
-    """Collect the refusal of a body: field and message."""
+    """Return the mistakes in a body: field and message."""
     with pytest.raises(InvalidPredictionRequest) as refusal:
         load_prediction_request(body, FEATURES)
     return {error["field"]: error["message"] for error in refusal.value.errors}
 
 
 @given(st.lists(numbers, min_size=2, max_size=2), st.booleans())
-def test_every_row_of_numbers_is_taken(row: list[float], score: bool):
-    """Integers and floats, to the limits of float32."""
+def test_every_row_of_numbers_is_accepted(row: list[float], score: bool):
+    """Integers and floats are accepted up to the limits of float32."""
     assert load_prediction_request({"feature_vector": row, "score": score}, FEATURES) == {
         "feature_vector": row,
         "score": score,
@@ -42,7 +42,7 @@ def test_every_row_of_numbers_is_taken(row: list[float], score: bool):
 
 @given(json_values | st.fixed_dictionaries({"feature_vector": json_values}, optional={"score": json_values}))
 def test_anything_else_is_refused(body: object):
-    """No JSON value makes anything but a row of finite numbers, or a refusal that names a field."""
+    """Every JSON value is either loaded as a row of finite numbers or refused with the name of a field."""
     try:
         loaded = load_prediction_request(body, FEATURES)
     except InvalidPredictionRequest as refusal:
@@ -73,13 +73,13 @@ def test_anything_else_is_refused(body: object):
         ([1, -(10**400)], "feature_vector[1]", "sd: expected a number between -3.40282e+38 and 3.40282e+38"),
     ],
 )
-def test_bad_row_is_named(row: object, field: str, message: str):
-    """The place, the feature and what was expected."""
+def test_bad_row_is_reported(row: object, field: str, message: str):
+    """The refusal has the path, the feature and what was expected."""
     assert _errors({"feature_vector": row}) == {field: message}
 
 
-def test_everything_wrong_is_told_at_once():
-    """A caller need not mend one thing to learn of the next."""
+def test_all_mistakes_are_reported_at_once():
+    """A caller need not fix one mistake to learn of the next."""
     assert _errors({"feature_vector": ["a", None], "score": 1, "extra": 0}).keys() == {
         "feature_vector[0]",
         "feature_vector[1]",
@@ -90,5 +90,5 @@ def test_everything_wrong_is_told_at_once():
 
 @pytest.mark.parametrize("score", ["true", 1, 0, None, "yes"])
 def test_score_is_a_boolean(score: object):
-    """What merely looks like true is not taken for it."""
+    """Values that merely look like true are refused."""
     assert "score" in _errors({"feature_vector": [1, 2], "score": score})

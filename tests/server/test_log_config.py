@@ -1,4 +1,4 @@
-"""A log line is one JSON object, whatever is logged."""
+"""Every log line is one JSON object, whatever is logged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _format(**parts: object) -> dict[str, object]:
 
 
 def test_extra_values_become_fields():
-    """What `extra` gives can be searched for, and the message stays readable."""
+    """Values in `extra` are fields of their own, and the message stays readable."""
     line = _format(msg="took %(milliseconds)s ms", args={"milliseconds": 3}, milliseconds=3)
 
     assert line["message"] == "took 3 ms"
@@ -24,7 +24,7 @@ def test_extra_values_become_fields():
 
 
 def test_traceback_stays_in_the_line():
-    """An error is one line, with everything that is needed to find it."""
+    """An error is logged in one line that includes its traceback."""
     try:
         raise RuntimeError("broken\nin two lines")
     except RuntimeError as error:
@@ -33,6 +33,6 @@ def test_traceback_stays_in_the_line():
     assert "RuntimeError: broken" in str(line["traceback"])
 
 
-def test_value_that_json_does_not_know_is_shown():
-    """A line is never lost for the type of one of its values."""
+def test_value_that_json_cannot_represent_is_written_as_text():
+    """No line is lost because of the type of a value."""
     assert _format(msg="x", thing={1, 2})["thing"] == "{1, 2}"
