@@ -17,13 +17,13 @@ from app.web.headers import forbid_caching
 from app.web.query import refuse_unknown, whole_number_parameter
 
 # A hundred is as many as a person labels in one go; of more, some would be handed out again before they are done.
-_N = whole_number_parameter("n", "Most rows to hand out.", default=20, minimum=1, maximum=100)
+_N = whole_number_parameter("n", "Maximum number of rows to hand out.", default=20, minimum=1, maximum=100)
 
 audit = Blueprint("audit", __name__)
 
 
 class RowToLabel(Schema):
-    """A row, without what the model said of it."""
+    """A row without the model's label and score."""
 
     record_id = fields.String(required=True, metadata={"description": "The `request_id` of its label."})
     row = fields.Integer(required=True, metadata={"description": "The `row` of its label."})
@@ -35,7 +35,7 @@ class RowToLabel(Schema):
 
 
 class AuditRows(Schema):
-    """The next rows of the queue; none if it is empty."""
+    """The next rows of the queue; empty if there are none."""
 
     rows = fields.List(fields.Nested(RowToLabel), required=True)
 
@@ -43,8 +43,8 @@ class AuditRows(Schema):
 @audit.get("/audit/next")
 @Operation(
     summary="Rows to label.",
-    description="Inlier answers, drawn at random, without what the model said of them. Each is handed out to one "
-    "caller; if it is not labelled within an hour, it comes again, behind those that were never handed out.",
+    description="Randomly drawn inlier answers, without the model's scores. Each is handed out to one caller; if "
+    "it is not labelled within an hour, it is handed out again, after those that never were.",
     tag="records",
     answer=AuditRows,
     query=(_N,),

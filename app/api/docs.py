@@ -25,14 +25,14 @@ _ENDPOINT = "openapi"
 _ASSETS_MAX_AGE_SECONDS = 3600
 
 _describe_page = Operation(
-    summary="This document, as a page to try things out.",
-    description="Swagger UI; nothing comes from another host.",
+    summary="This document as a page, on which you can try each route.",
+    description="Swagger UI; nothing is loaded from another host.",
     tag="pages",
     media_type=HTML_MEDIA_TYPE,
 )
 _describe_document = Operation(
     summary="This document.",
-    description="OpenAPI 3.1, with the rows of the live model.",
+    description="OpenAPI 3.1, for the features of the live model.",
     tag="pages",
 )
 

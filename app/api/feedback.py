@@ -54,7 +54,7 @@ feedback = Blueprint("feedback", __name__)
 
 
 class Label(Schema):
-    """What somebody knows of a row."""
+    """The true label of a row."""
 
     error_messages = {"type": "expected an object with request_id and is_inlier"}  # noqa: RUF012 - marshmallow's way
 
@@ -85,7 +85,7 @@ class Label(Schema):
             validate.Length(max=SOURCE_CHARACTERS),
             validate.Regexp(_LINE_PATTERN[:-1] + r"\Z", error="expected no control characters"),
         ],
-        metadata={"description": "Who says so.", "pattern": _LINE_PATTERN, "example": "fraud-desk"},
+        metadata={"description": "Who submitted the label.", "pattern": _LINE_PATTERN, "example": "fraud-desk"},
     )
     note = fields.String(
         load_default="",
@@ -93,7 +93,7 @@ class Label(Schema):
             validate.Length(max=NOTE_CHARACTERS),
             validate.Regexp(_TEXT_PATTERN[:-1] + r"\Z", error="expected no control characters but tabs and line ends"),
         ],
-        metadata={"description": "Why, for people.", "pattern": _TEXT_PATTERN, "example": "called the customer"},
+        metadata={"description": "The reason, for people.", "pattern": _TEXT_PATTERN, "example": "called the customer"},
     )
 
 
@@ -106,7 +106,7 @@ class LabelResult(Schema):
         required=True,
         validate=validate.OneOf(RESULTS),
         metadata={
-            "description": "`taken`; `unchanged` if it was known; `waiting` for the record, and taken when it comes; "
+            "description": "`taken`; `unchanged` if it was known; `waiting` until its row is recorded; "
             "`unknown` if nothing is recorded under the id."
         },
     )
@@ -114,8 +114,12 @@ class LabelResult(Schema):
 
 # Not a class, because a field named `unknown` would replace marshmallow's own setting of that name.
 FeedbackAnswer = Schema.from_dict(
-    {name: fields.Integer(required=True, metadata={"description": "How many labels."}) for name in RESULTS}
-    | {"labels": fields.List(fields.Nested(LabelResult), required=True, metadata={"description": "In their order."})},
+    {name: fields.Integer(required=True, metadata={"description": "Number of labels."}) for name in RESULTS}
+    | {
+        "labels": fields.List(
+            fields.Nested(LabelResult), required=True, metadata={"description": "In the order of the request."}
+        )
+    },
     name="FeedbackAnswer",
 )
 
@@ -178,10 +182,10 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
 
 @feedback.post("/feedback")
 @Operation(
-    summary="Say what rows truly were.",
-    description="One label, or a list of up to 1,000. The same label twice is one; another one replaces it, and "
-    "the one before stays as history. A label may come before its answer is recorded: it waits. 404 only if "
-    "nothing is recorded under any of the ids; 422 if any label is malformed, and then none is taken.",
+    summary="Submit true labels.",
+    description="One label, or a list of up to 1,000. Repeating a label changes nothing; a different label replaces it, "
+    "and the old one is kept as history. A label that arrives before its answer is recorded is pending. The answer is "
+    "404 only if nothing is recorded under any of the ids, and 422 if any label is malformed; then no label is stored.",
     tag="records",
     request=_FEEDBACK_REQUEST,
     answer=FeedbackAnswer,

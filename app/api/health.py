@@ -13,15 +13,15 @@ health = Blueprint("health", __name__)
 
 
 class Health(Schema):
-    """The process lives, or a verified model is loaded."""
+    """The process is alive, or a verified model is loaded."""
 
     status = fields.String(required=True, metadata={"example": "ok"})
 
 
 @health.get("/healthz")
 @Operation(
-    summary="The process lives.",
-    description="For an orchestrator that restarts what does not answer.",
+    summary="The process is alive.",
+    description="For an orchestrator, which restarts a process that does not answer.",
     tag="operation",
     answer=Health,
 )
@@ -33,7 +33,7 @@ def check_liveness() -> Response:
 @health.get("/readyz")
 @Operation(
     summary="A verified model is loaded.",
-    description="503 with the reason, and what to do, if not.",
+    description="If not, the answer is 503 with the reason and what to do.",
     tag="operation",
     answer=Health,
     refusals=NO_MODEL,

@@ -23,7 +23,7 @@ metrics = Blueprint("metrics", __name__)
 @metrics.get("/metrics", strict_slashes=False)
 @metrics.get("/metrics/", strict_slashes=False)
 @Operation(
-    summary="The numbers of all workers together.",
+    summary="The metrics of all workers together.",
     description="In Prometheus's text format, or OpenMetrics if the client accepts it.",
     tag="operation",
     media_type=TEXT_MEDIA_TYPE,

@@ -26,24 +26,24 @@ class LiveModelSchema(Schema):
     feature_ranges = fields.List(
         fields.List(fields.Float()),
         required=True,
-        metadata={"description": "Smallest and largest value in training."},
+        metadata={"description": "Minimum and maximum in the training data."},
     )
     threshold = fields.Float(
         required=True, metadata={"description": "Rows with a lower anomaly score are outliers (`offset_`)."}
     )
     training_rows = fields.Integer(required=True)
-    training_sha256 = fields.String(required=True, metadata={"description": "Of the training file."})
+    training_sha256 = fields.String(required=True, metadata={"description": "Digest of the training file."})
     kernel = fields.String(
         required=True,
-        metadata={"description": "What computes scores: compiled, or numpy (slower, same scores)."},
+        metadata={"description": "What computes scores: `compiled`, or `numpy` (slower, same scores)."},
     )
 
 
 class ModelInformation(Schema):
-    """The training parameters (scikit-learn's `get_params()`) at the top level, and the model that they made."""
+    """The training parameters (scikit-learn's `get_params()`), and the resulting model."""
 
     class Meta:
-        """Other releases of scikit-learn have other parameters."""
+        """Accept the parameters of other releases of scikit-learn."""
 
         unknown = INCLUDE
 
@@ -80,8 +80,8 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
 
 @model_information.get("/model_information")
 @Operation(
-    summary="How the live model was trained, and what it takes.",
-    description="scikit-learn's `get_params()` at the top level, and under `model` what came of them.",
+    summary="How the live model was trained, and what it accepts.",
+    description="scikit-learn's `get_params()` at the top level, and the resulting model under `model`.",
     tag="model",
     answer=ModelInformation,
     refusals=NO_MODEL,

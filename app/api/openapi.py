@@ -40,14 +40,14 @@ _KEY = {
     "type": "apiKey",
     "in": "header",
     "name": KEY_HEADER,
-    "description": "One of the keys in `FEEDBACK_API_KEYS_FILE`; where there is no such file, only callers on the "
-    "service's own host are let in, without a key.",
+    "description": "One of the keys in `FEEDBACK_API_KEYS_FILE`; without such a file, only callers on the service's "
+    "own host are allowed, without a key.",
 }
 
 _PATH_PARAMETERS = {
     "name": "The model's name.",
     "version": "The live version.",
-    "request_id": "What an answer gave as `X-Request-ID`, or as `X-Record-ID`.",
+    "request_id": "The `X-Request-ID` or `X-Record-ID` of an answer.",
 }
 
 _TEXT = {"type": "string"}
@@ -55,20 +55,20 @@ _BYTES = {BINARY_MEDIA_TYPE: {"type": "string", "format": "binary"}}
 
 _REQUEST_ID = {
     "X-Request-ID": {
-        "description": "The caller's id of the request, if it sent a sane one, else a new one.",
+        "description": "The id of the request: the caller's if it sent a valid one, else a new one.",
         "schema": _TEXT,
     }
 }
-_MODEL_VERSION = {"X-Model-Version": {"description": "The version that answered.", "schema": _TEXT}}
+_MODEL_VERSION = {"X-Model-Version": {"description": "The model version that answered.", "schema": _TEXT}}
 _RECORD_ID = {
     "X-Record-ID": {
-        "description": "The id under which the answer is recorded, if it is: unlike the caller's, always unique.",
+        "description": "The id under which the answer is recorded if it is sampled; always unique.",
         "schema": _TEXT,
     },
 }
 _JSON_LENGTH = {
     JSON_LENGTH_HEADER: {
-        "description": "Where the JSON part of the body ends; without it the body is all JSON.",
+        "description": "The length of the JSON part of the body; without it, the whole body is JSON.",
         "schema": {"type": "integer", "minimum": 1},
     }
 }
@@ -94,7 +94,7 @@ def build_openapi(routes: tuple[Route, ...], features: Features | None, max_batc
         openapi_version="3.1.0",
         # Relative to the document, so that the page's requests find the service behind a proxy that adds a prefix.
         servers=[{"url": ".", "description": "this service"}],
-        info={"description": "An Isolation Forest that tells abnormal rows from normal ones, and watches itself."},
+        info={"description": "Serves an Isolation Forest that labels rows, and monitors it."},
         tags=[{"name": tag} for tag in TAGS],
         plugins=[plugin],
     )

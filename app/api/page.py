@@ -36,7 +36,7 @@ class ExampleRow:
 @page.get("/")
 @Operation(
     summary="A page for people.",
-    description="What runs here, where to go, and a form that sends a row and shows the answer.",
+    description="The live model, links, and a form that sends a row and shows the answer.",
     tag="pages",
     media_type=HTML_MEDIA_TYPE,
 )

@@ -67,9 +67,9 @@ def prediction_request_schema(features: Features) -> Schema:
     return Schema.from_dict(
         {
             "feature_vector": FeatureVector(features, required=True, metadata={"description": description}),
-            "score": StrictBoolean(load_default=False, metadata={"description": "Also give the anomaly score."}),
+            "score": StrictBoolean(load_default=False, metadata={"description": "Also return the anomaly score."}),
             "confidence": StrictBoolean(
-                load_default=False, metadata={"description": "Also give the confidence of the label."}
+                load_default=False, metadata={"description": "Also return the confidence of the label."}
             ),
             "segment": Segment(),
         },
@@ -111,7 +111,7 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
 @prediction.post(PREDICTION_RULE)
 @Operation(
     summary="Label one row.",
-    description="`is_inlier` is 1 for an inlier and -1 for an outlier, as scikit-learn's `predict` gives it. "
+    description="`is_inlier` is 1 for an inlier and -1 for an outlier, as scikit-learn's `predict` does. "
     "`anomaly_score` is `score_samples`, in [-1, 0]: the lower, the more abnormal.",
     tag="predictions",
     request=lambda features, _: prediction_request_schema(features),

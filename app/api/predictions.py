@@ -45,13 +45,13 @@ _MEDIA_TYPES = (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE)
 
 # CSV and newline-delimited JSON have no place for options, so these are query parameters:
 # /predictions?score=true&segment=DE
-_SCORE = boolean_parameter("score", "Also give the anomaly scores: the same as `score` in a JSON body.")
+_SCORE = boolean_parameter("score", "Also return the anomaly scores, like `score` in a JSON body.")
 _CONFIDENCE = boolean_parameter(
-    "confidence", "Also give the confidences of the labels: the same as `confidence` in a JSON body."
+    "confidence", "Also return the confidences of the labels, like `confidence` in a JSON body."
 )
 _SEGMENT = QueryParameter(
     "segment",
-    f"{SEGMENT_DESCRIPTION} A JSON body that names one comes first.",
+    f"{SEGMENT_DESCRIPTION} A segment in a JSON body takes precedence.",
     {"type": "string", "minLength": 1, "maxLength": SEGMENT_CHARACTERS, "pattern": SEGMENT_PATTERN},
     SEGMENT_EXPECTED,
     "",
@@ -96,9 +96,9 @@ def predictions_request_schema(features: Features, max_rows: int) -> Schema:
     return Schema.from_dict(
         {
             "feature_vectors": FeatureVectors(features, max_rows, required=True, metadata={"description": description}),
-            "score": StrictBoolean(load_default=False, metadata={"description": "Also give the anomaly scores."}),
+            "score": StrictBoolean(load_default=False, metadata={"description": "Also return the anomaly scores."}),
             "confidence": StrictBoolean(
-                load_default=False, metadata={"description": "Also give the confidences of the labels."}
+                load_default=False, metadata={"description": "Also return the confidences of the labels."}
             ),
             "segment": Segment(),
         },
@@ -138,10 +138,10 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
 @predictions.post("/predictions")
 @Operation(
     summary="Label many rows.",
-    description="As `/prediction`, for a list of rows; the answers come in the order of the rows. Rows may also be "
+    description="Like `/prediction`, for a list of rows; answers are in the order of the rows. Rows may also be "
     "sent as CSV, with the feature names as header in any order, or as newline-delimited JSON "
-    '(`{"feature_vector": [...]}` or a bare list a line); the answer comes in the form that `Accept` asks for, '
-    "else in the form of the request.",
+    '(`{"feature_vector": [...]}` or a bare list per line). The answer has the media type in `Accept`, '
+    "else the media type of the request.",
     tag="predictions",
     request=predictions_request_schema,
     answer=PredictionsAnswer,

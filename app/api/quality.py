@@ -32,12 +32,12 @@ _WINDOW_PATTERN = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
 _WITHIN_ONE_VERSION = ("roc_auc", "average_precision")
 
 _ASSUMPTIONS = (
-    "Alarms with a label are taken to be like those without one.",
-    "Misses are counted among the inliers that GET /audit/next handed out; those of them with a label are taken to be "
-    "like those without one. Other labels of inliers are left out, as rows that somebody complains about are no random "
-    "choice.",
-    "Hours count whole, by the time of the answer in UTC; answers that did not reach the records are not in it.",
-    "Labels that are wrong make figures that are wrong.",
+    "Alarms with a label are representative of those without one.",
+    "Misses are counted among the inliers that GET /audit/next handed out; those with a label are representative of "
+    "those without one. Other labels of inliers are ignored, because rows that somebody complains about are not a "
+    "random sample.",
+    "Hours are whole hours in UTC, by the time of the answer; answers that were not recorded are not included.",
+    "Wrong labels lead to wrong figures.",
 )
 
 _CACHE = "isowatch_quality_answers"
@@ -46,7 +46,7 @@ quality = Blueprint("quality", __name__)
 
 
 class ShareWithInterval(Schema):
-    """A share and its 95 % interval, in [0, 1]; all three are null where there is none."""
+    """A share and its 95 % interval, in [0, 1]; all three are null if it is unknown."""
 
     value = fields.Float(required=True, allow_none=True)
     low = fields.Float(required=True, allow_none=True)
@@ -56,7 +56,9 @@ class ShareWithInterval(Schema):
 class QualityFigure(ShareWithInterval):
     """A figure, or the reason why there is none."""
 
-    labels = fields.Integer(required=True, metadata={"description": "How many labels it stands on, or would."})
+    labels = fields.Integer(
+        required=True, metadata={"description": "Number of labels for this figure, even if they are too few."}
+    )
     reason = fields.String(
         required=True,
         metadata={"description": "Why there is no figure; empty if there is one.", "example": "not enough labels: ..."},
@@ -77,12 +79,14 @@ class QualityFigures(Schema):
 class QualityGroup(Schema):
     """Some of the window's answers."""
 
-    rows = fields.Integer(required=True, metadata={"description": "All answers, recorded or not."})
-    outliers = fields.Integer(required=True, metadata={"description": "Answers that were alarms."})
+    rows = fields.Integer(required=True, metadata={"description": "Number of answers, recorded or not."})
+    outliers = fields.Integer(
+        required=True, metadata={"description": "Number of alarms, which are answers with the label outlier."}
+    )
     outlier_ratio = fields.Nested(ShareWithInterval, required=True)
     labelled_alarms = fields.Integer(required=True)
     audited_inliers = fields.Integer(
-        required=True, metadata={"description": "Inliers that `/audit/next` handed out and that have a label."}
+        required=True, metadata={"description": "Number of labelled inliers that `/audit/next` handed out."}
     )
     figures = fields.Nested(QualityFigures, required=True)
 
@@ -94,7 +98,7 @@ class QualityOfVersion(QualityGroup):
 
 
 class QualityOfSegment(QualityGroup):
-    """The answers to one kind of caller."""
+    """The answers of one segment."""
 
     segment = fields.String(required=True, metadata={"description": "Empty for callers that named none."})
 
@@ -102,28 +106,28 @@ class QualityOfSegment(QualityGroup):
 class QualityOfDay(QualityGroup):
     """The answers of one day."""
 
-    day = fields.Date(required=True, metadata={"description": "UTC; the first one of a window may be a part of a day."})
+    day = fields.Date(required=True, metadata={"description": "In UTC; the first day of a window may be incomplete."})
 
 
 class QualityWindow(Schema):
-    """The hours that were looked at."""
+    """The hours for which figures are estimated."""
 
     asked = fields.String(required=True, metadata={"example": "7d"})
-    since = fields.AwareDateTime(required=True, metadata={"description": "Beginning of the first hour."})
+    since = fields.AwareDateTime(required=True, metadata={"description": "Start of the first hour."})
     until = fields.AwareDateTime(required=True)
 
 
 class QualityReport(Schema):
-    """How right the answers were, as far as labels tell."""
+    """The quality of the answers, estimated from labels."""
 
     window = fields.Nested(QualityWindow, required=True)
-    estimated_at = fields.AwareDateTime(required=True, metadata={"description": "Figures are kept for some seconds."})
+    estimated_at = fields.AwareDateTime(required=True, metadata={"description": "Figures are cached for some seconds."})
     overall = fields.Nested(QualityGroup, required=True)
     by_model_version = fields.List(fields.Nested(QualityOfVersion), required=True)
     by_segment = fields.List(fields.Nested(QualityOfSegment), required=True)
     by_day = fields.List(fields.Nested(QualityOfDay), required=True)
     assumptions = fields.List(
-        fields.String(), required=True, metadata={"description": "What the figures take for granted."}
+        fields.String(), required=True, metadata={"description": "The assumptions of the estimates."}
     )
 
 
@@ -194,7 +198,7 @@ def _window_parameter(retention_days: int) -> QueryParameter[str]:
 
     return QueryParameter(
         name="window",
-        description="How far to look back: hours or days, up to the days for which records are kept.",
+        description="How far to look back, in hours or days, up to the retention time of records.",
         schema={"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": "7d", "example": "24h"},
         expected=f"hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept",
         default="7d",
@@ -204,8 +208,8 @@ def _window_parameter(retention_days: int) -> QueryParameter[str]:
 
 @quality.get("/quality")
 @Operation(
-    summary="How right the answers were, as far as labels tell.",
-    description="Precision, recall and what follows from them, with 95 % intervals: of all answers of a while, and "
+    summary="Quality of the answers, estimated from labels.",
+    description="Precision, recall and related figures with 95 % intervals, of all answers in a window and "
     "by model version, segment and day.",
     tag="model",
     answer=QualityReport,

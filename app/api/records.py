@@ -25,11 +25,11 @@ _LABEL = {"description": "1 inlier, -1 outlier.", "enum": [1, -1]}
 
 # A request may have thousands of rows, each with its features, labels and history; so answers come in pages.
 _FIRST_ROW = whole_number_parameter(
-    "first_row", "Rows of the request before it are left out.", default=0, minimum=0, maximum=MAX_ROW_NUMBER
+    "first_row", "The number of the first row to return.", default=0, minimum=0, maximum=MAX_ROW_NUMBER
 )
-_N = whole_number_parameter("n", "Most rows to show.", default=100, minimum=1, maximum=1000)
+_N = whole_number_parameter("n", "Maximum number of rows to return.", default=100, minimum=1, maximum=1000)
 
-FEATURES = {"description": "The numbers by feature; null if they were not recorded.", "example": {"mean": 0.56}}
+FEATURES = {"description": "Values by feature name; null if they were not recorded.", "example": {"mean": 0.56}}
 
 recorded_prediction = Blueprint("recorded_prediction", __name__)
 
@@ -44,7 +44,7 @@ class KnownLabel(Schema):
 
 
 class ReplacedLabel(KnownLabel):
-    """A label that counted until another one replaced it."""
+    """A label that another one replaced."""
 
     replaced_at = fields.AwareDateTime(required=True)
 
@@ -66,18 +66,18 @@ class RecordedRow(Schema):
     is_inlier = fields.Integer(required=True, metadata=_LABEL)
     confidence = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
     recorded_share = fields.Float(
-        required=True, metadata={"description": "How likely a row like this was to be recorded, 0 to 1."}
+        required=True, metadata={"description": "The probability with which such a row is recorded, 0 to 1."}
     )
     label = fields.Nested(
         KnownLabel,
         required=True,
         allow_none=True,
-        metadata={"description": "The one that counts; null if there is none."},
+        metadata={"description": "The current label; null if there is none."},
     )
     history = fields.List(
         fields.Nested(ReplacedLabel),
         required=True,
-        metadata={"description": "Labels that were replaced, the newest first."},
+        metadata={"description": "Replaced labels, the newest first."},
     )
 
 
@@ -85,7 +85,7 @@ class RecordedAnswer(Schema):
     """A page of the recorded rows of one request."""
 
     record_id = fields.String(required=True)
-    request_id = fields.String(required=True, metadata={"description": "The record's own if the caller gave none."})
+    request_id = fields.String(required=True, metadata={"description": "Equal to `record_id` if the caller sent none."})
     same_request_id = fields.List(
         fields.String(),
         required=True,
@@ -103,8 +103,8 @@ class RecordedAnswer(Schema):
 
 @recorded_prediction.get("/predictions/<request_id>")
 @Operation(
-    summary="What was answered, and what is known of it since.",
-    description="Of a request id that came twice, the first record is shown, and all are named.",
+    summary="A recorded answer and its labels.",
+    description="If several records share a request id, the first one is shown, and all are listed.",
     tag="records",
     answer=RecordedAnswer,
     query=(_FIRST_ROW, _N),

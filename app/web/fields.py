@@ -29,8 +29,7 @@ _SEGMENT = re.compile(SEGMENT_PATTERN)
 SEGMENT_EXPECTED = f"1 to {SEGMENT_CHARACTERS} characters, no control character, and no blank at either end"
 
 SEGMENT_DESCRIPTION = (
-    "What kind of caller asks (a country, an app's version), so that kinds can be compared. It does not change the "
-    "answer."
+    "The kind of caller (a country, an app's version), so that kinds can be compared. It does not change the answer."
 )
 
 # Row numbers are stored in PostgreSQL's integer columns, whose largest value this is.

@@ -38,7 +38,7 @@ class Problem(Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True, metadata={"description": "What was wrong and what to do."})
     request_id = fields.String(required=True, metadata={"description": "Also in `X-Request-ID`, and in the log."})
-    errors = fields.List(fields.Nested(ProblemPart), metadata={"description": "Everything that is wrong (422)."})
+    errors = fields.List(fields.Nested(ProblemPart), metadata={"description": "Every mistake (422)."})
 
 
 class ProtocolError(Schema):

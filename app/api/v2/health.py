@@ -14,7 +14,7 @@ protocol_health = Blueprint("protocol_health", __name__)
 
 
 class ServerLive(Schema):
-    """The process lives."""
+    """The process is alive."""
 
     live = fields.Boolean(required=True, metadata={"example": True})
 
@@ -33,7 +33,7 @@ class ModelReady(Schema):
 
 
 @protocol_health.get("/v2/health/live")
-@Operation(summary="The process lives.", description="As `/healthz` says.", tag=TAG, answer=ServerLive)
+@Operation(summary="The process is alive.", description="Like `/healthz`.", tag=TAG, answer=ServerLive)
 def check_liveness() -> Response:
     """Answer; an orchestrator restarts a process that does not."""
     return answer_json({"live": True})
@@ -42,7 +42,7 @@ def check_liveness() -> Response:
 @protocol_health.get("/v2/health/ready")
 @Operation(
     summary="A verified model is loaded.",
-    description="As `/readyz` says: 503 with the reason, and what to do, if not.",
+    description="Like `/readyz`: if not, the answer is 503 with the reason and what to do.",
     tag=TAG,
     answer=ServerReady,
     refusals=NO_MODEL,

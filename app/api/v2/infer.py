@@ -94,7 +94,7 @@ class InputParameters(_LenientSchema):
         strict=True,
         allow_none=True,
         validate=validate.Range(min=0),
-        metadata={"description": "The input's bytes after the JSON part of the body, instead of `data`."},
+        metadata={"description": "Number of bytes of this input after the JSON part of the body, instead of `data`."},
     )
 
 
@@ -117,27 +117,28 @@ class InputTensor(_LenientSchema):
 
 
 class OutputParameters(_LenientSchema):
-    """How an output is wanted."""
+    """Options of a requested output."""
 
     binary_data = StrictBoolean(
-        allow_none=True, metadata={"description": "After the JSON part of the answer, in place of `data`."}
+        allow_none=True,
+        metadata={"description": "Whether it is sent as bytes after the JSON part of the answer, instead of `data`."},
     )
 
 
 class RequestedOutput(_LenientSchema):
-    """An output that the caller wants."""
+    """An output that the caller requests."""
 
     name = fields.String(required=True, validate=validate.OneOf(OUTPUTS))
     parameters = fields.Nested(OutputParameters, allow_none=True, load_default=dict)
 
 
 class InferenceParameters(_LenientSchema):
-    """How everything is wanted, and who asks."""
+    """Options of the whole request."""
 
     binary_data_output = StrictBoolean(
         allow_none=True,
         load_default=False,
-        metadata={"description": "`binary_data` of the outputs that say nothing of it."},
+        metadata={"description": "Default of `binary_data` of each output."},
     )
     segment = Segment(allow_none=True)
 
@@ -148,7 +149,7 @@ _INFERENCE_PARAMETERS = InferenceParameters()
 class InferenceRequest(_LenientSchema):
     """Rows to score: one input of shape [rows, features], or one input for each feature, named like it."""
 
-    id = fields.String(allow_none=True, metadata={"description": "Given back."})
+    id = fields.String(allow_none=True, metadata={"description": "Returned unchanged."})
     parameters = fields.Nested(
         InferenceParameters, allow_none=True, load_default=lambda: _INFERENCE_PARAMETERS.load({})
     )
@@ -159,7 +160,7 @@ class InferenceRequest(_LenientSchema):
         shortest=0,
         allow_none=True,
         load_default=list,
-        metadata={"description": "Both outputs, if left out or empty."},
+        metadata={"description": "Both outputs, if absent or empty."},
     )
 
 
@@ -202,10 +203,10 @@ def load_inference_request(body: object) -> dict[str, Any]:
 
 
 class AnsweredParameters(Schema):
-    """How an output is given."""
+    """How an output is sent."""
 
     binary_data_size = fields.Integer(
-        metadata={"description": "The output's bytes after the JSON part of the body, instead of `data`."}
+        metadata={"description": "Number of bytes of this output after the JSON part of the body, instead of `data`."}
     )
 
 
@@ -224,7 +225,7 @@ class InferenceAnswer(Schema):
 
     model_name = fields.String(required=True)
     model_version = fields.String(required=True)
-    id = fields.String(metadata={"description": "The caller's; only if it sent one."})
+    id = fields.String(metadata={"description": "The caller's id, if it sent one."})
     outputs = fields.List(fields.Nested(AnsweredOutput), required=True)
 
 
@@ -254,8 +255,8 @@ def check_model(bundle: Bundle, name: str, version: str | None) -> None:
 @Operation(
     summary="Label and score rows.",
     description="`is_inlier` is 1 for an inlier and -1 for an outlier; `anomaly_score` is in [-1, 0]: the lower, the "
-    "more abnormal. With the binary tensor data extension, `Inference-Header-Content-Length` says where the JSON part "
-    "of the body ends and the tensors begin: little endian, row after row.",
+    "more abnormal. With the binary tensor data extension, `Inference-Header-Content-Length` is the length of the JSON "
+    "part of the body, which the tensors follow: little endian, row after row.",
     tag=TAG,
     request=InferenceRequest,
     answer=InferenceAnswer,

@@ -27,16 +27,16 @@ class ServerMetadata(Schema):
     """The service and what it speaks beyond the protocol."""
 
     name = fields.String(required=True)
-    version = fields.String(required=True, metadata={"description": "Of the interface, not of the model."})
+    version = fields.String(required=True, metadata={"description": "Version of the interface, not of the model."})
     extensions = fields.List(fields.String(), required=True)
 
 
 class TensorParameters(Schema):
-    """What a tensor's name, type and shape do not tell."""
+    """Further properties of a tensor."""
 
     feature_names = fields.List(
         fields.String(),
-        metadata={"description": "The columns in order; also the names of the inputs when each is sent by itself."},
+        metadata={"description": "The columns in order; also the names of the inputs if each feature is sent as one."},
     )
 
 
@@ -53,7 +53,7 @@ class ModelMetadata(Schema):
     """The live model, its inputs and its outputs."""
 
     name = fields.String(required=True)
-    versions = fields.List(fields.String(), required=True, metadata={"description": "The live one, and no other."})
+    versions = fields.List(fields.String(), required=True, metadata={"description": "Only the live version."})
     platform = fields.String(required=True)
     inputs = fields.List(fields.Nested(TensorMetadata), required=True)
     outputs = fields.List(fields.Nested(TensorMetadata), required=True)
@@ -75,7 +75,7 @@ _MODEL_INDEX = RawSchema(
 
 @protocol_metadata.get("/v2")
 @Operation(
-    summary="The service and its extensions of the protocol.",
+    summary="The service and the protocol extensions that it supports.",
     description="For clients of KServe, Triton and MLServer.",
     tag=TAG,
     answer=ServerMetadata,
@@ -87,8 +87,8 @@ def describe_server() -> Response:
 
 @protocol_metadata.post("/v2/repository/index")
 @Operation(
-    summary="The live model, as a list of one.",
-    description="As Triton's clients ask for it; without a model the list is empty.",
+    summary="A list with the live model.",
+    description="For Triton's clients; the list is empty without a model.",
     tag=TAG,
     answer=_MODEL_INDEX,
 )
@@ -104,8 +104,8 @@ def list_models() -> Response:
 @protocol_metadata.get("/v2/models/<name>/versions/<version>")
 @protocol_metadata.get("/v2/models/<name>")
 @Operation(
-    summary="What the model takes and gives.",
-    description="Its one input is all features; each feature may also be sent as an input of its own.",
+    summary="The model's inputs and outputs.",
+    description="Its one input has all features; each feature may also be sent as an input of its own.",
     tag=TAG,
     answer=ModelMetadata,
     refusals=(404, *NO_MODEL),
