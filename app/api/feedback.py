@@ -183,7 +183,7 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
 @feedback.post("/feedback")
 @Operation(
     summary="Submit true labels.",
-    description="One label, or a list of up to 1,000. Repeating a label changes nothing; a different label replaces it, "
+    description="One label, or a list of up to 1,000. Repeating a label changes nothing; a different one replaces it, "
     "and the old one is kept as history. A label that arrives before its answer is recorded is pending. The answer is "
     "404 only if nothing is recorded under any of the ids, and 422 if any label is malformed; then no label is stored.",
     tag="records",

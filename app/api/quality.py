@@ -23,6 +23,8 @@ from app.web.query import QueryParameter, refuse_unknown
 if TYPE_CHECKING:
     from app.records.quality_query import AnswerGroup, QualityReading
 
+_DEFAULT_DAYS = 7
+
 _SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
 
 # A window of more digits is too long anyway, and Python refuses to parse very long numbers.
@@ -199,9 +201,9 @@ def _window_parameter(retention_days: int) -> QueryParameter[str]:
     return QueryParameter(
         name="window",
         description="How far to look back, in hours or days, up to the retention time of records.",
-        schema={"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": "7d", "example": "24h"},
+        schema={"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": f"{_DEFAULT_DAYS}d", "example": "24h"},
         expected=f"hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept",
-        default="7d",
+        default=f"{min(_DEFAULT_DAYS, retention_days)}d",
         parse=parse,
     )
 

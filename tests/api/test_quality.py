@@ -149,6 +149,13 @@ def test_other_windows_are_refused(make_client, query: str):
     assert "up to the 30d" in answer.json["detail"]
 
 
+def test_default_window_is_not_longer_than_the_retention_time(make_client):
+    """A request without a window succeeds even if records are kept for less than the usual window."""
+    answer = make_client(record_retention_days=3).get("/quality")
+
+    assert (answer.status_code, answer.json["window"]["asked"]) == (200, "3d")
+
+
 def test_other_parameters_are_refused(make_client):
     """A misspelt name would otherwise mean the default window."""
     answer = make_client().get("/quality?windw=24h")
