@@ -87,7 +87,7 @@ class RequestLog:
 
 
 def _as_json(line: _Line) -> bytes:
-    """Serialize a line with the fields of ``app.server.log_config.JSONFormatter``."""
+    """Serialize a line with the fields of ``app.server.json_log.JSONFormatter``."""
     fields = {
         "time": format_timestamp(line.time),
         "level": "info",
