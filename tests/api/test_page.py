@@ -220,7 +220,7 @@ def test_refused_newer_model_is_shown(make_service: Callable[[Path], Flask], own
     """The page of the old model says why the new one is not live."""
     app = make_service(own_models)
     version = service_of(app).model.get().version
-    assert "newer one cannot" not in read_page(app.test_client()).text
+    assert "newer one was refused" not in read_page(app.test_client()).text
     (own_models / "broken").mkdir()
     (own_models / "current").unlink()
     (own_models / "current").symlink_to("broken")
@@ -228,7 +228,7 @@ def test_refused_newer_model_is_shown(make_service: Callable[[Path], Flask], own
 
     page = read_page(app.test_client())
 
-    assert "a newer one cannot" in page.text
+    assert "a newer one was refused" in page.text
     assert "broken/manifest.json does not exist" in page.text
     assert version in page.text
 
