@@ -1,8 +1,8 @@
 """Gunicorn's configuration, picked up from this folder by ``gunicorn "app:create_app()"``.
 
-At import time it loads only a few modules of ours (tests/contract/test_imports.py lists them), which pull in
-nothing else: what imports ``prometheus_client`` before the metrics folder exists would lose its numbers, and what the
-arbiter imports every worker would inherit.
+At import time it loads only a few light modules of ours (tests/contract/test_imports.py lists them): if
+``prometheus_client`` were imported before the metrics folder exists, metrics would be lost, and workers inherit
+whatever the arbiter imports.
 """
 
 import os
@@ -27,35 +27,37 @@ timeout = _settings.worker_timeout
 graceful_timeout = _settings.graceful_timeout
 keepalive = _settings.keepalive
 max_requests = _settings.max_requests
-# Workers that started together would otherwise also be replaced together.
+# Without jitter, workers that started together would be replaced together.
 max_requests_jitter = max_requests // 10
 worker_tmp_dir = _settings.worker_tmp_dir if Path(_settings.worker_tmp_dir).is_dir() else None
-# The control socket is a file that a read-only container does not let Gunicorn make.
+# The control socket is a file, which Gunicorn cannot create in a read-only container.
 control_socket_disable = True
 
 logger_class = "app.server.worker.ErrorsOnlyLogger"
 logconfig_dict = log_configuration(_settings.logs_as_text(sys.stderr), _settings.log_level)
 
 
-# The hooks keep what they must remember on the arbiter: this file is executed again when the arbiter gets a SIGHUP.
+# The hooks store their state on the arbiter, because this file is executed again on SIGHUP.
 
 
 def on_starting(server):
-    """Make the metrics folder ours, before any worker exists."""
+    """Claim the metrics folder before any worker exists."""
     from app.errors import IsowatchError
     from app.metrics.directory import FOLDER_VARIABLE, MetricsFolder
 
-    # An arbiter that replaces a running one (SIGUSR2) inherits the name of a folder that is still in use.
+    # An arbiter that replaces a running one (SIGUSR2) inherits the variable, whose folder is still in use.
     replaces_another = "GUNICORN_PID" in os.environ
     try:
         if server.cfg.preload_app:
-            raise IsowatchError("Isowatch does not run with --preload: its metrics would all be the arbiter's.")
+            raise IsowatchError(
+                "Isowatch does not run with --preload: all metrics would be the arbiter's. Start it without."
+            )
         server.metrics_folder = MetricsFolder.claim("" if replaces_another else _settings.prometheus_multiproc_dir)
     except IsowatchError as error:
         server.log.error("%s", error)
         sys.exit(1)
     os.environ[FOLDER_VARIABLE] = str(server.metrics_folder.path)
-    # Only now: prometheus_client looks for the folder when it is imported.
+    # Imported only now, because prometheus_client looks for the folder when it is imported.
     from app.metrics.multiprocess import MetricsArchive
 
     server.metrics_archive = MetricsArchive(server.metrics_folder.path)
@@ -63,7 +65,7 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """Start the recorder, before the workers that will hand rows to it."""
+    """Start the recorder before the workers that publish rows to it."""
     from app.recorder.process import RecorderProcesses
 
     server.recorder = RecorderProcesses(server.metrics_folder.path)
@@ -71,14 +73,14 @@ def when_ready(server):
 
 
 def pre_fork(server, worker):
-    """Tell the worker how many ended ones it replaces, and make up for what could not be done before."""
+    """Pass on how many ended workers the new one replaces, and catch up on postponed work."""
     server.recorder.keep()
-    server.metrics_archive.fold_waiting()
+    server.metrics_archive.fold_postponed()
     worker.replaced_workers, server.ended_workers = server.ended_workers, 0
 
 
 def post_fork(server, worker):
-    """Let the worker write its metrics under its age: the number of workers that were ever started before it."""
+    """Name the worker's metrics files after its age, which is the number of workers started before it."""
     from app.metrics.multiprocess import name_files_after
 
     name_files_after(worker.age)
@@ -94,7 +96,7 @@ def post_worker_init(worker):
 
 
 def worker_exit(server, worker):
-    """Write the worker's last log lines and numbers."""
+    """Write the worker's last log lines and metrics."""
     from app.api.service import service_of
     from app.metrics.multiprocess import close_files
 
@@ -104,12 +106,12 @@ def worker_exit(server, worker):
 
 
 def child_exit(server, worker):
-    """Keep what the worker counted in the archive, in place of its files."""
+    """Fold the metrics of an ended worker into the archive."""
     server.metrics_archive.fold(worker.age)
     server.ended_workers += 1
 
 
 def on_exit(server):
-    """End the recorder, now that the last worker has ended, and give the metrics folder up."""
+    """Stop the recorder after the last worker has ended, and release the metrics folder."""
     server.recorder.stop()
     server.metrics_folder.release()

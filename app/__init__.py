@@ -1,4 +1,4 @@
-"""Isowatch: an Isolation Forest served over HTTP, and watched.
+"""Isowatch: serves an Isolation Forest over HTTP and monitors it.
 
 The entry point is ``gunicorn "app:create_app()"``.
 """
@@ -19,15 +19,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     Parameters
     ----------
     settings
-        Every setting of the service; by default they are read from the environment.
+        The settings of the service; by default they are read from the environment.
 
     Raises
     ------
     app.errors.InvalidSetting
-        If a variable of the environment holds a value that cannot be used.
+        If an environment variable has a value that cannot be used.
     """
-    # Imported here, because `import app.settings` must not pull in Flask and every metric with it: the Gunicorn
-    # configuration reads the settings before the metrics folder exists.
+    # Imported here, because `import app.settings` must not load Flask and the metrics: Gunicorn's configuration reads
+    # the settings before the metrics folder exists.
     from app.factory import build_service
 
     return build_service(settings)

@@ -1,33 +1,33 @@
-"""Everything that Isowatch refuses, and the HTTP status of each refusal.
+"""Every error that Isowatch raises on purpose, and the HTTP status of each.
 
 * IsowatchError                500  never raised itself
-  * InvalidSetting             500  a variable of the environment cannot be used
-  * InvalidTimestamp              500  a moment that an operator names lies where nothing can be
-  * InvalidBundle              503  a model bundle is missing a part, was changed, or is of another format
+  * InvalidSetting             500  an environment variable cannot be used
+  * InvalidTimestamp           500  a time in a command does not fit the others
+  * InvalidBundle              503  a model bundle is incomplete, was changed, or has another format
   * InvalidForest              500  an estimator cannot be served
   * MetricsFolderTaken         500  another live service owns the metrics folder
-  * UnreadableMessage          500  a worker handed something to the recorder that it does not know
+  * UnreadableMessage          500  the recorder received a message that it cannot decode
   * RefusedRequest             400  never raised itself
     * NotJSON                  400  the body is not strict JSON
-    * InvalidInferenceRequest  400  a body that the Open Inference Protocol does not describe, or not for this model
-    * UnknownKey               401  no key, or one that nobody was given
-    * CallerNotAllowed         403  there are no keys, and the caller is not on this host
-    * UnknownModel             404  another model, or another version, than the live one was asked for
+    * InvalidInferenceRequest  400  the body does not follow the Open Inference Protocol, or does not fit the model
+    * UnknownKey               401  no API key, or an unknown one
+    * CallerNotAllowed         403  no API keys are configured, and the caller is not on this host
+    * UnknownModel             404  the request names another model or version than the live one
     * UnknownPrediction        404  no answer is recorded under the id
-    * NotAnAcceptableMediaType 406  the caller accepts no form in which we could answer
-    * BodyTooLarge             413  the body is longer than the limit, or holds too many rows
+    * NotAnAcceptableMediaType 406  the caller accepts no media type that we can send
+    * BodyTooLarge             413  the body is too long, or holds too many rows
     * NotAJSONMediaType        415  the Content-Type is not application/json
     * NotARowsMediaType        415  the Content-Type is none in which rows can be sent
     * CompressedBody           415  the Content-Encoding is not identity
     * InvalidFields            422  never raised itself
-      * InvalidPredictionRequest 422  well-formed JSON that does not describe a row the model can score
-      * InvalidFeedback        422  well-formed JSON that does not describe labels
-      * InvalidQuery           422  what stands behind the path of an address cannot be used
+      * InvalidPredictionRequest 422  the body is JSON but does not describe a row that the model can score
+      * InvalidFeedback        422  the body is JSON but does not describe labels
+      * InvalidQuery           422  a query parameter cannot be used
     * ModelUnavailable         503  no verified model is loaded
-    * DriftUnknown             503  the recorder has not reported anything about drift
-    * KeysUnavailable          503  the file with the keys cannot be read, or holds none
+    * DriftUnknown             503  the recorder has not reported on drift
+    * KeysUnavailable          503  the file with API keys cannot be read, or holds none
     * RecordsUnavailable       503  records are off, or their database cannot be used
-      * RecordsBusy            503  their database is locked or away for the moment
+      * RecordsBusy            503  their database is locked or unreachable at the moment
 """
 
 from __future__ import annotations
@@ -38,35 +38,47 @@ from typing import ClassVar, TypedDict
 
 
 class FieldError(TypedDict, total=False):
-    """What is wrong with one part of a request: ``field`` names it, ``row`` counts from 0 in a batch."""
+    """One mistake in a request: ``field`` is its path, and ``row`` the number of the row in a batch, counted from 0."""
 
     field: str
     row: int
     message: str
 
 
+def join_errors(errors: list[FieldError]) -> str:
+    """Return mistakes as one line of text.
+
+    Examples
+    --------
+    >>> join_errors([{"field": "score", "message": "expected true or false"}, {"field": "", "message": "too long"}])
+    'score: expected true or false; too long'
+    """
+    texts = (f"{error['field']}: {error['message']}" if error["field"] else error["message"] for error in errors)
+    return "; ".join(texts)
+
+
 class IsowatchError(Exception):
-    """The root of every refusal; ``status`` is the HTTP status that answers it."""
+    """The root of all errors; ``status`` is the HTTP status of the answer."""
 
     status: ClassVar[int] = 500
 
 
 class InvalidSetting(IsowatchError):
-    """A variable of the environment cannot be used."""
+    """An environment variable cannot be used."""
 
 
 class InvalidTimestamp(IsowatchError):
-    """A moment of a command that does not fit the others."""
+    """A time in a command does not fit the others."""
 
 
 class InvalidBundle(IsowatchError):
-    """A model bundle is missing a part, was changed after it was written, or is of another format."""
+    """A model bundle is incomplete, was changed after it was written, or has another format."""
 
     status = 503
 
 
 class InvalidForest(IsowatchError):
-    """An estimator cannot be served: it is not a fitted Isolation Forest, or not one of numbers."""
+    """An estimator cannot be served: it is not an Isolation Forest that was fitted to numbers."""
 
 
 class MetricsFolderTaken(IsowatchError):
@@ -74,11 +86,11 @@ class MetricsFolderTaken(IsowatchError):
 
 
 class UnreadableMessage(IsowatchError):
-    """A worker handed something to the recorder that it does not know."""
+    """The recorder received a message that it cannot decode."""
 
 
 class RefusedRequest(IsowatchError):
-    """A request that cannot be answered as asked; its message is shown to the caller, its headers are sent."""
+    """A request is refused; the caller gets the message and the headers."""
 
     status = 400
     headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -89,43 +101,43 @@ class NotJSON(RefusedRequest):
 
 
 class InvalidInferenceRequest(RefusedRequest):
-    """A body that the Open Inference Protocol does not describe, or that does not fit the live model."""
+    """The body does not follow the Open Inference Protocol, or does not fit the live model."""
 
 
 class UnknownKey(RefusedRequest):
-    """No key, or one that nobody was given."""
+    """No API key, or an unknown one."""
 
     status = 401
-    # RFC 9110 wants the scheme named; a key in a header of its own has no registered one.
+    # RFC 9110 requires the scheme; there is no registered one for a key in a header of its own.
     headers = MappingProxyType({"WWW-Authenticate": "X-API-Key"})
 
 
 class CallerNotAllowed(RefusedRequest):
-    """There are no keys, and the caller is not on this host."""
+    """No API keys are configured, and the caller is not on this host."""
 
     status = 403
 
 
 class UnknownModel(RefusedRequest):
-    """Another model, or another version, than the live one was asked for."""
+    """The request names another model or version than the live one."""
 
     status = 404
 
 
 class UnknownPrediction(RefusedRequest):
-    """No answer is recorded under the id: it was never given, was not chosen for recording, or was purged."""
+    """No answer is recorded under the id: it is unknown, was not sampled for recording, or was purged."""
 
     status = 404
 
 
 class NotAnAcceptableMediaType(RefusedRequest):
-    """The caller accepts no form in which we could answer."""
+    """The caller accepts no media type that we can send."""
 
     status = 406
 
 
 class BodyTooLarge(RefusedRequest):
-    """The body is longer than the limit, or holds too many rows."""
+    """The body is too long, or holds too many rows."""
 
     status = 413
 
@@ -137,7 +149,7 @@ class NotAJSONMediaType(RefusedRequest):
 
 
 class CompressedBody(RefusedRequest):
-    """The body is compressed, and nothing here unpacks it."""
+    """The body is compressed, which is not supported."""
 
     status = 415
 
@@ -149,25 +161,25 @@ class NotARowsMediaType(RefusedRequest):
 
 
 class InvalidFields(RefusedRequest):
-    """A request that can be read, but whose parts do not say what they should; ``errors`` names each."""
+    """The request was decoded, but has mistakes in it; ``errors`` lists each."""
 
     status = 422
 
-    def __init__(self, message: str, errors: list[FieldError]) -> None:
-        super().__init__(message)
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__(join_errors(errors))
         self.errors = errors
 
 
 class InvalidPredictionRequest(InvalidFields):
-    """Well-formed JSON that does not describe a row which the model can score."""
+    """The body is JSON but does not describe a row that the model can score."""
 
 
 class InvalidFeedback(InvalidFields):
-    """Well-formed JSON that does not describe labels."""
+    """The body is JSON but does not describe labels."""
 
 
 class InvalidQuery(InvalidFields):
-    """What stands behind the path of an address cannot be used."""
+    """A query parameter cannot be used."""
 
 
 class ModelUnavailable(RefusedRequest):
@@ -177,13 +189,13 @@ class ModelUnavailable(RefusedRequest):
 
 
 class DriftUnknown(RefusedRequest):
-    """The recorder has not reported anything about drift."""
+    """The recorder has not reported on drift."""
 
     status = 503
 
 
 class KeysUnavailable(RefusedRequest):
-    """The file with the keys cannot be read, or holds none."""
+    """The file with API keys cannot be read, or holds none."""
 
     status = 503
 
@@ -195,7 +207,7 @@ class RecordsUnavailable(RefusedRequest):
 
 
 class RecordsBusy(RecordsUnavailable):
-    """The database of records is locked or away for the moment."""
+    """The database of records is locked or unreachable at the moment."""
 
-    # As long as the recorder's own pauses between two tries: whoever holds a lock for longer holds it for minutes.
+    # As long as the recorder's own pause between two attempts; a lock that is held for longer is held for minutes.
     headers = MappingProxyType({"Retry-After": "1"})

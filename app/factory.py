@@ -1,4 +1,4 @@
-"""Wires the service: settings, metrics, model, web behaviour, routes. Everything else lives in its own file."""
+"""Build the service: wire settings, metrics, model, recorder, middleware and routes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from flask import Flask
 from app.api.audit import audit
 from app.api.docs import register_docs
 from app.api.drift import drift
-from app.api.fast_path import PredictionFastPath
 from app.api.feedback import feedback
 from app.api.health import health
 from app.api.metrics import metrics as metrics_route
 from app.api.model_information import model_information
+from app.api.operation import LimitedRequest, operation_of, statuses_by_endpoint
 from app.api.page import page
-from app.api.prediction import prediction
+from app.api.prediction import PredictionFastPath, predict, prediction
 from app.api.predictions import predictions
 from app.api.quality import quality
 from app.api.records import recorded_prediction
@@ -33,22 +33,40 @@ from app.metrics.service import ServiceMetrics
 from app.model.bundle import Bundle
 from app.model.live_model import LiveModel
 from app.model.worker_sync import WorkerSync
-from app.recorder.client import RECONNECT_SECONDS, NoRecorderClient, RecorderClient
+from app.recorder.client import RECONNECT_SECONDS, RecorderClient
 from app.server.process_stats import ProcessUsage, memory_limit_bytes, service_root_pid
 from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
-from app.web.access_log import FLUSH_SECONDS, NoRequestLog, RequestLog
+from app.web.access_log import FLUSH_SECONDS, RequestLog
 from app.web.auth import ApiKeys
 from app.web.codecs import StrictJSONProvider
 from app.web.headers import protect_pages
 from app.web.middleware import SynchronousFlask, install_middleware
-from app.web.problems import register_error_answers
+from app.web.problems import register_error_handlers
 
-# Half of the two seconds within which a new model must be noticed.
-_LOOK_FOR_MODEL_SECONDS = 1.0
+# A new model must be live within two seconds; this is half of that.
+_CHECK_MODEL_SECONDS = 1.0
 
-# Prometheus commonly scrapes every 15 s; measuring more often would be work that nobody sees.
+# Prometheus commonly scrapes every 15 s, so more frequent measurements would not be seen.
 _MEASURE_USAGE_SECONDS = 15.0
+
+# The order of the routes in the OpenAPI document.
+_BLUEPRINTS = (
+    prediction,
+    predictions,
+    feedback,
+    recorded_prediction,
+    audit,
+    model_information,
+    drift,
+    quality,
+    health,
+    metrics_route,
+    page,
+    protocol_metadata,
+    protocol_health,
+    infer_route,
+)
 
 
 def build_service(settings: Settings | None = None) -> Flask:
@@ -60,55 +78,44 @@ def build_service(settings: Settings | None = None) -> Flask:
         template_folder="web/templates",
         static_folder="web/static",
     )
+    app.request_class = LimitedRequest
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
     metrics = ServiceMetrics(registry)
     folder = directory.folder_of_workers()
-    notes = WorkerSync(folder)
-    model = LiveModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, notes)
-    recorder = RecorderClient(folder, metrics) if folder else NoRecorderClient()
+    model = LiveModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, WorkerSync(folder))
+    recorder = RecorderClient(folder, metrics) if folder else None
     jobs = PeriodicJobs()
-    log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else NoRequestLog()
+    log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
     records, keys = RecordsAccess(settings), ApiKeys(settings.feedback_api_keys_file)
     parts = Service(settings, metrics, model, recorder, jobs, log, records, keys)
     parts.attach(app)
 
-    register_error_answers(app)
-    for blueprint in (
-        prediction,
-        predictions,
-        feedback,
-        recorded_prediction,
-        audit,
-        model_information,
-        drift,
-        quality,
-        health,
-        metrics_route,
-        protocol_metadata,
-        protocol_health,
-        infer_route,
-        page,
-    ):
+    register_error_handlers(app)
+    for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
-    express = register_http_metrics(app, registry)
+    fast_path_metrics = register_http_metrics(app, registry, statuses_by_endpoint(app))
     protect_pages(app)
-    app.wsgi_app = PredictionFastPath(app.wsgi_app, parts)  # type: ignore[method-assign]
-    install_middleware(app, metrics, express, log)
+    operation = operation_of(predict)
+    assert operation is not None, "declared on the view"
+    app.wsgi_app = PredictionFastPath(app.wsgi_app, parts, operation.max_body_bytes(settings))  # type: ignore[method-assign]
+    install_middleware(app, metrics, fast_path_metrics, log)
 
     model.refresh()
-    jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
+    jobs.add(model.refresh, _CHECK_MODEL_SECONDS)
     jobs.add(_usage_job(metrics), _MEASURE_USAGE_SECONDS)
-    jobs.add(recorder.reconnect, RECONNECT_SECONDS)
-    jobs.add(log.flush, FLUSH_SECONDS)
+    if recorder is not None:
+        jobs.add(recorder.reconnect, RECONNECT_SECONDS)
+    if log is not None:
+        jobs.add(log.flush, FLUSH_SECONDS)
     jobs.start()
     return app
 
 
 def _on_swapped(metrics: ServiceMetrics) -> Callable[[Bundle | None, Bundle], None]:
-    """Say in the metrics which model is live."""
+    """Return a callback that records which model is live."""
 
     def record(before: Bundle | None, now: Bundle) -> None:
         if before is not None:
@@ -123,7 +130,7 @@ def _on_swapped(metrics: ServiceMetrics) -> Callable[[Bundle | None, Bundle], No
 
 
 def _usage_job(metrics: ServiceMetrics) -> Callable[[], None]:
-    """Say when the service was started; measure all its processes now and whenever the job runs."""
+    """Record when the service was started, measure its processes now, and return a job that measures them again."""
     usage = ProcessUsage(service_root_pid(has_arbiter=directory.folder_of_workers() is not None))
     metrics.record_start(usage.started_at())
 

@@ -1,7 +1,7 @@
-"""Every setting of the service: its name, default, unit and meaning, in one frozen table.
+"""All settings of the service, each with its default, unit and description.
 
-A setting's environment variable is its name in capitals. The types in this file are real objects, not strings
-(there is no ``from __future__ import annotations``), because they parse the values.
+A setting's environment variable is its name in capitals. This file has no ``from __future__ import annotations``,
+because the annotated types parse the values.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from app.errors import InvalidSetting
 
-# What people write for a boolean in an environment file.
+# How people write booleans in environment files.
 _BOOLEANS = {
     "1": True,
     "true": True,
@@ -24,27 +24,26 @@ _BOOLEANS = {
     "off": False,
 }
 
-
-# A share has words for its ends where they mean more than a number.
+# Words for the ends of a share, where they are clearer than numbers.
 _ALL_OR_OFF = {"all": 1.0, "off": 0.0}
 
 
 def _setting(
     default: Any,
     unit: str,
-    meaning: str,
+    description: str,
     minimum: float | None = None,
     choices: tuple[str, ...] = (),
     words: Mapping[str, float] = MappingProxyType({}),
 ) -> Any:
-    """Declare one setting; ``docs/settings.md`` is printed from this."""
-    said = {"unit": unit, "help": meaning, "minimum": minimum, "choices": choices, "words": words}
-    return field(default=default, metadata=said)
+    """Declare one setting; ``docs/settings.md`` is generated from this."""
+    metadata = {"unit": unit, "help": description, "minimum": minimum, "choices": choices, "words": words}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting of the service.
+    """The settings of the service.
 
     Examples
     --------
@@ -55,48 +54,52 @@ class Settings:
     app.errors.InvalidSetting: WORKER_THREADS='many' is not a valid int (threads): give a whole number of at least 1.
     """
 
-    model_dir: str = _setting("models", "folder", "Where model bundles lie; `current` in it is the live one.")
-    bind: str = _setting("127.0.0.1:8000", "host:port", "The address that Gunicorn listens on.")
-    web_concurrency: int = _setting(0, "processes", "Worker processes; 0 means one per CPU that the cgroup allows.", 0)
-    # A worker's threads share one interpreter lock, so they add no speed; they keep a worker answering while a client
-    # sends slowly. Two answer 99 % of requests within 6 ms where eight need 22 ms (8 connections, one core): take more
-    # only where slow clients connect without a proxy in between.
-    worker_threads: int = _setting(2, "threads", "Threads of each worker, so that a slow client holds up nobody.", 1)
-    # Below the 60 s after which most load balancers give up, above any answer of this service.
-    worker_timeout: int = _setting(30, "seconds", "A worker silent for longer than this is replaced.", 1)
-    graceful_timeout: int = _setting(30, "seconds", "Time for begun requests to be answered after SIGTERM.", 1)
-    # Longer than the 60 s for which proxies commonly keep an idle connection, so that the proxy closes first:
-    # the other way round it sends a request into a connection that is just being closed.
+    model_dir: str = _setting("models", "folder", "Folder of model bundles; the link `current` in it is the live one.")
+    bind: str = _setting("127.0.0.1:8000", "host:port", "Address that Gunicorn listens on.")
+    web_concurrency: int = _setting(
+        0, "processes", "Number of worker processes; 0 means one per CPU that the cgroup allows.", 0
+    )
+    # A worker's threads share one interpreter lock, so they add no speed; they let a worker answer while a client sends
+    # slowly. With two, 99 % of requests are answered within 6 ms, with eight within 22 ms (8 connections, one core):
+    # use more only if slow clients connect without a proxy in between.
+    worker_threads: int = _setting(2, "threads", "Threads per worker, so that a slow client does not block others.", 1)
+    # Below the 60 s after which most load balancers time out, above the duration of any request.
+    worker_timeout: int = _setting(30, "seconds", "A worker that is silent for longer is replaced.", 1)
+    graceful_timeout: int = _setting(30, "seconds", "Time to finish requests after SIGTERM.", 1)
+    # Longer than the 60 s for which proxies commonly keep an idle connection, so that the proxy closes it first:
+    # otherwise the proxy may send a request into a connection that is being closed.
     keepalive: int = _setting(75, "seconds", "How long an idle connection stays open.", 0)
     max_requests: int = _setting(0, "requests", "Replace a worker after about this many requests; 0 means never.", 0)
-    # Heartbeats are written once a second: on a disk that stalls they make healthy workers look dead.
-    worker_tmp_dir: str = _setting("/dev/shm", "folder", "Where workers keep their heartbeat file, in memory.")
+    # Heartbeats are written once a second: on a disk that stalls, healthy workers would look dead.
+    worker_tmp_dir: str = _setting("/dev/shm", "folder", "Folder of the workers' heartbeat files, in memory.")
     prometheus_multiproc_dir: str = _setting(
-        "", "folder", "Where workers keep their metrics; empty means a folder in memory made at start."
+        "", "folder", "Folder of the workers' metrics; empty means a new folder in memory."
     )
-    # One row of 256 features with 17 digits each takes 6 KB: this leaves room for any sane client.
-    max_body_bytes: int = _setting(1_048_576, "bytes", "Longest body of a prediction request.", 1)
-    # A thousand rows take about a millisecond; ten thousand still answer within what a dashboard calls fast.
-    max_batch_rows: int = _setting(10_000, "rows", "Most rows in one request to /predictions or /v2.", 1)
+    # One row of 256 features with 17 digits each takes 6 KB, so this is enough for any reasonable client.
+    max_body_bytes: int = _setting(1_048_576, "bytes", "Maximum length of a request body.", 1)
+    # A thousand rows take about a millisecond; ten thousand are still fast by the dashboard's standards.
+    max_batch_rows: int = _setting(10_000, "rows", "Maximum number of rows in one request to /predictions or /v2.", 1)
     # Ten thousand rows of 40 features with 17 digits.
-    max_batch_body_bytes: int = _setting(8_388_608, "bytes", "Longest body of a request with many rows.", 1)
-    # A thousandth of what one core does, so that the detectors never take more than a few percent of it; alarms come
-    # after rows, not after seconds, so less means later.
+    max_batch_body_bytes: int = _setting(
+        8_388_608, "bytes", "Maximum length of the body of a request with many rows or labels.", 1
+    )
+    # A thousandth of what one core can score, so that the detectors never take more than a few percent of it. Detection
+    # takes a number of rows, not of seconds, so a lower rate means later signals.
     drift_rows_per_second: int = _setting(
-        100, "rows", "Most rows a second, chosen evenly at random, that the drift detectors look at.", 1
+        100, "rows", "Maximum number of rows per second, sampled uniformly, that the drift detectors see.", 1
     )
     drift_false_alarm_days: int = _setting(
-        30, "days", "At most one false drift event in so many days, on average, all detectors together.", 1
+        30, "days", "At most one false drift event in this many days, on average over all detectors together.", 1
     )
     state_dir: str = _setting(
         "state",
         "folder",
-        "Where the drift detectors' state outlives a restart; where it cannot be written, state is kept in memory.",
+        "Folder in which the drift detectors' state survives a restart; if not writable, it stays in memory.",
     )
     database_url: str = _setting(
         "sqlite:///records/records.db",
         "address",
-        "Where records are kept: an SQLite file, or `postgresql://user:password@host/database`.",
+        "Database of records: an SQLite file, or `postgresql://user:password@host/database`.",
     )
     record_predictions: float = _setting(
         1.0,
@@ -104,36 +107,32 @@ class Settings:
         "Which answers are recorded: `all`, a share of the inliers such as 0.1 (outliers always are), or `off`.",
         words=_ALL_OR_OFF,
     )
-    record_features: bool = _setting(
-        True, "", "Record the rows' feature values as well; without them nothing retrains."
-    )
-    record_retention_days: int = _setting(30, "days", "Records older than this are purged, with their labels.", 1)
-    # One in a thousand of a million answers a day is what an analyst can look through in a week.
-    audit_share: float = _setting(0.001, "share", "Inlier answers drawn at random for `GET /audit/next`.")
-    # As many series and rows a page as a person still reads.
-    max_segments: int = _setting(
-        50, "segments", "Kinds of `segment` that are told apart; later ones count as other.", 1
-    )
+    record_features: bool = _setting(True, "", "Also record feature values; retraining needs them.")
+    record_retention_days: int = _setting(30, "days", "Records that are older are purged, with their labels.", 1)
+    # Of a million answers a day, an analyst can review one in a thousand within a week.
+    audit_share: float = _setting(0.001, "share", "Share of inlier answers drawn at random for `GET /audit/next`.")
+    # People can still read this many series on a dashboard and rows on a page.
+    max_segments: int = _setting(50, "segments", "Maximum number of distinct segments; later ones count as other.", 1)
     feedback_api_keys_file: str = _setting(
         "",
         "file",
-        "Keys for feedback, recorded answers and the audit queue, one a line; without it only this host is let in.",
+        "File of API keys for feedback, recorded answers and audits, one per line; without, only this host has access.",
     )
-    quality_window_days: int = _setting(7, "days", "The time that the quality metrics look back.", 1)
-    model_max_age_days: int = _setting(90, "days", "A model older than this is due for retraining.", 1)
+    quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)
+    model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)
     log_format: str = _setting(
         "auto",
         "",
-        "`json`, `text`, or `auto`: text when standard error is a terminal.",
+        "`json`, `text`, or `auto`: text if standard error is a terminal.",
         choices=("auto", "json", "text"),
     )
     log_level: str = _setting(
-        "info", "", "Least severe messages that are logged.", choices=("debug", "info", "warning", "error")
+        "info", "", "Least severe level that is logged.", choices=("debug", "info", "warning", "error")
     )
-    log_requests: bool = _setting(True, "", "Log one line a request.")
+    log_requests: bool = _setting(True, "", "Log one line per request.")
 
     def logs_as_text(self, stream: TextIO) -> bool:
-        """Tell whether log lines for ``stream`` are text for people instead of JSON."""
+        """Return whether log lines for ``stream`` are text for people instead of JSON."""
         return self.log_format == "text" or (self.log_format == "auto" and stream.isatty())
 
     @classmethod
@@ -143,12 +142,12 @@ class Settings:
         Parameters
         ----------
         environ
-            Variables and their values; by default those of this process. An empty value means the default.
+            Environment variables; by default those of this process. An empty value means the default.
 
         Raises
         ------
         InvalidSetting
-            If a value cannot be parsed; the message names the variable, the value and what was expected.
+            If a value cannot be parsed; the message has the variable, its value and what is expected.
         """
         environ = os.environ if environ is None else environ
         given = {setting: environ.get(setting.name.upper(), "").strip() for setting in fields(cls)}
@@ -156,7 +155,7 @@ class Settings:
 
 
 def _parse(setting: "Field[Any]", text: str) -> Any:
-    """Turn the text of a variable into the type of its setting."""
+    """Return the text of a variable as the type of its setting."""
     minimum, choices, unit = (setting.metadata[key] for key in ("minimum", "choices", "unit"))
     words = setting.metadata["words"]
     expected: dict[object, str] = {
@@ -186,7 +185,7 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
             share = words[text.lower()] if text.lower() in words else float(text)
         except ValueError:
             raise refusal from None
-        if not 0 <= share <= 1:  # neither is NaN
+        if not 0 <= share <= 1:  # also true for NaN
             raise refusal
         return share
     if choices and text not in choices:
@@ -195,18 +194,18 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
 
 
 def _default(setting: "Field[Any]") -> object:
-    """Give the default as one would write it."""
+    """Return the default as people would write it."""
     words = {share: word for word, share in setting.metadata["words"].items()}
     return words.get(setting.default, setting.default)
 
 
 def settings_page() -> str:
-    """Write `docs/settings.md`: a table of every setting.
+    """Return `docs/settings.md`: a table of all settings.
 
     Examples
     --------
     >>> print(settings_page().splitlines()[6])
-    | `MODEL_DIR` | `models` | folder | Where model bundles lie; `current` in it is the live one. |
+    | `MODEL_DIR` | `models` | folder | Folder of model bundles; the link `current` in it is the live one. |
     """
     rows = [
         f"| `{setting.name.upper()}` | {f'`{_default(setting)}`' if setting.default != '' else ''} "

@@ -1,4 +1,4 @@
-"""What every test may ask for: the shortened or the full proof, programs of the machine, training data."""
+"""Options and fixtures for all tests: shortened or full runs, installed programs, training data."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The real credit spending that the example data imitates; it lies beside the repository, never in it.
+# The real credit spending that the example data imitates; it is outside of the repository.
 REAL_TRAINING_CSV = ROOT.parent / "shared" / "data" / "train.csv"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--long``."""
-    parser.addoption("--long", action="store_true", help="run the proofs that take over a minute in full")
-    parser.addoption("--platform", action="store_true", help="run the proofs of the whole platform, and only them")
+    parser.addoption("--long", action="store_true", help="run tests that take over a minute in full")
+    parser.addoption("--platform", action="store_true", help="run only the tests of the whole platform")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let Hypothesis look at the same examples in each shortened run, and at many new ones in a long run.
+    """Make Hypothesis use the same examples in each shortened run, and many new ones in a long run.
 
-    Trainings serve no metrics unless a test asks for it: the usual port belongs to the machine, not to the tests.
+    Trainings serve no metrics unless a test requests it, because the default port may be in use on this machine.
     """
     os.environ["TRAINING_METRICS_PORT"] = "0"
-    # No deadline: how long an example takes on a busy machine says nothing about the code.
+    # No deadline: on a busy machine, the duration of an example says nothing about the code.
     hypothesis.settings.register_profile("short", deadline=None, derandomize=True)
     hypothesis.settings.register_profile("long", deadline=None, max_examples=2000, print_blob=True)
     hypothesis.settings.load_profile("long" if config.getoption("--long") else "short")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose between the platform's proofs and all others; skip what cannot be shortened unless ``--long`` is given."""
+    """Select the platform's tests or all others; skip tests that cannot be shortened unless ``--long`` is given."""
     is_wanted = bool(config.getoption("--platform"))
     others = [item for item in items if bool(item.get_closest_marker("platform")) != is_wanted]
     config.hook.pytest_deselected(items=others)
@@ -51,13 +51,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def is_long(pytestconfig: pytest.Config) -> bool:
-    """Whether proofs run in full (``make test-long``) instead of shortened."""
+    """Whether tests run in full (``make test-long``) instead of shortened."""
     return bool(pytestconfig.getoption("--long"))
 
 
 @pytest.fixture(scope="session")
 def require_program() -> Callable[[str], Path]:
-    """Find a program of the machine by name; skip without it, but fail in CI, which has it."""
+    """Return a function that finds an installed program; without it the test is skipped, or fails in CI."""
 
     def find(name: str) -> Path:
         path = shutil.which(name)
@@ -73,7 +73,7 @@ def require_program() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def docker(require_program: Callable[[str], Path]) -> Path:
-    """The client of a container engine that runs; skip without one, but fail in CI, which has one."""
+    """The client of a running container engine; without one the test is skipped, or fails in CI."""
     client = require_program("docker")
     if subprocess.run([client, "info"], capture_output=True, timeout=60).returncode == 0:
         return client
@@ -85,7 +85,7 @@ def docker(require_program: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def compose(require_program: Callable[[str], Path]) -> Path:
-    """A client that has Compose, which needs no engine to read its files; skip without one, but fail in CI."""
+    """A client with Compose, which can read its files without an engine; skipped without it, or fails in CI."""
     client = require_program("docker")
     if subprocess.run([client, "compose", "version"], capture_output=True, timeout=60).returncode == 0:
         return client
@@ -105,7 +105,7 @@ def real_training_csv() -> Path:
 
 @pytest.fixture(scope="session")
 def training_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real training sample where there is one, else the synthetic stand-in."""
+    """The real training sample if it exists, else the synthetic one."""
     if REAL_TRAINING_CSV.is_file():
         return REAL_TRAINING_CSV
     folder = tmp_path_factory.mktemp("synthetic_credits")
@@ -120,12 +120,12 @@ def training_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def credits_models(training_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder with one version, trained on credit spending; tests that change it take a copy."""
+    """A models folder with one version, trained on credit spending; tests that change it use a copy."""
     models = tmp_path_factory.mktemp("credits") / "models"
     subprocess.run(
         [
             *(sys.executable, "-m", "training", "train", "--train", str(training_csv), "--models", str(models)),
-            # A short run time is calibrated fast.
+            # A short run time is calibrated quickly.
             *("--drift-ert", "300", "--drift-window", "10"),
         ],
         cwd=ROOT,

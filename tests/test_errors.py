@@ -1,4 +1,4 @@
-"""The drawing of the error tree says what the classes say."""
+"""The tree in the docstring of ``app.errors`` matches the classes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app import errors
 
 
 def _drawn() -> dict[str, tuple[str, int]]:
-    """Read the drawing: the name of each class, its parent and its status."""
+    """Return the name of each class in the tree, with its parent and its status."""
     drawn: dict[str, tuple[str, int]] = {}
     parents = ["Exception"]
     for indent, name, status in re.findall(r"^( *)\* (\w+) +(\d{3}) ", errors.__doc__ or "", re.MULTILINE):
@@ -18,8 +18,8 @@ def _drawn() -> dict[str, tuple[str, int]]:
     return drawn
 
 
-def test_drawing_shows_every_class_with_its_parent_and_status():
-    """The docstring is the tree, not a memory of it."""
+def test_tree_shows_every_class_with_its_parent_and_status():
+    """The tree in the docstring is up to date."""
     classes = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
     actual = {
         name: (value.__bases__[0].__name__, value.status)

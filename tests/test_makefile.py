@@ -1,4 +1,4 @@
-"""What a newcomer's first commands say, above all when something is missing."""
+"""A newcomer's first commands work, and explain what is missing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make(*arguments, folder=ROOT, path=os.environ["PATH"]):
 
 
 def assert_refused_in_one_sentence(done, *parts):
-    """Make failed before anything else was said, and its one sentence holds these parts."""
+    """Check that make failed with one sentence, and that it contains these parts."""
     said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
 
     assert done.returncode != 0
@@ -44,7 +44,7 @@ def script(path, text):
 
 @pytest.fixture
 def tools(tmp_path):
-    """A folder for PATH with what every system has, and no Python."""
+    """A folder for PATH with the tools of every system, but without Python."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in ("sh", "make", "awk", "env"):
@@ -54,7 +54,7 @@ def tools(tmp_path):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A copy of what the first command needs, so that no test touches the environment it runs in."""
+    """A copy of the files that the first command needs, so that tests do not change their own environment."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
@@ -66,12 +66,12 @@ def checkout(tmp_path):
 
 
 def test_help_is_the_default():
-    """Plain make explains itself."""
+    """`make` without a target prints its help."""
     assert make().stdout == make("help").stdout != ""
 
 
 def test_help_prints_one_line_for_each_public_target():
-    """Every target that is meant to be typed is listed once with what it does, and nothing else is."""
+    """Every public target is listed once with its description, and nothing else is."""
     listed = [HELP_LINE.fullmatch(line).group(1) for line in make("help").stdout.splitlines()]
     public = re.search(r"^\.PHONY: (help .*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
@@ -79,7 +79,7 @@ def test_help_prints_one_line_for_each_public_target():
 
 
 def test_taken_port_is_named_before_anything_is_installed(checkout):
-    """A taken port gets one sentence with a way out, before the long part begins."""
+    """A port that is in use is reported in one sentence with a way out, before the long part starts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -89,15 +89,15 @@ def test_taken_port_is_named_before_anything_is_installed(checkout):
     assert not (checkout / ".venv").exists()
 
 
-def test_address_that_is_none_is_refused(checkout):
-    """A BIND that cannot be an address is named together with an example."""
+def test_invalid_address_is_refused(checkout):
+    """A BIND that is not an address is reported with an example."""
     done = make("run", "BIND=localhost", folder=checkout)
 
     assert_refused_in_one_sentence(done, "BIND=localhost", "host:port")
 
 
-def test_old_python_is_named(checkout, tools):
-    """A system whose only Python is too old is told which one it needs."""
+def test_old_python_is_reported(checkout, tools):
+    """If the only Python is too old, the message names the required version."""
     script(tools / "python3", 'case "$1" in --version) echo "Python 3.8.18";; *) exit 1;; esac')
 
     done = make("install", folder=checkout, path=tools)
@@ -105,22 +105,22 @@ def test_old_python_is_named(checkout, tools):
     assert_refused_in_one_sentence(done, "Python 3.11 or newer", "found Python 3.8.18")
 
 
-def test_no_python_is_said(checkout, tools):
-    """A system without any Python is told the same way."""
+def test_missing_python_is_reported(checkout, tools):
+    """If there is no Python, the message names the required version, too."""
     done = make("install", folder=checkout, path=tools)
 
     assert_refused_in_one_sentence(done, "Python 3.11 or newer", "no Python")
 
 
-def test_python_that_was_asked_for_and_is_unfit_is_named(checkout):
-    """Where PYTHON= names something unfit, no other Python is taken in its place."""
+def test_unusable_python_in_the_variable_is_reported(checkout):
+    """If PYTHON= names an unusable program, no other Python is used in its place."""
     done = make("install", "PYTHON=/nowhere/python3", folder=checkout)
 
     assert_refused_in_one_sentence(done, "PYTHON=/nowhere/python3")
 
 
-def test_name_that_does_not_run_is_passed_over(tools):
-    """A version manager's shim of a Python that is not there does not hide an older one that is."""
+def test_python_that_does_not_run_is_skipped(tools):
+    """A version manager's shim for a missing Python does not hide an older one that works."""
     script(tools / "python3.14", 'echo "python3.14: command not found" >&2; exit 127')
     script(tools / "python3.11", f'exec {sys.executable} "$@"')
 
@@ -137,10 +137,10 @@ def test_name_that_does_not_run_is_passed_over(tools):
 
 
 def test_python_without_ensurepip_says_which_package_is_missing(checkout, tmp_path):
-    """Debian's Python without its venv package gets the apt-get line that mends it."""
+    """For Debian's Python without its venv package, the message has the apt-get command that fixes it."""
     (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError('No module named ensurepip')\n")
 
-    # Make hands a variable of its command line on to what it starts.
+    # Make passes variables from its command line on to the programs that it starts.
     done = make("install", f"PYTHON={sys.executable}", f"PYTHONPATH={tmp_path}", folder=checkout)
 
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -148,7 +148,7 @@ def test_python_without_ensurepip_says_which_package_is_missing(checkout, tmp_pa
     assert not (checkout / ".venv").exists()
 
 
-def test_environment_is_remade_only_when_a_lock_changed(checkout):
+def test_environment_is_rebuilt_only_after_a_lock_changed(checkout):
     """A second install does nothing, a changed lock begins from an empty environment."""
     first = make("install", f"PYTHON={sys.executable}", folder=checkout)
     left_behind = checkout / ".venv" / "left-behind"
@@ -166,7 +166,7 @@ def test_environment_is_remade_only_when_a_lock_changed(checkout):
 
 
 def test_failed_install_is_tried_again(checkout):
-    """What pip did not finish is not taken for installed."""
+    """An installation that pip did not finish is repeated."""
     (checkout / "requirements" / "service.txt").write_text("this is no requirement\n")
 
     done = [make("install", f"PYTHON={sys.executable}", folder=checkout) for _ in range(2)]
@@ -177,7 +177,7 @@ def test_failed_install_is_tried_again(checkout):
 
 
 def test_example_data_never_replaces_a_file(checkout):
-    """A training file that is there may be somebody's own: `make data` leaves it alone."""
+    """An existing training file may be the user's own, so `make data` does not replace it."""
     (checkout / "data").mkdir()
     (checkout / "data" / "train.csv").write_text("mine\n")
 

@@ -20,13 +20,13 @@ PROGRAMS = sorted(
 
 
 def test_there_are_programs_with_examples():
-    """Without any, the test below would hold of nothing."""
+    """Otherwise the test below would check nothing."""
     assert PROGRAMS
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_examples_of_a_program_hold(program):
-    """Each gives what it says."""
+def test_examples_of_a_program_are_correct(program):
+    """Each example prints the documented output."""
     examples = doctest.testmod(importlib.import_module(program), optionflags=doctest.ELLIPSIS)
 
     assert examples.attempted > 0

@@ -13,8 +13,8 @@ from app.settings import Settings, settings_page
 REPOSITORY = Path(__file__).parent.parent
 
 
-def test_empty_environment_gives_the_defaults():
-    """Nothing has to be set, and an empty variable counts as not set."""
+def test_empty_environment_means_defaults():
+    """No variable is required, and an empty one counts as unset."""
     assert Settings.from_environ({}) == Settings()
     assert Settings.from_environ({"BIND": "", "WORKER_THREADS": " "}) == Settings()
 
@@ -33,7 +33,7 @@ def test_empty_environment_gives_the_defaults():
     ],
 )
 def test_value_is_read(variable: str, text: str, value: object):
-    """A variable's text becomes a value of the setting's type."""
+    """The text of a variable becomes a value of the setting's type."""
     assert getattr(Settings.from_environ({variable: text}), variable.lower()) == value
 
 
@@ -52,19 +52,19 @@ def test_value_is_read(variable: str, text: str, value: object):
         ("AUDIT_SHARE", "all"),
     ],
 )
-def test_bad_value_is_refused_by_name(variable: str, text: str):
-    """The message names the variable and the value, and says what to give."""
+def test_bad_value_is_refused_with_its_variable(variable: str, text: str):
+    """The message has the variable, its value and what is expected."""
     with pytest.raises(InvalidSetting, match=rf"^{variable}='{text}' is not .*: give .+\.$"):
         Settings.from_environ({variable: text})
 
 
 def test_page_of_settings_is_current():
-    """`docs/settings.md` is what the table prints."""
+    """`docs/settings.md` matches the settings."""
     assert (REPOSITORY / "docs" / "settings.md").read_text() == settings_page()
 
 
-def test_every_setting_says_what_it_is():
-    """No setting without a sentence, and none that is a number without a unit."""
+def test_every_setting_has_a_description():
+    """Every setting has a description, and every number a unit."""
     for setting in fields(Settings):
         assert setting.metadata["help"].endswith(".")
         assert setting.metadata["unit"] or setting.type in (bool, str)

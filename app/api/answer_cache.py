@@ -1,4 +1,4 @@
-"""Answers that take long to make, kept for a while: one thread makes them, and the others answer predictions."""
+"""A cache for answers that take long to compute: one thread computes, and the others keep answering predictions."""
 
 from __future__ import annotations
 
@@ -9,82 +9,82 @@ from dataclasses import dataclass
 
 from app.errors import RecordsBusy
 
-# Whoever reloads a page sees the same figures, and a new label within the minute.
-_FRESH_SECONDS = 20.0
+# People who reload a page see the same figures, and a new label within half a minute.
+FRESH_SECONDS = 20.0
 
-# A worker has few threads; one that waits answers nobody.
+# A worker has few threads, and one that waits answers nobody.
 _PATIENCE_SECONDS = 1.0
 
-# A few windows that people ask for; others are made anew each time.
-_MOST_KEPT = 8
+# People look at a few windows; answers for others are computed each time.
+_MAX_ANSWERS = 8
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """An answer and when it was made."""
+class _CachedAnswer:
+    """An answer and when it was computed."""
 
     answer: bytes
-    made_at: float
+    computed_at: float
 
 
-class RecentAnswers:
-    """Makes one answer at a time, and keeps the last few.
+class AnswerCache:
+    """Computes one answer at a time, and keeps the last few.
 
     Parameters
     ----------
     clock
-        A clock that only goes forward, in seconds.
+        A monotonic clock, in seconds.
 
     Examples
     --------
-    >>> answers = RecentAnswers()
-    >>> answers.get("7d", lambda: b"made")
-    b'made'
-    >>> answers.get("7d", lambda: b"made again")
-    b'made'
+    >>> cache = AnswerCache()
+    >>> cache.get("7d", lambda: b"computed")
+    b'computed'
+    >>> cache.get("7d", lambda: b"computed again")
+    b'computed'
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._making = threading.Lock()
-        self._kept: dict[str, _Kept] = {}
+        self._computing = threading.Lock()
+        self._answers: dict[str, _CachedAnswer] = {}
 
-    def get(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """Give an answer, at most some seconds old unless another one is just being made.
+    def get(self, key: str, compute: Callable[[], bytes]) -> bytes:
+        """Return an answer that is at most 20 s old, or an older one while another answer is being computed.
 
         Parameters
         ----------
-        name
-            Which one.
-        make
-            Makes it; what it raises is raised, and nothing is kept.
+        key
+            What the answer is about.
+        compute
+            Computes it. Exceptions pass through, and nothing is cached.
 
         Raises
         ------
         RecordsBusy
-            If another thread makes one and there is none of this name yet.
+            If another thread is computing and there is no answer for this key yet.
         """
-        if kept := self._find_fresh(name):
-            return kept.answer
-        if not self._making.acquire(timeout=_PATIENCE_SECONDS):
-            if name in self._kept:
-                return self._kept[name].answer
+        if cached := self._find_fresh(key):
+            return cached.answer
+        if not self._computing.acquire(timeout=_PATIENCE_SECONDS):
+            if key in self._answers:
+                return self._answers[key].answer
             raise RecordsBusy("The figures of another request are being estimated: try again.")
         try:
-            if kept := self._find_fresh(name):  # the thread that was waited for has made it
-                return kept.answer
-            return self._keep(name, make())
+            if cached := self._find_fresh(key):  # the thread that we waited for has computed it
+                return cached.answer
+            return self._store(key, compute())
         finally:
-            self._making.release()
+            self._computing.release()
 
-    def _find_fresh(self, name: str) -> _Kept | None:
-        """Find an answer that is young enough."""
-        kept = self._kept.get(name)
-        return kept if kept and self._clock() - kept.made_at < _FRESH_SECONDS else None
+    def _find_fresh(self, key: str) -> _CachedAnswer | None:
+        """Return the answer for a key if it is fresh."""
+        cached = self._answers.get(key)
+        return cached if cached and self._clock() - cached.computed_at < FRESH_SECONDS else None
 
-    def _keep(self, name: str, answer: bytes) -> bytes:
-        """Keep an answer in place of the oldest one."""
-        others = sorted((old for old in self._kept.items() if old[0] != name), key=lambda old: old[1].made_at)
-        # Made anew instead of changed: other threads may be reading it.
-        self._kept = dict(others[-(_MOST_KEPT - 1) :]) | {name: _Kept(answer, self._clock())}
+    def _store(self, key: str, answer: bytes) -> bytes:
+        """Store an answer, replacing the oldest one if there are too many, and return it."""
+        others = sorted((old for old in self._answers.items() if old[0] != key), key=lambda old: old[1].computed_at)
+        # A new dictionary, because other threads may be reading the old one.
+        self._answers = dict(others[-(_MAX_ANSWERS - 1) :]) | {key: _CachedAnswer(answer, self._clock())}
         return answer

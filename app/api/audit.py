@@ -1,7 +1,4 @@
-"""``GET /audit/next``: rows that were drawn at random, for people who label them.
-
-What ``GET /audit/next`` gives: rows to label.
-"""
+"""``GET /audit/next``: inlier answers that were drawn at random, for people who label them."""
 
 from __future__ import annotations
 
@@ -11,16 +8,22 @@ from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 from werkzeug.exceptions import MethodNotAllowed
 
+from app.api.operation import NO_ACCESS, NO_RECORDS, Operation
 from app.api.records import FEATURES
 from app.api.service import service
+from app.records.timestamps import format_timestamp
 from app.web.codecs import answer_json
-from app.web.headers import keep_from_caches
-from app.web.moments import format_timestamp
-from app.web.validation import read_whole_number, refuse_unknown
+from app.web.headers import forbid_caching
+from app.web.query import refuse_unknown, whole_number_parameter
+
+# A hundred is as many as a person labels in one go; of more, some would be handed out again before they are done.
+_N = whole_number_parameter("n", "Maximum number of rows to hand out.", default=20, minimum=1, maximum=100)
+
+audit = Blueprint("audit", __name__)
 
 
 class RowToLabel(Schema):
-    """A row, without what the model said of it."""
+    """A row without the model's label and score."""
 
     record_id = fields.String(required=True, metadata={"description": "The `request_id` of its label."})
     row = fields.Integer(required=True, metadata={"description": "The `row` of its label."})
@@ -32,32 +35,36 @@ class RowToLabel(Schema):
 
 
 class AuditRows(Schema):
-    """The next rows of the queue; none if it is empty."""
+    """The next rows of the queue; empty if there are none."""
 
     rows = fields.List(fields.Nested(RowToLabel), required=True)
 
 
-# As many as somebody looks through in one go; more, and they come again to others before they are done.
-DEFAULT_ROWS, MOST_ROWS = 20, 100
-
-audit = Blueprint("audit", __name__)
-
-
 @audit.get("/audit/next")
+@Operation(
+    summary="Rows to label.",
+    description="Randomly drawn inlier answers, without the model's scores. Each is handed out to one caller; if "
+    "it is not labelled within an hour, it is handed out again, after those that never were.",
+    tag="records",
+    answer=AuditRows,
+    query=(_N,),
+    refusals=(*NO_ACCESS, 422, *NO_RECORDS),
+    needs_key=True,
+)
 def hand_out_rows() -> Response:
     """Hand out the next rows."""
     parts = service()
-    parts.keys.admit(request.environ)
+    parts.keys.authorize(request.environ)
     if request.method == "HEAD":
-        # Flask would answer it by throwing the body away, and the rows in it would be gone for an hour.
+        # Flask would run this view and discard the body, and its rows would not be handed out again for an hour.
         raise MethodNotAllowed(["GET", "OPTIONS"])
-    refuse_unknown(request.args, ["n"])
-    n = read_whole_number("n", request.args.getlist("n"), DEFAULT_ROWS, 1, MOST_ROWS)
+    refuse_unknown(request.args, [_N])
+    n = _N.read(request.args)
     with parts.records.use() as engine:
         from app.records.audits import hand_out
 
         rows = hand_out(engine, n, time.time())
-    laid_out = [
+    serialized = [
         {
             "record_id": row.key.record_id,
             "row": row.key.row,
@@ -67,4 +74,4 @@ def hand_out_rows() -> Response:
         }
         for row in rows
     ]
-    return keep_from_caches(answer_json({"rows": laid_out}))
+    return forbid_caching(answer_json({"rows": serialized}))

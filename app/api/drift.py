@@ -1,80 +1,93 @@
-"""``GET /drift``: whether rows still look like those of training, from any worker.
-
-What ``GET /drift`` gives.
-"""
+"""``GET /drift``: whether rows still look like the training rows; any worker answers for the whole replica."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 from marshmallow import Schema, fields, validate
 
+from app.api.operation import Operation
 from app.metrics.directory import folder_of_workers
 from app.recorder.status import read_report
 from app.web.codecs import answer_json
 
-# In the words of the recorder, whose modules a schema does not import.
+# As app.recorder.drift writes them into its report. It is not imported: a worker does not load the detectors.
 _STATES = ("watching", "no detectors", "no model")
 _DETECTOR_STATES = ("not enough rows yet", "no drift", "alarm, being confirmed", "drift")
 
+drift = Blueprint("drift", __name__)
+
 
 class DriftEvent(Schema):
-    """An alarm that was confirmed."""
+    """A drift event, which is a confirmed drift signal."""
 
     at = fields.AwareDateTime(required=True)
-    row = fields.Integer(required=True, metadata={"description": "Counted over the rows that the detectors saw."})
+    row = fields.Integer(required=True, metadata={"description": "Its number among the rows that the detectors saw."})
     feature = fields.String(
-        required=True, metadata={"description": "The one farthest from training; empty if the detector names none."}
+        required=True, metadata={"description": "The feature farthest from training; empty if the detector names none."}
     )
 
 
 class DriftDetector(Schema):
-    """Where one detector stands."""
+    """The state of one detector."""
 
     state = fields.String(required=True, validate=validate.OneOf(_DETECTOR_STATES))
     statistic = fields.Float(
-        required=True, allow_none=True, metadata={"description": "Of the last window; null before one was full."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of the last window; null until a window has been full."},
     )
-    threshold = fields.Float(required=True, metadata={"description": "A higher statistic is a first alarm."})
+    threshold = fields.Float(required=True, metadata={"description": "A higher statistic is a drift signal."})
     expected_run_time = fields.Float(
         required=True,
         allow_none=True,
-        metadata={"description": "Rows between first alarms while nothing changes; null if it cannot alarm."},
+        metadata={
+            "description": "Mean number of rows between drift signals while nothing changes; null if there can be none."
+        },
     )
-    alarms = fields.Integer(required=True, metadata={"description": "First alarms so far."})
-    events = fields.Integer(required=True, metadata={"description": "Confirmed ones."})
+    alarms = fields.Integer(required=True, metadata={"description": "Number of drift signals so far."})
+    events = fields.Integer(
+        required=True, metadata={"description": "Number of drift events (confirmed signals) so far."}
+    )
     last_event = fields.Nested(DriftEvent, required=True, allow_none=True)
     features = fields.Dict(
         keys=fields.String(),
         values=fields.Float(),
         metadata={
-            "description": "How far each feature is from training, farthest first; one window in a thousand is beyond "
-            "1 while nothing changes. Of `cvm` only."
+            "description": "Distance of each feature from training, farthest first; one window in a thousand is above "
+            "1 while nothing changes. Only for `cvm`."
         },
     )
 
 
 class DriftReport(Schema):
-    """What the recorder last reported; without detectors, nothing follows the version."""
+    """The recorder's last report; without detectors, it ends with the version."""
 
     replica = fields.String(
-        required=True, metadata={"description": "Host name of the replica that answers, about its own rows."}
+        required=True, metadata={"description": "Host name of the replica that answers; the report is about its rows."}
     )
-    recorder_up = fields.Boolean(required=True, metadata={"description": "False if the report is an old one."})
+    recorder_up = fields.Boolean(required=True, metadata={"description": "False if the report is out of date."})
     updated_at = fields.AwareDateTime(required=True)
     state = fields.String(required=True, validate=validate.OneOf(_STATES))
     model_version = fields.String(required=True, allow_none=True)
-    rows_seen = fields.Integer(metadata={"description": "By the detectors, since this version went live."})
-    window = fields.Integer(metadata={"description": "Rows that a detector compares with training at a time."})
-    window_fill = fields.Float(metadata={"description": "The part of the window that is filled, 0 to 1."})
-    expected_run_time = fields.Integer(metadata={"description": "The run time that was asked for in training."})
-    confirming_windows = fields.Integer(metadata={"description": "Windows that have to confirm an alarm."})
+    rows_seen = fields.Integer(metadata={"description": "Rows that the detectors saw since this version went live."})
+    window = fields.Integer(
+        metadata={"description": "Number of rows that a detector compares with training at a time."}
+    )
+    window_fill = fields.Float(metadata={"description": "The filled part of the window, 0 to 1."})
+    expected_run_time = fields.Integer(metadata={"description": "The run time that was requested in training."})
+    confirming_windows = fields.Integer(metadata={"description": "Number of windows that must confirm a drift signal."})
     detectors = fields.Dict(keys=fields.String(), values=fields.Nested(DriftDetector), required=True)
 
 
-drift = Blueprint("drift", __name__)
-
-
 @drift.get("/drift")
-def tell_drift() -> Response:
-    """Give what the recorder last reported."""
+@Operation(
+    summary="Whether rows still look like the training rows.",
+    description="The state of each drift detector. Detectors see a sample of all workers' rows; a drift signal becomes "
+    "a drift event when the next windows confirm it.",
+    tag="model",
+    answer=DriftReport,
+    refusals=(503,),
+)
+def show_drift() -> Response:
+    """Return the recorder's last report."""
     return answer_json(read_report(folder_of_workers()))

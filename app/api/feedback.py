@@ -1,13 +1,10 @@
-"""``POST /feedback``: what people know of rows that were answered comes back as labels.
-
-What ``POST /feedback`` takes and gives: labels of rows that were answered.
-"""
+"""``POST /feedback``: submit the true labels of rows that were answered."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +12,11 @@ from flask import Blueprint, Response, request
 from marshmallow import Schema, ValidationError, fields, validate
 from werkzeug.exceptions import HTTPException
 
+from app.api.operation import NO_ACCESS, NO_RECORDS, Operation, RawSchema, reference_to
 from app.api.service import service
 from app.errors import (
     BodyTooLarge,
     CallerNotAllowed,
-    FieldError,
     InvalidFeedback,
     KeysUnavailable,
     RecordsUnavailable,
@@ -30,65 +27,54 @@ from app.errors import (
 from app.metrics.directory import folder_of_workers
 from app.metrics.records import MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN, FeedbackMetrics
 from app.web.codecs import answer_json, read_json
-from app.web.validation import json_type, name_places
+from app.web.fields import MAX_ROW_NUMBER, StrictInteger
+from app.web.middleware import REQUEST_ID_PATTERN
+from app.web.validation import MAX_LISTED_PROBLEMS, flatten_errors, json_type
 
 if TYPE_CHECKING:
     from app.records.feedback import Outcome
     from app.records.labels import GivenLabel
 
-# As app.db.tables and app.web.middleware have them, which a schema does not import.
-REQUEST_ID_PATTERN = r"^[A-Za-z0-9._:-]{1,128}$"
+# The lengths of the columns in app.db.tables, which a worker does not load.
 SOURCE_CHARACTERS, NOTE_CHARACTERS = 64, 1000
 
-# More than an analyst gives in a day; they are kept in one transaction, during which nobody else writes.
-MOST_LABELS = 1000
+# More than an analyst submits in a day. They are stored in one transaction, which keeps other writers waiting.
+MAX_LABELS = 1000
 
-# The largest number of a column of PostgreSQL.
-_LARGEST_ROW = 2**31 - 1
-
-# Control characters are for terminals; lines and tabs are for people.
+# Control characters could confuse a terminal; line ends and tabs are useful to people.
 _LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
-_MOST_PROBLEMS_TOLD = 20
-
-# marshmallow's name for what is wrong with a whole object.
-_WHOLE = "_schema"
-
 RESULTS = ("taken", "unchanged", "waiting", "unknown")
 
+# The labels are stored for good, but their rows may not be recorded yet: that is what this status means.
+_ACCEPTED = 202
 
-class _WholeNumber(fields.Integer):
-    """A whole number of JSON, which true is not."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if type(value) is not int:
-            raise ValidationError(f"expected a whole number, got {json_type(value)}")
-        return value
+feedback = Blueprint("feedback", __name__)
 
 
 class Label(Schema):
-    """What somebody knows of a row."""
+    """The true label of a row."""
 
     error_messages = {"type": "expected an object with request_id and is_inlier"}  # noqa: RUF012 - marshmallow's way
 
     request_id = fields.String(
         required=True,
         validate=validate.Regexp(
-            REQUEST_ID_PATTERN[:-1] + r"\Z", error="expected the X-Request-ID or X-Record-ID of an answer"
+            REQUEST_ID_PATTERN + r"\Z", error="expected the X-Request-ID or X-Record-ID of an answer"
         ),
         metadata={
             "description": "`X-Record-ID` of the answer, which is unique, or its `X-Request-ID`.",
-            "pattern": REQUEST_ID_PATTERN,
+            "pattern": f"^{REQUEST_ID_PATTERN}$",
             "example": "019a9c5e8f24b6d0c1a2e3f405162738",
         },
     )
-    row = _WholeNumber(
+    row = StrictInteger(
         load_default=0,
-        validate=validate.Range(0, _LARGEST_ROW),
+        validate=validate.Range(0, MAX_ROW_NUMBER),
         metadata={"description": "The row's number in the request, counted from 0."},
     )
-    is_inlier = _WholeNumber(
+    is_inlier = StrictInteger(
         required=True,
         validate=validate.OneOf((1, -1), error="expected 1 (inlier) or -1 (outlier)"),
         metadata={"description": "What the row truly is: 1 inlier, -1 outlier."},
@@ -99,7 +85,7 @@ class Label(Schema):
             validate.Length(max=SOURCE_CHARACTERS),
             validate.Regexp(_LINE_PATTERN[:-1] + r"\Z", error="expected no control characters"),
         ],
-        metadata={"description": "Who says so.", "pattern": _LINE_PATTERN, "example": "fraud-desk"},
+        metadata={"description": "Who submitted the label.", "pattern": _LINE_PATTERN, "example": "fraud-desk"},
     )
     note = fields.String(
         load_default="",
@@ -107,7 +93,7 @@ class Label(Schema):
             validate.Length(max=NOTE_CHARACTERS),
             validate.Regexp(_TEXT_PATTERN[:-1] + r"\Z", error="expected no control characters but tabs and line ends"),
         ],
-        metadata={"description": "Why, for people.", "pattern": _TEXT_PATTERN, "example": "called the customer"},
+        metadata={"description": "The reason, for people.", "pattern": _TEXT_PATTERN, "example": "called the customer"},
     )
 
 
@@ -120,25 +106,39 @@ class LabelResult(Schema):
         required=True,
         validate=validate.OneOf(RESULTS),
         metadata={
-            "description": "`taken`; `unchanged` if it was known; `waiting` for the record, and taken when it comes; "
+            "description": "`taken`; `unchanged` if it was known; `waiting` until its row is recorded; "
             "`unknown` if nothing is recorded under the id."
         },
     )
 
 
-# Not a class, in which a field named `unknown` would stand in the place of marshmallow's own setting.
+# Not a class, because a field named `unknown` would replace marshmallow's own setting of that name.
 FeedbackAnswer = Schema.from_dict(
-    {name: fields.Integer(required=True, metadata={"description": "How many labels."}) for name in RESULTS}
-    | {"labels": fields.List(fields.Nested(LabelResult), required=True, metadata={"description": "In their order."})},
+    {name: fields.Integer(required=True, metadata={"description": "Number of labels."}) for name in RESULTS}
+    | {
+        "labels": fields.List(
+            fields.Nested(LabelResult), required=True, metadata={"description": "In the order of the request."}
+        )
+    },
     name="FeedbackAnswer",
 )
 
-
 _LABELS = Label(many=True)
+
+_FEEDBACK_REQUEST = RawSchema(
+    name="FeedbackRequest",
+    schema={
+        "oneOf": [
+            reference_to("Label"),
+            {"type": "array", "items": reference_to("Label"), "minItems": 1, "maxItems": MAX_LABELS},
+        ]
+    },
+    uses=(Label,),
+)
 
 
 def load_feedback(body: object) -> list[dict[str, Any]]:
-    """Check a decoded body: one label, or a list of them.
+    """Check a decoded body, which is one label or a list of labels.
 
     Parameters
     ----------
@@ -147,14 +147,14 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
 
     Returns
     -------
-    The labels as ``Label`` says, with defaults.
+    The fields of ``Label`` for each label, with defaults.
 
     Raises
     ------
     BodyTooLarge
-        If there are more than a thousand.
+        If there are more than a thousand labels.
     InvalidFeedback
-        With one entry for everything that is wrong, up to twenty.
+        With one entry for each mistake, in up to twenty labels.
 
     Examples
     --------
@@ -166,49 +166,44 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
     """
     if not isinstance(body, (dict, list)) or body == []:
         message = f"expected a label or a list of labels, got {'an empty list' if body == [] else json_type(body)}"
-        raise InvalidFeedback(message, [{"field": "", "message": message}])
+        raise InvalidFeedback([{"field": "", "message": message}])
     labels = body if isinstance(body, list) else [body]
-    if len(labels) > MOST_LABELS:
-        raise BodyTooLarge(f"The request has {len(labels)} labels: send at most {MOST_LABELS} at once.")
+    if len(labels) > MAX_LABELS:
+        raise BodyTooLarge(f"The request has {len(labels)} labels: send at most {MAX_LABELS} at once.")
     try:
         loaded: list[dict[str, Any]] = _LABELS.load(labels)
     except ValidationError as error:
-        raise _refuse(error, is_list=isinstance(body, list)) from None
+        messages: Any = error.normalized_messages()
+        listed = dict(list(messages.items())[:MAX_LISTED_PROBLEMS])
+        errors = flatten_errors(listed, rows_in="") if isinstance(body, list) else flatten_errors(listed[0])
+        raise InvalidFeedback(errors) from None
     return loaded
 
 
-def _refuse(error: ValidationError, is_list: bool) -> InvalidFeedback:
-    """Name what is wrong: by its place in the list, if there was one."""
-    messages: Any = error.normalized_messages()
-    errors: list[FieldError] = []
-    for row, found in list(messages.items())[:_MOST_PROBLEMS_TOLD]:
-        for problem in name_places(found):
-            field = "" if problem["field"] == _WHOLE else problem["field"]
-            errors.append({"field": field, "message": problem["message"]})
-            if is_list:
-                errors[-1] |= {"field": f"[{row}].{field}".rstrip("."), "row": row}
-    return InvalidFeedback("; ".join(f"{error['field']}: {error['message']}" for error in errors), errors)
-
-
-# Kept for good, but perhaps not settled: that is what this status means.
-_ACCEPTED = 202
-
-feedback = Blueprint("feedback", __name__)
-
-
 @feedback.post("/feedback")
-def take_feedback() -> Response:
-    """Keep labels, and say what became of each."""
+@Operation(
+    summary="Submit true labels.",
+    description="One label, or a list of up to 1,000. Repeating a label changes nothing; a different one replaces it, "
+    "and the old one is kept as history. A label that arrives before its answer is recorded is pending. The answer is "
+    "404 only if nothing is recorded under any of the ids, and 422 if any label is malformed; then no label is stored.",
+    tag="records",
+    request=_FEEDBACK_REQUEST,
+    answer=FeedbackAnswer,
+    success=_ACCEPTED,
+    refusals=(400, *NO_ACCESS, 404, 413, 415, 422, *NO_RECORDS),
+    body_limit="max_batch_body_bytes",
+    needs_key=True,
+)
+def submit_labels() -> Response:
+    """Store labels, and return what became of each."""
     parts = service()
     metrics = parts.metrics.feedback
     with _counting_refusals(metrics):
-        parts.keys.admit(request.environ)
-        request.max_content_length = parts.settings.max_batch_body_bytes
-        loaded = load_feedback(read_json(request))
-        labels, outcomes = _take(loaded)
+        parts.keys.authorize(request.environ)
+        labels, outcomes = _store(load_feedback(read_json(request)))
     counts = Counter(outcome.result for outcome in outcomes)
     for label, outcome in zip(labels, outcomes, strict=True):
-        # The recorder counts what it settles itself.
+        # The recorder counts pending labels when it reconciles them.
         if outcome.result == "taken" and outcome.found is not None:
             age_seconds = label.given_at - outcome.found.answered_at
             metrics.record_label(outcome.found.is_inlier, label.is_inlier, age_seconds)
@@ -217,7 +212,7 @@ def take_feedback() -> Response:
         days = parts.settings.record_retention_days
         raise UnknownPrediction(
             f"No answer is recorded under any of these ids and rows: records are kept for {days} days, and not every "
-            "answer need be recorded."
+            "answer is recorded."
         )
     results = [
         {"request_id": label.request_id, "row": label.row, "result": outcome.result}
@@ -226,8 +221,8 @@ def take_feedback() -> Response:
     return answer_json({name: counts[name] for name in RESULTS} | {"labels": results}, _ACCEPTED)
 
 
-def _take(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outcome]]:
-    """Keep labels, and wait a little for the records of those that are early."""
+def _store(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outcome]]:
+    """Store labels, and wait a little for records that have not arrived yet."""
     from app.records.feedback import take_labels, wait_for_records
     from app.records.labels import GivenLabel
 
@@ -235,7 +230,7 @@ def _take(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outco
     with records.use() as engine:
         labels = [GivenLabel(given_at=now, **label) for label in loaded]  # type: ignore[arg-type]
         taken = take_labels(engine, labels)
-    with records.patience() as may_wait:
+    with records.waiting_slot() as may_wait:
         expects_recorder = folder_of_workers() is not None
         return labels, wait_for_records(
             records.use, labels, taken, may_wait=may_wait, expects_recorder=expects_recorder
@@ -244,7 +239,7 @@ def _take(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outco
 
 @contextmanager
 def _counting_refusals(metrics: FeedbackMetrics) -> Iterator[None]:
-    """Count a request that is refused as a whole."""
+    """Count a request that is refused as a whole, and raise the refusal again."""
     try:
         yield
     except (UnknownKey, CallerNotAllowed):

@@ -1,34 +1,44 @@
-"""``GET /healthz``: the process lives. ``GET /readyz``: a verified model is loaded.
-
-What ``GET /healthz`` and ``GET /readyz`` give.
-"""
+"""``GET /healthz``: the process is alive. ``GET /readyz``: a verified model is loaded."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 from marshmallow import Schema, fields
 
-from app.api.scoring import name_model
-from app.api.service import service
+from app.api.operation import NO_MODEL, Operation
+from app.api.service import name_model, service
 from app.web.codecs import answer_json
-
-
-class Health(Schema):
-    """The process lives, or a verified model is loaded."""
-
-    status = fields.String(required=True, metadata={"example": "ok"})
-
 
 health = Blueprint("health", __name__)
 
 
+class Health(Schema):
+    """The process is alive, or a verified model is loaded."""
+
+    status = fields.String(required=True, metadata={"example": "ok"})
+
+
 @health.get("/healthz")
-def tell_life() -> Response:
-    """Answer; an orchestrator restarts what does not."""
+@Operation(
+    summary="The process is alive.",
+    description="For an orchestrator, which restarts a process that does not answer.",
+    tag="operation",
+    answer=Health,
+)
+def check_liveness() -> Response:
+    """Answer; an orchestrator restarts a process that does not."""
     return answer_json({"status": "ok"})
 
 
 @health.get("/readyz")
-def tell_readiness() -> Response:
-    """Say whether predictions can be answered; if not, 503 with the reason and what to do."""
+@Operation(
+    summary="A verified model is loaded.",
+    description="If not, the answer is 503 with the reason and what to do.",
+    tag="operation",
+    answer=Health,
+    refusals=NO_MODEL,
+    names_model=True,
+)
+def check_readiness() -> Response:
+    """Answer if predictions can be answered; if not, 503 with the reason and what to do."""
     return name_model(answer_json({"status": "ready"}), service().model.get())

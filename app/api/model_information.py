@@ -1,7 +1,4 @@
-"""``GET /model_information``: how the live model was trained, and what it takes.
-
-What ``GET /model_information`` gives.
-"""
+"""``GET /model_information``: how the live model was trained, and what it accepts."""
 
 from __future__ import annotations
 
@@ -11,10 +8,12 @@ from typing import Any
 from flask import Blueprint, Response
 from marshmallow import INCLUDE, Schema, fields
 
-from app.api.scoring import name_model
-from app.api.service import service
+from app.api.operation import NO_MODEL, Operation
+from app.api.service import name_model, service
 from app.model.bundle import Bundle
 from app.web.codecs import answer_json
+
+model_information = Blueprint("model_information", __name__)
 
 
 class LiveModelSchema(Schema):
@@ -27,24 +26,24 @@ class LiveModelSchema(Schema):
     feature_ranges = fields.List(
         fields.List(fields.Float()),
         required=True,
-        metadata={"description": "Smallest and largest value in training."},
+        metadata={"description": "Minimum and maximum in the training data."},
     )
     threshold = fields.Float(
         required=True, metadata={"description": "Rows with a lower anomaly score are outliers (`offset_`)."}
     )
     training_rows = fields.Integer(required=True)
-    training_sha256 = fields.String(required=True, metadata={"description": "Of the training file."})
+    training_sha256 = fields.String(required=True, metadata={"description": "Digest of the training file."})
     kernel = fields.String(
         required=True,
-        metadata={"description": "What computes scores: compiled, or numpy (slower, same scores)."},
+        metadata={"description": "What computes scores: `compiled`, or `numpy` (slower, same scores)."},
     )
 
 
 class ModelInformation(Schema):
-    """The training parameters (scikit-learn's `get_params()`) at the top level, and the model that they made."""
+    """The training parameters (scikit-learn's `get_params()`), and the resulting model."""
 
     class Meta:
-        """Other releases of scikit-learn have other parameters."""
+        """Accept the parameters of other releases of scikit-learn."""
 
         unknown = INCLUDE
 
@@ -61,7 +60,7 @@ class ModelInformation(Schema):
 
 
 def describe_model(bundle: Bundle) -> dict[str, Any]:
-    """Tell everything that a caller may want to know of the live model, as strict JSON values."""
+    """Return what a caller may want to know about the live model, as strict JSON values."""
     manifest, features = bundle.manifest, bundle.features
     parameters: dict[str, Any] = manifest["parameters"]
     return parameters | {
@@ -79,11 +78,16 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-model_information = Blueprint("model_information", __name__)
-
-
 @model_information.get("/model_information")
-def tell_model_information() -> Response:
+@Operation(
+    summary="How the live model was trained, and what it accepts.",
+    description="scikit-learn's `get_params()` at the top level, and the resulting model under `model`.",
+    tag="model",
+    answer=ModelInformation,
+    refusals=NO_MODEL,
+    names_model=True,
+)
+def show_model_information() -> Response:
     """Describe the live model."""
     service().metrics.record_model_information_request()
     bundle = service().model.get()

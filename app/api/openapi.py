@@ -1,37 +1,32 @@
-"""The OpenAPI document: made from the marshmallow schemas, for the rows of the live model."""
+"""The OpenAPI document: built from the declarations on the views, for the features of the live model."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
-from app.api.audit import AuditRows
-from app.api.drift import DriftReport
-from app.api.feedback import MOST_LABELS, FeedbackAnswer, Label
-from app.api.health import Health
-from app.api.model_information import ModelInformation
-from app.api.operations import API_VERSION, KEY_SCHEME, describe_operation, reference
-from app.api.prediction import PredictionAnswer, prediction_request_schema
-from app.api.predictions import PredictionsAnswer, predictions_request_schema
-from app.api.quality import QualityReport
-from app.api.records import RecordedAnswer
-from app.api.v2.health import ModelReady, ServerLive, ServerReady
-from app.api.v2.infer import InferenceAnswer, InferenceRequest
-from app.api.v2.metadata import ListedModel, ModelMetadata, ServerMetadata
+from app.api.operation import BodySchema, Operation, RawSchema, Route, reference_to
+from app.api.v2.body import BINARY_MEDIA_TYPE, JSON_LENGTH_HEADER
 from app.model.schema import LARGEST_NUMBER, Features
 from app.web.auth import KEY_HEADER
+from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.fields import FeatureVector, FeatureVectors
-from app.web.operations import OPERATIONS
-from app.web.problems import Problem, ProtocolError
-from app.web.protocol_operations import PROTOCOL_OPERATIONS
-from app.web.record_operations import RECORD_OPERATIONS
-from app.web.row_formats import describe_texts
+from app.web.problems import PROBLEM_MEDIA_TYPE, Problem, ProtocolError, is_protocol_path
+from app.web.row_formats import describe_text_formats
 
-# Before there is a model, any row may be described; these stand for its features.
+# The version of the interface, not of the software: raised when an answer changes in a way that callers notice.
+API_VERSION = "1.0.0"
+
+# In the order in which people need them.
+TAGS = ("predictions", "records", "model", "operation", "pages", "open inference protocol")
+
+# Stands for the features while there is no model; a row may then have any length.
 _UNKNOWN_FEATURES = Features(("feature",), (0.0,), (1.0,))
 
 # The old and the new model, while one replaces the other, and none.
@@ -40,50 +35,57 @@ _DOCUMENTS_AT_ONCE = 3
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
 
-# In the order in which people come to need them.
-_TAGS = ("predictions", "records", "model", "operation", "pages", "open inference protocol")
-
-_RECORD_SCHEMAS = (Label, FeedbackAnswer, RecordedAnswer, AuditRows, QualityReport)
-
-_PROTOCOL_SCHEMAS = (
-    ServerMetadata,
-    ServerLive,
-    ServerReady,
-    ModelMetadata,
-    ModelReady,
-    ListedModel,
-    InferenceRequest,
-    InferenceAnswer,
-    ProtocolError,
-)
-
-
+_KEY_SCHEME = "feedbackKey"
 _KEY = {
     "type": "apiKey",
     "in": "header",
     "name": KEY_HEADER,
-    "description": "One of the keys in `FEEDBACK_API_KEYS_FILE`; where there is no such file, only callers on the "
-    "service's own host are let in, without a key.",
+    "description": "One of the keys in `FEEDBACK_API_KEYS_FILE`; without such a file, only callers on the service's "
+    "own host are allowed, without a key.",
+}
+
+_PATH_PARAMETERS = {
+    "name": "The model's name.",
+    "version": "The live version.",
+    "request_id": "The `X-Request-ID` or `X-Record-ID` of an answer.",
+}
+
+_TEXT = {"type": "string"}
+_BYTES = {BINARY_MEDIA_TYPE: {"type": "string", "format": "binary"}}
+
+_REQUEST_ID = {
+    "X-Request-ID": {
+        "description": "The id of the request: the caller's if it sent a valid one, else a new one.",
+        "schema": _TEXT,
+    }
+}
+_MODEL_VERSION = {"X-Model-Version": {"description": "The model version that answered.", "schema": _TEXT}}
+_RECORD_ID = {
+    "X-Record-ID": {
+        "description": "The id under which the answer is recorded if it is sampled; always unique.",
+        "schema": _TEXT,
+    },
+}
+_JSON_LENGTH = {
+    JSON_LENGTH_HEADER: {
+        "description": "The length of the JSON part of the body; without it, the whole body is JSON.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
 }
 
 
 @lru_cache(maxsize=_DOCUMENTS_AT_ONCE)
-def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, Any]:
-    """Describe the service.
+def build_openapi(routes: tuple[Route, ...], features: Features | None, max_batch_rows: int) -> dict[str, Any]:
+    """Return the document that describes the service.
 
     Parameters
     ----------
+    routes
+        The declared routes.
     features
-        What a row of the live model consists of; None while there is no model.
+        The live model's features; None while there is no model.
     max_batch_rows
-        Most rows in one request.
-
-    Examples
-    --------
-    >>> document = build_openapi(Features(("mean", "sd"), (-0.3, -0.1), (66.3, 57.7)), 10_000)
-    >>> row = document["components"]["schemas"]["PredictionRequest"]["properties"]["feature_vector"]
-    >>> row["minItems"], row["maxItems"], row["example"]
-    (2, 2, [33.0, 28.8])
+        Maximum number of rows in one request.
     """
     plugin = MarshmallowPlugin()
     document = APISpec(
@@ -92,39 +94,116 @@ def build_openapi(features: Features | None, max_batch_rows: int) -> dict[str, A
         openapi_version="3.1.0",
         # Relative to the document, so that the page's requests find the service behind a proxy that adds a prefix.
         servers=[{"url": ".", "description": "this service"}],
-        info={"description": "An Isolation Forest that tells abnormal rows from normal ones, and watches itself."},
-        tags=[{"name": tag} for tag in _TAGS],
+        info={"description": "Serves an Isolation Forest that labels rows, and monitors it."},
+        tags=[{"name": tag} for tag in TAGS],
         plugins=[plugin],
     )
-    assert plugin.converter is not None  # the document has just given it one
+    assert plugin.converter is not None, "APISpec has just set it"
     plugin.converter.add_attribute_function(_describe_feature_vector)  # type: ignore[no-untyped-call]
-    described = features or _UNKNOWN_FEATURES
-    requests = (prediction_request_schema(described), predictions_request_schema(described, max_batch_rows))
-    answers = (PredictionAnswer(), PredictionsAnswer(), ModelInformation(), DriftReport(), Health(), Problem())
-    for schema in (*requests, *answers, *(make() for make in (*_RECORD_SCHEMAS, *_PROTOCOL_SCHEMAS))):
-        document.components.schema(_name_of(schema), schema=schema)
-    if features is None:
-        schemas = document.components.schemas
-        _forget_number_of_features(schemas["PredictionRequest"]["properties"]["feature_vector"])
-        _forget_number_of_features(schemas["PredictionsRequest"]["properties"]["feature_vectors"]["items"])
-    document.components.schema("ModelIndex", {"type": "array", "items": reference("ListedModel")})
-    labels = {"type": "array", "items": reference("Label"), "minItems": 1, "maxItems": MOST_LABELS}
-    document.components.schema("FeedbackRequest", {"oneOf": [reference("Label"), labels]})
-    document.components.security_scheme(KEY_SCHEME, _KEY)
-    texts = describe_texts(features)
-    for operation in (*OPERATIONS, *RECORD_OPERATIONS, *PROTOCOL_OPERATIONS):
-        document.path(operation.path, operations={operation.method: describe_operation(operation, texts)})
+    document.components.security_scheme(_KEY_SCHEME, _KEY)
+    components = _Components(document, features or _UNKNOWN_FEATURES, max_batch_rows)
+    for schema in (Problem, ProtocolError):
+        components.refer_to(schema)
+    forms = describe_text_formats(features) | _BYTES
+    for path, method, operation in routes:
+        described = _describe_operation(path, method, operation, components, forms)
+        document.path(path, operations={method.lower(): described})
     built: dict[str, Any] = document.to_dict()
     return built
 
 
-def _name_of(schema: Schema) -> str:
-    """Name a schema in the document as in the code."""
-    return type(schema).__name__
+class _Components:
+    """The schemas in the document, each added when it is first referred to."""
+
+    def __init__(self, document: APISpec, features: Features, max_batch_rows: int) -> None:
+        self._document, self._features, self._max_batch_rows = document, features, max_batch_rows
+
+    def refer_to(self, source: BodySchema) -> dict[str, Any]:
+        """Return a reference to a schema."""
+        if isinstance(source, RawSchema):
+            self._add(source.name, source.schema)
+            for used in source.uses:
+                self.refer_to(used)
+            return reference_to(source.name)
+        schema = source() if isinstance(source, type) else source(self._features, self._max_batch_rows)
+        self._add(type(schema).__name__, schema)
+        return reference_to(type(schema).__name__)
+
+    def _add(self, name: str, schema: Schema | dict[str, Any]) -> None:
+        """Add a schema unless the document has it."""
+        if name in self._document.components.schemas:
+            return
+        if isinstance(schema, dict):
+            self._document.components.schema(name, schema)
+        else:
+            self._document.components.schema(name, schema=schema)
+
+
+def _describe_operation(
+    path: str, method: str, operation: Operation, components: _Components, forms: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the description of one operation; ``forms`` holds the schemas of bodies that are not JSON."""
+    described: dict[str, Any] = {
+        "operationId": method.lower() + re.sub(r"\W+", "_", path.rstrip("}")),
+        "summary": operation.summary,
+        "description": operation.description,
+        "tags": [operation.tag],
+        "responses": {str(operation.success): _describe_answer(operation, components)}
+        | {str(status): _describe_refusal(path, status) for status in (*operation.refusals, 500)},
+    }
+    if operation.request is not None:
+        content = {JSON_MEDIA_TYPE: {"schema": components.refer_to(operation.request)}}
+        content |= {media_type: {"schema": forms[media_type]} for media_type in operation.other_media_types}
+        described["requestBody"] = {"required": True, "content": content}
+    if operation.needs_key:
+        described["security"] = [{_KEY_SCHEME: []}]
+    if parameters := _describe_parameters(path, operation):
+        described["parameters"] = parameters
+    return described
+
+
+def _describe_parameters(path: str, operation: Operation) -> list[dict[str, Any]]:
+    """Return the parameters in the path, in the query and in the headers."""
+    in_path = [
+        {"name": name, "in": "path", "required": True, "description": _PATH_PARAMETERS[name]}
+        | {"schema": {"type": "string", "minLength": 1}}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+    in_query = [
+        {"name": parameter.name, "in": "query", "description": parameter.description, "schema": parameter.schema}
+        for parameter in operation.query
+    ]
+    in_headers = [{"name": name, "in": "header", **header} for name, header in _headers_of_tensors(operation).items()]
+    return in_path + in_query + in_headers
+
+
+def _describe_answer(operation: Operation, components: _Components) -> dict[str, Any]:
+    """Return the description of a successful answer."""
+    if operation.answer is not None:
+        schema = components.refer_to(operation.answer)
+    else:
+        schema = {} if operation.media_type == JSON_MEDIA_TYPE else _TEXT
+    content = {operation.media_type: {"schema": schema}}
+    content |= {media_type: {"schema": _BYTES.get(media_type, _TEXT)} for media_type in operation.other_media_types}
+    headers = _REQUEST_ID | (_MODEL_VERSION if operation.names_model else {})
+    headers |= _RECORD_ID if operation.names_record else {}
+    return {"description": operation.summary, "content": content, "headers": headers | _headers_of_tensors(operation)}
+
+
+def _describe_refusal(path: str, status: int) -> dict[str, Any]:
+    """Return the description of one refusal."""
+    media_type, schema = (JSON_MEDIA_TYPE, ProtocolError) if is_protocol_path(path) else (PROBLEM_MEDIA_TYPE, Problem)
+    content = {media_type: {"schema": reference_to(schema.__name__)}}
+    return {"description": HTTPStatus(status).phrase, "content": content, "headers": _REQUEST_ID}
+
+
+def _headers_of_tensors(operation: Operation) -> dict[str, Any]:
+    """Return the header of bodies in which the bytes of tensors follow JSON, for operations that take them."""
+    return _JSON_LENGTH if BINARY_MEDIA_TYPE in operation.other_media_types else {}
 
 
 def _describe_feature_vector(self: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
-    """Tell the length and the range of a row; apispec calls this for every field."""
+    """Return the length and the range of a row; apispec calls this for every field."""
     if isinstance(field, FeatureVectors):
         row = _describe_row(field.features)
         return {"type": "array", "items": row, "minItems": 1, "maxItems": field.max_rows, "example": [row["example"]]}
@@ -132,20 +211,18 @@ def _describe_feature_vector(self: Any, field: fields.Field[Any], **_: Any) -> d
 
 
 def _describe_row(features: Features) -> dict[str, Any]:
-    """Describe the numbers of one row."""
+    """Return the schema of one row."""
     middle = [
         float(f"{(low + high) / 2:.{_EXAMPLE_DIGITS}g}") for low, high in zip(features.low, features.high, strict=True)
     ]
-    return {
+    row: dict[str, Any] = {
         "type": "array",
         "items": {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER},
         "minItems": len(features),
         "maxItems": len(features),
         "example": middle,
     }
-
-
-def _forget_number_of_features(row: dict[str, Any]) -> None:
-    """Describe a row of any length."""
-    del row["maxItems"]
-    row["description"] = "One number per feature of the model."
+    if features is _UNKNOWN_FEATURES:
+        del row["maxItems"]
+        row["description"] = "One number per feature of the model."
+    return row

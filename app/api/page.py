@@ -1,4 +1,4 @@
-"""``GET /``: a page for people, with what runs here, where to go, and a form that sends a row."""
+"""``GET /``: a page with the live model, links to every route that a browser can open, and a form that sends a row."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from datetime import UTC
 from typing import Any
 
 import numpy as np
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, render_template, request
 
+from app.api.operation import HTML_MEDIA_TYPE, Operation, Route, routes_of
 from app.api.service import service
 from app.model.bundle import Bundle
 from app.model.schema import LARGEST_NUMBER
-from app.web.operations import OPERATIONS, Operation
 
-# With more inputs than this, they scroll in a frame of their own, so that the answer stays in sight.
-_MOST_INPUTS_IN_FULL = 12
+# With more inputs, the list scrolls in a frame of its own, so that the answer stays visible.
+_MAX_INPUTS_WITHOUT_SCROLLING = 12
+
+# The groups whose routes are linked; the template itself links the pages.
+_LINKED_TAGS = ("model", "operation")
 
 page = Blueprint("page", __name__)
 
@@ -31,12 +34,18 @@ class ExampleRow:
 
 
 @page.get("/")
+@Operation(
+    summary="A page for people.",
+    description="The live model, links, and a form that sends a row and shows the answer.",
+    tag="pages",
+    media_type=HTML_MEDIA_TYPE,
+)
 def show_page() -> Response:
-    """Show the page; without a model it tells the reason, and what to do."""
+    """Render the page; without a model it shows why there is none, and what to do."""
     model = service().model
     described = _describe(model.get()) if model.features else {"bundle": None}
-    response = make_response(render_template("page.html", problem=model.problem, places=_places(), **described))
-    # Another model may be live the next time.
+    response = make_response(render_template("page.html", problem=model.problem, links=_linked_routes(), **described))
+    # Another model may be live at the next request.
     response.headers["Cache-Control"] = "no-cache"
     return response
 
@@ -47,13 +56,13 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
     Parameters
     ----------
     golden
-        Training rows and their scores, as the manifest has them: ``rows`` and ``anomaly_score``.
+        Training rows and their scores, as in the manifest: ``rows`` and ``anomaly_score``.
     threshold
         The score below which a row is an outlier.
 
     Returns
     -------
-    The row with the highest score, the one nearest to the threshold and the one with the lowest, in this order.
+    The row with the highest score, the one nearest to the threshold and the one with the lowest score.
 
     Examples
     --------
@@ -70,14 +79,14 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
-    """Collect what the page says of a live model."""
+    """Return what the template needs to show a live model."""
     examples = choose_examples(bundle.manifest["golden"], bundle.forest.offset)
     return {
         "bundle": bundle,
         "trained_at": f"{bundle.trained_at.astimezone(UTC):%d %B %Y, %H:%M} UTC",
         "examples": examples,
-        "scrolls": len(bundle.features) > _MOST_INPUTS_IN_FULL,
-        # A shell would take the brackets of an IPv6 address, or a proxy's prefix, for something else.
+        "scrolls": len(bundle.features) > _MAX_INPUTS_WITHOUT_SCROLLING,
+        # A shell would interpret the brackets of an IPv6 address, or characters in a proxy's prefix.
         "address": shlex.quote(f"{request.url_root}prediction"),
         "body": json.dumps({"feature_vector": examples[0].numbers, "score": True}),
     }
@@ -86,14 +95,14 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
 def _shorten(row: list[float]) -> list[float]:
     """Write numbers with as few digits as a float32 needs: the forest compares no more, so the score stays."""
     shortened = [float(str(np.float32(number))) for number in row]
-    # The shortest name of the largest float32 is a little larger than it, and would be refused.
+    # The shortest decimal for the largest float32 is a little larger than it, and would be refused.
     return [max(-LARGEST_NUMBER, min(LARGEST_NUMBER, number)) for number in shortened]
 
 
-def _places() -> list[Operation]:
-    """List what a browser can open, apart from the pages, which the template names itself."""
+def _linked_routes() -> list[Route]:
+    """Return the routes that the page links."""
     return [
-        operation
-        for operation in OPERATIONS
-        if operation.method == "get" and operation.tag != "pages" and "{" not in operation.path
+        route
+        for route in routes_of(current_app)
+        if route.method == "GET" and route.operation.tag in _LINKED_TAGS and "{" not in route.path
     ]

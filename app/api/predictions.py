@@ -1,7 +1,4 @@
-"""``POST /predictions``: many rows in, labels and scores out, as JSON, CSV or newline-delimited JSON.
-
-What ``POST /predictions`` takes and gives: many rows at once.
-"""
+"""``POST /predictions``: label many rows, sent and answered as JSON, CSV or newline-delimited JSON."""
 
 from __future__ import annotations
 
@@ -14,12 +11,23 @@ from flask import Blueprint, Request, Response, request
 from marshmallow import Schema, fields
 from numpy.typing import NDArray
 
-from app.api.scoring import CountedPrediction, name_prediction
-from app.api.service import service
+from app.api.operation import NO_MODEL, Operation
+from app.api.service import CountedPrediction, name_record, service
 from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
 from app.model.schema import Features
-from app.web.codecs import JSON_MEDIA_TYPE, answer_json, read_json
-from app.web.fields import FeatureVectors, Segment, StrictBoolean, check_number_of_rows, read_segment
+from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_json
+from app.web.fields import (
+    SEGMENT_CHARACTERS,
+    SEGMENT_DESCRIPTION,
+    SEGMENT_EXPECTED,
+    SEGMENT_PATTERN,
+    FeatureVectors,
+    Segment,
+    StrictBoolean,
+    check_number_of_rows,
+    parse_segment,
+)
+from app.web.query import QueryParameter, boolean_parameter
 from app.web.row_formats import (
     CSV_MEDIA_TYPE,
     NDJSON_MEDIA_TYPE,
@@ -29,10 +37,28 @@ from app.web.row_formats import (
     write_csv,
     write_ndjson,
 )
-from app.web.validation import load_body, refuse
 
 # The old and the new model, while one replaces the other.
 _MODELS_AT_ONCE = 2
+
+_MEDIA_TYPES = (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE)
+
+# CSV and newline-delimited JSON have no place for options, so these are query parameters:
+# /predictions?score=true&segment=DE
+_SCORE = boolean_parameter("score", "Also return the anomaly scores, like `score` in a JSON body.")
+_CONFIDENCE = boolean_parameter(
+    "confidence", "Also return the confidences of the labels, like `confidence` in a JSON body."
+)
+_SEGMENT = QueryParameter(
+    "segment",
+    f"{SEGMENT_DESCRIPTION} A segment in a JSON body takes precedence.",
+    {"type": "string", "minLength": 1, "maxLength": SEGMENT_CHARACTERS, "pattern": SEGMENT_PATTERN},
+    SEGMENT_EXPECTED,
+    "",
+    parse_segment,
+)
+
+predictions = Blueprint("predictions", __name__)
 
 
 class PredictionsAnswer(Schema):
@@ -55,24 +81,24 @@ class PredictionsAnswer(Schema):
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows to score, shape ``(n_rows, n_features)``, whether scores and confidences are asked for, and who asks."""
+    """Rows to score, shape ``(n_rows, n_features)``, and the options in the same body."""
 
     rows: NDArray[np.float32]
-    score: bool
-    confidence: bool
-    segment: str
+    score: bool = False
+    confidence: bool = False
+    segment: str = ""
 
 
 @lru_cache(maxsize=_MODELS_AT_ONCE)
 def predictions_request_schema(features: Features, max_rows: int) -> Schema:
-    """Build the schema of a request, of at most ``max_rows``, to a model whose rows consist of ``features``."""
-    described = "Rows of one number per feature: " + ", ".join(features.names) + "."
+    """Return the schema of a request of at most ``max_rows`` rows to a model with these features."""
+    description = "Rows of one number per feature: " + ", ".join(features.names) + "."
     return Schema.from_dict(
         {
-            "feature_vectors": FeatureVectors(features, max_rows, required=True, metadata={"description": described}),
-            "score": StrictBoolean(load_default=False, metadata={"description": "Also give the anomaly scores."}),
+            "feature_vectors": FeatureVectors(features, max_rows, required=True, metadata={"description": description}),
+            "score": StrictBoolean(load_default=False, metadata={"description": "Also return the anomaly scores."}),
             "confidence": StrictBoolean(
-                load_default=False, metadata={"description": "Also give the confidences of the labels."}
+                load_default=False, metadata={"description": "Also return the confidences of the labels."}
             ),
             "segment": Segment(),
         },
@@ -81,23 +107,23 @@ def predictions_request_schema(features: Features, max_rows: int) -> Schema:
 
 
 def load_predictions_request(body: object, features: Features, max_rows: int) -> Batch:
-    """Check a decoded body.
+    """Check a decoded body and return its rows and options.
 
     Parameters
     ----------
     body
         Any JSON value.
     features
-        What a row of the model consists of.
+        The model's features.
     max_rows
-        Most rows that are taken at once.
+        Maximum number of rows in one request.
 
     Raises
     ------
     BodyTooLarge
-        If there are more rows; the message says how many are taken.
+        If there are more rows; the message names the limit.
     InvalidPredictionRequest
-        With one entry for everything that is wrong, up to twenty of the rows.
+        With one entry for each mistake, up to twenty in the rows.
 
     Examples
     --------
@@ -109,68 +135,67 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded["segment"])
 
 
-_MEDIA_TYPES = (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE)
-
-# Texts of rows have no place for a wish, so it stands in the address: /predictions?score=true&segment=DE
-_BOOLEANS = {"true": True, "false": False}
-
-predictions = Blueprint("predictions", __name__)
-
-
 @predictions.post("/predictions")
+@Operation(
+    summary="Label many rows.",
+    description="Like `/prediction`, for a list of rows; answers are in the order of the rows. Rows may also be "
+    "sent as CSV, with the feature names as header in any order, or as newline-delimited JSON "
+    '(`{"feature_vector": [...]}` or a bare list per line). The answer has the media type in `Accept`, '
+    "else the media type of the request.",
+    tag="predictions",
+    request=predictions_request_schema,
+    answer=PredictionsAnswer,
+    other_media_types=(CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE),
+    query=(_SCORE, _CONFIDENCE, _SEGMENT),
+    refusals=(400, 406, 413, 415, 422, *NO_MODEL),
+    body_limit="max_batch_body_bytes",
+    names_model=True,
+    names_record=True,
+)
 def predict_many() -> Response:
-    """Score many rows in one go."""
+    """Label many rows."""
     with CountedPrediction() as counted:
-        settings = service().settings
-        request.max_content_length = settings.max_batch_body_bytes
-        bundle = counted.take_model()
+        parts = service()
+        bundle = counted.get_model()
         answer_type = _choose_answer_type(request)
-        wants_score, wants_confidence = _read_wish(request, "score"), _read_wish(request, "confidence")
-        segment = read_segment(request.args.getlist("segment"))
-        batch = _read_batch(request, bundle.features, settings.max_batch_rows)
-        scored = counted.score(bundle, batch.rows, batch.segment or segment)
+        wants_score, wants_confidence = _SCORE.read(request.args), _CONFIDENCE.read(request.args)
+        segment = _SEGMENT.read(request.args)
+        batch = _read_batch(request, bundle.features, parts.settings.max_batch_rows)
+        scored = parts.score(request.environ, bundle, batch.rows, batch.segment or segment)
         answer: dict[str, list[Any]] = {"is_inlier": scored.labels.tolist()}
         if batch.score or wants_score:
             answer["anomaly_score"] = scored.scores.tolist()
         if batch.confidence or wants_confidence:
             answer["confidence"] = scored.confidences.tolist()
-        return name_prediction(_write(answer, answer_type), bundle)
+        return name_record(_serialize(answer, answer_type), bundle)
 
 
-def _choose_answer_type(asked: Request) -> str:
-    """Answer in the form that the caller accepts; in the form of the request if it accepts several alike."""
-    own = asked.mimetype if asked.mimetype in _MEDIA_TYPES else JSON_MEDIA_TYPE
-    if "Accept" not in asked.headers:
+def _choose_answer_type(request: Request) -> str:
+    """Return the media type that the caller prefers; the type of the request if it prefers none."""
+    own = request.mimetype if request.mimetype in _MEDIA_TYPES else JSON_MEDIA_TYPE
+    if "Accept" not in request.headers:
         return own
     # The first of equals wins.
-    chosen = asked.accept_mimetypes.best_match([own, *(other for other in _MEDIA_TYPES if other != own)])
+    chosen = request.accept_mimetypes.best_match([own, *(other for other in _MEDIA_TYPES if other != own)])
     if chosen is None:
         raise NotAnAcceptableMediaType(f"Accept one of {', '.join(_MEDIA_TYPES)}.")
     return chosen
 
 
-def _read_batch(asked: Request, features: Features, max_rows: int) -> Batch:
-    """Read the rows, in whatever form they come."""
-    if asked.mimetype == JSON_MEDIA_TYPE:
-        return load_predictions_request(read_json(asked), features, max_rows)
-    if asked.mimetype not in _MEDIA_TYPES:
+def _read_batch(request: Request, features: Features, max_rows: int) -> Batch:
+    """Read the rows in any of the media types."""
+    if request.mimetype == JSON_MEDIA_TYPE:
+        return load_predictions_request(read_json(request), features, max_rows)
+    if request.mimetype not in _MEDIA_TYPES:
         raise NotARowsMediaType(f"Send the body as Content-Type: {', '.join(_MEDIA_TYPES)}.")
-    body = asked.get_data(cache=False)
-    rows: list[Any] = read_csv(body, features) if asked.mimetype == CSV_MEDIA_TYPE else read_ndjson(body)
+    body = request.get_data(cache=False)
+    rows: list[Any] = read_csv(body, features) if request.mimetype == CSV_MEDIA_TYPE else read_ndjson(body)
     check_number_of_rows(len(rows), max_rows)
-    return Batch(to_array(rows, features), score=False, confidence=False, segment="")
+    return Batch(to_array(rows, features))
 
 
-def _read_wish(asked: Request, name: str) -> bool:
-    """Tell whether the address asks for scores, or for confidences."""
-    given = asked.args.getlist(name) or ["false"]
-    if len(given) > 1 or given[0] not in _BOOLEANS:
-        raise refuse({name: [f"expected true or false, got {' and '.join(given)}"]})
-    return _BOOLEANS[given[0]]
-
-
-def _write(answer: dict[str, list[Any]], media_type: str) -> Response:
-    """Lay the answer out."""
+def _serialize(answer: dict[str, list[Any]], media_type: str) -> Response:
+    """Return the answer in a media type."""
     if media_type == CSV_MEDIA_TYPE:
         return Response(write_csv(answer), mimetype=media_type)
     if media_type == NDJSON_MEDIA_TYPE:

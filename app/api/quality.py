@@ -1,9 +1,4 @@
-"""``GET /quality``: how right the answers were, as far as labels tell, from any worker.
-
-What ``GET /quality`` gives.
-
-The answers' quality as ``GET /quality`` lays it out.
-"""
+"""``GET /quality``: precision, recall and related figures of recorded answers, estimated from their labels."""
 
 from __future__ import annotations
 
@@ -12,24 +7,48 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from flask import Blueprint, Request, Response, current_app, request
+from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from marshmallow import Schema, fields
 
-from app.api.answer_cache import RecentAnswers
+from app.api.answer_cache import AnswerCache
+from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
-from app.errors import InvalidQuery
 from app.quality.estimate import Estimate, estimate_quality
+from app.records.timestamps import format_timestamp
+from app.settings import Settings
 from app.web.codecs import JSON_MEDIA_TYPE
-from app.web.moments import format_timestamp
-from app.web.validation import refuse_unknown
+from app.web.query import QueryParameter, refuse_unknown
 
 if TYPE_CHECKING:
     from app.records.quality_query import AnswerGroup, QualityReading
 
+_DEFAULT_DAYS = 7
+
+_SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
+
+# A window of more digits is too long anyway, and Python refuses to parse very long numbers.
+_WINDOW_PATTERN = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
+
+# These compare the scores of rows with each other, which is meaningless across models.
+_WITHIN_ONE_VERSION = ("roc_auc", "average_precision")
+
+_ASSUMPTIONS = (
+    "Alarms with a label are representative of those without one.",
+    "Misses are counted among the inliers that GET /audit/next handed out; those with a label are representative of "
+    "those without one. Other labels of inliers are ignored, because rows that somebody complains about are not a "
+    "random sample.",
+    "Hours are whole hours in UTC, by the time of the answer; answers that were not recorded are not included.",
+    "Wrong labels lead to wrong figures.",
+)
+
+_CACHE = "isowatch_quality_answers"
+
+quality = Blueprint("quality", __name__)
+
 
 class ShareWithInterval(Schema):
-    """A share and its 95 % interval, in [0, 1]; all three are null where there is none."""
+    """A share and its 95 % interval, in [0, 1]; all three are null if it is unknown."""
 
     value = fields.Float(required=True, allow_none=True)
     low = fields.Float(required=True, allow_none=True)
@@ -39,7 +58,9 @@ class ShareWithInterval(Schema):
 class QualityFigure(ShareWithInterval):
     """A figure, or the reason why there is none."""
 
-    labels = fields.Integer(required=True, metadata={"description": "How many labels it stands on, or would."})
+    labels = fields.Integer(
+        required=True, metadata={"description": "Number of labels for this figure, even if they are too few."}
+    )
     reason = fields.String(
         required=True,
         metadata={"description": "Why there is no figure; empty if there is one.", "example": "not enough labels: ..."},
@@ -60,12 +81,14 @@ class QualityFigures(Schema):
 class QualityGroup(Schema):
     """Some of the window's answers."""
 
-    rows = fields.Integer(required=True, metadata={"description": "All answers, recorded or not."})
-    outliers = fields.Integer(required=True, metadata={"description": "Answers that were alarms."})
+    rows = fields.Integer(required=True, metadata={"description": "Number of answers, recorded or not."})
+    outliers = fields.Integer(
+        required=True, metadata={"description": "Number of alarms, which are answers with the label outlier."}
+    )
     outlier_ratio = fields.Nested(ShareWithInterval, required=True)
     labelled_alarms = fields.Integer(required=True)
     audited_inliers = fields.Integer(
-        required=True, metadata={"description": "Inliers that `/audit/next` handed out and that have a label."}
+        required=True, metadata={"description": "Number of labelled inliers that `/audit/next` handed out."}
     )
     figures = fields.Nested(QualityFigures, required=True)
 
@@ -77,7 +100,7 @@ class QualityOfVersion(QualityGroup):
 
 
 class QualityOfSegment(QualityGroup):
-    """The answers to one kind of caller."""
+    """The answers of one segment."""
 
     segment = fields.String(required=True, metadata={"description": "Empty for callers that named none."})
 
@@ -85,80 +108,67 @@ class QualityOfSegment(QualityGroup):
 class QualityOfDay(QualityGroup):
     """The answers of one day."""
 
-    day = fields.Date(required=True, metadata={"description": "UTC; the first one of a window may be a part of a day."})
+    day = fields.Date(required=True, metadata={"description": "In UTC; the first day of a window may be incomplete."})
 
 
 class QualityWindow(Schema):
-    """The hours that were looked at."""
+    """The hours for which figures are estimated."""
 
     asked = fields.String(required=True, metadata={"example": "7d"})
-    since = fields.AwareDateTime(required=True, metadata={"description": "Beginning of the first hour."})
+    since = fields.AwareDateTime(required=True, metadata={"description": "Start of the first hour."})
     until = fields.AwareDateTime(required=True)
 
 
 class QualityReport(Schema):
-    """How right the answers were, as far as labels tell."""
+    """The quality of the answers, estimated from labels."""
 
     window = fields.Nested(QualityWindow, required=True)
-    estimated_at = fields.AwareDateTime(required=True, metadata={"description": "Figures are kept for some seconds."})
+    estimated_at = fields.AwareDateTime(required=True, metadata={"description": "Figures are cached for some seconds."})
     overall = fields.Nested(QualityGroup, required=True)
     by_model_version = fields.List(fields.Nested(QualityOfVersion), required=True)
     by_segment = fields.List(fields.Nested(QualityOfSegment), required=True)
     by_day = fields.List(fields.Nested(QualityOfDay), required=True)
     assumptions = fields.List(
-        fields.String(), required=True, metadata={"description": "What the figures take for granted."}
+        fields.String(), required=True, metadata={"description": "The assumptions of the estimates."}
     )
 
 
-# They compare scores of rows with each other, and the scores of two models do not compare.
-_OF_ONE_VERSION = ("roc_auc", "average_precision")
-
-_ASSUMPTIONS = (
-    "Alarms with a label are taken to be like those without one.",
-    "Misses are counted among the inliers that GET /audit/next handed out; those of them with a label are taken to be "
-    "like those without one. Other labels of inliers are left out, as rows that somebody complains about are no random "
-    "choice.",
-    "Hours count whole, by the time of the answer in UTC; answers that did not reach the records are not in it.",
-    "Labels that are wrong make figures that are wrong.",
-)
-
-
-def lay_out_quality(reading: QualityReading, asked: str, now: float) -> dict[str, Any]:
-    """Estimate the figures of all groups, and lay them out.
+def serialize_quality(reading: QualityReading, requested: str, now: float) -> dict[str, Any]:
+    """Estimate the figures of all groups, and return them as JSON values.
 
     Parameters
     ----------
     reading
-        What is known of the answers.
-    asked
-        The window in the words of the caller.
+        The answers and their labels.
+    requested
+        The window as the caller wrote it.
     now
         Seconds since 1970.
     """
     window = reading.window
     return {
         "window": {
-            "asked": asked,
+            "asked": requested,
             "since": format_timestamp(window.first_hour),
             "until": format_timestamp(min(window.end_hour, now)),
         },
         "estimated_at": format_timestamp(now),
-        "overall": _lay_out(reading.overall),
+        "overall": _serialize_group(reading.overall),
         "by_model_version": [
-            {"model_version": version} | _lay_out(group) for version, group in reading.by_model_version.items()
+            {"model_version": version} | _serialize_group(group) for version, group in reading.by_model_version.items()
         ],
-        "by_segment": [{"segment": name} | _lay_out(group) for name, group in reading.by_segment.items()],
-        "by_day": [{"day": day.isoformat()} | _lay_out(group) for day, group in reading.by_day.items()],
+        "by_segment": [{"segment": name} | _serialize_group(group) for name, group in reading.by_segment.items()],
+        "by_day": [{"day": day.isoformat()} | _serialize_group(group) for day, group in reading.by_day.items()],
         "assumptions": _ASSUMPTIONS,
     }
 
 
-def _lay_out(group: AnswerGroup) -> dict[str, Any]:
-    """Lay out one group."""
+def _serialize_group(group: AnswerGroup) -> dict[str, Any]:
+    """Estimate the figures of one group, and return them as JSON values."""
     answers, ratio = group.answers, group.outlier_ratio
     figures = estimate_quality(answers)
     if len(group.model_versions) > 1:
-        for name in _OF_ONE_VERSION:
+        for name in _WITHIN_ONE_VERSION:
             reason = f"answers of {len(group.model_versions)} model versions, whose scores do not compare"
             figures[name] = Estimate(None, None, None, figures[name].n_labels, reason)
     low, high = ratio.interval
@@ -175,53 +185,61 @@ def _lay_out(group: AnswerGroup) -> dict[str, Any]:
     }
 
 
-quality = Blueprint("quality", __name__)
-
-_DEFAULT_WINDOW = "7d"
-
-_SECONDS_OF_UNIT = {"h": 3600, "d": 86400}
-# No number of more digits is a window, and Python refuses to read very long ones.
-_WINDOW = re.compile(r"([1-9]\d{0,6})([hd])", re.ASCII)
-
-_ANSWERS = "isowatch_quality_answers"
-
-
 @quality.record
-def _prepare(state: BlueprintSetupState) -> None:
-    """Give each service answers of its own."""
-    state.app.extensions[_ANSWERS] = RecentAnswers()
+def _add_cache(state: BlueprintSetupState) -> None:
+    """Add a cache to each service."""
+    state.app.extensions[_CACHE] = AnswerCache()
+
+
+def _window_parameter(retention_days: int) -> QueryParameter[str]:
+    """Declare the window, which is at most the time for which records are kept."""
+
+    def parse(text: str) -> str | None:
+        is_valid = _WINDOW_PATTERN.fullmatch(text) and _window_seconds(text) <= _window_seconds(f"{retention_days}d")
+        return text if is_valid else None
+
+    return QueryParameter(
+        name="window",
+        description="How far to look back, in hours or days, up to the retention time of records.",
+        schema={"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": f"{_DEFAULT_DAYS}d", "example": "24h"},
+        expected=f"hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept",
+        default=f"{min(_DEFAULT_DAYS, retention_days)}d",
+        parse=parse,
+    )
 
 
 @quality.get("/quality")
-def tell_quality() -> Response:
-    """Give the figures of a window that ends now."""
-    refuse_unknown(request.args, ["window"])
-    window, seconds = _read_window(request, service().settings.record_retention_days)
-    answers: RecentAnswers = current_app.extensions[_ANSWERS]
-    return Response(answers.get(window, lambda: _estimate(window, seconds)), mimetype=JSON_MEDIA_TYPE)
+@Operation(
+    summary="Quality of the answers, estimated from labels.",
+    description="Precision, recall and related figures with 95 % intervals, of all answers in a window and "
+    "by model version, segment and day.",
+    tag="model",
+    answer=QualityReport,
+    # The document is the same for any retention time.
+    query=(_window_parameter(Settings().record_retention_days),),
+    refusals=(422, *NO_RECORDS),
+)
+def show_quality() -> Response:
+    """Return the figures of a window that ends now."""
+    parameter = _window_parameter(service().settings.record_retention_days)
+    refuse_unknown(request.args, [parameter])
+    window = parameter.read(request.args)
+    cache: AnswerCache = current_app.extensions[_CACHE]
+    return Response(cache.get(window, lambda: _estimate(window)), mimetype=JSON_MEDIA_TYPE)
 
 
-def _estimate(asked: str, seconds: float) -> bytes:
-    """Read the records, and estimate the figures."""
+def _estimate(requested: str) -> bytes:
+    """Read the records, estimate the figures, and return them as JSON."""
     now = time.time()
     with service().records.use() as engine:
-        # Only now: a worker that is never asked for records need not load SQLAlchemy.
+        # Imported here, so that a worker loads SQLAlchemy only when records are requested.
         from app.records.quality_query import read_quality
         from app.records.timestamps import Window
 
-        reading = read_quality(engine, Window.around(now - seconds, now))
-    return msgspec.json.encode(lay_out_quality(reading, asked, now))
+        reading = read_quality(engine, Window.around(now - _window_seconds(requested), now))
+    return msgspec.json.encode(serialize_quality(reading, requested, now))
 
 
-def _read_window(asked: Request, retention_days: int) -> tuple[str, float]:
-    """Read how far to look back: as it is written, and in seconds."""
-    given = asked.args.getlist("window") or [_DEFAULT_WINDOW]
-    found = _WINDOW.fullmatch(given[0]) if len(given) == 1 else None
-    seconds = int(found[1]) * _SECONDS_OF_UNIT[found[2]] if found else 0
-    if not 0 < seconds <= retention_days * _SECONDS_OF_UNIT["d"]:
-        message = (
-            f"expected hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept, "
-            f"got {' and '.join(given)}"
-        )
-        raise InvalidQuery(f"window: {message}", [{"field": "window", "message": message}])
-    return given[0], seconds
+def _window_seconds(window: str) -> int:
+    """Return the length of a window."""
+    return int(window[:-1]) * _SECONDS_OF_UNIT[window[-1]]

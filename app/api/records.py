@@ -1,7 +1,4 @@
-"""``GET /predictions/<request_id>``: what was answered, and what is known of it since.
-
-What ``GET /predictions/<request_id>`` gives: what was answered, and what is known since.
-"""
+"""``GET /predictions/<request_id>``: the recorded answer to a request, and the labels of its rows."""
 
 from __future__ import annotations
 
@@ -10,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 
+from app.api.operation import NO_ACCESS, NO_RECORDS, Operation
 from app.api.service import service
 from app.errors import UnknownPrediction
+from app.records.timestamps import format_timestamp
 from app.web.codecs import answer_json
-from app.web.headers import keep_from_caches
-from app.web.middleware import is_sane
-from app.web.moments import format_timestamp
-from app.web.validation import read_whole_number, refuse_unknown
+from app.web.fields import MAX_ROW_NUMBER
+from app.web.headers import forbid_caching
+from app.web.middleware import is_valid_request_id
+from app.web.query import refuse_unknown, whole_number_parameter
 
 if TYPE_CHECKING:
     from app.records.labels import GivenLabel
@@ -24,7 +23,15 @@ if TYPE_CHECKING:
 
 _LABEL = {"description": "1 inlier, -1 outlier.", "enum": [1, -1]}
 
-FEATURES = {"description": "The numbers by feature; null if they were not recorded.", "example": {"mean": 0.56}}
+# A request may have thousands of rows, each with its features, labels and history; so answers come in pages.
+_FIRST_ROW = whole_number_parameter(
+    "first_row", "The number of the first row to return.", default=0, minimum=0, maximum=MAX_ROW_NUMBER
+)
+_N = whole_number_parameter("n", "Maximum number of rows to return.", default=100, minimum=1, maximum=1000)
+
+FEATURES = {"description": "Values by feature name; null if they were not recorded.", "example": {"mean": 0.56}}
+
+recorded_prediction = Blueprint("recorded_prediction", __name__)
 
 
 class KnownLabel(Schema):
@@ -37,7 +44,7 @@ class KnownLabel(Schema):
 
 
 class ReplacedLabel(KnownLabel):
-    """A label that counted until another one replaced it."""
+    """A label that another one replaced."""
 
     replaced_at = fields.AwareDateTime(required=True)
 
@@ -59,18 +66,18 @@ class RecordedRow(Schema):
     is_inlier = fields.Integer(required=True, metadata=_LABEL)
     confidence = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
     recorded_share = fields.Float(
-        required=True, metadata={"description": "How likely a row like this was to be recorded, 0 to 1."}
+        required=True, metadata={"description": "The probability with which such a row is recorded, 0 to 1."}
     )
     label = fields.Nested(
         KnownLabel,
         required=True,
         allow_none=True,
-        metadata={"description": "The one that counts; null if there is none."},
+        metadata={"description": "The current label; null if there is none."},
     )
     history = fields.List(
         fields.Nested(ReplacedLabel),
         required=True,
-        metadata={"description": "Labels that were replaced, the newest first."},
+        metadata={"description": "Replaced labels, the newest first."},
     )
 
 
@@ -78,7 +85,7 @@ class RecordedAnswer(Schema):
     """A page of the recorded rows of one request."""
 
     record_id = fields.String(required=True)
-    request_id = fields.String(required=True, metadata={"description": "The record's own if the caller gave none."})
+    request_id = fields.String(required=True, metadata={"description": "Equal to `record_id` if the caller sent none."})
     same_request_id = fields.List(
         fields.String(),
         required=True,
@@ -94,35 +101,34 @@ class RecordedAnswer(Schema):
     waiting_labels = fields.List(fields.Nested(PendingLabel), required=True)
 
 
-# A request may hold thousands of rows, each with its features, labels and history.
-MOST_ROWS, DEFAULT_ROWS = 1000, 100
-
-# The largest number of a column of PostgreSQL.
-LARGEST_ROW = 2**31 - 1
-
-recorded_prediction = Blueprint("recorded_prediction", __name__)
-
-
 @recorded_prediction.get("/predictions/<request_id>")
+@Operation(
+    summary="A recorded answer and its labels.",
+    description="If several records share a request id, the first one is shown, and all are listed.",
+    tag="records",
+    answer=RecordedAnswer,
+    query=(_FIRST_ROW, _N),
+    refusals=(*NO_ACCESS, 404, 422, *NO_RECORDS),
+    needs_key=True,
+)
 def show_recorded(request_id: str) -> Response:
     """Show a page of the recorded rows of a request."""
     parts = service()
-    parts.keys.admit(request.environ)
-    refuse_unknown(request.args, ["first_row", "n"])
-    first_row = read_whole_number("first_row", request.args.getlist("first_row"), 0, 0, LARGEST_ROW)
-    n = read_whole_number("n", request.args.getlist("n"), DEFAULT_ROWS, 1, MOST_ROWS)
-    answer = _read(request_id, first_row, n) if is_sane(request_id) else None
+    parts.keys.authorize(request.environ)
+    refuse_unknown(request.args, [_FIRST_ROW, _N])
+    first_row, n = _FIRST_ROW.read(request.args), _N.read(request.args)
+    answer = _read(request_id, first_row, n) if is_valid_request_id(request_id) else None
     if answer is None:
-        place = f" from row {first_row} on" if first_row else ""
+        part = f" from row {first_row} on" if first_row else ""
         raise UnknownPrediction(
-            f"Nothing is recorded under this id{place}: records are kept for {parts.settings.record_retention_days} "
-            "days, and not every answer need be recorded."
+            f"Nothing is recorded under this id{part}: records are kept for {parts.settings.record_retention_days} "
+            "days, and not every answer is recorded."
         )
-    return keep_from_caches(answer_json(_lay_out(answer)))
+    return forbid_caching(answer_json(_serialize(answer)))
 
 
 def _read(request_id: str, first_row: int, n: int) -> AnswerRecord | None:
-    """Read a page of an answer."""
+    """Read a page of a recorded answer."""
     with service().records.use() as engine:
         from app.records.recorded_answer import read_answer
 
@@ -130,8 +136,8 @@ def _read(request_id: str, first_row: int, n: int) -> AnswerRecord | None:
             return read_answer(connection, request_id, first_row, n)
 
 
-def _lay_out(answer: AnswerRecord) -> dict[str, Any]:
-    """Lay a page out."""
+def _serialize(answer: AnswerRecord) -> dict[str, Any]:
+    """Return a page as JSON values."""
     return {
         "record_id": answer.record_id,
         "request_id": answer.request_id,
@@ -139,15 +145,15 @@ def _lay_out(answer: AnswerRecord) -> dict[str, Any]:
         "answered_at": format_timestamp(answer.answered_at),
         "model_version": answer.model_version,
         "segment": answer.segment,
-        "rows": [_lay_out_row(row) for row in answer.rows],
+        "rows": [_serialize_row(row) for row in answer.rows],
         "next_first_row": answer.next_row,
-        "waiting_labels": [{"row": label.row} | _lay_out_label(label) for label in answer.waiting],
+        "waiting_labels": [{"row": label.row} | _serialize_label(label) for label in answer.waiting],
     }
 
 
-def _lay_out_row(row: AnsweredRow) -> dict[str, Any]:
-    """Lay a row out with its labels: the one that counts apart from those before it."""
-    counting = [label for label in row.labels if label.replaced_at is None]
+def _serialize_row(row: AnsweredRow) -> dict[str, Any]:
+    """Return a row as JSON values, with its current label apart from those that were replaced."""
+    current = [label for label in row.labels if label.replaced_at is None]
     return {
         "row": row.row,
         "features": row.features,
@@ -155,17 +161,17 @@ def _lay_out_row(row: AnsweredRow) -> dict[str, Any]:
         "is_inlier": row.is_inlier,
         "confidence": row.confidence,
         "recorded_share": row.recorded_share,
-        "label": _lay_out_label(counting[0]) if counting else None,
+        "label": _serialize_label(current[0]) if current else None,
         "history": [
-            _lay_out_label(label) | {"replaced_at": format_timestamp(label.replaced_at)}
+            _serialize_label(label) | {"replaced_at": format_timestamp(label.replaced_at)}
             for label in row.labels
             if label.replaced_at is not None
         ],
     }
 
 
-def _lay_out_label(label: PastLabel | GivenLabel) -> dict[str, Any]:
-    """Lay out what a label says."""
+def _serialize_label(label: PastLabel | GivenLabel) -> dict[str, Any]:
+    """Return a label as JSON values."""
     return {
         "is_inlier": label.is_inlier,
         "source": label.source,

@@ -1,54 +1,142 @@
-"""What every route needs of the service that it belongs to."""
+"""The parts of one service, and what all prediction routes share: score, publish, count, and name the model."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from types import TracebackType
+from wsgiref.types import WSGIEnvironment
 
-from flask import Flask, current_app
+import numpy as np
+from flask import Flask, Response, current_app, request
+from numpy.typing import NDArray
 
 from app.api.records_access import RecordsAccess
-from app.metrics.service import ServiceMetrics
+from app.errors import IsowatchError
+from app.metrics.service import ERROR, INVALID, NO_MODEL, SUCCESS, ServiceMetrics
+from app.model.bundle import Bundle
 from app.model.live_model import LiveModel
+from app.model.scoring import ScoredRows, score_rows
 from app.recorder.client import RecorderClient
 from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
 from app.web.access_log import RequestLog
 from app.web.auth import ApiKeys
+from app.web.middleware import RECORD_ID_HEADER, record_id_in, request_id_in
+
+MODEL_VERSION_HEADER = "X-Model-Version"
 
 _EXTENSION = "isowatch"
 
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of one service; two services in one process (in tests) have each their own."""
+    """The parts of one service; two services in one process (in tests) share none of them.
+
+    ``recorder`` is None in a process that runs without a recorder, ``log`` if requests are not logged.
+    """
 
     settings: Settings
     metrics: ServiceMetrics
     model: LiveModel
-    recorder: RecorderClient
+    recorder: RecorderClient | None
     jobs: PeriodicJobs
-    log: RequestLog
+    log: RequestLog | None
     records: RecordsAccess
     keys: ApiKeys
 
+    def score(self, environ: WSGIEnvironment, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
+        """Score the rows of a request, publish them to the recorder and count them.
+
+        Parameters
+        ----------
+        environ
+            The request.
+        bundle
+            The model.
+        rows
+            Shape ``(n_rows, n_features)``, finite.
+        segment
+            The caller's segment; empty if it named none.
+        """
+        scored = score_rows(bundle, rows)
+        if self.recorder is not None:
+            self.recorder.publish(request_id_in(environ), bundle.version, scored, record_id_in(environ), segment)
+        self.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
+        return scored
+
     def close(self) -> None:
-        """End what runs in the background, and write the last log lines."""
+        """Stop the background jobs, close connections, and write the last log lines."""
         self.jobs.stop()
-        self.recorder.close()
+        if self.recorder is not None:
+            self.recorder.close()
         self.records.close()
-        self.log.flush()
+        if self.log is not None:
+            self.log.flush()
 
     def attach(self, app: Flask) -> None:
-        """Make these the parts of ``app``."""
+        """Make this the service of ``app``."""
         app.extensions[_EXTENSION] = self
 
 
 def service_of(app: Flask) -> Service:
-    """Give the parts of a service."""
+    """Return the service of an application."""
     parts: Service = app.extensions[_EXTENSION]
     return parts
 
 
 def service() -> Service:
-    """Give the parts of the service that is answering."""
+    """Return the service that is answering the current request."""
     return service_of(current_app)
+
+
+class CountedPrediction:
+    """One request to a prediction route, from its first line to its answer or refusal.
+
+    Used as a context manager. On exit it counts the request as success, invalid (the caller's fault) or error (ours)
+    under the version that answered, and observes the duration.
+    """
+
+    def __init__(self) -> None:
+        self._parts = service()
+        self._version = NO_MODEL
+
+    def __enter__(self) -> CountedPrediction:
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        status = SUCCESS if error is None else INVALID if _is_callers_fault(error) else ERROR
+        self._parts.metrics.record_prediction_request(self._version, status, time.perf_counter() - self._started)
+
+    def get_model(self) -> Bundle:
+        """Return the live model, to be used for the whole request even if another one becomes live meanwhile.
+
+        Raises
+        ------
+        ModelUnavailable
+            If there is none.
+        """
+        bundle = self._parts.model.get()
+        self._version = bundle.version
+        return bundle
+
+
+def name_model(response: Response, bundle: Bundle) -> Response:
+    """Add the header with the version that answered."""
+    response.headers[MODEL_VERSION_HEADER] = bundle.version
+    return response
+
+
+def name_record(response: Response, bundle: Bundle) -> Response:
+    """Add the headers with the version that answered and the id under which the answer is recorded."""
+    response.headers[RECORD_ID_HEADER] = record_id_in(request.environ)
+    return name_model(response, bundle)
+
+
+def _is_callers_fault(error: BaseException) -> bool:
+    """Return whether a request could never have been answered, as opposed to our failing to answer it."""
+    status = error.status if isinstance(error, IsowatchError) else getattr(error, "code", None) or 500
+    return bool(400 <= status < 500)

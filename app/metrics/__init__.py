@@ -1,1 +1,1 @@
-"""Every Prometheus metric, declared once, and the multiprocess folder that the workers share."""
+"""All Prometheus metrics, and the folder through which several processes share them."""

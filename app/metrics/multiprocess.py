@@ -1,14 +1,14 @@
-"""Keeps the metrics folder small for ever: what workers that ended have counted is folded into one file per kind.
+"""Read the metrics of all workers, and fold the files of dead workers into one archive per kind of metric.
 
 ``prometheus_client`` keeps a file per process and kind of metric, and reads all of them at each scrape; after
-thousands of worker restarts a scrape takes seconds. Deleting the files of dead workers instead would make totals
-fall. Here the arbiter adds a dead worker's counters and histograms to an archive and removes its files, under a lock
-that scrapes share, so that no scrape sees a number twice or not at all.
+thousands of worker restarts a scrape takes seconds. Deleting the files of dead workers would make counters fall. So the
+arbiter adds a dead worker's counters and histograms to an archive and removes its files, under a lock that scrapes
+share: no scrape sees a number twice or not at all.
 
 Notes
 -----
-Workers name their files by a number that the arbiter never gives twice (``name_files_after``), not by a process id:
-a new process with an old id would go on writing a file that is still to be folded.
+Workers name their files by a number that the arbiter never reuses (``name_files_after``), not by process id: a new
+process with an old id would continue to write a file that is about to be folded.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 log = logging.getLogger(__name__)
 
-# What is added up over all workers that ever lived; gauges say something of live workers only.
+# These add up over all workers that ever lived; gauges only describe live workers.
 _FOLDED_KINDS = ("counter", "histogram")
 
 _ARCHIVE = "archive"
 
-# Files that could not be read are kept under this ending, for whoever wants to find out why.
-_BROKEN_ENDING = ".broken"
+# Quarantined files get this suffix, so that people can examine them.
+_QUARANTINE_SUFFIX = ".broken"
 
 _FOLD_LOCK_FILE = "fold.lock"
 
-# The arbiter must look after its workers: a fold that gets no lock in this time is put off.
-_FOLD_PATIENCE_SECONDS = 0.1
+# The arbiter must supervise its workers: a fold that does not get the lock in this time is postponed.
+_FOLD_TIMEOUT_SECONDS = 0.1
 
-# Reading a broken file fails in one of these ways.
+# What reading a broken file can raise.
 _BROKEN = (struct.error, ValueError, RuntimeError, KeyError, IndexError, MemoryError, OverflowError)
 
 
 def name_files_after(writer: int | str) -> None:
-    """Let this process write its metrics under the number of a worker, or a name that no other process ever has.
+    """Name the metrics files of this process after a worker's number, or a name that no other process ever has.
 
-    To be called before any metric is made.
+    Call this before any metric is created.
     """
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: writer)
 
 
 def close_files() -> None:
-    """Close the files of this process, whose last metric has been made."""
+    """Close the metrics files of this process; no metric may change afterwards."""
     values.close_all_multiprocess_files()
 
 
 class MetricsArchive:
-    """The side of those who start processes: folds the files of workers, or of recorders, that ended.
+    """Folds the files of ended workers or recorders; used by the process that started them.
 
     Parameters
     ----------
@@ -74,20 +74,20 @@ class MetricsArchive:
         self._to_fold: set[int | str] = set()
 
     def fold(self, writer: int | str) -> None:
-        """Fold a process that ended, and those that had to wait; without the lock, all wait for the next call."""
-        # What a dead worker said of itself must not be told any longer, lock or not.
+        """Fold the files of an ended process and postponed ones; if the lock is taken, all wait for the next call."""
+        # Gauges of a dead worker must disappear at once, with or without the lock.
         for file in self._folder.glob(f"gauge_*_{writer}.db"):
             file.unlink(missing_ok=True)
         self._to_fold.add(writer)
-        self.fold_waiting()
+        self.fold_postponed()
 
-    def fold_waiting(self) -> None:
-        """Fold the workers that had to wait."""
+    def fold_postponed(self) -> None:
+        """Fold the files of processes for which the lock was taken."""
         if not self._to_fold:
             return
-        with _lock(self._folder, fcntl.LOCK_EX, _FOLD_PATIENCE_SECONDS) as locked:
+        with _lock(self._folder, fcntl.LOCK_EX, _FOLD_TIMEOUT_SECONDS) as locked:
             if not locked:
-                log.warning("metrics of %d ended workers wait to be folded: a scrape is slow", len(self._to_fold))
+                log.warning("postponed folding the metrics of %d ended workers: a scrape is slow", len(self._to_fold))
                 return
             for kind in _FOLDED_KINDS:
                 files = (self._folder / f"{kind}_{writer}.db" for writer in self._to_fold)
@@ -96,14 +96,14 @@ class MetricsArchive:
             self._to_fold.clear()
 
     def _add_to_archive(self, kind: str, dead: list[Path]) -> None:
-        """Write a new archive and put it in place of the old one, then remove what it contains."""
+        """Write a new archive, replace the old one with it, and remove the files that it includes."""
         archive = self._folder / f"{kind}_{_ARCHIVE}.db"
         totals: defaultdict[str, float] = defaultdict(float)
         for file in [archive, *dead]:
-            for key, value in _read_or_put_aside(file):
+            for key, value in _read_or_quarantine(file):
                 totals[key] += value
-        # The ending keeps scrapes from reading it. If the arbiter dies between the two steps below, the service
-        # ends with it, and the next one starts from 0.
+        # Scrapes do not read files with this suffix. If the arbiter dies between the two steps below, the service ends
+        # with it, and the next one starts from 0.
         unfinished = archive.with_suffix(".tmp")
         unfinished.unlink(missing_ok=True)
         written = MmapedDict(str(unfinished))
@@ -116,7 +116,7 @@ class MetricsArchive:
 
 
 def read_metrics(folder: Path) -> list[Metric]:
-    """Add up what all workers, dead and alive, have counted; a file that cannot be read is put aside.
+    """Return the sum of the metrics of all workers, dead or alive; files that cannot be read are quarantined.
 
     Parameters
     ----------
@@ -132,22 +132,22 @@ def read_metrics(folder: Path) -> list[Metric]:
 
 
 def count_files(folder: Path) -> int:
-    """Count the files that hold metrics."""
+    """Return the number of metrics files."""
     return sum(1 for _ in folder.glob("*.db"))
 
 
 def count_broken_files(folder: Path) -> int:
-    """Count the files that were put aside."""
-    return sum(1 for _ in folder.glob(f"*{_BROKEN_ENDING}"))
+    """Return the number of quarantined files."""
+    return sum(1 for _ in folder.glob(f"*{_QUARANTINE_SUFFIX}"))
 
 
 def _merge(files: list[Path]) -> list[Metric]:
-    """Add up files."""
+    """Return the sum of the metrics in files."""
     return list(MultiProcessCollector.merge([str(file) for file in files], accumulate=True))
 
 
 def _has_content(file: Path) -> bool:
-    """Tell a file from one that a worker is just making, or that a dead worker's gauges were in."""
+    """Return whether a file has content; one that a worker is creating has none, and a dead worker's may be gone."""
     try:
         return file.stat().st_size > 0
     except FileNotFoundError:
@@ -155,45 +155,45 @@ def _has_content(file: Path) -> bool:
 
 
 def _is_readable(file: Path) -> bool:
-    """Tell whether a file can be added up, and put it aside if not."""
+    """Return whether a file can be read, and quarantine it if not."""
     try:
         _merge([file])
     except _BROKEN as error:
-        _put_aside(file, error)
+        _quarantine(file, error)
         return False
     return True
 
 
-def _read_or_put_aside(file: Path) -> list[tuple[str, float]]:
-    """Read a file's keys and values; none of one that is missing or broken."""
+def _read_or_quarantine(file: Path) -> list[tuple[str, float]]:
+    """Return the keys and values in a file; none if it is missing or broken."""
     if not _has_content(file) or not _is_readable(file):
         return []
     return [(key, value) for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file))]
 
 
-def _put_aside(file: Path, error: Exception) -> None:
-    """Keep a broken file out of the numbers."""
-    log.error("put aside %s, whose numbers are lost: %s: %s", file, type(error).__name__, error)
-    with suppress(FileNotFoundError):  # another scrape found it, too
-        file.rename(file.with_name(f"{file.name}.{time.time_ns()}{_BROKEN_ENDING}"))
+def _quarantine(file: Path, error: Exception) -> None:
+    """Rename a broken file so that nobody reads it again."""
+    log.error("quarantined %s, its metrics are lost: %s: %s", file, type(error).__name__, error)
+    with suppress(FileNotFoundError):  # another scrape quarantined it, too
+        file.rename(file.with_name(f"{file.name}.{time.time_ns()}{_QUARANTINE_SUFFIX}"))
 
 
 @contextmanager
-def _lock(folder: Path, kind: int, patience_seconds: float | None = None) -> Iterator[bool]:
-    """Hold the lock of the folder; with patience, tell whether it was had in time."""
+def _lock(folder: Path, kind: int, timeout_seconds: float | None = None) -> Iterator[bool]:
+    """Hold the lock of the folder, and yield whether it was acquired in time."""
     file = os.open(folder / _FOLD_LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        yield _acquire(file, kind, patience_seconds)
+        yield _acquire(file, kind, timeout_seconds)
     finally:
         os.close(file)
 
 
-def _acquire(file: int, kind: int, patience_seconds: float | None) -> bool:
-    """Take a lock, waiting for ever or for a while."""
-    if patience_seconds is None:
+def _acquire(file: int, kind: int, timeout_seconds: float | None) -> bool:
+    """Acquire a lock, and return whether it was acquired in time; without a timeout, wait for ever."""
+    if timeout_seconds is None:
         fcntl.flock(file, kind)
         return True
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     while True:
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)
@@ -206,14 +206,14 @@ def _acquire(file: int, kind: int, patience_seconds: float | None) -> bool:
 
 
 def describe_folder(files: int, broken_files: int, recorder_beats: bool) -> Iterator[Metric]:
-    """Tell how the metrics folder is at the moment of a scrape, and whether the recorder shows in it that it lives.
+    """Yield the metrics about the metrics folder, and whether the recorder is alive, at the time of a scrape.
 
     Parameters
     ----------
     files
-        Files that hold workers' metrics.
+        The number of metrics files.
     broken_files
-        Files that were put aside since the start.
+        The number of files that were quarantined since the start.
     recorder_beats
         Whether the recorder's heartbeat is fresh.
 
@@ -225,9 +225,7 @@ def describe_folder(files: int, broken_files: int, recorder_beats: bool) -> Iter
     yield GaugeMetricFamily("metrics_files", "Files that hold the workers' metrics.", value=files)
     yield CounterMetricFamily(
         "metrics_files_quarantined",
-        "Files of metrics that could not be read and were put aside.",
+        "Metrics files that could not be read and were quarantined.",
         value=broken_files,
     )
-    yield GaugeMetricFamily(
-        "recorder_up", "1 while the recorder behind the workers lives and works.", value=int(recorder_beats)
-    )
+    yield GaugeMetricFamily("recorder_up", "1 while the recorder is alive and works.", value=int(recorder_beats))

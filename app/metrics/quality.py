@@ -1,7 +1,7 @@
 """The metrics of the answers' quality; the recorder writes them.
 
-There is one recorder, so that of its gauges the most recent value counts. What is not known is NaN: a dashboard shows
-nothing for it, and no alert that compares it with a target fires.
+There is one recorder, so the most recent value of each gauge counts. Unknown values are NaN: a dashboard shows nothing
+for them, and no alert that compares them with a target fires.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from app.quality.estimate import Estimate, OutlierRatio
 
-# In place of the empty name, which Prometheus takes for no label at all.
+# In place of the empty name: to Prometheus, an empty label is no label.
 NO_SEGMENT = "none"
 
 ALARM, AUDITED = "alarm", "audited"
@@ -22,7 +22,7 @@ _UNKNOWN = math.nan
 
 
 class QualityMetrics:
-    """What labels tell of the live model's answers.
+    """Quality of the live model's answers, as estimated from labels.
 
     Parameters
     ----------
@@ -42,19 +42,21 @@ class QualityMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry, figures: Iterable[str], model_max_age_seconds: float) -> None:
-        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
-            return Gauge(name, meaning, labels, registry=registry, multiprocess_mode="livemostrecent")
+        def gauge(name: str, description: str, *labels: str) -> Gauge:
+            return Gauge(name, description, labels, registry=registry, multiprocess_mode="livemostrecent")
 
         window = "in QUALITY_WINDOW_DAYS, of the live model"
-        self._values = gauge("model_quality", f"How right answers were {window}; NaN without enough labels.", "metric")
+        self._values = gauge("model_quality", f"Quality of the answers {window}; NaN without enough labels.", "metric")
         self._lows = gauge("model_quality_low", "Lower end of its 95 % interval.", "metric")
         self._highs = gauge("model_quality_high", "Upper end of its 95 % interval.", "metric")
-        self._labels = gauge("model_quality_labels", f"Labels that the quality stands on, {window}.", "kind")
-        self._ratios = gauge("segment_outlier_ratio", f"Outliers among a segment's answers {window}.", "segment")
+        self._labels = gauge("model_quality_labels", f"Labels that the quality is estimated from, {window}.", "kind")
+        self._ratios = gauge(
+            "segment_outlier_ratio", f"Share of outliers among a segment's answers {window}.", "segment"
+        )
         self._ratio_lows = gauge("segment_outlier_ratio_low", "Lower end of its 95 % interval.", "segment")
         self._ratio_highs = gauge("segment_outlier_ratio_high", "Upper end of its 95 % interval.", "segment")
         self._segment_rows = gauge("segment_rows", f"A segment's answers {window}.", "segment")
-        self._waiting_audits = gauge("audit_waiting_rows", "Rows drawn for GET /audit/next that have no label yet.")
+        self._pending_audits = gauge("audit_waiting_rows", "Rows drawn for GET /audit/next that have no label yet.")
         self._max_age = gauge("model_max_age_seconds", "The age at which a model is due for retraining.")
         self._live_segments: set[str] = set()
         self._figures = tuple(figures)
@@ -62,7 +64,7 @@ class QualityMetrics:
         self.forget()
 
     def record_figures(self, figures: Mapping[str, Estimate]) -> None:
-        """Note the figures, by name; all of them each time."""
+        """Record all figures, by name."""
         for name in self._figures:
             estimate = figures[name]
             for gauge, value in (
@@ -73,12 +75,12 @@ class QualityMetrics:
                 gauge.labels(name).set(_UNKNOWN if value is None else value)
 
     def record_labels(self, n_alarms: int, n_audited: int) -> None:
-        """Note how many labelled alarms and audited inliers the figures stand on."""
+        """Record the number of labelled alarms and audited inliers that the figures are estimated from."""
         self._labels.labels(ALARM).set(n_alarms)
         self._labels.labels(AUDITED).set(n_audited)
 
     def record_segments(self, segments: Mapping[str, OutlierRatio]) -> None:
-        """Note each segment's rows and share of outliers; a segment that had answers before and has none is unknown.
+        """Record each segment's rows and share of outliers; segments that no longer have answers become unknown.
 
         Names come from the table of segments, which holds no more than ``MAX_SEGMENTS``.
         """
@@ -91,16 +93,16 @@ class QualityMetrics:
         self._live_segments = set(segments)
 
     def record_pending_audits(self, n_rows: int) -> None:
-        """Note how many drawn rows wait for a label."""
-        self._waiting_audits.set(n_rows)
+        """Record the number of drawn rows without a label."""
+        self._pending_audits.set(n_rows)
 
     def forget(self) -> None:
-        """Nothing is known any longer, or not yet."""
-        self._waiting_audits.set(_UNKNOWN)
+        """Set everything to unknown."""
+        self._pending_audits.set(_UNKNOWN)
         self.forget_figures()
 
     def forget_figures(self) -> None:
-        """Nothing is known of the live model's answers, as there is none."""
+        """Set the quality of the live model's answers to unknown, because there is no model."""
         for name in self._figures:
             for gauge in (self._values, self._lows, self._highs):
                 gauge.labels(name).set(_UNKNOWN)
@@ -110,7 +112,7 @@ class QualityMetrics:
         self._live_segments = set()
 
     def _forget_segments(self, names: Iterable[str]) -> None:
-        """Nothing is known of some segments: with several processes, a series cannot be taken away."""
+        """Set segments to unknown: with several processes, a series cannot be removed."""
         for name in names:
             for gauge in (self._ratios, self._ratio_lows, self._ratio_highs, self._segment_rows):
                 gauge.labels(name).set(_UNKNOWN)

@@ -1,7 +1,7 @@
-"""Every metric of the service, declared once; the rest of the code calls the ``record_*`` methods.
+"""The metrics of the web process, each declared once; the rest of the code calls the ``record_*`` methods.
 
-Every label value that can occur is made at start with 0, because a series that begins at 1 hides its first event from
-``rate`` and ``increase``. Every gauge says how the workers' values become one, so that no series ever carries a
+Every possible label value exists from the start with 0, because a series that starts at 1 hides its first event from
+``rate`` and ``increase``. Every gauge declares how the workers' values are combined, so that no series ever carries a
 process id.
 """
 
@@ -11,30 +11,76 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from app.metrics.histogram import VectorHistogram
-from app.metrics.recorder import DROPPED, SENT, count_rows
 from app.metrics.records import FeedbackMetrics
 
-# Predictions take well under a millisecond; 0.05 and 1.0 are the limits that alerts stand on.
+# Predictions take well under a millisecond; alerts use the limits 0.05 and 1.0.
 PREDICTION_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
-# Requests wait for a worker as well, and scrapes are among them.
+# Requests also wait for a worker, and scrapes are requests, too.
 REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-# Scores lie in [-1, 0]; twenty equal steps tell -0.45, where most of a training set lies, from -0.5, the usual limit.
+# Scores lie in [-1, 0]; twenty equal steps separate -0.45, near most training rows, from -0.5, the usual threshold.
 SCORES = tuple(step / 20 for step in range(-20, 1))
 
-# Ten equal steps: an average under 0.75 is what an alert stands on.
+# Ten equal steps; an alert fires when the mean is under 0.75.
 CONFIDENCES = tuple(step / 10 for step in range(1, 11))
 
-# The label of answers that no model could give.
+# The value of ``model_version`` for requests that no model could answer.
 NO_MODEL = "none"
 
 SUCCESS, INVALID, ERROR = "success", "invalid", "error"
 
+SENT, DROPPED, RECORDED = "sent", "dropped", "recorded"
+
+# Below about this many values, single observations are faster than counting with NumPy.
+_MIN_VECTOR_LENGTH = 4
+
+
+class VectorHistogram(Histogram):
+    """``prometheus_client``'s histogram, which also observes any number of values in one pass.
+
+    Examples
+    --------
+    >>> registry = CollectorRegistry()
+    >>> histogram = VectorHistogram("seconds", "Seconds.", buckets=(1, 2), registry=registry)
+    >>> histogram.observe_many(np.array([0.5, 1.0, 1.5, 9.0, 9.5]))
+    >>> registry.get_sample_value("seconds_bucket", {"le": "1.0"}), registry.get_sample_value("seconds_sum")
+    (2.0, 21.5)
+    """
+
+    def observe_many(self, values: NDArray[np.float64]) -> None:
+        """Observe values, shape ``(n_values,)``; the same as ``observe`` for each.
+
+        If the histogram has labels, call this on a child: ``histogram.labels(...).observe_many(values)``.
+        """
+        if len(values) < _MIN_VECTOR_LENGTH:
+            for value in values.tolist():
+                self.observe(value)
+            return
+        # A value belongs to the first bucket whose bound is not below it.
+        bucket_of_each = np.searchsorted(self._upper_bounds, values, side="left")
+        counts = np.bincount(bucket_of_each, minlength=len(self._buckets)).tolist()
+        self._sum.inc(float(values.sum()))
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+
+
+def declare_row_counter(registry: CollectorRegistry) -> Counter:
+    """Declare the counter of scored rows on their way to the recorder, in a worker or in the recorder."""
+    rows = Counter(
+        "recorder_rows_total",
+        "Rows that workers sent to the recorder or had to drop, and rows that it recorded; lost = sent - recorded.",
+        ("result",),
+        registry=registry,
+    )
+    for result in (SENT, DROPPED, RECORDED):
+        rows.labels(result)
+    return rows
+
 
 class ServiceMetrics:
-    """The metrics of one service; in a process of several, each worker writes its own part of them.
+    """The metrics of one service; with several workers, each writes its own part of them.
 
     Parameters
     ----------
@@ -68,11 +114,11 @@ class ServiceMetrics:
             "model_information_requests_total", "Requests to /model_information.", registry=registry
         )
         self._labels = VectorHistogram(
-            "predictions_output", "Labels given: 1 inlier, -1 outlier.", buckets=(-1, 1), registry=registry
+            "predictions_output", "Predicted labels: 1 inlier, -1 outlier.", buckets=(-1, 1), registry=registry
         )
         self._scores = VectorHistogram(
             "predictions_scores",
-            "Anomaly scores of every scored row, in [-1, 0]: the lower, the more abnormal. Its sum falls: take "
+            "Anomaly scores of every scored row, in [-1, 0]: the lower, the more abnormal. Its sum falls: use "
             "prediction_score_magnitude_total for means.",
             buckets=SCORES,
             registry=registry,
@@ -84,14 +130,16 @@ class ServiceMetrics:
         )
         self._confidences = VectorHistogram(
             "prediction_confidence",
-            "Confidence of the label of every scored row, 0 to 1: the higher, the surer.",
+            "Confidence of the predicted label of every scored row, 0 to 1: the higher, the surer.",
             buckets=CONFIDENCES,
             registry=registry,
         )
-        classes = Counter("predicted_class_total", "Rows per label.", ("class_name",), registry=registry)
+        classes = Counter(
+            "predicted_class_total", "Scored rows by predicted label.", ("class_name",), registry=registry
+        )
         self._inliers, self._outliers = classes.labels("inlier"), classes.labels("outlier")
-        handed_over = count_rows(registry)
-        self._sent, self._dropped = handed_over.labels(SENT), handed_over.labels(DROPPED)
+        published = declare_row_counter(registry)
+        self._sent, self._dropped = published.labels(SENT), published.labels(DROPPED)
         self.feedback = FeedbackMetrics(registry)
         self._model_info = _gauge(
             "model_info",
@@ -113,7 +161,9 @@ class ServiceMetrics:
             "livemostrecent",
             registry,
         )
-        swaps = Counter("model_swaps_total", "Bundles that a worker took or refused.", ("result",), registry=registry)
+        swaps = Counter(
+            "model_swaps_total", "Model bundles that a worker swapped in or refused.", ("result",), registry=registry
+        )
         self._swapped, self._refused = swaps.labels("swapped"), swaps.labels("refused")
         self._memory = _gauge(
             "app_memory_usage_bytes",
@@ -139,13 +189,13 @@ class ServiceMetrics:
         self._in_flight = _gauge(
             "app_requests_in_flight", "Requests being answered, all workers together.", "livesum", registry
         )
-        self._workers = _gauge("app_workers", "Workers that live.", "livesum", registry)
+        self._workers = _gauge("app_workers", "Live workers.", "livesum", registry)
         self._worker_restarts = Counter(
-            "app_worker_restarts_total", "Workers that replaced one which ended.", registry=registry
+            "app_worker_restarts_total", "Workers that replaced another one.", registry=registry
         )
         self._scrape_seconds = _gauge(
             "metrics_scrape_duration_seconds",
-            "How long the scrape before this one took.",
+            "Duration of the previous scrape.",
             "livemostrecent",
             registry,
         )
@@ -154,7 +204,7 @@ class ServiceMetrics:
         self._workers.set(1)
 
     def record_prediction_request(self, version: str, status: str, seconds: float) -> None:
-        """Count one request to a prediction route (``status``: success, invalid, error) and the time it took."""
+        """Count a request to a prediction route (``status``: success, invalid, error) and observe its duration."""
         if version == NO_MODEL:
             self._no_model_errors.inc()
             return
@@ -164,7 +214,7 @@ class ServiceMetrics:
     def record_scored_rows(
         self, scores: NDArray[np.float64], labels: NDArray[np.int64], confidences: NDArray[np.float64]
     ) -> None:
-        """Count the answers to rows: scores, labels and the labels' confidences, each of shape ``(n_rows,)``."""
+        """Count scored rows: scores, predicted labels and their confidences, each of shape ``(n_rows,)``."""
         self._scores.observe_many(scores)
         self._labels.observe_many(labels.astype(np.float64))
         self._confidences.observe_many(confidences)
@@ -176,7 +226,7 @@ class ServiceMetrics:
             self._inliers.inc(len(labels) - outliers)
 
     def record_published_rows(self, sent: int, dropped: int) -> None:
-        """Count rows that the recorder was sent, and those that it could not take."""
+        """Count rows that were sent to the recorder, and rows that were dropped instead."""
         if sent:
             self._sent.inc(sent)
         if dropped:
@@ -189,7 +239,7 @@ class ServiceMetrics:
     def record_live_model(
         self, name: str, version: str, loaded_at: float, trained_at: float, outlier_ratio: float
     ) -> None:
-        """Note which model answers from now on; times in seconds since 1970, ratio in [0, 1]."""
+        """Record which model is live from now on; times in seconds since 1970, ratio in [0, 1]."""
         for status in (SUCCESS, INVALID, ERROR):
             self._predictions.labels(version, status)
         self._prediction_seconds.labels(version)
@@ -200,44 +250,44 @@ class ServiceMetrics:
         self._model_ready.set(1)
 
     def record_retired_model(self, name: str, version: str) -> None:
-        """Note which model answers no longer. Its series stays at 0: several processes cannot remove one."""
+        """Record that a model is no longer live. Its series stays at 0: with several processes, none can be removed."""
         self._model_info.labels(name, version, "isolation_forest").set(0)
 
     def record_swap(self) -> None:
-        """Count a bundle that replaced another."""
+        """Count a bundle that replaced another one."""
         self._swapped.inc()
 
     def record_refused_bundle(self) -> None:
         """Count a bundle that failed verification."""
         self._refused.inc()
 
-    def record_request_begun(self) -> None:
-        """Count one more request being answered."""
+    def record_request_started(self) -> None:
+        """Count one more request in flight."""
         self._in_flight.inc()
 
     def record_request_ended(self) -> None:
-        """Count one request fewer being answered."""
+        """Count one request less in flight."""
         self._in_flight.dec()
 
     def record_start(self, started_at: float) -> None:
-        """Note when the first process of the service was started, in seconds since 1970."""
+        """Record when the first process of the service was started, in seconds since 1970."""
         self._started.set(started_at)
 
     def record_usage(self, memory_bytes: float, memory_limit_bytes: float, cpu_percent: float) -> None:
-        """Note what all processes of the service use together; ``cpu_percent`` 100 is one core."""
+        """Record what all processes of the service use together; ``cpu_percent`` 100 is one core."""
         self._memory.set(memory_bytes)
         self._memory_limit.set(memory_limit_bytes)
         self._cpu.set(cpu_percent)
 
     def record_worker_restarts(self, restarts: int) -> None:
-        """Count workers that replaced one which ended."""
+        """Count workers that replaced another one."""
         self._worker_restarts.inc(restarts)
 
     def record_scrape(self, seconds: float) -> None:
-        """Note how long a scrape took."""
+        """Record the duration of a scrape."""
         self._scrape_seconds.set(seconds)
 
 
-def _gauge(name: str, meaning: str, mode: str, registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Gauge:
-    """Declare a gauge; ``mode`` says how the values of several workers become one."""
-    return Gauge(name, meaning, labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
+def _gauge(name: str, description: str, mode: str, registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Gauge:
+    """Declare a gauge; ``mode`` defines how the values of several workers are combined."""
+    return Gauge(name, description, labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]

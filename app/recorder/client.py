@@ -74,18 +74,3 @@ class RecorderClient:
             self._connection = None
             # Closed later: another thread may be about to send, and its number must not go to a caller's connection.
             self._broken.append(connection)
-
-
-class NoRecorderClient(RecorderClient):
-    """Hands nothing over, for a process without a recorder."""
-
-    def __init__(self) -> None:
-        self._connection, self._broken = None, []
-
-    def publish(
-        self, request_id: str, version: str, scored: ScoredRows, record_id: str = "", segment: str = ""
-    ) -> None:
-        """Keep the rows to itself."""
-
-    def reconnect(self) -> None:
-        """Stay alone."""

@@ -1,4 +1,7 @@
-"""How many CPUs this process may use. Only the standard library is imported: Gunicorn's configuration needs it."""
+"""The number of CPUs that this process may use.
+
+Only the standard library is imported, because Gunicorn's configuration uses this file.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 def allowed_cpus(cpu_max: Path = _CPU_MAX) -> int:
-    """Count the CPUs, at least 1: those the process may run on, and no more than its cgroup's quota buys.
+    """Return the number of CPUs that the process may run on, limited by its cgroup's quota; at least 1.
 
     Parameters
     ----------
     cpu_max
-        The cgroup's quota: microseconds of CPU time, and the period in which they may be used, or "max".
+        The file with the cgroup's quota: microseconds of CPU time (or "max"), and the period in which they may be used.
 
     Examples
     --------
     >>> allowed_cpus(Path("/nonexistent")) >= 1
     True
     """
-    # The host's count would start 64 workers in a container that may use two CPUs, and run out of memory.
+    # With the host's count, a container that may use two CPUs could start 64 workers and run out of memory.
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = cpu_max.read_text().split()

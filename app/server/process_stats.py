@@ -1,4 +1,4 @@
-"""What all processes of the service use together: memory, CPU, and how much they may use."""
+"""Memory and CPU time of all processes of the service together, and their limits."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 
 class ProcessUsage:
-    """Measures a process and everything below it.
+    """Measures a process and all of its descendants.
 
     Parameters
     ----------
     root_pid
-        The process that started all others: Gunicorn's arbiter, or this process where there is none.
+        The process that started all others: Gunicorn's arbiter, or this process if there is none.
 
     Examples
     --------
@@ -33,27 +33,27 @@ class ProcessUsage:
         self._last_seconds, self._last_time = self._cpu_seconds(), time.monotonic()
 
     def started_at(self) -> float:
-        """Tell when the first of the processes was started, in seconds since 1970."""
+        """Return when the first of the processes was started, in seconds since 1970."""
         return psutil.Process(self._root_pid).create_time()
 
     def memory_bytes(self) -> int:
-        """Add up the processes' memory; pages that several of them share count once.
+        """Return the processes' memory; pages that several of them share count once.
 
-        That is the proportional set size where the kernel tells it (Linux), else the resident set size.
+        This is the sum of proportional set sizes on Linux, else of resident set sizes.
         """
         return sum(_memory_of(process) for process in self._processes())
 
     def cpu_percent(self) -> float:
-        """Tell the CPU time since the last call, as a share of one core times 100; more cores give more than 100."""
+        """Return the CPU time since the last call in percent of one core; several cores can exceed 100."""
         seconds, now = self._cpu_seconds(), time.monotonic()
-        # A process that ended takes its time with it; the others' use cannot be negative.
+        # The time of a process that ended is missing from the sum, which may then decrease.
         used = max(seconds - self._last_seconds, 0)
         elapsed = max(now - self._last_time, 1e-9)  # two calls within one tick of the clock
         self._last_seconds, self._last_time = seconds, now
         return 100 * used / elapsed
 
     def _processes(self) -> list[psutil.Process]:
-        """List the root and all below it; a process may be gone by the time it is asked."""
+        """Return the root and its descendants; some may end before they are measured."""
         try:
             root = psutil.Process(self._root_pid)
             return [root, *root.children(recursive=True)]
@@ -61,7 +61,7 @@ class ProcessUsage:
             return []
 
     def _cpu_seconds(self) -> float:
-        """Add up user and system time."""
+        """Return the sum of user and system time."""
         total = 0.0
         for process in self._processes():
             try:
@@ -73,7 +73,7 @@ class ProcessUsage:
 
 
 def memory_limit_bytes() -> int:
-    """Tell how much memory the service may use: the cgroup's limit, else the machine's memory."""
+    """Return how much memory the service may use: the cgroup's limit, else the machine's memory."""
     try:
         return int((_CGROUP / "memory.max").read_text())
     except (OSError, ValueError):  # no cgroup version 2 here, or "max"
@@ -81,7 +81,7 @@ def memory_limit_bytes() -> int:
 
 
 def _memory_of(process: psutil.Process) -> int:
-    """Tell one process's part of the memory."""
+    """Return the memory of one process, or 0 if it has ended."""
     try:
         if hasattr(psutil.Process, "memory_full_info"):
             full = process.memory_full_info()
@@ -92,5 +92,5 @@ def _memory_of(process: psutil.Process) -> int:
 
 
 def service_root_pid(has_arbiter: bool) -> int:
-    """Name the process that started all others: the parent of a worker, or this process itself."""
+    """Return the process that started all others: the parent of a worker, or this process itself."""
     return os.getppid() if has_arbiter else os.getpid()

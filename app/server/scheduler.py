@@ -1,4 +1,4 @@
-"""What a process does every so many seconds beside answering: look for a new model, measure itself."""
+"""Periodic jobs in the background, such as checking for a new model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Job:
-    """Something to do, and when it is due next."""
+    """A job and the time of its next run."""
 
     run: Callable[[], None]
     every_seconds: float
@@ -21,7 +21,7 @@ class _Job:
 
 
 class PeriodicJobs:
-    """One daemon thread that runs each job when it is due.
+    """Runs each job when it is due, in one daemon thread.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class PeriodicJobs:
         self._thread = threading.Thread(target=self._run, name="periodic-jobs", daemon=True)
 
     def add(self, run: Callable[[], None], every_seconds: float, first_seconds: float | None = None) -> None:
-        """Add a job before the start; what it raises is logged, and it is run again when due.
+        """Add a job; call this before ``start``. A job that raises is logged, and runs again when it is due.
 
         Parameters
         ----------
@@ -50,22 +50,22 @@ class PeriodicJobs:
         every_seconds
             Its period.
         first_seconds
-            When to run it first; by default after one period.
+            When to run it for the first time; by default after one period.
         """
         first_seconds = every_seconds if first_seconds is None else first_seconds
         self._jobs.append(_Job(run, every_seconds, time.monotonic() + first_seconds))
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
-    def stop(self, patience_seconds: float | None = None) -> None:
-        """End after the job that is running, if one is; with patience, wait no longer than that for it."""
+    def stop(self, timeout_seconds: float | None = None) -> None:
+        """Stop after the running job, if any, and wait for it, but no longer than the timeout."""
         self._stopping.set()
-        self._thread.join(patience_seconds)
+        self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
-        """Run what is due until stopped."""
+        """Run due jobs until stopped."""
         while not self._stopping.wait(max(0, min(job.due for job in self._jobs) - time.monotonic())):
             for job in self._jobs:
                 if time.monotonic() < job.due:
@@ -73,5 +73,5 @@ class PeriodicJobs:
                 try:
                     job.run()
                 except Exception:
-                    log.exception("a periodic job failed; it will be tried again in %s s", job.every_seconds)
+                    log.exception("a periodic job failed and runs again in %s s", job.every_seconds)
                 job.due = time.monotonic() + job.every_seconds

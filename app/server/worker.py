@@ -1,22 +1,15 @@
-"""Gunicorn's threaded worker, with an express lane for predictions and an end that callers can tell from a hang.
+"""Gunicorn's threaded worker with three changes: a fast path for predictions, a clean shutdown, and one-piece answers.
 
-Gunicorn's own worker hands every request to a thread and back, through a queue and a pipe: that costs more than a
-prediction, and several threads at once make each other wait for the interpreter lock. Threads are needed for clients
-that send slowly. So a prediction that has arrived whole is answered at once, in the loop that saw it come.
+Fast path: Gunicorn passes every request to a thread and back through a queue and a pipe, which costs more than a
+prediction, and several busy threads wait for each other's interpreter lock. Only slow clients need threads. So a
+prediction that has arrived completely is answered at once, in the loop that noticed it.
 
-At the end, Gunicorn's own worker stops accepting, but keeps the listening socket open until its last request is
-answered: whoever connects meanwhile is accepted by the kernel and answered by nobody.
+Shutdown: Gunicorn stops accepting, but keeps the listener open until the last request is answered. The kernel would
+accept new connections meanwhile, and nobody would answer them. Here the listener is closed at once.
 
-Gunicorn's response, sent in one piece where it is short.
-
-Gunicorn sends the head of an answer and its body in two calls. If the worker is killed in between, a proxy has read a
-head that promises a body, so it cannot ask another replica any more, and its caller gets no answer. What leaves in one
-call has either not begun, and can be asked for again, or is whole. It also saves a system call.
-
-Gunicorn's logger without an access log, whose place the service's own request log takes.
-
-Given a logging configuration, Gunicorn lays out an access line for every request, whoever listens: that took longer
-than scoring the row.
+One piece: Gunicorn sends headers and body in two calls. If the worker is killed in between, a proxy has already read
+the headers, cannot retry on another replica, and its caller gets no answer. Sent in one call, an answer is either
+complete or can be retried. It also saves a system call.
 """
 
 from __future__ import annotations
@@ -30,8 +23,8 @@ from gunicorn.http import wsgi
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 
-class HeadKeeper:
-    """A connection that keeps what is sent first, the head, until something follows.
+class HeaderBuffer:
+    """A connection that holds back what is sent first, the headers, until something follows.
 
     Parameters
     ----------
@@ -41,92 +34,92 @@ class HeadKeeper:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        # None before the head, empty after it has left.
-        self._head: bytes | None = None
+        # None before the headers, empty after they were sent.
+        self._headers: bytes | None = None
 
     def sendall(self, data: bytes) -> None:
-        """Keep the head; send anything else, with the head before it if that is still here."""
-        if self._head is None:
-            self._head = data
+        """Hold back the headers, or send data after any headers that were held back."""
+        if self._headers is None:
+            self._headers = data
             return
-        head, self._head = self._head, b""
-        self._connection.sendall(head + data)  # nothing is copied where the head has left
+        headers, self._headers = self._headers, b""
+        self._connection.sendall(headers + data)  # nothing is copied once the headers were sent
 
     def sendfile(self, file: BinaryIO, offset: int, count: int) -> int:
-        """Send a part of a file, after the head."""
-        self.send_head()
+        """Send a part of a file after the headers."""
+        self.flush()
         return self._connection.sendfile(file, offset=offset, count=count)
 
-    def send_head(self) -> None:
-        """Send the head, if it is still here."""
-        if self._head:
+    def flush(self) -> None:
+        """Send the headers if they were held back."""
+        if self._headers:
             self.sendall(b"")
 
 
 class OnePieceResponse(wsgi.Response):
-    """Sends the head together with the first part of the body."""
+    """Sends the headers together with the first part of the body."""
 
     def __init__(self, request: Any, connection: socket.socket, configuration: Any) -> None:
-        super().__init__(request, HeadKeeper(connection), configuration)
+        super().__init__(request, HeaderBuffer(connection), configuration)
 
     def close(self) -> None:
-        """End the answer, which may have no body."""
+        """Finish the answer, which may have no body."""
         super().close()
-        self.sock.send_head()
+        self.sock.flush()
 
 
 def send_in_one_piece() -> None:
-    """Have Gunicorn make such responses in this process; it has no setting for it."""
+    """Make Gunicorn use ``OnePieceResponse`` in this process; it has no setting for this."""
     wsgi.Response = OnePieceResponse
 
 
-# A longer request than this is handed to a thread; one row of 256 features takes 6 KB.
-_MOST_BYTES_LOOKED_AT = 8192
+# Longer requests are passed to a thread; one row of 256 features takes 6 KB.
+_MAX_PEEKED_BYTES = 8192
 
 # Only this route: its answers are so short that sending one never waits for the client.
-_BEGINS_AS_PREDICTION = b"POST /prediction HTTP/1.1\r\n"
+_PREDICTION_START = b"POST /prediction HTTP/1.1\r\n"
 
-_END_OF_HEAD = b"\r\n\r\n"
+_END_OF_HEADERS = b"\r\n\r\n"
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,4})\r\n", re.IGNORECASE)
 
 
 class DrainingWorker(ThreadWorker):
-    """A threaded worker that answers whole predictions at once, and at its end refuses whoever comes later."""
+    """A threaded worker that answers complete predictions at once, and closes its listener when it shuts down."""
 
     def init_process(self) -> None:
-        """Begin to serve."""
+        """Start to serve."""
         send_in_one_piece()
         super().init_process()
 
     def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """Answer a prediction that has arrived whole on an open connection; hand anything else to a thread."""
-        if not _holds_whole_prediction(client):
+        """Answer a prediction that has arrived completely on an open connection; pass all else to a thread."""
+        if not _has_complete_prediction(client):
             super().on_client_socket_readable(conn, client)
             return
         self.keepalived_conns.remove(conn)
         if not self.handle(conn) or conn.parser.unreader.buf.getvalue():
-            self._leave_to_gunicorn(conn, client)
+            self._finish(conn, client)
             return
-        # As after any answer, but the connection was never taken out of the poller.
+        # What Gunicorn does after an answer, except that the connection is still registered with the poller.
         client.setblocking(False)
         conn.set_timeout()
         self.keepalived_conns.append(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Begin or end to accept; at the end of the worker's life, take what already waits, then close the door."""
+        """Start or stop to accept; on shutdown, accept the connections that already wait, then close the listeners."""
         super().set_accept_enabled(enabled)
         if enabled or self.alive:
             return
         for listener in self.sockets:
-            taken = -1
-            while taken != self.nr_conns:
-                taken = self.nr_conns
-                self.accept(listener)  # counts the connection, if one waited
+            accepted = -1
+            while accepted != self.nr_conns:
+                accepted = self.nr_conns
+                self.accept(listener)  # increases nr_conns if a connection was waiting
             listener.close()
 
-    def _leave_to_gunicorn(self, conn: TConn, client: socket.socket) -> None:
-        """Close a connection after its last answer, or let a thread read what came behind the request."""
+    def _finish(self, conn: TConn, client: socket.socket) -> None:
+        """Close a connection after its last answer, or pass it to a thread if more data follows the request."""
         self.poller.unregister(client)
         if conn.parser.unreader.buf.getvalue():
             self.enqueue_req(conn)
@@ -135,21 +128,25 @@ class DrainingWorker(ThreadWorker):
         conn.close(graceful=True)
 
 
-def _holds_whole_prediction(client: socket.socket) -> bool:
-    """Look, without taking anything, whether exactly one whole prediction request waits."""
+def _has_complete_prediction(client: socket.socket) -> bool:
+    """Peek whether exactly one complete prediction request is waiting."""
     try:
-        waiting = client.recv(_MOST_BYTES_LOOKED_AT, socket.MSG_PEEK)
+        data = client.recv(_MAX_PEEKED_BYTES, socket.MSG_PEEK)
     except OSError:
         return False
-    if not waiting.startswith(_BEGINS_AS_PREDICTION):
+    if not data.startswith(_PREDICTION_START):
         return False
-    head = waiting.find(_END_OF_HEAD)
-    length = _LENGTH.search(waiting, 0, head + len(_END_OF_HEAD)) if head > 0 else None
-    return length is not None and len(waiting) == head + len(_END_OF_HEAD) + int(length[1])
+    end = data.find(_END_OF_HEADERS)
+    length = _LENGTH.search(data, 0, end + len(_END_OF_HEADERS)) if end > 0 else None
+    return length is not None and len(data) == end + len(_END_OF_HEADERS) + int(length[1])
 
 
 class ErrorsOnlyLogger(Logger):
-    """Logs what Gunicorn has to say, and no requests."""
+    """Gunicorn's logger without its access log, which the service's own request log replaces.
+
+    Given a logging configuration, Gunicorn formats an access line for every request, even if no handler writes it,
+    which took longer than scoring the row.
+    """
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        """Say nothing of a request."""
+        """Log nothing."""

@@ -1,7 +1,7 @@
-"""One log line a request: id, method, route, status and milliseconds.
+"""The access log: one line per request with its id, method, route, status and milliseconds.
 
-Lines are collected and written a few times a second, because formatting and writing each one by itself takes longer
-than scoring a row. A line of an error (5xx) is written at once, with all before it.
+Lines are buffered and written a few times a second, because formatting and writing each line by itself takes longer
+than scoring a row. The line of a server error (5xx) is written at once, after all lines before it.
 """
 
 from __future__ import annotations
@@ -9,25 +9,27 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
-# Longer waits would make a log look stuck to whoever follows it.
+from app.records.timestamps import format_timestamp
+
+# With longer pauses, a log would look stuck to people who follow it.
 FLUSH_SECONDS = 0.5
 
-# What a pipe takes in one piece (PIPE_BUF of POSIX systems): lines of several workers do not run into each other.
-_PIECE_BYTES = 4096
+# PIPE_BUF of POSIX systems: a pipe takes this much in one piece, so lines of several workers do not mix.
+_MAX_WRITE_BYTES = 4096
 
-# About as many lines as half a second brings at full speed; more are written before they fill the memory.
-_MOST_LINES = 2000
+# About the number of lines in half a second at full speed; the buffer is written before it grows further.
+_MAX_BUFFERED_LINES = 2000
 
 _LOGGER = "isowatch.request"
 
 
 class _Line(NamedTuple):
-    """What there is to say of one request."""
+    """One request."""
 
     time: float
     request_id: str
@@ -38,18 +40,17 @@ class _Line(NamedTuple):
 
 
 class RequestLog:
-    """Collects lines and writes them.
+    """Buffers lines and writes them.
 
     Parameters
     ----------
     as_text
-        Write for people instead of as JSON.
+        Write text for people instead of JSON.
     file
         File descriptor to write to; standard error by default.
 
     Examples
     --------
-    >>> import sys
     >>> log = RequestLog(as_text=True, file=1)
     >>> log.add("7f3e", "GET", "/healthz", 200, 0.0012)
     >>> log.flush()  # doctest: +SKIP
@@ -63,21 +64,21 @@ class RequestLog:
         self._writing = threading.Lock()
 
     def add(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Note a request that was answered."""
+        """Add the line of a request that was answered."""
         self._lines.append(_Line(time.time(), request_id, method, route, status, round(seconds * 1000, 3)))
-        if status >= 500 or len(self._lines) >= _MOST_LINES:
+        if status >= 500 or len(self._lines) >= _MAX_BUFFERED_LINES:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was collected."""
+        """Write the buffered lines."""
         with self._writing:
-            # The list stays the same one: a thread may be about to append to it.
+            # The list object stays the same: another thread may be about to append to it.
             lines = self._lines[:]
             del self._lines[: len(lines)]
             piece = b""
             for line in lines:
                 formatted = self._format(line)
-                if len(piece) + len(formatted) > _PIECE_BYTES:
+                if len(piece) + len(formatted) > _MAX_WRITE_BYTES:
                     os.write(self._file, piece)
                     piece = b""
                 piece += formatted
@@ -85,20 +86,10 @@ class RequestLog:
                 os.write(self._file, piece)
 
 
-class NoRequestLog(RequestLog):
-    """Collects nothing, for a service that shall not log its requests."""
-
-    def __init__(self) -> None:
-        super().__init__(as_text=True)
-
-    def add(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Forget a request that was answered."""
-
-
 def _as_json(line: _Line) -> bytes:
-    """Lay a line out as ``app.server.log_config.JSONFormatter`` does."""
+    """Serialize a line with the fields of ``app.server.json_log.JSONFormatter``."""
     fields = {
-        "time": datetime.fromtimestamp(line.time, UTC).isoformat(timespec="milliseconds"),
+        "time": format_timestamp(line.time),
         "level": "info",
         "logger": _LOGGER,
         "message": f"{line.method} {line.route} {line.status} {line.milliseconds} ms",
@@ -112,7 +103,7 @@ def _as_json(line: _Line) -> bytes:
 
 
 def _as_text(line: _Line) -> bytes:
-    """Lay a line out as the other text lines are."""
-    moment = f"{datetime.fromtimestamp(line.time):%Y-%m-%d %H:%M:%S},{int(line.time * 1000) % 1000:03d}"
-    words = f"{line.method} {line.route} {line.status} {line.milliseconds} ms ({line.request_id})"
-    return f"{moment} INFO    {_LOGGER}: {words}\n".encode()
+    """Serialize a line in the format of all other text log lines, in local time."""
+    timestamp = f"{datetime.fromtimestamp(line.time):%Y-%m-%d %H:%M:%S},{int(line.time * 1000) % 1000:03d}"
+    message = f"{line.method} {line.route} {line.status} {line.milliseconds} ms ({line.request_id})"
+    return f"{timestamp} INFO    {_LOGGER}: {message}\n".encode()

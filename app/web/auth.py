@@ -1,4 +1,4 @@
-"""Who may send labels and see recorded answers: whoever has a key; without keys, only callers on this host."""
+"""API keys for routes that take labels or show recorded answers; without keys, only callers on this host get in."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ KEY_HEADER = "X-API-Key"
 
 _KEY_VARIABLE = "HTTP_X_API_KEY"
 
-# A proxy on this host adds one of these; the caller behind it may be anywhere.
+# A proxy on this host adds one of these headers; the caller behind it may be anywhere.
 _PROXY_VARIABLES = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 _SETTING = "FEEDBACK_API_KEYS_FILE"
 
 
 class ApiKeys:
-    """The keys of a file, one a line; blank lines and lines that begin with ``#`` are no keys.
+    """The keys in a file, one per line; blank lines and lines that start with ``#`` are ignored.
 
-    The file is read again when it has changed, so that keys come and go without a restart.
+    The file is read again when it changes, so keys can be added and removed without a restart.
 
     Parameters
     ----------
     file
-        Where they are; empty if there are none, and only this host is let in.
+        The file; empty if there are no keys, in which case only callers on this host are allowed.
     """
 
     def __init__(self, file: str) -> None:
@@ -38,33 +38,34 @@ class ApiKeys:
         self._version: tuple[int, int, int] | None = None
         self._keys: tuple[bytes, ...] = ()
 
-    def admit(self, environ: WSGIEnvironment) -> None:
-        """Let a request pass, or refuse it.
+    def authorize(self, environ: WSGIEnvironment) -> None:
+        """Return if a request is allowed, and raise if it is not.
 
         Raises
         ------
         UnknownKey
-            If it has no key, or one that the file does not hold.
+            If it has no key, or a key that is not in the file.
         CallerNotAllowed
-            If there is no file, and the request does not come from this host itself.
+            If no file is configured and the request does not come from this host.
         KeysUnavailable
-            If there shall be a file, but it cannot be read or holds no key.
+            If the configured file cannot be read or holds no key.
         """
         if self._file is None:
             if not _comes_from_this_host(environ):
                 raise CallerNotAllowed(
-                    f"Only this host may do this: name a file with keys in {_SETTING} to let others in by {KEY_HEADER}."
+                    f"Only callers on this host are allowed: name a file with keys in {_SETTING} to allow others, who "
+                    f"then send a key as {KEY_HEADER}."
                 )
             return
         keys = self._read(self._file)
         given = environ.get(_KEY_VARIABLE, "").encode("latin-1", "replace")
-        # Every key is compared, whole: how long it takes tells nothing about them.
+        # All keys are compared in constant time, so that the duration reveals nothing about them.
         matches = [hmac.compare_digest(given, key) for key in keys]
         if not any(matches):
             raise UnknownKey(f"Send one of the keys in {_SETTING} as {KEY_HEADER}.")
 
     def _read(self, file: Path) -> tuple[bytes, ...]:
-        """Give the keys as the file has them now."""
+        """Return the keys that the file holds now."""
         try:
             with self._reading:
                 status = file.stat()
@@ -77,17 +78,17 @@ class ApiKeys:
         except OSError as error:
             self._version = None
             reason = os.strerror(error.errno) if error.errno else "it cannot be read"
-            raise KeysUnavailable(f"The file that {_SETTING} names cannot be read ({reason}): mend it.") from None
+            raise KeysUnavailable(f"The file in {_SETTING} cannot be read ({reason}): fix it.") from None
         if not keys:
-            raise KeysUnavailable(f"The file that {_SETTING} names holds no key: write one a line into it.")
+            raise KeysUnavailable(f"The file in {_SETTING} holds no key: write one key per line into it.")
         return keys
 
 
 def _comes_from_this_host(environ: WSGIEnvironment) -> bool:
-    """Tell whether a request was sent on this host, and by no proxy."""
+    """Return whether a request was sent from this host, and not through a proxy."""
     try:
         address = ip_address(environ.get("REMOTE_ADDR", ""))
-    except ValueError:  # a socket in a folder has none
+    except ValueError:  # a Unix socket has no address
         return False
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped

@@ -1,12 +1,8 @@
-"""Fields that take exactly what JSON says: no string that looks like a number, no 1 that stands for true.
-
-``segment``: what kind of caller asks, in its own words, so that kinds can be compared.
-
-Many rows at once: from decoded JSON, or from text, to one array of numbers, naming every bad one.
-"""
+"""marshmallow fields that accept exactly what JSON says: no string that looks like a number, no 1 that means true."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -18,16 +14,81 @@ from numpy.typing import NDArray
 
 from app.errors import BodyTooLarge
 from app.model.schema import LARGEST_NUMBER, Features
-from app.web.validation import find_problem_of_number, find_problem_of_row, json_type, refuse
+from app.web.validation import MAX_LISTED_PROBLEMS, json_type
+
+# The length of the column in app.db.tables, which a worker does not load.
+SEGMENT_CHARACTERS = 64
+
+# A segment appears in metrics, log lines and tables, so it has no control characters and no blanks at its ends. The
+# OpenAPI document contains the same pattern.
+SEGMENT_PATTERN = (
+    r"^[^\x00-\x20\x7f-\xa0]([^\x00-\x1f\x7f-\x9f]{0," + str(SEGMENT_CHARACTERS - 2) + r"}[^\x00-\x20\x7f-\xa0])?$"
+)
+_SEGMENT = re.compile(SEGMENT_PATTERN)
+
+SEGMENT_EXPECTED = f"1 to {SEGMENT_CHARACTERS} characters, no control character, and no blank at either end"
+
+SEGMENT_DESCRIPTION = (
+    "The kind of caller (a country, an app's version), so that kinds can be compared. It does not change the answer."
+)
+
+# Row numbers are stored in PostgreSQL's integer columns, whose largest value this is.
+MAX_ROW_NUMBER = 2**31 - 1
+
+_NUMBER_TYPES = {float, int}
 
 
 class StrictBoolean(fields.Boolean):
-    """``true`` or ``false``; marshmallow's own field also takes "yes", "on", 1 and more."""
+    """``true`` or ``false``; marshmallow's own field also accepts "yes", "on", 1 and more."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
             raise ValidationError(f"expected true or false, got {json_type(value)}")
         return value
+
+
+class StrictInteger(fields.Integer):
+    """A whole number; marshmallow's own field also accepts true, "1" and 1.0."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise ValidationError(f"expected a whole number, got {json_type(value)}")
+        return value
+
+
+class Segment(fields.Field[str]):
+    """The caller's segment: 1 to 64 characters; empty if absent."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        metadata = {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": SEGMENT_CHARACTERS,
+            "pattern": SEGMENT_PATTERN,
+            "description": SEGMENT_DESCRIPTION,
+            "example": "DE",
+        }
+        # A callable default does not appear in the OpenAPI document, where the pattern would contradict it.
+        super().__init__(load_default=str, metadata=metadata, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError(f"expected a string, got {json_type(value)}")
+        if parse_segment(value) is None:
+            raise ValidationError(f"expected {SEGMENT_EXPECTED}")
+        return value
+
+
+def parse_segment(text: str) -> str | None:
+    r"""Return a text if it is a valid segment, else None.
+
+    Examples
+    --------
+    >>> parse_segment("DE")
+    'DE'
+    >>> parse_segment("a\nb")
+    """
+    return text if _SEGMENT.fullmatch(text) else None
 
 
 class FeatureVector(fields.Field[list[float]]):
@@ -36,7 +97,7 @@ class FeatureVector(fields.Field[list[float]]):
     Parameters
     ----------
     features
-        What a row consists of; a row must have exactly these numbers.
+        The model's features; a row has exactly one number for each.
     """
 
     def __init__(self, features: Features, **kwargs: Any) -> None:
@@ -47,8 +108,8 @@ class FeatureVector(fields.Field[list[float]]):
         if problem := find_problem_of_row(value, self.features):
             raise ValidationError(problem)
         problems = {
-            f"[{place}]": [f"{self.features.names[place]}: {problem}"]
-            for place, number in enumerate(value)
+            f"[{column}]": [f"{self.features.names[column]}: {problem}"]
+            for column, number in enumerate(value)
             if (problem := find_problem_of_number(number))
         }
         if problems:
@@ -57,101 +118,17 @@ class FeatureVector(fields.Field[list[float]]):
         return numbers
 
 
-# As app.db.tables has it, which a worker does not load.
-SEGMENT_CHARACTERS = 64
-
-# It stands in metrics, log lines and tables: nothing that moves the cursor, and no blank that nobody sees. The OpenAPI
-# document says it with the same words.
-SEGMENT_PATTERN = (
-    r"^[^\x00-\x20\x7f-\xa0]([^\x00-\x1f\x7f-\x9f]{0," + str(SEGMENT_CHARACTERS - 2) + r"}[^\x00-\x20\x7f-\xa0])?$"
-)
-_SEGMENT = re.compile(SEGMENT_PATTERN)
-
-SEGMENT_MEANING = (
-    "What kind of caller asks (a country, an app's version), so that kinds can be compared. It does not change the "
-    "answer."
-)
-
-
-class Segment(fields.Field[str]):
-    """1 to 64 characters; empty if left out."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        described = {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": SEGMENT_CHARACTERS,
-            "pattern": SEGMENT_PATTERN,
-            "description": SEGMENT_MEANING,
-            "example": "DE",
-        }
-        # Made by a call, so that the document names no default that its own pattern refuses.
-        super().__init__(load_default=str, metadata=described, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        if problem := find_problem_of_segment(value):
-            raise ValidationError(problem)
-        segment: str = value
-        return segment
-
-
-def find_problem_of_segment(value: object) -> str | None:
-    r"""Say why a value is no segment, if so.
-
-    Examples
-    --------
-    >>> find_problem_of_segment("DE")
-    >>> find_problem_of_segment(49)
-    'expected a string, got a number'
-    >>> find_problem_of_segment("a\nb")
-    'expected 1 to 64 characters, no control character, and no blank at either end'
-    """
-    if not isinstance(value, str):
-        return f"expected a string, got {json_type(value)}"
-    if not _SEGMENT.fullmatch(value):
-        return f"expected 1 to {SEGMENT_CHARACTERS} characters, no control character, and no blank at either end"
-    return None
-
-
-def read_segment(given: list[str]) -> str:
-    """Take the segment from an address, which names it once or not at all.
-
-    Parameters
-    ----------
-    given
-        Each ``segment`` of the address.
-
-    Raises
-    ------
-    InvalidPredictionRequest
-        If it is none, or there are several.
-    """
-    if not given:
-        return ""
-    if len(given) > 1:
-        raise refuse({"segment": [f"expected one, got {len(given)}"]})
-    if problem := find_problem_of_segment(given[0]):
-        raise refuse({"segment": [problem]})
-    return given[0]
-
-
-# A caller mends a mistake in his program after the first few; all of ten thousand would be a heavy answer.
-_MOST_PROBLEMS_TOLD = 20
-
-_NUMBER_TYPES = {float, int}
-
-
 class FeatureVectors(fields.Field[NDArray[np.float32]]):
     """The numbers of many rows, as one array of shape ``(n_rows, n_features)``.
 
-    All rows are looked at in a few passes that run in C; only when something is wrong, row after row is asked what.
+    Valid rows are checked in a few passes that run in C. Rows are checked one by one only to report mistakes.
 
     Parameters
     ----------
     features
-        What a row consists of.
+        The model's features.
     max_rows
-        Most rows that are taken at once.
+        Maximum number of rows in one request.
     """
 
     def __init__(self, features: Features, max_rows: int, **kwargs: Any) -> None:
@@ -166,50 +143,77 @@ class FeatureVectors(fields.Field[NDArray[np.float32]]):
         check_number_of_rows(len(value), self.max_rows)
         rows = _to_array(value, len(self.features))
         if rows is None:
-            raise ValidationError(find_problems(value, self.features))
+            raise ValidationError(find_problems_of_rows(value, self.features))
         return rows
 
 
 def check_number_of_rows(n_rows: int, max_rows: int) -> None:
-    """Refuse more rows than are taken at once.
+    """Refuse a request with too many rows.
 
     Raises
     ------
     BodyTooLarge
-        If there are more; the message says how many are taken.
+        If there are more than ``max_rows``; the message names the limit.
     """
     if n_rows > max_rows:
         raise BodyTooLarge(f"The request has {n_rows} rows: send at most {max_rows} at once (MAX_BATCH_ROWS).")
 
 
-def find_problems(rows: Sequence[object], features: Features) -> dict[str, list[str]]:
-    """Name what is wrong with rows: ``[17][1]`` for a number, ``[17]`` for a row; the first twenty."""
+def find_problems_of_rows(rows: Sequence[object], features: Features) -> dict[str, list[str]]:
+    """Return the mistakes in rows, by path (``[17][1]`` for a number, ``[17]`` for a row); the first twenty."""
     problems: dict[str, list[str]] = {}
-    for place, row in enumerate(rows):
-        if len(problems) >= _MOST_PROBLEMS_TOLD:
+    for index, row in enumerate(rows):
+        if len(problems) >= MAX_LISTED_PROBLEMS:
             break
         if problem := find_problem_of_row(row, features):
-            problems[f"[{place}]"] = [problem]
+            problems[f"[{index}]"] = [problem]
             continue
-        assert isinstance(row, list), "no other row is without a problem"
+        assert isinstance(row, list), "find_problem_of_row refuses everything else"
         for column, number in enumerate(row):
             if problem := find_problem_of_number(number):
-                problems[f"[{place}][{column}]"] = [f"{features.names[column]}: {problem}"]
+                problems[f"[{index}][{column}]"] = [f"{features.names[column]}: {problem}"]
     return problems
 
 
+def find_problem_of_row(row: object, features: Features) -> str | None:
+    """Return what is wrong with a row as a whole, or None; its numbers are not checked."""
+    if not isinstance(row, list):
+        return f"expected a list of {len(features)} numbers, got {json_type(row)}"
+    if len(row) != len(features.names):
+        return f"expected {len(features)} numbers ({', '.join(features.names)}), got {len(row)}"
+    return None
+
+
+def find_problem_of_number(number: object) -> str | None:
+    """Return why a JSON value cannot be compared by the forest, or None.
+
+    Examples
+    --------
+    >>> find_problem_of_number(0.5)
+    >>> find_problem_of_number("0.5")
+    'expected a number, got a string'
+    """
+    if type(number) is not float and type(number) is not int:
+        return f"expected a number, got {json_type(number)}"
+    if isinstance(number, float) and not math.isfinite(number):
+        return "not a finite number"
+    if not -LARGEST_NUMBER <= number <= LARGEST_NUMBER:
+        return f"expected a number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}"
+    return None
+
+
 def _to_array(rows: list[Any], n_features: int) -> NDArray[np.float32] | None:
-    """Make one array of good rows; None if any is bad."""
+    """Return valid rows as one array, or None if any row is not valid."""
     if set(map(type, rows)) != {list} or set(map(len, rows)) != {n_features}:
         return None
-    # The types are looked at, because NumPy would take true for 1 and "2" for 2.
+    # NumPy would convert true to 1 and "2" to 2, so types are checked first.
     if not set(map(type, chain.from_iterable(rows))) <= _NUMBER_TYPES:
         return None
     try:
         numbers = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * n_features)
     except OverflowError:  # a whole number that no float holds
         return None
-    # Also false for a NaN.
+    # This comparison is also false for NaN.
     if not (np.abs(numbers) <= LARGEST_NUMBER).all():
         return None
     return numbers.astype(np.float32).reshape(len(rows), n_features)

@@ -1,9 +1,4 @@
-"""Every refusal as ``application/problem+json`` (RFC 9457), or below ``/v2`` as the Open Inference Protocol sets it.
-
-The one shape of every refusal: RFC 9457, ``application/problem+json``.
-
-The one shape of every refusal below ``/v2``, which the protocol sets.
-"""
+"""Error responses: ``application/problem+json`` (RFC 9457), or the Open Inference Protocol's shape below ``/v2``."""
 
 from __future__ import annotations
 
@@ -19,6 +14,12 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from app.errors import FieldError, InvalidFields, RefusedRequest
 from app.web.codecs import answer_json
 from app.web.middleware import request_id
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+PROTOCOL_PATH = "/v2"
+
+log = logging.getLogger(__name__)
 
 
 class ProblemPart(Schema):
@@ -37,7 +38,7 @@ class Problem(Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True, metadata={"description": "What was wrong and what to do."})
     request_id = fields.String(required=True, metadata={"description": "Also in `X-Request-ID`, and in the log."})
-    errors = fields.List(fields.Nested(ProblemPart), metadata={"description": "Everything that is wrong (422)."})
+    errors = fields.List(fields.Nested(ProblemPart), metadata={"description": "Every mistake (422)."})
 
 
 class ProtocolError(Schema):
@@ -46,58 +47,51 @@ class ProtocolError(Schema):
     error = fields.String(required=True, metadata={"description": "What was wrong and what to do."})
 
 
-PROBLEM_MEDIA_TYPE = "application/problem+json"
-
-PROTOCOL_PATH = "/v2"
-
-log = logging.getLogger(__name__)
-
-
-def register_error_answers(app: Flask) -> None:
-    """Answer refusals, HTTP errors and bugs; a bug is logged whole and tells the caller nothing of the inside."""
+def register_error_handlers(app: Flask) -> None:
+    """Answer refusals, HTTP errors and bugs; a bug is logged with its traceback, which the caller does not see."""
 
     @app.errorhandler(RefusedRequest)
-    def refused(error: RefusedRequest) -> Response:
+    def handle_refusal(error: RefusedRequest) -> Response:
         errors = error.errors if isinstance(error, InvalidFields) else []
-        answer = _refuse(error.status, str(error), errors)
+        answer = _problem(error.status, str(error), errors)
         answer.headers.extend(error.headers)
         return answer
 
     @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
+    def handle_http_error(error: HTTPException) -> Response:
         if isinstance(error, RequestEntityTooLarge):
-            return _refuse(413, f"The body is longer than {request.max_content_length} bytes: send less at once.")
+            return _problem(413, f"The body is longer than {request.max_content_length} bytes: send less at once.")
         if error.code is None or error.code < 400:  # a redirect
             return error.get_response()  # type: ignore[return-value]
-        answer = _refuse(error.code, error.description or HTTPStatus(error.code).phrase)
-        # 405 says which methods there are in a header.
+        answer = _problem(error.code, error.description or HTTPStatus(error.code).phrase)
+        # For example, 405 lists the allowed methods in a header.
         kept = [(name, value) for name, value in error.get_headers() if name not in ("Content-Type", "Content-Length")]
         answer.headers.extend(kept)
         return answer
 
     @app.errorhandler(Exception)
-    def bug(error: Exception) -> Response:
+    def handle_bug(error: Exception) -> Response:
         log.error("unexpected error", exc_info=error, extra={"request_id": request_id()})
-        return _refuse(500, "Something went wrong here; the log has it under this request id.")
+        return _problem(500, "Something went wrong here; the log has it under this request id.")
 
 
-def is_of_protocol(path: str) -> bool:
-    """Tell whether a path belongs to the Open Inference Protocol, which has a shape of its own for refusals.
+def is_protocol_path(path: str) -> bool:
+    """Return whether a path belongs to the Open Inference Protocol, which defines its own shape of errors.
 
     Examples
     --------
-    >>> is_of_protocol("/v2"), is_of_protocol("/v2/models/isowatch"), is_of_protocol("/v2x")
+    >>> is_protocol_path("/v2"), is_protocol_path("/v2/models/isowatch"), is_protocol_path("/v2x")
     (True, True, False)
     """
     return path == PROTOCOL_PATH or path.startswith(f"{PROTOCOL_PATH}/")
 
 
-def _refuse(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
-    """Describe a problem as the caller's protocol does; ``detail`` is shown to the caller."""
-    if is_of_protocol(request.path):
+def _problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
+    """Return an error response in the shape that the path requires; callers see ``detail``."""
+    if is_protocol_path(request.path):
         return answer_json({"error": detail}, status)
     body: dict[str, Any] = {
-        "type": "about:blank",  # RFC 9457: the status says it all, `title` is its phrase
+        "type": "about:blank",  # RFC 9457: the status is the type, and `title` is its phrase
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,

@@ -1,4 +1,4 @@
-"""A service with a model, without a server in front of it."""
+"""Services that are called directly, without a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.api.recorded_service import RecordedService, start_recorded_service
 
 @pytest.fixture
 def make_service() -> Iterator[Callable[[Path], Flask]]:
-    """Build services; what they do in the background ends with the test."""
+    """Return a function that builds services; their background jobs end with the test."""
     services: list[Flask] = []
 
     def make(models: Path) -> Flask:
@@ -31,19 +31,19 @@ def make_service() -> Iterator[Callable[[Path], Flask]]:
 
 @pytest.fixture
 def service(make_service: Callable[[Path], Flask], credits_models: Path) -> Flask:
-    """A service that is ready."""
+    """A service with a model."""
     return make_service(credits_models)
 
 
 @pytest.fixture
 def client(service: Flask) -> FlaskClient:
-    """Its client."""
+    """The client of the service."""
     return service.test_client()
 
 
 @pytest.fixture
 def client_without_model(make_service: Callable[[Path], Flask], tmp_path: Path) -> FlaskClient:
-    """The client of a service that has nothing to answer with."""
+    """The client of a service without a model."""
     return make_service(tmp_path / "models").test_client()
 
 

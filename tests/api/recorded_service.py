@@ -28,17 +28,17 @@ class RecordedService:
 
     @property
     def client(self) -> FlaskClient:
-        """Its client, which is on this host."""
+        """A client on this host."""
         return self.app.test_client()
 
     def value(self, name: str, **labels: str) -> float:
-        """Read a metric."""
+        """Return the value of a metric."""
         value = service_of(self.app).metrics.registry.get_sample_value(name, labels)
         assert value is not None, f"{name}{labels} does not exist"
         return value
 
     def check(self, answer: Any, schema: str) -> None:
-        """Hold an answer against the OpenAPI document."""
+        """Check an answer against the OpenAPI document."""
         document = self.client.get("/openapi.json").json
         Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": document["components"]}).validate(
             answer
@@ -47,7 +47,7 @@ class RecordedService:
 
 @contextmanager
 def start_recorded_service(folder: Path, **settings: Any) -> Iterator[RecordedService]:
-    """Make a database and a service that uses it."""
+    """Create a database and a service that uses it."""
     address = f"sqlite:///{folder}/records.db"
     upgrade_database(address)
     app = create_app(Settings(model_dir=str(folder / "models"), database_url=address, **settings))

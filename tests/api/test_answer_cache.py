@@ -1,4 +1,4 @@
-"""What takes long to make is made once for all who ask in a while, and holds up nobody."""
+"""An answer that takes long is computed once for all requests in a while, and blocks no other request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.api.answer_cache import RecentAnswers
+from app.api.answer_cache import AnswerCache
 from app.errors import RecordsBusy
 
 
@@ -16,68 +16,70 @@ class _Clock:
     now = 0.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
-def test_answer_is_made_anew_after_a_while():
-    """Until then it is the same."""
+def test_answer_is_fresh_for_twenty_seconds():
+    """Within 20 s the answer is the cached one; after that it is computed again."""
     clock = _Clock()
-    answers, made = RecentAnswers(clock), iter([b"1", b"2", b"3"])
+    cache, made = AnswerCache(clock), iter([b"1", b"2", b"3"])
 
-    def ask(name: str) -> bytes:
-        return answers.get(name, lambda: next(made))
+    def get(key: str) -> bytes:
+        return cache.get(key, lambda: next(made))
 
-    assert [ask("7d"), ask("7d"), ask("1d")] == [b"1", b"1", b"2"]
-    clock.now = 60.0
-    assert ask("7d") == b"3"
+    assert [get("7d"), get("7d"), get("1d")] == [b"1", b"1", b"2"]
+    clock.now = 19.9
+    assert get("7d") == b"1"
+    clock.now = 20.0
+    assert get("7d") == b"3"
 
 
-def test_failure_is_not_kept():
-    """The next one who asks tries again."""
-    answers = RecentAnswers()
+def test_failure_is_not_cached():
+    """The next request tries again."""
+    cache = AnswerCache()
 
     with pytest.raises(ZeroDivisionError):
-        answers.get("7d", lambda: bytes(1 // 0))
+        cache.get("7d", lambda: bytes(1 // 0))
 
-    assert answers.get("7d", lambda: b"made") == b"made"
+    assert cache.get("7d", lambda: b"made") == b"made"
 
 
-def test_few_answers_are_kept():
-    """The oldest makes room, so that asking for every window there is fills no memory."""
+def test_few_answers_are_cached():
+    """The oldest answer is dropped, so that requests for many windows do not fill up memory."""
     clock = _Clock()
-    answers = RecentAnswers(clock)
+    cache = AnswerCache(clock)
     for hours in range(100):
         clock.now += 0.01
-        answers.get(f"{hours}h", lambda: b"made")
+        cache.get(f"{hours}h", lambda: b"made")
 
-    assert answers.get("99h", lambda: b"again") == b"made"
-    assert answers.get("0h", lambda: b"again") == b"again"
-    assert len(answers._kept) < 10
+    assert cache.get("99h", lambda: b"again") == b"made"
+    assert cache.get("0h", lambda: b"again") == b"again"
+    assert len(cache._answers) < 10
 
 
-def test_nobody_waits_long_for_another_request():
-    """While one answer is made, an old one is given again, and one that there is not yet is refused."""
+def test_requests_do_not_wait_long_for_each_other():
+    """While an answer is computed, an old one is returned again, and a request without an old one is refused."""
     clock = _Clock()
-    answers = RecentAnswers(clock)
-    answers.get("7d", lambda: b"old")
+    cache = AnswerCache(clock)
+    cache.get("7d", lambda: b"old")
     clock.now = 60.0
-    begun, go_on = threading.Event(), threading.Event()
+    started, go_on = threading.Event(), threading.Event()
 
     def make() -> bytes:
-        begun.set()
+        started.set()
         assert go_on.wait(timeout=60)
         return b"new"
 
-    maker = threading.Thread(target=answers.get, args=("7d", make))
+    maker = threading.Thread(target=cache.get, args=("7d", make))
     maker.start()
-    assert begun.wait(timeout=60)
+    assert started.wait(timeout=60)
     try:
-        assert answers.get("7d", lambda: b"never") == b"old"
+        assert cache.get("7d", lambda: b"never") == b"old"
         with pytest.raises(RecordsBusy, match="try again"):
-            answers.get("1d", lambda: b"never")
+            cache.get("1d", lambda: b"never")
     finally:
         go_on.set()
         maker.join()
 
-    assert answers.get("7d", lambda: b"never") == b"new"
+    assert cache.get("7d", lambda: b"never") == b"new"

@@ -1,4 +1,4 @@
-"""The page that shows the document needs no other host and no inline script."""
+"""The page that shows the OpenAPI document needs no other host and no inline script."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from app.settings import Settings
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[FlaskClient]:
-    """A service without a model: the page does not need one."""
+    """The client of a service without a model, which the page does not need."""
     app = create_app(Settings(model_dir=str(tmp_path)))
     yield app.test_client()
     service_of(app).close()
 
 
-def test_everything_that_the_page_names_exists_here(client: FlaskClient):
-    """Scripts, styles and icon are relative addresses of this service."""
+def test_all_assets_of_the_page_exist(client: FlaskClient):
+    """Scripts, styles and icon are relative URLs of this service."""
     page = client.get("/docs")
     named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
 
@@ -35,7 +35,7 @@ def test_everything_that_the_page_names_exists_here(client: FlaskClient):
 
 
 def test_page_runs_no_inline_script(client: FlaskClient):
-    """The policy forbids it, so there must be none."""
+    """The security policy forbids inline scripts."""
     page = client.get("/docs")
 
     assert "script-src" not in page.headers["Content-Security-Policy"]
@@ -44,12 +44,12 @@ def test_page_runs_no_inline_script(client: FlaskClient):
 
 
 def test_swagger_ui_is_current(client: FlaskClient):
-    """The one in flasgger is 3.x, with known holes."""
+    """The Swagger UI in flasgger is 3.x, with known vulnerabilities."""
     with client.get("/docs/assets/VERSION") as version:
         assert int(version.get_data(as_text=True).split(".")[0].lstrip("v")) >= 5
 
 
 @pytest.mark.parametrize("path", ["/apidocs/", "/apidocs/index.html", "/oauth2-redirect.html", "/flasgger_static/x"])
 def test_other_pages_of_flasgger_are_not_served(client: FlaskClient, path: str):
-    """Nothing is served that nobody asked for."""
+    """The other pages of flasgger answer 404."""
     assert client.get(path).status_code == 404

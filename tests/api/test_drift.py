@@ -28,7 +28,7 @@ def folder(tmp_path: Path, service: Flask, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def test_process_without_a_recorder_says_so(client: FlaskClient):
-    """With what to do."""
+    """The refusal says what to do."""
     answer = client.get("/drift")
 
     assert answer.status_code == 503
@@ -36,8 +36,8 @@ def test_process_without_a_recorder_says_so(client: FlaskClient):
     assert "start it with Gunicorn" in answer.json["detail"]
 
 
-def test_recorder_that_has_not_reported_is_waited_for(client: FlaskClient, folder: Path):
-    """It takes a second to start."""
+def test_missing_report_is_unavailable(client: FlaskClient, folder: Path):
+    """The recorder takes a second to start, so the caller is told to try again."""
     answer = client.get("/drift")
 
     assert answer.status_code == 503
@@ -45,7 +45,7 @@ def test_recorder_that_has_not_reported_is_waited_for(client: FlaskClient, folde
 
 
 def test_report_is_as_described(client: FlaskClient, folder: Path, credits_models: Path):
-    """At first, while a drift lasts, and without detectors: always as the document says."""
+    """At first, while drift lasts, and without detectors, the report follows the OpenAPI document."""
     document = client.get("/openapi.json").json
     valid = Draft202012Validator({"$ref": "#/components/schemas/DriftReport", "components": document["components"]})
     bundle = read_bundle(credits_models / "current")

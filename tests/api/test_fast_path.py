@@ -1,4 +1,4 @@
-"""Below Flask or through it: the same answers, the same headers, the same numbers."""
+"""The fast path and Flask give the same answers, the same headers and the same metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ bodies = st.one_of(
 
 
 def _numbers(service: Flask) -> dict[str, float]:
-    """Read every count of predictions and requests."""
+    """Return every count of predictions and requests."""
     families = service_of(service).metrics.registry.collect()
     return {
         f"{sample.name}{sorted(sample.labels.items())}": sample.value
@@ -36,8 +36,8 @@ def _numbers(service: Flask) -> dict[str, float]:
     }
 
 
-def _ask(service: Flask, body: bytes, media_type: str) -> tuple[tuple[int, bytes, str | None], dict[str, float]]:
-    """Send a body; give the answer, and by how much each number rose."""
+def _send(service: Flask, body: bytes, media_type: str) -> tuple[tuple[int, bytes, str | None], dict[str, float]]:
+    """Send a body, and return the answer and by how much each count increased."""
     before = _numbers(service)
     answer = service.test_client().post(
         "/prediction", data=body, content_type=media_type, headers={"X-Request-ID": "same"}
@@ -49,25 +49,25 @@ def _ask(service: Flask, body: bytes, media_type: str) -> tuple[tuple[int, bytes
 
 @given(body=bodies)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_both_ways_agree(service: Flask, body: bytes):
+def test_fast_path_and_flask_agree(service: Flask, body: bytes):
     """A charset in the media type sends the same request through Flask."""
-    express, counted_express = _ask(service, body, "application/json")
-    through_flask, counted_through_flask = _ask(service, body, "application/json; charset=utf-8")
+    fast, counted_fast = _send(service, body, "application/json")
+    through_flask, counted_through_flask = _send(service, body, "application/json; charset=utf-8")
 
-    assert express == through_flask
-    assert counted_express == pytest.approx(counted_through_flask, abs=1e-9)
-    assert counted_express  # nothing passes uncounted
+    assert fast == through_flask
+    assert counted_fast == pytest.approx(counted_through_flask, abs=1e-9)
+    assert counted_fast  # nothing passes uncounted
 
 
 def test_usual_request_does_not_reach_flask(service: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch):
-    """Or it would be no express."""
-    monkeypatch.setattr(service, "full_dispatch_request", lambda *ctx: pytest.fail("Flask was asked"))
+    """A usual request is answered below Flask."""
+    monkeypatch.setattr(service, "full_dispatch_request", lambda *ctx: pytest.fail("Flask was called"))
 
     assert client.post("/prediction", data=BODY, content_type="application/json").status_code == 200
 
 
 def test_request_without_a_length_goes_through_flask(client: FlaskClient):
-    """A body in chunks has none."""
+    """A chunked body has no length."""
     answer = client.post(
         "/prediction",
         input_stream=io.BytesIO(BODY),

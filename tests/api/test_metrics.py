@@ -1,4 +1,4 @@
-"""``GET /metrics`` speaks Prometheus's format, on both paths that people try."""
+"""``GET /metrics`` answers in Prometheus's format, with and without a trailing slash."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
 def test_every_line_can_be_parsed(client: FlaskClient, path: str):
-    """No series appears twice, and none is nameless."""
+    """No series appears twice, and every series has a name."""
     answer = client.get(path)
     samples = [
         (sample.name, tuple(sorted(sample.labels.items())))

@@ -1,4 +1,4 @@
-"""``GET /model_information`` tells how the live model was made."""
+"""``GET /model_information`` describes how the live model was trained."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from flask.testing import FlaskClient
 
 
 def test_parameters_are_those_of_scikit_learn(client: FlaskClient, credits_models):
-    """`get_params()` at the top level, the model beside them."""
+    """`get_params()` is at the top level, and the model beside it."""
     estimator = joblib.load(credits_models / "current" / "model.joblib")
-    told = client.get("/model_information").json
-    model = told.pop("model")
+    answer = client.get("/model_information").json
+    model = answer.pop("model")
 
-    assert told == estimator.get_params()
+    assert answer == estimator.get_params()
     assert model["threshold"] == estimator.offset_
     assert model["feature_names"] == ["mean", "sd"]
     assert model["training_rows"] == 64_227
@@ -21,12 +21,12 @@ def test_parameters_are_those_of_scikit_learn(client: FlaskClient, credits_model
 
 
 def test_requests_are_counted(client: FlaskClient):
-    """The dashboards set them against predictions."""
+    """Dashboards compare these requests with predictions."""
     client.get("/model_information")
 
     assert "model_information_requests_total 1.0" in client.get("/metrics").text
 
 
-def test_without_a_model_there_is_nothing_to_tell(client_without_model: FlaskClient):
-    """503 with the reason."""
+def test_model_information_needs_a_model(client_without_model: FlaskClient):
+    """Without a model, the answer is 503 with the reason."""
     assert client_without_model.get("/model_information").status_code == 503

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 from openapi_spec_validator import validate
 
 from app import create_app
-from app.api.openapi import build_openapi
+from app.api.openapi import TAGS, build_openapi
+from app.api.operation import routes_of
 from app.api.service import service_of
 from app.model.schema import Features
 from app.settings import Settings
-from app.web.operations import OPERATIONS
-from app.web.protocol_operations import PROTOCOL_OPERATIONS
-from app.web.record_operations import RECORD_OPERATIONS
 
 MAX_ROWS = 10_000
 FEATURES = Features(("mean", "sd"), (-1.0, 0.0), (3.0, 2.0))
@@ -25,20 +24,25 @@ FEATURES = Features(("mean", "sd"), (-1.0, 0.0), (3.0, 2.0))
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Flask]:
-    """A service, for its routes."""
+    """A service without a model."""
     app = create_app(Settings(model_dir=str(tmp_path)))
     yield app
     service_of(app).close()
 
 
+def document_of(app: Flask, features: Features | None = FEATURES) -> dict[str, Any]:
+    """Return the document of a service."""
+    return build_openapi(routes_of(app), features, MAX_ROWS)
+
+
 @pytest.mark.parametrize("features", [FEATURES, None])
-def test_document_is_valid(features: Features | None):
-    """With a model and without."""
-    validate(build_openapi(features, MAX_ROWS))
+def test_document_is_valid(service: Flask, features: Features | None):
+    """The document follows the OpenAPI specification, with and without a model."""
+    validate(document_of(service, features))
 
 
 def test_every_route_is_described_and_every_description_is_a_route(service: Flask):
-    """A new route cannot be forgotten."""
+    """A new route without a declaration fails this test."""
     routes = {
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/", method.lower())
         for rule in service.url_map.iter_rules()
@@ -46,23 +50,55 @@ def test_every_route_is_described_and_every_description_is_a_route(service: Flas
         if not rule.endpoint.endswith("static")
     }
 
-    described = (*OPERATIONS, *RECORD_OPERATIONS, *PROTOCOL_OPERATIONS)
-    assert routes == {(operation.path, operation.method) for operation in described}
+    paths = document_of(service)["paths"]
+    assert routes == {(path, method) for path, operations in paths.items() for method in operations}
 
 
-def test_every_group_of_routes_has_its_place():
-    """The page lists groups in the document's order, and those that it does not name behind all others."""
-    named = [tag["name"] for tag in build_openapi(FEATURES, MAX_ROWS)["tags"]]
+def test_every_group_of_routes_has_its_place(service: Flask):
+    """The page shows groups in the document's order, and would show unlisted groups last."""
+    listed = [tag["name"] for tag in document_of(service)["tags"]]
 
-    operations = (*OPERATIONS, *RECORD_OPERATIONS, *PROTOCOL_OPERATIONS)
-    assert sorted(named) == sorted({operation.tag for operation in operations})
+    assert listed == list(TAGS)
+    assert sorted(listed) == sorted({route.operation.tag for route in routes_of(service)})
 
 
-def test_row_is_that_of_the_model():
-    """A client made from the document sends rows of the right length, within float32."""
-    row = build_openapi(FEATURES, MAX_ROWS)["components"]["schemas"]["PredictionRequest"]["properties"][
-        "feature_vector"
-    ]
+def test_metric_series_and_document_have_the_same_statuses(service: Flask):
+    """For every route, a series exists from the start for each documented status, and for no other."""
+    described = {
+        (method, path, int(status))
+        for path, operations in document_of(service)["paths"].items()
+        for method, operation in operations.items()
+        for status in operation["responses"]
+    }
+    counts = service_of(service).metrics.registry.collect()
+    series = {
+        (
+            sample.labels["method"].lower(),
+            re.sub(r"<(\w+)>", r"{\1}", sample.labels["url_rule"]).rstrip("/") or "/",
+            int(sample.labels["status"]),
+        )
+        for family in counts
+        for sample in family.samples
+        if sample.name == "flask_http_request_duration_seconds_count"
+    }
+
+    is_static = re.compile("unmatched|/docs/assets|/static")
+    assert {key for key in series if not is_static.match(key[1])} == described
+    assert ("post", "/predictions", 406) in series
+    assert ("post", "/feedback", 200) not in series
+
+
+def test_example_row_is_the_middle_of_the_training_ranges(service: Flask):
+    """Examples have few enough digits to read."""
+    document = document_of(service, Features(("mean", "sd"), (-0.3, -0.1), (66.3, 57.7)))
+
+    row = document["components"]["schemas"]["PredictionRequest"]["properties"]["feature_vector"]
+    assert (row["minItems"], row["maxItems"], row["example"]) == (2, 2, [33.0, 28.8])
+
+
+def test_row_has_the_features_of_the_model(service: Flask):
+    """A client generated from the document sends rows of the right length, within float32."""
+    row = document_of(service)["components"]["schemas"]["PredictionRequest"]["properties"]["feature_vector"]
 
     assert (row["minItems"], row["maxItems"]) == (2, 2)
     assert row["items"]["maximum"] == -row["items"]["minimum"] == pytest.approx(3.4e38, rel=0.01)
@@ -70,9 +106,9 @@ def test_row_is_that_of_the_model():
     assert "mean, sd" in row["description"]
 
 
-def test_every_refusal_has_one_of_two_shapes():
-    """A problem document, or below /v2 what the protocol sets."""
-    for path, operations in build_openapi(FEATURES, MAX_ROWS)["paths"].items():
+def test_every_refusal_has_one_of_two_shapes(service: Flask):
+    """A refusal is a problem document, or has the protocol's shape below /v2."""
+    for path, operations in document_of(service)["paths"].items():
         shape = "ProtocolError" if path.startswith("/v2") else "Problem"
         for operation in operations.values():
             for status, response in operation["responses"].items():
@@ -85,4 +121,4 @@ def test_served_document_follows_the_model(service: Flask):
     """Before there is a model, a row may have any length."""
     client = service.test_client()
 
-    assert client.get("/openapi.json").json == build_openapi(None, MAX_ROWS)
+    assert client.get("/openapi.json").json == document_of(service, None)

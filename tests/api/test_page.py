@@ -1,4 +1,4 @@
-"""``GET /`` tells people what runs here."""
+"""``GET /`` shows people what is running."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from training.data.dataset import Dataset
 
 
 class Page(HTMLParser):
-    """What a test asks of a page: its elements, and its text."""
+    """A parsed page: its elements and its text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -52,49 +52,49 @@ class Page(HTMLParser):
             self.text_by_id[name] = self.text_by_id.get(name, "") + data
 
     def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
-        """List the elements with a tag and these attributes."""
+        """Return the elements with a tag and these attributes."""
         return [found for name, found in self.elements if name == tag and attributes.items() <= found.items()]
 
 
 def read_page(client: FlaskClient) -> Page:
-    """Ask for the page."""
+    """Request and parse the page."""
     response = client.get("/")
     assert (response.status_code, response.mimetype) == (200, "text/html")
     return Page(response.text)
 
 
 def words_of_command(page: Page) -> list[str]:
-    """Split the command as a shell does, for which a backslash at the end of a line joins two lines."""
+    """Split the command as a shell does, which joins two lines at a trailing backslash."""
     return shlex.split(page.text_by_id["curl"].replace("\\\n", ""))
 
 
 @pytest.fixture
 def own_models(credits_models: Path, tmp_path: Path) -> Path:
-    """A copy of the models folder, to change."""
+    """A copy of the models folder that tests may change."""
     return shutil.copytree(credits_models, tmp_path / "own", symlinks=True)
 
 
 def rewrite_manifest(models: Path, **changes: object) -> None:
-    """Seal the live bundle again with other values in its manifest."""
+    """Change values in the manifest of the live bundle, and update its digest."""
     folder = models / "current"
     write_manifest(folder, read_manifest(folder) | changes)
 
 
-def test_page_tells_of_the_live_model(client: FlaskClient, service: Flask):
-    """Name, version, age, size and threshold stand there as people write them."""
+def test_page_shows_the_live_model(client: FlaskClient, service: Flask):
+    """Name, version, age, size and threshold are formatted for people."""
     bundle = service_of(service).model.get()
 
     page = read_page(client)
 
     assert f"{bundle.trained_at:%d %B %Y, %H:%M} UTC" in page.text
     flagged = f"{bundle.manifest['training']['flagged_share']:.2%}".replace("%", " %")
-    for told in (bundle.name, bundle.version, "64,227", flagged, "-0.5", "Ready"):
-        assert told in page.text
+    for text in (bundle.name, bundle.version, "64,227", flagged, "-0.5", "Ready"):
+        assert text in page.text
     assert client.get("/").headers["Cache-Control"] == "no-cache"
 
 
 def test_each_feature_has_a_labelled_input(client: FlaskClient):
-    """The form starts with a typical row, which the model calls an inlier."""
+    """The form starts with a typical row, which the model labels as an inlier."""
     page = read_page(client)
     inputs = page.all("input", type="number")
 
@@ -105,7 +105,7 @@ def test_each_feature_has_a_labelled_input(client: FlaskClient):
 
 
 def test_example_rows_keep_their_scores(client: FlaskClient, service: Flask):
-    """Shorter numbers, the same answers as in the manifest: the best, the nearest to the threshold, the worst."""
+    """Shortened rows score as in the manifest: the best, the nearest to the threshold, the worst."""
     scores = service_of(service).model.get().manifest["golden"]["anomaly_score"]
     rows = [json.loads(button["data-row"]) for button in read_page(client).all("button") if "data-row" in button]
 
@@ -116,8 +116,8 @@ def test_example_rows_keep_their_scores(client: FlaskClient, service: Flask):
 
 
 @given(st.floats(-LARGEST_NUMBER, LARGEST_NUMBER))
-def test_example_numbers_are_what_the_forest_compares(number: float):
-    """A shortened number is the same float32, and one that the service takes."""
+def test_shortened_number_is_the_same_float32(number: float):
+    """A shortened number is the same float32, and the service accepts it."""
     (shortened,) = choose_examples({"rows": [[number]], "anomaly_score": [-0.4]}, -0.5)[0].numbers
 
     assert np.float32(shortened) == np.float32(number)
@@ -125,14 +125,14 @@ def test_example_numbers_are_what_the_forest_compares(number: float):
 
 
 def test_example_numbers_are_short():
-    """Nobody wants to read seventeen digits."""
+    """Examples do not have seventeen digits."""
     golden = {"rows": [[-0.15795269682074692, 1 / 3]], "anomaly_score": [-0.4]}
 
     assert choose_examples(golden, -0.5)[0].numbers == [-0.1579527, 0.33333334]
 
 
-def test_links_are_relative_and_lead_somewhere(client: FlaskClient):
-    """Behind a proxy with a prefix an absolute address would leave the service; nothing is asked of another host."""
+def test_links_are_relative_and_work(client: FlaskClient):
+    """Absolute URLs would leave the service behind a proxy with a prefix, and no link leads to another host."""
     page = read_page(client)
     addresses = [found[name] for _, found in page.elements for name in ("href", "src") if name in found]
 
@@ -140,12 +140,12 @@ def test_links_are_relative_and_lead_somewhere(client: FlaskClient):
     for address in addresses:
         assert not re.match(r"/|\w+:", address)
         with client.get(f"/{address}") as response:
-            # The service of this test runs without a recorder and without records, and these two say so.
+            # The service of this test has neither a recorder nor records, so these two routes answer 503.
             assert response.status_code == (503 if address in ("drift", "quality") else 200)
 
 
-def test_page_holds_nothing_that_its_security_policy_forbids(client: FlaskClient):
-    """Scripts and styles are files of this host."""
+def test_page_follows_its_security_policy(client: FlaskClient):
+    """Scripts and styles are files on this host."""
     page = read_page(client)
     policy = client.get("/").headers["Content-Security-Policy"]
 
@@ -159,7 +159,7 @@ def test_page_holds_nothing_that_its_security_policy_forbids(client: FlaskClient
     "address", ["https://model.example:8443/", "http://[::1]:8000/", "http://localhost/it's;mine/"]
 )
 def test_command_can_be_pasted(client: FlaskClient, address: str):
-    """It sends the row of the form to where the page came from, whatever a shell would make of that address."""
+    """It sends the row of the form to the page's host, with the URL quoted for the shell."""
     page = Page(client.get("/", base_url=address).text)
 
     words = words_of_command(page)
@@ -171,16 +171,16 @@ def test_command_can_be_pasted(client: FlaskClient, address: str):
 
 
 @pytest.mark.parametrize("host", ["a;reboot", "$(reboot)", "a'b", '"><script>', "a b"])
-def test_forged_host_stays_a_word_of_the_command(client: FlaskClient, host: str):
-    """Who forges the Host header gets no command into a shell, and no element into the page."""
+def test_forged_host_is_quoted(client: FlaskClient, host: str):
+    """A forged Host header injects neither a shell command nor an HTML element."""
     page = Page(client.get("/", headers={"Host": host}).text)
 
     assert words_of_command(page)[2] == "-H"
     assert len(page.all("script")) == 1
 
 
-def test_names_are_text(make_service: Callable[[Path], Flask], own_models: Path):
-    """A column called like an element of a page is shown as it is called."""
+def test_names_are_escaped(make_service: Callable[[Path], Flask], own_models: Path):
+    """A column that is named like an HTML element is shown as text."""
     hostile = "<script>alert('mean')</script>"
     features = read_manifest(own_models / "current")["features"]
     rewrite_manifest(own_models, features=[features[0] | {"name": hostile}, features[1]], name='a"b<i>')
@@ -193,7 +193,7 @@ def test_names_are_text(make_service: Callable[[Path], Flask], own_models: Path)
 
 
 def test_many_inputs_scroll_in_a_frame(client: FlaskClient, make_service: Callable[[Path], Flask], tmp_path: Path):
-    """The answer of a wide model stays in sight; a narrow model's inputs are all shown."""
+    """With a wide model the answer stays visible; with a narrow model all inputs are shown."""
     names, rows = tuple(f"sensor {column}" for column in range(13)), np.random.default_rng(0).normal(size=(64, 13))
     table = Dataset(names, rows, tmp_path / "wide.csv", "0" * 64, names)
     write_bundle(tmp_path / "wide", TrainedModel("wide", IsolationForest(n_estimators=5).fit(rows), table))
@@ -205,8 +205,8 @@ def test_many_inputs_scroll_in_a_frame(client: FlaskClient, make_service: Callab
     assert len(read_page(client).all("div", **{"class": "features"})) == 1
 
 
-def test_synthetic_training_data_are_called_so(make_service: Callable[[Path], Flask], own_models: Path):
-    """Nobody takes a model of the example data for one of real customers."""
+def test_synthetic_training_data_are_labelled(make_service: Callable[[Path], Flask], own_models: Path):
+    """A model of the example data cannot be mistaken for one of real customers."""
     training = read_manifest(own_models / "current")["training"]
     shown = []
     for synthetic in (False, True):
@@ -216,11 +216,11 @@ def test_synthetic_training_data_are_called_so(make_service: Callable[[Path], Fl
     assert shown == [False, True]
 
 
-def test_refused_newer_model_is_told(make_service: Callable[[Path], Flask], own_models: Path):
-    """The old model's page says why the new one is not live."""
+def test_refused_newer_model_is_shown(make_service: Callable[[Path], Flask], own_models: Path):
+    """The page of the old model says why the new one is not live."""
     app = make_service(own_models)
     version = service_of(app).model.get().version
-    assert "newer one cannot" not in read_page(app.test_client()).text
+    assert "newer one was refused" not in read_page(app.test_client()).text
     (own_models / "broken").mkdir()
     (own_models / "current").unlink()
     (own_models / "current").symlink_to("broken")
@@ -228,13 +228,13 @@ def test_refused_newer_model_is_told(make_service: Callable[[Path], Flask], own_
 
     page = read_page(app.test_client())
 
-    assert "a newer one cannot" in page.text
+    assert "a newer one was refused" in page.text
     assert "broken/manifest.json does not exist" in page.text
     assert version in page.text
 
 
 def test_without_a_model_the_page_says_what_to_do(client_without_model: FlaskClient):
-    """The page is there all the same, with the reason that /readyz gives, and no form that could only fail."""
+    """The page shows the same reason as /readyz, and has no form that could only fail."""
     reason = client_without_model.get("/readyz").json["detail"]
 
     page = read_page(client_without_model)

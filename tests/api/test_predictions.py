@@ -1,4 +1,4 @@
-"""``POST /predictions`` answers every row as ``/prediction`` does, in whatever form the rows come."""
+"""``POST /predictions`` answers every row as ``/prediction`` does, in every media type."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ ROWS: list[list[float]] = [[-0.158, -0.1067], [0.56, 0.23], [66.3, 57.7], [3e38,
 
 @pytest.fixture
 def expected(credits_models) -> dict[str, list[float]]:
-    """What scikit-learn says of the rows."""
+    """Scikit-learn's labels and scores of the rows."""
     estimator = joblib.load(credits_models / "current" / "model.joblib")
     rows = np.array(ROWS, np.float32)
     return {"is_inlier": estimator.predict(rows).tolist(), "anomaly_score": estimator.score_samples(rows).tolist()}
 
 
 def test_answers_are_those_of_scikit_learn(client: FlaskClient, expected):
-    """In the order of the rows."""
+    """Answers are in the order of the rows."""
     answer = client.post("/predictions", json={"feature_vectors": ROWS, "score": True})
 
     assert answer.json["is_inlier"] == expected["is_inlier"]
@@ -35,7 +35,7 @@ def test_answers_are_those_of_scikit_learn(client: FlaskClient, expected):
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/csv"])
 def test_confidences_are_those_of_single_rows(client: FlaskClient, media_type: str):
-    """In the order of the rows, whether the body or the address asks for them."""
+    """They are in the order of the rows, whether the body or the query requests them."""
     if media_type == "text/csv":
         body = "mean,sd\n" + "".join(f"{mean},{sd}\n" for mean, sd in ROWS)
         answer = client.post("/predictions?confidence=true", data=body, content_type=media_type)
@@ -50,13 +50,13 @@ def test_confidences_are_those_of_single_rows(client: FlaskClient, media_type: s
     assert confidences == [answer["confidence"] for answer in single]
 
 
-def test_scores_come_only_when_asked_for(client: FlaskClient):
-    """Whoever wants labels alone gets them alone."""
+def test_scores_are_returned_only_on_request(client: FlaskClient):
+    """By default, the answer has labels alone."""
     assert client.post("/predictions", json={"feature_vectors": ROWS}).json.keys() == {"is_inlier"}
 
 
 def test_every_row_is_counted(client: FlaskClient):
-    """A request is one request and as many rows as it has."""
+    """A batch counts as one request and as many rows as it has."""
     client.post("/predictions", json={"feature_vectors": ROWS * 20, "score": True})
     metrics = service_of(client.application).metrics.registry
 
@@ -69,8 +69,8 @@ def test_every_row_is_counted(client: FlaskClient):
     assert metrics.get_sample_value("model_prediction_requests_total", labels) == 1
 
 
-def test_csv_is_taken_in_any_order_of_columns(client: FlaskClient, expected):
-    """The header says which column is which."""
+def test_csv_columns_may_have_any_order(client: FlaskClient, expected):
+    """The header names the columns."""
     body = "sd,mean\r\n" + "".join(f"{sd},{mean}\r\n" for mean, sd in ROWS)
     answer = client.post("/predictions?score=true", data=body, content_type="text/csv; charset=utf-8")
 
@@ -81,8 +81,8 @@ def test_csv_is_taken_in_any_order_of_columns(client: FlaskClient, expected):
     assert scores == pytest.approx(expected["anomaly_score"], abs=1e-12)
 
 
-def test_ndjson_is_taken_line_by_line(client: FlaskClient, expected):
-    """Objects and bare lists, answered a line a row."""
+def test_ndjson_is_read_line_by_line(client: FlaskClient, expected):
+    """Objects and bare lists are accepted, and each row is answered with one line."""
     lines = [json.dumps({"feature_vector": row}) for row in ROWS[:2]] + [json.dumps(row) for row in ROWS[2:]]
     answer = client.post("/predictions", data="\n".join(lines), content_type="application/x-ndjson")
 
@@ -102,8 +102,8 @@ def test_ndjson_is_taken_line_by_line(client: FlaskClient, expected):
         ("text/csv;q=0.9, application/json", "application/json"),
     ],
 )
-def test_answer_comes_in_the_form_that_is_accepted(client: FlaskClient, accept: str, media_type: str):
-    """Among equals, that of the request."""
+def test_answer_has_the_accepted_media_type(client: FlaskClient, accept: str, media_type: str):
+    """Among equals, the type of the request wins."""
     answer = client.post("/predictions", json={"feature_vectors": ROWS}, headers={"Accept": accept})
 
     assert (answer.status_code, answer.mimetype) == (200, media_type)
@@ -133,8 +133,8 @@ def test_answer_comes_in_the_form_that_is_accepted(client: FlaskClient, accept: 
         ("x", "feature_vectors", "expected a list of at least one row", None),
     ],
 )
-def test_bad_row_is_named(client: FlaskClient, rows: object, field: str, message: str, row: int | None):
-    """Row, column and what was expected; nothing is scored."""
+def test_bad_row_is_reported(client: FlaskClient, rows: object, field: str, message: str, row: int | None):
+    """The refusal has row, column and what was expected, and nothing is scored."""
     answer = client.post("/predictions", json={"feature_vectors": rows})
 
     assert answer.status_code == 422
@@ -153,7 +153,7 @@ def test_bad_row_is_named(client: FlaskClient, rows: object, field: str, message
         ("mean,sd\n1,1_0\n", "text/csv", 422, "feature_vectors[0][1]: sd: expected a number, got a string"),
         ("mean,sd\n1,nan\n", "text/csv", 422, "feature_vectors[0][1]: sd: not a finite number"),
         ("mean,sd\n", "text/csv", 422, "expected at least one row"),
-        (b"mean,sd\n\xff,1\n", "text/csv", 422, "no CSV in UTF-8"),
+        (b"mean,sd\n\xff,1\n", "text/csv", 422, "not CSV in UTF-8"),
         ("[1, 2]\n[1,\n", "application/x-ndjson", 400, "Line 2 is not JSON"),
         ("[1, NaN]\n", "application/x-ndjson", 400, "Line 1 is not JSON"),
         ('{"row": [1, 2]}\n', "application/x-ndjson", 422, "line 1: expected an object with feature_vector alone"),
@@ -163,7 +163,7 @@ def test_bad_row_is_named(client: FlaskClient, rows: object, field: str, message
     ],
 )
 def test_bad_text_is_refused(client: FlaskClient, body: str | bytes, media_type: str, status: int, detail: str):
-    """With the place, in each form."""
+    """The refusal says where the mistake is, in every media type."""
     answer = client.post("/predictions", data=body, content_type=media_type)
 
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
@@ -179,7 +179,7 @@ def test_bad_text_is_refused(client: FlaskClient, body: str | bytes, media_type:
     ],
 )
 def test_more_rows_than_the_limit_are_refused(client: FlaskClient, media_type: str, body: str):
-    """413 with the limit in the message, and exactly the limit is taken."""
+    """The answer is 413 with the limit in the message; a request with exactly the limit is accepted."""
     answer = client.post("/predictions", data=body, content_type=media_type)
 
     assert answer.status_code == 413
@@ -190,33 +190,33 @@ def test_more_rows_than_the_limit_are_refused(client: FlaskClient, media_type: s
     assert client.post("/predictions", data=fewer, content_type=media_type).status_code == 200
 
 
-def test_longer_body_than_for_one_row_is_taken(client: FlaskClient):
-    """8 MiB here, 1 MiB for one row."""
+def test_body_may_be_longer_than_for_one_row(client: FlaskClient):
+    """The limit is 8 MiB here and 1 MiB for one row."""
     rows = json.dumps({"feature_vectors": [[1.0, 2.0]] * 1000})
-    taken = client.post("/predictions", data=rows + " " * 2_000_000, content_type="application/json")
+    accepted = client.post("/predictions", data=rows + " " * 2_000_000, content_type="application/json")
     refused = client.post("/predictions", data=rows + " " * 8_400_000, content_type="application/json")
 
-    assert (taken.status_code, refused.status_code) == (200, 413)
+    assert (accepted.status_code, refused.status_code) == (200, 413)
     assert "8388608 bytes" in refused.json["detail"]
 
 
-def test_only_the_first_mistakes_are_told(client: FlaskClient):
-    """Ten thousand times the same mistake is one mistake in a program."""
+def test_only_the_first_mistakes_are_reported(client: FlaskClient):
+    """Ten thousand equal mistakes are one mistake in a program."""
     answer = client.post("/predictions", json={"feature_vectors": [["x", "y"]] * 1000})
 
     assert 20 <= len(answer.json["errors"]) <= 21
 
 
 @pytest.mark.parametrize(("wish", "status"), [("true", 200), ("false", 200), ("1", 422)])
-def test_wish_in_the_address_is_a_boolean(client: FlaskClient, wish: str, status: int):
-    """For texts, whose rows have no place for it."""
+def test_query_option_is_a_boolean(client: FlaskClient, wish: str, status: int):
+    """CSV and newline-delimited JSON have no place for options."""
     answer = client.post(f"/predictions?score={wish}", data="[1, 2]", content_type="application/x-ndjson")
 
     assert answer.status_code == status
 
 
 def test_unacceptable_answer_is_refused(client: FlaskClient):
-    """406 says what could be accepted."""
+    """The answer is 406 with the media types that could be accepted."""
     answer = client.post("/predictions", json={"feature_vectors": ROWS}, headers={"Accept": "image/png"})
 
     assert answer.status_code == 406

@@ -25,7 +25,7 @@ HOUR, DAY = 3600, 86400
 
 @pytest.fixture
 def address(tmp_path: Path) -> str:
-    """The address of a database with empty tables."""
+    """The URL of a database with empty tables."""
     address = f"sqlite:///{tmp_path / 'records.db'}"
     upgrade_database(address)
     return address
@@ -33,7 +33,7 @@ def address(tmp_path: Path) -> str:
 
 @pytest.fixture
 def fill(address: str) -> Iterator[Callable[[Callable[[Records], None]], None]]:
-    """Write into the database."""
+    """Return a function that writes into the database."""
     engine = open_database(address)
 
     def write(records_of: Callable[[Records], None]) -> None:
@@ -46,7 +46,7 @@ def fill(address: str) -> Iterator[Callable[[Callable[[Records], None]], None]]:
 
 @pytest.fixture
 def make_client(tmp_path: Path, address: str) -> Iterator[Callable[..., FlaskClient]]:
-    """Build services on the database and give their clients."""
+    """Return a function that builds a service on the database and returns its client."""
     services: list[Flask] = []
 
     def make(**settings: object) -> FlaskClient:
@@ -60,7 +60,7 @@ def make_client(tmp_path: Path, address: str) -> Iterator[Callable[..., FlaskCli
 
 
 def add_a_day(records: Records) -> None:
-    """Ten alarms of which eight are true, four audited inliers, on the day before yesterday and yesterday."""
+    """Add ten alarms of which eight are true and four audited inliers, yesterday and the day before."""
     for day in (2, 1):
         at = time.time() - day * DAY
         records.count_answers(at, n_rows=1000, n_outliers=50, model_version=f"v{day}", segment="berlin" * (day == 1))
@@ -72,8 +72,8 @@ def add_a_day(records: Records) -> None:
             records.add_answer(at + number, 1, label=1, model_version=f"v{day}", segment="berlin" * (day == 1), **audit)
 
 
-def test_figures_are_those_of_a_calculation_by_hand(make_client, fill):
-    """As a whole and by version, segment and day, and described as the document says."""
+def test_figures_equal_a_calculation_by_hand(make_client, fill):
+    """Overall and by version, segment and day; the answer follows the OpenAPI document."""
     fill(add_a_day)
     client = make_client()
 
@@ -95,8 +95,8 @@ def test_figures_are_those_of_a_calculation_by_hand(make_client, fill):
         "labels": 10,
         "reason": "",
     }
-    assert whole["figures"]["recall"]["value"] == 1  # nobody found a miss
-    assert whole["figures"]["recall"]["low"] < 0.5  # but few inliers were looked at
+    assert whole["figures"]["recall"]["value"] == 1  # no audited inlier was a miss
+    assert whole["figures"]["recall"]["low"] < 0.5  # but few inliers were audited
     assert whole["figures"]["f1"]["value"] is None
     assert "not enough labels" in whole["figures"]["f1"]["reason"]
     groups = [*answer.json["by_model_version"], *answer.json["by_segment"], *answer.json["by_day"]]
@@ -105,7 +105,7 @@ def test_figures_are_those_of_a_calculation_by_hand(make_client, fill):
 
 
 def test_scores_of_two_versions_are_not_compared(make_client, fill):
-    """A ranking mixed from two models means nothing, so that it is given by version only."""
+    """A ranking across two models is meaningless, so these figures are per version only."""
 
     def add_many(records: Records) -> None:
         at = time.time() - DAY
@@ -128,7 +128,7 @@ def test_scores_of_two_versions_are_not_compared(make_client, fill):
 
 @pytest.mark.parametrize(("window", "rows"), [("24h", 0), ("26h", 1000), ("2d", 1000), ("30d", 2000)])
 def test_window_is_chosen(make_client, fill, window: str, rows: int):
-    """In hours or days, up to what is kept."""
+    """A window is given in hours or days, up to the retention time."""
     fill(lambda records: [records.count_answers(time.time() - hours * HOUR, 1000, 1) for hours in (25, 480)])
 
     answer = make_client().get(f"/quality?window={window}").json
@@ -141,7 +141,7 @@ def test_window_is_chosen(make_client, fill, window: str, rows: int):
     "query", ["window=31d", "window=721h", "window=0d", "window=7", "window=", "window=7d&window=1d"]
 )
 def test_other_windows_are_refused(make_client, query: str):
-    """With what would be taken."""
+    """The refusal says which windows are accepted."""
     answer = make_client().get(f"/quality?{query}")
 
     assert answer.status_code == 422
@@ -149,8 +149,15 @@ def test_other_windows_are_refused(make_client, query: str):
     assert "up to the 30d" in answer.json["detail"]
 
 
+def test_default_window_is_not_longer_than_the_retention_time(make_client):
+    """A request without a window succeeds even if records are kept for less than the usual window."""
+    answer = make_client(record_retention_days=3).get("/quality")
+
+    assert (answer.status_code, answer.json["window"]["asked"]) == (200, "3d")
+
+
 def test_other_parameters_are_refused(make_client):
-    """A misspelt window would otherwise be answered with another one."""
+    """A misspelt name would otherwise mean the default window."""
     answer = make_client().get("/quality?windw=24h")
 
     assert answer.status_code == 422
@@ -158,7 +165,7 @@ def test_other_parameters_are_refused(make_client):
 
 
 def test_services_without_records_say_so(make_client, address: str):
-    """Whether they are off or cannot be read: never a 500."""
+    """If records are off or cannot be read, the answer is 503 and never 500."""
     off = make_client(record_predictions=0.0).get("/quality")
     with sqlite3.connect(address.removeprefix("sqlite:///")) as connection:
         connection.execute("DROP TABLE hourly_counts")
@@ -167,4 +174,4 @@ def test_services_without_records_say_so(make_client, address: str):
 
     assert (off.status_code, broken.status_code) == (503, 503)
     assert "RECORD_PREDICTIONS" in off.json["detail"]
-    assert "cannot be used" in broken.json["detail"]
+    assert "unavailable" in broken.json["detail"]

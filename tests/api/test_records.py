@@ -1,4 +1,4 @@
-"""``GET /predictions/<request_id>`` shows what was answered and what is known since, to whoever may see it."""
+"""``GET /predictions/<request_id>`` shows a recorded answer and its labels, to callers with access."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ID = make_id(1)
 
 @pytest.fixture
 def service(recorded: RecordedService) -> RecordedService:
-    """A service with a request of three rows."""
+    """A service with one recorded request of three rows."""
     name_features(recorded.engine)
     for row in range(3):
         record(recorded.engine, ID, row, request_id="theirs", segment="DE", answered_at=1_795_000_000.25)
@@ -22,7 +22,7 @@ def service(recorded: RecordedService) -> RecordedService:
 
 
 def test_answer_is_shown_as_described(service: RecordedService, monkeypatch: pytest.MonkeyPatch):
-    """With the label that counts, those before it, and those that wait."""
+    """The answer has the current label, those that it replaced, and pending ones."""
     monkeypatch.setattr("app.records.feedback._PATIENCE_SECONDS", 0.0)
     add_writer(service.engine)
     for is_inlier in (1, -1):
@@ -35,7 +35,7 @@ def test_answer_is_shown_as_described(service: RecordedService, monkeypatch: pyt
     service.check(answer.json, "RecordedAnswer")
     assert answer.json["record_id"] == ID
     assert answer.json["same_request_id"] == [ID]
-    assert answer.json["answered_at"] == "2026-11-18T11:06:40.250+00:00"
+    assert answer.json["answered_at"] == "2026-11-18T11:06:40.250Z"
     assert (answer.json["segment"], answer.json["next_first_row"]) == ("DE", None)
     row = answer.json["rows"][1]
     assert row["features"] == {"mean": 0.56, "sd": 0.23}
@@ -49,7 +49,7 @@ def test_answer_is_shown_as_described(service: RecordedService, monkeypatch: pyt
 
 
 def test_pages_follow_each_other(service: RecordedService):
-    """The answer says where the next one begins."""
+    """Each page has the first row of the next one."""
     first = service.client.get("/predictions/theirs?n=2").json
     second = service.client.get(f"/predictions/theirs?n=2&first_row={first['next_first_row']}").json
 
@@ -61,7 +61,7 @@ def test_pages_follow_each_other(service: RecordedService):
     "path", ["nobody", "two words", "a%00b", "%F0%9F%8D%8C", "x" * 200, "theirs?first_row=3", ID + "0"]
 )
 def test_unknown_answer_is_not_found(service: RecordedService, path: str):
-    """With a sentence, whatever stands in the path."""
+    """The answer is 404 with a reason, whatever the path contains."""
     answer = service.client.get(f"/predictions/{path}")
 
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
@@ -73,7 +73,7 @@ def test_unknown_answer_is_not_found(service: RecordedService, path: str):
     ["n=0", "n=1001", "n=", "n=many", "n=1&n=2", "n=05", "n=1.0", "n=٣", "first_row=-1", "first_row=2147483648"],
 )
 def test_bad_page_is_refused(service: RecordedService, query: str):
-    """422 names the parameter and its limits."""
+    """The answer is 422 with the parameter and its limits."""
     answer = service.client.get(f"/predictions/theirs?{query}")
 
     assert answer.status_code == 422
@@ -81,8 +81,8 @@ def test_bad_page_is_refused(service: RecordedService, query: str):
     assert "expected a whole number from" in answer.json["detail"]
 
 
-def test_who_may_see_it(tmp_path: Path, service: RecordedService):
-    """Without keys this host alone, and with keys whoever has one."""
+def test_access_is_limited(tmp_path: Path, service: RecordedService):
+    """Without keys only this host has access; with keys, callers who have one."""
     far = {"REMOTE_ADDR": "192.0.2.1"}
     assert service.client.get("/predictions/theirs", environ_base=far).status_code == 403
     (tmp_path / "keys").write_text("key")
@@ -92,8 +92,8 @@ def test_who_may_see_it(tmp_path: Path, service: RecordedService):
         assert guarded.client.get("/predictions/theirs", environ_base=far, headers=headers).status_code == 200
 
 
-def test_name_that_is_written_wrong_is_refused(service: RecordedService):
-    """It would be taken for the first page."""
+def test_misspelt_parameter_is_refused(service: RecordedService):
+    """It would silently return the first page."""
     answer = service.client.get("/predictions/theirs?first=2&n=1")
 
     assert (answer.status_code, answer.json["detail"]) == (422, "first: unknown, expected first_row or n")

@@ -1,4 +1,4 @@
-"""Whatever happens to the database of records, its routes say so with 503, and predictions do not wait for it."""
+"""If the database of records fails, its routes answer 503, and predictions do not wait for it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ ID = make_id(1)
 LABEL = {"request_id": ID, "is_inlier": 1}
 
 
-def _ask_all(service: RecordedService) -> list[tuple[int, str | None]]:
-    """Ask every route of records, and give status and ``Retry-After`` of the answers."""
+def _request_all(service: RecordedService) -> list[tuple[int, str | None]]:
+    """Request every route of records, and return the status and ``Retry-After`` of each answer."""
     client = service.client
     answers = [client.post("/feedback", json=LABEL), client.get(f"/predictions/{ID}"), client.get("/audit/next")]
     assert {answer.mimetype for answer in answers} <= {"application/problem+json", "application/json"}
     return [(answer.status_code, answer.headers.get("Retry-After")) for answer in answers]
 
 
-def test_records_that_are_off_are_said_to_be(tmp_path: Path):
+def test_records_that_are_off_are_reported(tmp_path: Path):
     """Though there may be a database from before."""
     with start_recorded_service(tmp_path, record_predictions=0.0) as service:
-        assert _ask_all(service) == [(503, None)] * 3
+        assert _request_all(service) == [(503, None)] * 3
         assert "RECORD_PREDICTIONS" in service.client.get("/audit/next").json["detail"]
 
 
@@ -48,19 +48,19 @@ def service(tmp_path: Path) -> Iterator[RecordedService]:
         yield started
 
 
-def test_database_that_cannot_be_opened_is_told_of_once(service: RecordedService, tmp_path: Path, caplog):
-    """503 with the time to try again; the reason is for the log alone."""
+def test_database_that_cannot_be_opened_is_logged_once(service: RecordedService, tmp_path: Path, caplog):
+    """The answer is 503 with a time to retry; only the log has the reason."""
     service.engine.dispose()
     for file in tmp_path.glob("records.db*"):
         file.unlink()
     with caplog.at_level(logging.WARNING):
-        assert _ask_all(service) == [(503, "1")] * 3
+        assert _request_all(service) == [(503, "1")] * 3
     assert len([record for record in caplog.records if "records cannot be used" in record.message]) == 1
     assert str(tmp_path) not in service.client.get("/audit/next").text
 
 
-def test_database_that_took_long_to_refuse_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch):
-    """Each try holds a thread up; a quick one does not."""
+def test_slow_failure_to_open_is_not_retried_for_a_while(monkeypatch: pytest.MonkeyPatch):
+    """A slow attempt blocks a thread; a failure that is quick may be tried again at once."""
     tries = []
 
     def fail(address: str) -> None:
@@ -85,8 +85,8 @@ def test_database_that_took_long_to_refuse_is_left_alone_for_a_while(monkeypatch
     assert try_to_use() == 4
 
 
-def test_loading_the_library_is_no_trouble_of_the_database(tmp_path: Path):
-    """A label within the first second finds the database as soon as the recorder has made it."""
+def test_time_to_load_the_library_does_not_count_as_a_slow_failure(tmp_path: Path):
+    """A label in the first second finds the database as soon as the recorder has created it."""
     code = f"""
 import sys, time
 from app.errors import RecordsBusy
@@ -106,34 +106,34 @@ try:
 except RecordsBusy:
     pass
 assert time.monotonic() > clock() + 9
-assert access._rests_until < time.monotonic() + 1, "it is left alone for long"
+assert access._retry_at < time.monotonic() + 1, "the backoff is long"
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_locked_database_is_busy(service: RecordedService, tmp_path: Path):
-    """Whoever writes is told to try again; whoever reads need not wait; afterwards all is well."""
+    """Writers are told to retry, readers need not wait, and afterwards everything works."""
     assert service.client.get(f"/predictions/{ID}").status_code == 200
     with closing(sqlite3.connect(tmp_path / "records.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert _ask_all(service) == [(503, "1"), (200, None), (503, "1")]
+        assert _request_all(service) == [(503, "1"), (200, None), (503, "1")]
         other.execute("ROLLBACK")
-    assert _ask_all(service) == [(202, None), (200, None), (200, None)]
+    assert _request_all(service) == [(202, None), (200, None), (200, None)]
     assert service.value("feedback_refused_total", reason="unavailable") == 1
 
 
 def test_database_that_breaks_is_busy(service: RecordedService, tmp_path: Path):
-    """Without its tables nothing can be asked, and that is no bug of the routes."""
-    assert _ask_all(service)[1] == (200, None)
+    """A database without its tables is unavailable, which is not a bug in the routes."""
+    assert _request_all(service)[1] == (200, None)
     with closing(sqlite3.connect(tmp_path / "records.db")) as other:
         for table in ("predictions", "audits"):
             other.execute(f"DROP TABLE {table}")
-    assert _ask_all(service) == [(503, "1")] * 3
+    assert _request_all(service) == [(503, "1")] * 3
 
 
 def test_one_thread_is_kept_for_predictions(tmp_path: Path, service: RecordedService, monkeypatch: pytest.MonkeyPatch):
-    """Of two threads one may use the database, and wait; the other is told to try again."""
-    monkeypatch.setattr("app.api.records_access._TURN_SECONDS", 0.01)
+    """Of two threads, one may use the database and wait; the other is told to retry."""
+    monkeypatch.setattr("app.api.records_access._SLOT_SECONDS", 0.01)
     access = service_of(service.app).records
     refused = []
 
@@ -144,23 +144,23 @@ def test_one_thread_is_kept_for_predictions(tmp_path: Path, service: RecordedSer
         except RecordsBusy:
             refused.append(True)
 
-    with access.use(), access.patience() as first, access.patience() as second:
+    with access.use(), access.waiting_slot() as first, access.waiting_slot() as second:
         thread = threading.Thread(target=use)
         thread.start()
         thread.join()
-    with access.patience() as again:
+    with access.waiting_slot() as again:
         assert (first, second, again, refused) == (True, False, True, [True])
 
 
 def test_single_thread_never_waits(tmp_path: Path):
-    """It is the only one for everything."""
+    """The only thread must stay available for predictions."""
     access = RecordsAccess(Settings(worker_threads=1))
-    with access.patience() as may_wait:
+    with access.waiting_slot() as may_wait:
         assert not may_wait
 
 
 def test_database_is_opened_when_it_is_first_used(tmp_path: Path, service: RecordedService):
-    """And closed with the service."""
+    """It is opened on first use and closed with the service."""
     access = service_of(service.app).records
     assert access._engine is None
     with access.use() as engine:

@@ -1,7 +1,9 @@
-"""What every prediction route tells the recorder of a caller, and the caller of its record."""
+"""Every prediction route publishes the caller's ids and segment, and returns the id of the record."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,21 +18,30 @@ INFER = "/v2/models/isowatch/infer"
 
 
 @pytest.fixture
-def handed(service: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
-    """Request id, record id and segment of what a fake recorder is handed."""
-    taken: list[tuple[str, str, str]] = []
+def service(
+    make_service: Callable[[Path], Flask], credits_models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Flask:
+    """A service with a model and a client of the recorder."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    return make_service(credits_models)
 
-    def take(request_id: str, version: str, scored: object, record_id: str = "", segment: str = "") -> None:
-        taken.append((request_id, record_id, segment))
 
-    monkeypatch.setattr(service_of(service).recorder, "publish", take)
-    return taken
+@pytest.fixture
+def published(service: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, str]]:
+    """Request id, record id and segment of all rows that were published."""
+    calls: list[tuple[str, str, str]] = []
+
+    def publish(request_id: str, version: str, scored: object, record_id: str = "", segment: str = "") -> None:
+        calls.append((request_id, record_id, segment))
+
+    monkeypatch.setattr(service_of(service).recorder, "publish", publish)
+    return calls
 
 
 def _ways(segment: object) -> dict[str, dict[str, Any]]:
-    """Give requests that name a segment, one for each way into the service."""
+    """Return requests with a segment, one for each way to send rows."""
     return {
-        "express": {"path": "/prediction", "json": {"feature_vector": ROW, "segment": segment}},
+        "fast path": {"path": "/prediction", "json": {"feature_vector": ROW, "segment": segment}},
         "one row": {
             "path": "/prediction",
             "json": {"feature_vector": ROW, "segment": segment},
@@ -48,65 +59,66 @@ def _ways(segment: object) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("way", list(_ways("")))
-def test_segment_reaches_the_recorder_and_the_record_id_the_caller(client: FlaskClient, handed, way: str):
-    """Whatever the route and the form; the record's id is ours though the caller named the request."""
+def test_segment_reaches_the_recorder_and_the_record_id_the_caller(client: FlaskClient, published, way: str):
+    """Every route and media type publishes both; the record id is ours even if the caller sent a request id."""
     answer = client.post(**_ways("Österreich 4.2")[way], headers={"X-Request-ID": "theirs"})
 
     assert answer.status_code == 200
-    assert handed == [("theirs", answer.headers["X-Record-ID"], "Österreich 4.2")]
+    assert published == [("theirs", answer.headers["X-Record-ID"], "Österreich 4.2")]
     assert len(answer.headers.getlist("X-Record-ID")) == 1
 
 
-@pytest.mark.parametrize("way", ["express", "many rows"])
-def test_without_a_segment_and_an_id_there_is_none_and_ours(client: FlaskClient, handed, way: str):
-    """Request and record then have the same id."""
+@pytest.mark.parametrize("way", ["fast path", "many rows"])
+def test_request_without_segment_and_id_has_an_empty_segment_and_our_id(client: FlaskClient, published, way: str):
+    """The request id then equals the record id."""
     request = _ways("")[way]
     del request["json"]["segment"]
     answer = client.post(**request)
 
-    assert handed == [(answer.headers["X-Request-ID"], answer.headers["X-Record-ID"], "")]
+    assert published == [(answer.headers["X-Request-ID"], answer.headers["X-Record-ID"], "")]
     assert answer.headers["X-Request-ID"] == answer.headers["X-Record-ID"]
 
 
-def test_segment_of_a_body_comes_before_that_of_the_address(client: FlaskClient, handed):
-    """An address that is set once for all may be narrowed down."""
+def test_segment_in_the_body_precedes_the_query_parameter(client: FlaskClient, published):
+    """A body can override a segment that is configured in the URL."""
     for body in ({"feature_vectors": [ROW], "segment": "body"}, {"feature_vectors": [ROW]}):
         client.post("/predictions?segment=address", json=body)
 
-    assert [segment for _, _, segment in handed] == ["body", "address"]
+    assert [segment for _, _, segment in published] == ["body", "address"]
 
 
 @pytest.mark.parametrize("way", list(_ways("")))
 @pytest.mark.parametrize("segment", ["", " DE", "DE ", "a\nb", "a\0", "\x9f", "x" * 65])
-def test_bad_segment_is_refused(client: FlaskClient, handed, way: str, segment: str):
-    """With a sentence, before anything is scored."""
+def test_bad_segment_is_refused(client: FlaskClient, published, way: str, segment: str):
+    """The refusal says what is expected, and nothing is scored."""
     answer = client.post(**_ways(segment)[way])
 
     assert answer.status_code == (400 if way == "tensors" else 422)
     assert "segment: expected 1 to 64 characters" in answer.text
-    assert handed == []
+    assert published == []
     assert "X-Record-ID" not in answer.headers
 
 
 @pytest.mark.parametrize("segment", ["é", "x" * 64, "🇦🇹", "two words"])
-def test_short_text_is_a_segment(client: FlaskClient, handed, segment: str):
-    """In any script."""
+def test_short_text_is_a_segment(client: FlaskClient, published, segment: str):
+    """Letters of any script are allowed."""
     assert client.post("/prediction", json={"feature_vector": ROW, "segment": segment}).status_code == 200
-    assert handed[0][2] == segment
+    assert published[0][2] == segment
 
 
 @pytest.mark.parametrize("segment", [None, 49, ["DE"], True])
 def test_segment_is_a_string(client: FlaskClient, segment: object):
-    """No other JSON value stands for one."""
+    """Other JSON values are refused."""
     answer = client.post("/prediction", json={"feature_vector": ROW, "segment": segment})
 
     assert answer.status_code == 422
     assert answer.json["errors"][0]["field"] == "segment"
 
 
-def test_two_segments_in_an_address_are_one_too_many(client: FlaskClient):
-    """Nobody can tell which was meant."""
+def test_segment_given_twice_in_the_query_is_refused(client: FlaskClient):
+    """It is unclear which one was meant."""
     answer = client.post("/predictions?segment=DE&segment=AT", data="[1, 2]", content_type="application/x-ndjson")
 
     assert answer.status_code == 422
-    assert "expected one, got 2" in answer.json["detail"]
+    assert "segment: expected 1 to 64 characters" in answer.json["detail"]
+    assert "got DE and AT" in answer.json["detail"]

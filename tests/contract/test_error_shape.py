@@ -3,7 +3,7 @@
     {"type": str, "title": str, "status": int, "detail": str, "request_id": str, "errors": [...] if 422}
     {"error": str}
 
-Routes are taken from the service, so a new one is covered on the day it is added.
+Routes come from the service, so a new one is covered automatically.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ KEYS = {"type", "title", "status", "detail", "request_id"}
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[FlaskClient]:
-    """A service without a model refuses most."""
+    """The client of a service without a model, which refuses most requests."""
     app = create_app(Settings(model_dir=str(tmp_path)))
     yield app.test_client()
     service_of(app).close()
 
 
 def assert_refused(response: TestResponse, path: str, status: int) -> None:
-    """Hold a refusal against the shape of its path."""
+    """Check that a refusal has the shape that its path requires."""
     assert response.status_code == status
     assert response.headers["X-Request-ID"]
     if path == "/v2" or path.startswith("/v2/"):
@@ -48,7 +48,7 @@ def assert_refused(response: TestResponse, path: str, status: int) -> None:
 
 
 def test_wrong_method_is_refused_everywhere(client: FlaskClient):
-    """405 has a body, and says in a header what is allowed."""
+    """A 405 has a body, and lists the allowed methods in a header."""
     paths = [re.sub("<.*?>", "any", rule.rule) for rule in client.application.url_map.iter_rules()]
     assert len(paths) > 15
     for path in paths:
@@ -59,19 +59,19 @@ def test_wrong_method_is_refused_everywhere(client: FlaskClient):
 
 @pytest.mark.parametrize("path", ["/nowhere", "/v2x", "/v2/", "/v2/nowhere"])
 def test_unknown_path_is_refused(client: FlaskClient, path: str):
-    """404 has a body."""
+    """A 404 has a body."""
     assert_refused(client.get(path), path, 404)
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/model_information", "/v2/health/ready", "/v2/models/isowatch"])
 def test_missing_model_is_refused(client: FlaskClient, path: str):
-    """503 says what to do."""
+    """A 503 says what to do."""
     assert_refused(client.get(path), path, 503)
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/v2/health/ready"])
 def test_bug_is_refused(client: FlaskClient, path: str, monkeypatch: pytest.MonkeyPatch):
-    """500 says nothing of the inside."""
+    """A 500 reveals no details."""
     monkeypatch.setattr(service_of(client.application).model, "get", lambda: 1 / 0)
 
     response = client.get(path)

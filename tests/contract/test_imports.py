@@ -1,4 +1,4 @@
-"""What an import pulls in; the direction of imports is checked by the contracts in ``pyproject.toml``."""
+"""Imports load only what they need; contracts in ``pyproject.toml`` check the direction of imports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def modules_loaded_by(statement: str) -> set[str]:
-    """Run an import in a fresh Python and return the top-level packages that are loaded afterwards."""
+    """Run an import in a new process, and return the top-level packages that are loaded afterwards."""
     code = f"{statement}\nimport sys\nprint(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())

@@ -1,4 +1,4 @@
-"""The locks in requirements/ are complete, agree with each other, and hold nothing that they should not."""
+"""The locks in requirements/ are complete, consistent with each other, and contain nothing unwanted."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 GROUPS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 
-# They are for training or load tests; the web process would pay for them in memory, start-up time and risk.
+# Packages for training or load tests; in the web process they would cost memory, start-up time and security.
 NOT_IN_THE_SERVICE = {"joblib", "locust", "matplotlib", "pandas", "plotly", "scikit-learn", "scipy"}
 
-# What its user may do with the whole must not depend on a package that we merely use.
+# A package that we merely use must not restrict what users may do with Isowatch.
 PERMISSIVE = {
     "0BSD",
     "Apache",
@@ -38,14 +38,14 @@ PERMISSIVE = {
     "Zlib",
 }
 
-# The Mozilla licence asks for the source of changes to its own files, and we change none of them.
+# The Mozilla licence requires the source of changes to its own files, and we change none of them.
 MOZILLA_LICENSED = {
-    "bidict",  # locust's web page talks over Socket.IO, whose server uses it
+    "bidict",  # used by the Socket.IO server of locust's web page
     "certifi",  # the certificate authorities that requests trusts
     "tqdm",  # the progress bar of training
 }
 
-# Older packages say it in words.
+# Older packages name it in words.
 _WORDS = {
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
@@ -61,30 +61,30 @@ _WORDS = {
 
 
 def lock_of(group: str) -> str:
-    """Read a group's lock."""
+    """Return the text of a group's lock."""
     return (ROOT / "requirements" / f"{group}.txt").read_text(encoding="utf-8")
 
 
 def requirements_of(group: str) -> list[tuple[Requirement, int]]:
-    """List what a group's lock pins, each with its number of hashes."""
+    """Return the pinned requirements of a group's lock, each with its number of hashes."""
     entries = lock_of(group).replace("\\\n", " ").splitlines()
     return [(Requirement(entry.split(" --hash")[0]), entry.count("--hash=sha256:")) for entry in entries]
 
 
 def names_in(group: str) -> set[str]:
-    """Name the packages of a group's lock."""
+    """Return the names of the packages in a group's lock."""
     return {canonicalize_name(requirement.name) for requirement, _ in requirements_of(group)}
 
 
 def licences_of(package: metadata.Distribution) -> set[str]:
-    """Name the licences under which an installed package comes, as it says itself."""
+    """Return the licences that an installed package declares."""
     about = package.metadata
     if "License-Expression" in about:
         expression = about["License-Expression"]
     else:
         classifiers = about.get_all("Classifier") or []
         named = [name.split(" :: ")[-1] for name in classifiers if name.startswith("License")]
-        # The field is asked last, because it may hold the licence's whole text.
+        # This field comes last, because it may hold the licence's full text.
         expression = " AND ".join(_WORDS.get(name, name) for name in named or [about["License"].strip()])
     return {
         _WORDS.get(name, name) for name in re.split(r"\s+(?:AND|OR)\s+", expression.replace("(", "").replace(")", ""))
@@ -100,7 +100,7 @@ def test_lock_names_no_address(group):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_package_is_pinned_with_a_hash(group):
-    """One version and at least one hash for each package, so that --require-hashes can hold."""
+    """Each package has one version and at least one hash, as --require-hashes needs."""
     requirements = requirements_of(group)
 
     assert requirements
@@ -111,7 +111,7 @@ def test_every_package_is_pinned_with_a_hash(group):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_lock_holds_what_pyproject_asks_for(group):
-    """A dependency that was added to pyproject.toml was also locked, in a version that it allows."""
+    """Every dependency in pyproject.toml is locked, in a version that it allows."""
     pinned = {canonicalize_name(requirement.name): requirement for requirement, _ in requirements_of(group)}
     for wanted in map(Requirement, GROUPS[group]):
         locked = pinned.get(canonicalize_name(wanted.name))
@@ -120,7 +120,7 @@ def test_lock_holds_what_pyproject_asks_for(group):
 
 
 def test_locks_agree_with_each_other():
-    """Groups that are installed together hold the same version of what they share."""
+    """Groups that are installed together lock the same versions of shared packages."""
     pinned: dict[tuple[str, str], set[str]] = {}
     for group in GROUPS:
         for requirement, _ in requirements_of(group):
@@ -131,18 +131,18 @@ def test_locks_agree_with_each_other():
 
 
 def test_every_lock_belongs_to_a_group():
-    """A lock whose group has gone is removed with it."""
+    """There is no lock of a group that no longer exists."""
     assert {path.stem for path in (ROOT / "requirements").iterdir()} == set(GROUPS)
 
 
 def test_service_stays_small():
-    """Nothing of training or load testing is in the web process or its image."""
+    """The web process and its image contain no packages of training or load tests."""
     assert names_in("service") & NOT_IN_THE_SERVICE == set()
 
 
 @pytest.mark.parametrize("group", ["service", "training", "loadtest", "dashboards"])
 def test_licences_are_permissive(group):
-    """Each package that is used beyond development may be used, changed and sold by everybody."""
+    """Everybody may use, change and sell each package that is used beyond development."""
     for requirement, _ in requirements_of(group):
         if requirement.marker is not None and not requirement.marker.evaluate():
             continue
@@ -152,5 +152,5 @@ def test_licences_are_permissive(group):
 
 
 def test_mozilla_list_holds_only_what_is_locked():
-    """An exception whose package has gone is removed with it."""
+    """There is no exception for a package that is no longer locked."""
     assert names_in("service") | names_in("training") | names_in("loadtest") >= MOZILLA_LICENSED

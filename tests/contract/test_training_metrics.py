@@ -1,4 +1,4 @@
-"""The page about the metrics of a training names each of them, and no other."""
+"""The page about training metrics lists each of them, and no other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "training-metrics.md"
 
 
 def test_page_lists_every_metric():
-    """What is declared and what is described are the same."""
+    """The declared metrics and the documented metrics are the same."""
     monitor = TreeModelMonitor()
     with monitor.watch_run():
         pass

@@ -1,4 +1,4 @@
-"""The metrics folder belongs to one service, starts empty, and goes with it."""
+"""The metrics folder belongs to one service, starts empty, and is removed with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_claim_removes_only_metric_files(tmp_path: Path):
 
 
 def test_folder_of_a_live_service_is_refused(tmp_path: Path):
-    """Two services in one folder would add up each other's numbers."""
+    """Two services in one folder would add up each other's metrics."""
     folder = MetricsFolder.claim(str(tmp_path))
     with pytest.raises(MetricsFolderTaken, match="another running service: name another folder"):
         MetricsFolder.claim(str(tmp_path))
@@ -37,7 +37,7 @@ def test_folder_of_a_live_service_is_refused(tmp_path: Path):
 
 
 def test_folder_of_a_killed_service_is_free_again(tmp_path: Path):
-    """The kernel gives the lock up, however the owner ended."""
+    """The kernel releases the lock, however the owner ended."""
     claim = f"from app.metrics.directory import MetricsFolder as F; f = F.claim({str(tmp_path)!r})"
     code = f"{claim}; print(1, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
@@ -50,8 +50,8 @@ def test_folder_of_a_killed_service_is_free_again(tmp_path: Path):
     MetricsFolder.claim(str(tmp_path)).release()
 
 
-def test_folder_made_for_a_run_is_removed_with_it():
-    """Nothing stays in memory after the service."""
+def test_temporary_folder_is_removed_at_the_end():
+    """Nothing stays in memory after the service has ended."""
     folder = MetricsFolder.claim("")
     (folder.path / "counter_1.db").touch()
     assert folder.path.is_dir()
@@ -62,7 +62,7 @@ def test_folder_made_for_a_run_is_removed_with_it():
 
 
 def test_abandoned_folder_is_removed_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A service that was killed cannot clean up; the next one does, and leaves live and fresh folders alone."""
+    """The next service cleans up after a killed one, and leaves live and new folders alone."""
     monkeypatch.setattr(directory, "_MEMORY_FOLDER", tmp_path)
     abandoned, fresh = tmp_path / "isowatch-metrics-old", tmp_path / "isowatch-metrics-new"
     alive = MetricsFolder.claim("")

@@ -1,4 +1,4 @@
-"""Many observations at once are the same as one after the other."""
+"""Observing many values at once is the same as observing one after the other."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from app.metrics.histogram import VectorHistogram
-from app.metrics.service import SCORES
+from app.metrics.service import SCORES, VectorHistogram
 
-# The bounds themselves among them: a value on a bound belongs to its bucket.
+# Includes the bounds themselves: a value on a bound belongs to its bucket.
 values = st.lists(st.sampled_from(SCORES) | st.floats(-1.5, 0.5), max_size=50)
 
 
 @given(values, values)
 def test_buckets_equal_those_of_single_observations(first: list[float], second: list[float]):
-    """Every bucket, the count and the sum."""
+    """Every bucket, the count and the sum are the same."""
     expected, actual = CollectorRegistry(), CollectorRegistry()
     one_by_one = Histogram("scores", "Scores.", buckets=SCORES, registry=expected)
     at_once = VectorHistogram("scores", "Scores.", buckets=SCORES, registry=actual)

@@ -1,4 +1,4 @@
-"""HTTP metrics have a bounded set of labels, begin at 0, and count every request once."""
+"""HTTP metrics have a bounded set of labels, start at 0, and count every request once."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from flask import Flask
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.metrics.http import MetricsRegistry, mark_fast_path, register_http_metrics
+from app.metrics.http import MetricsRegistry, register_http_metrics
 from app.metrics.service import ServiceMetrics
-from app.web.access_log import NoRequestLog
-from app.web.middleware import install_middleware
+from app.web.middleware import install_middleware, mark_fast_path
 
 
 class _Service:
-    """A service with one route, and a way to read its numbers."""
+    """A service with one route, and functions that read its metrics."""
 
     def __init__(self) -> None:
         self.registry = MetricsRegistry()
@@ -25,18 +24,19 @@ class _Service:
         def answer(row: str) -> str:
             return row
 
-        # A route below Flask, which answers every other request itself.
+        # A fast path below Flask, which answers all other requests.
         flask = self.app.wsgi_app
 
         def answer_below(environ, start_response):
-            if environ["PATH_INFO"] != "/express":
+            if environ["PATH_INFO"] != "/fast":
                 return flask(environ, start_response)
-            mark_fast_path(environ, "/express")
+            mark_fast_path(environ, "/fast")
             start_response("201 CREATED", [])
             return [b"fast"]
 
         self.app.wsgi_app = answer_below  # type: ignore[method-assign]
-        install_middleware(self.app, self.metrics, register_http_metrics(self.app, self.registry), NoRequestLog())
+        fast_path = register_http_metrics(self.app, self.registry, {"answer": (200, 404, 422)})
+        install_middleware(self.app, self.metrics, fast_path, log=None)
         self.client = self.app.test_client()
 
     def value(self, name: str, **labels: str) -> float:
@@ -59,8 +59,8 @@ def service() -> _Service:
     return _Service()
 
 
-def test_routes_begin_at_zero(service: _Service):
-    """The first request is a step from 0 to 1, which `increase` sees."""
+def test_series_of_routes_start_at_zero(service: _Service):
+    """The first request is a step from 0 to 1, which `increase` can see."""
     assert service.count("/rows/<row>", "200") == service.count("/rows/<row>", "422", "POST") == 0
     assert service.count("/rows/<row>", "404") == 0
     service.client.get("/rows/7")
@@ -68,7 +68,7 @@ def test_routes_begin_at_zero(service: _Service):
 
 
 def test_unknown_paths_and_methods_share_one_label_value(service: _Service):
-    """A scanner makes no series of its own."""
+    """A scanner cannot create series."""
     service.client.get("/scan/first")
     service.client.open("/scan", method="FOO")
     before = service.series()
@@ -83,17 +83,17 @@ def test_unknown_paths_and_methods_share_one_label_value(service: _Service):
 
 
 def test_request_below_flask_is_counted_once(service: _Service):
-    """In the same series as every other route."""
+    """The fast path uses the same series as all other routes."""
     for _ in range(3):
-        assert service.client.post("/express").status_code == 201
+        assert service.client.post("/fast").status_code == 201
 
-    assert service.count("/express", "201", "POST") == 3
+    assert service.count("/fast", "201", "POST") == 3
     assert service.value("flask_http_request_total", method="POST", status="201") == 3
     assert service.value("app_requests_in_flight") == 0
 
 
-def test_two_services_in_one_process_do_not_meet():
-    """`create_app()` can be called twice, and each service counts its own."""
+def test_two_services_in_one_process_share_nothing():
+    """`create_app()` can be called twice, and each service counts its own requests."""
     first, second = _Service(), _Service()
     first.client.get("/rows/1")
 

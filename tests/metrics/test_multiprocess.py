@@ -1,4 +1,4 @@
-"""What dead workers counted stays counted, in one file per kind, whatever happens to the files."""
+"""Counts of dead workers are kept, in one file per kind, whatever happens to the files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Counter("requests", "Requests.").inc(5)
 
 
 class _Worker:
-    """Plays a worker in this process: its own files, its own metrics."""
+    """A worker within this process, with its own files and metrics."""
 
     def __init__(self, folder: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(folder))
@@ -40,7 +40,7 @@ class _Worker:
 
 
 def _totals(folder: Path) -> dict[str, float]:
-    """Read the folder as a scrape does."""
+    """Return the totals as a scrape reads them."""
     samples = [sample for metric in read_metrics(folder) for sample in metric.samples]
     return {f"{s.name}{sorted(s.labels.items()) or ''}": s.value for s in samples}
 
@@ -48,7 +48,7 @@ def _totals(folder: Path) -> dict[str, float]:
 @given(st.data())
 @settings(max_examples=25)
 def test_totals_never_fall_and_files_stay_few(tmp_path_factory, data):
-    """Workers come, count and go in any order; each scrape sees everything that was ever counted."""
+    """Workers start, count and end in any order; each scrape sees everything that was ever counted."""
     folder = tmp_path_factory.mktemp("metrics")
     archive, alive, counted, observed = MetricsArchive(folder), {}, 0, 0
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -74,7 +74,7 @@ def test_totals_never_fall_and_files_stay_few(tmp_path_factory, data):
 
 
 def test_folding_needs_no_process_id(tmp_path: Path):
-    """Real processes write files named after the number that they were given."""
+    """Real processes name their files after the numbers that they were given."""
     archive = MetricsArchive(tmp_path)
     for number in (1, 2, 3):
         environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
@@ -87,7 +87,7 @@ def test_folding_needs_no_process_id(tmp_path: Path):
 
 
 def test_arbiter_does_not_wait_for_a_stuck_scrape(tmp_path, monkeypatch):
-    """A worker that hangs with the lock puts the fold off; nothing is lost or counted twice meanwhile."""
+    """A worker that hangs with the lock postpones the fold; nothing is lost or counted twice meanwhile."""
     worker = _Worker(tmp_path, 1, monkeypatch)
     worker.requests.labels("ok").inc(7)
     archive = MetricsArchive(tmp_path)
@@ -97,7 +97,7 @@ def test_arbiter_does_not_wait_for_a_stuck_scrape(tmp_path, monkeypatch):
 
         assert (tmp_path / "counter_1.db").exists()
         assert _totals(tmp_path)["requests_total[('status', 'ok')]"] == 7
-    archive.fold_waiting()
+    archive.fold_postponed()
 
     assert not (tmp_path / "counter_1.db").exists()
     assert _totals(tmp_path) == {
@@ -111,8 +111,8 @@ def test_arbiter_does_not_wait_for_a_stuck_scrape(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("who_finds_it", ["a scrape", "the arbiter"])
-def test_broken_file_is_put_aside(tmp_path, monkeypatch, caplog, who_finds_it: str):
-    """One bad file costs its own numbers, not the answer."""
+def test_broken_file_is_quarantined(tmp_path, monkeypatch, caplog, who_finds_it: str):
+    """A broken file only loses its own metrics; the scrape succeeds."""
     for number in (1, 2):
         _Worker(tmp_path, number, monkeypatch).requests.labels("ok").inc(number)
     broken = tmp_path / "counter_1.db"
@@ -122,12 +122,12 @@ def test_broken_file_is_put_aside(tmp_path, monkeypatch, caplog, who_finds_it: s
 
     assert _totals(tmp_path)["requests_total[('status', 'ok')]"] == 2
     assert count_broken_files(tmp_path) == 1
-    assert "put aside" in caplog.text
+    assert "quarantined" in caplog.text
     assert _totals(tmp_path)["requests_total[('status', 'ok')]"] == 2
 
 
-def test_file_that_is_just_being_made_is_not_broken(tmp_path: Path):
-    """A worker creates its file empty and fills it a moment later."""
+def test_file_that_is_being_created_is_not_broken(tmp_path: Path):
+    """A worker creates its file empty and fills it shortly afterwards."""
     (tmp_path / "counter_5.db").touch()
 
     assert read_metrics(tmp_path) == []
@@ -135,7 +135,7 @@ def test_file_that_is_just_being_made_is_not_broken(tmp_path: Path):
 
 
 def test_unfinished_archive_is_not_read(tmp_path, monkeypatch):
-    """An arbiter that dies while it writes leaves something that no scrape takes for numbers."""
+    """An arbiter that dies while writing leaves a file that no scrape reads."""
     _Worker(tmp_path, 1, monkeypatch).requests.labels("ok").inc()
     (tmp_path / "counter_archive.tmp").write_bytes((tmp_path / "counter_1.db").read_bytes())
 

@@ -1,4 +1,4 @@
-"""The quality's metrics say NaN for what is not known, also through the files that processes share."""
+"""Unknown quality metrics are NaN, also when they pass through the files that processes share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.quality.estimate import METRICS, Estimate, OutlierRatio
 UNKNOWN = Estimate.unknown("no alarm has one", 0)
 FIGURES = dict.fromkeys(METRICS, UNKNOWN) | {"precision": Estimate(0.9, 0.8, 0.95, n_labels=70)}
 
-# A recorder that first knows something, and then nothing.
+# A recorder that first records figures and then sets them to unknown.
 _RECORDER = """
 import sys
 from app.metrics.multiprocess import name_files_after
@@ -39,24 +39,24 @@ if sys.argv[2] == "knows":
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """Where the metrics are."""
+    """A registry for the metrics."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def metrics(registry: CollectorRegistry) -> QualityMetrics:
-    """Metrics that nothing was told to."""
+    """Metrics without any recorded figures."""
     return QualityMetrics(registry, METRICS, 90 * 86400)
 
 
 def values(registry: CollectorRegistry) -> dict[str, float]:
-    """Give all samples by name and label value."""
+    """Return all samples by name and label value."""
     samples = [sample for metric in registry.collect() for sample in metric.samples]
     return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
 
 
-def test_nothing_is_known_at_first(metrics: QualityMetrics, registry: CollectorRegistry):
-    """Every figure has its series, and all but the settings are NaN."""
+def test_everything_is_unknown_at_first(metrics: QualityMetrics, registry: CollectorRegistry):
+    """Every figure has its series, and all are NaN except the settings."""
     found = values(registry)
 
     assert {name for name, value in found.items() if not math.isnan(value)} == {"model_max_age_seconds"}
@@ -65,8 +65,8 @@ def test_nothing_is_known_at_first(metrics: QualityMetrics, registry: CollectorR
     assert {"model_quality_labels alarm", "model_quality_labels audited", "audit_waiting_rows"} < found.keys()
 
 
-def test_figures_are_told_with_their_intervals(metrics: QualityMetrics, registry: CollectorRegistry):
-    """A figure that is no longer known is NaN again."""
+def test_figures_are_recorded_with_their_intervals(metrics: QualityMetrics, registry: CollectorRegistry):
+    """A figure that becomes unknown is NaN again."""
     metrics.record_figures(FIGURES)
     metrics.record_labels(70, 3)
     first = values(registry)
@@ -81,7 +81,7 @@ def test_figures_are_told_with_their_intervals(metrics: QualityMetrics, registry
 
 
 def test_segment_without_answers_is_unknown(metrics: QualityMetrics, registry: CollectorRegistry):
-    """A series cannot be taken away, so that it says NaN until the segment is back."""
+    """A series cannot be removed, so it is NaN until the segment has answers again."""
     both = {"berlin": OutlierRatio(1, 4), "none": OutlierRatio(0, 9)}
     metrics.record_segments(both)
     metrics.record_segments({"none": OutlierRatio(0, 10)})
@@ -98,26 +98,26 @@ def test_segment_without_answers_is_unknown(metrics: QualityMetrics, registry: C
 
 
 class _Folder(Collector):
-    """The metrics folder, as a scrape reads it."""
+    """The metrics folder as a scrape reads it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def collect(self):
-        """Add up the files."""
+        """Read the folder."""
         return read_metrics(self._folder)
 
 
 def scrape(folder: Path) -> dict[str, float]:
-    """Write the folder's metrics as text, and read that as Prometheus does."""
+    """Return the folder's metrics after a round trip through the text format."""
     registry = CollectorRegistry()
     registry.register(_Folder(folder))
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {" ".join([s.name, *s.labels.values()]): s.value for family in families for s in family.samples}
 
 
-def test_unknown_goes_through_the_files_of_processes(tmp_path: Path):
-    """NaN is scraped as NaN, replaces an older value, and goes with the recorder that said it."""
+def test_unknown_figures_pass_through_the_files_of_processes(tmp_path: Path):
+    """NaN is scraped as NaN, replaces an older value, and disappears with its recorder."""
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     for name, state in (("recorder-1", "knows"), ("recorder-2", "nothing")):
         subprocess.run([sys.executable, "-c", _RECORDER, name, state], env=environment, check=True)

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 from app.metrics.records import REFUSALS, FeedbackMetrics
 
 
-def test_every_series_begins_at_0():
-    """Or the first label would be invisible."""
+def test_every_series_starts_at_0():
+    """Otherwise `increase` would not see the first label."""
     FeedbackMetrics(registry := CollectorRegistry())
     for predicted, label in product(("inlier", "outlier"), repeat=2):
         assert registry.get_sample_value("feedback_total", {"predicted": predicted, "label": label}) == 0
@@ -20,7 +20,7 @@ def test_every_series_begins_at_0():
 
 
 def test_label_is_counted_with_its_age():
-    """An age below 0, by clocks that differ, is none."""
+    """A negative age, caused by clocks that differ, counts as 0."""
     metrics = FeedbackMetrics(registry := CollectorRegistry())
     metrics.record_label(1, -1, 5 * 86_400.0)
     metrics.record_label(1, -1, -2.0)

@@ -1,4 +1,4 @@
-"""Metrics are declared once, by the rules that several processes and Prometheus impose."""
+"""Metrics follow the rules that several processes and Prometheus impose."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.metrics.service import ERROR, INVALID, NO_MODEL, SUCCESS, ServiceMetric
 
 
 class _Registry(CollectorRegistry):
-    """A registry that shows its collectors."""
+    """A registry that lists its collectors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,18 +23,18 @@ class _Registry(CollectorRegistry):
 
 @pytest.fixture
 def registry() -> _Registry:
-    """A registry that holds the service's metrics."""
+    """A registry for the service's metrics."""
     return _Registry()
 
 
 @pytest.fixture
 def metrics(registry: _Registry) -> ServiceMetrics:
-    """The metrics in it."""
+    """The service's metrics."""
     return ServiceMetrics(registry)
 
 
-def test_every_gauge_says_how_workers_become_one(registry: _Registry, metrics: ServiceMetrics):
-    """No gauge makes a series per process, and none keeps what a dead worker said."""
+def test_every_gauge_declares_how_workers_are_combined(registry: _Registry, metrics: ServiceMetrics):
+    """No gauge creates a series per process, and none keeps the value of a dead worker."""
     modes = {gauge._multiprocess_mode for gauge in registry.collectors if isinstance(gauge, Gauge)}
 
     assert modes

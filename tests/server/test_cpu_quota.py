@@ -1,4 +1,4 @@
-"""Workers are counted by what the cgroup allows, not by what the host has."""
+"""The number of workers follows the cgroup's quota, not the CPUs of the host."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ AVAILABLE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
     ],
 )
 def test_quota_limits_the_count(tmp_path: Path, cpu_max: str, expected: int):
-    """The quota is rounded up, and is no more than the CPUs there are."""
+    """The quota is rounded up, and limited to the existing CPUs."""
     file = tmp_path / "cpu.max"
     file.write_text(cpu_max + "\n")
 
     assert allowed_cpus(file) == expected
 
 
-def test_no_cgroup_gives_every_cpu(tmp_path: Path):
+def test_without_a_cgroup_all_cpus_count(tmp_path: Path):
     """Outside a container, all CPUs that the process may run on count."""
     assert allowed_cpus(tmp_path / "missing") == AVAILABLE

@@ -1,38 +1,35 @@
-"""A log line is one JSON object, whatever is logged."""
+"""Logs can be configured as text or as JSON."""
 
 from __future__ import annotations
 
 import json
-import logging
+import subprocess
+import sys
 
-from app.server.log_config import JSONFormatter
+import pytest
 
-
-def _format(**parts: object) -> dict[str, object]:
-    line = JSONFormatter().format(logging.makeLogRecord({"levelname": "INFO", "name": "test", **parts}))
-    assert "\n" not in line
-    loaded: dict[str, object] = json.loads(line)
-    return loaded
-
-
-def test_extra_values_become_fields():
-    """What `extra` gives can be searched for, and the message stays readable."""
-    line = _format(msg="took %(milliseconds)s ms", args={"milliseconds": 3}, milliseconds=3)
-
-    assert line["message"] == "took 3 ms"
-    assert line["milliseconds"] == 3
+_PROGRAM = """
+import logging.config
+from app.server.log_config import log_configuration
+logging.config.dictConfig(log_configuration(as_text={as_text}, level="info"))
+logging.getLogger("isowatch").debug("hidden")
+logging.getLogger("isowatch").info("shown")
+"""
 
 
-def test_traceback_stays_in_the_line():
-    """An error is one line, with everything that is needed to find it."""
-    try:
-        raise RuntimeError("broken\nin two lines")
-    except RuntimeError as error:
-        line = _format(msg="unexpected", exc_info=(type(error), error, error.__traceback__))
+@pytest.mark.parametrize("as_text", [True, False])
+def test_lines_have_the_configured_format(as_text: bool):
+    """Only messages of the level or above are written to standard error."""
+    program = _PROGRAM.format(as_text=as_text)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert "RuntimeError: broken" in str(line["traceback"])
-
-
-def test_value_that_json_does_not_know_is_shown():
-    """A line is never lost for the type of one of its values."""
-    assert _format(msg="x", thing={1, 2})["thing"] == "{1, 2}"
+    [line] = done.stderr.splitlines()
+    if as_text:
+        assert line.endswith("INFO    isowatch: shown")
+    else:
+        assert json.loads(line) | {"time": ""} == {
+            "time": "",
+            "level": "info",
+            "logger": "isowatch",
+            "message": "shown",
+        }

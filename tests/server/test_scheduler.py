@@ -1,4 +1,4 @@
-"""Periodic jobs go on, whatever one of them does."""
+"""Periodic jobs continue, whatever one of them does."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_stopped_jobs_do_not_run_again():
     assert not ran.wait(timeout=0.1)
 
 
-def test_first_run_may_come_earlier_than_the_next():
-    """A job of every hour need not wait an hour."""
+def test_first_run_may_be_earlier():
+    """An hourly job need not wait an hour for its first run."""
     ran = threading.Event()
     jobs = PeriodicJobs()
     jobs.add(ran.set, every_seconds=3600, first_seconds=0)
@@ -56,16 +56,16 @@ def test_first_run_may_come_earlier_than_the_next():
 
 
 def test_job_that_hangs_is_not_waited_for():
-    """With patience, `stop` returns while the job still runs."""
-    begun, go_on = threading.Event(), threading.Event()
+    """With a timeout, `stop` returns while the job is still running."""
+    started, go_on = threading.Event(), threading.Event()
 
     def hang() -> None:
-        begun.set()
+        started.set()
         go_on.wait()
 
     jobs = PeriodicJobs()
     jobs.add(hang, every_seconds=3600, first_seconds=0)
     jobs.start()
-    assert begun.wait(timeout=10)
-    jobs.stop(patience_seconds=0.01)
+    assert started.wait(timeout=10)
+    jobs.stop(timeout_seconds=0.01)
     go_on.set()

@@ -1,4 +1,4 @@
-"""A short answer leaves in one piece, so that a worker that is killed has sent all of it or nothing."""
+"""A short answer is sent in one piece, so that a worker that is killed has sent all of it or nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import BinaryIO, cast
 import pytest
 from gunicorn.config import Config
 
-from app.server.worker import HeadKeeper, OnePieceResponse
+from app.server.worker import HeaderBuffer, OnePieceResponse
 
 BODY = b'{"is_inlier":1}'
 
 
-class SeenConnection:
-    """A stand-in for a socket that notes each piece by itself, which a real one does not let a reader see."""
+class FakeConnection:
+    """A socket that records each piece separately, which the reader of a real one cannot see."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -31,13 +31,13 @@ class SeenConnection:
 
 
 @pytest.fixture
-def connection() -> SeenConnection:
-    """Where an answer goes."""
-    return SeenConnection()
+def connection() -> FakeConnection:
+    """The client's connection."""
+    return FakeConnection()
 
 
-def respond(connection: SeenConnection | socket.socket, *parts: bytes, method: str = "GET") -> None:
-    """Answer a request with some parts of a body."""
+def respond(connection: FakeConnection | socket.socket, *parts: bytes, method: str = "GET") -> None:
+    """Answer a request with the parts of a body."""
     request = SimpleNamespace(method=method, version=(1, 1), should_close=lambda: False)
     response = OnePieceResponse(request, cast(socket.socket, connection), Config())
     response.start_response("200 OK", [("Content-Length", str(sum(map(len, parts))))])
@@ -46,8 +46,8 @@ def respond(connection: SeenConnection | socket.socket, *parts: bytes, method: s
     response.close()
 
 
-def test_head_and_body_leave_together(connection: SeenConnection):
-    """In one call, which the kernel takes as a whole."""
+def test_headers_and_body_are_sent_together(connection: FakeConnection):
+    """One call sends both, and the kernel takes it as a whole."""
     respond(connection, BODY)
 
     [piece] = connection.pieces
@@ -55,8 +55,8 @@ def test_head_and_body_leave_together(connection: SeenConnection):
     assert piece.endswith(b"\r\n\r\n" + BODY)
 
 
-def test_further_parts_leave_as_they_come(connection: SeenConnection):
-    """A long answer is not collected."""
+def test_later_parts_are_sent_at_once(connection: FakeConnection):
+    """A long answer is not buffered."""
     respond(connection, b"one", b"two", b"three")
 
     assert connection.pieces[0].endswith(b"\r\n\r\none")
@@ -64,25 +64,25 @@ def test_further_parts_leave_as_they_come(connection: SeenConnection):
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_head_leaves_without_a_body(connection: SeenConnection, method: str):
-    """Whether the answer is empty or the caller wants its head alone; nothing is sent twice."""
+def test_headers_are_sent_without_a_body(connection: FakeConnection, method: str):
+    """Empty answers and answers to HEAD are sent, and nothing is sent twice."""
     respond(connection, *([BODY] if method == "HEAD" else []), method=method)
 
     assert b"".join(connection.pieces).count(b"HTTP/1.1 200 OK") == 1
     assert connection.pieces[0].endswith(b"\r\n\r\n")
 
 
-def test_head_goes_before_a_file(connection: SeenConnection):
-    """Files are sent by the kernel, which knows nothing of heads."""
-    keeper = HeadKeeper(cast(socket.socket, connection))
-    keeper.sendall(b"head")
-    keeper.sendfile(io.BytesIO(b"0123456789"), offset=2, count=3)
+def test_headers_are_sent_before_a_file(connection: FakeConnection):
+    """The kernel sends files itself, so the headers must be sent before."""
+    buffer = HeaderBuffer(cast(socket.socket, connection))
+    buffer.sendall(b"headers")
+    buffer.sendfile(io.BytesIO(b"0123456789"), offset=2, count=3)
 
-    assert connection.pieces == [b"head", b"234"]
+    assert connection.pieces == [b"headers", b"234"]
 
 
 def test_real_connection_gets_the_answer():
-    """Over a real pair of sockets."""
+    """The answer arrives through a real pair of sockets."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         respond(ours, BODY)

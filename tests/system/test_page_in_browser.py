@@ -106,7 +106,7 @@ def test_scale_shows_on_which_side_of_the_threshold_the_score_lies(watched: Watc
 
 def test_score_is_shown_only_when_asked_for(watched: WatchedPage):
     """Without the tick the service gives a label alone, and no scale pretends to know more."""
-    watched.page.get_by_label("with its anomaly score").uncheck()
+    watched.page.get_by_label("include the anomaly score").uncheck()
 
     send(watched.page, "Typical row")
 

@@ -1,4 +1,4 @@
-"""Every request is surrounded: it has an id, is counted while it lasts, and leaves one log line."""
+"""Every request has an id, is counted while it is in flight, and is logged in one line."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.web.middleware import REQUEST_ID_HEADER, install_middleware, request_id
 
 
 class _Service:
-    """A tiny service in an envelope, and what can be seen of it."""
+    """A tiny service with the middleware, and functions that observe it."""
 
-    def __init__(self, log_file: int) -> None:
+    def __init__(self, log_file: int | None) -> None:
         registry = MetricsRegistry()
         self.metrics = ServiceMetrics(registry)
-        self.log = RequestLog(as_text=False, file=log_file)
+        self.log = RequestLog(as_text=False, file=log_file) if log_file is not None else None
         self.in_flight: list[float] = []
         app = Flask("tiny")
 
@@ -32,7 +32,7 @@ class _Service:
                 raise RuntimeError("broken")
             return request_id()
 
-        install_middleware(app, self.metrics, register_http_metrics(app, registry), self.log)
+        install_middleware(app, self.metrics, register_http_metrics(app, registry, {}), self.log)
         self.client = app.test_client()
 
     def requests_in_flight(self) -> float:
@@ -41,7 +41,7 @@ class _Service:
 
 @pytest.fixture
 def log_pipe() -> Iterator[tuple[int, int]]:
-    """Both ends of a pipe: where a test reads, where the log is written."""
+    """Both ends of a pipe: the one that tests read, and the one that the log is written to."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     yield reading, writing
@@ -56,7 +56,7 @@ def service(log_pipe: tuple[int, int]) -> _Service:
 
 
 @pytest.mark.parametrize("given", ["a", "7f3e-1.2_x:9", "x" * 128])
-def test_sane_id_is_kept(service: _Service, given: str):
+def test_valid_id_is_kept(service: _Service, given: str):
     """A caller finds its own id in the answer and in the log."""
     response = service.client.get("/rows/7", headers={REQUEST_ID_HEADER: given})
 
@@ -64,8 +64,8 @@ def test_sane_id_is_kept(service: _Service, given: str):
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "two words", '"quoted"', "ünicode", "line\tbreak"])
-def test_other_id_is_replaced(service: _Service, given: str):
-    """What could break a log line or a header is not taken over."""
+def test_invalid_id_is_replaced(service: _Service, given: str):
+    """An id that could break a log line or a header is not used."""
     response = service.client.get("/rows/7", headers={REQUEST_ID_HEADER: given.encode().decode("latin-1")})
 
     assert response.headers[REQUEST_ID_HEADER] == response.text != given
@@ -73,20 +73,20 @@ def test_other_id_is_replaced(service: _Service, given: str):
 
 
 def test_ids_differ(service: _Service):
-    """Two requests are told apart."""
+    """Two requests have different ids."""
     assert service.client.get("/rows/7").text != service.client.get("/rows/7").text
 
 
 @pytest.mark.parametrize(("path", "status"), [("/rows/7", 200), ("/nowhere", 404), ("/rows/broken", 500)])
 def test_requests_in_flight_return_to_zero(service: _Service, path: str, status: int):
-    """The gauge goes down in every case: answered, unknown, failed."""
+    """The gauge decreases after every request: answered, unknown, failed."""
     assert service.client.get(path).status_code == status
     assert service.in_flight == ([] if status == 404 else [1])
     assert service.requests_in_flight() == 0
 
 
-def test_each_request_leaves_one_line(service: _Service, log_pipe: tuple[int, int]):
-    """The route and not the path, which may hold anything."""
+def test_each_request_is_logged_in_one_line(service: _Service, log_pipe: tuple[int, int]):
+    """The line has the route and not the path, which may hold anything."""
     answer = service.client.get("/rows/secret")
     service.client.open("/secret", method="FOO")
     service.log.flush()
@@ -99,10 +99,19 @@ def test_each_request_leaves_one_line(service: _Service, log_pipe: tuple[int, in
     assert (second["route"], second["status"], second["method"]) == ("unmatched", 404, "OTHER")
 
 
-def test_error_is_written_at_once(service: _Service, log_pipe: tuple[int, int]):
-    """Nobody waits for the line that matters, and it comes after those before it."""
+def test_server_error_is_written_at_once(service: _Service, log_pipe: tuple[int, int]):
+    """The line of a server error does not wait for the next flush, and follows the lines before it."""
     service.client.get("/rows/7")
     service.client.get("/rows/broken")
 
     lines = [json.loads(line) for line in os.read(log_pipe[0], 10_000).splitlines()]
     assert [line["status"] for line in lines] == [200, 500]
+
+
+def test_service_without_a_log_writes_nothing(capfd: pytest.CaptureFixture[str]):
+    """With `LOG_REQUESTS=false` there is no log, and requests are answered all the same."""
+    service = _Service(log_file=None)
+
+    assert service.client.get("/rows/7").status_code == 200
+    assert service.client.get("/rows/broken").status_code == 500
+    assert "isowatch.request" not in capfd.readouterr().err

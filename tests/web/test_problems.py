@@ -1,4 +1,4 @@
-"""Every refusal has one shape, and a bug says nothing of the inside."""
+"""Every refusal has the same shape, and the answer to a bug reveals no details."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from werkzeug.test import TestResponse
 from app.errors import FieldError, InvalidPredictionRequest, ModelUnavailable
 from app.metrics.http import MetricsRegistry, register_http_metrics
 from app.metrics.service import ServiceMetrics
-from app.web.access_log import NoRequestLog
 from app.web.middleware import install_middleware
-from app.web.problems import PROBLEM_MEDIA_TYPE, register_error_answers
+from app.web.problems import PROBLEM_MEDIA_TYPE, register_error_handlers
 
 MAX_BODY_BYTES = 100
 
 
 def _tiny_service() -> Flask:
-    """A service without routes, which refuses as ours does."""
+    """A service without routes that refuses as ours does."""
     app = Flask("tiny")
-    register_error_answers(app)
+    register_error_handlers(app)
     registry = MetricsRegistry()
-    install_middleware(app, ServiceMetrics(registry), register_http_metrics(app, registry), NoRequestLog())
+    install_middleware(app, ServiceMetrics(registry), register_http_metrics(app, registry, {}), log=None)
     return app
 
 
 def _refuse(error: Exception) -> TestResponse:
-    """Ask a tiny service whose only route raises ``error``."""
+    """Return the answer of a tiny service whose only route raises ``error``."""
     app = _tiny_service()
 
     @app.get("/")
@@ -37,7 +36,7 @@ def _refuse(error: Exception) -> TestResponse:
 
 
 def test_refusal_is_a_problem_with_its_status():
-    """The class says the status, the message becomes the detail."""
+    """The class defines the status, and the message becomes the detail."""
     response = _refuse(ModelUnavailable("No model: train one."))
 
     assert (response.status_code, response.mimetype) == (503, PROBLEM_MEDIA_TYPE)
@@ -50,15 +49,15 @@ def test_refusal_is_a_problem_with_its_status():
     }
 
 
-def test_invalid_request_lists_what_is_wrong():
-    """A caller can mend everything at once."""
+def test_invalid_request_lists_all_mistakes():
+    """A caller can fix everything at once."""
     errors: list[FieldError] = [{"field": "score", "message": "expected true or false"}]
 
-    assert _refuse(InvalidPredictionRequest("wrong", errors)).json["errors"] == errors
+    assert _refuse(InvalidPredictionRequest(errors)).json["errors"] == errors
 
 
 def test_unexpected_error_hides_its_message(caplog: pytest.LogCaptureFixture):
-    """A bug answers 500 without telling what went wrong; the log has it, under the request id."""
+    """A bug answers 500 without the reason; the log has it, under the request id."""
     response = _refuse(RuntimeError("password=secret"))
 
     assert (response.status_code, response.mimetype) == (500, PROBLEM_MEDIA_TYPE)
@@ -69,7 +68,7 @@ def test_unexpected_error_hides_its_message(caplog: pytest.LogCaptureFixture):
 
 @pytest.mark.parametrize(("path", "method", "status"), [("/nowhere", "GET", 404), ("/", "PUT", 405)])
 def test_http_error_is_a_problem(path: str, method: str, status: int):
-    """What Flask refuses by itself has the same shape."""
+    """Refusals by Flask itself have the same shape."""
     app = _tiny_service()
     app.add_url_rule("/", view_func=lambda: "fine")
 
@@ -81,7 +80,7 @@ def test_http_error_is_a_problem(path: str, method: str, status: int):
 
 
 def test_long_body_is_refused_with_the_limit():
-    """The message says how much is allowed."""
+    """The message has the limit."""
     app = _tiny_service()
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.add_url_rule("/", view_func=lambda: request.get_data() and "fine", methods=["POST"])
@@ -93,7 +92,7 @@ def test_long_body_is_refused_with_the_limit():
 
 
 def test_error_with_a_status_of_its_own_keeps_it():
-    """`abort` works as Flask's users expect."""
+    """`abort` works as users of Flask expect."""
     app = _tiny_service()
     app.add_url_rule("/", view_func=lambda: abort(410, "It is gone."))
 

@@ -1,1 +1,1 @@
-"""The Open Inference Protocol (V2, REST), as KServe, Triton and MLServer speak it."""
+"""The Open Inference Protocol (V2, REST), as in KServe, Triton and MLServer."""

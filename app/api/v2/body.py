@@ -1,7 +1,7 @@
 """The binary tensor data extension of the Open Inference Protocol: JSON, and after it the bytes of tensors.
 
-``Inference-Header-Content-Length`` says where the JSON ends. What follows are the tensors that the JSON calls binary,
-in its order, row after row, little endian, with nothing in between.
+The header ``Inference-Header-Content-Length`` holds the length of the JSON. The tensors that the JSON declares as
+binary follow in the same order, row after row, little endian, with nothing in between.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from app.web.codecs import JSON_MEDIA_TYPE, answer_json, decode_json
 JSON_LENGTH_HEADER = "Inference-Header-Content-Length"
 BINARY_MEDIA_TYPE = "application/octet-stream"
 
-# Triton's own client names no type at all.
+# Triton's own client sends no Content-Type.
 _MEDIA_TYPES = (JSON_MEDIA_TYPE, BINARY_MEDIA_TYPE, "")
 
-# No body is longer than 18 digits can say, and Python refuses to read numbers of thousands of digits.
+# No body is longer than 18 digits can express, and Python refuses to parse numbers of thousands of digits.
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 _DATATYPES = {"f": "FP64", "i": "INT64"}
 
 
 class BinaryPart:
-    """The bytes after the JSON, which are taken tensor after tensor.
+    """The bytes after the JSON, consumed tensor by tensor.
 
     Examples
     --------
@@ -45,42 +45,42 @@ class BinaryPart:
     def __init__(self, data: memoryview) -> None:
         self._rest = data
 
-    def take(self, size: int, place: str) -> memoryview:
-        """Take the next ``size`` bytes, for the tensor at ``place``."""
+    def take(self, size: int, name: str) -> memoryview:
+        """Return the next ``size`` bytes, for the tensor that refusals call ``name``."""
         if size > len(self._rest):
             raise InvalidInferenceRequest(
-                f"{place}: binary_data_size is {size}, but the body has {len(self._rest)} bytes left"
+                f"{name}: binary_data_size is {size}, but the body has {len(self._rest)} bytes left"
             )
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+        tensor, self._rest = self._rest[:size], self._rest[size:]
+        return tensor
 
     def check_used_up(self) -> None:
-        """Refuse bytes that belong to no tensor."""
+        """Raise ``InvalidInferenceRequest`` if bytes are left that belong to no tensor."""
         if self._rest:
             raise InvalidInferenceRequest(f"the body ends with {len(self._rest)} bytes that belong to no input")
 
 
 def read_tensor_body(request: Request) -> tuple[Any, BinaryPart]:
-    """Read a body of JSON, or of JSON and tensors.
+    """Read a body of JSON, or of JSON and the bytes of tensors.
 
     Returns
     -------
-    The decoded JSON, and what follows it.
+    The decoded JSON, and the bytes after it.
 
     Raises
     ------
     NotAJSONMediaType, CompressedBody
-        If the body is said to be something else.
+        If the Content-Type or the Content-Encoding is not supported.
     NotJSON
         If the JSON is not JSON in UTF-8.
     InvalidInferenceRequest
-        If the header does not say where the JSON ends, or the JSON holds a number that no float can hold.
+        If the header is not a valid length, or the JSON has a number that no float can hold.
     """
     if request.mimetype not in _MEDIA_TYPES:
         raise NotAJSONMediaType(f"Send the body as Content-Type: {JSON_MEDIA_TYPE} or {BINARY_MEDIA_TYPE}.")
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
-        raise CompressedBody(f"Content-Encoding: {encoding} is not supported: send the body as it is.")
+        raise CompressedBody(f"Content-Encoding: {encoding} is not supported: send the body uncompressed.")
     body = memoryview(request.get_data(cache=False))
     json_length = _read_json_length(request.headers.get(JSON_LENGTH_HEADER), len(body))
     try:
@@ -89,12 +89,12 @@ def read_tensor_body(request: Request) -> tuple[Any, BinaryPart]:
         raise InvalidInferenceRequest(str(error)) from None
 
 
-def answer_tensors(frame: dict[str, Any], outputs: list[tuple[str, NDArray[Any], bool]]) -> Response:
-    """Answer with tensors.
+def answer_tensors(fields: dict[str, Any], outputs: list[tuple[str, NDArray[Any], bool]]) -> Response:
+    """Return an answer with tensors.
 
     Parameters
     ----------
-    frame
+    fields
         The answer without its outputs.
     outputs
         Name, values of shape ``(n_rows,)`` as int64 or float64, and whether they are sent as bytes.
@@ -113,7 +113,7 @@ def answer_tensors(frame: dict[str, Any], outputs: list[tuple[str, NDArray[Any],
         else:
             tensor["data"] = values.tolist()
         described.append(tensor)
-    answer = frame | {"outputs": described}
+    answer = fields | {"outputs": described}
     if not tails:
         return answer_json(answer)
     head = msgspec.json.encode(answer)
@@ -123,7 +123,7 @@ def answer_tensors(frame: dict[str, Any], outputs: list[tuple[str, NDArray[Any],
 
 
 def _read_json_length(text: str | None, body_length: int) -> int:
-    """Tell where the JSON ends; without the header it is all of the body."""
+    """Return the length of the JSON; without the header it is the whole body."""
     if text is None:
         return body_length
     if not _LENGTH.fullmatch(text) or int(text) > body_length:

@@ -1,10 +1,6 @@
-"""``POST /v2/models/<name>[/versions/<version>]/infer``: tensors in, labels and scores out.
+"""``POST /v2/models/<name>[/versions/<version>]/infer``: label and score rows sent as tensors.
 
-A list whose length is checked before anything in it is looked at.
-
-What ``POST /v2/models/<name>/infer`` takes: the frame around the tensors, not the numbers in them.
-
-What ``POST /v2/models/<name>/infer`` gives.
+The schemas describe the message around the tensors; ``app.api.v2.tensors`` reads the numbers in them.
 """
 
 from __future__ import annotations
@@ -15,22 +11,37 @@ from typing import Any
 from flask import Blueprint, Response, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 
-from app.api.scoring import CountedPrediction, name_prediction
-from app.api.service import service
-from app.api.v2.body import answer_tensors, read_tensor_body
+from app.api.operation import NO_MODEL, Operation
+from app.api.service import CountedPrediction, name_record, service
+from app.api.v2.body import BINARY_MEDIA_TYPE, answer_tensors, read_tensor_body
 from app.api.v2.tensors import read_rows
-from app.errors import InvalidInferenceRequest, UnknownModel
+from app.errors import InvalidInferenceRequest, UnknownModel, join_errors
 from app.model.bundle import Bundle
 from app.model.schema import LARGEST_NUMBER, MAX_FEATURES
 from app.web.fields import Segment, StrictBoolean
-from app.web.validation import json_type, name_places
+from app.web.validation import flatten_errors, json_type
+
+# The group of the protocol's routes in the OpenAPI document.
+TAG = "open inference protocol"
+
+# The outputs of every model: its label and its score.
+IS_INLIER, ANOMALY_SCORE = "is_inlier", "anomaly_score"
+OUTPUTS = (IS_INLIER, ANOMALY_SCORE)
+
+# Both can represent every number that a row may have.
+DATATYPES = ("FP32", "FP64")
+
+# Rows and columns.
+_MAX_DIMENSIONS = 2
+
+infer_route = Blueprint("infer", __name__)
 
 
 class ShortList(fields.List[Any]):
-    """A list of ``shortest`` to ``longest`` items.
+    """A list of ``shortest`` to ``longest`` items, whose length is checked before any item is loaded.
 
-    marshmallow's own ``Length`` looks at a list after each of its items was loaded, which takes seconds for the
-    millions of items that fit into a body.
+    marshmallow's own ``Length`` checks a list after loading its items, which takes seconds for the millions of items
+    that fit into a body.
     """
 
     def __init__(self, item: fields.Field[Any], longest: int, shortest: int = 1, **kwargs: Any) -> None:
@@ -43,33 +54,22 @@ class ShortList(fields.List[Any]):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-# The outputs of every model: its label and its score.
-IS_INLIER, ANOMALY_SCORE = "is_inlier", "anomaly_score"
-OUTPUTS = (IS_INLIER, ANOMALY_SCORE)
-
-# Both hold every number that a row may have.
-DATATYPES = ("FP32", "FP64")
-
-# Rows and columns.
-_MOST_DIMENSIONS = 2
-
-
-class _Lenient(Schema):
-    """The protocol lets clients send what a server does not know, in ``parameters`` above all."""
+class _LenientSchema(Schema):
+    """Ignores unknown fields: the protocol allows clients to send more than a server knows."""
 
     class Meta:
-        """What is unknown is left out."""
+        """Ignore unknown fields."""
 
         unknown = EXCLUDE
 
     @pre_load
-    def leave_out_nulls(self, data: Any, **kwargs: Any) -> Any:
-        """Take null for absent: MLServer's clients write out everything that they know and do not use."""
+    def drop_nulls(self, data: Any, **kwargs: Any) -> Any:
+        """Treat null as absent: MLServer's clients send null for every field that they do not use."""
         return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
 class TensorData(fields.Raw):
-    """A list whose items are checked later, all at once: one call for each number would take longer than scoring."""
+    """A list whose items are checked later, all at once: a call per number would take longer than scoring."""
 
     def __init__(self) -> None:
         number = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
@@ -87,24 +87,24 @@ class TensorData(fields.Raw):
         return value
 
 
-class InputParameters(_Lenient):
+class InputParameters(_LenientSchema):
     """How an input is sent."""
 
     binary_data_size = fields.Integer(
         strict=True,
         allow_none=True,
         validate=validate.Range(min=0),
-        metadata={"description": "The input's bytes after the JSON part of the body, instead of `data`."},
+        metadata={"description": "Number of bytes of this input after the JSON part of the body, instead of `data`."},
     )
 
 
-class InputTensor(_Lenient):
+class InputTensor(_LenientSchema):
     """Rows, or one feature of them."""
 
     name = fields.String(required=True, metadata={"example": "rows"})
     shape = ShortList(
         fields.Integer(strict=True, validate=validate.Range(min=1)),
-        _MOST_DIMENSIONS,
+        _MAX_DIMENSIONS,
         required=True,
         metadata={
             "description": "[rows, features] for all features, [rows] or [rows, 1] for one.",
@@ -116,28 +116,29 @@ class InputTensor(_Lenient):
     data = TensorData()
 
 
-class OutputParameters(_Lenient):
-    """How an output is wanted."""
+class OutputParameters(_LenientSchema):
+    """Options of a requested output."""
 
     binary_data = StrictBoolean(
-        allow_none=True, metadata={"description": "After the JSON part of the answer, in place of `data`."}
+        allow_none=True,
+        metadata={"description": "Whether it is sent as bytes after the JSON part of the answer, instead of `data`."},
     )
 
 
-class RequestedOutput(_Lenient):
-    """An output that the caller wants."""
+class RequestedOutput(_LenientSchema):
+    """An output that the caller requests."""
 
     name = fields.String(required=True, validate=validate.OneOf(OUTPUTS))
     parameters = fields.Nested(OutputParameters, allow_none=True, load_default=dict)
 
 
-class InferenceParameters(_Lenient):
-    """How everything is wanted, and who asks."""
+class InferenceParameters(_LenientSchema):
+    """Options of the whole request."""
 
     binary_data_output = StrictBoolean(
         allow_none=True,
         load_default=False,
-        metadata={"description": "`binary_data` of the outputs that say nothing of it."},
+        metadata={"description": "Default of `binary_data` of each output."},
     )
     segment = Segment(allow_none=True)
 
@@ -145,10 +146,10 @@ class InferenceParameters(_Lenient):
 _INFERENCE_PARAMETERS = InferenceParameters()
 
 
-class InferenceRequest(_Lenient):
+class InferenceRequest(_LenientSchema):
     """Rows to score: one input of shape [rows, features], or one input for each feature, named like it."""
 
-    id = fields.String(allow_none=True, metadata={"description": "Given back."})
+    id = fields.String(allow_none=True, metadata={"description": "Returned unchanged."})
     parameters = fields.Nested(
         InferenceParameters, allow_none=True, load_default=lambda: _INFERENCE_PARAMETERS.load({})
     )
@@ -159,7 +160,7 @@ class InferenceRequest(_Lenient):
         shortest=0,
         allow_none=True,
         load_default=list,
-        metadata={"description": "Both outputs, if left out or empty."},
+        metadata={"description": "Both outputs, if absent or empty."},
     )
 
 
@@ -167,7 +168,7 @@ _SCHEMA = InferenceRequest()
 
 
 def load_inference_request(body: object) -> dict[str, Any]:
-    """Check the frame of a decoded body.
+    """Check a decoded body, except for the numbers in its tensors, and return its values.
 
     Parameters
     ----------
@@ -176,12 +177,12 @@ def load_inference_request(body: object) -> dict[str, Any]:
 
     Returns
     -------
-    As ``InferenceRequest`` says, with defaults; what is in ``data`` is as it came.
+    The fields of ``InferenceRequest``, with defaults; ``data`` is unchanged.
 
     Raises
     ------
     InvalidInferenceRequest
-        With everything that is wrong.
+        With every mistake in its message.
 
     Examples
     --------
@@ -197,16 +198,15 @@ def load_inference_request(body: object) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = _SCHEMA.load(body)
     except ValidationError as error:
-        errors = name_places(error.normalized_messages())
-        raise InvalidInferenceRequest("; ".join(f"{e['field']}: {e['message']}" for e in errors)) from None
+        raise InvalidInferenceRequest(join_errors(flatten_errors(error.normalized_messages()))) from None
     return loaded
 
 
 class AnsweredParameters(Schema):
-    """How an output is given."""
+    """How an output is sent."""
 
     binary_data_size = fields.Integer(
-        metadata={"description": "The output's bytes after the JSON part of the body, instead of `data`."}
+        metadata={"description": "Number of bytes of this output after the JSON part of the body, instead of `data`."}
     )
 
 
@@ -225,27 +225,24 @@ class InferenceAnswer(Schema):
 
     model_name = fields.String(required=True)
     model_version = fields.String(required=True)
-    id = fields.String(metadata={"description": "The caller's; only if it sent one."})
+    id = fields.String(metadata={"description": "The caller's id, if it sent one."})
     outputs = fields.List(fields.Nested(AnsweredOutput), required=True)
 
 
-infer_route = Blueprint("infer", __name__)
-
-
 def check_model(bundle: Bundle, name: str, version: str | None) -> None:
-    """Make sure that a request is about the live model.
+    """Check that a request names the live model.
 
     Parameters
     ----------
     bundle
         The live model.
     name, version
-        What the request asks for; no version means any.
+        The model in the request; no version means any.
 
     Raises
     ------
     UnknownModel
-        If it asks for another model, or another version of it; the message names the live one.
+        If the request names another model or version; the message names the live one.
     """
     if name != bundle.name:
         raise UnknownModel(f"There is no model {name!r}: the live one is {bundle.name!r}.")
@@ -253,32 +250,45 @@ def check_model(bundle: Bundle, name: str, version: str | None) -> None:
         raise UnknownModel(f"{name!r} has no version {version!r}: the live one is {bundle.version!r}.")
 
 
-@infer_route.post("/v2/models/<name>/infer")
 @infer_route.post("/v2/models/<name>/versions/<version>/infer")
+@infer_route.post("/v2/models/<name>/infer")
+@Operation(
+    summary="Label and score rows.",
+    description="`is_inlier` is 1 for an inlier and -1 for an outlier; `anomaly_score` is in [-1, 0]: the lower, the "
+    "more abnormal. With the binary tensor data extension, `Inference-Header-Content-Length` is the length of the JSON "
+    "part of the body, which the tensors follow: little endian, row after row.",
+    tag=TAG,
+    request=InferenceRequest,
+    answer=InferenceAnswer,
+    other_media_types=(BINARY_MEDIA_TYPE,),
+    refusals=(400, 404, 413, 415, *NO_MODEL),
+    body_limit="max_batch_body_bytes",
+    names_model=True,
+    names_record=True,
+)
 def infer(name: str, version: str | None = None) -> Response:
-    """Score rows."""
-    settings = service().settings
+    """Label and score rows."""
     with CountedPrediction() as counted:
-        bundle = counted.take_model()
+        parts = service()
+        bundle = counted.get_model()
         check_model(bundle, name, version)
-        request.max_content_length = settings.max_batch_body_bytes
         body, binary = read_tensor_body(request)
-        asked = load_inference_request(body)
-        rows = read_rows(asked["inputs"], binary, bundle.features, settings.max_batch_rows)
-        scored = counted.score(bundle, rows, asked["parameters"]["segment"])
+        loaded = load_inference_request(body)
+        rows = read_rows(loaded["inputs"], binary, bundle.features, parts.settings.max_batch_rows)
+        scored = parts.score(request.environ, bundle, rows, loaded["parameters"]["segment"])
         values = {IS_INLIER: scored.labels, ANOMALY_SCORE: scored.scores}
-        outputs = [(wanted, values[wanted], is_binary) for wanted, is_binary in _wanted_outputs(asked)]
-        return name_prediction(answer_tensors(_frame(bundle, asked), outputs), bundle)
+        outputs = [(output, values[output], is_binary) for output, is_binary in _requested_outputs(loaded)]
+        return name_record(answer_tensors(_answer_without_outputs(bundle, loaded), outputs), bundle)
 
 
-def _wanted_outputs(asked: dict[str, Any]) -> list[tuple[str, bool]]:
-    """List the names of the wanted outputs, and whether each is wanted as bytes."""
-    otherwise = asked["parameters"]["binary_data_output"]
-    requested = asked["outputs"] or [{"name": name, "parameters": {}} for name in OUTPUTS]
-    return [(output["name"], output["parameters"].get("binary_data", otherwise)) for output in requested]
+def _requested_outputs(loaded: dict[str, Any]) -> list[tuple[str, bool]]:
+    """Return the names of the requested outputs, and whether each is sent as bytes."""
+    default = loaded["parameters"]["binary_data_output"]
+    requested = loaded["outputs"] or [{"name": name, "parameters": {}} for name in OUTPUTS]
+    return [(output["name"], output["parameters"].get("binary_data", default)) for output in requested]
 
 
-def _frame(bundle: Bundle, asked: dict[str, Any]) -> dict[str, Any]:
-    """Say who answers what."""
-    frame = {"model_name": bundle.name, "model_version": bundle.version}
-    return frame | ({"id": asked["id"]} if "id" in asked else {})
+def _answer_without_outputs(bundle: Bundle, loaded: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the answer that name the model and repeat the caller's id."""
+    answer = {"model_name": bundle.name, "model_version": bundle.version}
+    return answer | ({"id": loaded["id"]} if "id" in loaded else {})

@@ -1,9 +1,4 @@
-"""``GET /v2``, ``GET /v2/models/<name>[/versions/<version>]`` and the list of models.
-
-What the metadata routes of the protocol give, and the list of models.
-
-Which model a request asks for by name: the live one or none.
-"""
+"""``GET /v2``, ``GET /v2/models/<name>[/versions/<version>]`` and the list of models."""
 
 from __future__ import annotations
 
@@ -12,28 +7,36 @@ from typing import Any
 from flask import Blueprint, Response
 from marshmallow import Schema, fields
 
-from app.api.operations import API_VERSION
-from app.api.scoring import name_model
-from app.api.service import service
-from app.api.v2.infer import ANOMALY_SCORE, IS_INLIER, check_model
+from app.api.openapi import API_VERSION
+from app.api.operation import NO_MODEL, Operation, RawSchema, reference_to
+from app.api.service import name_model, service
+from app.api.v2.infer import ANOMALY_SCORE, IS_INLIER, TAG, check_model
 from app.model.bundle import Bundle
 from app.web.codecs import answer_json
+
+# The name of the input that holds all features; clients may use any other name.
+ROWS_INPUT = "rows"
+
+# In a shape: any number of rows.
+_ANY = -1
+
+protocol_metadata = Blueprint("protocol_metadata", __name__)
 
 
 class ServerMetadata(Schema):
     """The service and what it speaks beyond the protocol."""
 
     name = fields.String(required=True)
-    version = fields.String(required=True, metadata={"description": "Of the interface, not of the model."})
+    version = fields.String(required=True, metadata={"description": "Version of the interface, not of the model."})
     extensions = fields.List(fields.String(), required=True)
 
 
 class TensorParameters(Schema):
-    """What a tensor's name, type and shape do not tell."""
+    """Further properties of a tensor."""
 
     feature_names = fields.List(
         fields.String(),
-        metadata={"description": "The columns in order; also the names of the inputs when each is sent by itself."},
+        metadata={"description": "The columns in order; also the names of the inputs if each feature is sent as one."},
     )
 
 
@@ -50,7 +53,7 @@ class ModelMetadata(Schema):
     """The live model, its inputs and its outputs."""
 
     name = fields.String(required=True)
-    versions = fields.List(fields.String(), required=True, metadata={"description": "The live one, and no other."})
+    versions = fields.List(fields.String(), required=True, metadata={"description": "Only the live version."})
     platform = fields.String(required=True)
     inputs = fields.List(fields.Nested(TensorMetadata), required=True)
     outputs = fields.List(fields.Nested(TensorMetadata), required=True)
@@ -65,24 +68,32 @@ class ListedModel(Schema):
     reason = fields.String(required=True, metadata={"description": "Why it is not ready; empty if it is."})
 
 
-# What a client may call the input that holds all features; any other name does as well.
-ROWS_INPUT = "rows"
-
-# Stands for any number of rows.
-_ANY = -1
-
-protocol_metadata = Blueprint("protocol_metadata", __name__)
+_MODEL_INDEX = RawSchema(
+    name="ModelIndex", schema={"type": "array", "items": reference_to("ListedModel")}, uses=(ListedModel,)
+)
 
 
 @protocol_metadata.get("/v2")
+@Operation(
+    summary="The service and the protocol extensions that it supports.",
+    description="For clients of KServe, Triton and MLServer.",
+    tag=TAG,
+    answer=ServerMetadata,
+)
 def describe_server() -> Response:
-    """Say what this is, model or not."""
+    """Return the name, version and extensions of the service, with or without a model."""
     return answer_json({"name": "isowatch", "version": API_VERSION, "extensions": ["binary_tensor_data"]})
 
 
 @protocol_metadata.post("/v2/repository/index")
+@Operation(
+    summary="A list with the live model.",
+    description="For Triton's clients; the list is empty without a model.",
+    tag=TAG,
+    answer=_MODEL_INDEX,
+)
 def list_models() -> Response:
-    """List the live model, as Triton's clients ask for it; without a model the list is empty."""
+    """Return the live model as a list, for Triton's clients; without a model the list is empty."""
     model = service().model
     if model.features is None:
         return answer_json([])
@@ -90,17 +101,25 @@ def list_models() -> Response:
     return answer_json([{"name": bundle.name, "version": bundle.version, "state": "READY", "reason": ""}])
 
 
-@protocol_metadata.get("/v2/models/<name>")
 @protocol_metadata.get("/v2/models/<name>/versions/<version>")
+@protocol_metadata.get("/v2/models/<name>")
+@Operation(
+    summary="The model's inputs and outputs.",
+    description="Its one input has all features; each feature may also be sent as an input of its own.",
+    tag=TAG,
+    answer=ModelMetadata,
+    refusals=(404, *NO_MODEL),
+    names_model=True,
+)
 def describe_model(name: str, version: str | None = None) -> Response:
-    """Say what the model takes and gives."""
+    """Return the inputs and outputs of the model."""
     bundle = service().model.get()
     check_model(bundle, name, version)
     return name_model(answer_json(_describe(bundle)), bundle)
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
-    """Lay out the model's metadata."""
+    """Return the model's metadata as JSON values."""
     names = list(bundle.features.names)
     return {
         "name": bundle.name,
@@ -109,7 +128,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "inputs": [
             {
                 "name": ROWS_INPUT,
-                # What the forest compares; FP64 is taken too, and rounded.
+                # The type that the forest compares; FP64 is accepted, too, and rounded.
                 "datatype": "FP32",
                 "shape": [_ANY, len(names)],
                 "parameters": {"feature_names": names},

@@ -1,6 +1,6 @@
-"""The rows of an inference request: from one input that holds all features, or from one input for each.
+"""Read the rows of an inference request, from one input with all features or from one input per feature.
 
-The numbers of a tensor of the Open Inference Protocol, from JSON or from bytes, checked all at once.
+The numbers of each tensor, in JSON or as bytes, are checked all at once.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from app.errors import BodyTooLarge, InvalidInferenceRequest
 from app.model.schema import LARGEST_NUMBER, Features
 from app.web.validation import json_type
 
-# The protocol sends little endian, whatever the machine.
+# The protocol uses little endian on every machine.
 _DTYPES: dict[str, np.dtype[np.float32] | np.dtype[np.float64]] = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
 
 
 def read_tensor(
-    tensor: dict[str, Any], n_rows: int, n_columns: int, binary: BinaryPart, place: str
+    tensor: dict[str, Any], n_rows: int, n_columns: int, binary: BinaryPart, name: str
 ) -> NDArray[np.floating]:
-    """Read the numbers of an input.
+    """Return the numbers of an input.
 
     Parameters
     ----------
     tensor
         The input, loaded as ``InputTensor``.
     n_rows, n_columns
-        Its shape, or what its shape means.
+        Its shape as rows and columns.
     binary
-        The bytes that no input before it has taken.
-    place
-        Names the input in refusals.
+        The bytes that earlier inputs have not consumed.
+    name
+        The name of the input in refusals.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def read_tensor(
     Raises
     ------
     InvalidInferenceRequest
-        If there are more or fewer numbers, or something else among them; it names input, row and column.
+        If there are too many or too few numbers, or other values; the message names input, row and column.
 
     Examples
     --------
@@ -57,80 +57,80 @@ def read_tensor(
     """
     size = tensor["parameters"].get("binary_data_size")
     if (size is None) == ("data" not in tensor):
-        raise InvalidInferenceRequest(f"{place}: give either data or parameters.binary_data_size")
+        raise InvalidInferenceRequest(f"{name}: give either data or parameters.binary_data_size")
     count = n_rows * n_columns
     if size is None:
-        numbers = _flatten(tensor["data"], n_rows, n_columns, place)
-        _check_types(numbers, n_columns, place)
+        numbers = _flatten(tensor["data"], n_rows, n_columns, name)
+        _check_types(numbers, n_columns, name)
         values: NDArray[np.floating] = _to_array(numbers)
     else:
         dtype = _DTYPES[tensor["datatype"]]
         if size != count * dtype.itemsize:
             raise InvalidInferenceRequest(
-                f"{place}: {count} numbers of {tensor['datatype']} take {count * dtype.itemsize} bytes, "
+                f"{name}: {count} numbers of {tensor['datatype']} take {count * dtype.itemsize} bytes, "
                 f"binary_data_size is {size}"
             )
-        values = np.frombuffer(binary.take(size, place), dtype)
-    _check_range(values, n_columns, place)
+        values = np.frombuffer(binary.take(size, name), dtype)
+    _check_range(values, n_columns, name)
     return values.reshape(n_rows, n_columns)
 
 
-def _flatten(data: list[Any], n_rows: int, n_columns: int, place: str) -> list[Any]:
-    """Put the items of nested lists into one; flat lists are as they are."""
+def _flatten(data: list[Any], n_rows: int, n_columns: int, name: str) -> list[Any]:
+    """Return the items of nested lists as one list; a flat list is returned unchanged."""
     if data and all(type(row) is list for row in data):
         if len(data) != n_rows:
-            raise InvalidInferenceRequest(f"{place}: expected {n_rows} rows in data, got {len(data)}")
+            raise InvalidInferenceRequest(f"{name}: expected {n_rows} rows in data, got {len(data)}")
         for index, row in enumerate(data):
             if len(row) != n_columns:
-                raise InvalidInferenceRequest(f"{place}[{index}]: expected {n_columns} numbers, got {len(row)}")
+                raise InvalidInferenceRequest(f"{name}[{index}]: expected {n_columns} numbers, got {len(row)}")
         return list(chain.from_iterable(data))
     if len(data) != n_rows * n_columns:
-        raise InvalidInferenceRequest(f"{place}: expected {n_rows * n_columns} numbers in data, got {len(data)}")
+        raise InvalidInferenceRequest(f"{name}: expected {n_rows * n_columns} numbers in data, got {len(data)}")
     return data
 
 
-def _check_types(numbers: list[Any], n_columns: int, place: str) -> None:
-    """Refuse what is no number of JSON; NumPy would turn true into 1 and "2" into 2."""
+def _check_types(numbers: list[Any], n_columns: int, name: str) -> None:
+    """Refuse values that are not JSON numbers; NumPy would convert true to 1 and "2" to 2."""
     if set(map(type, numbers)) <= {int, float}:
         return
     index, value = next((i, value) for i, value in enumerate(numbers) if type(value) not in (int, float))
     row, column = divmod(index, n_columns)
-    raise InvalidInferenceRequest(f"{place}[{row}, {column}]: expected a number, got {json_type(value)}")
+    raise InvalidInferenceRequest(f"{name}[{row}, {column}]: expected a number, got {json_type(value)}")
 
 
 def _to_array(numbers: list[Any]) -> NDArray[np.float64]:
-    """Make an array; integers of any length may be among the numbers, and become infinite if no float holds them."""
+    """Return an array; integers that no float can hold become infinite."""
     try:
         return np.array(numbers, np.float64)
     except OverflowError:
         return np.array([number if abs(number) <= LARGEST_NUMBER else np.inf for number in numbers], np.float64)
 
 
-def _check_range(values: NDArray[np.floating], n_columns: int, place: str) -> None:
-    """Refuse what the forest cannot compare."""
-    is_fine = np.abs(values) <= LARGEST_NUMBER  # also false for NaN
-    if not is_fine.all():
-        row, column = divmod(int(is_fine.argmin()), n_columns)
+def _check_range(values: NDArray[np.floating], n_columns: int, name: str) -> None:
+    """Refuse numbers that the forest cannot compare."""
+    is_valid = np.abs(values) <= LARGEST_NUMBER  # also false for NaN
+    if not is_valid.all():
+        row, column = divmod(int(is_valid.argmin()), n_columns)
         raise InvalidInferenceRequest(
-            f"{place}[{row}, {column}]: expected a finite number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}"
+            f"{name}[{row}, {column}]: expected a finite number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}"
         )
 
 
 def read_rows(
     inputs: list[dict[str, Any]], binary: BinaryPart, features: Features, max_rows: int
 ) -> NDArray[np.float32]:
-    """Read the rows of a request.
+    """Return the rows of a request.
 
     Parameters
     ----------
     inputs
         The inputs, each loaded as ``InputTensor``.
     binary
-        What follows the JSON in the body.
+        The bytes after the JSON in the body.
     features
-        What a row of the model consists of.
+        The model's features.
     max_rows
-        How many rows one request may hold.
+        Maximum number of rows in one request.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def read_rows(
     Raises
     ------
     InvalidInferenceRequest
-        If the inputs do not fit the model, each other, or what they say of themselves.
+        If the inputs do not match the model, each other, or their own shapes.
     BodyTooLarge
         If there are more rows than ``max_rows``.
     """
@@ -148,14 +148,14 @@ def read_rows(
     if n_rows > max_rows:
         raise BodyTooLarge(f"The request holds {n_rows} rows: send at most {max_rows} at once.")
     rows = np.empty((n_rows, len(features)), np.float32)
-    for tensor, taken in zip(inputs, columns, strict=True):
-        rows[:, taken] = read_tensor(tensor, n_rows, len(taken), binary, _place(tensor))
+    for tensor, own_columns in zip(inputs, columns, strict=True):
+        rows[:, own_columns] = read_tensor(tensor, n_rows, len(own_columns), binary, _name(tensor))
     binary.check_used_up()
     return rows
 
 
 def _assign_columns(inputs: list[dict[str, Any]], features: Features) -> list[list[int]]:
-    """Say for each input which columns it holds; a single input may have any name and holds all."""
+    """Return the columns that each input holds; a single input may have any name, and holds all columns."""
     if len(inputs) == 1:
         return [list(range(len(features)))]
     names = [tensor["name"] for tensor in inputs]
@@ -168,20 +168,20 @@ def _assign_columns(inputs: list[dict[str, Any]], features: Features) -> list[li
 
 
 def _count_rows(inputs: list[dict[str, Any]], columns: list[list[int]], features: Features) -> int:
-    """Check all shapes, and tell the number of rows, which all inputs share."""
+    """Check all shapes, and return the number of rows, which all inputs share."""
     n_rows: int = inputs[0]["shape"][0]
-    for tensor, taken in zip(inputs, columns, strict=True):
-        shape, width = tensor["shape"], len(taken)
+    for tensor, own_columns in zip(inputs, columns, strict=True):
+        shape, width = tensor["shape"], len(own_columns)
         # One feature may also come as a plain list of numbers.
         allowed = [[n_rows, width], *([[n_rows]] if width == 1 else [])]
         if shape not in allowed:
             rows = n_rows if len(inputs) > 1 else "rows"
             expected = f"[{rows}, {width}]" + (f" or [{rows}]" if width == 1 else "")
-            columns_said = "" if width == 1 else f" ({', '.join(features.names)})"
-            raise InvalidInferenceRequest(f"{_place(tensor)}: expected shape {expected}{columns_said}, got {shape}")
+            column_names = "" if width == 1 else f" ({', '.join(features.names)})"
+            raise InvalidInferenceRequest(f"{_name(tensor)}: expected shape {expected}{column_names}, got {shape}")
     return n_rows
 
 
-def _place(tensor: dict[str, Any]) -> str:
-    """Name an input in a refusal."""
+def _name(tensor: dict[str, Any]) -> str:
+    """Return the name of an input in refusals."""
     return f"input {tensor['name']}"

@@ -1,8 +1,8 @@
-// Shows the service's own document. A file of its own, because the page's security policy runs no inline script.
+// Shows the service's own document. This is a file, because the page's security policy forbids inline scripts.
 SwaggerUIBundle({
   dom_id: "#swagger-ui",
   url: "openapi.json",
-  // No document can be slipped in by the page's address, and no other host is asked whether ours is valid.
+  // The page's URL cannot inject another document, and no other host is asked to validate ours.
   queryConfigEnabled: false,
   validatorUrl: null,
   deepLinking: true,

@@ -1,10 +1,10 @@
-// The page's form and its answer. Addresses are relative: the page may be served under a prefix.
+// The form and its answer. URLs are relative, because a proxy may serve the page under a prefix.
 
-// Gunicorn ends a worker that is silent for 30 seconds by default: nobody answers after that.
-const PATIENCE_MILLISECONDS = 30_000;
+// By default, Gunicorn kills a worker that is silent for 30 seconds, so there is no answer after that.
+const TIMEOUT_MILLISECONDS = 30_000;
 
-// The service itself looks for a new model once a second.
-const LOOK_FOR_MODEL_MILLISECONDS = 2_000;
+// The service itself checks for a new model once a second.
+const CHECK_MODEL_MILLISECONDS = 2_000;
 
 const byId = (id) => document.getElementById(id);
 
@@ -14,20 +14,20 @@ if (byId("row")) {
   reloadWhenReady();
 }
 
-/** Let the form send rows, and keep the command beside it the same row. */
+/** Make the form send rows, and show the same row in the command beside it. */
 function startForm(form) {
   const inputs = [...form.querySelectorAll("input[type=number]")];
   const changed = () => {
     inputs.forEach(markRange);
     byId("curl-body").textContent = JSON.stringify(request(inputs));
   };
-  // What the browser's address says is right behind a proxy too, where the service may not know its own.
-  // A quote in it, which an address may hold as it is, would end the shell's word.
+  // The browser's URL is correct even behind a proxy, where the service may not know its own. A URL may contain an
+  // unescaped quote, which would end the shell's string.
   const address = new URL("prediction", document.baseURI).href.replaceAll("'", "%27");
   byId("curl-address").textContent = `'${address}'`;
   for (const button of form.querySelectorAll("[data-row]")) {
     button.addEventListener("click", () => {
-      JSON.parse(button.dataset.row).forEach((number, place) => (inputs[place].value = number));
+      JSON.parse(button.dataset.row).forEach((number, index) => (inputs[index].value = number));
       changed();
     });
   }
@@ -40,33 +40,33 @@ function startForm(form) {
   changed();
 }
 
-/** Say beside an input that its number is beyond what the model saw in training. */
+/** Mark an input whose number is outside of the range in training. */
 function markRange(input) {
   const { low, high } = input.dataset;
-  const isBeyond = input.valueAsNumber < Number(low) || input.valueAsNumber > Number(high);
-  input.parentElement.classList.toggle("beyond", isBeyond);
+  const isOutside = input.valueAsNumber < Number(low) || input.valueAsNumber > Number(high);
+  input.parentElement.classList.toggle("beyond", isOutside);
 }
 
-/** Make the body of a request. What is no number is sent as null, so that the service says what is wrong. */
+/** Return the body of a request. Anything that is not a number becomes null, which the service then reports. */
 function request(inputs) {
   return { feature_vector: inputs.map((input) => input.valueAsNumber), score: byId("score").checked };
 }
 
-/** Send the row, and show whatever comes back. */
+/** Send the row, and show the answer or the error. */
 async function send(form, inputs) {
   const answer = byId("answer");
   if (answer.ariaBusy === "true") return;
   answer.ariaBusy = "true";
-  const begun = performance.now();
+  const started = performance.now();
   try {
     const response = await fetch("prediction", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(request(inputs)),
-      signal: AbortSignal.timeout(PATIENCE_MILLISECONDS),
+      signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     });
     const text = await response.text();
-    const milliseconds = performance.now() - begun;
+    const milliseconds = performance.now() - started;
     clear(inputs);
     showRaw(response, text);
     const body = parse(text);
@@ -75,13 +75,13 @@ async function send(form, inputs) {
   } catch (error) {
     clear(inputs);
     byId("raw").hidden = true;
-    show("problem", "No answer", `The service could not be reached (${error.message}). Does it still run?`);
+    show("problem", "No answer", `The service could not be reached (${error.message}). Is it still running?`);
   } finally {
     answer.ariaBusy = "false";
   }
 }
 
-/** Read JSON; a proxy in between may answer with something else. */
+/** Parse JSON; return null for anything else, which a proxy in between may send. */
 function parse(text) {
   try {
     return JSON.parse(text);
@@ -90,20 +90,20 @@ function parse(text) {
   }
 }
 
-/** Show the answer as it came; JSON is laid out. */
+/** Show the raw answer; JSON is indented. */
 function showRaw(response, text) {
   const body = parse(text);
   byId("raw").textContent = `HTTP ${response.status}\n${body ? JSON.stringify(body, null, 2) : text}`;
   byId("raw").hidden = false;
 }
 
-/** Show the label in words, and the score on its scale if it was asked for. */
+/** Show the label in words, and the score on its scale if it was requested. */
 function showLabel(form, body, milliseconds, version) {
   const threshold = Number(form.dataset.threshold);
   const score = body.anomaly_score;
   const isScored = score !== undefined;
   let reason = "";
-  // The threshold shown is that of the page's model: it says nothing of an answer by another.
+  // The threshold on the page belongs to the page's model, so it does not apply to an answer of another one.
   const isSameModel = version === form.dataset.version;
   if (!isSameModel) reason = "Another model has gone live since this page was loaded: reload it.";
   else if (isScored) reason = `Its score is ${score < threshold ? "below" : "not below"} the threshold.`;
@@ -120,24 +120,24 @@ function showLabel(form, body, milliseconds, version) {
   byId("scale").hidden = false;
 }
 
-/** Show why the row was refused, beside the inputs that are to blame. */
+/** Show why the row was refused, beside the inputs with mistakes. */
 function showProblem(inputs, response, body) {
   const elsewhere = [];
-  const blamed = [];
+  const invalid = [];
   for (const { field, message } of body?.errors ?? []) {
-    const place = field.match(/^feature_vector\[(\d+)\]$/)?.[1];
-    const input = inputs[place];
+    const index = field.match(/^feature_vector\[(\d+)\]$/)?.[1];
+    const input = inputs[index];
     if (input === undefined) {
       elsewhere.push(message);
       continue;
     }
     input.ariaInvalid = "true";
-    byId(`error-${place}`).textContent = message;
-    blamed.push(input);
+    byId(`error-${index}`).textContent = message;
+    invalid.push(input);
   }
-  const known = blamed.length ? "See beside the inputs. " + elsewhere.join(" ") : body?.detail;
-  show("problem", `Refused: ${body?.title ?? `HTTP ${response.status}`}`, known ?? "Something in between answered.");
-  blamed[0]?.focus();
+  const known = invalid.length ? "See the messages beside the inputs. " + elsewhere.join(" ") : body?.detail;
+  show("problem", `Refused: ${body?.title ?? `HTTP ${response.status}`}`, known ?? "The answer came from something between the page and the service.");
+  invalid[0]?.focus();
 }
 
 /** Show an outcome in words. */
@@ -147,16 +147,16 @@ function show(outcome, verdict, reason) {
   byId("reason").textContent = reason;
 }
 
-/** Forget the answer before. */
+/** Remove the previous answer. */
 function clear(inputs) {
-  for (const [place, input] of inputs.entries()) {
+  for (const [index, input] of inputs.entries()) {
     input.ariaInvalid = null;
-    byId(`error-${place}`).textContent = "";
+    byId(`error-${index}`).textContent = "";
   }
   byId("scale").hidden = byId("measured").hidden = true;
 }
 
-/** Show the button that copies the command, where the browser allows it: not on plain HTTP from another machine. */
+/** Show the copy button if the browser allows copying, which it does not on plain HTTP from another machine. */
 function offerToCopy() {
   if (!navigator.clipboard) return;
   const button = byId("copy");
@@ -167,12 +167,12 @@ function offerToCopy() {
   });
 }
 
-/** Wait for a model. */
+/** Reload the page as soon as there is a model. */
 function reloadWhenReady() {
   setInterval(async () => {
-    // A page that nobody sees need not ask; a service that is being restarted is asked again.
+    // A hidden page need not check. If the service is being restarted, the next check succeeds.
     if (document.hidden) return;
     const response = await fetch("readyz").catch(() => null);
     if (response?.ok) location.reload();
-  }, LOOK_FOR_MODEL_MILLISECONDS);
+  }, CHECK_MODEL_MILLISECONDS);
 }

@@ -1,4 +1,4 @@
-"""The protocol's health routes say what ``/healthz`` and ``/readyz`` say."""
+"""The protocol's health routes agree with ``/healthz`` and ``/readyz``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from flask.testing import FlaskClient
 from app.api.service import service_of
 
 
-def test_service_lives_with_and_without_a_model(client: FlaskClient, client_without_model: FlaskClient):
-    """No orchestrator should restart a service that waits for its model."""
+def test_service_is_alive_with_and_without_a_model(client: FlaskClient, client_without_model: FlaskClient):
+    """An orchestrator should not restart a service that waits for its model."""
     assert client.get("/v2/health/live").json == {"live": True}
     assert client_without_model.get("/v2/health/live").json == {"live": True}
 
 
 def test_service_with_a_model_is_ready(client: FlaskClient, service: Flask):
-    """Server and model, with and without a version."""
+    """Server and model are ready, with and without a version in the path."""
     version = service_of(service).model.get().version
 
     assert client.get("/v2/health/ready").json == {"ready": True}
@@ -28,7 +28,7 @@ def test_service_with_a_model_is_ready(client: FlaskClient, service: Flask):
 
 @pytest.mark.parametrize("path", ["/v2/health/ready", "/v2/models/isowatch/ready", "/v2/models/isowatch"])
 def test_service_without_a_model_is_not_ready(client_without_model: FlaskClient, path: str):
-    """503 with the reason, and what to do."""
+    """The answer is 503 with the reason and what to do."""
     answer = client_without_model.get(path)
 
     assert answer.status_code == 503

@@ -1,4 +1,4 @@
-"""``POST /v2/models/<name>/infer`` scores rows in every form that the protocol knows, or says what is wrong."""
+"""``POST /v2/models/<name>/infer`` scores rows in every form of the protocol, or reports what is wrong."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LENGTH = "Inference-Header-Content-Length"
 
 
 def _input(data: object = ROWS, **changes: object) -> dict[str, object]:
-    """Describe the rows as one input, with changes."""
+    """Return the rows as one input, with changes."""
     return {"name": "rows", "shape": [3, 2], "datatype": "FP64", "data": data} | changes
 
 
 def _columns() -> list[dict[str, Any]]:
-    """Describe the rows as one input for each feature."""
+    """Return the rows as one input per feature."""
     columns = zip(("mean", "sd"), zip(*ROWS, strict=True), strict=True)
     return [_input(list(numbers), name=name, shape=[3]) for name, numbers in columns]
 
@@ -42,14 +42,14 @@ def _counted(service: Flask, status: str) -> float:
 
 
 def _send_binary(client: FlaskClient, frame: dict[str, object], tail: bytes, **headers: str):
-    """Send JSON and what follows it."""
+    """Send JSON and the bytes that follow it."""
     head = json.dumps(frame).encode()
     headers = {LENGTH: str(len(head))} | headers
     return client.post(PATH, data=head + tail, headers=headers, content_type="application/octet-stream")
 
 
-def test_answer_has_the_frame_of_the_protocol(client: FlaskClient, service: Flask):
-    """Who answered, and both outputs with their types and shapes."""
+def test_answer_follows_the_protocol(client: FlaskClient, service: Flask):
+    """It has the model's name and version, and both outputs with their types and shapes."""
     answer = client.post(PATH, json={"inputs": [_input()], "id": "r-1", "parameters": {"priority": 3}})
 
     labels, scores = _expected(service)
@@ -77,8 +77,8 @@ def test_answer_has_the_frame_of_the_protocol(client: FlaskClient, service: Flas
         [column | {"shape": [3, 1], "data": [[number] for number in column["data"]]} for column in _columns()],
     ],
 )
-def test_rows_come_in_many_forms(client: FlaskClient, service: Flask, inputs: list[object]):
-    """Flat or nested, together or feature by feature in any order: the same scores."""
+def test_rows_may_have_many_forms(client: FlaskClient, service: Flask, inputs: list[object]):
+    """Flat or nested, together or feature by feature in any order, the scores are the same."""
     answer = client.post(PATH, json={"inputs": inputs})
 
     assert answer.status_code == 200, answer.json
@@ -86,16 +86,16 @@ def test_rows_come_in_many_forms(client: FlaskClient, service: Flask, inputs: li
     assert "id" not in answer.json
 
 
-def test_null_is_taken_for_absent(client: FlaskClient):
-    """MLServer's clients write out what they do not use."""
+def test_null_means_absent(client: FlaskClient):
+    """MLServer's clients send null for fields that they do not use."""
     tensor = _input(parameters={"content_type": "np", "headers": None})
     body = {"id": None, "parameters": None, "inputs": [tensor], "outputs": None}
 
     assert client.post(PATH, json=body).status_code == 200
 
 
-def test_only_the_wanted_outputs_are_given(client: FlaskClient):
-    """In the order of the request."""
+def test_only_requested_outputs_are_returned(client: FlaskClient):
+    """They are in the order of the request."""
     body = {"inputs": [_input()], "outputs": [{"name": "anomaly_score"}]}
     (output,) = client.post(PATH, json=body).json["outputs"]
     swapped = body | {"outputs": [{"name": "anomaly_score"}, {"name": "is_inlier"}]}
@@ -106,7 +106,7 @@ def test_only_the_wanted_outputs_are_given(client: FlaskClient):
 
 
 def test_version_may_be_named(client: FlaskClient, service: Flask):
-    """The live version answers, another is not there."""
+    """The live version answers, and another one is not found."""
     version = service_of(service).model.get().version
 
     assert client.post(f"/v2/models/isowatch/versions/{version}/infer", json={"inputs": [_input()]}).status_code == 200
@@ -116,7 +116,7 @@ def test_version_may_be_named(client: FlaskClient, service: Flask):
 
 
 def test_bytes_in_and_out(client: FlaskClient, service: Flask):
-    """Tensors follow the JSON in its order, little endian; an output may ask for JSON against the rest."""
+    """Tensors follow the JSON in its order, little endian; a single output may be requested as JSON."""
     columns = [
         {"name": name, "shape": [3], "datatype": datatype, "parameters": {"binary_data_size": 3 * size}}
         for name, datatype, size in (("sd", "FP64", 8), ("mean", "FP32", 4))
@@ -153,8 +153,8 @@ def test_bytes_in_and_out(client: FlaskClient, service: Flask):
         ({}, 48, None, "give either data or parameters.binary_data_size"),
     ],
 )
-def test_sizes_that_do_not_fit_are_refused(client, service, frame, tail_bytes: int, length: str, message: str):
-    """Nothing is guessed: a byte too many or too few is told."""
+def test_wrong_sizes_are_refused(client, service, frame, tail_bytes: int, length: str, message: str):
+    """A byte too many or too few is reported."""
     tensor = {"name": "rows", "shape": [3, 2], "datatype": "FP64", "parameters": frame}
     answer = _send_binary(client, {"inputs": [tensor]}, bytes(tail_bytes), **({LENGTH: length} if length else {}))
 
@@ -191,8 +191,8 @@ def test_sizes_that_do_not_fit_are_refused(client, service, frame, tail_bytes: i
         ([{}] * 257, "inputs: expected at most 256 items, got 257"),
     ],
 )
-def test_inputs_that_do_not_fit_are_refused(client, service, inputs: list[object], message: str):
-    """The sentence names input, row and column."""
+def test_wrong_inputs_are_refused(client, service, inputs: list[object], message: str):
+    """The message has input, row and column."""
     answer = client.post(PATH, json={"inputs": inputs})
 
     assert (answer.status_code, answer.mimetype) == (400, "application/json")
@@ -212,8 +212,8 @@ def test_inputs_that_do_not_fit_are_refused(client, service, inputs: list[object
         (b"{}", "application/x-www-form-urlencoded", 415, "Send the body as Content-Type: application/json or"),
     ],
 )
-def test_body_that_is_no_request_is_refused(client, body: bytes, media_type: str, status: int, message: str):
-    """With the protocol's own shape."""
+def test_body_that_is_not_a_request_is_refused(client, body: bytes, media_type: str, status: int, message: str):
+    """The refusal has the protocol's shape."""
     answer = client.post(PATH, data=body, content_type=media_type)
 
     assert (answer.status_code, answer.json.keys()) == (status, {"error"})
@@ -229,8 +229,8 @@ def test_body_that_is_no_request_is_refused(client, body: bytes, media_type: str
         ({"parameters": {"binary_data_output": "yes"}}, "parameters.binary_data_output: expected true or false"),
     ],
 )
-def test_frame_that_does_not_fit_is_refused(client, change: dict[str, object], message: str):
-    """What is around the tensors is checked, too."""
+def test_wrong_fields_are_refused(client, change: dict[str, object], message: str):
+    """The fields around the tensors are checked, too."""
     answer = client.post(PATH, json={"inputs": [_input()]} | change)
 
     assert answer.status_code == 400
@@ -239,8 +239,8 @@ def test_frame_that_does_not_fit_is_refused(client, change: dict[str, object], m
 
 @pytest.mark.parametrize("dtype", ["<f4", "<f8"])
 @pytest.mark.parametrize("pattern", [np.nan, np.inf, -np.inf, "signalling"])
-def test_bytes_that_are_no_finite_number_are_refused(client, dtype: str, pattern: float | str):
-    """Also a NaN that raises the processor's flags."""
+def test_bytes_that_are_not_finite_numbers_are_refused(client, dtype: str, pattern: float | str):
+    """A signalling NaN is refused, too."""
     values = np.ones(6, dtype)
     if pattern == "signalling":
         bits = {"<f4": ("<u4", 0x7F800001), "<f8": ("<u8", 0x7FF0000000000001)}[dtype]
@@ -258,8 +258,8 @@ def test_bytes_that_are_no_finite_number_are_refused(client, dtype: str, pattern
     assert "input rows[1, 1]: expected a finite number" in answer.json["error"]
 
 
-def test_limit_of_rows_is_told(client: FlaskClient):
-    """10,000 rows are answered, one more is not."""
+def test_number_of_rows_is_limited(client: FlaskClient):
+    """10,000 rows are answered, and one more is refused."""
     most = _input([0.5] * 20_000, shape=[10_000, 2])
     too_many = _input([0.5] * 20_002, shape=[10_001, 2])
 
@@ -271,8 +271,8 @@ def test_limit_of_rows_is_told(client: FlaskClient):
     )
 
 
-def test_bug_is_told_as_the_protocol_tells_it(client, service, monkeypatch: pytest.MonkeyPatch):
-    """500 without the inside, counted as ours."""
+def test_bug_has_the_shape_of_the_protocol(client, service, monkeypatch: pytest.MonkeyPatch):
+    """The answer is 500 without details, and counts as our error."""
     monkeypatch.setattr(service_of(service).model.get().forest, "score", lambda rows: 1 / 0)
 
     answer = client.post(PATH, json={"inputs": [_input()]})
@@ -283,7 +283,7 @@ def test_bug_is_told_as_the_protocol_tells_it(client, service, monkeypatch: pyte
 
 
 def test_requests_and_rows_are_counted(client: FlaskClient, service: Flask):
-    """As those of /prediction: requests by outcome, rows by label."""
+    """They count like those of /prediction: requests by outcome, rows by label."""
     client.post(PATH, json={"inputs": [_input()]})
     client.post("/v2/models/another/infer", json={"inputs": [_input()]})
 
@@ -296,7 +296,7 @@ def test_requests_and_rows_are_counted(client: FlaskClient, service: Flask):
 
 
 def test_without_a_model_the_answer_says_what_to_do(client_without_model: FlaskClient):
-    """503 and a sentence, in the protocol's shape."""
+    """The answer is 503 with a reason, in the protocol's shape."""
     answer = client_without_model.post(PATH, json={"inputs": [_input()]})
 
     assert answer.status_code == 503

@@ -1,4 +1,4 @@
-"""The frame of an inference request is checked before anything in it is believed."""
+"""The fields of an inference request are checked before its tensors are read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ tensors = st.fixed_dictionaries(
     )
 )
 def test_any_body_is_loaded_or_refused(body: object):
-    """What is loaded has what the code after it relies on."""
+    """A loaded request has every field that later code relies on."""
     try:
         loaded = load_inference_request(body)
     except InvalidInferenceRequest as error:
@@ -47,15 +47,15 @@ def test_any_body_is_loaded_or_refused(body: object):
 
 @pytest.mark.parametrize("key", ["inputs", "outputs"])
 def test_millions_of_tensors_are_refused_unread(key: str):
-    """The message counts them; loading them one by one would have named the first that is wrong."""
+    """The message has their number; if they were loaded one by one, it would name the first mistake."""
     body = {"inputs": [TENSOR]} | {key: [{}] * 1_000_000}
 
     with pytest.raises(InvalidInferenceRequest, match=rf"^{key}: expected at most \d+ items, got 1000000$"):
         load_inference_request(body)
 
 
-def test_unknown_keys_are_left_out():
-    """Parameters of other servers do no harm."""
+def test_unknown_fields_are_ignored():
+    """Parameters for other servers do no harm."""
     body = {"inputs": [TENSOR | {"parameters": {"content_type": "np"}}], "parameters": {"timeout": 3}, "extra": 1}
 
     loaded = load_inference_request(body)

@@ -1,4 +1,4 @@
-"""The protocol's metadata is that of the live model, and follows it."""
+"""The protocol's metadata describes the live model, and changes with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from app.api.service import service_of
 
 
-def test_server_says_what_it_is(client: FlaskClient, client_without_model: FlaskClient):
-    """Also before there is a model."""
+def test_server_metadata_needs_no_model(client: FlaskClient, client_without_model: FlaskClient):
+    """It is the same with and without a model."""
     answer = client.get("/v2")
 
     assert answer.json.keys() == {"name", "version", "extensions"}
@@ -23,7 +23,7 @@ def test_server_says_what_it_is(client: FlaskClient, client_without_model: Flask
 
 @pytest.mark.parametrize("path", ["/v2/models/isowatch", "/v2/models/isowatch/versions/{version}"])
 def test_model_is_described(client: FlaskClient, service: Flask, path: str):
-    """Name, version, and inputs and outputs with types and shapes."""
+    """The metadata has name, version, and inputs and outputs with types and shapes."""
     version = service_of(service).model.get().version
     answer = client.get(path.format(version=version))
 
@@ -49,8 +49,8 @@ def test_model_is_described(client: FlaskClient, service: Flask, path: str):
 
 @pytest.mark.parametrize("tail", ["", "/ready"])
 @pytest.mark.parametrize("model", ["another", "Isowatch", "isowatch/versions/1"])
-def test_other_models_and_versions_are_not_there(client: FlaskClient, model: str, tail: str):
-    """404 names what is there."""
+def test_other_models_and_versions_are_not_found(client: FlaskClient, model: str, tail: str):
+    """The answer is 404 and names the live model."""
     answer = client.get(f"/v2/models/{model}{tail}")
 
     assert (answer.status_code, answer.mimetype, answer.json.keys()) == (404, "application/json", {"error"})
@@ -58,7 +58,7 @@ def test_other_models_and_versions_are_not_there(client: FlaskClient, model: str
 
 
 def test_index_lists_the_live_model(client: FlaskClient, client_without_model: FlaskClient, service: Flask):
-    """One model, or none."""
+    """The list has one model or none."""
     version = service_of(service).model.get().version
 
     (listed,) = client.post("/v2/repository/index").json

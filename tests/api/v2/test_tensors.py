@@ -1,4 +1,4 @@
-"""Numbers come out of a tensor as they went in, and nothing but numbers does."""
+"""Numbers are read from a tensor unchanged, and everything else is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ json_values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(
 
 @given(tables, st.sampled_from(["FP32", "FP64"]))
 def test_numbers_survive_every_form(table: np.ndarray, datatype: str):
-    """Flat, nested and as bytes, which may begin anywhere in the body."""
+    """Numbers may be flat, nested or bytes, which may start at any offset in the body."""
     as_sent = table.astype({"FP32": "<f4", "FP64": "<f8"}[datatype])
     body = memoryview(b"{" + as_sent.tobytes())
     parts = BinaryPart(body[1:])
@@ -43,8 +43,8 @@ def test_numbers_survive_every_form(table: np.ndarray, datatype: str):
 
 
 @given(st.lists(json_values, max_size=6), st.integers(1, 3), st.integers(1, 2))
-def test_anything_else_is_refused_with_its_place(data: list[Any], n_rows: int, n_columns: int):
-    """Any JSON gives finite numbers within float32, or a sentence."""
+def test_anything_else_is_refused_with_its_position(data: list[Any], n_rows: int, n_columns: int):
+    """Any JSON is read as finite numbers within float32, or refused with a message."""
     tensor = {"datatype": "FP64", "parameters": {}, "data": data}
     try:
         read = read_tensor(tensor, n_rows, n_columns, NOTHING, "rows")
@@ -61,8 +61,8 @@ def test_anything_else_is_refused_with_its_place(data: list[Any], n_rows: int, n
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
-def test_bytes_are_taken_once_and_all(there: int, wanted: int):
-    """Neither more than there are, nor some left over."""
+def test_all_bytes_are_consumed_once(there: int, wanted: int):
+    """Reading more bytes than there are is refused, and so are bytes that are left over."""
     part = BinaryPart(memoryview(bytes(there)))
     if wanted > there:
         with pytest.raises(InvalidInferenceRequest, match=f"has {there} bytes left"):

@@ -1,0 +1,181 @@
+"""The declaration on each view: what it accepts and returns, which statuses it can answer, and its body limit.
+
+The OpenAPI document, the metric series that exist from the start, the body limits and the links on the page all come
+from these declarations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from flask import Flask, Request, current_app
+from marshmallow import Schema
+
+from app.api.service import service
+from app.model.schema import Features
+from app.settings import Settings
+from app.web.codecs import JSON_MEDIA_TYPE
+from app.web.query import QueryParameter
+
+HTML_MEDIA_TYPE, TEXT_MEDIA_TYPE = "text/html", "text/plain"
+
+# What a route can answer because there is no model, because records are unavailable, or because of the API key.
+NO_MODEL = NO_RECORDS = (503,)
+NO_ACCESS = (401, 403)
+
+_ATTRIBUTE = "__operation__"
+
+# Flask adds these methods to every GET route.
+_IMPLICIT_METHODS = {"HEAD", "OPTIONS"}
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class RawSchema:
+    """A component of the OpenAPI document that marshmallow cannot express.
+
+    Parameters
+    ----------
+    name
+        Its name in the document.
+    schema
+        Its JSON Schema.
+    uses
+        The marshmallow schemas that it refers to.
+    """
+
+    name: str
+    schema: dict[str, Any]
+    uses: tuple[type[Schema], ...]
+
+
+# A schema, or a function that builds it for a model's features and the maximum number of rows.
+BodySchema = type[Schema] | RawSchema | Callable[[Features, int], Schema]
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """What one view accepts and returns; used as a decorator below the route.
+
+    Parameters
+    ----------
+    summary, description
+        One line, and what else a caller wants to know.
+    tag
+        The group in which ``/docs`` shows it.
+    request
+        The schema of the body; None if it takes no body.
+    answer
+        The schema of a successful answer; None if no schema describes it.
+    media_type
+        Of the answer.
+    other_media_types
+        Other media types of body and answer.
+    query
+        The query parameters.
+    success
+        The status of a successful answer.
+    refusals
+        The statuses of refusals, except 500, which every route can answer.
+    body_limit
+        The setting that limits the length of the body.
+    names_model
+        Whether a successful answer has ``X-Model-Version``.
+    names_record
+        Whether a successful answer has ``X-Record-ID``.
+    needs_key
+        Whether the request needs an API key, where keys are configured.
+
+    Examples
+    --------
+    >>> @Operation(summary="Say hello.", description="To everybody.", tag="pages", refusals=(503,))
+    ... def hello() -> str:
+    ...     return "hello"
+    >>> operation_of(hello).statuses
+    (200, 503, 500)
+    """
+
+    summary: str
+    description: str
+    tag: str
+    request: BodySchema | None = None
+    answer: BodySchema | None = None
+    media_type: str = JSON_MEDIA_TYPE
+    other_media_types: tuple[str, ...] = ()
+    query: tuple[QueryParameter[Any], ...] = ()
+    success: int = 200
+    refusals: tuple[int, ...] = ()
+    body_limit: Literal["max_body_bytes", "max_batch_body_bytes"] = "max_body_bytes"
+    names_model: bool = False
+    names_record: bool = False
+    needs_key: bool = False
+
+    def __call__(self, view: View) -> View:
+        """Attach this declaration to a view."""
+        setattr(view, _ATTRIBUTE, self)
+        return view
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """Every status that the view can answer."""
+        return (self.success, *self.refusals, 500)
+
+    def max_body_bytes(self, settings: Settings) -> int:
+        """Return the maximum length of the body."""
+        limit: int = getattr(settings, self.body_limit)
+        return limit
+
+
+class Route(NamedTuple):
+    """One path and method, and the declaration on its view; ``path`` has parameters in braces, as in OpenAPI."""
+
+    path: str
+    method: str
+    operation: Operation
+
+
+class LimitedRequest(Request):
+    """A request whose maximum length comes from the declaration on its view."""
+
+    @property  # type: ignore[misc] # nobody sets it
+    def max_content_length(self) -> int | None:  # type: ignore[override]
+        """The maximum length of the body in bytes."""
+        operation = operation_of(current_app.view_functions.get(self.endpoint or ""))
+        if operation is None:  # a static file or an unknown path
+            default: int | None = current_app.config["MAX_CONTENT_LENGTH"]
+            return default
+        return operation.max_body_bytes(service().settings)
+
+
+def reference_to(schema: str) -> dict[str, Any]:
+    """Return a reference to the schema with this name, for an OpenAPI document."""
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def operation_of(view: Callable[..., Any] | None) -> Operation | None:
+    """Return the declaration on a view, or None if it has none, like the views of static files."""
+    operation: Operation | None = getattr(view, _ATTRIBUTE, None)
+    return operation
+
+
+def routes_of(app: Flask) -> tuple[Route, ...]:
+    """Return every declared route, in the order of registration."""
+    routes: dict[tuple[str, str], Route] = {}
+    for rule in app.url_map.iter_rules():
+        operation = operation_of(app.view_functions[rule.endpoint])
+        if operation is None:
+            continue
+        path = re.sub(r"<(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/"
+        for method in (rule.methods or set()) - _IMPLICIT_METHODS:
+            routes.setdefault((path, method), Route(path, method, operation))
+    return tuple(routes.values())
+
+
+def statuses_by_endpoint(app: Flask) -> dict[str, tuple[int, ...]]:
+    """Return the statuses that each declared endpoint can answer."""
+    operations = {endpoint: operation_of(view) for endpoint, view in app.view_functions.items()}
+    return {endpoint: operation.statuses for endpoint, operation in operations.items() if operation}
