@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from app.errors import DriftUnknown
+from app.server.atomic_file import replacing
 
 _HEARTBEAT_FILE = "recorder.heartbeat"
 
@@ -61,9 +62,8 @@ def write_report(folder: Path, model_version: str | None, state: str, described:
         for name, detector in described.get("detectors", {}).items()
     }
     report = {"state": state, "model_version": model_version, "updated_at": _as_time(now)}
-    unfinished = folder / f"{_REPORT_FILE}.unfinished"
-    unfinished.write_bytes(msgspec.json.encode(report | described | {"detectors": detectors}))
-    unfinished.replace(folder / _REPORT_FILE)
+    with replacing(folder / _REPORT_FILE, durable=False) as unfinished:
+        unfinished.write_bytes(msgspec.json.encode(report | described | {"detectors": detectors}))
 
 
 def read_report(folder: Path | None) -> dict[str, Any]:
