@@ -67,12 +67,12 @@ def when_ready(server):
     from app.recorder.process import RecorderProcesses
 
     server.recorder = RecorderProcesses(server.metrics_folder.path)
-    server.recorder.keep()
+    server.recorder.ensure_running()
 
 
 def pre_fork(server, worker):
     """Tell the worker how many ended ones it replaces, and make up for what could not be done before."""
-    server.recorder.keep()
+    server.recorder.ensure_running()
     server.metrics_archive.fold_waiting()
     worker.replaced_workers, server.ended_workers = server.ended_workers, 0
 
@@ -82,7 +82,7 @@ def post_fork(server, worker):
     from app.metrics.multiprocess import name_files_after
 
     name_files_after(worker.age)
-    server.recorder.forget_in_worker()
+    server.recorder.close_in_worker()
 
 
 def post_worker_init(worker):

@@ -57,7 +57,7 @@ class Checks:
     findings: list[Finding]
 
 
-class DriftWatch:
+class DriftMonitor:
     """The detectors of one model, fed with scored rows.
 
     Parameters

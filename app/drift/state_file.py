@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from app.server.atomic_file import replacing
 
 
-def save_state(file: Path, watch: DriftWatch, model_version: str) -> None:
+def save_state(file: Path, watch: DriftMonitor, model_version: str) -> None:
     """Write the state; whoever reads the file meanwhile finds the one before.
 
     Parameters
@@ -31,7 +31,7 @@ def save_state(file: Path, watch: DriftWatch, model_version: str) -> None:
         unfinished.write_text(text, encoding="ascii")
 
 
-def restore_state(file: Path, watch: DriftWatch, model_version: str) -> str | None:
+def restore_state(file: Path, watch: DriftMonitor, model_version: str) -> str | None:
     """Let a new watch go on where a saved one stopped.
 
     Parameters

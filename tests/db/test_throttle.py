@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from app.db.throttle import PIECE_ROWS, Throttle
+from app.db.bulk_insert import PIECE_ROWS, Throttle
 
 
 @pytest.fixture
 def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The rests that were taken, in seconds."""
     taken: list[float] = []
-    monkeypatch.setattr("app.db.throttle.time.sleep", taken.append)
+    monkeypatch.setattr("app.db.bulk_insert.time.sleep", taken.append)
     return taken
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.drift.calibration import DETECTORS
 from app.drift.detector import Kind, Phase
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from tests.drift.conftest import make_rows, score_rows
 
 # So that few windows confirm.
@@ -19,7 +19,7 @@ ROWS_PER_SECOND, FALSE_ALARM_DAYS = 1, 1
 @pytest.fixture
 def watch(calibration):
     """A new watch at a time of its own."""
-    return DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 1.5)
+    return DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 1.5)
 
 
 def update(watch, rows):
@@ -101,7 +101,7 @@ def test_grouping_of_rows_makes_no_difference(calibration):
     scored = score_rows(rows)
     outcomes = []
     for at_once in (1, 7, 500):
-        watch = DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
+        watch = DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
         ratios: dict[str, list[float]] = {name: [] for name in DETECTORS}
         findings = []
         for first in range(0, 500, at_once):
@@ -124,7 +124,7 @@ def test_single_precision_rows_are_the_same_rows(calibration):
     scored = score_rows(make_rows(300, seed=5))
     findings, statistics = [], []
     for dtype in (np.float64, np.float32):
-        watch = DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
+        watch = DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
         findings.append(watch.update(scored.rows.astype(dtype), scored.scores, scored.labels).findings)
         statistics.append({name: detector.statistic for name, detector in watch.detectors.items()})
 
@@ -139,7 +139,7 @@ def test_restart_makes_no_difference(calibration, n_before):
     rows[120:260] += 0.5
 
     def new_watch():
-        return DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
+        return DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
 
     watch, restarted = new_watch(), new_watch()
     update(watch, rows[:n_before]) if n_before else None

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from app.drift.state_file import restore_state, save_state
 from tests.drift.conftest import make_rows, score_rows
 
@@ -14,7 +14,7 @@ from tests.drift.conftest import make_rows, score_rows
 @pytest.fixture
 def new_watch(calibration):
     """Make watches that have seen nothing."""
-    return lambda: DriftWatch(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1, clock=lambda: 0.0)
+    return lambda: DriftMonitor(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1, clock=lambda: 0.0)
 
 
 @pytest.fixture

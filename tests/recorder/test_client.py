@@ -25,23 +25,23 @@ class _Service:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.registry = CollectorRegistry()
-        self.lifeline, self.arbiter = os.pipe()
-        self.receiver: RecorderServer | None = None
+        self.shutdown_pipe, self.arbiter = os.pipe()
+        self.server: RecorderServer | None = None
         self.worker = RecorderClient(folder, ServiceMetrics(self.registry))
 
     def start_recorder(self) -> None:
-        """Open a door that replaces the one before."""
-        self.receiver = RecorderServer(listen(self.folder), self.lifeline)
+        """Open a listener that replaces the one before."""
+        self.server = RecorderServer(listen(self.folder), self.shutdown_pipe)
 
     def end_recorder(self) -> None:
-        """Close the door and every connection."""
-        if self.receiver:
-            self.receiver.close()
-            self.receiver = None
+        """Close the listener and every connection."""
+        if self.server:
+            self.server.close()
+            self.server = None
 
     def received(self) -> list[PublishedRows]:
         """Give everything that waits."""
-        return list(self.receiver.receive_rest())
+        return list(self.server.drain())
 
     def counted(self, result: str) -> float:
         """Tell how many rows had this result."""
@@ -51,7 +51,7 @@ class _Service:
         """End everything."""
         self.worker.close()
         self.end_recorder()
-        os.close(self.lifeline)
+        os.close(self.shutdown_pipe)
         os.close(self.arbiter)
 
 
@@ -163,8 +163,8 @@ def test_end_of_the_service_is_noticed_after_the_last_rows(service: _Service):
     service.worker.publish("7f3e", "v1", make_scored(2))
     service.worker.close()
     os.close(service.arbiter)
-    parts = list(service.receiver.receive(10))
-    assert service.receiver.is_over
+    parts = list(service.server.receive(10))
+    assert service.server.has_ended
 
     assert [len(part.scored.rows) for part in parts + service.received()] == [2]
     service.arbiter = os.open(os.devnull, os.O_RDONLY)

@@ -15,7 +15,7 @@ from app.drift.calibration import CVM, DETECTORS
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import Bundle, read_bundle
 from app.model.scoring import ScoredRows, score_rows
-from app.recorder.drift import STATE_FILE, DriftMonitor, StateFolder, WatchedModel, watch_model
+from app.recorder.drift import STATE_FILE, DriftRecorder, StateFolder, WatchedModel, watch_model
 from app.recorder.protocol import PublishedRows
 from app.recorder.status import beat, read_report
 
@@ -30,7 +30,7 @@ class _Recorder:
         self.bundle, self.folder, self.seconds = bundle, folder, 0.0
         self.registry = CollectorRegistry()
         self.state_file = folder / STATE_FILE
-        self.monitor = DriftMonitor(
+        self.monitor = DriftRecorder(
             folder,
             StateFolder(folder, folder),
             rows_per_second,
@@ -106,7 +106,7 @@ def test_drift_is_alarm_event_and_state(recorder: _Recorder, bundle: Bundle, cap
     assert list(report["detectors"]["cvm"]["features"].values()) == sorted(
         report["detectors"]["cvm"]["features"].values(), reverse=True
     )
-    assert "detector mmd saw a lasting change at row" in caplog.text
+    assert "detector mmd found a lasting change at row" in caplog.text
 
 
 def test_no_more_rows_than_allowed_reach_the_detectors(bundle: Bundle, tmp_path: Path):
@@ -202,7 +202,7 @@ def test_disk_that_is_full_ends_nothing(
         full.setattr("app.recorder.drift.write_report", no_room)
         recorder.take(_far_rows(bundle))
         recorder.monitor.finish()
-    assert "the state of the drift detectors cannot be kept" in caplog.text
+    assert "the state of the drift detectors cannot be saved" in caplog.text
     assert "the report for GET /drift cannot be written" in caplog.text
 
     recorder.monitor.finish()

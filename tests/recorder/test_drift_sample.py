@@ -20,9 +20,9 @@ def _numbered(first: int, n_rows: int) -> ScoredRows:
 
 
 @given(st.lists(st.integers(1, 60), max_size=40), st.integers(1, 30))
-def test_sample_is_as_large_as_it_may_be_and_in_order(batches: list[int], most_rows: int):
+def test_sample_is_as_large_as_it_may_be_and_in_order(batches: list[int], max_rows: int):
     """No row twice; score and label stay with their row."""
-    sample = RowSample(most_rows, seed=1)
+    sample = RowSample(max_rows, seed=1)
     n_rows = 0
     for batch in batches:
         sample.add(_numbered(n_rows, batch))
@@ -32,7 +32,7 @@ def test_sample_is_as_large_as_it_may_be_and_in_order(batches: list[int], most_r
     if n_rows == 0:
         assert taken is None
         return
-    assert len(taken.scores) == min(most_rows, n_rows)
+    assert len(taken.scores) == min(max_rows, n_rows)
     assert (np.diff(taken.scores) > 0).all()
     for field in (taken.rows[:, 0], taken.labels, taken.confidences):
         np.testing.assert_array_equal(field, taken.scores)
@@ -43,7 +43,7 @@ def test_every_row_has_the_same_chance():
     """The first and the last, those of large batches and those that came alone."""
     batches = [1] * 20 + [50] + [1] * 20 + [10]
     counts: Counter[int] = Counter()
-    sample = RowSample(most_rows=5, seed=1)
+    sample = RowSample(max_rows=5, seed=1)
     for _ in range(4000):
         first = 0
         for batch in batches:
@@ -57,7 +57,7 @@ def test_every_row_has_the_same_chance():
 
 def test_few_rows_all_stay():
     """Below the limit nothing is left to chance."""
-    sample = RowSample(most_rows=100)
+    sample = RowSample(max_rows=100)
     sample.add(_numbered(0, 60))
     sample.add(_numbered(60, 40))
 

@@ -80,7 +80,7 @@ def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStor
     store.rollback(lambda folder: None)
     log.promoted(SECOND)
     for _ in range(3):
-        log.look()
+        log.update()
 
     assert moves(sqlite) == [
         (ME, "promotion", "", FIRST),
@@ -94,10 +94,10 @@ def test_events_wait_for_the_database(log: EventLog, store: ModelStore, sqlite: 
     """Nothing fails while there is none."""
     log.promoted(SECOND)
     log.refused("forest.npz was changed")
-    log.look()
+    log.update()
 
     upgrade_database(sqlite)
-    log.look()
+    log.update()
 
     assert [event.what for event in events(sqlite)] == ["promotion", "promotion", "refused bundle"]
 
@@ -109,7 +109,7 @@ def test_a_second_recorder_writes_nothing_again(log: EventLog, store: ModelStore
     for each in (log, other):
         each.promoted(SECOND)
         each.refused("forest.npz was changed")
-        each.look()
+        each.update()
     other.start()
     other.close()
 
@@ -126,15 +126,15 @@ def move_by_hand(store: ModelStore, version: str) -> None:
 def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: str, monkeypatch):
     """After the time in which training would have noted it, and once."""
     upgrade_database(sqlite)
-    log.look()
+    log.update()
     move_by_hand(store, FIRST)
     log.promoted(SECOND)
-    log.look()
+    log.update()
     assert len(events(sqlite)) == 2
 
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     for _ in range(2):
-        log.look()
+        log.update()
         log.promoted(SECOND)
 
     assert moves(sqlite)[2:] == [("unknown", "promotion", SECOND, FIRST)]
@@ -143,10 +143,10 @@ def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: st
 def test_a_link_that_leads_where_it_led_is_no_event(log, store, sqlite: str, monkeypatch):
     """As when the folder of models was copied."""
     upgrade_database(sqlite)
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     move_by_hand(store, SECOND)
     log.promoted(SECOND)
-    log.look()
+    log.update()
 
     assert [who for who, *_ in moves(sqlite)] == [ME, ME]
 
@@ -155,10 +155,10 @@ def test_a_link_that_leads_where_it_led_is_no_event(log, store, sqlite: str, mon
 def test_a_noted_change_is_not_taken_for_one_by_hand(log, store, sqlite: str, monkeypatch, move):
     """However long ago it was noted."""
     upgrade_database(sqlite)
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     move(store, lambda folder: None)
     log.promoted(FIRST)
-    log.look()
+    log.update()
 
     assert [who for who, *_ in moves(sqlite)] == [ME, ME, ME]
 
@@ -169,12 +169,12 @@ def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch
     notes = (store.folder / ".version-changes").read_text()
     (store.folder / ".version-changes").write_text("")
     log.promoted(SECOND)
-    log.look()
+    log.update()
     assert events(sqlite) == []
 
     (store.folder / ".version-changes").write_text(notes)
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
-    log.look()
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
+    log.update()
 
     assert moves(sqlite) == [(ME, "promotion", "", FIRST), (ME, "promotion", FIRST, SECOND)]
 
@@ -185,7 +185,7 @@ def test_a_refused_bundle_is_written_with_the_reason(log, store, sqlite: str):
     log.promoted(SECOND)
     publish(store, THIRD)
     log.refused("forest.npz was changed after it was written")
-    log.look()
+    log.update()
 
     [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]
     assert (refusal.who, refusal.before, refusal.after) == (ME, SECOND, THIRD)
@@ -197,7 +197,7 @@ def test_a_bundle_that_breaks_later_is_refused_then(log, store, sqlite: str):
     upgrade_database(sqlite)
     os.utime(store.folder / "current", (1e9, 1e9), follow_symlinks=False)
     log.refused("forest.npz was changed")
-    log.look()
+    log.update()
 
     [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]
     assert refusal.at > 1.7e9
@@ -210,7 +210,7 @@ def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: Co
     engine = open_database(sqlite)
     with engine.begin() as connection:
         add_event(connection, "ann@desk", "purge", at=5.0)
-    log.look()
+    log.update()
 
     def sample(name: str, event: str) -> float:
         return registry.get_sample_value(name, {"event": event})
@@ -223,7 +223,7 @@ def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: Co
         add_event(connection, "ann@desk", "purge", at=7.0)
         add_event(connection, "ann@desk", "forget", at=8.0)
     engine.dispose()
-    log.look()
+    log.update()
 
     assert sample("records_event_timestamp_seconds", "purge") == 7.0
     assert sample("records_events_total", "purge") == 1
@@ -241,6 +241,6 @@ def test_a_refused_bundle_bears_the_time_of_its_promotion(log, store, sqlite: st
     note = VersionChange(made_ns, ME, "promotion", FIRST, SECOND)
     (store.folder / CHANGES_FILE).write_text(note.to_line(), encoding="utf-8")
     log.refused("forest.npz was changed")
-    log.look()
+    log.update()
 
     assert [(event.what, event.at) for event in events(sqlite)] == [("promotion", note.at), ("refused bundle", note.at)]

@@ -12,10 +12,9 @@ from app.metrics.recorder import RecorderMetrics
 from app.metrics.service import ServiceMetrics
 from app.recorder.client import RecorderClient
 from app.recorder.listener import listen
-from app.recorder.no_records import NoRecords
 from app.recorder.protocol import PublishedRows
 from app.recorder.server import RecorderServer, record
-from app.recorder.status import beats
+from app.recorder.status import is_recorder_up
 from tests.recorder.made_rows import make_scored
 
 
@@ -25,9 +24,9 @@ class _Taker:
     def __init__(self) -> None:
         self.rows = self.rows_at_the_end = self.ticks = 0
 
-    def take(self, handed: PublishedRows) -> None:
+    def take(self, published: PublishedRows) -> None:
         """Count the rows."""
-        self.rows += len(handed.scored.rows)
+        self.rows += len(published.scored.rows)
 
     def tick(self) -> None:
         """Count the seconds."""
@@ -43,10 +42,10 @@ def test_every_taker_gets_every_row_until_the_service_has_ended(tmp_path: Path):
     registry = CollectorRegistry()
     metrics = RecorderMetrics(registry, ["mmd"], "cvm")
     takers = [_Taker(), _Taker()]
-    lifeline, arbiter = os.pipe()
-    receiver = RecorderServer(listen(tmp_path), lifeline)
+    shutdown_pipe, arbiter = os.pipe()
+    server = RecorderServer(listen(tmp_path), shutdown_pipe)
     worker = RecorderClient(tmp_path, ServiceMetrics(CollectorRegistry()))
-    recorder = threading.Thread(target=record, args=(receiver, [*takers, NoRecords(metrics)], tmp_path))
+    recorder = threading.Thread(target=record, args=(server, takers, tmp_path, metrics.record_rows))
 
     recorder.start()
     for _ in range(100):
@@ -57,25 +56,25 @@ def test_every_taker_gets_every_row_until_the_service_has_ended(tmp_path: Path):
     assert [taker.rows_at_the_end for taker in takers] == [1000, 1000]
     assert all(taker.ticks for taker in takers)
     assert registry.get_sample_value("recorder_rows_total", {"result": "recorded"}) == 1000
-    assert beats(tmp_path)
+    assert is_recorder_up(tmp_path)
     worker.close()
-    receiver.close()
-    os.close(lifeline)
+    server.close()
+    os.close(shutdown_pipe)
 
 
 def test_rows_that_wait_when_the_service_has_ended_are_taken(tmp_path: Path):
     """A worker that has ended may have sent more than was read by then."""
     taker = _Taker()
-    lifeline, arbiter = os.pipe()
-    receiver = RecorderServer(listen(tmp_path), lifeline)
+    shutdown_pipe, arbiter = os.pipe()
+    server = RecorderServer(listen(tmp_path), shutdown_pipe)
     worker = RecorderClient(tmp_path, ServiceMetrics(CollectorRegistry()))
     for _ in range(200):
         worker.publish("7f3e", "v1", make_scored(1))
     worker.close()
     os.close(arbiter)
 
-    record(receiver, [taker], tmp_path)
+    record(server, [taker], tmp_path)
 
     assert taker.rows_at_the_end == 200
-    receiver.close()
-    os.close(lifeline)
+    server.close()
+    os.close(shutdown_pipe)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ def test_folder_that_cannot_be_made_is_replaced_by_memory(
     state = StateFolder(tmp_path / "file" / "state", memory)
 
     assert [state.file_to_write("x.json") for _ in range(2)] == [memory / "x.json"] * 2
-    assert caplog.text.count("name a folder that can be written in STATE_DIR") == 1
+    assert caplog.text.count("name a writable folder in STATE_DIR") == 1
 
     (tmp_path / "file").unlink()
     assert state.file_to_write("x.json") == tmp_path / "file" / "state" / "x.json"
@@ -48,9 +47,9 @@ def test_two_services_do_not_share_a_folder(tmp_path: Path, memory: Path, caplog
 
     assert second.file_to_read("x.json") == file
     assert second.file_to_write("x.json") == memory / "x.json"
-    assert "another service has it" in caplog.text
+    assert "another service uses it" in caplog.text
     (memory / "x.json").write_text("{}")
     assert second.file_to_read("x.json") == memory / "x.json"
 
-    os.close(first._lock)
+    first._lock.release()
     assert second.file_to_write("x.json") == file

@@ -6,12 +6,12 @@ import os
 import time
 from pathlib import Path
 
-from app.recorder.status import beat, beats
+from app.recorder.status import beat, is_recorder_up
 
 
 def test_recorder_that_was_never_there_does_not_beat(tmp_path: Path):
     """No file, no recorder."""
-    assert not beats(tmp_path)
+    assert not is_recorder_up(tmp_path)
 
 
 def test_recorder_beats_until_it_misses_several(tmp_path: Path):
@@ -21,10 +21,10 @@ def test_recorder_beats_until_it_misses_several(tmp_path: Path):
     for age, expected in ((0, True), (3, True), (10, False)):
         then = time.time() - age
         os.utime(file, (then, then))
-        assert beats(tmp_path) is expected
+        assert is_recorder_up(tmp_path) is expected
 
     beat(tmp_path)
-    assert beats(tmp_path)
+    assert is_recorder_up(tmp_path)
 
 
 def test_folder_that_is_gone_ends_no_recorder(tmp_path: Path):

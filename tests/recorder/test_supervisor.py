@@ -19,14 +19,14 @@ _UNTIL_THE_END = "import sys; sys.stdin.read()"
 
 
 class _Run:
-    """A supervisor at work in a thread, and the arbiter's end of its lifeline."""
+    """A supervisor at work in a thread, and the arbiter's end of its shutdown_pipe."""
 
     def __init__(self, programs: list[str]) -> None:
         self.programs = programs
         self.ended: list[int] = []
         self.started: list[int] = []
-        self.lifeline, self.arbiter = os.pipe()
-        self.supervisor = Supervisor(self.command, self.ended.append, self.lifeline)
+        self.shutdown_pipe, self.arbiter = os.pipe()
+        self.supervisor = Supervisor(self.command, self.ended.append, self.shutdown_pipe)
         self.thread = threading.Thread(target=self.supervisor.run)
 
     def command(self, number: int) -> list[str]:
@@ -45,7 +45,7 @@ def _running(programs: list[str]) -> Iterator[_Run]:
     finally:
         os.close(run.arbiter)
         run.thread.join()
-        os.close(run.lifeline)
+        os.close(run.shutdown_pipe)
 
 
 def _pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
@@ -75,7 +75,7 @@ def test_process_that_ends_is_started_again(caplog: pytest.LogCaptureFixture):
 def test_crash_loop_slows_down(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     """Each pause is twice the one before, up to the longest."""
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE_SECONDS", 0.004)
+    monkeypatch.setattr(supervisor, "_MAX_PAUSE_SECONDS", 0.004)
     with _running(["raise SystemExit(1)"]) as run:
         _wait_until(lambda: len(run.ended) >= 4)
 
@@ -105,14 +105,14 @@ def test_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.Monke
     _wait_until(lambda: 2 in run.started)
     os.close(run.arbiter)
     run.thread.join()
-    os.close(run.lifeline)
+    os.close(run.shutdown_pipe)
 
     assert run.ended == [1]
 
 
 def test_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     """The service's end is not held up."""
-    monkeypatch.setattr(supervisor, "_ENDING_SECONDS", 0.05)
+    monkeypatch.setattr(supervisor, "_SHUTDOWN_SECONDS", 0.05)
     with _running(["import time; time.sleep(1000)"]) as run:
         _wait_until(lambda: run.started)
 

@@ -16,7 +16,7 @@ from app.db.url import DatabaseAddress
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import REASONS, FeedbackMetrics, RecordsMetrics
 from app.recorder.protocol import PublishedRows
-from app.recorder.start_writer import start_record_writer
+from app.recorder.records import start_writer as start_record_writer
 from app.recorder.writer import RecordWriter
 from app.settings import Settings
 from tests.recorder.made_rows import make_scored
@@ -28,14 +28,14 @@ class RunningWriter:
     """A recorder's writer without a process, and the database that it writes into."""
 
     def __init__(
-        self, address: str, folder: Path, name: str = "one", emptied_until: float = float("inf"), **settings: str
+        self, address: str, folder: Path, name: str = "one", drained_until: float = float("inf"), **settings: str
     ) -> None:
         self.address, self.registry = address, CollectorRegistry()
         self.labels = FeedbackMetrics(self.registry)
         self.writer: RecordWriter = start_record_writer(
             Settings.from_environ({"DATABASE_URL": address, "MODEL_DIR": str(folder)} | settings),
             folder / name,
-            lambda: min(emptied_until, time.time()),
+            lambda: min(drained_until, time.time()),
             RecorderMetrics(self.registry, ["mmd"], "cvm"),
             RecordsMetrics(self.registry, REASONS, is_enabled=True),
             self.labels,
@@ -48,9 +48,9 @@ class RunningWriter:
             record_id = make_record_id()
             scored = make_scored(n_rows, seed=number)
             given = {"request_id": record_id, "version": "v1", "record_id": record_id} | fields
-            handed = PublishedRows(time.time(), first_row=0, scored=scored, **given)
+            published = PublishedRows(time.time(), first_row=0, scored=scored, **given)
             begun = time.perf_counter()
-            self.writer.take(handed)
+            self.writer.take(published)
             slowest = max(slowest, time.perf_counter() - begun)
         return slowest
 

@@ -1,4 +1,4 @@
-"""Every row that is handed over is recorded, or counted as given up."""
+"""Every row that is published over is recorded, or counted as given up."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_every_row_is_recorded_as_it_was_answered(address: str, start_writer: St
     """Row by row, with its features, under the id of its answer and that of its caller."""
     recorder = start_writer(address)
     scored = make_scored(700, n_features=3)
-    handed = PublishedRows(7200.5, "caller's", "v1", 0, scored, "ab" * 16, "de")
-    recorder.writer.take(handed)
+    published = PublishedRows(7200.5, "caller's", "v1", 0, scored, "ab" * 16, "de")
+    recorder.writer.take(published)
     recorder.take(1, 2)
     wait_until(lambda: recorder.recorded == 702)
 

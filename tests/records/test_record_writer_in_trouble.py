@@ -18,7 +18,7 @@ from app.db.tables import HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
 from app.db.url import DatabaseAddress
 from app.db.writer_lock import WriterLock
 from app.model.bundle import read_bundle
-from app.recorder.writer import RowQueue
+from app.recorder.row_queue import RowQueue
 from app.records.writing import RecordBatch
 from tests.records.running_writer import (
     Read,
@@ -51,7 +51,7 @@ def test_lock_of_another_process_is_waited_for(
     assert recorder.is_up()
     assert count_lines(read, sqlite, PREDICTIONS) == 1500
     assert recorder.metric("records_given_up_rows_total") == 0
-    assert caplog.text.count("records are not written, and wait in memory") == 1
+    assert caplog.text.count("records are not written and stay pending in memory") == 1
 
 
 def test_full_disk_is_waited_for(sqlite: str, start_writer: Start, read: Read):
@@ -120,7 +120,7 @@ def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start_writer: Sta
     recorder = start_writer(address)
     recorder.take(10)
     wait_until(lambda: recorder.failures("unreachable") > 1)
-    assert "records are not written, and wait in memory" in caplog.text
+    assert "records are not written and stay pending in memory" in caplog.text
     (tmp_path / "in the way").unlink()
     wait_until(lambda: recorder.recorded == 10)
 
@@ -241,7 +241,7 @@ def test_second_writer_of_a_file_takes_over_when_the_first_has_gone(
     """Until then it says what several replicas need, and its rows wait."""
     first = start_writer(sqlite)
     wait_until(first.is_up)
-    second = start_writer(sqlite, name="second", emptied_until=0.0)
+    second = start_writer(sqlite, name="second", drained_until=0.0)
     second.take(10)
     first.take(5)
     wait_until(lambda: second.failures("locked") > 1 and first.recorded == 5)

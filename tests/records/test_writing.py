@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
+from app.db.bulk_insert import PIECE_ROWS, Throttle
 from app.db.errors import is_fault_of_rows
 from app.db.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS
-from app.db.throttle import PIECE_ROWS, Throttle
 from app.records.writing import RecordBatch
 
 # Every bit of a number and of a byte is to come back, and whatever a text may hold.
@@ -85,7 +85,7 @@ def test_rows_that_cannot_be_stored_leave_nothing(engine: Engine, spoilt: dict[s
 def test_rests_while_a_batch_is_inserted(engine: Engine, monkeypatch):
     """SQLite works in this process, whose core requests may need; PostgreSQL has one of its own and gets all."""
     rests: list[float] = []
-    monkeypatch.setattr("app.db.throttle.time.sleep", rests.append)
+    monkeypatch.setattr("app.db.bulk_insert.time.sleep", rests.append)
 
     _write(engine, RecordBatch([PREDICTION | {"row": row} for row in range(5 * PIECE_ROWS)], []))
 

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 
 from app.recorder.protocol import PublishedRows
-from app.recorder.writer import BATCH_ROWS, RowQueue
+from app.recorder.row_queue import BATCH_ROWS, RowQueue
 from tests.recorder.made_rows import make_scored
 
 
@@ -32,9 +32,9 @@ def _sizes(batch: list[PublishedRows]) -> list[int]:
 def test_rows_come_out_in_order_and_in_small_batches():
     """A request that is larger than a batch comes in parts that know their rows' numbers."""
     queue = RowQueue(_Clock())
-    handed = _rows(2 * BATCH_ROWS + 7)
+    published = _rows(2 * BATCH_ROWS + 7)
     assert queue.put(_rows(3))
-    assert queue.put(handed)
+    assert queue.put(published)
     queue.close()
     batches = [queue.take_batch(0) for _ in range(4)]
     parts = [part for batch in batches for part in batch][1:]
@@ -43,7 +43,7 @@ def test_rows_come_out_in_order_and_in_small_batches():
     assert [part.first_row for part in parts] == [5, 5 + BATCH_ROWS, 5 + 2 * BATCH_ROWS]
     for field in ("rows", "scores", "labels", "confidences"):
         whole = np.concatenate([getattr(part.scored, field) for part in parts])
-        np.testing.assert_array_equal(whole, getattr(handed.scored, field))
+        np.testing.assert_array_equal(whole, getattr(published.scored, field))
     assert queue.take_batch(0) == []
 
 
@@ -62,7 +62,7 @@ def test_full_batch_is_not_waited_for():
 
 def test_what_finds_no_room_is_refused():
     """Rows that are being written take room until they are done with."""
-    queue = RowQueue(_Clock(), most_rows=10)
+    queue = RowQueue(_Clock(), max_rows=10)
     assert queue.put(_rows(6))
     assert not queue.put(_rows(5))
     assert queue.put(_rows(4))

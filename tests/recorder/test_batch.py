@@ -6,11 +6,10 @@ import time
 
 import pytest
 
+from app.db.bulk_insert import PIECE_ROWS, Throttle
 from app.db.ids import make_record_id
-from app.db.throttle import PIECE_ROWS, Throttle
-from app.recorder.batch_builder import BatchBuilder
+from app.recorder.batch import BatchBuilder, RowSampler
 from app.recorder.protocol import PublishedRows
-from app.records.sampling import RowSampler
 from app.records.writing import KnownSegments
 from tests.recorder.made_rows import make_scored
 
@@ -19,8 +18,8 @@ from tests.recorder.made_rows import make_scored
 def test_rests_while_a_batch_is_laid_out(n_parts: int, monkeypatch: pytest.MonkeyPatch):
     """After as many rows, whether they came together or not, and whether they are recorded or not."""
     rests: list[float] = []
-    monkeypatch.setattr("app.db.throttle.time.sleep", rests.append)
-    builder = BatchBuilder(RowSampler(0, 0), KnownSegments(50), keeps_features=True, pace=Throttle(lambda: 0))
+    monkeypatch.setattr("app.db.bulk_insert.time.sleep", rests.append)
+    builder = BatchBuilder(RowSampler(0, 0), KnownSegments(50), with_features=True, throttle=Throttle(lambda: 0))
     record_id = make_record_id()
     part = PublishedRows(time.time(), record_id, "v1", 0, make_scored(5 * PIECE_ROWS // n_parts), record_id=record_id)
 
