@@ -133,7 +133,7 @@ def test_figures_of_a_database_that_is_away_become_unknown(
     assert soon == 0.9
     assert math.isnan(later)
     assert watched.precision == 0.9
-    assert caplog.text.count("the quality of the answers cannot be read") == 1
+    assert caplog.text.count("the quality of the answers cannot be estimated") == 1
 
 
 def test_figures_of_a_model_that_has_gone_become_unknown(watched: _Watched):

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, select, text
 from app.db.engine import upgrade_database, write_transaction
 from app.db.tables import LABELS
 from app.records.feedback import TAKEN, UNCHANGED, take_labels
-from app.records.labels import GivenLabel, keep_labels
+from app.records.labels import GivenLabel, store_labels
 from app.records.lookup import RowName, find_rows
 from tests.records.explained import count_rows, explaining
 from tests.records.filled_tables import make_id, record
@@ -102,7 +102,7 @@ def test_label_that_waited_does_not_replace_a_newer_one(engine: Engine):
     assert _results(engine, given(at=5)) == [TAKEN]
     with write_transaction(engine) as connection:
         found = find_rows(connection, [RowName(ID, 0)])[RowName(ID, 0)]
-        assert keep_labels(connection, [(found, given(is_inlier=1, at=3))]) == [True]
+        assert store_labels(connection, [(found, given(is_inlier=1, at=3))]) == [True]
 
     assert _kept(engine) == [(0, -1, 5, None), (0, 1, 3, 5)]
 

@@ -63,7 +63,7 @@ def write(address, opened):
 
 def test_rows_come_by_pages_in_the_order_of_time(write, monkeypatch):
     """Each once, also where a page ends within a request; other versions and rows without features are counted."""
-    monkeypatch.setattr(recorded_rows, "_ROWS_OF_A_PAGE", 3)
+    monkeypatch.setattr(recorded_rows, "PAGE_ROWS", 3)
     rows = [prediction(second, row) for second in (5, 3, 9, 7) for row in range(4)]
     strangers = [prediction(4, model_version="v2"), prediction(6, features=None)]
     address = write((PREDICTIONS, rows + strangers))

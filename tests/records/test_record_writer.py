@@ -157,7 +157,7 @@ def test_label_is_told_apart_from_a_guess(
 
 def test_old_records_are_purged_while_new_ones_come(sqlite: str, start_writer: Start, read: Read, monkeypatch):
     """And what the database holds is told."""
-    monkeypatch.setattr("app.recorder.store._LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("app.recorder.store._MAINTENANCE_SECONDS", 0.05)
     upgrade_database(sqlite)
     recorder = start_writer(sqlite, RECORD_RETENTION_DAYS="1")
     recorder.take(1, 1200, record_id="0" * 32, request_id="old")

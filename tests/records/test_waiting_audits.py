@@ -43,7 +43,7 @@ def test_counting_ends(sqlite: str, opened: Callable[[str], Engine], monkeypatch
     upgrade_database(sqlite)
     engine = opened(sqlite)
     fill(engine)
-    monkeypatch.setattr(audits, "MOST_COUNTED", 3)
+    monkeypatch.setattr(audits, "MAX_COUNT", 3)
 
     with engine.connect() as connection:
         compiled = pending_audits_query().compile(engine, compile_kwargs={"literal_binds": True})

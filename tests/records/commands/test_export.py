@@ -12,6 +12,7 @@ import pytest
 
 from app.db.engine import upgrade_database
 from app.records import export as record_pages
+from app.records import reading
 from app.records.__main__ import main
 from app.records.events import add_event
 from app.records.export import RecordPages
@@ -99,7 +100,7 @@ def test_a_while_has_a_beginning_and_an_end(filled: str, tmp_path: Path):
 def test_pages_leave_nothing_out(filled: str, tmp_path: Path, monkeypatch, page_rows: int):
     """Wherever a page ends, also in the middle of a request."""
     export(filled, tmp_path / "whole.csv", "--since", "2026-11-01")
-    monkeypatch.setattr(record_pages, "PAGE_ROWS", page_rows)
+    monkeypatch.setattr(reading, "PAGE_ROWS", page_rows)
     export(filled, tmp_path / "pages.csv", "--since", "2026-11-01")
 
     assert (tmp_path / "pages.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
@@ -108,7 +109,7 @@ def test_pages_leave_nothing_out(filled: str, tmp_path: Path, monkeypatch, page_
 
 def test_no_page_is_larger_than_a_page(filled: str, opened, monkeypatch):
     """However many rows there are: the memory that an export takes does not grow with them."""
-    monkeypatch.setattr(record_pages, "PAGE_ROWS", 2)
+    monkeypatch.setattr(reading, "PAGE_ROWS", 2)
     with opened(filled).begin() as connection:
         add_record(connection, 7200, n_rows=25)
 
@@ -157,15 +158,15 @@ def test_parquet_without_its_package_is_refused(sqlite: str, tmp_path: Path, mon
 def test_an_export_that_ends_early_leaves_what_was_there(filled: str, tmp_path: Path, monkeypatch):
     """And nothing else."""
     (tmp_path / "all.csv").write_text("of last week")
-    monkeypatch.setattr(record_pages, "PAGE_ROWS", 1)
-    pages = record_pages.RecordPages._lay_out
+    monkeypatch.setattr(reading, "PAGE_ROWS", 1)
+    pages = record_pages.RecordPages._to_columns
 
     def interrupt(self, rows):
         if rows[0].record_id == record_id_at(60):
             raise KeyboardInterrupt
         return pages(self, rows)
 
-    monkeypatch.setattr(record_pages.RecordPages, "_lay_out", interrupt)
+    monkeypatch.setattr(record_pages.RecordPages, "_to_columns", interrupt)
 
     assert export(filled, tmp_path / "all.csv", "--since", "2026-11-01") == 130
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["all.csv"]

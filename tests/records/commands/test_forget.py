@@ -75,12 +75,12 @@ def everything(engine) -> str:
 
 
 def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
-    """Not only the first; with labels and their history, waiting labels and audits; others stay."""
+    """Not only the first; with labels and their history, pending labels and audits; others stay."""
     assert forget(filled, SECRET) == 0
 
     digest = hashlib.sha256(SECRET.encode()).hexdigest()[:16]
     assert capsys.readouterr().out == (
-        f"deleted 4 rows, 4 labels, 2 waiting labels, 2 audits, of 2 records; the event names sha256:{digest}\n"
+        f"deleted 4 rows, 4 labels, 2 pending labels, 2 audits, of 2 records; the event names sha256:{digest}\n"
     )
     engine = opened(filled)
     said = everything(engine)
@@ -91,7 +91,7 @@ def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
     with engine.connect() as connection:
         [event] = read_events(connection)
     assert (event.what, event.before) == ("forget", f"sha256:{digest}")
-    assert event.note == "2 records: 4 rows, 4 labels, 2 waiting labels, 2 audits"
+    assert event.note == "2 records: 4 rows, 4 labels, 2 pending labels, 2 audits"
 
 
 def test_a_record_id_names_one_record(filled: str, opened):
@@ -127,7 +127,7 @@ def test_an_id_of_nothing_is_told(filled: str, opened, capsys, given_id: str):
 
     assert forget(filled, given_id) == 1
 
-    assert f"records: nothing is recorded of {given_id}" in capsys.readouterr().err
+    assert f"records: nothing is recorded about {given_id}" in capsys.readouterr().err
     assert everything(opened(filled)) == before
 
 
@@ -182,7 +182,7 @@ def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, 
         assert "the write-ahead log could not be emptied" in capsys.readouterr().err
 
     assert forget(sqlite, SECRET) == 1
-    assert "nothing is recorded of" in capsys.readouterr().err
+    assert "nothing is recorded about" in capsys.readouterr().err
     assert DatabaseAddress(sqlite).file.with_name("records.db-wal").read_bytes() == b""
 
 

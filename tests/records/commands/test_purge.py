@@ -25,7 +25,7 @@ from tests.records.example_records import (
 
 @pytest.fixture
 def filled(address: str, opened) -> str:
-    """Ten records a minute apart, some with labels and audits; waiting labels."""
+    """Ten records a minute apart, some with labels and audits; pending labels."""
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         for minute in range(10):
@@ -60,7 +60,7 @@ def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, open
 
     assert purge(filled, "--yes") == 0
 
-    assert capsys.readouterr().out == "deleted 13 rows, 8 labels, 1 waiting label, 7 audits\n"
+    assert capsys.readouterr().out == "deleted 13 rows, 8 labels, 1 pending label, 7 audits\n"
     numbers = left(opened(filled))
     assert numbers | {"predictions": 6, "labels": 3, "audits": 3, "waiting_labels": 1, "hourly_counts": 1} == numbers
     with opened(filled).connect() as connection:
@@ -68,7 +68,7 @@ def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, open
         [event] = read_events(connection)
     assert (event.who, event.what) == (name_operator(), "purge")
     assert event.after == "2026-11-01T00:07:00.000Z"
-    assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 waiting label, 7 audits"
+    assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 pending label, 7 audits"
 
 
 def test_nobody_is_taken_by_surprise(filled: str, opened, monkeypatch, capsys):
@@ -76,7 +76,7 @@ def test_nobody_is_taken_by_surprise(filled: str, opened, monkeypatch, capsys):
     before = left(opened(filled))
 
     assert purge(filled) == 1
-    assert "nothing was changed: say --yes where nobody can be asked" in capsys.readouterr().err
+    assert "nothing was changed: pass --yes to run this without a terminal" in capsys.readouterr().err
 
     class Person:
         answer = "no\n"
@@ -120,4 +120,4 @@ def test_a_moment_that_is_none_is_refused(sqlite: str, capsys, moment: str):
         main(["purge", "--database", sqlite, f"--before={moment}", "--yes"])
 
     assert refused.value.code == 2
-    assert f"{moment!r} is no moment: give 2026-11-01, 2026-11-01T12:30, or 7d, 12h" in capsys.readouterr().err
+    assert f"{moment!r} is not a time: pass 2026-11-01, 2026-11-01T12:30, or 7d, 12h" in capsys.readouterr().err

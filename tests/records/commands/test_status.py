@@ -46,7 +46,7 @@ def test_status_tells_what_there_is(address: str, opened, capsys):
     assert told["oldest"] == "2026-11-01T00:00:00.000Z"
     assert told["newest"] == "2026-11-01T01:00:00.000Z"
     assert told["labels"] == "1, and 1 that were replaced"
-    assert told["waiting labels"] == "1"
+    assert told["pending labels"] == "1"
     assert told["audits"] == "1, of which 0 were handed out"
     assert told["last event"] == "2026-11-01T00:01:00.000Z purge by ann@desk"
 
