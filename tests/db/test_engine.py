@@ -30,7 +30,7 @@ def file_of(address: str) -> Path:
 
 def test_a_database_without_tables_is_refused(empty_address: str, opened):
     """Opening makes nothing, not even an empty file."""
-    with pytest.raises(RecordsUnavailable, match=r"holds no records yet: the service makes the tables"):
+    with pytest.raises(RecordsUnavailable, match=r"holds no records yet: the service creates the tables"):
         open_database(empty_address)
 
     if empty_address.startswith("sqlite"):
@@ -135,7 +135,7 @@ def test_a_server_that_is_not_there_is_named():
                 attempt(f"postgresql://isowatch:never-shown@127.0.0.1:{port}/records")
             assert str(refused.value) == (
                 f"postgresql://isowatch@127.0.0.1:{port}/records cannot be used (Connection refused): "
-                "see to the server, or correct DATABASE_URL."
+                "check the server, or correct DATABASE_URL."
             )
 
 
@@ -201,10 +201,10 @@ def test_events_are_kept_once(empty_address: str, opened):
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///records.db?mode=ro", "names no file"),
-        ("postgresql://db/records", "leaves out the user, the host or the database"),
-        ("postgresql://isowatch:never-shown@/records", "leaves out the user, the host or the database"),
-        ("postgresql://isowatch:never-shown@db", "leaves out the user, the host or the database"),
-        ("postgresql://isowatch@db/records?password=never-shown", "has password behind its `?`"),
+        ("postgresql://db/records", "lacks the user, the host or the database"),
+        ("postgresql://isowatch:never-shown@/records", "lacks the user, the host or the database"),
+        ("postgresql://isowatch:never-shown@db", "lacks the user, the host or the database"),
+        ("postgresql://isowatch@db/records?password=never-shown", "has the unknown parameter password"),
         ("postgresql://isowatch:never-shown@db/records?sslmode=prefer", "unknown sslmode"),
     ],
 )

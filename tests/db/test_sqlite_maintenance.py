@@ -20,8 +20,8 @@ from tests.records.made_records import make_prediction
 @pytest.fixture
 def engine(sqlite: str, opened: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A database whose write-ahead log is long with some hundred rows."""
-    monkeypatch.setattr(sqlite_maintenance, "LARGEST_LOG_BYTES", 100_000)
-    monkeypatch.setattr("app.db.engine.LARGEST_LOG_BYTES", 100_000)
+    monkeypatch.setattr(sqlite_maintenance, "MAX_LOG_BYTES", 100_000)
+    monkeypatch.setattr("app.db.engine.MAX_LOG_BYTES", 100_000)
     upgrade_database(sqlite)
     return opened(sqlite)
 

@@ -31,8 +31,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = commands.add_parser(
         "purge",
         help="delete all records before a time",
-        description="Delete all records before a time, with their labels and audits, in small steps, so that the service
-        " "can go on writing. Hourly counts and events stay. The service itself purges after RECORD_RETENTION_DAYS.",
+        description="Delete all records before a time, with their labels and audits, in small steps, so that the "
+        "service can go on writing. Hourly counts and events stay. The service itself purges after "
+        "RECORD_RETENTION_DAYS.",
         allow_abbrev=False,
     )
     parser.add_argument(

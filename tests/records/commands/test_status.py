@@ -71,7 +71,7 @@ def test_the_service_s_own_database_is_meant(tmp_path: Path):
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"records: {tmp_path}/records.db holds no records yet: the service makes the tables when it starts, "
+        f"records: {tmp_path}/records.db holds no records yet: the service creates the tables when it starts, "
         "and so does `python -m app.records upgrade`.\n"
     )
 
