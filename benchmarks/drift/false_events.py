@@ -45,7 +45,7 @@ def measure_windows(
         found.append(last.by_detector)
     shares = {}
     for name, thresholds in calibration.thresholds.items():
-        line = thresholds.confirming_line(confirmation.share)
+        line = thresholds.confirming_threshold(confirmation.share)
         beyond = np.array([each[name] > line for each in found])
         after_one = beyond[1:][beyond[:-1]]
         shares[name] = WindowShares(

@@ -40,7 +40,7 @@ def test_calibration_is_read_as_it_was_written(files, calibration):
 def test_bundle_without_calibration_says_that_drift_is_not_watched(tmp_path):
     """It was trained on few rows, or before there were detectors."""
     with pytest.raises(
-        InvalidBundle, match=r"drift.npz does not exist, so drift is not watched: train again, on 4,000"
+        InvalidBundle, match=r"drift.npz does not exist, so drift is not monitored: to monitor it, train on 4,000"
     ):
         Calibration.read(tmp_path / "drift.npz", tmp_path / "reference.npz")
 

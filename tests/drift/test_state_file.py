@@ -46,7 +46,7 @@ def test_state_of_another_model_is_left_alone(tmp_path, watch, new_watch):
     save_state(file, watch, "v1")
     restarted = new_watch()
 
-    assert restore_state(file, restarted, "v2") == f"{file} is about model v1, v2 is watched."
+    assert restore_state(file, restarted, "v2") == f"{file} is about model v1, not v2."
     assert restarted.rows_seen == 0
 
 

@@ -186,7 +186,7 @@ def test_model_without_detectors_is_said_plainly(bundle: Bundle, tmp_path: Path,
     without = type(bundle)(**vars(bundle) | {"folder": folder})
 
     assert watch_model(without, 100, 30, tmp_path / STATE_FILE) == WatchedModel(bundle.version, "no detectors")
-    assert "drift is not watched: train again" in caplog.text
+    assert "drift is not monitored: to monitor it, train" in caplog.text
 
 
 def test_disk_that_is_full_ends_nothing(

@@ -130,7 +130,7 @@ def test_windows_without_a_common_row_confirm_independently(parts, calibration):
 
     for name in (MMD, CVM, SCORE):
         beyond = np.array([each.by_detector[name] for each in windows])
-        beyond = beyond > calibration.thresholds[name].confirming_line(0.1)
+        beyond = beyond > calibration.thresholds[name].confirming_threshold(0.1)
         assert beyond.mean() == pytest.approx(0.1, abs=0.025)
         assert beyond[1:][beyond[:-1]].mean() == pytest.approx(beyond.mean(), abs=0.05)
 
