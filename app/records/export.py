@@ -96,7 +96,8 @@ class RecordPages:
     def __iter__(self) -> Iterator[Page]:
         """Yield the records, page after page."""
         for rows in read_pages(self._fetch, _ROWS, self._since, self._until):
-            yield self._to_columns(rows)
+            if rows:
+                yield self._to_columns(rows)
 
     def _fetch(self, statement: Select[Any]) -> Sequence[Row[Any]]:
         """Run a statement in a transaction of its own, and return all rows."""

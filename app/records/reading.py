@@ -52,18 +52,15 @@ def next_page(statement: Select[Any], after: RecordKey, n_rows: int) -> Select[A
         The size of the page.
     """
     ids, numbers = PREDICTIONS.c.record_id, PREDICTIONS.c.row
-    return (
-        # Implied by the second condition, but not every database searches the index by that one.
-        statement.where(ids >= after.record_id, tuple_(ids, numbers) > tuple_(after.record_id, after.row))
-        .order_by(ids, numbers)
-        .limit(n_rows)
-    )
+    # One comparison of the whole key: the index search starts at the page, even within a record of many rows.
+    is_later = tuple_(ids, numbers) > tuple_(after.record_id, after.row)
+    return statement.where(is_later).order_by(ids, numbers).limit(n_rows)
 
 
 def read_pages(
     fetch: Callable[[Select[Any]], Sequence[Row[Any]]], statement: Select[Any], since: float, until: float
 ) -> Iterator[Sequence[Row[Any]]]:
-    """Yield the rows of a time span, oldest first, in pages of ``PAGE_ROWS``.
+    """Yield the rows of a time span, oldest first, in pages of ``PAGE_ROWS``; the last page is shorter or empty.
 
     Rows that are recorded or deleted meanwhile may or may not be included.
 
@@ -78,8 +75,11 @@ def read_pages(
     """
     statement = statement.where(PREDICTIONS.c.record_id < first_id_at(until))
     last = RecordKey(first_id_at(since), -1)
-    while page := fetch(next_page(statement, last, PAGE_ROWS)):
+    while True:
+        page = fetch(next_page(statement, last, PAGE_ROWS))
         yield page
+        if len(page) < PAGE_ROWS:
+            return
         last = RecordKey(page[-1].record_id, page[-1].row)
 
 

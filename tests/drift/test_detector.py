@@ -10,7 +10,7 @@ import pytest
 from app.drift.calibration import Thresholds
 from app.drift.detector import Confirmation, Detector, Kind, Phase, Progress
 
-QUIET, BEYOND, ALARMING = 0.1, 0.7, 2.0
+QUIET, TAIL_SHARE, ALARMING = 0.1, 0.7, 2.0
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_alarm_is_confirmed_by_windows_of_their_own(detector: Detector):
     """Rows that a window shares with the alarm's, or with the one before, say nothing."""
     feed(detector, QUIET, ALARMING)
 
-    said = feed(detector, QUIET, QUIET, BEYOND, QUIET, QUIET, BEYOND)
+    said = feed(detector, QUIET, QUIET, TAIL_SHARE, QUIET, QUIET, TAIL_SHARE)
 
     assert said == [None] * 5 + [Kind.EVENT]
     assert (detector.progress.alarms, detector.progress.events) == (1, 1)
@@ -52,7 +52,7 @@ def test_one_quiet_window_ends_the_confirmation(detector: Detector):
     """The alarm counts, the event does not, and the detector begins with its first line again."""
     feed(detector, QUIET, ALARMING)
 
-    said = feed(detector, QUIET, QUIET, BEYOND, QUIET, QUIET, QUIET)
+    said = feed(detector, QUIET, QUIET, TAIL_SHARE, QUIET, QUIET, QUIET)
 
     assert said == [None] * 6
     assert (detector.progress.alarms, detector.progress.events) == (1, 0)
@@ -71,9 +71,9 @@ def test_lasting_drift_is_one_event(detector: Detector):
 def test_drift_is_over_after_quiet_windows_in_a_row(detector: Detector):
     """As many as confirm one; a window beyond the line in between starts the count anew."""
     feed(detector, QUIET, *[ALARMING] * 7)
-    windows = {QUIET: [QUIET] * 3, BEYOND: [QUIET, QUIET, BEYOND]}
+    windows = {QUIET: [QUIET] * 3, TAIL_SHARE: [QUIET, QUIET, TAIL_SHARE]}
 
-    feed(detector, *windows[QUIET], *windows[BEYOND], *windows[QUIET])
+    feed(detector, *windows[QUIET], *windows[TAIL_SHARE], *windows[QUIET])
     assert detector.progress.phase == "drift"
     feed(detector, *windows[QUIET])
 

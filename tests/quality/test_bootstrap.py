@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, kstest
 
-from app.quality.bootstrap import draw_weights, ends
+from app.quality.bootstrap import draw_weights, interval
 
 
 def test_share_of_equal_rows_is_a_beta_variable():
@@ -31,11 +31,11 @@ def test_ends_are_draws():
     """Of 39 the first is as far out as 2.5 %; the figure itself is never outside."""
     draws = np.arange(1, 40) / 40
 
-    assert ends(draws, draws, 0.5) == pytest.approx((1 / 40, 39 / 40))
-    assert ends(draws, draws, 0.01) == pytest.approx((0.01, 39 / 40))
-    assert ends(draws, draws, 0.99) == pytest.approx((1 / 40, 0.99))
+    assert interval(draws, draws, 0.5) == pytest.approx((1 / 40, 39 / 40))
+    assert interval(draws, draws, 0.01) == pytest.approx((0.01, 39 / 40))
+    assert interval(draws, draws, 0.99) == pytest.approx((1 / 40, 0.99))
 
 
 def test_single_number_is_an_end():
     """Where it holds already."""
-    assert ends(np.array([0.2]), np.array([0.9]), 0.5) == (0.2, 0.9)
+    assert interval(np.array([0.2]), np.array([0.9]), 0.5) == (0.2, 0.9)

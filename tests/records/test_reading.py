@@ -143,7 +143,7 @@ def test_damaged_features_are_refused(write):
     """Rather than shifted into other rows."""
     address = write((PREDICTIONS, [prediction(1), prediction(2, features=b"1234")]))
 
-    with RecordReader(address) as reader, pytest.raises(RecordsUnavailable, match="other numbers than"):
+    with RecordReader(address) as reader, pytest.raises(RecordsUnavailable, match="do not hold the 2 features"):
         list(reader.read_rows(ALL_TIME, VERSIONS, 2))
 
 

@@ -123,7 +123,7 @@ def test_end_of_the_service_does_not_wait_for_a_database(
     sqlite: str, start_writer: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """What is lost is counted and told."""
-    monkeypatch.setattr("app.recorder.writer._ENDING_SECONDS", 0.2)
+    monkeypatch.setattr("app.recorder.writer._SHUTDOWN_SECONDS", 0.2)
     recorder = start_writer(sqlite)
     wait_until(recorder.is_up)
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as other:

@@ -175,8 +175,8 @@ def with_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             (folder / file).write_text((FOLDER / file).read_text())
         (folder / "versions/0002_second.py").write_text(SECOND_MIGRATION.format(further=further))
         monkeypatch.setattr(upgrade.upgrade_tables, "__defaults__", (folder,))
-        for module in ("database", "schema_revision"):
-            monkeypatch.setattr(f"app.records.{module}.REVISION", "0002")
+        for module in ("engine", "revision"):
+            monkeypatch.setattr(f"app.db.{module}.REVISION", "0002")
 
     return add
 

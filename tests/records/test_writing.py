@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.bulk_insert import PIECE_ROWS, Throttle
 from app.db.errors import is_fault_of_rows
-from app.db.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS
-from app.records.writing import RecordBatch
+from app.db.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS, WRITERS
+from app.records.writing import RecordBatch, record_end, record_progress
 
 # Every bit of a number and of a byte is to come back, and whatever a text may hold.
 PREDICTION = {
@@ -90,3 +90,16 @@ def test_rests_while_a_batch_is_inserted(engine: Engine, monkeypatch):
     _write(engine, RecordBatch([PREDICTION | {"row": row} for row in range(5 * PIECE_ROWS)], []))
 
     assert len(rests) == (5 if engine.dialect.name == "sqlite" else 0)
+
+
+def test_recorders_that_ended_long_ago_are_forgotten(engine: Engine):
+    """When a new one starts, so that the table does not grow with every replica that ever ran."""
+    now, day = 1_763_732_622.0, 86_400
+    with engine.begin() as connection:
+        record_progress(connection, "of last week", 1.0, now - 7 * day)
+        record_progress(connection, "of yesterday", 2.0, now - day - 1)
+        record_end(connection, "of yesterday", now - day + 1)
+        record_progress(connection, "new", 3.0, now)
+
+    with engine.connect() as connection:
+        assert set(connection.scalars(select(WRITERS.c.replica))) == {"of yesterday", "new"}

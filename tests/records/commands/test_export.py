@@ -72,6 +72,13 @@ def test_each_row_has_what_is_known_of_it(filled: str, tmp_path: Path, capsys):
     assert capsys.readouterr().out == f"rows: 4 in {tmp_path}/all.csv, events: 1 in {tmp_path}/all.events.csv\n"
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_text_that_starts_like_a_formula_gets_an_apostrophe(start):
+    """With each of the characters that spreadsheets take for the start of one, and only at the start."""
+    assert record_pages.disarm(f"{start}1") == f"'{start}1"
+    assert record_pages.disarm(f"1{start}") == f"1{start}"
+
+
 def test_a_spreadsheet_finds_no_formula(filled: str, tmp_path: Path):
     """Texts that begin like one have an apostrophe before them; numbers stay numbers."""
     export(filled, tmp_path / "all.csv", "--since", "2026-11-01")
@@ -152,7 +159,9 @@ def test_parquet_without_its_package_is_refused(sqlite: str, tmp_path: Path, mon
 
     assert export(sqlite, tmp_path / "all.parquet", "--format", "parquet", "--since", "1d") == 1
 
-    assert capsys.readouterr().err.startswith("records: Parquet needs the package pyarrow, which training has")
+    assert capsys.readouterr().err.startswith(
+        "records: Parquet needs the package pyarrow, which is installed for training"
+    )
 
 
 def test_an_export_that_ends_early_leaves_what_was_there(filled: str, tmp_path: Path, monkeypatch):
