@@ -149,7 +149,7 @@ def test_forest_that_does_not_give_the_golden_answers_is_refused(bundle: Path):
 
     for wrong in (wrong_scores, wrong_labels):
         seal_again(bundle, golden=wrong)
-        with pytest.raises(InvalidBundle, match="does not give the scores that training noted"):
+        with pytest.raises(InvalidBundle, match="does not reproduce the scores of its training"):
             read_bundle(bundle)
 
     seal_again(bundle, golden=golden)

@@ -29,8 +29,8 @@ def test_sound_arrays_pass():
     ("part", "value", "message"),
     [
         ("roots", np.array([], np.int32), "no trees"),
-        ("threshold", np.array([0.5]), "not of one length"),
-        ("children", np.array([1, 2, 2], np.int32), "not of one length"),
+        ("threshold", np.array([0.5]), "have different lengths"),
+        ("children", np.array([1, 2, 2], np.int32), "have different lengths"),
         ("children", np.array([[1, 2], [0, 2], [2, 2]], np.int32), "does not end in leaves"),
         ("children", np.array([[1, 0], [1, 1], [2, 2]], np.int32), "does not end in leaves"),
         ("children", np.array([[1, 3], [1, 1], [2, 2]], np.int32), "does not end in leaves"),

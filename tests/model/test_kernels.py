@@ -14,7 +14,7 @@ from app.model import build_kernel, forest, kernels
 from app.model.build_kernel import build, find_compiler
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
-from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, lay_out
+from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, to_nodes
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +117,7 @@ def test_threshold_between_two_float32_keeps_its_side(library: Path):
 def test_layout_puts_siblings_side_by_side(seed):
     """The kernel finds the right child behind the left one, and a leaf at itself."""
     arrays = grow_forest(seed, n_trees=7, n_features=3, n_splits=20)
-    nodes, path_lengths, roots, depths = lay_out(arrays)
+    nodes, path_lengths, roots, depths = to_nodes(arrays)
 
     assert (roots[1:] > roots[:-1]).all()
     assert depths.max() < 21
@@ -147,7 +147,7 @@ def test_unusable_library_falls_back_to_numpy(tmp_path, monkeypatch, caplog, con
         unusable.write_bytes(content)
     monkeypatch.setattr(CompiledKernel.__init__, "__defaults__", (unusable,))
     arrays = grow_forest(3, n_trees=5, n_features=2, n_splits=9)
-    forest._say_once.cache_clear()
+    forest._warn_once.cache_clear()
 
     with caplog.at_level(logging.WARNING):
         kernels = [Forest(arrays).kernel for _ in range(3)]

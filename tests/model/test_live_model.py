@@ -207,7 +207,7 @@ def test_link_that_disappears_keeps_the_model(models: Path):
     (models / CURRENT_LINK).unlink()
     model.refresh()
     assert model.get().version == version
-    assert "leads nowhere" in model.problem
+    assert "is broken" in model.problem
 
     _point_to(models, version)
     model.refresh()

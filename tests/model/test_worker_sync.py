@@ -38,7 +38,7 @@ def test_without_a_shared_folder_everything_is_reported(tmp_path: Path):
 def test_next_service_reports_anew(tmp_path: Path):
     """A folder that outlives the service holds nothing that silences the next one."""
     assert WorkerSync(tmp_path).is_first("one")
-    WorkerSync(tmp_path).note_live(tmp_path / "first")
+    WorkerSync(tmp_path).record_live(tmp_path / "first")
     folder = MetricsFolder.claim(str(tmp_path))
     try:
         assert WorkerSync(tmp_path).is_first("one")
@@ -51,9 +51,9 @@ def test_last_live_bundle_is_found_by_others(tmp_path: Path):
     """Where there is no folder to share, nothing is noted and nothing fails."""
     assert WorkerSync(tmp_path).read_live() is None
     for name in ("first", "second"):
-        WorkerSync(tmp_path).note_live(tmp_path / name)
+        WorkerSync(tmp_path).record_live(tmp_path / name)
         assert WorkerSync(tmp_path).read_live() == tmp_path / name
 
     for alone in (WorkerSync(None), WorkerSync(tmp_path / "gone")):
-        alone.note_live(tmp_path / "first")
+        alone.record_live(tmp_path / "first")
         assert alone.read_live() is None
