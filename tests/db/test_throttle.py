@@ -1,4 +1,4 @@
-"""The recorder rests between pieces of its work, but not while rows pile up."""
+"""The recorder pauses between pieces of its work, unless rows pile up."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from app.db.bulk_insert import PIECE_ROWS, Throttle
 
 @pytest.fixture
 def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The rests that were taken, in seconds."""
+    """The pauses, in seconds."""
     taken: list[float] = []
     monkeypatch.setattr("app.db.bulk_insert.time.sleep", taken.append)
     return taken
 
 
-def test_it_rests_after_each_piece(rests: list[float]):
-    """However the rows come: one by one, or a batch at once, which is one rest."""
+def test_it_pauses_after_each_piece(rests: list[float]):
+    """However the rows arrive: one by one, or as a batch, which is followed by one pause."""
     pace = Throttle(lambda: 0)
 
     for _ in range(2 * PIECE_ROWS + 1):
@@ -28,8 +28,8 @@ def test_it_rests_after_each_piece(rests: list[float]):
     assert all(0 < seconds < 0.001 for seconds in rests)
 
 
-def test_it_does_not_rest_while_rows_pile_up(rests: list[float]):
-    """And does again when they have gone."""
+def test_it_does_not_pause_while_rows_pile_up(rests: list[float]):
+    """And pauses again afterwards."""
     waiting = 50_000
     pace = Throttle(lambda: waiting)
 

@@ -1,4 +1,4 @@
-"""Lines are found by row and by chance."""
+"""Thresholds are found by row and by probability."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ THRESHOLDS = Thresholds(np.array([0, 1, 3]), np.array([3.0, 2.0, 1.0]), 1 - CONF
 
 @pytest.mark.parametrize("share", [0.25, 0.1, 0.0864, 0.001])
 def test_confirming_threshold_is_exceeded_at_most_as_often_as_requested(share):
-    """The nearest stored share below; here the line is 1 less its share."""
+    """The nearest stored share below; here the threshold is 1 minus its share."""
     line = THRESHOLDS.confirming_threshold(share)
 
     assert 1 - share <= line + 1e-9

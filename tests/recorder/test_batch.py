@@ -1,4 +1,4 @@
-"""Rows are laid out at a pace that leaves the core to requests."""
+"""Batches are built with pauses that leave the core to requests."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.recorder.made_rows import make_scored
 
 
 @pytest.mark.parametrize("n_parts", [1, 5], ids=["one request", "five requests"])
-def test_rests_while_a_batch_is_laid_out(n_parts: int, monkeypatch: pytest.MonkeyPatch):
-    """After as many rows, whether they came together or not, and whether they are recorded or not."""
+def test_pauses_while_a_batch_is_built(n_parts: int, monkeypatch: pytest.MonkeyPatch):
+    """After a fixed number of rows, however they are grouped, recorded or not."""
     rests: list[float] = []
     monkeypatch.setattr("app.db.bulk_insert.time.sleep", rests.append)
     builder = BatchBuilder(RowSampler(0, 0), KnownSegments(50), with_features=True, throttle=Throttle(lambda: 0))

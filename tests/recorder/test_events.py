@@ -1,4 +1,4 @@
-"""What happens to models is in the audit trail, whoever did it, whether or not the database was there."""
+"""The audit trail has all that happens to models, whoever did it, and even if the database was down."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def publish(store: ModelStore, version: str) -> None:
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """Where the log's metrics are registered."""
+    """The registry of the log's metrics."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> str:
-    """The address of a database that is not made yet."""
+    """The address of a database that does not exist yet."""
     return f"sqlite:///{tmp_path}/records/records.db"
 
 
 @pytest.fixture
 def log(store: ModelStore, sqlite: str, registry: CollectorRegistry):
-    """A log that looks when it is told to."""
+    """A log that is updated by the tests."""
     log = EventLog(store.folder, sqlite, EventMetrics(registry))
     yield log
     log.start()
@@ -74,8 +74,8 @@ def moves(address: str) -> list[tuple[str, str, str, str]]:
 ME = name_operator()
 
 
-def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStore, sqlite: str):
-    """With who, when and both versions; once, however often it looks."""
+def test_changes_that_training_logged_are_written(log: EventLog, store: ModelStore, sqlite: str):
+    """With who, when and both versions; once, however often it is updated."""
     upgrade_database(sqlite)
     store.rollback(lambda folder: None)
     log.promoted(SECOND)
@@ -90,8 +90,8 @@ def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStor
     assert events(sqlite)[-1].at == pytest.approx((store.folder / "current").lstat().st_mtime, abs=1e-5)
 
 
-def test_events_wait_for_the_database(log: EventLog, store: ModelStore, sqlite: str):
-    """Nothing fails while there is none."""
+def test_events_stay_pending_until_the_database_works(log: EventLog, store: ModelStore, sqlite: str):
+    """Nothing fails while there is no database."""
     log.promoted(SECOND)
     log.refused("forest.npz was changed")
     log.update()
@@ -103,7 +103,7 @@ def test_events_wait_for_the_database(log: EventLog, store: ModelStore, sqlite: 
 
 
 def test_a_second_recorder_writes_nothing_again(log: EventLog, store: ModelStore, sqlite: str):
-    """Nor does the one after a restart."""
+    """Nor does the same recorder after a restart."""
     upgrade_database(sqlite)
     other = EventLog(store.folder, sqlite, EventMetrics(CollectorRegistry()))
     for each in (log, other):
@@ -124,7 +124,7 @@ def move_by_hand(store: ModelStore, version: str) -> None:
 
 
 def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: str, monkeypatch):
-    """After the time in which training would have noted it, and once."""
+    """Once, and only after the time that training needs to log it."""
     upgrade_database(sqlite)
     log.update()
     move_by_hand(store, FIRST)
@@ -140,8 +140,8 @@ def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: st
     assert moves(sqlite)[2:] == [("unknown", "promotion", SECOND, FIRST)]
 
 
-def test_a_link_that_leads_where_it_led_is_no_event(log, store, sqlite: str, monkeypatch):
-    """As when the folder of models was copied."""
+def test_a_link_with_the_same_target_is_no_event(log, store, sqlite: str, monkeypatch):
+    """For example, when the folder of models was copied."""
     upgrade_database(sqlite)
     monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     move_by_hand(store, SECOND)
@@ -152,8 +152,8 @@ def test_a_link_that_leads_where_it_led_is_no_event(log, store, sqlite: str, mon
 
 
 @pytest.mark.parametrize("move", [ModelStore.rollback, lambda store, check: store.promote(FIRST, check)])
-def test_a_noted_change_is_not_taken_for_one_by_hand(log, store, sqlite: str, monkeypatch, move):
-    """However long ago it was noted."""
+def test_a_logged_change_is_not_mistaken_for_one_by_hand(log, store, sqlite: str, monkeypatch, move):
+    """However long ago it was logged."""
     upgrade_database(sqlite)
     monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     move(store, lambda folder: None)
@@ -163,8 +163,8 @@ def test_a_noted_change_is_not_taken_for_one_by_hand(log, store, sqlite: str, mo
     assert [who for who, *_ in moves(sqlite)] == [ME, ME, ME]
 
 
-def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch):
-    """The link is moved first: between both moments it must not be taken for one that was moved by hand."""
+def test_a_late_log_entry_is_used(log, store, sqlite: str, monkeypatch):
+    """The link is moved before the change is logged; in between, it must not be recorded as moved by hand."""
     upgrade_database(sqlite)
     notes = (store.folder / ".version-changes").read_text()
     (store.folder / ".version-changes").write_text("")
@@ -180,7 +180,7 @@ def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch
 
 
 def test_a_refused_bundle_is_written_with_the_reason(log, store, sqlite: str):
-    """And with who made it live, if that is noted."""
+    """And with who made it live, if that was logged."""
     upgrade_database(sqlite)
     log.promoted(SECOND)
     publish(store, THIRD)
@@ -192,8 +192,8 @@ def test_a_refused_bundle_is_written_with_the_reason(log, store, sqlite: str):
     assert refusal.note == "forest.npz was changed after it was written"
 
 
-def test_a_bundle_that_breaks_later_is_refused_then(log, store, sqlite: str):
-    """Not at the time of its link."""
+def test_a_bundle_that_breaks_later_has_the_time_of_its_refusal(log, store, sqlite: str):
+    """Not the time of its link."""
     upgrade_database(sqlite)
     os.utime(store.folder / "current", (1e9, 1e9), follow_symlinks=False)
     log.refused("forest.npz was changed")
@@ -204,8 +204,8 @@ def test_a_bundle_that_breaks_later_is_refused_then(log, store, sqlite: str):
     assert refusal.who == "unknown"
 
 
-def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: CollectorRegistry):
-    """What was there before has a time; what is added is counted."""
+def test_metrics_include_events_that_others_write(log, sqlite: str, registry: CollectorRegistry):
+    """Earlier events have a time; new ones are counted."""
     upgrade_database(sqlite)
     engine = open_database(sqlite)
     with engine.begin() as connection:
@@ -231,8 +231,8 @@ def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: Co
     assert sample("records_event_timestamp_seconds", "refused bundle") == 0
 
 
-def test_a_refused_bundle_bears_the_time_of_its_promotion(log, store, sqlite: str):
-    """To the last bit: events of one time come in the order of their writing, and are known again."""
+def test_a_refused_bundle_has_the_time_of_its_promotion(log, store, sqlite: str):
+    """To the last bit, so that equal events are recognized and events of one time keep their order."""
     upgrade_database(sqlite)
     made_ns = time.time_ns()
     while made_ns / 1e9 == made_ns / 1_000_000_000:  # one way of turning it into seconds rounds twice

@@ -1,4 +1,4 @@
-"""What a worker hands over arrives as it was, in messages of a bounded size."""
+"""Published rows are decoded unchanged, from messages of bounded size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.recorder.made_rows import make_scored
     version=st.text(max_size=40),
 )
 def test_parts_make_up_the_whole(n_rows: int, n_features: int, request_id: str, version: str):
-    """Every row arrives once, in its place, and no message is larger than promised."""
+    """Every row arrives once, in its place, and no message exceeds the limit."""
     published = PublishedRows(1.5, request_id, version, 0, make_scored(n_rows, n_features))
     messages = list(published.to_messages())
     parts = [PublishedRows.from_message(message) for message, _ in messages]
@@ -35,7 +35,7 @@ def test_parts_make_up_the_whole(n_rows: int, n_features: int, request_id: str, 
 
 @given(st.data())
 def test_broken_message_is_refused(data: st.DataObject):
-    """Whatever is cut short or is no message at all."""
+    """If it is truncated, or not a message at all."""
     [(message, _)] = PublishedRows(1.5, "7f3e", "v1", 0, make_scored(3)).to_messages()
     broken = data.draw(st.binary(max_size=200) | st.integers(0, len(message) - 1).map(lambda end: message[:end]))
 
@@ -43,7 +43,7 @@ def test_broken_message_is_refused(data: st.DataObject):
         PublishedRows.from_message(broken)
 
 
-def test_numbers_that_do_not_fit_together_are_refused():
+def test_arrays_that_do_not_fit_together_are_refused():
     """A row with half a feature, or labels for other rows."""
     scored = make_scored(3)
     for field in ("labels", "confidences"):

@@ -1,4 +1,4 @@
-"""The server knows until when it has given everything that was sent."""
+"""The server knows until when it has received everything that was sent."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def _worker(folder: Path) -> RecorderClient:
     return RecorderClient(folder, ServiceMetrics(CollectorRegistry()))
 
 
-def test_worker_that_has_just_connected_is_not_forgotten(server: RecorderServer, tmp_path: Path):
-    """What it sent before it was let in is given before that moment is called done."""
+def test_worker_that_has_just_connected_is_read(server: RecorderServer, tmp_path: Path):
+    """What it sent before its connection was accepted is received first."""
     workers = [_worker(tmp_path) for _ in range(3)]
     for worker in workers:
         worker.publish("7f3e", "v1", make_scored(1))
@@ -47,8 +47,8 @@ def test_worker_that_has_just_connected_is_not_forgotten(server: RecorderServer,
         worker.close()
 
 
-def test_worker_that_sent_more_than_its_turn_is_not_done(server: RecorderServer, tmp_path: Path):
-    """As long as something is left, no moment after it is called done."""
+def test_worker_with_more_messages_than_its_turn_is_not_drained(server: RecorderServer, tmp_path: Path):
+    """As long as something is left, the time does not advance."""
     worker = _worker(tmp_path)
     list(server.receive(0))
     n_sent = 0
@@ -66,8 +66,8 @@ def test_worker_that_sent_more_than_its_turn_is_not_done(server: RecorderServer,
     worker.close()
 
 
-def test_row_that_is_being_dealt_with_is_not_done(server: RecorderServer, tmp_path: Path):
-    """It has been given when the next one is asked for."""
+def test_row_that_is_being_processed_is_not_done(server: RecorderServer, tmp_path: Path):
+    """It is done when the next one is requested."""
     worker = _worker(tmp_path)
     list(server.receive(0))
     worker.publish("7f3e", "v1", make_scored(1))

@@ -1,4 +1,4 @@
-"""The recorder's loop gives every row to everything that wants rows, to the very last."""
+"""The recorder's loop passes every row to all takers, to the very last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.recorder.made_rows import make_scored
 
 
 class _Taker:
-    """Notes what it is asked to do."""
+    """Records how it is called."""
 
     def __init__(self) -> None:
         self.rows = self.rows_at_the_end = self.ticks = 0
@@ -33,12 +33,12 @@ class _Taker:
         self.ticks += 1
 
     def finish(self) -> None:
-        """Note what came before the end."""
+        """Record what was taken before the end."""
         self.rows_at_the_end = self.rows
 
 
 def test_every_taker_gets_every_row_until_the_service_has_ended(tmp_path: Path):
-    """Also those that were sent just before its end; the process shows that it lives."""
+    """Even those that were sent just before its end; the heartbeat shows that the process is alive."""
     registry = CollectorRegistry()
     metrics = RecorderMetrics(registry, ["mmd"], "cvm")
     takers = [_Taker(), _Taker()]
@@ -62,7 +62,7 @@ def test_every_taker_gets_every_row_until_the_service_has_ended(tmp_path: Path):
     os.close(shutdown_pipe)
 
 
-def test_rows_that_wait_when_the_service_has_ended_are_taken(tmp_path: Path):
+def test_rows_that_are_pending_when_the_service_has_ended_are_taken(tmp_path: Path):
     """A worker that has ended may have sent more than was read by then."""
     taker = _Taker()
     shutdown_pipe, arbiter = os.pipe()

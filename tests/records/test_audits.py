@@ -1,4 +1,4 @@
-"""Rows are published out in their random order, each to one caller within an hour."""
+"""Rows are handed out in their random order, each to one caller within an hour."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def _label(engine: Engine, number: int) -> None:
 
 
 def _handed_out(engine: Engine) -> dict[str, float | None]:
-    """Read when each row was published out."""
+    """Read when each row was handed out."""
     with engine.connect() as connection:
         return dict(list(connection.execute(select(AUDITS.c.record_id, AUDITS.c.handed_at))))
 
 
 def test_rows_come_in_their_random_order(engine: Engine):
-    """Each once, until all were published out."""
+    """Each once, until all were handed out."""
     assert _hand_out(engine, 2, 0.0) == [1, 3]
     assert _hand_out(engine, 2, 1.0) == [0, 4]
     assert _hand_out(engine, 2, 2.0) == [2]
@@ -54,7 +54,7 @@ def test_rows_come_in_their_random_order(engine: Engine):
 
 
 def test_row_that_nobody_labelled_comes_again_after_an_hour(engine: Engine):
-    """Behind those that were never published out, the longest first; a labelled one does not."""
+    """Behind those that were never handed out, the longest first; a labelled one does not."""
     assert _hand_out(engine, 2, 0.0) == [1, 3]
     assert _hand_out(engine, 1, 10.0) == [0]
     _label(engine, 3)

@@ -39,7 +39,7 @@ def described(answers: LabelledAnswers) -> dict[str, object]:
 
 
 def test_alarms_and_audits_are_told_apart(database: Engine):
-    """Alarms count with their label, inliers only if the queue published them out; counts are those of all rows."""
+    """Alarms count with their label, inliers only if the queue handed them out; counts are those of all rows."""
     with writing(database) as records:
         records.count_answers(MONDAY, n_rows=1000, n_outliers=5)
         records.add_answer(MONDAY, -1, label=-1, score=-0.9)
@@ -49,7 +49,7 @@ def test_alarms_and_audits_are_told_apart(database: Engine):
         records.add_answer(MONDAY, 1, label=-1, probability=0.002, handed_at=MONDAY + HOUR, score=-0.5)
         records.add_answer(MONDAY, 1, label=-1, probability=0.001)  # a complaint about a row that waits in the queue
         records.add_answer(MONDAY, 1, label=-1)  # and about one that was never drawn
-        records.add_answer(MONDAY, 1, probability=0.001, handed_at=MONDAY + HOUR)  # published out, not yet labelled
+        records.add_answer(MONDAY, 1, probability=0.001, handed_at=MONDAY + HOUR)  # handed out, not yet labelled
 
     assert described(read_quality(database, WEEK).overall.answers) == {
         "counted": (5, 995),

@@ -100,7 +100,7 @@ def test_what_was_answered_is_read_back(write):
 
 
 def test_label_that_counts_is_read(write):
-    """The one before is history; what the audit queue has not published out was no audit."""
+    """The one before is history; what the audit queue has not handed out was no audit."""
     audits = [
         {"record_id": first_id_at(2), "row": 0, "probability": 0.5, "position": 0.1, "handed_at": 9.0},
         {"record_id": first_id_at(3), "row": 0, "probability": 0.5, "position": 0.2, "handed_at": None},

@@ -1,4 +1,4 @@
-"""Every row that is published over is recorded, or counted as given up."""
+"""Every row that is published is recorded, or counted as dropped."""
 
 from __future__ import annotations
 

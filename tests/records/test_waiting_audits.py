@@ -17,7 +17,7 @@ AT = 1_795_000_000.0
 
 
 def fill(engine: Engine) -> None:
-    """Draw six rows: one is labelled, one was and no longer is the same, two are published out."""
+    """Draw six rows: one is labelled, one was and no longer is the same, two are handed out."""
     with writing(engine) as records:
         for number in range(6):
             handed_at = AT + 60 if number % 3 == 0 else None
