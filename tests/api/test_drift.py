@@ -41,7 +41,7 @@ def test_recorder_that_has_not_reported_is_waited_for(client: FlaskClient, folde
     answer = client.get("/drift")
 
     assert answer.status_code == 503
-    assert "ask again" in answer.json["detail"]
+    assert "try again" in answer.json["detail"]
 
 
 def test_report_is_as_described(client: FlaskClient, folder: Path, credits_models: Path):

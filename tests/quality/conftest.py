@@ -12,7 +12,7 @@ from app.quality.labels import LabelledAnswers
 
 @pytest.fixture
 def answers():
-    """100 alarms, half of them labelled and 30 of these outliers; 1,000 of 100,000 inliers audited, 20 of them outliers."""
+    """100 alarms, 50 labelled and 30 of these outliers; 1,000 of 100,000 inliers audited, 20 of them outliers."""
     generator = np.random.default_rng(0)
     return LabelledAnswers(
         n_alarms=100,

@@ -33,7 +33,7 @@ def test_exact_interval_holds_for_every_mean(mean):
 
 @given(weights=st.lists(st.floats(0.01, 1000), min_size=1, max_size=12), factor=st.floats(1, 50))
 def test_unequal_weights_give_the_interval_of_fay_and_feuer(weights, factor):
-    """Gamma distributions with the mean and variance of the sum; the upper end with one more case of the largest weight."""
+    """Gamma distributions with the mean and variance of the sum; for the upper end, of one more of the heaviest."""
     heaviest = factor * max(weights)
     total, variance = sum(weights), sum(weight**2 for weight in weights)
 

@@ -17,8 +17,8 @@ from tests.recorder.made_rows import make_scored
 @pytest.mark.parametrize("n_parts", [1, 5], ids=["one request", "five requests"])
 def test_pauses_while_a_batch_is_built(n_parts: int, monkeypatch: pytest.MonkeyPatch):
     """After a fixed number of rows, however they are grouped, recorded or not."""
-    rests: list[float] = []
-    monkeypatch.setattr("app.db.bulk_insert.time.sleep", rests.append)
+    pauses: list[float] = []
+    monkeypatch.setattr("app.db.bulk_insert.time.sleep", pauses.append)
     builder = BatchBuilder(RowSampler(0, 0), KnownSegments(50), with_features=True, throttle=Throttle(lambda: 0))
     record_id = make_record_id()
     part = PublishedRows(time.time(), record_id, "v1", 0, make_scored(5 * PIECE_ROWS // n_parts), record_id=record_id)
@@ -27,4 +27,4 @@ def test_pauses_while_a_batch_is_built(n_parts: int, monkeypatch: pytest.MonkeyP
 
     assert batch.n_rows == 5 * PIECE_ROWS
     assert 0 < len(batch.predictions) < batch.n_rows
-    assert len(rests) == 5
+    assert len(pauses) == 5

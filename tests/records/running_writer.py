@@ -1,4 +1,4 @@
-"""A recorder's writer without a process, for tests to look at, and the database that it writes into."""
+"""A recorder's writer without a process, and the database that it writes to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAIT_SECONDS = 30
 
 
 class RunningWriter:
-    """A recorder's writer without a process, and the database that it writes into."""
+    """A recorder's writer without a process, and the database that it writes to."""
 
     def __init__(
         self, address: str, folder: Path, name: str = "one", drained_until: float = float("inf"), **settings: str
@@ -42,7 +42,7 @@ class RunningWriter:
         )
 
     def take(self, n_requests: int, n_rows: int = 1, **fields: str) -> float:
-        """Take rows, and tell how long the slowest took."""
+        """Take rows, and return how long the slowest took."""
         slowest = 0.0
         for number in range(n_requests):
             record_id = make_record_id()
@@ -60,11 +60,11 @@ class RunningWriter:
 
     @property
     def recorded(self) -> float:
-        """How many rows are dealt with."""
+        """The number of rows that are recorded."""
         return self.metric("recorder_rows_total", result="recorded")
 
     def failures(self, reason: str) -> float:
-        """How many attempts failed for a reason."""
+        """Return how many attempts failed for a reason."""
         return self.metric("records_write_failures_total", reason=reason)
 
     def is_up(self) -> bool:
@@ -77,7 +77,7 @@ Read = Callable[..., Any]
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Ask again and again."""
+    """Poll until a condition holds."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not condition():
         assert time.monotonic() < deadline
@@ -85,19 +85,19 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def count_lines(read: Read, address: str, table: Table) -> int:
-    """Count the lines of a table."""
+    """Count the rows of a table."""
     n_lines: int = read(address, select(func.count().label("n")).select_from(table))[0]["n"]
     return n_lines
 
 
 def file_of(address: str) -> Path:
-    """The file of an SQLite address."""
+    """Return the file of an SQLite address."""
     return DatabaseAddress(address).file
 
 
 @contextmanager
 def changing(address: str) -> Iterator[Callable[[str], None]]:
-    """Change a database behind the writer's back."""
+    """Change a database without the writer's knowledge."""
     engine = create_engine(address.replace("postgresql:", "postgresql+pg8000:"))
 
     def change(statement: str) -> None:

@@ -1,4 +1,4 @@
-"""Only so many segments have a name of their own, however many callers make up."""
+"""A limited number of segments is recorded by name, however many callers make up."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     return opened(address)
 
 
-def test_later_segments_are_one(engine: Engine):
-    """The first ones keep their names; no segment is none of them."""
+def test_further_segments_share_one_name(engine: Engine):
+    """The first ones keep their names; rows without a segment stay without one."""
     segments = KnownSegments(2)
     segments.learn(engine, {"de", ""})
     segments.learn(engine, {"at", "de"})
@@ -31,8 +31,8 @@ def test_later_segments_are_one(engine: Engine):
         assert set(connection.scalars(select(SEGMENTS.c.name))) == {"de", "at"}
 
 
-def test_restart_knows_them_still(engine: Engine):
-    """A segment does not become another because the service was restarted."""
+def test_restart_keeps_the_names(engine: Engine):
+    """A segment does not change its name because the service was restarted."""
     KnownSegments(2).learn(engine, {"de", "at"})
     next_one = KnownSegments(2)
     next_one.learn(engine, {"ch", "at"})
@@ -40,7 +40,7 @@ def test_restart_knows_them_still(engine: Engine):
     assert [next_one.name(given) for given in ("de", "at", "ch")] == ["de", "at", "other"]
 
 
-def test_two_recorders_add_no_more_than_one(engine: Engine):
+def test_two_recorders_share_the_limit(engine: Engine):
     """Each learns what the other has added."""
     one, other = KnownSegments(2), KnownSegments(2)
     one.learn(engine, {"de"})
@@ -69,7 +69,7 @@ def test_recorders_at_the_same_time_add_no_more_than_allowed(address: str, opene
 
 
 def test_table_is_locked_in_postgresql_before_it_is_read():
-    """Also checked where no server is installed, by the statements alone."""
+    """By the statements alone, so that it is checked without a server, too."""
     connection = MagicMock()
     connection.dialect.name = "postgresql"
     connection.scalars.return_value = []

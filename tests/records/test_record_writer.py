@@ -58,7 +58,7 @@ def test_every_row_is_recorded_as_it_was_answered(address: str, start_writer: St
 
 
 def test_share_is_recorded_and_all_are_counted(sqlite: str, start_writer: Start, read: Read):
-    """Outliers are all there, without features if nobody wants them; drawn inliers are among the recorded."""
+    """All outliers, without features if these are not recorded; drawn inliers are among the recorded ones."""
     settings = {"RECORD_PREDICTIONS": "0.1", "AUDIT_SHARE": "0.05", "RECORD_FEATURES": "false"}
     recorder = start_writer(sqlite, **settings)
     recorder.take(10, 1000)
@@ -77,7 +77,7 @@ def test_share_is_recorded_and_all_are_counted(sqlite: str, start_writer: Start,
 
 
 def test_message_of_an_older_worker_gets_an_id(sqlite: str, start_writer: Start, read: Read):
-    """It made none; all rows of the message are one record."""
+    """It has none; all rows of the message become one record."""
     recorder = start_writer(sqlite)
     recorder.take(2, 600, record_id="", request_id="theirs")
     wait_until(lambda: recorder.recorded == 1200)
@@ -87,8 +87,8 @@ def test_message_of_an_older_worker_gets_an_id(sqlite: str, start_writer: Start,
     assert {row["request_id"] for row in rows} == {"theirs"}
 
 
-def test_features_of_every_version_are_named(address: str, credits_models: Path, start_writer: Start, read: Read):
-    """Of the model that went live, and of one that rows name before that; once each."""
+def test_features_of_every_version_are_stored(address: str, credits_models: Path, start_writer: Start, read: Read):
+    """Of the model that went live, and of one whose rows arrive earlier; once each."""
     bundle = read_bundle(credits_models / "current")
     early = start_writer(address, MODEL_DIR=str(credits_models))
     early.take(1, version=bundle.version)
@@ -106,8 +106,8 @@ def test_features_of_every_version_are_named(address: str, credits_models: Path,
     assert [tuple(row.values()) for row in read(address, select(*columns))] == expected
 
 
-def test_end_of_the_service_writes_what_waits(address: str, start_writer: Start, read: Read):
-    """And notes that nobody needs to wait for this recorder."""
+def test_end_of_the_service_writes_pending_rows(address: str, start_writer: Start, read: Read):
+    """And records that nobody needs to wait for this recorder."""
     recorder = start_writer(address)
     recorder.take(2000)
     recorder.writer.finish()
@@ -122,7 +122,7 @@ def test_end_of_the_service_writes_what_waits(address: str, start_writer: Start,
 def test_end_of_the_service_does_not_wait_for_a_database(
     sqlite: str, start_writer: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    """What is lost is counted and told."""
+    """Lost rows are counted and logged."""
     monkeypatch.setattr("app.recorder.writer._SHUTDOWN_SECONDS", 0.2)
     recorder = start_writer(sqlite)
     wait_until(recorder.is_up)
@@ -136,10 +136,10 @@ def test_end_of_the_service_does_not_wait_for_a_database(
         other.execute("ROLLBACK")
 
 
-def test_label_is_told_apart_from_a_guess(
+def test_early_label_is_told_from_an_unknown_one(
     address: str, start_writer: Start, read: Read, opened: Callable[[str], Engine]
 ):
-    """Given at once, a label of a row is taken, while one of nothing is soon called unknown."""
+    """A label that is given at once is taken; one of an unknown row is soon called unknown."""
     recorder = start_writer(address)
     wait_until(recorder.is_up)
     known = make_record_id()
@@ -156,7 +156,7 @@ def test_label_is_told_apart_from_a_guess(
 
 
 def test_old_records_are_purged_while_new_ones_come(sqlite: str, start_writer: Start, read: Read, monkeypatch):
-    """And what the database holds is told."""
+    """And the contents of the database are reported."""
     monkeypatch.setattr("app.recorder.store._MAINTENANCE_SECONDS", 0.05)
     upgrade_database(sqlite)
     recorder = start_writer(sqlite, RECORD_RETENTION_DAYS="1")

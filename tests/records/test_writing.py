@@ -69,8 +69,8 @@ def test_counts_add_up(engine: Engine):
 
 
 @pytest.mark.parametrize("spoilt", [{"row": 3}, {"row": 5, "score": None}])
-def test_rows_that_cannot_be_stored_leave_nothing(engine: Engine, spoilt: dict[str, object]):
-    """Neither a row nor a count; the failure is told to be theirs."""
+def test_rows_that_cannot_be_stored_leave_nothing_behind(engine: Engine, spoilt: dict[str, object]):
+    """Neither a row nor a count; the error is classified as theirs."""
     batch = RecordBatch([PREDICTION, PREDICTION | spoilt])
     batch.count(3600, "v1", "", 2, 0)
     with pytest.raises(DBAPIError) as refused:
@@ -82,14 +82,14 @@ def test_rows_that_cannot_be_stored_leave_nothing(engine: Engine, spoilt: dict[s
             assert connection.execute(select(table)).all() == []
 
 
-def test_rests_while_a_batch_is_inserted(engine: Engine, monkeypatch):
-    """SQLite works in this process, whose core requests may need; PostgreSQL has one of its own and gets all."""
-    rests: list[float] = []
-    monkeypatch.setattr("app.db.bulk_insert.time.sleep", rests.append)
+def test_pauses_while_a_batch_is_inserted(engine: Engine, monkeypatch):
+    """SQLite works in this process, whose core requests may need; PostgreSQL has its own and gets all rows at once."""
+    pauses: list[float] = []
+    monkeypatch.setattr("app.db.bulk_insert.time.sleep", pauses.append)
 
     _write(engine, RecordBatch([PREDICTION | {"row": row} for row in range(5 * PIECE_ROWS)], []))
 
-    assert len(rests) == (5 if engine.dialect.name == "sqlite" else 0)
+    assert len(pauses) == (5 if engine.dialect.name == "sqlite" else 0)
 
 
 def test_recorders_that_ended_long_ago_are_forgotten(engine: Engine):

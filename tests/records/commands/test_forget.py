@@ -1,4 +1,4 @@
-"""What is forgotten is gone: from every table, from the files, and while the service writes on."""
+"""Forgotten data are gone: from every table and from the files, even while the service writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SECRET, NOTE = "customer-4711-order-0815", "called about a stolen card, born in 
 
 @pytest.fixture
 def filled(address: str, opened) -> str:
-    """Two records of one request id, with everything that can be known of them, between others."""
+    """Two records of one request id, with labels and audits, between others."""
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         for minute in range(6):
@@ -104,7 +104,7 @@ def test_a_record_id_names_one_record(filled: str, opened):
     assert count(engine, tables.PENDING_LABELS) == 2
 
 
-def test_an_id_that_came_very_often_is_forgotten_in_steps(filled: str, opened, monkeypatch):
+def test_a_frequent_id_is_forgotten_in_steps(filled: str, opened, monkeypatch):
     """However many records it has."""
     monkeypatch.setattr(forget_command, "STEP_RECORDS", 1)
 
@@ -114,15 +114,15 @@ def test_an_id_that_came_very_often_is_forgotten_in_steps(filled: str, opened, m
     assert count(opened(filled), tables.EVENTS) == 1
 
 
-def test_a_label_that_only_waits_is_deleted(filled: str, opened):
-    """There is nothing else of it yet."""
+def test_a_pending_label_is_deleted(filled: str, opened):
+    """Even if there is nothing else."""
     assert forget(filled, "another") == 0
     assert count(opened(filled), tables.PENDING_LABELS, request_id="another") == 0
 
 
 @pytest.mark.parametrize("given_id", ["customer-4711", "%", "", record_id_at(61)])
-def test_an_id_of_nothing_is_told(filled: str, opened, capsys, given_id: str):
-    """With exit status 1, and without an event; a part of an id is no id."""
+def test_an_unknown_id_is_reported(filled: str, opened, capsys, given_id: str):
+    """With exit status 1, and without an event; a part of an id is not an id."""
     before = everything(opened(filled))
 
     assert forget(filled, given_id) == 1
@@ -131,8 +131,8 @@ def test_an_id_of_nothing_is_told(filled: str, opened, capsys, given_id: str):
     assert everything(opened(filled)) == before
 
 
-def test_nobody_is_taken_by_surprise(filled: str, opened):
-    """Without --yes somebody has to be there."""
+def test_confirmation_is_required(filled: str, opened):
+    """Without --yes, there must be a terminal."""
     assert forget(filled, SECRET, "--database", filled) == 1
     assert count(opened(filled), tables.PREDICTIONS, request_id=SECRET) == 4
 
@@ -153,7 +153,7 @@ for number in range(1_000_000):
 
 
 def test_nothing_is_left_in_the_write_ahead_log(sqlite: str, opened):
-    """Which SQLite would keep as long as somebody has the file open."""
+    """Which SQLite would keep as long as a process has the file open."""
     upgrade_database(sqlite)
     engine = opened(sqlite)
     with engine.begin() as connection:
@@ -166,8 +166,8 @@ def test_nothing_is_left_in_the_write_ahead_log(sqlite: str, opened):
     assert log.read_bytes() == b""
 
 
-def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, capsys):
-    """By somebody who reads without a pause; saying it again, once they are gone, is enough."""
+def test_a_log_that_cannot_be_emptied_is_reported(sqlite: str, opened, monkeypatch, capsys):
+    """While another process reads all the time; running it again later is enough."""
     monkeypatch.setattr("app.db.sqlite_maintenance._CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("app.records.commands.options.LOCK_SECONDS", 0.05)
     upgrade_database(sqlite)
@@ -187,7 +187,7 @@ def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, 
 
 
 def test_nothing_is_left_in_the_files_while_the_service_writes(sqlite: str, opened):
-    """Neither in pages that were freed nor in the write-ahead log; the writer never fails."""
+    """Neither in free pages nor in the write-ahead log; the writer never fails."""
     upgrade_database(sqlite)
     with opened(sqlite).begin() as connection:
         for minute in range(50):
