@@ -33,12 +33,12 @@ class WriterLock:
         self._lock: FileLock | None = None
 
     def acquire(self) -> None:
-        """Take the lock, unless this process has it already.
+        """Acquire the lock, unless this process holds it already.
 
         Raises
         ------
         WrittenByAnother
-            If another process has it.
+            If another process holds it.
         OSError
             If the folder cannot be created or written.
         """

@@ -69,7 +69,7 @@ class RecorderClient:
                 each.close()
 
     def _discard(self, connection: socket.socket) -> None:
-        """Stop using a connection whose recorder has gone."""
+        """Stop using a connection whose recorder has ended."""
         if self._connection is connection:
             self._connection = None
             # Closed later: another thread may be about to send, and its descriptor must not be reused meanwhile.

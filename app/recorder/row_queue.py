@@ -100,7 +100,7 @@ class RowQueue:
             return self._done_until
 
     def close(self) -> None:
-        """Wake whoever waits for rows; nobody waits any longer."""
+        """Wake the reader; from now on it does not wait for rows."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()

@@ -22,8 +22,8 @@ from app.records.writing import KnownVersions
 
 log = logging.getLogger(__name__)
 
-# The pause after a failure doubles each time, so that a database in trouble gets no extra load, but stays short enough
-# that nobody who has fixed it starts to wonder.
+# The pause after a failure doubles each time, so that a database in trouble gets no extra load, but it stays short
+# enough that writing resumes soon after a fix.
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.1, 2.0
 
 # Rows that are pending when the service ends are written within this time or dropped; the supervisor kills after five

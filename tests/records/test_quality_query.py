@@ -145,7 +145,7 @@ def test_window_is_of_whole_hours(database: Engine):
 
 
 def test_answer_that_is_counted_after_the_window_is_no_contradiction(database: Engine):
-    """A record id is made just before its answer, which may fall into the next hour: answers are never fewer than labels."""
+    """A record id is made just before its answer, which may fall into the next hour; labels never exceed answers."""
     with writing(database) as records:
         records.add_answer(WEEK.end_hour - 0.001, -1, label=-1)
         records.add_answer(WEEK.end_hour - 0.001, 1, label=1, probability=0.1, handed_at=WEEK.end_hour)
