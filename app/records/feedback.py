@@ -142,12 +142,12 @@ def _settle(engine: Engine, labels: Sequence[GivenLabel], waiting: dict[int, int
         rows = find_rows(connection, [labels[place].of for place in places])
         found = [rows.get(labels[place].of) for place in places]
         outcomes = _store(connection, [labels[place] for place in places], found)
-        ended = {
+        settled = {
             place: Outcome(UNKNOWN) if outcome.result == WAITING else outcome
             for place, outcome in zip(places, outcomes, strict=True)
         }
         # The recorder has reconciled the others.
-        return {place: ended.get(place, Outcome(TAKEN)) for place in waiting}
+        return {place: settled.get(place, Outcome(TAKEN)) for place in waiting}
 
     return _in_transaction(engine, settle)
 

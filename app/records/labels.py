@@ -80,7 +80,7 @@ def store_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenL
     ids, current = _read_current_labels(connection, [found.key for found, _ in labels])
     lines: list[dict[str, Any]] = []
     newest: dict[RecordKey, dict[str, Any]] = {}
-    ended: dict[float, list[int]] = defaultdict(list)
+    replaced: dict[float, list[int]] = defaultdict(list)
     are_stored = []
     for found, label in labels:
         key, before = found.key, current.get(found.key)
@@ -94,10 +94,10 @@ def store_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenL
         if key in newest:
             newest[key]["replaced_at"] = label.given_at
         elif key in ids:
-            ended[label.given_at].append(ids[key])
+            replaced[label.given_at].append(ids[key])
         newest[key], current[key] = line, label
-    for at, of_these in ended.items():
-        connection.execute(update(LABELS).where(LABELS.c.id.in_(of_these)).values(replaced_at=at))
+    for at, ids_at in replaced.items():
+        connection.execute(update(LABELS).where(LABELS.c.id.in_(ids_at)).values(replaced_at=at))
     if lines:
         # In the same order everywhere, so that two processes cannot deadlock.
         lines.sort(key=lambda line: (line["record_id"], line["row"]))

@@ -42,10 +42,10 @@ def add_pending(connection: Connection, labels: Sequence[GivenLabel]) -> list[in
 
 def list_pending(connection: Connection, request_ids: Sequence[str]) -> list[GivenLabel]:
     """Return the pending labels of some ids, in the order in which they were given."""
-    asked = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(request_ids)).order_by(PENDING_LABELS.c.id)
+    statement = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(request_ids)).order_by(PENDING_LABELS.c.id)
     return [
         GivenLabel(*(line[name] for name in GivenLabel.__dataclass_fields__))
-        for line in connection.execute(asked).mappings()
+        for line in connection.execute(statement).mappings()
     ]
 
 
@@ -54,18 +54,18 @@ def still_pending(connection: Connection, labels: Mapping[int, GivenLabel]) -> s
 
     SQLite reuses the number of a label that was removed, so the contents are compared as well.
     """
-    asked = select(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(list(labels)))
+    statement = select(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(list(labels)))
     return {
         line["id"]
-        for line in connection.execute(asked).mappings()
+        for line in connection.execute(statement).mappings()
         if _contents_of_line(line) == _contents(labels[line["id"]])
     }
 
 
 def remove_pending(connection: Connection, numbers: Collection[int]) -> set[int]:
     """Remove pending labels; return the numbers of those that no other process had removed before."""
-    ending = delete(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(numbers)).returning(PENDING_LABELS.c.id)
-    return set(connection.execute(ending).scalars())
+    statement = delete(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(numbers)).returning(PENDING_LABELS.c.id)
+    return set(connection.execute(statement).scalars())
 
 
 def is_all_written_until(connection: Connection, timestamp: float, now: float, *, expects_recorder: bool) -> bool:
@@ -112,10 +112,10 @@ class _Last:
 def _find_last(connection: Connection, labels: Sequence[GivenLabel]) -> dict[tuple[str, int], _Last]:
     """Find the last pending label of each row."""
     ids = {label.request_id for label in labels}
-    asked = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(ids)).order_by(PENDING_LABELS.c.id)
+    statement = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(ids)).order_by(PENDING_LABELS.c.id)
     return {
         (line["request_id"], line["row"]): _Last(_contents_of_line(line), line["id"])
-        for line in connection.execute(asked).mappings()
+        for line in connection.execute(statement).mappings()
     }
 
 

@@ -146,7 +146,7 @@ class LabelledRows:
     Parameters
     ----------
     rows
-        What was asked and answered.
+        Inputs and answers.
     is_known_outlier
         The current label, shape ``(n_rows,)``.
     audit_probabilities

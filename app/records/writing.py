@@ -118,9 +118,9 @@ class KnownSegments:
                 connection.execute(insert(SEGMENTS), [{"name": name, "first_seen_at": now} for name in added])
         self._names, self._read_from = frozenset(names.union(added)), engine
 
-    def name(self, given: str) -> str:
+    def name(self, segment: str) -> str:
         """Return the name under which a segment is recorded; empty stays empty."""
-        return given if not given or given in self._names else OTHER_SEGMENTS
+        return segment if not segment or segment in self._names else OTHER_SEGMENTS
 
 
 def _lock_out_other_recorders(connection: Connection) -> None:
