@@ -280,7 +280,7 @@ def test_supervisor_that_was_killed_comes_back_with_the_next_worker(tmp_path: Pa
         wait_until(lambda: _rows(service, "recorded") == 1, "the row", service)
         service.session.close()
         service.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "supervisor of the recorder has gone" in service.log(), "the new supervisor", service)
+        wait_until(lambda: "supervisor of the recorder has died" in service.log(), "the new supervisor", service)
         wait_until(lambda: not _is_alive(recorder), "the end of the old recorder", service)
         _wait_for_recorder(service)
         wait_until(lambda: service.predict(ROW).ok and _rows(service, "recorded") > 2, "rows recorded anew", service)
