@@ -151,7 +151,7 @@ def test_a_silent_server_is_given_up_after_the_timeout():
 @pytest.mark.filterwarnings("ignore:.*unclosed <socket")  # which the driver leaves to Python
 def test_the_message_of_a_server_is_shown(postgresql: str):
     """Here, that a database does not exist."""
-    with pytest.raises(RecordsUnavailable, match=r'\(database "elsewhere" does not exist\): check the server') as refused:
+    with pytest.raises(RecordsUnavailable, match=r'\(database "elsewhere" does not exist\): check the') as refused:
         open_database(f"{postgresql.rpartition('/')[0]}/elsewhere")
 
     assert "never-shown" not in str(refused.value)
