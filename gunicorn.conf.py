@@ -69,12 +69,12 @@ def when_ready(server):
     from app.recorder.process import RecorderProcesses
 
     server.recorder = RecorderProcesses(server.metrics_folder.path)
-    server.recorder.keep()
+    server.recorder.ensure_running()
 
 
 def pre_fork(server, worker):
     """Pass on how many ended workers the new one replaces, and catch up on postponed work."""
-    server.recorder.keep()
+    server.recorder.ensure_running()
     server.metrics_archive.fold_postponed()
     worker.replaced_workers, server.ended_workers = server.ended_workers, 0
 
@@ -84,7 +84,7 @@ def post_fork(server, worker):
     from app.metrics.multiprocess import name_files_after
 
     name_files_after(worker.age)
-    server.recorder.forget_in_worker()
+    server.recorder.close_in_worker()
 
 
 def post_worker_init(worker):

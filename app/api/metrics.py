@@ -15,7 +15,7 @@ from app.api.operation import TEXT_MEDIA_TYPE, Operation
 from app.api.service import service
 from app.metrics.directory import folder_of_workers
 from app.metrics.multiprocess import count_broken_files, count_files, describe_folder, read_metrics
-from app.recorder.status import beats
+from app.recorder.status import is_recorder_up
 
 metrics = Blueprint("metrics", __name__)
 
@@ -52,4 +52,5 @@ class _FolderCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Read the folder."""
         yield from read_metrics(self._folder)
-        yield from describe_folder(count_files(self._folder), count_broken_files(self._folder), beats(self._folder))
+        n_files, n_broken = count_files(self._folder), count_broken_files(self._folder)
+        yield from describe_folder(n_files, n_broken, is_recorder_up(self._folder))

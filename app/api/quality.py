@@ -234,7 +234,7 @@ def _estimate(requested: str) -> bytes:
     with service().records.use() as engine:
         # Imported here, so that a worker loads SQLAlchemy only when records are requested.
         from app.records.quality_query import read_quality
-        from app.records.timestamps import Window
+        from app.records.window import Window
 
         reading = read_quality(engine, Window.around(now - _window_seconds(requested), now))
     return msgspec.json.encode(serialize_quality(reading, requested, now))

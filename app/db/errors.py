@@ -1,7 +1,4 @@
-"""What is wrong with a database, in a sentence for people.
-
-Why the database did not do what it was asked to, in one of a few words that are counted.
-"""
+"""Explains errors of a database: in a sentence for people, and as one of a few reasons for metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from app.db.writer_lock import WrittenByAnother
 from app.errors import IsowatchError, RecordsUnavailable
 from app.metrics.records import FULL, LOCKED, OTHER, SCHEMA, UNREACHABLE
 
-# What SQLite says, by a part of its words, and what to do about it.
+# A part of SQLite's message, and what to do about it.
 _ADVICE = {
     "unable to open": "make its folder writable for the service, or name another file in DATABASE_URL",
     "readonly": "make it and its folder writable",
@@ -29,12 +26,12 @@ _ADVICE = {
     "malformed": "restore it from a backup",
 }
 
-_SQLITE_ADVICE, _POSTGRESQL_ADVICE = "see to the disk", "see to the server, or correct DATABASE_URL"
+_SQLITE_ADVICE, _POSTGRESQL_ADVICE = "check the disk", "check the server, or correct DATABASE_URL"
 
 
 @contextmanager
 def refusing_in_words(address: DatabaseAddress) -> Iterator[None]:
-    """Turn what a database or the file system refuses into a sentence.
+    """Convert errors of the database or the file system to a sentence for people.
 
     Raises
     ------
@@ -48,12 +45,12 @@ def refusing_in_words(address: DatabaseAddress) -> Iterator[None]:
 
 
 def explain(error: Exception, address: DatabaseAddress) -> str:
-    """Say what is wrong and what to do, without the statement, the values and the password.
+    """Return what is wrong and what to do, without the statement, its values and the password.
 
     Parameters
     ----------
     error
-        What SQLAlchemy, the driver or the file system raised.
+        An error of SQLAlchemy, the driver or the file system.
     address
         The database.
 
@@ -71,7 +68,7 @@ def explain(error: Exception, address: DatabaseAddress) -> str:
 
 
 def _innermost_reason(error: BaseException) -> str:
-    """Find the words of whoever refused first: the server, the driver or the kernel."""
+    """Return the message of the innermost error: of the server, the driver or the kernel."""
     while True:
         inner = error.orig if isinstance(error, DBAPIError) else error.__cause__
         if inner is None:
@@ -79,10 +76,10 @@ def _innermost_reason(error: BaseException) -> str:
         error = inner
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    told = error.args[0] if error.args else ""
-    # A PostgreSQL server's refusal is a table of fields, of which M is the message.
-    words = told.get("M", "") if isinstance(told, dict) else str(told)
-    return " ".join(words.split()) or type(error).__name__
+    details = error.args[0] if error.args else ""
+    # An error of a PostgreSQL server is a table of fields, of which M is the message.
+    message = details.get("M", "") if isinstance(details, dict) else str(details)
+    return " ".join(message.split()) or type(error).__name__
 
 
 # SQLite's primary result codes.
@@ -97,31 +94,31 @@ _SQLITE_REASONS = {
     sqlite3.SQLITE_ERROR: SCHEMA,  # no such table, no such column
 }
 
-# PostgreSQL's codes, or the two characters of their class.
+# PostgreSQL's error codes, or the two characters of their class.
 _POSTGRESQL_REASONS = {
     "53100": FULL,
-    "55P03": LOCKED,  # a lock was not had in time
-    "57014": LOCKED,  # a statement was not finished in time
-    "40": LOCKED,  # a deadlock, or a transaction that has to be repeated
+    "55P03": LOCKED,  # lock timeout
+    "57014": LOCKED,  # statement timeout
+    "40": LOCKED,  # a deadlock, or a transaction that must be repeated
     "08": UNREACHABLE,
-    "28": UNREACHABLE,  # it does not let us in
+    "28": UNREACHABLE,  # authorization failed
     "3D": UNREACHABLE,
-    "53": UNREACHABLE,  # it has no room for another connection
-    "57": UNREACHABLE,  # it is shutting down or starting
-    "25": UNREACHABLE,  # a standby, which takes no writes
+    "53": UNREACHABLE,  # too many connections
+    "57": UNREACHABLE,  # shutting down or starting
+    "25": UNREACHABLE,  # a read-only standby
     "42": SCHEMA,
 }
 
-# Data that cannot be stored, and rows that contradict others: the same rows would fail for ever.
+# Classes of errors about values and constraints: the same rows would fail forever.
 _FAULTS_OF_ROWS = ("22", "23")
 
 
 def reason_of(error: BaseException) -> str:
-    """Tell why the database failed: one of ``REASONS``."""
+    """Return why the database failed: one of ``REASONS``."""
     if isinstance(error, WrittenByAnother):
         return LOCKED
     if isinstance(error, RecordsUnavailable):
-        # Where nothing failed below, the database is well and holds something else than is expected.
+        # Without a cause, the database works but does not hold the expected tables.
         return reason_of(error.__cause__) if error.__cause__ is not None else SCHEMA
     if isinstance(error, DBAPIError):
         return _reason_of_driver(error.orig)
@@ -133,27 +130,27 @@ def reason_of(error: BaseException) -> str:
 
 
 def is_fault_of_rows(error: Exception) -> bool:
-    """Tell whether the same rows would fail again, however well the database is."""
+    """Return whether the same rows would fail again even if the database works."""
     if isinstance(error, DBAPIError):
         original = error.orig
         if isinstance(original, sqlite3.Error):
             return isinstance(original, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.InterfaceError)
         return _sqlstate(original)[:2] in _FAULTS_OF_ROWS
-    # Where neither the database nor the system said anything, the rows are such that we cannot even ask.
+    # Raised before the database was reached: the rows cannot even be sent.
     return isinstance(error, StatementError) or not isinstance(error, SQLAlchemyError | IsowatchError | OSError)
 
 
 def _reason_of_driver(error: BaseException | None) -> str:
-    """Read what the driver says."""
+    """Return the reason of a driver's error."""
     if isinstance(error, sqlite3.Error):
         return _SQLITE_REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, OTHER)
     code = _sqlstate(error)
-    if not code:  # the server said nothing at all
+    if not code:  # no answer from the server
         return UNREACHABLE
     return _POSTGRESQL_REASONS.get(code) or _POSTGRESQL_REASONS.get(code[:2], OTHER)
 
 
 def _sqlstate(error: BaseException | None) -> str:
-    """Find the code in what pg8000 raises; empty if the server did not give one."""
-    said = error.args[0] if error is not None and error.args else None
-    return str(said.get("C", "")) if isinstance(said, dict) else ""
+    """Return the error code in what pg8000 raises; empty if the server sent none."""
+    details = error.args[0] if error is not None and error.args else None
+    return str(details.get("C", "")) if isinstance(details, dict) else ""

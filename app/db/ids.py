@@ -1,34 +1,34 @@
-"""The id under which an answer is recorded: unique, and in the order of time, so that an index grows at its end."""
+"""Record ids: unique, and sorted by time, so that an index grows at its end."""
 
 from __future__ import annotations
 
 import random
 import time
 
-# Milliseconds since 1970 in 48 bits last until the year 10889; 80 random bits make two equal ids within one
-# millisecond as good as impossible. Both are what the ULID specification takes.
+# Milliseconds since 1970 in 48 bits last until the year 10889; with 80 random bits, two equal ids within one
+# millisecond are as good as impossible. The ULID specification uses the same numbers.
 _TIME_DIGITS, _RANDOM_BITS, _RANDOM_DIGITS = 12, 80, 20
 
 RECORD_ID_DIGITS = _TIME_DIGITS + _RANDOM_DIGITS
 
 
 def make_record_id() -> str:
-    """Make an id of 32 hexadecimal digits.
+    """Return a new id of 32 hexadecimal digits.
 
-    It tells answers apart and guards nothing, so its random part need not come from the kernel, which would take the
-    interpreter lock away in the middle of a request.
+    It is an identifier and no secret, so its random part need not come from the kernel, whose call would release the
+    interpreter lock in the middle of a request.
     """
     milliseconds = time.time_ns() // 1_000_000
     return f"{milliseconds:0{_TIME_DIGITS}x}{random.getrandbits(_RANDOM_BITS):0{_RANDOM_DIGITS}x}"
 
 
 def first_id_at(seconds: float) -> str:
-    """Give the least id that can be made at a moment: ids below it are older.
+    """Return the smallest id of a time: smaller ids are older.
 
     Parameters
     ----------
     seconds
-        Since 1970, not negative.
+        Seconds since 1970, not negative.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Reading an SQLite file that nobody has open, in a folder where this process may not write.
+"""Read-only access to an SQLite file that nobody writes, in a folder where this process may not write.
 
-SQLite reads a file in WAL mode by way of two files beside it. The last process that closes it removes both, and whoever
-may not write into the folder cannot make them again: to such a reader the file is open only as one that never changes.
-SQLite then believes that, so it is looked after here.
+SQLite needs two more files to read a database in WAL mode. The last process that closes the database removes them, and
+a process that may not write to the folder cannot create them. Such a process must open the file as immutable. SQLite
+skips change detection for such a file, so we check.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-# What a writer makes beside the database before anything else, and removes when it goes.
+# A writer creates this file before it does anything else, and removes it when it closes the database.
 _WRITE_AHEAD_LOG = "-wal"
 
 
 def is_read_only(file: Path) -> bool:
-    """Tell whether this process cannot make files beside one that is there."""
+    """Return whether the file exists and this process cannot create files beside it."""
     return file.exists() and not os.access(file.absolute().parent, os.W_OK)
 
 
 def connect_read_only(file: Path, address: str, **arguments: Any) -> sqlite3.Connection:
-    """Connect where :func:`is_read_only` holds; for a transaction each, as somebody may begin to write.
+    """Connect if :func:`is_read_only` holds; for one transaction, as another process may start to write.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def connect_read_only(file: Path, address: str, **arguments: Any) -> sqlite3.Con
     address
         The same as a URI of SQLite, with a query.
     arguments
-        What else ``sqlite3.connect`` takes.
+        Further arguments of ``sqlite3.connect``.
     """
-    before = _look(file)
+    before = _read_state(file)
     if before is None:
         plain: sqlite3.Connection = sqlite3.connect(address, uri=True, **arguments)
         return plain
@@ -45,31 +45,31 @@ def connect_read_only(file: Path, address: str, **arguments: Any) -> sqlite3.Con
 
 
 class ReadOnlyConnection(sqlite3.Connection):
-    """A connection to a file that is taken to be unchanged while it lasts."""
+    """A connection to a file that must not change while it is open."""
 
     _file: Path | None = None
     _before: tuple[int, ...] | None = None
 
     def watch(self, file: Path, before: tuple[int, ...]) -> None:
-        """Remember which file it is, and how it looked before it was opened."""
+        """Store the file, and its state before it was opened."""
         self._file, self._before = file, before
 
     def rollback(self) -> None:
-        """End a transaction that has only read.
+        """End a read-only transaction.
 
         Raises
         ------
         sqlite3.OperationalError
-            Once, if somebody has begun to write meanwhile: what was read may be half old and half new.
+            If another process started to write meanwhile: what was read may be inconsistent. Raised once.
         """
         super().rollback()
         file, self._file = self._file, None
-        if file is not None and _look(file) != self._before:
+        if file is not None and _read_state(file) != self._before:
             raise sqlite3.OperationalError("it was opened for writing while it was read")
 
 
-def _look(file: Path) -> tuple[int, ...] | None:
-    """Tell how a file looks that nobody writes; None if somebody does."""
+def _read_state(file: Path) -> tuple[int, ...] | None:
+    """Return the state of a file that nobody writes; None if another process does."""
     if Path(f"{file}{_WRITE_AHEAD_LOG}").exists():
         return None
     stat = file.stat()

@@ -1,4 +1,4 @@
-"""At which revision the tables of a database are, told without Alembic, which takes long to import."""
+"""The revision of a database's tables, read without Alembic, which takes long to import."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from sqlalchemy import Connection, inspect, text
 from app.db.url import DatabaseAddress
 from app.errors import RecordsUnavailable
 
-# The newest file in app/db/migrations/versions. Revisions count up, so that a newer one is told from an older one.
+# The newest file in app/db/migrations/versions. Revisions count up, so that older and newer ones can be compared.
 REVISION = "0001"
 
-# Not Alembic's own name: a PostgreSQL database may be shared with another program that uses Alembic.
+# Not Alembic's default: a PostgreSQL database may be shared with another program that uses Alembic.
 REVISION_TABLE = "isowatch_schema"
 
 
@@ -23,17 +23,17 @@ def read_revision(connection: Connection) -> str | None:
 
 
 def require_this_revision(revision: str | None, address: DatabaseAddress) -> None:
-    """Refuse tables that are not those of this code.
+    """Check that the tables have the revision of this code.
 
     Raises
     ------
     RecordsUnavailable
-        If there are none, or older ones, or newer ones.
+        If they are missing, older or newer.
     """
     require_no_newer(revision, address)
     if revision is None:
         raise RecordsUnavailable(
-            f"{address} holds no records yet: the service makes the tables when it starts, "
+            f"{address} holds no records yet: the service creates the tables when it starts, "
             "and so does `python -m app.records upgrade`."
         )
     if revision < REVISION:
@@ -44,7 +44,7 @@ def require_this_revision(revision: str | None, address: DatabaseAddress) -> Non
 
 
 def require_no_newer(revision: str | None, address: DatabaseAddress) -> None:
-    """Refuse tables that only a newer Isowatch understands."""
+    """Check that the tables were not written by a newer Isowatch."""
     if revision is not None and revision > REVISION:
         raise RecordsUnavailable(
             f"{address} was written by a newer Isowatch (revision {revision}, this one knows up to {REVISION}): "

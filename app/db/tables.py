@@ -1,8 +1,9 @@
 """The tables of records, the same in SQLite and PostgreSQL.
 
-Times are seconds since 1970, labels 1 inlier and -1 outlier. A row of a request is named everywhere by ``(record_id,
-row)``. Record ids sort by time, so what is asked for a while, or purged before a day, is one range of the primary key,
-and needs no index of its own.
+If you change a table, add a migration in ``migrations/versions``.
+
+Times are seconds since 1970; labels are 1 for inlier and -1 for outlier. The key of a row of a request is ``(record_id,
+row)`` in all tables. Record ids sort by time, so a time span is one range of the primary key and needs no other index.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from sqlalchemy import (
 
 from app.db.ids import RECORD_ID_DIGITS
 
-# The longest id that a caller may give; see app.web.middleware.
+# The longest request id that a caller may send; see app.web.middleware.
 REQUEST_ID_CHARACTERS = 128
 
-# Enough for a country, an app's version or an A/B group; a longer text is no kind of caller.
+# Enough for a country, an app's version or an A/B group; a longer text is not a segment.
 SEGMENT_CHARACTERS = 64
 
-# Who labels: a name. Why: a few sentences.
+# Who labelled a row: a name. Why: a few sentences.
 SOURCE_CHARACTERS, NOTE_CHARACTERS = 64, 1000
 
 # Longer than any version that training names.
@@ -39,7 +40,7 @@ METADATA = MetaData()
 
 
 def _record_key() -> list[Column[str] | Column[int]]:
-    """Name a row of a request: the primary key of the tables that hold one line for each."""
+    """Return the primary key of the tables with one line per row of a request."""
     return [
         Column("record_id", String(RECORD_ID_DIGITS), primary_key=True),
         Column("row", Integer, primary_key=True, autoincrement=False),
@@ -50,18 +51,18 @@ PREDICTIONS = Table(
     "predictions",
     METADATA,
     *_record_key(),
-    # The id of a caller that gave one; NULL if it is the record's own, so that most rows need no second index entry.
+    # The caller's id; NULL if the caller sent none, so that most rows need no second index entry.
     Column("request_id", String(REQUEST_ID_CHARACTERS)),
     Column("answered_at", Double, nullable=False),
     Column("model_version", String(_VERSION_CHARACTERS), nullable=False),
     # Empty if the caller named none.
     Column("segment", String(SEGMENT_CHARACTERS), nullable=False),
-    # float32 numbers, little-endian, in the order of the model's features; NULL if they are not to be kept.
+    # float32 numbers, little-endian, in the order of the model's features; NULL if features are not recorded.
     Column("features", LargeBinary),
     Column("score", Double, nullable=False),
     Column("is_inlier", SmallInteger, nullable=False),
     Column("confidence", Double, nullable=False),
-    # The probability with which a row like this was recorded: a sum over rows divides by it.
+    # The inclusion probability of the row: a sum over rows divides by it.
     Column("recorded_share", Double, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -83,7 +84,7 @@ LABELS = Table(
     Column("source", String(SOURCE_CHARACTERS), nullable=False),
     Column("note", String(NOTE_CHARACTERS), nullable=False),
     Column("given_at", Double, nullable=False),
-    # NULL for the label that counts; a changed label leaves the one before as history.
+    # NULL for the current label; a label that was replaced stays as history.
     Column("replaced_at", Double),
 )
 Index(
@@ -100,7 +101,7 @@ PENDING_LABELS = Table(
     "waiting_labels",
     METADATA,
     Column("id", Integer, primary_key=True),
-    # As it was given: a request id or a record id.
+    # As the caller sent it: a request id or a record id.
     Column("request_id", String(REQUEST_ID_CHARACTERS), nullable=False, index=True),
     Column("row", Integer, nullable=False),
     Column("is_inlier", SmallInteger, nullable=False),
@@ -115,13 +116,13 @@ AUDITS = Table(
     METADATA,
     *_record_key(),
     Column("probability", Double, nullable=False),
-    # Random: the order in which they are handed out, so that those handed out so far are a random part of all.
+    # Random; rows are handed out in this order, so that those handed out so far are a random sample of all.
     Column("position", Double, nullable=False, index=True),
     # NULL until handed out.
     Column("handed_at", Double),
     sqlite_with_rowid=False,
 )
-# Far fewer rows are handed out than drawn, and quality is estimated from those alone.
+# Far fewer rows are handed out than drawn, and quality is estimated from these only.
 Index(
     "audits_handed_out",
     AUDITS.c.record_id,
@@ -130,11 +131,11 @@ Index(
     postgresql_where=AUDITS.c.handed_at.is_not(None),
 )
 
-# Counted over all rows, recorded or not: what a figure is a share of is known exactly, and outlives the records.
+# Counts of all rows, recorded or not: so denominators are exact, and outlive the records.
 HOURLY_COUNTS = Table(
     "hourly_counts",
     METADATA,
-    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # when it began
+    Column("hour", BigInteger, primary_key=True, autoincrement=False),  # its start
     Column("model_version", String(_VERSION_CHARACTERS), primary_key=True),
     Column("segment", String(SEGMENT_CHARACTERS), primary_key=True),
     Column("n_rows", BigInteger, nullable=False),
@@ -157,7 +158,7 @@ MODEL_VERSIONS = Table(
     Column("first_seen_at", Double, nullable=False),
 )
 
-# The audit trail. Never updated, never purged.
+# The audit trail: append-only, never purged.
 EVENTS = Table(
     "events",
     METADATA,
@@ -168,16 +169,16 @@ EVENTS = Table(
     Column("before", Text, nullable=False),
     Column("after", Text, nullable=False),
     Column("note", Text, nullable=False),
-    # Several recorders read of one promotion in the folder of models.
+    # Several recorders may report the same promotion.
     Index("events_once", "at", "what", "before", "after", unique=True),
 )
 
-# One line for each recorder that ever wrote here: how far it has come.
+# The progress of each recorder that ever wrote here.
 WRITERS = Table(
     "writers",
     METADATA,
     Column("replica", Text, primary_key=True),
-    # All rows that its workers handed over before this moment are committed, or given up for good.
+    # All rows that its workers sent before this time are committed or dropped.
     Column("written_until", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     # NULL while it runs.

@@ -1,4 +1,4 @@
-"""``DATABASE_URL``: which database it names, and how that is said without its password."""
+"""Parses ``DATABASE_URL``, and shows it without the password."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 _POSTGRESQL_PORT = 5432
 
-# What libpq calls these, and we can keep: `prefer` is no promise, so that nobody relies on it.
+# The modes of libpq that guarantee something. `prefer` guarantees nothing, so it is not accepted.
 _ENCRYPTION = ("disable", "require", "verify-full")
 
-_EXPECTED = "give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+_EXPECTED = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 class DatabaseAddress:
@@ -30,14 +30,14 @@ class DatabaseAddress:
     ----------
     text
         ``sqlite:///file``, ``sqlite:////absolute/file`` or ``postgresql://user:password@host:port/database``, in which
-        ``%`` begins an encoded character. Behind the latter, ``?host=/run/postgresql`` names the folder of a socket and
-        ``?sslmode=`` is one of ``disable``, ``require`` and ``verify-full``. Without a password, that of the variable
-        ``PGPASSWORD`` is taken.
+        ``%`` starts an encoded character. The latter may end with ``?host=/run/postgresql``, the folder of a socket,
+        and ``?sslmode=``: ``disable``, ``require`` or ``verify-full``. Without a password, that of the variable
+        ``PGPASSWORD`` is used.
 
     Raises
     ------
     InvalidSetting
-        If it is none of these.
+        If it is neither.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class DatabaseAddress:
     'postgresql://isowatch@db/records'
     >>> DatabaseAddress("mysql://isowatch:secret@db/records")
     Traceback (most recent call last):
-    app.errors.InvalidSetting: DATABASE_URL names no database that Isowatch knows: give sqlite:///FILE or
+    app.errors.InvalidSetting: DATABASE_URL names no database that Isowatch supports: use sqlite:///FILE or
     postgresql://USER:PASSWORD@HOST/DATABASE.
     """
 
@@ -54,9 +54,9 @@ class DatabaseAddress:
             url = make_url(text)
         except (ArgumentError, ValueError):  # a port that is no number is the latter
             url = None
-        # No cause is shown, as it may hold the address with its password.
+        # Raised without a cause, which may contain the address with its password.
         if url is None or url.get_backend_name() not in (SQLITE, POSTGRESQL):
-            raise InvalidSetting(f"DATABASE_URL names no database that Isowatch knows: {_EXPECTED}.")
+            raise InvalidSetting(f"DATABASE_URL names no database that Isowatch supports: {_EXPECTED}.")
         self._url = url
         self.kind = url.get_backend_name()
         if self.kind == SQLITE:
@@ -65,7 +65,7 @@ class DatabaseAddress:
             self._require_a_server()
 
     def __str__(self) -> str:
-        """Name the database for people, without the password."""
+        """Return the address without the password."""
         if self.kind == SQLITE:
             return str(self.file)
         host = self._url.host or self._query("host")
@@ -75,13 +75,13 @@ class DatabaseAddress:
     @property
     def file(self) -> Path:
         """The file of an SQLite database."""
-        assert self._url.database  # the constructor has seen to it
+        assert self._url.database  # checked by the constructor
         return Path(self._url.database)
 
     def identify_file(self) -> tuple[int, int] | None:
-        """Tell an SQLite file from another one of the same name; None if there is none.
+        """Return device and inode of an SQLite file; None if it does not exist.
 
-        Whoever has a file open goes on in it after it was moved away or replaced, where nobody will find it.
+        A process that has the file open would go on writing to it after it was moved away or replaced.
         """
         with suppress(OSError):
             status = self.file.stat()
@@ -89,7 +89,7 @@ class DatabaseAddress:
         return None
 
     def connect_arguments(self) -> dict[str, Any]:
-        """Give what pg8000 wants to know of a PostgreSQL server."""
+        """Return pg8000's arguments for a PostgreSQL server."""
         url = self._url
         arguments: dict[str, Any] = {
             "user": url.username,
@@ -105,30 +105,30 @@ class DatabaseAddress:
         return arguments
 
     def _make_encryption(self) -> ssl.SSLContext | bool | None:
-        """Say how the connection is encrypted; None lets the server choose, False is not at all."""
+        """Return how to encrypt the connection: None lets the server choose, False is unencrypted."""
         mode = self._query("sslmode")
         if mode == "verify-full":
             return ssl.create_default_context()
         return {"disable": False, "require": True}.get(mode)
 
     def _query(self, name: str) -> str:
-        """Give what stands behind the question mark under a name; empty if nothing does."""
+        """Return a parameter of the query string; empty if it is missing."""
         value = self._url.query.get(name, "")
         return value if isinstance(value, str) else value[-1]
 
     def _require_a_file(self) -> None:
-        """Refuse a database in memory, of which each process would have its own."""
+        """Refuse a database in memory: each process would have its own."""
         if self._url.database in (None, "", ":memory:") or self._url.query:
-            raise InvalidSetting("DATABASE_URL names no file: give sqlite:///FILE, and nothing behind it.")
+            raise InvalidSetting("DATABASE_URL names no file: use sqlite:///FILE without a query string.")
 
     def _require_a_server(self) -> None:
-        """Refuse an address that says too little, or something that we would not heed."""
+        """Refuse an address that is incomplete, or has parameters that would be ignored."""
         url = self._url
         if unknown := sorted(set(url.query) - {"host", "sslmode"}):
             raise InvalidSetting(
-                f"DATABASE_URL has {unknown[0]} behind its `?`: only host and sslmode are known there."
+                f"DATABASE_URL has the unknown parameter {unknown[0]}: only host and sslmode are supported."
             )
         if not url.username or not url.database or not (url.host or self._query("host").startswith("/")):
-            raise InvalidSetting(f"DATABASE_URL leaves out the user, the host or the database: {_EXPECTED}.")
+            raise InvalidSetting(f"DATABASE_URL lacks the user, the host or the database: {_EXPECTED}.")
         if self._query("sslmode") not in ("", *_ENCRYPTION):
-            raise InvalidSetting(f"DATABASE_URL has an unknown sslmode: give {', '.join(_ENCRYPTION)}, or none.")
+            raise InvalidSetting(f"DATABASE_URL has an unknown sslmode: use {', '.join(_ENCRYPTION)}, or omit it.")

@@ -1,4 +1,4 @@
-"""The database as the recorder sees it: opened when it can be, locked for it alone, and brought up to date."""
+"""The database as the recorder uses it: opened when that is possible, locked for one writer, and upgraded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WritableDatabase:
     Parameters
     ----------
     address
-        Its ``DATABASE_URL``.
+        The ``DATABASE_URL``.
     """
 
     def __init__(self, address: str) -> None:
@@ -30,19 +30,19 @@ class WritableDatabase:
         self._file: tuple[int, int] | None = None
 
     def open(self) -> Engine:
-        """Give the database, ready to be written.
+        """Return the database, ready to be written.
 
         Raises
         ------
         InvalidSetting
-            If the address names none.
+            If the address names no database.
         RecordsUnavailable
             If it cannot be used now.
         """
         named = DatabaseAddress(self._address)
         is_file = named.kind == SQLITE
         if is_file and self._engine is not None and named.identify_file() != self._file:
-            self.give_up()  # the lock, too, may have been moved with the folder
+            self.release()  # the lock file may have been moved with the folder, too
         if self._engine is None:
             if self._lock is None:
                 self._lock = WriterLock(named)
@@ -53,8 +53,8 @@ class WritableDatabase:
         return self._engine
 
     @contextmanager
-    def beside_another(self) -> Iterator[Engine]:
-        """Open the database for a note of a line, while another recorder writes into it."""
+    def open_unlocked(self) -> Iterator[Engine]:
+        """Open the database for a row or two while another recorder writes to it."""
         engine = open_database(self._address)
         try:
             yield engine
@@ -62,24 +62,24 @@ class WritableDatabase:
             engine.dispose()
 
     def explain(self, error: Exception) -> str:
-        """Say in a sentence what an error of the database means."""
+        """Return a sentence that explains an error of the database."""
         return str(error) if isinstance(error, IsowatchError) else explain(error, DatabaseAddress(self._address))
 
     def close(self) -> None:
-        """End the connections; the next use opens it anew. The right to write is kept."""
+        """Close the connections; the next use opens new ones. The lock stays held."""
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
 
-    def give_up(self) -> None:
-        """End the connections, and let another recorder write."""
+    def release(self) -> None:
+        """Close the connections, and let another recorder write."""
         self.close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
 
     def _open_or_upgrade(self) -> Engine:
-        """Open it; an upgrade waits for other processes, so it is only tried if it is needed."""
+        """Open it. An upgrade waits for other processes, so it is tried only if needed."""
         try:
             return open_database(self._address)
         except RecordsUnavailable:

@@ -1,26 +1,26 @@
-"""Lets one recorder at a time write into an SQLite file."""
+"""The lock that lets one recorder at a time write to an SQLite file."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from app.db.url import SQLITE, DatabaseAddress
 from app.errors import RecordsUnavailable
 
-# Beside the database; SQLite's own locks are held for a transaction only.
-_ENDING = ".writer"
+# A file beside the database: SQLite's own locks last for a transaction only.
+_SUFFIX = ".writer"
 
 
 class WrittenByAnother(RecordsUnavailable):
-    """Another recorder writes into the file."""
+    """Another recorder writes to the file."""
 
 
 class WriterLock:
-    """The right to write into a database; the kernel gives it back when this process ends, however it ends.
+    """The right to write to a database; the kernel releases it when this process ends, however it ends.
 
-    PostgreSQL takes any number of writers.
+    PostgreSQL takes any number of writers and needs no lock.
 
     Parameters
     ----------
@@ -30,35 +30,35 @@ class WriterLock:
 
     def __init__(self, address: DatabaseAddress) -> None:
         self._address = address
-        self._file: int | None = None
+        self._lock: FileLock | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or keep it.
+        """Acquire the lock, unless this process holds it already.
 
         Raises
         ------
         WrittenByAnother
-            If another process has it; the message says what to do.
+            If another process holds it.
         OSError
-            If the folder cannot be made or written.
+            If the folder cannot be created or written.
         """
-        if self._address.kind != SQLITE or self._file is not None:
+        if self._address.kind != SQLITE or self._lock is not None:
             return
-        path = Path(f"{self._address.file}{_ENDING}")
+        path = Path(f"{self._address.file}{_SUFFIX}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        # Without flock there is no lock: a substitute would outlive a process that is killed.
+        lock = FileLock(path, mode=0o600, blocking=False, thread_local=False, fallback_to_soft=False)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(file)
+            lock.acquire()
+        except Timeout:
             raise WrittenByAnother(
-                f"Another replica writes records into {self._address}: several replicas need PostgreSQL, named in "
+                f"Another replica writes records to {self._address}: several replicas need PostgreSQL, named in "
                 "DATABASE_URL; this one records nothing while that one runs."
             ) from None
-        self._file = file
+        self._lock = lock
 
     def release(self) -> None:
-        """Give the lock back."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        """Release the lock."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None

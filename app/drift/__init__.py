@@ -1,1 +1,1 @@
-"""Drift detectors that keep a promise about false alarms: pure NumPy, no web framework, no metrics."""
+"""Drift detectors with a bounded rate of false events: pure NumPy, no web framework, no metrics."""

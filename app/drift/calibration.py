@@ -1,7 +1,4 @@
-"""What training found out for the drift detectors: ``drift.npz``, and the reference rows that it belongs to.
-
-Where the alarm line of a detector is, row by row, and where windows stand that nothing has changed.
-"""
+"""The calibration of the drift detectors, from training: thresholds in ``drift.npz``, and the reference rows."""
 
 from __future__ import annotations
 
@@ -15,26 +12,27 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
 
-# Chances with which an undrifted window lies beyond a stored quantile. The largest would confirm a false alarm every
-# fourth time; a smaller one than the smallest cannot be estimated from the simulated windows.
+# Probabilities that an undrifted window exceeds a stored quantile. The largest would confirm every fourth false signal;
+# smaller ones than the smallest cannot be estimated from the simulated windows.
 CONFIRMING_SHARES: NDArray[np.float64] = np.geomspace(0.25, 0.001, 80)
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What calibration found for one detector.
+    """The thresholds of one detector.
 
     Parameters
     ----------
     starts
-        Rows after the first full window at which each line begins to hold, ascending from 0.
+        Rows after the first full window from which each threshold applies, ascending from 0.
     lines
-        An alarm is a statistic above the line that holds; shape as ``starts``.
+        A signal is a statistic above the threshold that applies; same shape as ``starts``.
     confirming
-        The statistic that undrifted windows exceed with the chance in ``CONFIRMING_SHARES`` at most; same shape.
+        The statistic that undrifted windows exceed at most with the probability in ``CONFIRMING_SHARES``; same shape
+        as that.
     run_time
-        Rows from the first full window to the first alarm while nothing changes, on average; infinite if no window
-        can alarm.
+        Mean number of rows from the first full window to the first signal without drift; infinite if no window can
+        signal.
     """
 
     starts: NDArray[np.int64]
@@ -43,7 +41,7 @@ class Thresholds:
     run_time: float
 
     def by_row(self) -> list[float]:
-        """Give the line of each row, from the first full window on; the last one holds for good.
+        """Return the threshold of each row from the first full window on; the last one applies to all further rows.
 
         Examples
         --------
@@ -54,18 +52,18 @@ class Thresholds:
         lengths = np.append(np.diff(self.starts), 1)
         return [float(line) for line in np.repeat(self.lines, lengths)]
 
-    def confirming_line(self, share: float) -> float:
-        """Give the statistic that an undrifted window exceeds with at most this chance.
+    def confirming_threshold(self, share: float) -> float:
+        """Return the statistic that an undrifted window exceeds at most with this probability.
 
         Raises
         ------
         ValueError
-            If the chance is below 0.001, for which nothing was stored.
+            If the probability is below 0.001, for which nothing is stored.
         """
-        # A last digit that arithmetic lost is no reason to take the next, much smaller share.
+        # A rounding error must not select the next, much smaller share.
         [small_enough] = np.nonzero(share * (1 + 1e-9) >= CONFIRMING_SHARES)
         if not len(small_enough):
-            raise ValueError(f"no line is exceeded with a chance as low as {share:g}; ask for 0.001 or more.")
+            raise ValueError(f"no threshold is stored for the probability {share:g}; pass 0.001 or more.")
         return float(self.confirming[small_enough[0]])
 
 
@@ -74,13 +72,13 @@ class Thresholds:
 MMD, CVM, SCORE, OUTLIER_RATE = "mmd", "cvm", "score", "outlier_rate"
 DETECTORS = (MMD, CVM, SCORE, OUTLIER_RATE)
 
-# A window of one row has no pairs. Beyond the largest, the whole numbers of the rank distances would grow too large.
-SMALLEST_WINDOW, LARGEST_WINDOW = 2, 1000
+# A window of one row has no pairs. Beyond the maximum, the integers of the rank distances would overflow.
+MIN_WINDOW, MAX_WINDOW = 2, 1000
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Everything that the detectors need apart from live rows.
+    """Everything that the detectors need except live rows.
 
     Parameters
     ----------
@@ -91,16 +89,16 @@ class Calibration:
     training_outlier_share
         Share of all training rows that the model flagged, in [0, 1].
     bandwidth
-        Of the similarity of scaled rows, positive.
+        The bandwidth of the similarity of scaled rows, positive.
     distance_scales
-        The rank distance that one undrifted window in a thousand exceeds, of each feature and last of the score;
+        The rank distance that one undrifted window in a thousand exceeds, of each feature and, last, of the score;
         shape ``(n_features + 1,)``, positive.
     expected_run_time
-        The rows between first alarms that were asked for.
+        The requested mean number of rows between signals.
     window
         Rows in a window, 2 to 1,000.
     thresholds
-        Of each detector.
+        The thresholds of each detector.
     """
 
     reference_rows: NDArray[np.float64]
@@ -113,7 +111,7 @@ class Calibration:
     thresholds: dict[str, Thresholds]
 
     def write(self, file: Path) -> None:
-        """Write ``drift.npz``, without the reference rows; the same values give the same bytes."""
+        """Write ``drift.npz``, which holds no reference rows; the same values give the same bytes."""
         arrays: dict[str, Any] = {
             "reference_scores": self.reference_scores,
             "training_outlier_share": np.float64(self.training_outlier_share),
@@ -133,7 +131,7 @@ class Calibration:
 
     @classmethod
     def read(cls, file: Path, reference_file: Path) -> Calibration:
-        """Read what training found, and the reference rows that it belongs to.
+        """Read the calibration and its reference rows.
 
         Parameters
         ----------
@@ -143,11 +141,11 @@ class Calibration:
         Raises
         ------
         InvalidBundle
-            If the bundle was trained without drift detectors, or a file cannot be read. The message says what to do.
+            If the bundle was trained without drift detectors, or a file cannot be read.
         """
         if not file.exists():
             raise InvalidBundle(
-                f"{file} does not exist, so drift is not watched: train again, on 4,000 rows or more, for it to be."
+                f"{file} does not exist, so drift is not monitored: to monitor it, train on 4,000 rows or more."
             )
         try:
             with np.load(reference_file, allow_pickle=False) as reference:
@@ -177,12 +175,12 @@ class Calibration:
         return calibration
 
     def check(self, file: Path) -> None:
-        """Refuse values that do not fit together.
+        """Check that the values fit together.
 
         Raises
         ------
         InvalidBundle
-            Which names the file.
+            If they do not; the message names the file.
         """
         n_rows, n_features = self.reference_rows.shape
         fits = (
@@ -190,7 +188,7 @@ class Calibration:
             and self.distance_scales.shape == (n_features + 1,)
             and bool((self.distance_scales > 0).all())
             and self.bandwidth > 0
-            and SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW
+            and MIN_WINDOW <= self.window <= MAX_WINDOW
             and all(each.confirming.shape == CONFIRMING_SHARES.shape for each in self.thresholds.values())
         )
         if not fits:

@@ -1,9 +1,9 @@
-"""Cramer-von Mises distance between a window and the reference, for each column by itself.
+"""Cramer-von Mises distance between a window and the reference, for each column separately.
 
-Both are described by their mid-distribution function, P(X < x) + P(X = x) / 2: with the usual right-continuous one, a
-value that many rows share could move to just below itself and nothing would show. The distance is the mean square
-difference of the two functions over the reference rows. Written out, it is a sum over pairs of rows, so it slides with
-the window; all its terms are whole numbers, so equal windows have equal distances to the last bit.
+Both are described by their mid-distribution functions, P(X < x) + P(X = x) / 2. With the usual right-continuous
+function, a value that many rows share could move to just below itself without any effect. The distance is the mean
+square difference of the two functions over the reference rows. It can be written as a sum over pairs of rows, so it can
+be updated as the window slides. All its terms are integers, so equal windows have equal distances to the last bit.
 
 References
 ----------
@@ -20,10 +20,10 @@ Whole = NDArray[np.int64]
 
 
 class RankReference:
-    """The reference rows, column by column in order.
+    """The reference rows, each column sorted.
 
     The overlap of two values is the mean over the reference rows of the product of their mid-distribution functions,
-    each value taken as a distribution of its own. It is counted in quarters of a reference row.
+    each value taken as a distribution. It is counted in quarters of a reference row.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class RankReference:
     Attributes
     ----------
     table
-        For each place, shape ``(3, n_places)``: the overlap with any lower value; how much less the overlap with an
-        equal value is; the sum of the overlaps with all reference values.
+        For each place, shape ``(3, n_places)``: the overlap with any lower value; by how much the overlap with an equal
+        value is less; the sum of the overlaps with all reference values.
     own_overlaps
         The sum of the overlaps of all pairs of reference values, shape ``(n_columns,)``.
 
@@ -52,9 +52,9 @@ class RankReference:
     def __init__(self, rows: NDArray[np.float64]) -> None:
         self.n_rows, self.n_columns = rows.shape
         columns = [np.unique(column, return_counts=True) for column in rows.T]
-        # Between a value and the next float nothing lies, so one search tells below, equal and above.
+        # Nothing lies between a value and the next float, so one search distinguishes below, equal and above.
         self._edges = [np.column_stack([values, np.nextafter(values, np.inf)]).ravel() for values, _ in columns]
-        # The tables of all columns stand side by side, so that one look-up serves them.
+        # The tables of all columns are side by side, so that one look-up serves all.
         self._starts = np.cumsum([0, *(len(edges) + 1 for edges in self._edges[:-1])])
         self.table = np.hstack([_tabulate(counts) for _, counts in columns])
         self.own_overlaps: Whole = self.table[2].take(self.place(rows)).sum(axis=0)
@@ -62,8 +62,8 @@ class RankReference:
     def place(self, rows: NDArray[np.float64]) -> Whole:
         """Find the place of each number, shape ``(n_rows, n_columns)``.
 
-        The places of a column are consecutive and rise with the number: one below all reference values, one for each
-        different value, and one above each.
+        The places of a column are consecutive and ascend: one below all reference values, then one for each distinct
+        value and one above it.
         """
         places = np.empty(rows.shape, np.int64)
         for column, edges in enumerate(self._edges):
@@ -73,14 +73,14 @@ class RankReference:
 
 
 class RankWindow:
-    """The last rows, and how far each column of them is from the reference.
+    """The last rows, and the distance of each column from the reference.
 
     Parameters
     ----------
     reference
-        What to compare with.
+        The reference rows.
     size
-        Rows in the window, 2 to 1,000: beyond, the whole numbers would grow too large.
+        Rows in the window, 2 to 1,000: beyond that, the integers would overflow.
 
     Examples
     --------
@@ -96,11 +96,12 @@ class RankWindow:
     def __init__(self, reference: RankReference, size: int) -> None:
         above, ties, with_reference = reference.table
         n_rows, shape = reference.n_rows, (reference.n_columns, size)
-        # Of each place: what a pair adds to the sum, how much less with an equal row, and what a row adds by itself.
+        # For each place: what a pair adds to the sum, by how much an equal row reduces that, and what a single row
+        # adds.
         self._table = n_rows * np.array([2 * n_rows * above, 2 * n_rows * ties, 0 * above])
         self._table[2] = n_rows * (n_rows * (above - ties) - 2 * size * with_reference)
         self._constant, self._factor = size**2 * reference.own_overlaps, 1 / (4 * n_rows**3 * size**2)
-        # Columns one after the other, so that sums run along memory. A slot that no row has taken yet adds nothing.
+        # One column after the other, so that sums run along memory. An empty slot adds nothing.
         self._places, self._above, self._terms = (
             np.full(shape, -1),
             np.zeros(shape, np.int64),
@@ -109,15 +110,15 @@ class RankWindow:
         self._size, self._next = size, 0
 
     def push(self, place: Whole) -> NDArray[np.float64]:
-        """Let a placed row, shape ``(n_columns,)``, take the slot of the oldest one.
+        """Replace the oldest row by a placed row, shape ``(n_columns,)``.
 
         Returns
         -------
-        The distance of each column, shape ``(n_columns,)``, in [0, 1]: the larger, the farther. It means something
-        once the window is full.
+        The distance of each column, shape ``(n_columns,)``, in [0, 1]: larger is farther. Meaningful once the window is
+        full.
         """
         slot, (above, ties, own) = self._next, self._table.take(place, axis=1)
-        # A row keeps what its pairs with later rows add, and takes it along when it leaves.
+        # Each row holds what its pairs with later rows add, so it leaves together with the row.
         self._terms += np.minimum(self._above, above[:, None])
         self._terms -= ties[:, None] * (self._places == place[:, None])
         self._places[:, slot], self._above[:, slot], self._terms[:, slot] = place, above, own
@@ -129,12 +130,12 @@ class RankWindow:
 
 
 def _tabulate(counts: Whole) -> Whole:
-    """Make one column's table from how many reference rows have each of its values, in their order."""
+    """Compute the table of a column from the number of reference rows with each of its sorted values."""
     ties = np.zeros(2 * len(counts) + 1, np.int64)
     ties[1::2] = counts
     below = np.cumsum(ties) - ties
     above = 4 * (counts.sum() - below - ties) + 2 * ties
-    # A reference value above overlaps as far as itself reaches, one below as far as this value reaches.
+    # The overlap of two values is that of the larger one with itself.
     of_higher = above * ties
     of_higher = of_higher[::-1].cumsum()[::-1] - of_higher
     return np.array([above, ties, above * below + (above - ties) * ties + of_higher])

@@ -1,6 +1,7 @@
-"""One detector: when a statistic is an alarm, when an alarm is an event, and when a drift is over.
+"""A drift detector: when a statistic is a drift signal, when a signal becomes an event, and when a drift ends.
 
-How often an alarm has to be confirmed before somebody is told, so that false events stay as rare as promised.
+A signal must be confirmed before it becomes an event, as often as it takes to keep false events as rare as configured.
+Saved state and metrics call a signal ``alarm``.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ from app.drift.calibration import Thresholds
 
 _SECONDS_PER_DAY = 86_400
 
-# With fewer, stricter windows a small drift would rarely pass all of them; with more, the event comes later.
-_LEAST_SHARE = 0.05
+# With fewer and stricter windows, a small drift would rarely be confirmed; with more, the event comes later.
+_MIN_SHARE = 0.05
 
-# Reference and calibration rows are a sample of what live rows come from: of single draws, up to 1.1 times as many
-# undrifted windows as planned were beyond the line, and five such factors make 1.6.
+# Reference and calibration rows are only a sample: in single draws, up to 1.1 times as many undrifted windows as
+# planned exceeded the threshold, and five such factors make 1.6.
 _MARGIN = 2
 
-# Above this a window says next to nothing. It is the largest share that calibration stores.
-_LARGEST_SHARE = 0.25
+# Above this, a window carries hardly any information. It is the largest share that calibration stores.
+_MAX_SHARE = 0.25
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What turns a first alarm into an event: so many windows in a row after it, each of rows of its own.
+    """What turns a signal into an event: a number of consecutive windows after it that share no rows.
 
     Parameters
     ----------
     n_windows
-        How many windows have to be beyond the confirming line, at least 1.
+        How many windows must exceed the confirming threshold, at least 1.
     share
-        The chance with which an undrifted window is beyond that line.
+        The probability that an undrifted window exceeds that threshold.
     """
 
     n_windows: int
@@ -42,25 +43,25 @@ class Confirmation:
 
     @property
     def false_share(self) -> float:
-        """The chance with which a false alarm becomes an event: rows are independent, so windows are, too."""
+        """The probability that a false signal becomes an event: rows are independent, so windows are, too."""
         return float(self.share**self.n_windows)
 
 
 def plan_confirmation(
     run_time: float, rows_per_second: float, false_alarm_days: float, n_detectors: int
 ) -> Confirmation:
-    """Choose the fewest windows that keep the promise twice over with lines not too strict for a small drift.
+    """Choose the smallest number of windows that keeps the false event rate, with a factor of two to spare.
 
     Parameters
     ----------
     run_time
-        Rows between first alarms of one detector while nothing changes.
+        Mean number of rows between signals of one detector without drift.
     rows_per_second
-        Most rows a second that reach the detectors.
+        The most rows a second that reach the detectors.
     false_alarm_days
-        At most one false event of all detectors together in so many days, on average.
+        Mean time between false events of all detectors together, at least.
     n_detectors
-        How many detectors share the promise.
+        The number of detectors that share this rate.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def plan_confirmation(
 
     Examples
     --------
-    A detector alarms 51,840 times in 30 days at 100 rows a second, four of them 207,360 times.
+    One detector signals 51,840 times in 30 days at 100 rows a second, four of them 207,360 times.
 
     >>> plan = plan_confirmation(5000, rows_per_second=100, false_alarm_days=30, n_detectors=4)
     >>> plan.n_windows, round(plan.share, 4)
@@ -87,17 +88,17 @@ def plan_confirmation(
     }.items():
         if not number > 0:
             raise ValueError(f"{name} is {number}; pass a number above 0.")
-    false_alarms = n_detectors * rows_per_second * false_alarm_days * _SECONDS_PER_DAY / run_time
-    allowed = 1 / (_MARGIN * false_alarms)
-    if allowed >= _LARGEST_SHARE:
-        return Confirmation(1, _LARGEST_SHARE)
-    # The smallest number of windows whose share is not below the least: share ** n_windows = allowed.
-    n_windows = ceil(log(allowed) / log(_LEAST_SHARE))
-    return Confirmation(n_windows, min(allowed ** (1 / n_windows), _LARGEST_SHARE))
+    false_signals = n_detectors * rows_per_second * false_alarm_days * _SECONDS_PER_DAY / run_time
+    allowed = 1 / (_MARGIN * false_signals)
+    if allowed >= _MAX_SHARE:
+        return Confirmation(1, _MAX_SHARE)
+    # The smallest number of windows whose share is not below the minimum: share ** n_windows = allowed.
+    n_windows = ceil(log(allowed) / log(_MIN_SHARE))
+    return Confirmation(n_windows, min(allowed ** (1 / n_windows), _MAX_SHARE))
 
 
 class Phase(StrEnum):
-    """What a detector is doing."""
+    """The phase of a detector, as ``GET /drift`` shows it."""
 
     FILLING = "not enough rows yet"
     WATCHING = "no drift"
@@ -106,7 +107,7 @@ class Phase(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a detector has to say about a row."""
+    """What a detector found at a row; a drift signal is stored as ``alarm``."""
 
     ALARM = "alarm"
     EVENT = "event"
@@ -114,20 +115,20 @@ class Kind(StrEnum):
 
 @dataclass
 class Progress:
-    """Where a detector stands; all that has to outlive a restart beside the rows of the window.
+    """The progress of a detector: all that must survive a restart apart from the rows of the window.
 
     Parameters
     ----------
     phase
-        What it is doing.
+        The current phase.
     rows_watched
-        Rows since the first full window, or since the last alarm was not confirmed or the last drift was over.
+        Rows since the first full window, or since the last signal was not confirmed or the last drift ended.
     rows_of_window
-        While it is confirming or drifting: rows of the current window, which has none in common with the one before.
+        While confirming or drifting: rows of the current window, which shares none with the previous one.
     windows
-        Windows in a row that confirmed, or while it is drifting, that were quiet.
+        Consecutive windows that confirmed or, while drifting, that were quiet.
     alarms, events
-        How many there were.
+        Number of signals and events.
     """
 
     phase: Phase = Phase.FILLING
@@ -139,29 +140,29 @@ class Progress:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Progress:
-        """Make it from what ``dataclasses.asdict`` gave."""
+        """Create it from a result of ``dataclasses.asdict``."""
         return cls(**values | {"phase": Phase(values["phase"])})
 
 
 class Detector:
-    """Compares one statistic with its lines.
+    """Compares one statistic with its thresholds.
 
-    A first alarm is a statistic above the alarm line. It becomes an event if each of the following windows, which have
-    no row in common, is beyond the confirming line. The drift then lasts until as many windows in a row are not, so
-    that one lasting drift is one event.
+    A signal is a statistic above the threshold. It becomes an event if each of the following windows, which share no
+    rows, exceeds the confirming threshold. The drift ends when the same number of consecutive windows does not, so one
+    lasting drift is one event.
 
     Parameters
     ----------
     thresholds
-        What calibration found.
+        From calibration.
     confirmation
-        How an alarm is confirmed.
+        How a signal is confirmed.
     window
         Rows in a window.
 
     Examples
     --------
-    Windows of two rows; an alarm above 1 becomes an event if one window after it is above 0.5.
+    Windows of two rows; a signal above 1 becomes an event if the window after it is above 0.5.
 
     >>> import numpy as np
     >>> thresholds = Thresholds(np.array([0]), np.array([1.0]), np.full(80, 0.5), run_time=300.0)
@@ -173,8 +174,8 @@ class Detector:
     """
 
     def __init__(self, thresholds: Thresholds, confirmation: Confirmation, window: int) -> None:
-        self._lines = thresholds.by_row()
-        self._confirming_line = thresholds.confirming_line(confirmation.share)
+        self._thresholds = thresholds.by_row()
+        self._confirming_threshold = thresholds.confirming_threshold(confirmation.share)
         self._confirmation, self._window = confirmation, window
         self.progress = Progress()
         # None until a window has been full.
@@ -182,55 +183,55 @@ class Detector:
 
     @property
     def threshold(self) -> float:
-        """The alarm line that holds for the next row."""
-        return self._lines[min(self.progress.rows_watched, len(self._lines) - 1)]
+        """The threshold for the next row."""
+        return self._thresholds[min(self.progress.rows_watched, len(self._thresholds) - 1)]
 
     def check(self, statistic: float) -> Kind | None:
-        """Take the statistic of the next full window.
+        """Process the statistic of the next full window.
 
         Returns
         -------
-        What has happened, if anything.
+        What was found, if anything.
         """
         self.statistic, progress = statistic, self.progress
         if progress.phase is Phase.WATCHING or progress.phase is Phase.FILLING:
-            is_alarm = statistic > self.threshold
+            is_signal = statistic > self.threshold
             progress.rows_watched += 1
             progress.phase = Phase.WATCHING
-            if not is_alarm:
+            if not is_signal:
                 return None
-            self._begin(Phase.CONFIRMING)
+            self._enter(Phase.CONFIRMING)
             progress.alarms += 1
             return Kind.ALARM
         progress.rows_of_window += 1
         if progress.rows_of_window < self._window:
             return None
         progress.rows_of_window = 0
-        is_beyond = statistic > self._confirming_line
+        exceeds = statistic > self._confirming_threshold
         if progress.phase is Phase.CONFIRMING:
-            return self._confirm(is_beyond)
-        self._calm_down(is_beyond)
+            return self._confirm(exceeds)
+        self._wait_for_end(exceeds)
         return None
 
-    def _confirm(self, is_beyond: bool) -> Kind | None:
-        """Take a window after an alarm."""
-        if not is_beyond:
-            self._begin(Phase.WATCHING)
+    def _confirm(self, exceeds: bool) -> Kind | None:
+        """Process a window after a signal."""
+        if not exceeds:
+            self._enter(Phase.WATCHING)
             return None
         self.progress.windows += 1
         if self.progress.windows < self._confirmation.n_windows:
             return None
-        self._begin(Phase.DRIFTING)
+        self._enter(Phase.DRIFTING)
         self.progress.events += 1
         return Kind.EVENT
 
-    def _calm_down(self, is_beyond: bool) -> None:
-        """Take a window after an event."""
-        self.progress.windows = 0 if is_beyond else self.progress.windows + 1
+    def _wait_for_end(self, exceeds: bool) -> None:
+        """Process a window after an event."""
+        self.progress.windows = 0 if exceeds else self.progress.windows + 1
         if self.progress.windows >= self._confirmation.n_windows:
-            self._begin(Phase.WATCHING)
+            self._enter(Phase.WATCHING)
 
-    def _begin(self, phase: Phase) -> None:
-        """Go on to another phase, with all counts of the phase anew."""
+    def _enter(self, phase: Phase) -> None:
+        """Enter a phase, and reset its counters."""
         self.progress.phase = phase
         self.progress.rows_watched = self.progress.rows_of_window = self.progress.windows = 0

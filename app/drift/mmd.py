@@ -3,8 +3,6 @@
 References
 ----------
 A. Gretton et al., "A kernel two-sample test", Journal of Machine Learning Research 13, 2012.
-
-Features on one scale, so that a distance between rows means something.
 """
 
 from __future__ import annotations
@@ -14,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# The spread is that of the middle half; where half of the rows or more are equal, of the middle part that is wide
-# enough to have one.
+# The spread is that of the middle half. If half of the rows or more are equal, it is that of the first wider range with
+# a positive spread.
 _QUANTILE_PAIRS = ((0.25, 0.75), (0.1, 0.9), (0.05, 0.95), (0.01, 0.99), (0.0, 1.0))
 
 
 @dataclass(frozen=True)
 class RobustScaling:
-    """Centre and spread of each feature, by quantiles, so that a few wild rows do not decide the scale.
+    """Centre and spread of each feature, from quantiles, so that a few extreme rows do not determine the scale.
 
     Parameters
     ----------
@@ -43,7 +41,7 @@ class RobustScaling:
 
     @classmethod
     def of(cls, rows: NDArray[np.float64]) -> RobustScaling:
-        """Measure rows, shape ``(n_rows, n_features)``; a feature that never varies gets the spread 1."""
+        """Compute the scaling of rows, shape ``(n_rows, n_features)``; a constant feature gets the spread 1."""
         spread = np.zeros(rows.shape[1])
         for low, high in _QUANTILE_PAIRS:
             bottom, top = np.quantile(rows, (low, high), axis=0)
@@ -57,9 +55,9 @@ class RobustScaling:
 
 
 class KernelReference:
-    """The reference rows, ready to be compared with.
+    """The reference rows, prepared for comparisons.
 
-    Two rows are as similar as ``exp(-|x - y| ** 2 / (2 * bandwidth ** 2))`` says, after scaling.
+    The similarity of two scaled rows is ``exp(-|x - y| ** 2 / (2 * bandwidth ** 2))``.
 
     Parameters
     ----------
@@ -77,9 +75,9 @@ class KernelReference:
 
     def __init__(self, rows: NDArray[np.float64], bandwidth: float) -> None:
         self._scaling, self._factor = RobustScaling.of(rows), 1 / (bandwidth * np.sqrt(2))
-        # One product with (x, 1, |x|^2) then gives all exponents -|x - y|^2.
+        # One product with (x, 1, |x|^2) then yields all exponents -|x - y|^2.
         self.table = _table_of(self.place(rows))
-        # The part of the discrepancy that no window changes.
+        # The part of the discrepancy that does not depend on the window.
         self.own_similarity = float(self.mean_similarity(self.place(rows)).mean())
 
     def place(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,21 +87,21 @@ class KernelReference:
         return points
 
     def mean_similarity(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Compare placed rows with all reference rows; shape ``(n_rows,)``, each in [0, 1]."""
+        """Return the mean similarity of placed rows to all reference rows; shape ``(n_rows,)``, each in [0, 1]."""
         # One row at a time: all rows by all reference rows would not fit into memory.
         return np.array([np.exp(self.table @ extend(point)).mean() for point in points])
 
 
 class KernelWindow:
-    """The last rows, and how far they are from the reference as a whole.
+    """The last rows, and their discrepancy from the reference.
 
-    A row is compared once with each reference row and each row of the window. What it contributes is kept with it,
-    so that the distance is one sum and no error builds up over millions of rows.
+    A row is compared once with each reference row and each row of the window. Its contribution is stored with it, so
+    that the discrepancy is one sum and no rounding error accumulates over millions of rows.
 
     Parameters
     ----------
     reference
-        What to compare with.
+        The reference rows.
     size
         Rows in the window, at least 2.
 
@@ -120,9 +118,9 @@ class KernelWindow:
 
     def __init__(self, reference: KernelReference, size: int) -> None:
         n_reference, self._width = reference.table.shape
-        # The rows of the window stand below those of the reference, so that one product serves both.
+        # The rows of the window are below those of the reference, so that one product serves both.
         self._table = np.concatenate([reference.table, np.zeros((size, self._width))])
-        # A place that no row has taken yet is similar to nothing.
+        # An empty place is similar to nothing.
         self._table[n_reference:, -2] = -np.inf
         self._similarities = np.zeros(n_reference + size)
         self._with_reference, self._with_window = np.split(self._similarities, [n_reference])
@@ -132,11 +130,11 @@ class KernelWindow:
         self._reference_factor, self._window_factor = -2 / (size * n_reference), 2 / size**2
 
     def push(self, point: NDArray[np.float64]) -> float:
-        """Let a placed row, shape ``(n_features,)``, take the place of the oldest one.
+        """Replace the oldest row by a placed row, shape ``(n_features,)``.
 
         Returns
         -------
-        The squared discrepancy, at least 0 and the larger the farther; it means something once the window is full.
+        The squared discrepancy, at least 0: larger is farther. Meaningful once the window is full.
         """
         extended = extend(point)
         np.dot(self._table, extended, out=self._similarities)
@@ -160,6 +158,6 @@ def extend(point: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _table_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Lay placed rows out as ``(2 y, -|y|^2, -1)``."""
+    """Convert placed rows to ``(2 y, -|y|^2, -1)``."""
     squares = (points**2).sum(axis=1, keepdims=True)
     return np.hstack([2 * points, -squares, -np.ones_like(squares)])

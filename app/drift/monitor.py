@@ -1,4 +1,4 @@
-"""All drift detectors of one model: rows in, alarms and events out."""
+"""All drift detectors of one model: they take rows, and find drift signals and drift events."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from app.drift.windows import SlidingStatistics, Statistics
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a detector said.
+    """A drift signal or drift event.
 
     Parameters
     ----------
     detector
-        Which one.
+        The name of the detector.
     kind
-        A first alarm, or an event: an alarm that was confirmed.
+        A signal (stored as ``alarm``), or an event: a signal that was confirmed.
     feature
         The feature that is farthest from training, if the detector is ``cvm``; else empty.
     row
-        The number of the row at which it was said, counted from 1 since the model is watched.
+        The number of the row at which it was found, counted from 1 since monitoring of the model started.
     seconds
-        When, in seconds since 1970.
+        The time, in seconds since 1970.
     """
 
     detector: str
@@ -43,35 +43,35 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checks:
-    """What came of some rows.
+    """The results for some rows.
 
     Parameters
     ----------
     ratios
-        By detector: statistic over alarm line of each row after which the window was full; above 1 is beyond the line.
+        By detector: the ratio of statistic to threshold after each row with a full window; above 1 is a signal.
     findings
-        Alarms and events, in their order.
+        Signals and events, in order.
     """
 
     ratios: dict[str, list[float]]
     findings: list[Finding]
 
 
-class DriftWatch:
+class DriftMonitor:
     """The detectors of one model, fed with scored rows.
 
     Parameters
     ----------
     calibration
-        What training found.
+        The result of calibration in training.
     feature_names
         In the order of a row's numbers.
     rows_per_second
-        Most rows a second that will be given.
+        The most rows a second that :meth:`update` will get.
     false_alarm_days
-        At most one false event of all detectors together in so many days, on average.
+        Mean time between false events of all detectors together, at least.
     clock
-        Tells the time, in seconds since 1970.
+        Returns the time, in seconds since 1970.
     """
 
     def __init__(
@@ -96,16 +96,16 @@ class DriftWatch:
         # None until the window has been full.
         self.feature_distances: dict[str, float] | None = None
         self._statistics, self._clock = SlidingStatistics(calibration), clock
-        # A restart fills the windows from these again.
+        # After a restart, the windows are filled from these.
         self._last_rows: deque[NDArray[np.float64]] = deque(maxlen=calibration.window)
 
     @property
     def fill(self) -> float:
-        """The part of the window that is filled, in [0, 1]."""
+        """The filled share of the window, in [0, 1]."""
         return len(self._last_rows) / self.window
 
     def update(self, rows: ArrayLike, scores: ArrayLike, labels: ArrayLike) -> Checks:
-        """Take scored rows in the order in which they came.
+        """Process scored rows in the order of their arrival.
 
         Parameters
         ----------
@@ -131,13 +131,13 @@ class DriftWatch:
                 statistic = statistics.by_detector[name]
                 ratios[name].append(statistic / detector.threshold)
                 if kind := detector.check(statistic):
-                    findings.append(self._note(name, kind, distances))
+                    findings.append(self._make_finding(name, kind, distances))
         if distances is not None:
             self.feature_distances = dict(zip(self.feature_names, distances.tolist(), strict=True))
         return Checks(ratios, findings)
 
     def describe(self) -> dict[str, Any]:
-        """Say as strict JSON values where the detectors stand, for people and scripts."""
+        """Return the state of the detectors as strict JSON values, for people and scripts."""
         farthest_first = sorted((self.feature_distances or {}).items(), key=lambda item: -item[1])
         return {
             "rows_seen": self.rows_seen,
@@ -161,7 +161,7 @@ class DriftWatch:
         }
 
     def state(self) -> dict[str, Any]:
-        """Give what a restart needs, as strict JSON values."""
+        """Return what a restart needs, as strict JSON values."""
         return {
             "rows_seen": self.rows_seen,
             "last_rows": [row.tolist() for row in self._last_rows],
@@ -170,17 +170,17 @@ class DriftWatch:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where another watch of the same model stopped.
+        """Restore the state of another monitor of the same model.
 
         Parameters
         ----------
         state
-            What :meth:`state` gave.
+            A result of :meth:`state`.
 
         Raises
         ------
         ValueError, KeyError, TypeError
-            If it is not from a watch of such a model; this watch then is as new.
+            If it does not fit the model; this monitor then stays unchanged.
         """
         n_columns = len(self.feature_names) + 2
         table = np.array(state["last_rows"], np.float64).reshape(-1, n_columns)
@@ -194,7 +194,7 @@ class DriftWatch:
             raise ValueError(f"{n_rows} rows of a window of {self.window} do not belong to {rows_seen} seen rows.")
         self._last_rows.extend(table)
         self.rows_seen, self.last_events = rows_seen, dict.fromkeys(DETECTORS) | events
-        # The windows are filled again; the detectors have had their say about these rows.
+        # Fill the windows; the detectors have checked these rows already.
         *_, last = [None, *self._push(table, rows_seen - n_rows)]
         for name, detector in self.detectors.items():
             detector.progress = progress[name]
@@ -203,11 +203,11 @@ class DriftWatch:
                 self.feature_distances = dict(zip(self.feature_names, last.distances[:-1].tolist(), strict=True))
 
     def _push(self, table: NDArray[np.float64], first: int) -> Iterator[Statistics]:
-        """Feed the windows with rows that have score and label as their last columns."""
+        """Push rows, with score and label as their last columns, into the windows."""
         return self._statistics.push(table[:, :-2], table[:, -2], table[:, -1] < 0, first)
 
-    def _note(self, name: str, kind: Kind, distances: NDArray[np.float64]) -> Finding:
-        """Make a finding of what a detector said."""
+    def _make_finding(self, name: str, kind: Kind, distances: NDArray[np.float64]) -> Finding:
+        """Return a finding, and store it if it is an event."""
         feature = self.feature_names[int(distances.argmax())] if name == CVM else ""
         finding = Finding(name, kind, feature, self.rows_seen, self._clock())
         if kind is Kind.EVENT:
@@ -216,5 +216,5 @@ class DriftWatch:
 
     @property
     def active(self) -> dict[str, bool]:
-        """Whether each detector has seen a drift that is not over."""
+        """Whether each detector has found a drift that has not ended."""
         return {name: detector.progress.phase is Phase.DRIFTING for name, detector in self.detectors.items()}

@@ -1,64 +1,57 @@
-"""The state of the drift detectors in a file, so that a restart forgets nothing."""
+"""Saves the state of the drift detectors to a file, and restores it after a restart."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
+from app.server.atomic_file import replacing
 
 
-def save_state(file: Path, watch: DriftWatch, model_version: str) -> None:
-    """Write the state; whoever reads the file meanwhile finds the one before.
+def save_state(file: Path, monitor: DriftMonitor, model_version: str) -> None:
+    """Write the state; the file is replaced as a whole.
 
     Parameters
     ----------
     file
-        Where to.
-    watch
-        What to save.
+        The file to write.
+    monitor
+        The monitor to save.
     model_version
-        Of the model that is watched.
+        The version of its model.
 
     Raises
     ------
     OSError
-        If the file cannot be written; the one before is then as it was.
+        If the file cannot be written; the old one then stays.
     """
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    try:
-        with unfinished.open("w", encoding="ascii") as opened:
-            json.dump({"model_version": model_version} | watch.state(), opened, allow_nan=False)
-            opened.flush()
-            os.fsync(opened.fileno())
-        unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with replacing(file) as unfinished:
+        text = json.dumps({"model_version": model_version} | monitor.state(), allow_nan=False)
+        unfinished.write_text(text, encoding="ascii")
 
 
-def restore_state(file: Path, watch: DriftWatch, model_version: str) -> str | None:
-    """Let a new watch go on where a saved one stopped.
+def restore_state(file: Path, monitor: DriftMonitor, model_version: str) -> str | None:
+    """Restore a saved state into a new monitor.
 
     Parameters
     ----------
     file
-        What :func:`save_state` wrote, or where it will.
-    watch
-        A watch that has seen no row yet.
+        A file of :func:`save_state`; it need not exist.
+    monitor
+        A monitor that has seen no row yet.
     model_version
-        Of the model that it watches.
+        The version of its model.
 
     Returns
     -------
-    Why it starts anew, None if it goes on.
+    None, or the reason why the state could not be restored.
     """
     try:
         state = json.loads(file.read_bytes())
         if state["model_version"] != model_version:
-            return f"{file} is about model {state['model_version']}, {model_version} is watched."
-        watch.restore(state)
+            return f"{file} is about model {state['model_version']}, not {model_version}."
+        monitor.restore(state)
     except FileNotFoundError:
         return f"{file} does not exist yet."
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,9 +1,4 @@
-"""The statistics of all detectors over the same window of the last rows.
-
-Numbers as the detectors compare them.
-
-How far the share of outliers in a window is from that in training.
-"""
+"""The statistics of all detectors over the same sliding window of the last rows."""
 
 from __future__ import annotations
 
@@ -20,10 +15,10 @@ from app.drift.mmd import KernelReference, KernelWindow
 
 
 def round_to_single(numbers: ArrayLike) -> NDArray[np.float64]:
-    """Round to float32, as the forest does, and go on in float64.
+    """Round to float32, as the forest does, and return float64.
 
-    Many rows may share a value. A client that sends it in single precision, or a processor that rounds a score
-    otherwise in its last bit, must not look as if all of them had moved.
+    Many rows may share a value. A client that sends it in single precision, or a processor that rounds the last bit of
+    a score differently, must not look like a change of all of them.
 
     Examples
     --------
@@ -34,7 +29,7 @@ def round_to_single(numbers: ArrayLike) -> NDArray[np.float64]:
 
 
 class OutlierWindow:
-    """The labels of the last rows.
+    """The share of outliers among the last rows, compared with training.
 
     Parameters
     ----------
@@ -58,35 +53,35 @@ class OutlierWindow:
         self._count = 0
 
     def push(self, is_outlier: bool) -> float:
-        """Let a row take the place of the oldest one.
+        """Replace the oldest row by a new one.
 
         Returns
         -------
-        The difference of the shares, in [0, 1], whichever is larger; it means something once the window is full.
+        The absolute difference of the shares, in [0, 1]; meaningful once the window is full.
         """
         self._count += is_outlier - self._labels[0]
         self._labels.append(is_outlier)
         return abs(self._count / self._size - self._share)
 
 
-# Where many rows are equal, so are many windows, and a line that meets their common statistic would let all or none
-# of them alarm. Far smaller than any difference that means something, far larger than what rounding does.
+# Where many rows are equal, so are many windows, and a threshold equal to their common statistic would let all or none
+# of them signal. Far smaller than any meaningful difference, far larger than rounding errors.
 JITTER = 1e-9
 
-# Multiples of it, taken modulo 1, are spread evenly, and need nothing to be remembered but the number of the row.
+# Its multiples modulo 1 are spread evenly, and depend on the number of the row only.
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 class Statistics(NamedTuple):
-    """What the window looks like after a row.
+    """The statistics of the window after a row.
 
     Parameters
     ----------
     by_detector
-        The statistic of each detector: the larger, the farther from training.
+        The statistic of each detector: larger is farther from training.
     distances
-        The rank distance of each feature, and last of the score, in units of what one undrifted window in a thousand
-        exceeds; shape ``(n_features + 1,)``.
+        The rank distance of each feature and, last, of the score, in units of the distance that one undrifted window in
+        a thousand exceeds; shape ``(n_features + 1,)``.
     """
 
     by_detector: dict[str, float]
@@ -94,12 +89,12 @@ class Statistics(NamedTuple):
 
 
 class SlidingStatistics:
-    """All windows, fed with the same rows.
+    """The windows of all detectors, which get the same rows.
 
     Parameters
     ----------
     calibration
-        What training found.
+        The result of calibration in training.
     """
 
     def __init__(self, calibration: Calibration) -> None:
@@ -116,22 +111,22 @@ class SlidingStatistics:
     def push(
         self, rows: NDArray[np.float64], scores: NDArray[np.float64], are_outliers: NDArray[np.bool_], first: int
     ) -> Iterator[Statistics]:
-        """Let rows take the places of the oldest ones, one after the other.
+        """Replace the oldest rows by new ones, one after the other.
 
         Parameters
         ----------
         rows
             Shape ``(n_rows, n_features)``, finite.
         scores
-            Shape ``(n_rows,)``: the lower, the more abnormal.
+            Shape ``(n_rows,)``: lower is more abnormal.
         are_outliers
             Which of them the model flagged, shape ``(n_rows,)``.
         first
-            The number of the first of these rows, which decides the jitter.
+            The number of the first of these rows, which determines the jitter.
 
         Returns
         -------
-        The statistics after each row; they mean something once the window is full.
+        The statistics after each row; meaningful once the window is full.
         """
         rows = round_to_single(rows)
         points = self._kernel_reference.place(rows)

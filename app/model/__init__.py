@@ -1,1 +1,1 @@
-"""The model, without a web framework: features, bundle, compiled forest, and the one that is live."""
+"""The model, without a web framework: features, bundle, compiled forest, and the live model of a process."""

@@ -1,6 +1,6 @@
-"""Compiles the forest kernel for a generic CPU of this kind: ``python -m app.model.build_kernel``.
+"""Compiles the forest kernel for a generic CPU of this architecture: ``python -m app.model.build_kernel``.
 
-The service works without it, on NumPy, and says so; so a missing compiler is no error here.
+Without it, the service uses NumPy and logs a warning, so a missing compiler is no error.
 """
 
 from __future__ import annotations
@@ -12,37 +12,34 @@ import sys
 from pathlib import Path
 
 from app.model.kernels import LIBRARY, SOURCE, source_sha256
+from app.server.atomic_file import replacing
 
-# -O3 unrolls the eight side-by-side walks. Nothing that changes arithmetic (-ffast-math, fused multiply-add) and
-# nothing that only some CPUs have (-march=native gained nothing): the scores must be the same everywhere.
+# -O3 unrolls the eight parallel walks. Nothing that changes arithmetic (-ffast-math, fused multiply-add) and nothing
+# that only some CPUs have (-march=native gained nothing): the scores must be the same everywhere.
 FLAGS = ("-O3", "-std=c11", "-shared", "-fPIC", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror")
 
 
 def find_compiler() -> str | None:
-    """Find a C compiler: the variable ``CC``, else cc, gcc or clang."""
+    """Return the path of a C compiler: the variable ``CC``, else cc, gcc or clang."""
     candidates = (os.environ.get("CC", ""), "cc", "gcc", "clang")
     return next((path for name in candidates if name and (path := shutil.which(name))), None)
 
 
 def build(compiler: str, library: Path = LIBRARY) -> None:
-    """Compile the kernel; an old library is replaced only by a whole new one.
+    """Compile the kernel, and replace the library as a whole.
 
     Raises
     ------
     subprocess.CalledProcessError
         If the compiler refuses the source.
     """
-    unfinished = library.with_suffix(f".{os.getpid()}.tmp")
     define = f'-DSOURCE_SHA256="{source_sha256()}"'
-    try:
+    with replacing(library, durable=False) as unfinished:
         subprocess.run([compiler, *FLAGS, define, str(SOURCE), "-o", str(unfinished)], check=True)
-        os.replace(unfinished, library)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def main() -> int:
-    """Build the kernel where there is a compiler."""
+    """Build the kernel if there is a compiler."""
     compiler = find_compiler()
     if compiler is None:
         print("No C compiler found: scores will be computed by NumPy, more slowly.", file=sys.stderr)

@@ -1,14 +1,13 @@
-"""The model bundle: one folder that holds everything about one trained model, written once and verified when read.
+"""The model bundle: a folder with everything about one trained model, written once and verified when read.
 
-``manifest.json`` names the sha256 of every other file and carries a digest of itself, so that a byte which changed
-anywhere is noticed. Nothing here unpickles: a bundle from a stranger can be wrong, it cannot run code.
+``manifest.json`` has the sha256 of every other file and a digest of itself, so that any changed byte is detected.
+Nothing here unpickles: a bundle from a stranger can be wrong, but cannot run code.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -23,20 +22,21 @@ from app.model.confidence import LabelConfidence
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
 from app.model.schema import Features
+from app.server.atomic_file import replacing
 
-# Raised when an older service could no longer read a bundle.
+# Incremented when an older service could no longer read a bundle.
 FORMAT_VERSION = 1
 
 MANIFEST_FILE, FOREST_FILE, REFERENCE_FILE = "manifest.json", "forest.npz", "reference.npz"
 
-# A bundle has it only if there were enough training rows to calibrate drift detectors.
+# Missing if there were too few training rows to calibrate drift detectors.
 DRIFT_FILE = "drift.npz"
 
-# The service opens these, so it checks these; `python -m training verify` checks every file.
+# The service opens, and so checks, only these; `python -m training verify` checks every file.
 FILES_OF_THE_SERVICE = (FOREST_FILE, REFERENCE_FILE)
 
-# scikit-learn's scores are met to the last bit on the machine that trained; another processor's power function may
-# round otherwise, by about 1e-16.
+# Scores equal scikit-learn's to the last bit on the machine that trained; the power function of another processor may
+# round differently, by about 1e-16.
 SCORE_TOLERANCE = 1e-12
 
 _DIGEST_FIELD = "manifest_sha256"
@@ -44,24 +44,24 @@ _DIGEST_FIELD = "manifest_sha256"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle, as far as the service needs it.
+    """A verified bundle: the parts that the service needs.
 
     Parameters
     ----------
     folder
-        Where it lies.
+        The folder of the bundle.
     name, version
-        What the model is called, and which of its trainings this is.
+        The name of the model, and the version of this training.
     trained_at
-        When it was trained, with time zone.
+        Time of the training, with time zone.
     features
-        What a row consists of.
+        The features of a row.
     forest
         The compiled trees.
     confidence
-        How sure the labels are.
+        Computes the confidence of labels.
     manifest
-        Everything else that training noted.
+        The manifest, with everything else from training.
     """
 
     folder: Path
@@ -73,14 +73,9 @@ class Bundle:
     confidence: LabelConfidence
     manifest: dict[str, Any]
 
-    @property
-    def has_drift(self) -> bool:
-        """Whether drift detectors were calibrated for this model."""
-        return DRIFT_FILE in self.manifest["files"]
-
 
 def read_bundle(folder: Path) -> Bundle:
-    """Open a bundle, check what the service reads of it, and let the forest prove itself on the golden rows.
+    """Read a bundle: check the files that the service uses, and score the golden rows.
 
     Parameters
     ----------
@@ -90,8 +85,8 @@ def read_bundle(folder: Path) -> Bundle:
     Raises
     ------
     InvalidBundle
-        If a file is missing or was changed, the format is another one, or the forest does not give the scores and
-        labels that scikit-learn gave in training. The message says what to do.
+        If a file is missing or was changed, the format is unknown, or the scores or labels of the golden rows differ
+        from those of scikit-learn in training.
     """
     manifest = read_manifest(folder)
     optional = [DRIFT_FILE] if DRIFT_FILE in manifest["files"] else []
@@ -125,12 +120,12 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def find_problems(folder: Path) -> list[str]:
-    """Check every file of a bundle; an empty list means that all is as it was written.
+    """Check every file of a bundle and return the problems: none if it is unchanged.
 
     Raises
     ------
     InvalidBundle
-        If the manifest, which says what to check, cannot be trusted itself.
+        If the manifest itself cannot be trusted.
     """
     manifest = read_manifest(folder)
     problems = [_find_problem(folder, file, manifest) for file in manifest["files"]]
@@ -155,7 +150,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InvalidBundle(f"{file} does not exist: train a model with `make train`.") from None
     except (OSError, ValueError) as error:
         raise InvalidBundle(f"{file} cannot be read ({error}): train again or go back to another version.") from error
-    # The bytes are compared too: a digest of the values alone would let a changed blank or a doubled key pass.
+    # The bytes are compared, too: a digest of the values would not detect a changed blank or a repeated key.
     if (
         not isinstance(manifest, dict)
         or written != _to_bytes(manifest)
@@ -171,14 +166,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Seal a bundle: add the sha256 of every file in ``folder`` and the manifest's own digest, then write it.
+    """Write the manifest with the sha256 of every file in ``folder`` and its own digest.
 
     Parameters
     ----------
     folder
-        Where all other files already lie.
+        The bundle, with all other files.
     manifest
-        Strict JSON values only; ``files``, ``format_version`` and the digest are added here.
+        Strict JSON values only, without ``files``, ``format_version`` and the digest, which are added.
     """
     others = sorted(entry for entry in folder.iterdir() if entry.name != MANIFEST_FILE)
     sealed = manifest | {
@@ -186,36 +181,34 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
         "files": {file.name: sha256_of(file) for file in others},
     }
     sealed[_DIGEST_FIELD] = _digest(sealed)
-    with (folder / MANIFEST_FILE).open("wb") as file:
-        file.write(_to_bytes(sealed))
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(folder / MANIFEST_FILE) as unfinished:
+        unfinished.write_bytes(_to_bytes(sealed))
 
 
 def write_forest_arrays(file: Path, arrays: ForestArrays) -> None:
-    """Write ``forest.npz``; the same arrays give the same bytes."""
+    """Write ``forest.npz``; equal arrays give equal bytes."""
     np.savez(file, allow_pickle=False, **arrays.as_dict())
 
 
 def sha256_of(file: Path) -> str:
-    """Hash a file, in hexadecimal."""
+    """Return the sha256 of a file, in hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _digest(manifest: dict[str, Any]) -> str:
-    """Hash a manifest without the field that holds the hash."""
+    """Return the sha256 of a manifest without the field that holds it."""
     rest = {key: value for key, value in manifest.items() if key != _DIGEST_FIELD}
     return hashlib.sha256(_to_bytes(rest)).hexdigest()
 
 
 def _to_bytes(manifest: dict[str, Any]) -> bytes:
-    """Lay a manifest out, the one way in which it is written; NaN and Infinity are no JSON."""
+    """Serialize a manifest in its canonical form; NaN and Infinity are refused, as they are not JSON."""
     return json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
 
 
 def _find_problem(folder: Path, file: str, manifest: dict[str, Any]) -> str | None:
-    """Say what is wrong with one file, if anything."""
+    """Return what is wrong with a file, or None."""
     try:
         if sha256_of(folder / file) == manifest["files"].get(file):
             return None
@@ -225,13 +218,13 @@ def _find_problem(folder: Path, file: str, manifest: dict[str, Any]) -> str | No
 
 
 def _read_forest_arrays(file: Path) -> ForestArrays:
-    """Load ``forest.npz`` without unpickling anything."""
+    """Read ``forest.npz`` without unpickling."""
     with np.load(file, allow_pickle=False) as arrays:
         return ForestArrays(**{part.name: arrays[part.name] for part in fields(ForestArrays)})
 
 
 def _read_confidence(file: Path) -> LabelConfidence:
-    """Make the table of confidences from the training scores in ``reference.npz``."""
+    """Compute the table of confidences from the training scores in ``reference.npz``."""
     with np.load(file, allow_pickle=False) as arrays:
         return LabelConfidence(arrays["unique_scores"], arrays["counts"], int(arrays["n_flagged"]))
 
@@ -239,8 +232,8 @@ def _read_confidence(file: Path) -> LabelConfidence:
 def _check_golden_rows(
     folder: Path, forest: Forest, rows: list[list[float]], scores: list[float], labels: list[int]
 ) -> None:
-    """Score the rows whose answers scikit-learn gave in training; a forest that differs is not served."""
+    """Check scores and labels of the golden rows against those of scikit-learn in training."""
     own_scores = forest.score(rows)
     own_labels: NDArray[np.int64] = forest.label(own_scores)
     if not np.allclose(own_scores, scores, rtol=0, atol=SCORE_TOLERANCE) or own_labels.tolist() != labels:
-        raise InvalidBundle(f"{folder} does not give the scores that training noted: train again on this machine.")
+        raise InvalidBundle(f"{folder} does not reproduce the scores of its training: train again on this machine.")

@@ -1,14 +1,12 @@
-"""How sure the label of a row is: whether other training rows would have given it the same one.
+"""The confidence of labels: the probability that another training set would give the row the same label.
 
-The service looks a row's score up in a table that is made when a bundle is loaded, so that nothing is computed for a
-request.
+A table by score is computed when a bundle is loaded, so that a request needs only a lookup. Bundles of format 1 do not
+contain the table, and the service does not install SciPy, so the incomplete beta function is computed here.
 
 References
 ----------
 L. Perini, V. Vercruyssen and J. Davis, "Quantifying the confidence of anomaly detectors in their example-wise
 predictions", ECML PKDD 2020.
-
-The regularised incomplete beta function for whole numbers, so that the service needs no SciPy.
 """
 
 from __future__ import annotations
@@ -22,15 +20,19 @@ from numpy.typing import NDArray
 
 from app.model.forest import OUTLIER
 
-# What is smaller than the spacing of floats near 1 changes a product no more.
+# The spacing of floats near 1: a smaller relative change has no effect.
 _PRECISION = float(np.finfo(np.float64).eps)
 
 # Stands in for a zero denominator, as usual in Lentz's method.
 _TINY = 1e-300
 
-# The fraction settles within some multiple of the square root of its larger parameter; this is enough for a training
-# set of 10 ** 10 rows and ends a loop that would not settle at all.
-_MOST_STEPS = 1_000_000
+# The fraction converges within some multiple of the square root of its larger parameter. This is enough for a training
+# set of 10 ** 10 rows, and ends a loop that would not converge.
+_MAX_STEPS = 1_000_000
+
+# A score may differ in the last bit from an equal training score if another processor trained. Without a tolerance, the
+# row would then be on the wrong side of all training rows with that score.
+_SCORE_TOLERANCE = 1e-12
 
 
 def incomplete_beta(a: int, b: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -45,7 +47,7 @@ def incomplete_beta(a: int, b: int, x: NDArray[np.float64]) -> NDArray[np.float6
 
     Returns
     -------
-    Shape as ``x``, in [0, 1], rising with ``x``.
+    Same shape as ``x``, in [0, 1], increasing with ``x``.
 
     References
     ----------
@@ -54,34 +56,34 @@ def incomplete_beta(a: int, b: int, x: NDArray[np.float64]) -> NDArray[np.float6
 
     Examples
     --------
-    Of three coins at least two show heads.
+    At least two of three coins show heads.
 
     >>> incomplete_beta(2, 2, np.array([0.5, 0.9])).round(3)
     array([0.5  , 0.972])
     """
-    # The fraction settles fast on this side of the mean only; the other side is reached by symmetry.
+    # The fraction converges fast below the mean only; above it, use symmetry.
     below = x < (a + 1) / (a + b + 2)
     result = np.empty_like(x)
     result[below] = _left_tail(a, b, x[below], 1 - x[below])
     result[~below] = 1 - _left_tail(b, a, 1 - x[~below], x[~below])
-    # Rounding may lead out of the range by a last bit.
+    # Rounding may leave the range by the last bit.
     result.clip(0, 1, out=result)
     return result
 
 
 def _left_tail(a: int, b: int, x: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate the function where the fraction settles fast; ``rest`` is ``1 - x``."""
+    """Compute the function below the mean, where the fraction converges fast; ``rest`` is ``1 - x``."""
     log_beta = lgamma(a) + lgamma(b) - lgamma(a + b)
     factor: NDArray[np.float64] = np.exp(a * np.log(x) + b * np.log(rest) - log_beta) / a
     return factor * _fraction(a, b, x)
 
 
 def _fraction(a: int, b: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate 1 / (1 + d1 / (1 + d2 / (1 + ...))) by Lentz's method, each ``x`` until its value settles."""
+    """Compute 1 / (1 + d1 / (1 + d2 / (1 + ...))) by Lentz's method, each ``x`` until its value converges."""
     values = np.ones_like(x)
-    # What has not settled: where it belongs, its value so far, and Lentz's two running ratios.
+    # Those that have not converged: their places, values so far, and Lentz's two running ratios.
     places, fraction, upper, lower = np.arange(len(x)), np.ones_like(x), np.ones_like(x), np.zeros_like(x)
-    for step in range(1, _MOST_STEPS):
+    for step in range(1, _MAX_STEPS):
         if not len(places):
             break
         coefficient = _coefficient(a, b, step) * x[places]
@@ -97,7 +99,7 @@ def _fraction(a: int, b: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _coefficient(a: int, b: int, step: int) -> float:
-    """Give d1, d2, ... of the continued fraction, without x."""
+    """Return d1, d2, ... of the continued fraction, without x."""
     m, odd = divmod(step, 2)
     if odd:
         return -(a + m) * (a + b + m) / ((a + 2 * m) * (a + 2 * m + 1))
@@ -105,36 +107,31 @@ def _coefficient(a: int, b: int, step: int) -> float:
 
 
 def _not_zero(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keep a ratio from being divided by when it is zero."""
+    """Replace zero by a tiny number, to divide by it."""
     return np.where(np.abs(ratio) < _TINY, _TINY, ratio)
 
 
-# A score may differ by a last bit from the training score that it equals, where another processor trained; without
-# this, a row would fall on the wrong side of all training rows that it is like.
-_SCORE_TOLERANCE = 1e-12
-
-
 class LabelConfidence:
-    """The confidence of each label that a forest can give, by the score of the row.
+    """The confidence of labels, by the score of the row.
 
-    With N training scores, n of them at most as abnormal as the row's, a new row is at most as abnormal as it with
-    probability p = (1 + n) / (2 + N). A training set flags f of its rows, so the row would be flagged if at least
-    N - f + 1 of N such rows are at most as abnormal: the confidence of "outlier" is P(Binomial(N, p) > N - f), that of
-    "inlier" the rest. A label that other training rows might well have turned has a confidence near 0.5; it is below
-    0.5 where the row scores like flagged rows and is labelled otherwise.
+    If n of N training scores are at most as abnormal as that of the row, a new row is at most as abnormal with
+    probability p = (1 + n) / (2 + N). A training set of N rows flags f of them, so the row would be flagged if at least
+    N - f + 1 of them are at most as abnormal. So the confidence of "outlier" is P(Binomial(N, p) > N - f), and that of
+    "inlier" is 1 minus that. A label that another training set could easily change has a confidence near 0.5; it is
+    below 0.5 if the row scores like flagged rows but is labelled as an inlier.
 
     Parameters
     ----------
     unique_scores
-        The different training scores, ascending, shape ``(n_scores,)``: the lower, the more abnormal.
+        The distinct training scores, ascending, shape ``(n_scores,)``: lower is more abnormal.
     counts
-        How many training rows have each, shape ``(n_scores,)``.
+        The number of training rows with each score, shape ``(n_scores,)``.
     n_flagged
-        How many training rows were labelled outliers.
+        The number of training rows that were labelled as outliers.
 
     Examples
     --------
-    A hundred training scores, of which the ten lowest were flagged.
+    A hundred training scores, the ten lowest of which were flagged.
 
     >>> confidence = LabelConfidence(np.arange(-99, 1) / 100, np.ones(100, int), n_flagged=10)
     >>> confidence.of_rows(np.array([-0.99, -0.9, -0.85, -0.2]), np.array([-1, -1, 1, 1])).round(3)
@@ -145,41 +142,40 @@ class LabelConfidence:
 
     def __init__(self, unique_scores: NDArray[np.float64], counts: NDArray[np.int64], n_flagged: int) -> None:
         n_rows = int(counts.sum())
-        # The last entry is for a row that scores better than every training row.
+        # The last entry is for a row with a higher score than every training row.
         n_as_abnormal = n_rows - np.concatenate(([0], np.cumsum(counts)))
         outlier = _flagging_probability((1 + n_as_abnormal) / (2 + n_rows), n_rows, n_flagged)
         self._scores, self._outlier = unique_scores + _SCORE_TOLERANCE, outlier
-        # The standard library's search is several times faster than NumPy's for a single number, if it need not make
-        # a NumPy number of each that it looks at.
+        # For a single number, bisect on an array of the standard library is several times faster than NumPy.
         self._score_array, self._outlier_array = array("d", self._scores), array("d", outlier)
 
     def of_row(self, score: float, label: int) -> float:
-        """Give the confidence of one label.
+        """Return the confidence of one label.
 
         Parameters
         ----------
         score
-            The row's anomaly score: the lower, the more abnormal.
+            The row's anomaly score: lower is more abnormal.
         label
             1 inlier, -1 outlier.
 
         Returns
         -------
-        In [0, 1]: the higher, the surer.
+        In [0, 1]: higher is more certain.
         """
         outlier = self._outlier_array[bisect_left(self._score_array, score)]
         return outlier if label == OUTLIER else 1 - outlier
 
     def of_rows(self, scores: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the confidence of many labels; shapes ``(n_rows,)``, otherwise like :meth:`of_row`."""
+        """Return the confidence of many labels, shape ``(n_rows,)``; otherwise like :meth:`of_row`."""
         outlier = self._outlier[np.searchsorted(self._scores, scores)]
         return np.where(labels == OUTLIER, outlier, 1 - outlier)
 
 
 def _flagging_probability(p: NDArray[np.float64], n_rows: int, n_flagged: int) -> NDArray[np.float64]:
-    """P(Binomial(n_rows, p) > n_rows - n_flagged), shape as ``p``."""
+    """Compute P(Binomial(n_rows, p) > n_rows - n_flagged), same shape as ``p``."""
     if n_flagged == 0:
-        # No row can be among the none most abnormal ones.
+        # No row would be flagged.
         return np.zeros_like(p)
     if n_flagged > n_rows:
         raise ValueError(f"{n_flagged} of {n_rows} rows cannot have been flagged; pass at most as many as there are.")

@@ -1,10 +1,10 @@
-"""The compiled Isolation Forest: rows in, anomaly scores and labels out.
+"""The Isolation Forest: computes anomaly scores and labels of rows.
 
 Notes
 -----
-A row is compared as scikit-learn compares it: rounded to float32. The path lengths of a row are added tree after tree,
-because an offset learnt from training scores is itself a score, and a last-bit difference would turn the label of
-every row that lies on it (docs/decisions/0003-sums-in-tree-order.md).
+As in scikit-learn, rows are rounded to float32. The path lengths of a row are added tree after tree: an offset that was
+learned from training scores is itself a score, so a difference in the last bit would change the label of every row with
+that score (docs/decisions/0003-sums-in-tree-order.md).
 
 References
 ----------
@@ -25,33 +25,33 @@ from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel
 
 INLIER, OUTLIER = 1, -1
 
-# By whether a score is below the offset; taking from it needs half the time of np.where.
+# Indexed by whether a score is below the offset; `take` needs half the time of np.where.
 _LABELS = np.array([INLIER, OUTLIER], np.int64)
 
 log = logging.getLogger(__name__)
 
 
 class Kernel(Protocol):
-    """Adds up path lengths."""
+    """Sums path lengths."""
 
     name: str
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Add up each row's path lengths, from the first tree to the last; shape ``(n_rows,)``."""
+        """Sum the path lengths of each row, from the first tree to the last; shape ``(n_rows,)``."""
         ...
 
 
 class Forest:
-    """An Isolation Forest that scores rows as scikit-learn does, without scikit-learn.
+    """An Isolation Forest with the scores and labels of scikit-learn, without scikit-learn.
 
     Scoring takes time proportional to rows x trees x depth.
 
     Parameters
     ----------
     arrays
-        The trees; they are checked, so that no row can be led outside them or round in a circle.
+        The trees; they are checked, so that no row can leave them or walk in a circle.
     kernel
-        What adds up the path lengths; by default the compiled kernel, or NumPy where there is none.
+        Sums path lengths; by default the compiled kernel, or NumPy if there is none.
 
     Raises
     ------
@@ -60,7 +60,7 @@ class Forest:
 
     Examples
     --------
-    One tree which tells numbers up to 0.5 from larger ones; the left leaf is the deeper and so the more normal one.
+    One tree that separates numbers up to 0.5 from larger ones; the left leaf is deeper and so more normal.
 
     >>> one_split = ForestArrays(
     ...     feature=np.array([0, 0, 0], np.int32),
@@ -90,11 +90,11 @@ class Forest:
 
     @property
     def kernel(self) -> str:
-        """What adds up the path lengths: ``compiled`` or ``numpy``."""
+        """The kernel in use: ``compiled`` or ``numpy``."""
         return self._kernel.name
 
     def score(self, rows: ArrayLike) -> NDArray[np.float64]:
-        """Score rows like scikit-learn's ``IsolationForest.score_samples``.
+        """Compute scores like scikit-learn's ``IsolationForest.score_samples``.
 
         Parameters
         ----------
@@ -103,33 +103,33 @@ class Forest:
 
         Returns
         -------
-        Shape ``(n_rows,)``, each in [-1, 0]: the lower, the more abnormal.
+        Shape ``(n_rows,)``, each in [-1, 0]: lower is more abnormal.
         """
         path_lengths = self._kernel.sum_path_lengths(np.asarray(rows, dtype=np.float32))
         if not self._scale:
-            # Trees grown from one row tell nothing: scikit-learn gives every row the score -0.5 then.
+            # Trees grown from one row carry no information: scikit-learn then gives every row the score -0.5.
             return np.full(len(path_lengths), -0.5)
-        # The same NumPy operations as scikit-learn's, whose power function may round otherwise than Python's.
+        # The same NumPy operations as in scikit-learn: Python's power function may round differently.
         path_lengths /= -self._scale
         scores: NDArray[np.float64] = -np.power(2, path_lengths)
         return scores
 
     def label(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Label scores like scikit-learn's ``predict``: 1 inlier, -1 outlier; shape as given."""
-        # scikit-learn asks for `scores - offset < 0`, which is the same for finite numbers.
+        """Return labels like scikit-learn's ``predict``: 1 inlier, -1 outlier; same shape as the scores."""
+        # scikit-learn computes `scores - offset < 0`, which is the same for finite numbers.
         return _LABELS.take(scores < self.offset)
 
 
 def _fastest_kernel(arrays: ForestArrays) -> Kernel:
-    """Take the compiled kernel, or NumPy where there is none."""
+    """Return the compiled kernel, or the NumPy one if there is none."""
     try:
         return CompiledKernel(arrays)
     except KernelNotBuilt as reason:
-        _say_once(str(reason))
+        _warn_once(str(reason))
         return NumpyKernel(arrays)
 
 
 @cache
-def _say_once(reason: str) -> None:
-    """Log why NumPy is used, once in the life of a process."""
+def _warn_once(reason: str) -> None:
+    """Log why NumPy is used, once per process."""
     log.warning("scores are computed by NumPy, more slowly: %s", reason)

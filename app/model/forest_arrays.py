@@ -1,4 +1,4 @@
-"""The trees of an Isolation Forest as plain arrays, as ``forest.npz`` holds them."""
+"""The trees of an Isolation Forest as plain arrays: the contents of ``forest.npz``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.errors import InvalidBundle
 
 @dataclass(frozen=True)
 class ForestArrays:
-    """The trees, one behind the other; a node's children may lie anywhere behind it in its tree.
+    """The trees, one after the other; the children of a node are anywhere after it in its tree.
 
     Parameters
     ----------
@@ -24,11 +24,11 @@ class ForestArrays:
         Left and right child of a node, shape ``(n_nodes, 2)``, int32; a leaf is its own child.
     path_length
         Path length of a row that ends in this leaf, shape ``(n_nodes,)``, float64: edges from the root, plus the
-        average path length that the leaf's training rows would still need. 0 for an inner node.
+        average path length of a tree of the leaf's training rows. 0 for an inner node.
     roots
         Number of each tree's first node, shape ``(n_trees,)``, int32.
     path_length_scale
-        What the sum of path lengths is divided by, shape ``()``, float64: trees times the average path length of
+        The divisor of the sum of path lengths, shape ``()``, float64: trees times the average path length of
         a tree's sample. 0 for trees that were grown from a single row.
     offset
         Rows with a score below this are outliers, shape ``()``, float64, in [-1, 0].
@@ -46,11 +46,11 @@ class ForestArrays:
     n_features: NDArray[np.int32]
 
     def as_dict(self) -> dict[str, NDArray[np.generic]]:
-        """Name the arrays, in the order in which they are written."""
+        """Return the arrays by name, in the order in which they are written."""
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
     def check(self) -> None:
-        """Make sure that every row, in whatever tree, ends in a leaf.
+        """Check that every row ends in a leaf of every tree.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class ForestArrays:
         if not n_nodes or not len(self.roots):
             raise InvalidBundle("The forest has no trees.")
         if self.children.shape != (n_nodes, 2) or not len(self.threshold) == len(self.path_length) == n_nodes:
-            raise InvalidBundle("The forest's arrays are not of one length.")
+            raise InvalidBundle("The forest's arrays have different lengths.")
         goes_forward = (self.children > own_number[:, None]).all(axis=1)
         if not (self.is_leaf() | goes_forward).all() or (self.children >= n_nodes).any():
             raise InvalidBundle("A tree of the forest does not end in leaves.")
@@ -73,6 +73,6 @@ class ForestArrays:
             raise InvalidBundle("The forest holds numbers that are not finite.")
 
     def is_leaf(self) -> NDArray[np.bool_]:
-        """Tell which nodes are leaves, shape ``(n_nodes,)``."""
+        """Return which nodes are leaves, shape ``(n_nodes,)``."""
         leaves: NDArray[np.bool_] = (self.children == np.arange(len(self.feature))[:, None]).all(axis=1)
         return leaves

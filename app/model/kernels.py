@@ -1,18 +1,19 @@
-"""Adding up path lengths with ``forest_kernel.c``, compiled ahead of time by ``python -m app.model.build_kernel``.
+"""Kernels that sum path lengths: one in C, compiled by ``python -m app.model.build_kernel``, and one in NumPy.
+
+The NumPy kernel is slow and works everywhere; both give equal sums.
 
 Notes
 -----
-Tried on the real sample (100 trees of up to 9 levels, 5,312 nodes), one thread; ratios to scikit-learn's
-``score_samples`` for 10,000 rows, and the time for one row, called from Python:
+Measured on the real sample (100 trees of up to 9 levels, 5,312 nodes) with one thread: throughput relative to
+scikit-learn's ``score_samples`` for 10,000 rows, and the time for one row, called from Python.
 
 * NumPy over flat arrays: 0.3 times; 64 us a row.
-* This kernel, a plain walk of one row after the other: 2.3 times; 2.6 us a row.
-* This kernel, eight walks side by side, leaves that point to themselves: 3.9 times; 1.2 us a row.
-* Numba reached 2.0 times with the same walk, for 424 MB of packages and 170 MB of memory a worker.
+* C, one walk after the other: 2.3 times; 2.6 us a row.
+* C, eight parallel walks, leaves that are their own children: 3.9 times; 1.2 us a row.
+* Numba with the same walk: 2.0 times, for 424 MB of packages and 170 MB of memory per worker.
 
-Float32 thresholds halve a node: rows are float32 as well, so rounding a threshold down changes no comparison.
-
-Adding up path lengths with NumPy: slow, exact, everywhere; what the compiled kernel is compared with.
+Float32 thresholds halve the size of a node: rows are float32 as well, so rounding a threshold down changes no
+comparison.
 """
 
 from __future__ import annotations
@@ -31,13 +32,16 @@ LIBRARY = Path(__file__).with_name("forest_kernel.so")
 
 _NODE = np.dtype([("threshold", np.float32), ("feature", np.int32), ("left", np.int32)])
 
-# Giving up the interpreter lock and taking it back costs more than a few rows do, and lets other threads in
-# between; from here on (about 0.1 ms) they gain by it.
-_ROWS_WORTH_RELEASING = 100
+# Releasing and retaking the interpreter lock costs more than scoring a few rows. From this number on (about 0.1 ms), it
+# is worth it, as other threads can run.
+_MIN_ROWS_TO_RELEASE_LOCK = 100
+
+# Rows walked at once by NumPy: 512 rows x 100 trees of 8-byte node numbers are 400 KB, which fits into a core's cache.
+_BLOCK_ROWS = 512
 
 
 class KernelNotBuilt(Exception):
-    """There is no compiled kernel that fits the source; the message says why."""
+    """There is no compiled kernel for this source; the message has the reason."""
 
 
 class _ForestStruct(ctypes.Structure):
@@ -54,19 +58,19 @@ class _ForestStruct(ctypes.Structure):
 
 
 class CompiledKernel:
-    """Walks eight rows, or eight trees of a single row, side by side.
+    """Walks eight rows, or eight trees of a single row, in parallel.
 
     Parameters
     ----------
     arrays
-        The trees, checked: the C code trusts them.
+        The trees, which must be checked: the C code trusts them.
     library
         The shared library.
 
     Raises
     ------
     KernelNotBuilt
-        If the library is missing, was made from another source, or is none for this machine.
+        If the library is missing, was compiled from another source, or is not for this machine.
     """
 
     name = "compiled"
@@ -74,8 +78,8 @@ class CompiledKernel:
     def __init__(self, arrays: ForestArrays, library: Path = LIBRARY) -> None:
         self._with_lock = _load(ctypes.PyDLL, library)
         self._without_lock = _load(ctypes.CDLL, library)
-        # Kept, because the struct holds only their addresses.
-        self._memory = lay_out(arrays)
+        # Must stay referenced, as the struct holds only the addresses.
+        self._memory = to_nodes(arrays)
         nodes, path_lengths, roots, depths = self._memory
         self._struct = _ForestStruct(
             nodes.ctypes.data,
@@ -88,18 +92,18 @@ class CompiledKernel:
         self._address = ctypes.addressof(self._struct)
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Add up each row's path lengths; ``rows`` and the answer as in ``NumpyKernel``."""
+        """Sum the path lengths of each row; shapes as in ``NumpyKernel``."""
         rows = np.ascontiguousarray(rows, np.float32)
         sums = np.empty(len(rows))
-        call = self._with_lock if len(rows) < _ROWS_WORTH_RELEASING else self._without_lock
+        call = self._with_lock if len(rows) < _MIN_ROWS_TO_RELEASE_LOCK else self._without_lock
         call(self._address, rows.ctypes.data, len(rows), sums.ctypes.data)
         return sums
 
 
-def lay_out(
+def to_nodes(
     arrays: ForestArrays,
 ) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
-    """Put the nodes tree after tree, level after level, siblings side by side.
+    """Convert the trees to C structs, tree after tree and level after level, with siblings next to each other.
 
     Returns
     -------
@@ -128,12 +132,12 @@ def lay_out(
 
 
 def source_sha256() -> str:
-    """Hash the C source; a library knows from which source it was made."""
+    """Return the sha256 of the C source, which is also compiled into the library."""
     return hashlib.sha256(SOURCE.read_bytes()).hexdigest()
 
 
 def _round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Give the largest float32 that is not above each threshold: no float32 lies between the two."""
+    """Return the largest float32 that is not above each threshold: no float32 lies between the two."""
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
     below = np.nextafter(nearest, np.float32(-np.inf))
@@ -141,34 +145,30 @@ def _round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _load(loader: type[ctypes.CDLL], library: Path) -> ctypes._NamedFuncPointer:
-    """Open the library and describe its one function."""
+    """Load the library and declare its function."""
     try:
         opened = loader(str(library))
         made_from = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(opened, "source_sha256"))).decode()
     except (OSError, ValueError) as error:
         raise KernelNotBuilt(f"{library.name} cannot be loaded ({error}): run `make kernel`") from None
     if made_from != source_sha256():
-        raise KernelNotBuilt(f"{library.name} was made from another source: run `make kernel`")
+        raise KernelNotBuilt(f"{library.name} was compiled from another source: run `make kernel`")
     function = opened.sum_path_lengths
     function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
     function.restype = None
     return function
 
 
-# Rows walked at once: 512 rows x 100 trees of 8-byte node numbers are 400 KB, which stays in a core's cache.
-_BLOCK_ROWS = 512
-
-
 class NumpyKernel:
     """Walks all trees with all rows of a block at once.
 
-    A leaf is its own child, so walking on from it changes nothing: all trees take the same number of steps and no
-    step asks whether it has arrived.
+    A leaf is its own child, so further steps change nothing: all trees take the same number of steps, and no step has
+    to check for a leaf.
 
     Parameters
     ----------
     arrays
-        The trees, checked.
+        The trees, which must be checked.
     """
 
     name = "numpy"
@@ -179,7 +179,7 @@ class NumpyKernel:
         self._max_depth = _max_depth(arrays)
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Add up each row's path lengths from the first tree to the last.
+        """Sum the path lengths of each row from the first tree to the last.
 
         Parameters
         ----------
@@ -196,7 +196,7 @@ class NumpyKernel:
         return sums
 
     def _sum_block(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Add up the path lengths of a few rows."""
+        """Sum the path lengths of a block of rows."""
         arrays, which_row = self._arrays, np.arange(len(rows))
         nodes: NDArray[np.integer] = np.repeat(arrays.roots[:, None].astype(np.intp), len(rows), axis=1)
         for _ in range(self._max_depth):

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Link:
-    """Where the link leads, and which link it is: one that was made again, even to the same place, is another."""
+    """The target and identity of the link: a link that was made again differs, even with the same target."""
 
     target: Path
     inode: int
@@ -29,26 +29,26 @@ class _Link:
 
     @classmethod
     def read(cls, path: Path) -> _Link:
-        """Follow a link; an OSError or RuntimeError says that it leads nowhere."""
-        # In this order, a link that is moved in between is looked at again, instead of never.
+        """Follow a link; an OSError or RuntimeError means that it is broken."""
+        # In this order, a link that is moved in between is read again later, instead of never.
         status = path.lstat()
         return cls(path.resolve(strict=True), status.st_ino, status.st_mtime_ns)
 
 
 class LiveModel:
-    """Holds the live bundle; a request takes it once and keeps it to its end, whatever happens meanwhile.
+    """Holds the live bundle; a request gets it once and uses it to its end, even if another goes live meanwhile.
 
     Parameters
     ----------
     model_dir
-        The folder that holds the bundles and the link ``current``.
+        The folder with the bundles and the link ``current``.
     on_swapped
-        Called with the bundle before (None at first) and the bundle now, as soon as it is live.
+        Called with the previous bundle (None at first) and the new one, as soon as it is live.
     on_refused
         Called each time a bundle is refused.
     notes
-        What the processes of the service tell each other, so that one log line stands for all of them, and a
-        process that starts while the link leads to a broken bundle serves what the others serve.
+        Shares information between the processes of the service: so a refused bundle is logged once, and a process that
+        starts while the link leads to a broken bundle serves the same bundle as the others.
     """
 
     def __init__(
@@ -74,74 +74,74 @@ class LiveModel:
 
     @property
     def features(self) -> Features | None:
-        """What a row of the live model consists of; None while there is no model."""
+        """The features of the live model; None while there is no model."""
         return self._bundle.features if self._bundle else None
 
     def get(self) -> Bundle:
-        """Give the live bundle.
+        """Return the live bundle.
 
         Raises
         ------
         ModelUnavailable
-            If no verified bundle is loaded; the message says why and what to do.
+            If no verified bundle is loaded; the message has the reason.
         """
         if self._bundle is None:
             raise ModelUnavailable(self.problem or "The model is being loaded: try again in a second.")
         return self._bundle
 
     def refresh(self) -> None:
-        """Load the bundle that ``current`` points to, if the link was made anew since last time.
+        """Load the bundle that ``current`` points to, if the link has changed since the last call.
 
-        The old bundle goes on answering until the new one is verified, and for good if the new one is refused.
+        The old bundle stays live until the new one is verified, and if the new one is refused.
         """
         with self._refreshing:
             before = self._bundle
             self._follow_link()
             if self._bundle is None:
-                self._take_what_others_serve()
+                self._load_what_others_serve()
             now = self._bundle
         if now is not None and now is not before:
             log.info("model %s %s is live", now.name, now.version)
             self._on_swapped(before, now)
 
     def _follow_link(self) -> None:
-        """Take the bundle that the link leads to, or note why not."""
+        """Load the bundle that the link leads to, or store why that failed."""
         link = self._read_link()
         if link is None or link == self._seen_link:
             return
         self._seen_link = link
         if link.target != self._live_target:
             try:
-                self._take(link.target)
+                self._load(link.target)
             except InvalidBundle as error:
                 self._bundle_problem = str(error)
                 if self._notes.is_first(f"refused {link}"):
                     log.error("refused a model bundle: %s", error)
                 self._on_refused()
                 return
-            self._notes.note_live(link.target)
-        # Else the link is back from a bundle that was refused, or was made again: what is live was verified.
+            self._notes.record_live(link.target)
+        # Otherwise the link is back on the live bundle, which was verified before.
         self._bundle_problem = ""
 
-    def _take_what_others_serve(self) -> None:
-        """Start with the bundle that the link led to before, if another process of the service took it."""
+    def _load_what_others_serve(self) -> None:
+        """Load the bundle that other processes of the service serve, if there are any."""
         target = self._notes.read_live()
         if target is not None:
-            # If it was changed since, the reason why the newer one was refused says more.
+            # If it was changed since, the reason why the newer one was refused is more useful.
             with suppress(InvalidBundle):
-                self._take(target)
+                self._load(target)
 
-    def _take(self, target: Path) -> None:
-        """Verify a bundle and let it answer."""
+    def _load(self, target: Path) -> None:
+        """Verify a bundle and make it live."""
         self._bundle = read_bundle(target)
         self._live_target = target
 
     def _read_link(self) -> _Link | None:
-        """Follow the link; None, with the reason noted, if it leads nowhere."""
+        """Follow the link; if it is broken, store the reason and return None."""
         try:
             link = _Link.read(self._path)
         except (OSError, RuntimeError):
-            self._link_problem = f"No model: {self._path} does not exist or leads nowhere. Train one with `make train`."
+            self._link_problem = f"No model: {self._path} does not exist or is broken. Train one with `make train`."
             return None
         self._link_problem = ""
         return link

@@ -1,4 +1,4 @@
-"""The ordered feature names of a model, and the range that each had in training."""
+"""The features of a model: ordered names, and the range of each in training."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# A wider table is a sign of a wrong file (an identifier spread over columns); the forest would take it, the
-# pages, plots and metrics that name every feature would not be readable.
+# A wider table is probably a wrong file (such as an identifier spread over columns). The forest would accept it, but
+# pages, plots and metrics that name every feature would be unreadable.
 MAX_FEATURES = 256
 
 # scikit-learn compares float32 rows, so a larger number would silently become infinite.
@@ -17,7 +17,7 @@ LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Features:
-    """What a row of a model consists of.
+    """The features of a row.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Features:
 
     @classmethod
     def of(cls, names: tuple[str, ...], rows: NDArray[np.floating]) -> Features:
-        """Name the columns of training ``rows``, shape ``(n_rows, n_features)``, and note their ranges."""
+        """Return the features of training ``rows``, shape ``(n_rows, n_features)``, with their ranges."""
         return cls(names, tuple(rows.min(axis=0).tolist()), tuple(rows.max(axis=0).tolist()))
 
     def __len__(self) -> int:

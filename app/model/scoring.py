@@ -1,4 +1,4 @@
-"""What a model says of rows: their scores, their labels, and how sure the labels are."""
+"""Scores rows with a model: anomaly scores, labels, and the confidence of the labels."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from app.model.bundle import Bundle
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Rows with all that a model says of them.
+    """Rows with the results of a model.
 
     Parameters
     ----------
     rows
         Shape ``(n_rows, n_features)``.
     scores
-        Anomaly scores in [-1, 0], shape ``(n_rows,)``: the lower, the more abnormal.
+        Anomaly scores in [-1, 0], shape ``(n_rows,)``: lower is more abnormal.
     labels
         1 inlier, -1 outlier, shape ``(n_rows,)``.
     confidences
-        Of the labels, in [0, 1], shape ``(n_rows,)``: the higher, the surer.
+        Confidence of the labels, in [0, 1], shape ``(n_rows,)``: higher is more certain.
     """
 
     rows: NDArray[np.float32]
@@ -33,11 +33,11 @@ class ScoredRows:
 
 
 def score_rows(bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
-    """Ask a model about rows, shape ``(n_rows, n_features)``, finite."""
+    """Score rows, shape ``(n_rows, n_features)``, finite."""
     scores = bundle.forest.score(rows)
     labels = bundle.forest.label(scores)
     if len(rows) == 1:
-        # Most requests hold one row, and arrays of one take several times as long to look up.
+        # Most requests have one row, and a lookup with arrays of one takes several times as long.
         confidences = np.array([bundle.confidence.of_row(scores[0], labels[0])])
     else:
         confidences = bundle.confidence.of_rows(scores, labels)

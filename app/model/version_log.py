@@ -1,6 +1,6 @@
-"""What training notes beside the versions of a model: who made which one live, and when.
+"""The log beside the versions of a model: who made which one live, and when.
 
-Who types a command, for the audit trail. Only the standard library is imported: training uses it as well.
+Training writes it and the recorder reads it into the audit trail. Only the standard library is imported.
 """
 
 from __future__ import annotations
@@ -12,20 +12,7 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-
-def name_operator() -> str:
-    """Name the user and the machine, as ``user@host``.
-
-    Who became root by sudo is named by the own name; a container's user often has none, and is named by number.
-    """
-    try:
-        user = (os.environ.get("SUDO_USER") if os.geteuid() == 0 else "") or getpass.getuser()
-    except (KeyError, OSError):  # of different versions of Python
-        user = str(os.geteuid())
-    return f"{user}@{socket.gethostname()}"
-
-
-# Hidden, like everything in the folder of models that is no version.
+# Hidden, like everything in the folder of models that is not a version.
 CHANGES_FILE = ".version-changes"
 
 PROMOTION, ROLLBACK = "promotion", "rollback"
@@ -33,31 +20,43 @@ PROMOTION, ROLLBACK = "promotion", "rollback"
 _NANOSECONDS = 1_000_000_000
 
 
-def seconds_since_1970(nanoseconds: int) -> float:
-    """Turn a time of the file system into seconds, in the one way that makes equal times equal.
+def name_operator() -> str:
+    """Return the user who runs the command, as ``user@host``.
 
-    Dividing by ``1e9`` would round twice, and every other time differ in its last bit from what is returned here.
+    With sudo, this is the original user. A container's user often has no name, and is shown by number.
+    """
+    try:
+        user = (os.environ.get("SUDO_USER") if os.geteuid() == 0 else "") or getpass.getuser()
+    except (KeyError, OSError):  # depends on the version of Python
+        user = str(os.geteuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def seconds_since_1970(nanoseconds: int) -> float:
+    """Convert a time of the file system to seconds, so that equal times stay equal.
+
+    Dividing by ``1e9`` would round twice, and every other result would differ in the last bit.
     """
     return nanoseconds / _NANOSECONDS
 
 
 @dataclass(frozen=True)
 class VersionChange:
-    """A version was made the live one.
+    """A change of the live version.
 
     Parameters
     ----------
     link_made_ns
-        When the link to it was made, in nanoseconds since 1970, as the file system keeps it. No other link has this
-        time, so that a link which somebody made by hand is told from one that this is about.
+        When the link to it was made, in nanoseconds since 1970, from the file system. No other link has this time, so a
+        link that was made by hand can be distinguished.
     who
-        ``user@host`` of who typed the command.
+        ``user@host`` of the person who ran the command.
     what
         ``promotion`` or ``rollback``.
     before
-        The version that was live until then; empty if none was.
+        The version that was live before; empty if there was none.
     after
-        The version that is live since.
+        The version that is live after it.
     """
 
     link_made_ns: int
@@ -68,11 +67,11 @@ class VersionChange:
 
     @property
     def at(self) -> float:
-        """When it was, in seconds since 1970."""
+        """The time of the change, in seconds since 1970."""
         return seconds_since_1970(self.link_made_ns)
 
     def to_line(self) -> str:
-        """Write it as a line of JSON.
+        """Serialize the change as a line of JSON.
 
         Examples
         --------
@@ -83,7 +82,7 @@ class VersionChange:
 
     @classmethod
     def from_line(cls, line: str) -> VersionChange | None:
-        """Read a line; None if it is none of ours."""
+        """Parse a line; return None if it is not a change."""
         try:
             change = cls(**json.loads(line))
         except (ValueError, TypeError):
@@ -94,12 +93,12 @@ class VersionChange:
 
 
 def read_changes(models: Path) -> list[VersionChange]:
-    """Read what is noted in a folder of models, oldest first; nothing if no notes can be read.
+    """Read the log of a folder of models, oldest first; empty if it cannot be read.
 
     Parameters
     ----------
     models
-        The folder that holds the versions.
+        The folder with the versions.
     """
     try:
         lines = (models / CHANGES_FILE).read_text(encoding="utf-8", errors="replace").splitlines()

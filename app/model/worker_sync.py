@@ -1,26 +1,27 @@
-"""What the workers of one service tell each other about models: what was reported, and what is live."""
+"""Information about models that the processes of one service share: what was logged, and what is live."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
-# Within the folder that the workers share anyway; a new service begins without it.
+from app.server.atomic_file import replacing
+
+# In the metrics folder, which the processes share anyway; a new service starts without it.
 NOTES_FOLDER = "model-notes"
 
 _LIVE_LINK = "live"
 
 
 class WorkerSync:
-    """Notes of one process that the others find.
+    """Shares information with the other processes through a folder.
 
     Parameters
     ----------
     folder
-        A folder that the processes of the service share; None where there is only one process.
+        The metrics folder; None if there is only one process.
 
     Examples
     --------
@@ -35,33 +36,31 @@ class WorkerSync:
         self._folder = folder / NOTES_FOLDER if folder else None
 
     def is_first(self, occasion: str) -> bool:
-        """Tell whether no process has asked about this occasion before."""
+        """Return whether no process has called this for the same occasion before."""
         if self._folder is None:
             return True
         digest = hashlib.sha256(occasion.encode()).hexdigest()
         try:
             self._folder.mkdir(exist_ok=True)
-            # Making a file is one step: of two processes only one can have made it.
+            # Creating a file is atomic: of two processes, only one can have created it.
             (self._folder / digest).touch(exist_ok=False)
         except FileExistsError:
             return False
-        except OSError:  # reported by each is better than by none
+        except OSError:  # better logged by each process than by none
             return True
         return True
 
-    def note_live(self, bundle: Path) -> None:
-        """Remember which bundle is live; without room for a link, workers that start later do without."""
+    def record_live(self, bundle: Path) -> None:
+        """Record which bundle is live; if the link cannot be written, workers that start later do without."""
         if self._folder is None:
             return
-        own_link = self._folder / f"{_LIVE_LINK}-{os.getpid()}"
         with suppress(OSError):
             self._folder.mkdir(exist_ok=True)
-            own_link.unlink(missing_ok=True)
-            own_link.symlink_to(bundle)
-            own_link.replace(self._folder / _LIVE_LINK)
+            with replacing(self._folder / _LIVE_LINK, durable=False) as new_link:
+                new_link.symlink_to(bundle)
 
     def read_live(self) -> Path | None:
-        """Name the bundle that was last noted to be live."""
+        """Return the bundle that was last recorded as live, if any."""
         if self._folder is None:
             return None
         try:
@@ -71,5 +70,5 @@ class WorkerSync:
 
 
 def clear_worker_sync(folder: Path) -> None:
-    """Remove what an earlier service noted."""
+    """Remove the information of an earlier service."""
     shutil.rmtree(folder / NOTES_FOLDER, ignore_errors=True)

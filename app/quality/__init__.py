@@ -1,1 +1,1 @@
-"""How right the detector is, as far as labels tell, with the doubt that belongs to it: pure NumPy, no database."""
+"""Quality figures from labels, each with a 95 % interval: pure NumPy, no database."""

@@ -1,9 +1,4 @@
-"""A figure and the doubt that belongs to it.
-
-The share of outliers among answers: it needs no labels, and shows a group that is flagged far more than others.
-
-The quality figures of one group in one window.
-"""
+"""Quality figures of a group of answers, each with a 95 % interval."""
 
 from __future__ import annotations
 
@@ -15,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.quality.bootstrap import ends
+from app.quality.bootstrap import interval
+from app.quality.figures import MIN_LABELS_PER_CLASS, f1_score, recall
 from app.quality.intervals import wilson_interval
 from app.quality.labels import LabelledAnswers
 from app.quality.outlier_counts import OutlierCounts, count_outliers
@@ -29,13 +25,13 @@ class Estimate:
     Parameters
     ----------
     value
-        The figure, in [0, 1], the higher the better except for ``false_negative_rate``; None if labels do not suffice.
+        The figure, in [0, 1]: higher is better, except for ``false_negative_rate``. None if there are too few labels.
     low, high
         The ends of the interval, in [0, 1]; None where ``value`` is.
     n_labels
-        How many labels it rests on, or would.
+        The number of labels that it is, or would be, based on.
     reason
-        Empty, or in words why there is no figure.
+        Why there is no figure; empty if there is one.
 
     Examples
     --------
@@ -51,11 +47,11 @@ class Estimate:
 
     @classmethod
     def unknown(cls, reason: str, n_labels: int) -> Estimate:
-        """Say why there is no figure."""
+        """Return an estimate without a figure."""
         return cls(None, None, None, n_labels, f"not enough labels: {reason}")
 
     def complement(self) -> Estimate:
-        """Turn a share into the share of the rest.
+        """Return the estimate of 1 minus the figure.
 
         Examples
         --------
@@ -69,7 +65,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class OutlierRatio:
-    """Outliers among answers.
+    """The share of predicted outliers. It needs no labels, and shows which groups are flagged far more than others.
 
     Parameters
     ----------
@@ -95,21 +91,18 @@ class OutlierRatio:
 
     @property
     def interval(self) -> tuple[float | None, float | None]:
-        """The ends of the 95 % interval of the share that these answers are a sample of; None without answers."""
+        """The 95 % interval of the underlying share, of which these answers are a sample; None without answers."""
         return wilson_interval(self.n_outliers, self.n_rows) if self.n_rows else (None, None)
 
     def __add__(self, other: OutlierRatio) -> OutlierRatio:
-        """Take two groups of answers together."""
+        """Combine two groups of answers."""
         return OutlierRatio(self.n_outliers + other.n_outliers, self.n_rows + other.n_rows)
 
 
-# The order in which people read them: alarms, misses, both together, then rankings without an alarm line.
+# In the order in which people read them: about alarms, misses, both, then rankings without a threshold.
 METRICS: Final = ("precision", "recall", "false_negative_rate", "f1", "roc_auc", "average_precision")
 
-# What weighs both classes against each other says nothing while one of them is hardly known.
-_LEAST_OF_EACH_CLASS = 20
-
-# A figure of caught and missed outliers.
+# A figure as a function of caught and missed outliers.
 _CountedFigure = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -119,17 +112,17 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
     Parameters
     ----------
     answers
-        Counts and labels; all answers come from one model version, or the ranking figures mean nothing.
+        Counts and labels, from one model version; scores of several versions cannot be ranked together.
     seed
-        Of the draws behind the intervals: the same answers get the same figures.
+        Seed of the draws for the intervals: equal answers get equal figures.
 
     Returns
     -------
-    By the names in ``METRICS``, in their order. A figure for which labels do not suffice says why.
+    Estimates by the names in ``METRICS``, in their order. An estimate without enough labels has the reason.
 
     Examples
     --------
-    8 of 10 labelled alarms are right, and of 1,000 audited inliers one was missed. There were 100 alarms among 100,000
+    8 of 10 labelled alarms are outliers, and so is one of 1,000 audited inliers. There were 100 alarms among 100,000
     answers, so 80 outliers were caught, and about a thousandth of the 99,900 others was missed.
 
     >>> answers = LabelledAnswers(
@@ -157,11 +150,11 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
     if counts.caught == counts.missed == 0:
         figures["recall"] = Estimate.unknown("none of them is of an outlier", n_labels)
     else:
-        figures["recall"] = _estimate_counted(_recall, counts, n_labels)
+        figures["recall"] = _estimate_counted(recall, counts, n_labels)
     figures["false_negative_rate"] = figures["recall"].complement()
     if reason := _why_no_balance(answers):
         return figures | {name: Estimate.unknown(reason, n_labels) for name in METRICS if name not in figures}
-    figures["f1"] = _estimate_counted(partial(_f1, answers.n_alarms), counts, n_labels)
+    figures["f1"] = _estimate_counted(partial(f1_score, flagged=answers.n_alarms), counts, n_labels)
     ranking = Ranking(answers, generator)
     figures["roc_auc"] = Estimate(*ranking.estimate(roc_auc), n_labels)
     figures["average_precision"] = Estimate(*ranking.estimate(average_precision), n_labels)
@@ -169,7 +162,7 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
 
 
 def _estimate_precision(answers: LabelledAnswers) -> Estimate:
-    """Take the share of labelled alarms that are right."""
+    """Estimate precision: the share of labelled alarms that are outliers."""
     n_labels, n_true = len(answers.alarm_is_outlier), int(answers.alarm_is_outlier.sum())
     if not n_labels:
         return Estimate.unknown("no alarm has one" if answers.n_alarms else "there was no alarm", 0)
@@ -177,7 +170,7 @@ def _estimate_precision(answers: LabelledAnswers) -> Estimate:
 
 
 def _why_no_recall(answers: LabelledAnswers) -> str:
-    """Say why nothing can be told of what was missed, if so: a side that has answers needs a label."""
+    """Return why recall cannot be estimated, or an empty text: each side that has answers needs a label."""
     if answers.n_alarms and not len(answers.alarm_is_outlier):
         return "no alarm has one"
     if answers.n_inliers and not len(answers.audit_is_outlier):
@@ -186,27 +179,15 @@ def _why_no_recall(answers: LabelledAnswers) -> str:
 
 
 def _why_no_balance(answers: LabelledAnswers) -> str:
-    """Say why nothing can be told of what weighs outliers against inliers, if so."""
+    """Return why figures that weigh outliers against inliers cannot be estimated, or an empty text."""
     n_outliers = int(answers.alarm_is_outlier.sum() + answers.audit_is_outlier.sum())
     n_inliers = len(answers.alarm_is_outlier) + len(answers.audit_is_outlier) - n_outliers
-    if min(n_outliers, n_inliers) >= _LEAST_OF_EACH_CLASS:
+    if min(n_outliers, n_inliers) >= MIN_LABELS_PER_CLASS:
         return ""
-    return f"{n_outliers} outliers and {n_inliers} inliers have one, and {_LEAST_OF_EACH_CLASS} of each are needed"
+    return f"{n_outliers} outliers and {n_inliers} inliers have one, and {MIN_LABELS_PER_CLASS} of each are needed"
 
 
 def _estimate_counted(figure: _CountedFigure, counts: OutlierCounts, n_labels: int) -> Estimate:
-    """Compute what rises with caught outliers and falls with missed ones, as well as its ends."""
+    """Estimate a figure that rises with caught outliers and falls with missed ones."""
     value = float(figure(np.array(counts.caught), np.array(counts.missed)))
-    return Estimate(value, *ends(figure(*counts.pessimistic), figure(*counts.optimistic), value), n_labels)
-
-
-def _recall(caught: NDArray[np.float64], missed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the share of outliers that were caught; where nothing was missed, all were."""
-    recall: NDArray[np.float64] = np.divide(caught, caught + missed, out=np.ones_like(caught), where=missed > 0)
-    return recall
-
-
-def _f1(n_alarms: int, caught: NDArray[np.float64], missed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the harmonic mean of precision and recall."""
-    f1: NDArray[np.float64] = 2 * caught / (n_alarms + caught + missed)
-    return f1
+    return Estimate(value, *interval(figure(*counts.pessimistic), figure(*counts.optimistic), value), n_labels)

@@ -1,8 +1,6 @@
-"""An interval for a share that was counted.
+"""Confidence intervals for a share and for a number of rare cases, without SciPy, which the service does not install.
 
-The gamma distribution and its quantiles, so that the service needs no SciPy.
-
-An interval for a number of rare cases of which a sample was counted.
+The latter needs quantiles of the gamma distribution, which are computed here.
 """
 
 from __future__ import annotations
@@ -13,18 +11,18 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-# What is smaller than the spacing of floats near 1 changes a sum or product no more.
+# The spacing of floats near 1: a smaller relative change has no effect.
 _PRECISION = 2.0**-52
 
 # Stands in for a zero denominator, as usual in Lentz's method.
 _TINY = 1e-300
 
 # Halvings of an interval of logarithms, at most 2000 wide, down to the spacing of floats.
-_MOST_HALVINGS = 70
+_MAX_HALVINGS = 70
 
 
-def gamma_share(shape: float, x: float) -> float:
-    """Compute P(shape, x): the share of the gamma distribution of scale 1 that is below ``x``.
+def gamma_cdf(shape: float, x: float) -> float:
+    """Compute P(shape, x), the cumulative distribution function of the gamma distribution with scale 1.
 
     Parameters
     ----------
@@ -35,7 +33,7 @@ def gamma_share(shape: float, x: float) -> float:
 
     Returns
     -------
-    In [0, 1], rising with ``x``.
+    In [0, 1], increasing with ``x``.
 
     References
     ----------
@@ -43,31 +41,31 @@ def gamma_share(shape: float, x: float) -> float:
 
     Examples
     --------
-    With shape 1 it is the exponential distribution.
+    With shape 1, it is the exponential distribution.
 
-    >>> round(gamma_share(1.0, 2.0), 6), round(1 - exp(-2.0), 6)
+    >>> round(gamma_cdf(1.0, 2.0), 6), round(1 - exp(-2.0), 6)
     (0.864665, 0.864665)
     """
     if x <= 0:
         return 0.0
     factor = exp(shape * log(x) - x - lgamma(shape))
-    # Each side has the one that settles fast there.
+    # Use the one that converges fast.
     return _series(shape, x) * factor if x < shape + 1 else 1 - factor * _fraction(shape, x)
 
 
 def gamma_quantile(shape: float, share: float) -> float:
-    """Find what a share of the gamma distribution of scale 1 is below.
+    """Compute a quantile of the gamma distribution with scale 1.
 
     Parameters
     ----------
     shape
-        At least 0; at 0 all of the distribution lies at 0.
+        At least 0; with 0, the whole distribution is at 0.
     share
         In (0, 1).
 
     Returns
     -------
-    At least 0, rising with both.
+    At least 0, increasing with both parameters.
 
     Examples
     --------
@@ -76,15 +74,15 @@ def gamma_quantile(shape: float, share: float) -> float:
     """
     if shape == 0:
         return 0.0
-    # P(shape, x) < x ** shape / gamma(shape + 1) bounds it from below. A share of the mean and more than forty standard
-    # deviations of both tails bound it from above.
+    # P(shape, x) < x ** shape / gamma(shape + 1) is a lower bound. The mean plus more than forty standard deviations,
+    # and the tail of the exponential distribution, are an upper bound.
     low = (log(share) + lgamma(shape + 1)) / shape
     high = log(shape + 40 * (shape**0.5 + 1) - log(1 - share))
     if low == -inf:
         return 0.0
-    for _ in range(_MOST_HALVINGS):
+    for _ in range(_MAX_HALVINGS):
         middle = (low + high) / 2
-        if gamma_share(shape, exp(middle)) < share:
+        if gamma_cdf(shape, exp(middle)) < share:
             low = middle
         else:
             high = middle
@@ -92,7 +90,7 @@ def gamma_quantile(shape: float, share: float) -> float:
 
 
 def _series(shape: float, x: float) -> float:
-    """Sum x ** k / (shape (shape + 1) ... (shape + k)) until it settles."""
+    """Sum x ** k / (shape (shape + 1) ... (shape + k)) until it converges."""
     term = total = 1 / shape
     k = 0
     while term > total * _PRECISION:
@@ -120,17 +118,17 @@ def _fraction(shape: float, x: float) -> float:
 
 
 def _not_zero(ratio: float) -> float:
-    """Keep a ratio from being divided by when it is zero."""
+    """Replace zero by a tiny number, to divide by it."""
     return ratio if abs(ratio) > _TINY else _TINY
 
 
 def wilson_interval(hits: int, n_labels: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Bound the share behind a count by the score interval, which stays sensible near 0 and 1 and for few labels.
+    """Compute the score interval of a share, which works near 0 and 1 and for few labels.
 
     Parameters
     ----------
     hits
-        How many of the labels are hits, in [0, n_labels].
+        The number of hits among the labels, in [0, n_labels].
     n_labels
         At least 1.
     confidence
@@ -138,7 +136,7 @@ def wilson_interval(hits: int, n_labels: int, confidence: float = 0.95) -> tuple
 
     Returns
     -------
-    The ends, in [0, 1]. The share of the labels lies between them.
+    The ends, in [0, 1]. The share of hits lies between them.
 
     Raises
     ------
@@ -162,25 +160,25 @@ def wilson_interval(hits: int, n_labels: int, confidence: float = 0.95) -> tuple
     share, pull = hits / n_labels, z * z / n_labels
     middle = (share + pull / 2) / (1 + pull)
     reach = sqrt(pull * (share * (1 - share) + pull / 4)) / (1 + pull)
-    # At the ends the formula gives 0 and 1, but for rounding.
+    # At the ends, the formula yields 0 and 1 except for rounding.
     low = 0.0 if hits == 0 else middle - reach
     high = 1.0 if hits == n_labels else middle + reach
     return low, high
 
 
 def poisson_interval(weights: NDArray[np.float64], heaviest: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Bound how many cases there are, from those found, each standing for ``weight`` of them.
+    """Compute an interval for a number of cases from a sample of them, each of which stands for ``weight`` cases.
 
-    Where all weights are equal, this is the exact interval of Garwood. Where they differ it is the gamma interval of
-    Fay and Feuer, which held its confidence in all their simulations: the upper end counts one more case of the
-    heaviest weight that a case could have had, since the next one might be such.
+    If all weights are equal, this is the exact interval of Garwood. Otherwise it is the gamma interval of Fay and
+    Feuer, which kept its confidence level in all their simulations: the upper end includes one more case with the
+    largest weight that a case could have.
 
     Parameters
     ----------
     weights
-        Shape (k,), above 0, one for each case that was found; k may be 0.
+        Shape (k,), above 0, one for each case in the sample; k may be 0.
     heaviest
-        The largest weight of any row that was looked at, case or not.
+        The largest weight of any row of the sample, case or not.
     confidence
         In (0, 1).
 
@@ -196,7 +194,7 @@ def poisson_interval(weights: NDArray[np.float64], heaviest: float, confidence: 
 
     Examples
     --------
-    Nothing was found: there are at most 3.7 of what was looked for, with the usual 2.5 % beyond.
+    No case in the sample: there are at most 3.7, with 2.5 % beyond.
 
     >>> [round(end, 2) for end in poisson_interval(np.array([]), heaviest=1.0)]
     [0.0, 3.69]

@@ -1,7 +1,4 @@
-"""What is known about the answers of one group in one window.
-
-How likely it was that a labelled row of the audit queue got its label.
-"""
+"""What quality is estimated from: counts of answers, and labels with the probability that each was collected."""
 
 from __future__ import annotations
 
@@ -13,26 +10,26 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class LabelledAnswers:
-    """Counts of all answers, and the labels of some: those of alarms, and those that the audit queue asked for.
+    """Counts of all answers of a group, and the labels of alarms and of audited inliers.
 
-    Labels of inliers that came any other way are left out: whoever complains about a missed outlier would make misses
-    look more frequent than they are.
+    Labels of other inliers are left out: people complain about missed outliers, so misses would look more frequent than
+    they are.
 
     Parameters
     ----------
     n_alarms, n_inliers
         All answers of either kind, labelled or not, at least as many as have a label.
     alarm_scores, alarm_is_outlier
-        Shape (n,), one for each labelled alarm: its score (the lower the more abnormal) and its label.
+        Shape (n,), one for each labelled alarm: its score (lower is more abnormal) and its label.
     audit_scores, audit_is_outlier, audit_probabilities
-        Shape (m,), one for each audited inlier that has a label: the same, and the chance in (0, 1] with which this row
-        was drawn and labelled, as :func:`~app.quality.labels.labelling_probabilities` gives it. Only how
-        chances compare counts: halving all of them changes nothing.
+        Shape (m,), one for each audited inlier with a label: the same, and the probability in (0, 1] that the row was
+        drawn and labelled, from :func:`labelling_probabilities`. Only the ratios of the probabilities matter: halving
+        all of them changes nothing.
 
     Raises
     ------
     ValueError
-        If parts do not fit together, a score is not finite or a probability is not in (0, 1].
+        If the arrays do not fit together, a score is not finite or a probability is not in (0, 1].
     """
 
     n_alarms: int
@@ -44,7 +41,7 @@ class LabelledAnswers:
     audit_probabilities: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Check that the values are consistent."""
         for name, labels, others in (
             ("alarm_is_outlier", self.alarm_is_outlier, {"alarm_scores": self.alarm_scores}),
             (
@@ -66,35 +63,34 @@ class LabelledAnswers:
                 raise ValueError(f"{name} is {n_answers}, but {n_labels} of them have labels; pass the count of all.")
         for name, scores in (("alarm_scores", self.alarm_scores), ("audit_scores", self.audit_scores)):
             if not np.isfinite(scores).all():
-                raise ValueError(f"{name} holds a number that is not finite; pass the scores that were answered.")
+                raise ValueError(f"{name} holds a number that is not finite; pass the scores of the answers.")
         if not ((self.audit_probabilities > 0) & (self.audit_probabilities <= 1)).all():
-            raise ValueError("audit_probabilities holds a number outside (0, 1]; pass the chances of being drawn.")
+            raise ValueError("audit_probabilities holds a number outside (0, 1]; pass the sampling probabilities.")
 
 
 def labelling_probabilities(
     probabilities: NDArray[np.float64], was_labelled_before: NDArray[np.bool_], is_labelled: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Compute the chance with which each labelled row was drawn for the queue and has its label.
+    """Compute the probability that each labelled row was drawn for the audit queue and got its label.
 
-    The queue passes rows that somebody has labelled already, without asking. Misses are more often among them, since
-    misses are complained about, and every one of them has a label, while some that are asked for get none. Taken alike,
-    they would make misses look more frequent than they are. So an answered row also stands for those that were asked
-    for in vain, and a row that was labelled before only for itself.
+    The queue skips rows that have a label already. Misses are more frequent among these, since people complain about
+    misses; and all of these have a label, while some of the rows that are handed out get none. With equal weights, they
+    would make misses look more frequent than they are. So a row that was handed out and labelled also stands for those
+    that were handed out and got no label, and a row that was labelled before stands only for itself.
 
     Parameters
     ----------
     probabilities
-        Shape (n,), in (0, 1]: the chance with which each row was drawn; one for each row that the queue has come to,
-        whether handed out or passed.
+        Shape (n,), in (0, 1]: the probability with which each row was drawn, for all rows that the queue has reached,
+        whether handed out or skipped.
     was_labelled_before
-        Shape (n,): whether a row had a label when the queue came to it.
+        Shape (n,): whether a row had a label when the queue reached it.
     is_labelled
         Shape (n,): whether it has one now.
 
     Returns
     -------
-    One for each labelled row, in their order, in (0, 1]; they are ``audit_probabilities`` of
-    :class:`~app.quality.labels.LabelledAnswers`.
+    One for each labelled row, in order, in (0, 1]: the ``audit_probabilities`` of :class:`LabelledAnswers`.
 
     References
     ----------
@@ -102,14 +98,14 @@ def labelling_probabilities(
 
     Examples
     --------
-    One row had a label. Of four others that were handed out, two were answered.
+    One row had a label already. Of four others that were handed out, two were labelled.
 
     >>> before, now = np.array([True, False, False, False, False]), np.array([True, True, False, True, False])
     >>> labelling_probabilities(np.full(5, 0.001), before, now)
     array([0.001 , 0.0005, 0.0005])
     """
-    is_answered = is_labelled & ~was_labelled_before
-    n_asked = int((~was_labelled_before).sum())
-    answered_share = int(is_answered.sum()) / n_asked if n_asked else 1.0
-    chances: NDArray[np.float64] = np.where(was_labelled_before, probabilities, probabilities * answered_share)
-    return chances[is_labelled | was_labelled_before]
+    got_label = is_labelled & ~was_labelled_before
+    n_handed_out = int((~was_labelled_before).sum())
+    labelled_share = int(got_label.sum()) / n_handed_out if n_handed_out else 1.0
+    corrected: NDArray[np.float64] = np.where(was_labelled_before, probabilities, probabilities * labelled_share)
+    return corrected[is_labelled | was_labelled_before]

@@ -1,4 +1,4 @@
-"""How many outliers were caught and missed, with what they may be at worst and at best."""
+"""Estimates how many outliers were caught and missed, with pessimistic and optimistic bounds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from app.quality.bootstrap import N_DRAWS_OF_COUNTS, draw_weights
 from app.quality.intervals import poisson_interval, wilson_interval
 from app.quality.labels import LabelledAnswers
 
-# From so many audited misses on their number is drawn anew; below it has an exact interval.
+# With fewer audited misses, their number has an exact interval; from here on, it is resampled.
 _FEW_MISSES = 10
 
-# An interval of caught and one of missed outliers hold together at least 1 - 0.01 - 0.04 of the time. Missed ones get
-# most of what may go wrong, since few of them are what makes the figure doubtful.
+# The intervals of caught and of missed outliers both hold with a probability of at least 1 - 0.01 - 0.04. Missed ones
+# get most of the error, since a figure is uncertain mainly because few misses are known.
 _CAUGHT_CONFIDENCE = 0.99
 _MISSED_CONFIDENCE = 0.96
 
@@ -33,8 +33,8 @@ class OutlierCounts:
     caught, missed
         Estimated outliers among the alarms, and among the answered inliers.
     pessimistic, optimistic
-        Few caught with many missed, and the reverse: each a pair (caught, missed) of shape (n,), either draws or, for
-        n = 1, ends that hold already.
+        Few caught and many missed, and the reverse: each a pair (caught, missed) of shape (n,), either draws or, for
+        n = 1, the ends of an interval.
     """
 
     caught: float
@@ -44,11 +44,11 @@ class OutlierCounts:
 
 
 def audit_weights(answers: LabelledAnswers) -> NDArray[np.float64]:
-    """Compute how many of the answered inliers each audited one stands for.
+    """Compute how many of the predicted inliers each audited one stands for.
 
     A row that was drawn with probability p stands for 1/p rows (Horvitz and Thompson). These weights are then scaled to
-    the number of answered inliers (Hájek), which is known exactly: rows that were drawn and never answered so cost
-    certainty, but do not make misses look rarer, and chance in how many were drawn drops out.
+    the number of predicted inliers (Hájek), which is known exactly. So rows that were drawn but never labelled cost
+    precision without making misses look rarer, and the random number of drawn rows has no effect.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def count_outliers(answers: LabelledAnswers, generator: np.random.Generator) -> 
     misses = weights[answers.audit_is_outlier]
     caught = answers.n_alarms * float(answers.alarm_is_outlier.mean()) if answers.n_alarms else 0.0
     missed = float(misses.sum())
-    # One miss that stands for many rows tells as little as one: with equal weights this is their number.
+    # A miss that stands for many rows is still one observation: with equal weights, this is the number of misses.
     effective_misses = missed**2 / float((misses**2).sum()) if len(misses) else 0.0
     bounds = _bound_few_misses if effective_misses < _FEW_MISSES else _draw_counts
     return OutlierCounts(caught, missed, *bounds(answers, weights, generator))
@@ -86,26 +86,26 @@ def count_outliers(answers: LabelledAnswers, generator: np.random.Generator) -> 
 def _bound_few_misses(
     answers: LabelledAnswers, weights: NDArray[np.float64], _: np.random.Generator
 ) -> tuple[_Counts, _Counts]:
-    """Put the ends of an interval of each count together: where both hold, so does what follows from them."""
-    lowest = highest = fewest = most = 0.0
+    """Combine the ends of the intervals of both counts: if both hold, so does any figure computed from them."""
+    lowest = highest = min_missed = max_missed = 0.0
     if answers.n_alarms:
         n_labels, n_true = len(answers.alarm_is_outlier), int(answers.alarm_is_outlier.sum())
         lowest, highest = wilson_interval(n_true, n_labels, _CAUGHT_CONFIDENCE)
     if answers.n_inliers:
         misses = weights[answers.audit_is_outlier]
-        fewest, most = poisson_interval(misses, float(weights.max()), _MISSED_CONFIDENCE)
+        min_missed, max_missed = poisson_interval(misses, float(weights.max()), _MISSED_CONFIDENCE)
     return (
-        (np.array([answers.n_alarms * lowest]), np.array([min(most, answers.n_inliers)])),
-        (np.array([answers.n_alarms * highest]), np.array([fewest])),
+        (np.array([answers.n_alarms * lowest]), np.array([min(max_missed, answers.n_inliers)])),
+        (np.array([answers.n_alarms * highest]), np.array([min_missed])),
     )
 
 
 def _draw_counts(
     answers: LabelledAnswers, weights: NDArray[np.float64], generator: np.random.Generator
 ) -> tuple[_Counts, _Counts]:
-    """Draw both counts anew, with one more false alarm and miss, then with one more true alarm and inlier."""
+    """Resample both counts, with an additional false alarm and miss, then with an additional true alarm and inlier."""
     alarms = np.ones(len(answers.alarm_is_outlier))
-    # The one more inlier is the heaviest that could have been audited: it changes most.
+    # The additional inlier has the largest weight: it has the largest effect.
     with_one_more, heaviest = np.append(alarms, 1.0), np.append(weights, weights.max())
     drawn = []
     for is_best in (False, True):
@@ -118,7 +118,7 @@ def _draw_counts(
 def _draw_share(
     weights: NDArray[np.float64], is_outlier: NDArray[np.bool_], generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw the weighted share of outliers anew."""
+    """Resample the weighted share of outliers."""
     if is_outlier.all() or not is_outlier.any():
         return np.full(N_DRAWS_OF_COUNTS, float(is_outlier[0]))
     parts = [weights[is_outlier], weights[~is_outlier]]

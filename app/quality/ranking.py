@@ -1,7 +1,4 @@
-"""How well scores rank all answers of the window, told from the labelled ones, and how sure that is.
-
-How well scores rank outliers before inliers where each row stands for a number of rows.
-"""
+"""Estimates how well scores rank outliers before inliers, from labelled rows that each stand for several answers."""
 
 from __future__ import annotations
 
@@ -11,23 +8,33 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.quality.bootstrap import N_DRAWS_OF_RANKINGS, draw_weights, ends
+from app.quality.bootstrap import N_DRAWS_OF_RANKINGS, draw_weights, interval
 from app.quality.labels import LabelledAnswers
 from app.quality.outlier_counts import audit_weights
 
+# A figure as a function of outlier and inlier weights by rank, such as roc_auc.
+RankingFigure = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+
+# At most so many groups of neighbouring scores are resampled, of alarms and of audited inliers. More groups change a
+# figure by less than a thousandth, and take longer.
+_MAX_GROUPS = 500
+
+# Outlier and inlier weights, each of shape (ranks, draws).
+_Weights = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 
 def roc_auc(outliers: NDArray[np.float64], inliers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the chance that a random outlier is ranked before a random inlier; a tie counts half.
+    """Compute the probability that a random outlier ranks before a random inlier; a tie counts half.
 
     Parameters
     ----------
     outliers, inliers
-        Shape (n, ...): the weight of either class at each rank, the most abnormal score first. Equal scores share a
-        rank. Both classes have some weight.
+        Shape (n, ...): the weight of each class at each rank, the most abnormal score first. Equal scores share a rank.
+        Both classes have a positive total weight.
 
     Returns
     -------
-    Shape (...), in [0, 1], the higher the better.
+    Shape (...), in [0, 1]: higher is better.
 
     References
     ----------
@@ -36,24 +43,24 @@ def roc_auc(outliers: NDArray[np.float64], inliers: NDArray[np.float64]) -> NDAr
 
     Examples
     --------
-    The second rank holds one of each.
+    The second rank has one of each class.
 
     >>> float(roc_auc(np.array([1.0, 1.0, 0.0]), np.array([0.0, 1.0, 1.0])))
     0.875
     """
     inliers_so_far = inliers.cumsum(axis=0)
     n_inliers = inliers_so_far[-1]
-    # Half of the rank's own inliers are before it, half behind.
+    # Half of the inliers at the same rank count as before, half as behind.
     behind = n_inliers - inliers_so_far
     behind += inliers / 2
     behind *= outliers
     auc: NDArray[np.float64] = behind.sum(axis=0) / (outliers.sum(axis=0) * n_inliers)
-    # Rounding may lead out of the range by a last bit.
+    # Rounding may exceed 1 by the last bit.
     return auc.clip(max=1)
 
 
 def average_precision(outliers: NDArray[np.float64], inliers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Compute the mean, over all outliers, of the precision that an alarm line at their score would have.
+    """Compute the mean over all outliers of the precision of a threshold at their score.
 
     Parameters
     ----------
@@ -62,7 +69,7 @@ def average_precision(outliers: NDArray[np.float64], inliers: NDArray[np.float64
 
     Returns
     -------
-    Shape (...), in [0, 1], the higher the better; a random ranking has the share of outliers.
+    Shape (...), in [0, 1]: higher is better. A random ranking has the share of outliers.
 
     References
     ----------
@@ -77,24 +84,16 @@ def average_precision(outliers: NDArray[np.float64], inliers: NDArray[np.float64
     total = outliers_so_far[-1].copy()
     flagged = inliers.cumsum(axis=0)
     flagged += outliers_so_far
-    # Before the first row there is no precision, and no outlier that would need it.
+    # Before the first row, precision is undefined, and no outlier needs it.
     np.divide(outliers_so_far, flagged, out=outliers_so_far, where=flagged > 0)
     outliers_so_far *= outliers
     result: NDArray[np.float64] = outliers_so_far.sum(axis=0) / total
     return result.clip(max=1)
 
 
-# A figure of outlier and inlier weights by rank, such as weighted_ranking.roc_auc.
-RankingFigure = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-
-# Draws are made for at most so many groups of neighbouring scores of alarms, and of audited inliers. Finer ones change
-# a figure by less than a thousandth, and take longer.
-_MOST_GROUPS = 500
-
-
 @dataclass(frozen=True)
 class _Source:
-    """Labelled rows of alarms, or of audited inliers; their weights add up to ``n_answers``."""
+    """Labelled alarms, or labelled audited inliers; the sum of their weights is ``n_answers``."""
 
     scores: NDArray[np.float64]
     is_outlier: NDArray[np.bool_]
@@ -103,19 +102,15 @@ class _Source:
     are_alarms: bool
 
 
-# Outlier and inlier weights, each of shape (ranks, draws).
-_Weights = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
 class Ranking:
-    """The labelled rows by score, each standing for a number of answers, and draws of these numbers.
+    """The labelled rows by score, each with the number of answers that it stands for, and draws of these numbers.
 
     Parameters
     ----------
     answers
-        With at least one label of each kind of which there are answers.
+        At least one alarm is labelled if there are alarms, and one inlier if there are inliers.
     generator
-        Makes the draws.
+        The source of the random numbers.
     """
 
     def __init__(self, answers: LabelledAnswers, generator: np.random.Generator) -> None:
@@ -127,13 +122,13 @@ class Ranking:
         self._pessimistic, self._optimistic = _draw(sources, generator)
 
     def estimate(self, figure: RankingFigure) -> tuple[float, float, float]:
-        """Compute a figure, and the ends of its 95 % interval."""
+        """Compute a figure and the ends of its 95 % interval."""
         value = float(figure(*self._estimated))
-        return value, *ends(figure(*self._pessimistic), figure(*self._optimistic), value)
+        return value, *interval(figure(*self._pessimistic), figure(*self._optimistic), value)
 
 
 def _sources(answers: LabelledAnswers) -> list[_Source]:
-    """Give those of both kinds that have rows."""
+    """Return the labelled alarms and the labelled audited inliers, if there are any."""
     alarms, audits = [], []
     if answers.n_alarms:
         n_labels = len(answers.alarm_scores)
@@ -149,7 +144,7 @@ def _draw(sources: list[_Source], generator: np.random.Generator) -> tuple[_Weig
     """Draw weights of both classes by rank, with the worst row of each source added, then with the best."""
     groups = [_group(source) for source in sources]
     distinct = np.unique(np.concatenate(groups))
-    # A rank before all others and one behind are for the added rows.
+    # The first and the last rank are for the additional rows.
     n_ranks = len(distinct) + 2
     drawn = np.zeros((2, 2, n_ranks, N_DRAWS_OF_RANKINGS))
     (worst_outliers, worst_inliers), (best_outliers, best_inliers) = drawn
@@ -157,7 +152,7 @@ def _draw(sources: list[_Source], generator: np.random.Generator) -> tuple[_Weig
         rank = np.searchsorted(distinct, scores) + 1
         outlier_ranks, outliers = _draw_class(source, rank, source.is_outlier, generator)
         inlier_ranks, inliers = _draw_class(source, rank, ~source.is_outlier, generator)
-        # Its weight is that of the heaviest, which could change most.
+        # The additional row has the largest weight: it has the largest effect.
         added = source.weights.max() * generator.standard_exponential(N_DRAWS_OF_RANKINGS)
         scale = source.n_answers / (outliers.sum(axis=0) + inliers.sum(axis=0) + added)
         outliers *= scale
@@ -178,7 +173,7 @@ def _draw(sources: list[_Source], generator: np.random.Generator) -> tuple[_Weig
 def _draw_class(
     source: _Source, rank: NDArray[np.intp], is_in_class: NDArray[np.bool_], generator: np.random.Generator
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Draw what one class weighs at each rank where it has rows: the ranks, and shape (ranks, draws)."""
+    """Draw the weights of one class: return the ranks where it has rows, and weights of shape (ranks, draws)."""
     weights = source.weights * is_in_class
     sums, squares = _sum_by(rank, weights), _sum_by(rank, weights**2)
     [ranks] = np.nonzero(sums)
@@ -186,20 +181,20 @@ def _draw_class(
 
 
 def _group(source: _Source) -> NDArray[np.float64]:
-    """Give neighbouring scores one value where that changes no figure, and where there are too many."""
+    """Merge neighbouring scores where that changes no figure, and where there are too many."""
     distinct, place = np.unique(source.scores, return_inverse=True)
     has_outlier = np.bincount(place, source.is_outlier) > 0
-    # Inliers without an outlier between them count alike.
+    # Inliers without an outlier between them are equivalent.
     starts = np.append(True, has_outlier[1:] | has_outlier[:-1])
     group = np.cumsum(starts) - 1
     n_groups = int(group[-1]) + 1
-    if n_groups > _MOST_GROUPS:
-        group = group * _MOST_GROUPS // n_groups
+    if n_groups > _MAX_GROUPS:
+        group = group * _MAX_GROUPS // n_groups
     first = np.unique(group, return_index=True)[1]
     grouped: NDArray[np.float64] = distinct[first[group]][place]
     return grouped
 
 
 def _sum_by(rank: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Add up weights by rank."""
+    """Sum weights by rank."""
     return np.bincount(rank, weights).astype(np.float64)

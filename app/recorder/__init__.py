@@ -1,1 +1,1 @@
-"""The process behind the workers: it receives every scored row, and watches a sample of them for drift."""
+"""The process behind the workers: it receives every scored row, records it, and watches a sample for drift."""

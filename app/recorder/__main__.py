@@ -1,7 +1,7 @@
-"""The recorder process: ``python -m app.recorder DOOR NAME``, started and watched over by ``app.recorder.supervisor``.
+"""The recorder process: ``python -m app.recorder LISTENER NAME``, run by ``app.recorder.supervisor``.
 
-``DOOR`` is the file descriptor of the socket that workers connect to, ``NAME`` the one under which this process writes
-its metrics. Standard input is the lifeline.
+``LISTENER`` is the file descriptor of the socket that workers connect to, ``NAME`` the one under which this process
+writes its metrics. Standard input is the shutdown pipe.
 """
 
 from __future__ import annotations
@@ -10,37 +10,42 @@ import logging.config
 import os
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
 from app.drift.calibration import CVM, DETECTORS
 from app.metrics.directory import folder_of_workers
 from app.metrics.multiprocess import close_files, name_files_after
+from app.metrics.quality import QualityMetrics
 from app.metrics.recorder import RecorderMetrics
-from app.metrics.records import REASONS, FeedbackMetrics, RecordsMetrics
+from app.metrics.records import REASONS, EventMetrics, FeedbackMetrics, RecordsMetrics
 from app.model.bundle import Bundle
 from app.model.live_model import LiveModel
 from app.model.worker_sync import WorkerSync
-from app.recorder.drift import STATE_FILE, DriftMonitor, StateFolder, watch_model
-from app.recorder.event_keeping import start_event_log
-from app.recorder.no_records import NoRecords, RecordKeeper
+from app.quality.estimate import METRICS
+from app.recorder.drift import STATE_FILE, DriftRecorder, StateFolder, watch_model
 from app.recorder.process import ignore_stop_signals
-from app.recorder.server import RecorderServer, record
-from app.recorder.start_quality_watch import start_quality_watch
+from app.recorder.server import RecorderServer, RowTaker, record
+from app.records.timestamps import SECONDS_PER_DAY
 from app.server.log_config import log_configuration
 from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
 
+if TYPE_CHECKING:
+    from app.recorder.records import RecordKeeping
+
 # As often as the workers do: all then follow a new model within the same two seconds.
-_LOOK_FOR_MODEL_SECONDS = 1.0
+_MODEL_CHECK_SECONDS = 1.0
 
 # Requests come first: where processors are scarce, rows wait in their queue.
 _NICENESS = 5
 
 
-def main(door: int, name: str) -> None:
+def main(listener: int, name: str) -> None:
     """Record until the service ends."""
     ignore_stop_signals()
     with suppress(OSError):  # a sandbox may forbid it
@@ -48,51 +53,67 @@ def main(door: int, name: str) -> None:
     settings = Settings.from_environ()
     logging.config.dictConfig(log_configuration(settings.logs_as_text(sys.stderr), settings.log_level))
     folder = folder_of_workers()
-    assert folder is not None  # the arbiter has named it
+    assert folder is not None  # set by the arbiter
     name_files_after(name)
     registry = CollectorRegistry()
     metrics = RecorderMetrics(registry, DETECTORS, CVM)
-    receiver = RecorderServer(socket.socket(fileno=door), sys.stdin.fileno())
-    keeper = _start_keeping(settings, folder, receiver, registry, metrics)
-    events = start_event_log(settings, registry)
-    state = StateFolder(Path(settings.state_dir), in_memory=folder)
-    monitor = DriftMonitor(folder, state, settings.drift_rows_per_second, metrics)
+    server = RecorderServer(socket.socket(fileno=listener), sys.stdin.fileno())
 
-    def follow(before: Bundle | None, now: Bundle) -> None:
-        keeper.follow(now)
-        events.promoted(now.version)
+    def live_version() -> str:
+        return model.get().version
+
+    def on_swapped(before: Bundle | None, now: Bundle) -> None:
+        if records is not None:
+            records.follow(now)
         rate, days = settings.drift_rows_per_second, settings.drift_false_alarm_days
-        monitor.follow(watch_model(now, rate, days, state.file_to_read(STATE_FILE)))
+        drift.follow(watch_model(now, rate, days, state.file_to_read(STATE_FILE)))
 
-    def refuse() -> None:
-        events.refused(model.problem)
+    def on_refused() -> None:
+        if records is not None:
+            records.refused(model.problem)
 
-    model = LiveModel(Path(settings.model_dir), follow, refuse, notes=WorkerSync(folder))
+    records = _make_record_keeping(settings, folder, server, live_version, registry, metrics)
+    state = StateFolder(Path(settings.state_dir), in_memory=folder)
+    drift = DriftRecorder(folder, state, settings.drift_rows_per_second, metrics)
+    model = LiveModel(Path(settings.model_dir), on_swapped, on_refused, notes=WorkerSync(folder))
     model.refresh()
-    stop_quality_watch = start_quality_watch(settings, registry, lambda: model.get().version)
     jobs = PeriodicJobs()
-    jobs.add(model.refresh, _LOOK_FOR_MODEL_SECONDS)
+    jobs.add(model.refresh, _MODEL_CHECK_SECONDS)
     jobs.start()
-    record(receiver, [monitor, keeper], folder)
+    takers: list[RowTaker] = [drift]
+    if records is None:
+        record(server, takers, folder, count_rows=metrics.record_rows)
+    else:
+        records.start()
+        # The writer counts rows itself, once they are committed.
+        record(server, [*takers, records.writer], folder)
     jobs.stop()
-    stop_quality_watch()
-    events.close()
-    receiver.close()
+    if records is not None:
+        records.close()
+    server.close()
     close_files()
 
 
-def _start_keeping(
-    settings: Settings, folder: Path, receiver: RecorderServer, registry: CollectorRegistry, metrics: RecorderMetrics
-) -> RecordKeeper:
-    """Keep records, if there are to be any."""
-    is_wanted = settings.record_predictions > 0
-    records_metrics, labels = RecordsMetrics(registry, REASONS, is_wanted), FeedbackMetrics(registry)
-    if not is_wanted:
-        return NoRecords(metrics)
-    # Only now: without records, nobody needs SQLAlchemy and its 20 MB.
-    from app.recorder.start_writer import start_record_writer
+def _make_record_keeping(
+    settings: Settings,
+    folder: Path,
+    server: RecorderServer,
+    live_version: Callable[[], str],
+    registry: CollectorRegistry,
+    metrics: RecorderMetrics,
+) -> RecordKeeping | None:
+    """Return what uses the database, or None if records are off; their metrics are registered in both cases."""
+    is_enabled = settings.record_predictions > 0
+    records_metrics, labels = RecordsMetrics(registry, REASONS, is_enabled), FeedbackMetrics(registry)
+    events = EventMetrics(registry)
+    quality = QualityMetrics(registry, METRICS, settings.model_max_age_days * SECONDS_PER_DAY)
+    if not is_enabled:
+        return None
+    # Imported late: without records, nobody needs SQLAlchemy and its 20 MB.
+    from app.recorder.records import RecordKeeping, RecordsReports
 
-    return start_record_writer(settings, folder, lambda: receiver.emptied_until, metrics, records_metrics, labels)
+    reports = RecordsReports(records_metrics, labels, events, quality)
+    return RecordKeeping(settings, folder, lambda: server.drained_until, live_version, metrics, reports)
 
 
 if __name__ == "__main__":

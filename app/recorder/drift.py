@@ -1,24 +1,22 @@
-"""What the recorder does about drift: it feeds a sample to the detectors, and tells everybody what they say.
+"""Drift monitoring in the recorder: a sample of the rows goes to the live model's detectors.
 
-Where the recorder keeps what a restart needs: in the configured folder, or in memory where that cannot be had.
-
-The model that the recorder watches, with its detectors, or the reason why it has none.
+Their findings become metrics, log lines and the report for ``GET /drift``. Their state is saved for the next start.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from app.drift.calibration import Calibration
 from app.drift.detector import Kind
-from app.drift.monitor import Checks, DriftWatch, Finding
+from app.drift.monitor import Checks, DriftMonitor, Finding
 from app.drift.state_file import restore_state, save_state
 from app.errors import InvalidBundle
 from app.metrics.recorder import RecorderMetrics
@@ -29,139 +27,137 @@ from app.recorder.status import write_report
 
 log = logging.getLogger(__name__)
 
-_LOCK_FILE = "owner.lock"
+STATE_FILE, _LOCK_FILE = "drift-state.json", "owner.lock"
+
+# A crash loses the rows since the last save; saving more often would wear out the small disks of some machines.
+_SAVE_SECONDS = 30.0
+
+WATCHING, NO_DETECTORS, NO_MODEL = "watching", "no detectors", "no model"
 
 
 class StateFolder:
-    """The folder for state, once it belongs to this recorder.
+    """The folder for saved state: the configured one, or one in memory while that cannot be had.
 
     Parameters
     ----------
     wanted
-        Where state outlives the service.
+        The configured folder, where state outlives the service.
     in_memory
-        Where it outlives the recorder only: for a folder that cannot be written, or that another service has.
+        Where state outlives only the recorder. Used while the wanted folder cannot be written or belongs to another
+        service.
     """
 
     def __init__(self, wanted: Path, in_memory: Path) -> None:
         self._wanted, self._in_memory = wanted, in_memory
-        self._lock: int | None = None
+        # The kernel releases the lock when this process ends, however it ends.
+        self._lock = FileLock(
+            wanted / _LOCK_FILE, mode=0o600, blocking=False, thread_local=False, fallback_to_soft=False
+        )
         self._problem = ""
-        # A second attempt at the same moment would find the folder taken, by ourselves.
+        # Two threads that claim the folder must not lock it twice.
         self._claiming = threading.Lock()
 
     def file_to_write(self, name: str) -> Path:
-        """Say where to write a file. The wanted folder is tried each time: it may be free, or mended, by now."""
+        """Return where to write a file. The wanted folder is tried each time: it may be free, or fixed, by now."""
         with self._claiming:
             return (self._wanted if self._claim() else self._in_memory) / name
 
     def file_to_read(self, name: str) -> Path:
-        """Say where the newest file is.
+        """Return where the newest file is.
 
-        If another service has the folder and this one has written nothing yet, it is the other's: a service that
-        replaces another (SIGUSR2) goes on where that stands.
+        If another service owns the folder and this one has written nothing yet, that is the other's file: a service
+        that replaces another (SIGUSR2) continues from its state.
         """
         own = self.file_to_write(name)
         return own if own.exists() else self._wanted / name
 
     def _claim(self) -> bool:
-        """Lock the wanted folder; the kernel gives it back when this process ends, however it ends."""
-        if self._lock is not None:
+        """Lock the wanted folder, and keep it; return whether this process owns it."""
+        if self._lock.is_locked:
             return True
         try:
             self._wanted.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self._wanted / _LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            self._lock.acquire()
+        except Timeout:
+            self._log_once("another service uses it; name another folder in STATE_DIR if both are to stay")
+            return False
         except OSError as error:
-            self._say(f"{error.strerror}: name a folder that can be written in STATE_DIR")
+            self._log_once(f"{error.strerror}: name a writable folder in STATE_DIR")
             return False
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            self._say("another service has it: name another folder in STATE_DIR if both are to stay")
-            return False
-        self._lock, self._problem = lock, ""
+        self._problem = ""
         return True
 
-    def _say(self, problem: str) -> None:
-        """Log a problem once."""
+    def _log_once(self, problem: str) -> None:
+        """Log a problem unless it is the last one that was logged."""
         if problem != self._problem:
             self._problem = problem
             log.warning(
-                "drift is forgotten when the service ends, as state cannot be kept in %s: %s", self._wanted, problem
+                "the state of drift detection is lost when the service ends, as it cannot be saved in %s: %s",
+                *(self._wanted, problem),
             )
-
-
-WATCHING, NO_DETECTORS, NO_MODEL = "watching", "no detectors", "no model"
 
 
 @dataclass(frozen=True)
 class WatchedModel:
-    """One model.
+    """A model and its detectors.
 
     Parameters
     ----------
     version
-        Which one; None if no model is live.
+        None if no model is live.
     state
-        ``watching``; ``no detectors`` if it was trained without; ``no model``.
-    watch
-        Its detectors, if it has any.
+        ``watching``, ``no detectors`` (the bundle has none), or ``no model``.
+    monitor
+        The detectors, if there are any.
     """
 
     version: str | None = None
     state: str = NO_MODEL
-    watch: DriftWatch | None = None
+    monitor: DriftMonitor | None = None
 
 
 def watch_model(bundle: Bundle, rows_per_second: float, false_alarm_days: float, state_file: Path) -> WatchedModel:
-    """Make the detectors of a model, and let them go on where they stood if the saved state is of the same model.
+    """Make the detectors of a model; restore their state if it was saved for the same model.
 
     Parameters
     ----------
     bundle
         A verified bundle.
     rows_per_second
-        Most rows a second that the detectors will get.
+        The most rows a second that the detectors will get.
     false_alarm_days
-        At most one false event in so many days, on average.
+        The mean time between false events, at least.
     state_file
-        Where the state was saved, if it was.
+        Where the state may have been saved.
     """
     try:
         calibration = Calibration.read(bundle.folder / DRIFT_FILE, bundle.folder / REFERENCE_FILE)
     except InvalidBundle as error:
-        log.warning("drift of model %s is not watched: %s", bundle.version, error)
+        log.warning("drift of model %s is not monitored: %s", bundle.version, error)
         return WatchedModel(bundle.version, NO_DETECTORS)
-    watch = DriftWatch(calibration, bundle.features.names, rows_per_second, false_alarm_days)
-    if anew_because := restore_state(state_file, watch, bundle.version):
-        log.info("drift of model %s is watched from the next row on: %s", bundle.version, anew_because)
+    monitor = DriftMonitor(calibration, bundle.features.names, rows_per_second, false_alarm_days)
+    if reason := restore_state(state_file, monitor, bundle.version):
+        log.info("drift monitoring of model %s starts from zero: %s", bundle.version, reason)
     else:
-        log.info("drift of model %s is watched on, after %d rows", bundle.version, watch.rows_seen)
-    return WatchedModel(bundle.version, WATCHING, watch)
+        log.info("drift monitoring of model %s continues after %d rows", bundle.version, monitor.rows_seen)
+    return WatchedModel(bundle.version, WATCHING, monitor)
 
 
-STATE_FILE = "drift-state.json"
-
-# A crash forgets the rows of this while; writing more often would wear out the small disks of some machines.
-_SAVE_SECONDS = 30.0
-
-
-class DriftMonitor:
-    """Watches the rows of the live model.
+class DriftRecorder:
+    """Samples the rows of the live model for its drift detectors, and reports their findings.
 
     Parameters
     ----------
     folder
-        The metrics folder, where the report lies for the workers.
+        The metrics folder, where workers find the report.
     state
-        Where the detectors' state is kept.
+        Where the detectors' state is saved.
     rows_per_second
-        Most rows a second that reach the detectors.
+        The most rows a second that reach the detectors.
     metrics
-        Tell Prometheus.
+        Reports to Prometheus.
     clock
-        A clock that only goes forward, in seconds.
+        A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -178,72 +174,71 @@ class DriftMonitor:
         self._save_due = clock() + _SAVE_SECONDS
 
     def follow(self, model: WatchedModel) -> None:
-        """Watch another model from the next second on; may be called by another thread."""
+        """Monitor another model from the next tick on; may be called by another thread."""
         self._next_model = model
 
-    def take(self, handed: PublishedRows) -> None:
-        """Take rows; those of a model that is no longer watched, or not yet, say nothing of the one that is."""
-        if self._model.watch is not None and handed.version == self._model.version:
-            self._sample.add(handed.scored)
+    def take(self, published: PublishedRows) -> None:
+        """Add rows to the sample, unless another model scored them."""
+        if self._model.monitor is not None and published.version == self._model.version:
+            self._sample.add(published.scored)
 
     def tick(self) -> None:
-        """Once a second: let the detectors look at the sample, and tell what they say."""
+        """Once a second, update the detectors with the sample and report their findings."""
         sample = self._sample.take()
         if self._model is not self._next_model:
-            self._begin(self._next_model)
-        elif sample is not None and self._model.watch is not None:
-            self._tell_checks(self._model.watch.update(sample.rows, sample.scores, sample.labels))
-        self._tell_standing()
+            self._start(self._next_model)
+        elif sample is not None and self._model.monitor is not None:
+            self._report_checks(self._model.monitor.update(sample.rows, sample.scores, sample.labels))
+        self._report_state()
         if self._clock() >= self._save_due:
             self._save()
 
     def finish(self) -> None:
-        """Tell the last rows, and keep the state."""
+        """Process the last rows, and save the state."""
         self.tick()
         self._save()
 
-    def _begin(self, model: WatchedModel) -> None:
-        """Watch another model."""
+    def _start(self, model: WatchedModel) -> None:
+        """Start to monitor another model."""
         self._model = model
-        self._metrics.record_watched_features(model.watch.feature_names if model.watch else ())
+        self._metrics.record_watched_features(model.monitor.feature_names if model.monitor else ())
 
-    def _tell_checks(self, checks: Checks) -> None:
-        """Count what the detectors found."""
+    def _report_checks(self, checks: Checks) -> None:
+        """Count the findings, and log drift events."""
         self._metrics.record_checks(checks.ratios)
         for finding in checks.findings:
             self._metrics.record_alarm(finding.detector, finding.feature, finding.kind is Kind.EVENT)
             if finding.kind is Kind.EVENT:
                 log.warning("drift: %s", _describe(finding), extra={"detector": finding.detector})
 
-    def _tell_standing(self) -> None:
-        """Say where the detectors stand, in the metrics and in the report."""
-        watch = self._model.watch
-        if watch is not None:
-            active = watch.active
-            for name, detector in watch.detectors.items():
+    def _report_state(self) -> None:
+        """Report the state of the detectors, in the metrics and in the report for ``GET /drift``."""
+        monitor = self._model.monitor
+        if monitor is not None:
+            active = monitor.active
+            for name, detector in monitor.detectors.items():
                 self._metrics.record_detector(name, detector.threshold, detector.statistic, active[name])
-            self._metrics.record_window(watch.fill, watch.feature_distances or {})
+            self._metrics.record_window(monitor.fill, monitor.feature_distances or {})
+        described = monitor.describe() if monitor else {}
         try:
-            write_report(
-                self._folder, self._model.version, self._model.state, watch.describe() if watch else {}, time.time()
-            )
+            write_report(self._folder, self._model.version, self._model.state, described, time.time())
         except OSError as error:
-            log.error("the report for GET /drift cannot be written: %s; it will be tried again in a second", error)
+            log.error("the report for GET /drift cannot be written: %s; retrying in a second", error)
 
     def _save(self) -> None:
-        """Keep the state, if there is any."""
+        """Save the state, if there is any."""
         self._save_due = self._clock() + _SAVE_SECONDS
-        watch: DriftWatch | None = self._model.watch
-        if watch is None or self._model.version is None:
+        monitor = self._model.monitor
+        if monitor is None or self._model.version is None:
             return
         file = self._state.file_to_write(STATE_FILE)
         try:
-            save_state(file, watch, self._model.version)
+            save_state(file, monitor, self._model.version)
         except OSError as error:
-            log.error("the state of the drift detectors cannot be kept: %s; it will be tried again", error)
+            log.error("the state of the drift detectors cannot be saved: %s; retrying in %d s", error, _SAVE_SECONDS)
 
 
 def _describe(finding: Finding) -> str:
-    """Say an event in words."""
+    """Describe a drift event in words."""
     feature = f" of {finding.feature}" if finding.feature else ""
-    return f"detector {finding.detector}{feature} saw a lasting change at row {finding.row}"
+    return f"detector {finding.detector}{feature} found a lasting change at row {finding.row}"

@@ -1,4 +1,4 @@
-"""A sample of the rows of a while: not more than the detectors can take, each row with the same chance."""
+"""A uniform random sample of the rows of a time span, no larger than the detectors can process."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from app.model.scoring import ScoredRows
 
-# Sorting out only now and then makes the price of a row small; the memory stays bounded.
-_SORTED_OUT_AT = 4
+# Selecting only now and then keeps the cost per row small; the memory stays bounded.
+_SELECT_AT = 4
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Some rows, each with the number that decides whether it stays."""
+    """Some rows, each with the random key that decides whether it stays."""
 
     keys: NDArray[np.float64]
     scored: ScoredRows
 
     def only(self, chosen: NDArray[np.bool_]) -> _Part:
-        """Keep the chosen rows, in their order."""
+        """Return the chosen rows, in their order."""
         scored = self.scored
         return _Part(
             self.keys[chosen],
@@ -30,29 +30,29 @@ class _Part:
 
 
 class RowSample:
-    """Takes any number of rows and gives at most so many of them, evenly at random, in the order of their coming.
+    """Takes any number of rows and returns a uniform random sample of them, in the order of their arrival.
 
-    Every row draws a number; those with the smallest numbers stay.
+    Every row draws a random key; the rows with the smallest keys stay.
 
     Parameters
     ----------
-    most_rows
-        How many rows are given at most, at least 1.
+    max_rows
+        Size of the sample, at least 1.
     seed
-        Of the numbers; None for others each time.
+        Of the keys; None for different ones each time.
 
     Examples
     --------
-    >>> sample = RowSample(most_rows=2, seed=0)
+    >>> sample = RowSample(max_rows=2, seed=0)
     >>> for _ in range(3):
     ...     sample.add(ScoredRows(np.zeros((5, 2), np.float32), np.zeros(5), np.ones(5, int), np.ones(5)))
     >>> len(sample.take().rows), sample.take()
     (2, None)
     """
 
-    def __init__(self, most_rows: int, seed: int | None = None) -> None:
-        self._most_rows, self._random = most_rows, np.random.default_rng(seed)
-        self._begin()
+    def __init__(self, max_rows: int, seed: int | None = None) -> None:
+        self._max_rows, self._random = max_rows, np.random.default_rng(seed)
+        self._reset()
 
     def add(self, scored: ScoredRows) -> None:
         """Take rows of one model."""
@@ -63,27 +63,27 @@ class RowSample:
             part = part.only(chosen)
         self._parts.append(part)
         self._n_rows += len(part.keys)
-        if self._n_rows > _SORTED_OUT_AT * self._most_rows:
-            self._sort_out()
+        if self._n_rows > _SELECT_AT * self._max_rows:
+            self._select()
 
     def take(self) -> ScoredRows | None:
-        """Give the sample and begin another; None if there was no row."""
+        """Return the sample and start another; None if there was no row."""
         if not self._parts:
             return None
-        self._sort_out()
+        self._select()
         [part] = self._parts
-        self._begin()
+        self._reset()
         return part.scored
 
-    def _begin(self) -> None:
-        """Have no row."""
+    def _reset(self) -> None:
+        """Start an empty sample."""
         self._parts: list[_Part] = []
         self._n_rows = 0
-        # A number that is not below it cannot be among the smallest.
+        # A key that is not below it cannot be among the smallest.
         self._limit = 1.0
 
-    def _sort_out(self) -> None:
-        """Keep the rows with the smallest numbers, as one part."""
+    def _select(self) -> None:
+        """Reduce all parts to one, of the rows with the smallest keys."""
         parts = [part.scored for part in self._parts]
         whole = _Part(
             np.concatenate([part.keys for part in self._parts]),
@@ -94,8 +94,8 @@ class RowSample:
                 np.concatenate([part.confidences for part in parts]),
             ),
         )
-        if len(whole.keys) > self._most_rows:
-            # The draws have 53 random bits: two equal ones are as good as impossible.
-            self._limit = float(np.partition(whole.keys, self._most_rows)[self._most_rows])
+        if len(whole.keys) > self._max_rows:
+            # The keys have 53 random bits: two equal ones are as good as impossible.
+            self._limit = float(np.partition(whole.keys, self._max_rows)[self._max_rows])
             whole = whole.only(whole.keys < self._limit)
         self._parts, self._n_rows = [whole], len(whole.keys)

@@ -1,4 +1,4 @@
-"""Writes what happens to the models into the audit trail, and lets the metrics say what is in it."""
+"""Writes what happens to models into the audit trail, and reports its contents as metrics."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from app.model.version_log import PROMOTION, ROLLBACK, VersionChange, read_chang
 from app.records.events import Event, add_event, read_events
 from app.server.scheduler import PeriodicJobs
 
-# Soon enough for an annotation on a dashboard; looking costs a millisecond.
-_LOOK_SECONDS = 2.0
+# Soon enough for an annotation on a dashboard; an update costs a millisecond.
+_UPDATE_SECONDS = 2.0
 
-# Training notes who moved the link just after it did; a link without a note for so long was moved by somebody else.
-_NOTE_SECONDS = 10.0
+# Training logs who moved the link just after moving it. A link without a log entry for so long was moved by hand.
+_LOG_ENTRY_SECONDS = 10.0
 
-# Recorders that refuse a new link date this by the link itself, and so write it once. What an older one leads to was
-# sound until now, or was refused before: that is dated by when it was refused.
+# Several recorders may refuse a new link; all date the event by the link, so it is written once. A bundle behind an
+# older link was valid until now, or was refused before: then the event has the time of the refusal.
 _NEW_LINK_SECONDS = 600.0
 
-# Each needs a person who promotes a broken bundle while the database is away.
-_MOST_WAITING = 100
+# Each takes a person who promotes a broken bundle while the database is down.
+_MAX_PENDING = 100
 
 _UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class _Link:
-    """Where the link to the live version led, and when it was made; as far as it could be read."""
+    """Target and creation time of the link to the live version."""
 
     version: str
     made_ns: int
 
     @property
     def made_at(self) -> float:
-        """When it was made, in seconds since 1970."""
+        """Creation time, in seconds since 1970."""
         return seconds_since_1970(self.made_ns)
 
     @classmethod
     def read(cls, models: Path) -> _Link | None:
-        """Read the link."""
+        """Read the link; return None if that fails."""
         link = models / CURRENT_LINK
         with suppress(OSError):
             return cls(link.readlink().name, link.lstat().st_mtime_ns)
@@ -59,19 +59,19 @@ class _Link:
 
 
 class EventLog:
-    """The part of the audit trail that is about models.
+    """The part of the audit trail that concerns models.
 
-    It works in a thread of its own; while the database cannot be used, what is to be written waits. What training noted
-    while no recorder ran is written as well.
+    It works in a thread of its own. While the database cannot be used, events stay pending. Changes that training
+    logged while no recorder ran are written as well.
 
     Parameters
     ----------
     models
         The folder of the versions and the link to the live one.
     address
-        Of the database.
+        The ``DATABASE_URL``.
     metrics
-        Tell of all events, also of those that others write.
+        Reports all events, including those that other processes write.
     """
 
     def __init__(self, models: Path, address: str, metrics: EventMetrics) -> None:
@@ -80,30 +80,30 @@ class EventLog:
         self._live = ""
         self._written: set[VersionChange] = set()
         self._moved: tuple[_Link, float] | None = None
-        self._refused: deque[tuple[_Link | None, Event]] = deque(maxlen=_MOST_WAITING)
-        self._looking = threading.Lock()
+        self._refused: deque[tuple[_Link | None, Event]] = deque(maxlen=_MAX_PENDING)
+        self._updating = threading.Lock()
         self._jobs = PeriodicJobs()
-        self._jobs.add(self.look, _LOOK_SECONDS)
+        self._jobs.add(self.update, _UPDATE_SECONDS)
 
     def start(self) -> None:
-        """Begin to look every few seconds."""
+        """Start the periodic update."""
         self._jobs.start()
 
     def close(self) -> None:
-        """Look a last time, and end."""
+        """Update a last time, and stop."""
         self._jobs.stop()
-        self.look()
+        self.update()
         if self._engine is not None:
             self._engine.dispose()
 
     def promoted(self, version: str) -> None:
-        """Take note that a version is live, the one which the link leads to."""
+        """Store that the version which the link leads to is live."""
         self._live = version
         link = _Link.read(self._models)
         self._moved = (link, time.monotonic()) if link else None
 
     def refused(self, reason: str) -> None:
-        """Take note that the version which the link leads to was refused, so that the one before goes on.
+        """Store that the version which the link leads to was refused, so that the previous one stays live.
 
         Parameters
         ----------
@@ -116,25 +116,25 @@ class EventLog:
         version = link.version if link else ""
         self._refused.append((link, Event(at, _UNKNOWN, REFUSED_BUNDLE, self._live, version, reason)))
 
-    def look(self) -> None:
-        """Write what is not written yet, and tell the metrics of everything; wait if the database cannot be used."""
-        # The recorder's writer tells of a database that cannot be used.
-        with self._looking, suppress(RecordsUnavailable, SQLAlchemyError):
+    def update(self) -> None:
+        """Write pending events and update the metrics; if the database cannot be used, events stay pending."""
+        # The recorder's writer reports a database that cannot be used.
+        with self._updating, suppress(RecordsUnavailable, SQLAlchemyError):
             self._engine = self._engine or open_database(self._address)
             with self._engine.connect() as connection:
-                self._tell_metrics(connection)
+                self._report(connection)
                 if self._write_changes(connection) | self._write_refusals(connection):
-                    self._tell_metrics(connection)
+                    self._report(connection)
 
     def _write_changes(self, connection: Connection) -> bool:
-        """Write who made which version live; True if anything was new."""
+        """Write who made which version live; return True if anything was new."""
         moved, is_new = self._moved, False
         new = [change for change in read_changes(self._models) if change not in self._written]
         for change in new:
             is_new |= add_event(connection, change.who, change.what, change.before, change.after, at=change.at)
-        is_overdue = moved is not None and time.monotonic() - moved[1] > _NOTE_SECONDS
+        is_overdue = moved is not None and time.monotonic() - moved[1] > _LOG_ENTRY_SECONDS
         if moved is not None and is_overdue:
-            is_new |= _write_move_without_note(connection, moved[0])
+            is_new |= _write_unlogged_move(connection, moved[0])
         connection.commit()
         self._written.update(new)
         if self._moved is moved and is_overdue:
@@ -142,7 +142,7 @@ class EventLog:
         return is_new
 
     def _write_refusals(self, connection: Connection) -> bool:
-        """Write which bundles were refused; True if anything was new."""
+        """Write which bundles were refused; return True if anything was new."""
         is_new = False
         while self._refused:
             link, event = self._refused[0]
@@ -153,15 +153,15 @@ class EventLog:
             self._refused.popleft()
         return is_new
 
-    def _tell_metrics(self, connection: Connection) -> None:
-        """Read how many events of each kind there are, and when the last one was."""
+    def _report(self, connection: Connection) -> None:
+        """Report how many events of each kind there are, and when the last one was."""
         columns = tables.EVENTS.c
         rows = connection.execute(select(columns.what, func.count(), func.max(columns.at)).group_by(columns.what))
         self._metrics.record_trail({what: (number, last) for what, number, last in rows})
 
 
-def _write_move_without_note(connection: Connection, link: _Link) -> bool:
-    """Write that the link was moved by something that left no note; False if there is one, or nothing was moved."""
+def _write_unlogged_move(connection: Connection, link: _Link) -> bool:
+    """Write that the link was moved without a log entry; return False if there is one, or nothing was moved."""
     at = link.made_at
     earlier = [event.after for event in read_events(connection, until=at, what=(PROMOTION, ROLLBACK))]
     known = earlier[-1] if earlier else ""

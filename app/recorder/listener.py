@@ -1,6 +1,6 @@
-"""Where workers and recorder of one service meet: a Unix socket that keeps messages apart, in the metrics folder.
+"""The Unix socket in the metrics folder over which workers send messages to the recorder.
 
-The folder belongs to one service and can be opened by its user only, so several services on a machine never meet.
+The folder belongs to one service and only its user can open it, so several services on a machine stay apart.
 """
 
 from __future__ import annotations
@@ -9,36 +9,35 @@ import os
 import socket
 from pathlib import Path
 
+from app.server.atomic_file import replacing
+
 _SOCKET_FILE = "recorder.sock"
 
-# Connections that wait until a new recorder takes them: more workers than any machine runs.
+# Connections that are pending until a new recorder accepts them: more workers than any machine runs.
 _BACKLOG = 512
 
-# Of each worker; Linux doubles it. It holds some 2,700 requests of one row, about a second at full speed, or a batch of
+# Per worker; Linux doubles it. It holds some 2,700 requests of one row, about a second at full speed, or a batch of
 # 10,000 rows of 40 features. The kernel may allow less (net.core.wmem_max).
 _QUEUE_BYTES = 1_048_576
 
 
 def listen(folder: Path) -> socket.socket:
-    """Open the door of a service; a socket that was there before is replaced in one step."""
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    own_name = f"{_SOCKET_FILE}.{os.getpid()}"
-    with _ShortPath(folder) as short:
-        Path(short, own_name).unlink(missing_ok=True)
-        door.bind(f"{short}/{own_name}")
-        Path(short, own_name).chmod(0o600)
-        door.listen(_BACKLOG)
-        Path(short, own_name).replace(Path(short, _SOCKET_FILE))
-    return door
+    """Open the listener of a service; a socket that was there before is replaced in one step."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with _ShortPath(folder) as short, replacing(Path(short, _SOCKET_FILE), durable=False) as unfinished:
+        listener.bind(str(unfinished))
+        unfinished.chmod(0o600)
+        listener.listen(_BACKLOG)
+    return listener
 
 
 def connect(folder: Path) -> socket.socket:
-    """Connect a worker, without waiting for anything.
+    """Connect a worker without waiting.
 
     Raises
     ------
     OSError
-        If nobody listens.
+        If no recorder listens.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.setblocking(False)
@@ -53,7 +52,7 @@ def connect(folder: Path) -> socket.socket:
 
 
 class _ShortPath:
-    """Names a folder in a few letters: the address of a Unix socket holds 107, a path may be longer."""
+    """A short name for a folder: a Unix socket's address holds 107 bytes, and a path may be longer."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""What a worker hands to the recorder about one request, as messages of a bounded size."""
+"""The wire format between workers and the recorder: the scored rows of a request, as messages of bounded size."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from app.errors import UnreadableMessage
 from app.model.scoring import ScoredRows
 
-# Larger messages need memory in one piece, which a kernel under pressure may not have.
-LARGEST_MESSAGE_BYTES = 65_536
+# Larger messages need contiguous memory, which a kernel under pressure may not have.
+MAX_MESSAGE_BYTES = 65_536
 
-# The time, the number of the first row, and what msgpack writes around every field, rounded up.
+# The timestamp, the number of the first row, and msgpack's overhead for every field, rounded up.
 _FRAME_BYTES = 64
 
-# A float32 for each feature; score, label and confidence of eight bytes each.
-_BYTES_PER_FEATURE, _BYTES_PER_ANSWER = 4, 24
+# A float32 for each feature; eight bytes each for score, label and confidence.
+_BYTES_PER_FEATURE, _BYTES_PER_RESULT = 4, 24
 
 
 class _Message(msgspec.Struct, array_like=True, gc=False):
-    """The fields in their order on the wire; a new one goes to the end, with a default."""
+    """The fields in wire order. Add a new one at the end, with a default, so that older workers are understood."""
 
     seconds: float
     request_id: str
@@ -42,7 +42,7 @@ _decoder = msgspec.msgpack.Decoder(_Message)
 
 @dataclass(frozen=True)
 class PublishedRows:
-    """Rows of one request, all of them or a part.
+    """Scored rows of one request, all of them or a part.
 
     Parameters
     ----------
@@ -51,15 +51,15 @@ class PublishedRows:
     request_id
         The id of the request.
     version
-        Of the model that scored them.
+        The version of the model that scored them.
     first_row
-        The number in the request of the first of these rows, counted from 0.
+        The index of the first of these rows in the request, counted from 0.
     scored
-        The rows, and what the model says of them.
+        The rows and the model's results.
     record_id
-        The id under which the answer is recorded, unique; empty if it is not to be recorded.
+        The unique id under which the answer is recorded; empty from a worker of an older release.
     segment
-        What kind of caller asks, in its own words; empty if it does not say.
+        The segment that the caller named; empty if it named none.
 
     Examples
     --------
@@ -78,14 +78,14 @@ class PublishedRows:
     segment: str = ""
 
     def to_messages(self) -> Iterator[tuple[bytes, int]]:
-        """Give one message after the other, each with the number of its rows."""
+        """Yield messages, each with the number of its rows."""
         scored = self.scored
         n_rows, n_features = scored.rows.shape
         texts = (self.request_id, self.version, self.record_id, self.segment)
         head_bytes = _FRAME_BYTES + sum(len(text.encode()) for text in texts)
-        most_rows = (LARGEST_MESSAGE_BYTES - head_bytes) // (_BYTES_PER_FEATURE * n_features + _BYTES_PER_ANSWER)
-        for first in range(0, n_rows, most_rows):
-            part = slice(first, first + most_rows)
+        max_rows = (MAX_MESSAGE_BYTES - head_bytes) // (_BYTES_PER_FEATURE * n_features + _BYTES_PER_RESULT)
+        for first in range(0, n_rows, max_rows):
+            part = slice(first, first + max_rows)
             message = _Message(
                 self.seconds,
                 self.request_id,
@@ -98,16 +98,16 @@ class PublishedRows:
                 self.record_id,
                 self.segment,
             )
-            yield _encoder.encode(message), min(most_rows, n_rows - first)
+            yield _encoder.encode(message), min(max_rows, n_rows - first)
 
     @classmethod
     def from_message(cls, message: bytes) -> PublishedRows:
-        """Read a message.
+        """Decode a message.
 
         Raises
         ------
         UnreadableMessage
-            If it is not one.
+            If it does not hold scored rows.
         """
         try:
             fields = _decoder.decode(message)

@@ -1,4 +1,4 @@
-"""What the recorder tells Prometheus of the answers' quality: it asks the database once a minute."""
+"""Reports the quality of the live model's answers to Prometheus, from the database, once a minute."""
 
 from __future__ import annotations
 
@@ -16,44 +16,45 @@ from app.metrics.quality import NO_SEGMENT, QualityMetrics
 from app.quality.estimate import OutlierRatio, estimate_quality
 from app.records.audits import count_pending_audits
 from app.records.quality_query import QualityReading, read_quality
-from app.records.timestamps import SECONDS_OF_DAY, Window
+from app.records.timestamps import SECONDS_PER_DAY
+from app.records.window import Window
 from app.server.scheduler import PeriodicJobs
 
 log = logging.getLogger(__name__)
 
-# Labels come by the hour, and alerts on them wait for minutes.
-_EVERY_SECONDS = 60.0
+# Labels arrive by the hour, and alerts on them wait for minutes.
+_INTERVAL_SECONDS = 60.0
 
-# The writer may have to make the tables first.
-_FIRST_SECONDS = 5.0
+# The writer may have to create the tables first.
+_FIRST_UPDATE_SECONDS = 5.0
 
-# A database that was restarted is back by then. What is older could hide that the model has become worse.
+# A database that was restarted is back by then. Older figures could hide that the model has become worse.
 _STALE_SECONDS = 600.0
 
-# An answer from a database that hangs is not waited for when the service ends.
+# When the service ends, a query that hangs is abandoned.
 _STOP_SECONDS = 2.0
 
 
 class QualityWatch:
-    """Reads the quality of the live model's answers, in a thread of its own.
+    """Estimates the quality of the live model's answers, in a thread of its own.
 
-    The thread is no nicer than the recorder's others: while it had the interpreter lock and waited for a processor,
-    the rows would wait for both.
+    The thread has the same priority as the recorder's others. With a lower one it could hold the interpreter lock while
+    it waits for a processor, and the rows would wait for both.
 
     Parameters
     ----------
     database_url
-        Where records are kept.
+        Where records are stored.
     window_days
-        How far to look back.
+        Length of the window that ends now.
     live_version
-        Gives the version of the live model, or raises ``ModelUnavailable``.
+        Returns the version of the live model, or raises ``ModelUnavailable``.
     metrics
-        Tell Prometheus.
+        Reports to Prometheus.
     clock
-        A clock that only goes forward, in seconds.
+        A monotonic clock, in seconds.
     now
-        Seconds since 1970.
+        Returns the current time, in seconds since 1970.
     """
 
     def __init__(
@@ -66,29 +67,29 @@ class QualityWatch:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database_url, self._address = database_url, DatabaseAddress(database_url)
-        self._window_seconds = window_days * SECONDS_OF_DAY
+        self._window_seconds = window_days * SECONDS_PER_DAY
         self._live_version, self._metrics, self._clock, self._now = live_version, metrics, clock, now
         self._engine: Engine | None = None
         self._updated_at = clock()
         self._problem = ""
         self._jobs = PeriodicJobs()
-        self._jobs.add(self.update, _EVERY_SECONDS, _FIRST_SECONDS)
+        self._jobs.add(self.update, _INTERVAL_SECONDS, _FIRST_UPDATE_SECONDS)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the periodic update."""
         self._jobs.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop the periodic update."""
         self._jobs.stop(_STOP_SECONDS)
 
     def update(self) -> None:
-        """Bring the metrics up to date; while that fails, old figures stay for a while and then are unknown."""
+        """Update the metrics. While that fails, the last figures stay for ten minutes and then become unknown."""
         try:
             with refusing_in_words(self._address):
                 self._update()
         except RecordsUnavailable as error:
-            self._say(str(error))
+            self._log_once(str(error))
         else:
             self._updated_at, self._problem = self._clock(), ""
         finally:
@@ -96,7 +97,7 @@ class QualityWatch:
                 self._metrics.forget()
 
     def _update(self) -> None:
-        """Read the database, and tell what it says."""
+        """Read the database and update the metrics."""
         self._engine = self._engine or open_database(self._database_url)
         with self._engine.connect() as connection:
             self._metrics.record_pending_audits(count_pending_audits(connection))
@@ -106,26 +107,26 @@ class QualityWatch:
             self._metrics.forget_figures()
             return
         window = Window.around(self._now() - self._window_seconds, self._now())
-        self._tell_quality(read_quality(self._engine, window, version))
+        self._report_quality(read_quality(self._engine, window, version))
 
-    def _tell_quality(self, reading: QualityReading) -> None:
-        """Estimate the figures, and tell them."""
+    def _report_quality(self, reading: QualityReading) -> None:
+        """Estimate the figures and report them."""
         answers = reading.overall.answers
         self._metrics.record_figures(estimate_quality(answers))
         self._metrics.record_labels(len(answers.alarm_scores), len(answers.audit_scores))
         ratios: dict[str, OutlierRatio] = {}
         for name, group in reading.by_segment.items():
-            # A caller may name a segment as we name those that name none.
+            # A caller may use the very name that stands for rows without a segment.
             shown = name or NO_SEGMENT
             ratios[shown] = ratios.get(shown, OutlierRatio(0, 0)) + group.outlier_ratio
         self._metrics.record_segments(ratios)
 
-    def _say(self, problem: str) -> None:
-        """Log a problem once."""
+    def _log_once(self, problem: str) -> None:
+        """Log a problem unless it is the last one that was logged."""
         if problem != self._problem:
             self._problem = problem
             log.error(
-                "the quality of the answers cannot be read: %s It will be tried again every %d s; after %d s it counts "
-                "as unknown.",
-                *(problem, _EVERY_SECONDS, _STALE_SECONDS),
+                "the quality of the answers cannot be estimated: %s Retrying every %d s; after %d s it counts as "
+                "unknown.",
+                *(problem, _INTERVAL_SECONDS, _STALE_SECONDS),
             )

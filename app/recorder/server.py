@@ -1,7 +1,4 @@
-"""The recorder's side of the door: takes what the workers hand over, from all of them alike.
-
-The recorder's loop: every row that arrives goes to everything that wants rows.
-"""
+"""Receives the rows that workers publish, and passes each to everything that takes rows."""
 
 from __future__ import annotations
 
@@ -9,87 +6,111 @@ import logging
 import selectors
 import socket
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from app.errors import UnreadableMessage
-from app.recorder.protocol import LARGEST_MESSAGE_BYTES, PublishedRows
+from app.recorder.protocol import MAX_MESSAGE_BYTES, PublishedRows
 from app.recorder.status import beat
 
 log = logging.getLogger(__name__)
 
 # Read from one worker before the next one's turn.
-_MESSAGES_A_TURN = 256
+_MESSAGES_PER_TURN = 256
 
 # Full queues of many workers are read in less.
-_REST_SECONDS = 2.0
+_DRAIN_SECONDS = 2.0
 
-_LIFELINE, _DOOR = "lifeline", "door"
+# An idle recorder polls as often, so that it soon knows which rows have arrived: a label for a row that is not there
+# yet is answered accordingly.
+_POLL_SECONDS = 0.25
+
+# The drift detectors sample one second's rows; the heartbeat and the reports are as frequent.
+_TICK_SECONDS = 1.0
+
+# After rows arrived, others may gather before the next read: waking up for each of thousands a second would take more
+# than twice the processor time, and a worker's queue holds fifty times as many.
+_GATHER_SECONDS = 0.01
+
+_SHUTDOWN, _LISTENER = "shutdown", "listener"
+
+
+class RowTaker(Protocol):
+    """Something that takes every row."""
+
+    def take(self, published: PublishedRows) -> None:
+        """Take rows, in a few microseconds: the workers' queues fill meanwhile."""
+
+    def tick(self) -> None:
+        """Do what is due every second."""
+
+    def finish(self) -> None:
+        """Do what is due at the end."""
 
 
 class RecorderServer:
-    """Receives rows until the service has gone.
+    """Receives rows until the service has ended.
 
     Parameters
     ----------
-    door
-        Where workers connect.
-    lifeline
-        File descriptor of a pipe that nobody writes to: its end is the end of the service.
+    listener
+        The socket that workers connect to.
+    shutdown_pipe
+        File descriptor of a pipe that nobody writes to: it is closed when the service ends.
 
     Attributes
     ----------
-    is_over
+    has_ended
         Whether the service has ended.
-    emptied_until
-        Everything that was sent before this moment has been given; in seconds since 1970, 0 at first.
+    drained_until
+        Everything that was sent before this time was received; in seconds since 1970, 0 at first.
     """
 
-    def __init__(self, door: socket.socket, lifeline: int) -> None:
-        self.is_over = False
-        self.emptied_until = 0.0
-        self._door = door
+    def __init__(self, listener: socket.socket, shutdown_pipe: int) -> None:
+        self.has_ended = False
+        self.drained_until = 0.0
+        self._listener = listener
         self._selector = selectors.DefaultSelector()
-        door.setblocking(False)
-        self._selector.register(door, selectors.EVENT_READ, _DOOR)
-        self._selector.register(lifeline, selectors.EVENT_READ, _LIFELINE)
+        listener.setblocking(False)
+        self._selector.register(listener, selectors.EVENT_READ, _LISTENER)
+        self._selector.register(shutdown_pipe, selectors.EVENT_READ, _SHUTDOWN)
 
     def receive(self, seconds: float) -> Iterator[PublishedRows]:
-        """Give what waits; if nothing does, wait for something, at most so long."""
+        """Yield what has arrived; if nothing has, wait for something, at most ``seconds``."""
         self._selector.select(max(0.0, seconds))
-        # Looked at once more, as it is not known when the wait ended: what was sent before `begun` is found now.
-        begun = time.time()
-        is_emptied = True
+        # Polled again, as it is not known when the wait ended: everything sent before `started` is found now.
+        started = time.time()
+        is_drained = True
         for key, _ in self._selector.select(0):
-            if key.data == _LIFELINE:
-                self.is_over = True
+            if key.data == _SHUTDOWN:
+                self.has_ended = True
                 self._selector.unregister(key.fileobj)
                 continue
-            # Who is let in may have sent something before.
-            for connection in self._let_in() if key.data == _DOOR else (key.data,):
-                is_emptied &= yield from self._read(connection)
-        if is_emptied:
-            self.emptied_until = begun
+            # A worker may have sent something before its connection is accepted.
+            for connection in self._accept() if key.data == _LISTENER else (key.data,):
+                is_drained &= yield from self._read(connection)
+        if is_drained:
+            self.drained_until = started
 
-    def receive_rest(self) -> Iterator[PublishedRows]:
-        """Give what was sent before the end; workers whose arbiter was killed may go on sending for a moment."""
-        deadline = time.monotonic() + _REST_SECONDS
+    def drain(self) -> Iterator[PublishedRows]:
+        """Yield what was sent before the end; workers whose arbiter was killed may go on sending for a moment."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
         while self._selector.select(0) and time.monotonic() < deadline:
             yield from self.receive(0)
 
     def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         for key in list(self._selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
         self._selector.close()
 
-    def _let_in(self) -> Iterator[socket.socket]:
-        """Accept every worker that waits."""
+    def _accept(self) -> Iterator[socket.socket]:
+        """Accept every worker that is connecting."""
         while True:
             try:
-                connection, _ = self._door.accept()
+                connection, _ = self._listener.accept()
             except BlockingIOError:
                 return
             connection.setblocking(False)
@@ -97,10 +118,10 @@ class RecorderServer:
             yield connection
 
     def _read(self, connection: socket.socket) -> Generator[PublishedRows, None, bool]:
-        """Give what one worker has sent, up to its turn's end; return whether that was all."""
-        for _ in range(_MESSAGES_A_TURN):
+        """Yield what one worker has sent, up to the end of its turn; return whether that was all."""
+        for _ in range(_MESSAGES_PER_TURN):
             try:
-                message = connection.recv(LARGEST_MESSAGE_BYTES)
+                message = connection.recv(MAX_MESSAGE_BYTES)
             except BlockingIOError:
                 return True
             except ConnectionError:
@@ -116,60 +137,45 @@ class RecorderServer:
         return False
 
 
-# An idle recorder looks as often, so that it knows soon what is there, and a label that comes early is told so.
-_LOOK_SECONDS = 0.25
-
-# The sample of the drift detectors is one second's; the heartbeat and the reports are as often.
-_TICK_SECONDS = 1.0
-
-# After rows came, others may gather before they are looked for: waking up for each of thousands a second would take
-# more than twice the processor time, and a worker's queue holds fifty times as many.
-_GATHER_SECONDS = 0.01
-
-
-class RowTaker(Protocol):
-    """Something that wants every row."""
-
-    def take(self, handed: PublishedRows) -> None:
-        """Take rows, in a few microseconds: the workers' queues fill meanwhile."""
-
-    def tick(self) -> None:
-        """Do what is due every second."""
-
-    def finish(self) -> None:
-        """Do what is due at the end."""
-
-
-def record(receiver: RecorderServer, takers: Sequence[RowTaker], folder: Path) -> None:
-    """Deal with all rows until the service ends, and then with those that were sent before.
+def record(
+    server: RecorderServer,
+    takers: Sequence[RowTaker],
+    folder: Path,
+    count_rows: Callable[[int], None] | None = None,
+) -> None:
+    """Process all rows until the service ends, and then those that were sent before.
 
     Parameters
     ----------
-    receiver
-        Gives the rows.
+    server
+        Receives the rows.
     takers
-        Get them, each all, in this order.
+        Each gets all rows, in this order.
     folder
-        The metrics folder, which shows that this process lives.
+        The metrics folder, where the heartbeat shows that this process is alive.
+    count_rows
+        Called with the number of rows when all takers have them; None if one of them counts rows itself.
     """
 
-    def deal_with(received: Iterable[PublishedRows]) -> bool:
-        came = False
-        for handed in received:
+    def process(received: Iterable[PublishedRows]) -> bool:
+        any_rows = False
+        for published in received:
             for taker in takers:
-                taker.take(handed)
-            came = True
-        return came
+                taker.take(published)
+            if count_rows is not None:
+                count_rows(len(published.scored.scores))
+            any_rows = True
+        return any_rows
 
     due = time.monotonic()
-    while not receiver.is_over:
+    while not server.has_ended:
         if time.monotonic() >= due:
             for taker in takers:
                 taker.tick()
             beat(folder)
             due = time.monotonic() + _TICK_SECONDS
-        if deal_with(receiver.receive(min(due - time.monotonic(), _LOOK_SECONDS))):
+        if process(server.receive(min(due - time.monotonic(), _POLL_SECONDS))):
             time.sleep(_GATHER_SECONDS)
-    deal_with(receiver.receive_rest())
+    process(server.drain())
     for taker in takers:
         taker.finish()

@@ -1,35 +1,33 @@
-"""What the recorder last said about drift, in a file that every worker can read.
-
-How others see that the recorder lives: it touches a file in the metrics folder once a second.
-"""
+"""The recorder's status in the metrics folder, where every worker can read it: a heartbeat and the drift report."""
 
 from __future__ import annotations
 
 import socket
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from app.errors import DriftUnknown
+from app.records.timestamps import format_timestamp
+from app.server.atomic_file import replacing
 
-_HEARTBEAT_FILE = "recorder.heartbeat"
+_HEARTBEAT_FILE, _REPORT_FILE = "recorder.heartbeat", "drift.json"
 
-# A recorder that is busy with a new model or waits for a disk misses a few beats.
+# A recorder that loads a new model or waits for a disk misses a few beats.
 _SILENT_AFTER_SECONDS = 5.0
 
 
 def beat(folder: Path) -> None:
-    """Say that this recorder lives; a full folder is no reason to end."""
+    """Touch the heartbeat file; a full folder is no reason to stop."""
     with suppress(OSError):
         (folder / _HEARTBEAT_FILE).touch()
 
 
-def beats(folder: Path) -> bool:
-    """Tell whether a recorder said within the last seconds that it lives; one that was stopped does not."""
+def is_recorder_up(folder: Path) -> bool:
+    """Return whether the recorder's last heartbeat is at most a few seconds old."""
     try:
         last = (folder / _HEARTBEAT_FILE).stat().st_mtime
     except OSError:
@@ -37,64 +35,55 @@ def beats(folder: Path) -> bool:
     return time.time() - last < _SILENT_AFTER_SECONDS
 
 
-_REPORT_FILE = "drift.json"
-
-
 def write_report(folder: Path, model_version: str | None, state: str, described: dict[str, Any], now: float) -> None:
-    """Write the report; whoever reads meanwhile finds the one before.
+    """Write the drift report for ``GET /drift``.
 
     Parameters
     ----------
     folder
         The metrics folder.
     model_version
-        Of the model that is live, if one is.
+        The version of the live model, if there is one.
     state
-        What is watched, or why nothing is, in words.
+        What is monitored, or why nothing is.
     described
-        Where the detectors stand, as ``DriftWatch.describe`` says it; empty without detectors.
+        State of the detectors, from ``DriftMonitor.describe``; empty without detectors.
     now
         Seconds since 1970.
     """
     detectors = {
-        name: detector | {"last_event": _lay_out_event(detector["last_event"])}
+        name: detector | {"last_event": _serialize_event(detector["last_event"])}
         for name, detector in described.get("detectors", {}).items()
     }
-    report = {"state": state, "model_version": model_version, "updated_at": _as_time(now)}
-    unfinished = folder / f"{_REPORT_FILE}.unfinished"
-    unfinished.write_bytes(msgspec.json.encode(report | described | {"detectors": detectors}))
-    unfinished.replace(folder / _REPORT_FILE)
+    report = {"state": state, "model_version": model_version, "updated_at": format_timestamp(now)}
+    with replacing(folder / _REPORT_FILE, durable=False) as unfinished:
+        unfinished.write_bytes(msgspec.json.encode(report | described | {"detectors": detectors}))
 
 
 def read_report(folder: Path | None) -> dict[str, Any]:
-    """Read the last report, whether there is still somebody to write another, and of which replica it is.
+    """Read the last drift report, and add the replica and whether its recorder is up.
 
     Parameters
     ----------
     folder
-        The metrics folder; None where a single process serves without one.
+        The metrics folder; None in a single process, which has none.
 
     Raises
     ------
     DriftUnknown
-        If there is no report. The message says what to do.
+        If there is no report.
     """
     if folder is None:
         raise DriftUnknown("This process runs without a recorder, which watches for drift: start it with Gunicorn.")
     try:
         report: dict[str, Any] = msgspec.json.decode((folder / _REPORT_FILE).read_bytes())
     except (OSError, msgspec.DecodeError):
-        raise DriftUnknown("The recorder has not reported yet: ask again in a few seconds.") from None
-    return {"replica": socket.gethostname(), "recorder_up": beats(folder)} | report
+        raise DriftUnknown("The recorder has not reported yet: try again in a few seconds.") from None
+    return {"replica": socket.gethostname(), "recorder_up": is_recorder_up(folder)} | report
 
 
-def _lay_out_event(event: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Say of an event what a caller wants to know."""
+def _serialize_event(event: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the parts of an event that ``GET /drift`` shows."""
     if event is None:
         return None
-    return {"at": _as_time(event["seconds"]), "row": event["row"], "feature": event["feature"]}
-
-
-def _as_time(seconds: float) -> str:
-    """Lay out a time for people and scripts."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return {"at": format_timestamp(event["seconds"]), "row": event["row"], "feature": event["feature"]}

@@ -1,4 +1,4 @@
-"""What the recorder does with the database: it writes batches, and what is due every so often."""
+"""What the recorder does with the database: it writes batches, and runs jobs that are due every so often."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from contextlib import suppress
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db.bulk_insert import Throttle
 from app.db.engine import write_transaction
 from app.db.sqlite_maintenance import give_back_space, shorten_log
-from app.db.throttle import Throttle
 from app.db.writable_database import WritableDatabase
 from app.db.writer_lock import WrittenByAnother
 from app.errors import RecordsUnavailable
 from app.metrics.records import UNKNOWN, FeedbackMetrics, RecordsMetrics
-from app.recorder.batch_builder import BatchBuilder
+from app.recorder.batch import BatchBuilder
 from app.recorder.protocol import PublishedRows
 from app.records.pending_labels import count_pending_labels, reconcile_labels
 from app.records.retention import STEP_ROWS, Retention
 from app.records.stats import read_contents
-from app.records.writing import KnownSegments, KnownVersions, note_end, note_progress, was_committed
+from app.records.writing import KnownSegments, KnownVersions, record_end, record_progress, was_committed
 
 log = logging.getLogger(__name__)
 
-# A caller that labels at once is told within two seconds whether the record is there.
-_SETTLE_SECONDS = 1.0
+# A caller that labels an answer at once learns within two seconds whether the record exists.
+_RECONCILE_SECONDS = 1.0
 
-# A recorder that is silent for five minutes is no longer waited for.
+# Workers stop waiting for a recorder that has reported nothing for five minutes.
 _PROGRESS_SECONDS = 60.0
 
-# As often as Prometheus asks.
-_LOOK_SECONDS = 15.0
+# As often as Prometheus scrapes.
+_MAINTENANCE_SECONDS = 15.0
 
 
 class RecordStore:
-    """Writes into the database; whatever fails may be tried again.
+    """Writes to the database; whatever fails may be tried again.
 
     Parameters
     ----------
     database
-        Where records are kept.
+        Where records are stored.
     replica
-        The name under which this recorder notes how far it has come.
+        The name under which this recorder reports its progress.
     segments, builder, versions, retention
         What is recorded, and for how long.
     done_until
-        Tells until when all rows are done with, if so many more are; see ``RowQueue``.
-    pace
-        Says when to rest.
+        Returns the time up to which all rows are done, given how many more to count as done; see ``RowQueue``.
+    throttle
+        Pauses between small pieces of work.
     metrics
-        Tell Prometheus.
+        Reports to Prometheus.
     labels
-        Counts the labels that waited, and found their record.
+        Counts pending labels once their record is there.
     """
 
     def __init__(
@@ -66,53 +66,53 @@ class RecordStore:
         versions: KnownVersions,
         retention: Retention,
         done_until: Callable[[int], float],
-        pace: Throttle,
+        throttle: Throttle,
         metrics: RecordsMetrics,
         labels: FeedbackMetrics,
     ) -> None:
         self._database, self._replica, self._segments, self._builder = database, replica, segments, builder
-        self._versions, self._retention, self._done_until, self._pace = versions, retention, done_until, pace
+        self._versions, self._retention, self._done_until, self._throttle = versions, retention, done_until, throttle
         self._metrics, self._labels = metrics, labels
-        self._settle_due = self._progress_due = self._look_due = 0.0
+        self._reconcile_due = self._progress_due = self._maintenance_due = 0.0
         self._is_purging = self._is_shrinking = False
-        # When the transaction began of which nobody said whether it was committed, and the rows that it kept.
+        # The start of a transaction whose COMMIT got no answer, and how many rows it recorded.
         self._unsure: tuple[float, int] | None = None
 
     def seconds_until_due(self) -> float:
-        """Tell after how long :meth:`keep_up` has something to do."""
+        """Return after how long :meth:`run_due_jobs` has something to do."""
         if self._is_purging or self._is_shrinking:
             return 0.0
-        return max(0.0, min(self._settle_due, self._progress_due, self._look_due) - time.monotonic())
+        return max(0.0, min(self._reconcile_due, self._progress_due, self._maintenance_due) - time.monotonic())
 
     def write(self, parts: Sequence[PublishedRows]) -> None:
-        """Write rows in one transaction. If it failed, the same rows are to come next, at once or in parts."""
+        """Write rows in one transaction. After a failure the same rows must come next, at once or in parts."""
         engine = self._open()
         if self._was_committed_after_all(engine):
             return
         self._segments.learn(engine, {part.segment for part in parts})
-        self._versions.note(engine, {part.version for part in parts})
+        self._versions.store(engine, {part.version for part in parts})
         batch = self._builder.build(parts)
         now = time.time()
         self._unsure = (now, len(batch.predictions))
         with self._metrics.time_batch(), engine.begin() as connection:
-            batch.insert(connection, self._pace)
-            note_progress(connection, self._replica, self._done_until(batch.n_rows), now)
+            batch.insert(connection, self._throttle)
+            record_progress(connection, self._replica, self._done_until(batch.n_rows), now)
         self._unsure = None
-        self._note_progress_later()
+        self._postpone_progress()
         self._metrics.record_kept(len(batch.predictions))
 
-    def keep_up(self) -> None:
-        """Do what is due, in short transactions; what fails has its next turn when it would have it anyway."""
+    def run_due_jobs(self) -> None:
+        """Run the jobs that are due, in short transactions; a job that fails runs again at its usual time."""
         now, engine = time.monotonic(), self._open()
         if now >= self._progress_due:
-            self._tell_progress(engine)
-        if now >= self._settle_due:
-            self._settle_due = now + _SETTLE_SECONDS
-            self._versions.note(engine)
-            self._settle(engine)
-        if now >= self._look_due:
-            self._look_due = now + _LOOK_SECONDS
-            self._look(engine)
+            self._record_progress(engine)
+        if now >= self._reconcile_due:
+            self._reconcile_due = now + _RECONCILE_SECONDS
+            self._versions.store(engine)
+            self._reconcile(engine)
+        if now >= self._maintenance_due:
+            self._maintenance_due = now + _MAINTENANCE_SECONDS
+            self._maintain(engine)
             self._is_purging = self._is_shrinking = True
         if self._is_purging:
             self._is_purging = False
@@ -123,35 +123,35 @@ class RecordStore:
         elif self._is_shrinking:
             self._is_shrinking = False
             with engine.connect() as connection:
-                is_there_more = give_back_space(connection)
-            self._is_shrinking = is_there_more
+                has_more = give_back_space(connection)
+            self._is_shrinking = has_more
 
     def explain(self, error: Exception) -> str:
-        """Say in a sentence what an error means."""
+        """Return a sentence that explains an error of the database."""
         return self._database.explain(error)
 
     def reopen(self) -> None:
-        """Begin with new connections, as the old ones may be of no use."""
+        """Open new connections at the next use, as the old ones may be broken."""
         self._database.close()
 
-    def end(self) -> None:
-        """Note that this recorder writes nothing more, and let another one write."""
+    def close(self) -> None:
+        """Record that this recorder writes nothing more, and let another one write."""
         with self._database.open().begin() as connection:
-            note_progress(connection, self._replica, self._done_until(0), time.time())
-            note_end(connection, self._replica, time.time())
-        self._database.give_up()
+            record_progress(connection, self._replica, self._done_until(0), time.time())
+            record_end(connection, self._replica, time.time())
+        self._database.release()
 
     def _open(self) -> Engine:
-        """Give the database. If it is another's to write, at least let everybody know which of our rows wait."""
+        """Open the database. If another recorder writes to it, still record how far this one has come."""
         try:
             return self._database.open()
         except WrittenByAnother:
-            with suppress(SQLAlchemyError, RecordsUnavailable), self._database.beside_another() as engine:
-                self._tell_progress(engine)
+            with suppress(SQLAlchemyError, RecordsUnavailable), self._database.open_unlocked() as engine:
+                self._record_progress(engine)
             raise
 
     def _was_committed_after_all(self, engine: Engine) -> bool:
-        """Tell whether the last transaction was committed, though its answer never came."""
+        """Return whether the last transaction was committed although its COMMIT got no answer."""
         if self._unsure is None:
             return False
         with engine.connect() as connection:
@@ -161,34 +161,34 @@ class RecordStore:
         self._unsure = None
         return is_committed
 
-    def _settle(self, engine: Engine) -> None:
-        """Let labels find their records, and tell workers which records will not come any more."""
+    def _reconcile(self, engine: Engine) -> None:
+        """Match pending labels with their records, and tell workers how far this recorder has come."""
         with engine.connect() as connection:
             n_labels = count_pending_labels(connection)
         self._metrics.record_pending_labels(n_labels)
         if n_labels == 0:
             return
-        self._tell_progress(engine)
+        self._record_progress(engine)
         with write_transaction(engine) as connection:
-            settled, n_dropped = reconcile_labels(connection, time.time())
-        for label in settled:
+            reconciled, n_dropped = reconcile_labels(connection, time.time())
+        for label in reconciled:
             self._labels.record_label(label.predicted, label.label, label.age_seconds)
         if n_dropped:
             self._labels.record_refused(UNKNOWN, n_dropped)
-            log.warning("%d labels waited an hour for their records and are dropped", n_dropped)
+            log.warning("%d labels are dropped: their records did not appear within an hour", n_dropped)
 
-    def _tell_progress(self, engine: Engine) -> None:
-        """Note how far this recorder has come."""
-        self._note_progress_later()
+    def _record_progress(self, engine: Engine) -> None:
+        """Record how far this recorder has come."""
+        self._postpone_progress()
         with engine.begin() as connection:
-            note_progress(connection, self._replica, self._done_until(0), time.time())
+            record_progress(connection, self._replica, self._done_until(0), time.time())
 
-    def _note_progress_later(self) -> None:
-        """Put the next note off: others see that this recorder lives."""
+    def _postpone_progress(self) -> None:
+        """Postpone the next progress report: others have just seen that this recorder is alive."""
         self._progress_due = time.monotonic() + _PROGRESS_SECONDS
 
-    def _look(self, engine: Engine) -> None:
-        """Keep the database small, and tell how large and how old it is."""
+    def _maintain(self, engine: Engine) -> None:
+        """Shorten the write-ahead log, and report the size and age of the database."""
         with engine.connect() as connection:
             shorten_log(connection)
             contents = read_contents(connection)

@@ -1,8 +1,8 @@
-"""Starts the recorder again whenever it ends: ``python -m app.recorder.supervisor DOOR RUN``.
+"""Restarts the recorder whenever it ends: ``python -m app.recorder.supervisor LISTENER RUN``.
 
-Gunicorn cannot do this itself: it reaps children that are no workers without a word. ``DOOR`` is the file descriptor of
-the socket that workers connect to; it stays open here, so that workers need not notice a new recorder, and what they
-send meanwhile waits. ``RUN`` tells this supervisor from those before it. Standard input is the lifeline.
+Gunicorn cannot do this itself: it silently reaps children that are not workers. ``LISTENER`` is the file descriptor of
+the socket that workers connect to; it stays open here, so that workers do not notice a new recorder and what they send
+meanwhile is not lost. ``RUN`` is the number of this supervisor. Standard input is the shutdown pipe.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from app.settings import Settings
 
 log = logging.getLogger("app.recorder.supervisor")
 
-# The first restart is at once for whoever watches; each further one comes after twice the time, so that a recorder
-# which cannot run takes next to no processor time from the service.
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 60.0
+# The first restart is immediate to a human eye; the pause then doubles each time, so that a recorder which cannot run
+# takes next to no processor time from the service.
+_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 60.0
 
-# Who lived so long has not crashed at its start: the next restart is a first one again.
+# A process that ran this long did not crash at its start: the next pause is a first one again.
 _HEALTHY_AFTER_SECONDS = 60.0
 
 # To read full queues and to write the state.
-_ENDING_SECONDS = 5.0
+_SHUTDOWN_SECONDS = 5.0
 
 # One row's matrix product is too small for threads, and those of a linear algebra library take the workers' time.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -42,48 +42,49 @@ class Supervisor:
     Parameters
     ----------
     command
-        Gives the command that starts the process, from the number of the start, counted from 1.
+        Returns the command that starts the process, given the number of the start, counted from 1.
     on_ended
         Called with that number when the process has ended before the service.
-    lifeline
+    shutdown_pipe
         File descriptor that becomes readable when the service has ended; the process gets it as standard input.
     inherited
-        Other file descriptors that the process gets.
+        File descriptors that the process inherits.
     """
 
     def __init__(
         self,
         command: Callable[[int], Sequence[str]],
         on_ended: Callable[[int], None],
-        lifeline: int,
+        shutdown_pipe: int,
         inherited: Sequence[int] = (),
     ) -> None:
-        self._command, self._on_ended, self._lifeline, self._inherited = command, on_ended, lifeline, inherited
+        self._command, self._on_ended = command, on_ended
+        self._shutdown_pipe, self._inherited = shutdown_pipe, inherited
 
     def run(self) -> None:
-        """Return when the service has ended, and the process with it."""
+        """Run the process until the service has ended, then return."""
         number, pause = 0, _FIRST_PAUSE_SECONDS
         while True:
             number += 1
-            begun = time.monotonic()
-            how = self._run_once(number)
-            if how is None:
+            started = time.monotonic()
+            outcome = self._run_once(number)
+            if outcome is None:
                 return
             self._on_ended(number)
-            if time.monotonic() - begun >= _HEALTHY_AFTER_SECONDS:
+            if time.monotonic() - started >= _HEALTHY_AFTER_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            log.error("the recorder ended (%s): it is started again in %s s", how, pause)
+            log.error("the recorder ended (%s): it is restarted in %s s", outcome, pause)
             if self._service_ends_within(pause):
                 return
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
     def _run_once(self, number: int) -> str | None:
-        """Run the process to its end, and say how it ended; None if the service ended first."""
+        """Run the process to its end and return how it ended; None if the service ended first."""
         try:
-            # Nothing is written to its output: the end of the pipe is the end of the process.
+            # The process writes nothing to its output: the end of that pipe is the end of the process.
             process = subprocess.Popen(
                 self._command(number),
-                stdin=self._lifeline,
+                stdin=self._shutdown_pipe,
                 stdout=subprocess.PIPE,
                 pass_fds=self._inherited,
                 env=os.environ | _ONE_THREAD,
@@ -92,51 +93,51 @@ class Supervisor:
             return str(error)
         with process:
             assert process.stdout is not None
-            if self._lifeline not in _wait([self._lifeline, process.stdout.fileno()]):
+            if self._shutdown_pipe not in _wait([self._shutdown_pipe, process.stdout.fileno()]):
                 return f"exit status {process.wait()}"
             try:
-                process.wait(_ENDING_SECONDS)
+                process.wait(_SHUTDOWN_SECONDS)
             except subprocess.TimeoutExpired:
-                log.error("the recorder did not end within %s s and is killed", _ENDING_SECONDS)
+                log.error("the recorder did not end within %s s and is killed", _SHUTDOWN_SECONDS)
                 process.kill()
             return None
 
     def _service_ends_within(self, seconds: float) -> bool:
-        """Wait, but not longer than the service lives."""
-        return bool(_wait([self._lifeline], seconds))
+        """Wait, but not beyond the end of the service."""
+        return bool(_wait([self._shutdown_pipe], seconds))
 
 
 def _wait(pipes: Sequence[int], seconds: float | None = None) -> set[int]:
-    """Wait until one of some pipes has ended, or not longer than that; give those that have."""
+    """Wait until a pipe is closed, at most ``seconds``; return those that are."""
     with selectors.DefaultSelector() as selector:
         for pipe in pipes:
             selector.register(pipe, selectors.EVENT_READ)
         return {key.fd for key, _ in selector.select(seconds)}
 
 
-def main(door: int, run: str) -> None:
+def main(listener: int, run: str) -> None:
     """Supervise the recorder of a service."""
     ignore_stop_signals()
     settings = Settings.from_environ()
     logging.config.dictConfig(log_configuration(settings.logs_as_text(sys.stderr), settings.log_level))
     folder = folder_of_workers()
-    assert folder is not None  # the arbiter has named it
+    assert folder is not None  # set by the arbiter
 
     def name(number: int) -> str:
         return f"recorder{run}.{number}"
 
     def fold(number: int) -> None:
-        # Only now: it takes five megabytes, and most supervisors never need it.
+        # Imported late: it takes five megabytes, and most supervisors never need it.
         from app.metrics.multiprocess import MetricsArchive
 
-        # A fold that finds the folder locked is made up for by the arbiter's next one; the gauges are gone at once.
+        # If the folder is locked, the arbiter's next fold makes up for it; the gauges are gone at once.
         MetricsArchive(folder).fold(name(number))
 
     Supervisor(
-        command=lambda number: [sys.executable, "-m", "app.recorder", str(door), name(number)],
+        command=lambda number: [sys.executable, "-m", "app.recorder", str(listener), name(number)],
         on_ended=fold,
-        lifeline=sys.stdin.fileno(),
-        inherited=(door,),
+        shutdown_pipe=sys.stdin.fileno(),
+        inherited=(listener,),
     ).run()
 
 

@@ -1,1 +1,1 @@
-"""What was answered, what is known of it since, and what happened to the models: in SQLite or PostgreSQL."""
+"""Recorded answers, their labels and audits, and the audit trail of models: in SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""What operators do with records: ``python -m app.records COMMAND``."""
+"""Commands for operators of the records: ``python -m app.records COMMAND``."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.records.commands.options import database_address
 
 _COMMANDS = (status, export, purge, forget, upgrade)
 
-# What a shell reports of a process that Ctrl-C ended.
+# A shell's exit status for a process that Ctrl-C ended.
 _INTERRUPTED = 130
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses a bad argument in one line; where all options stand is said, not repeated."""
+    """Reports a bad argument in one line, and refers to --help instead of printing the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        sys.exit(_say(f"{message}; see {self.prog} --help.", 2))
+        """Exit with status 2."""
+        sys.exit(_report(f"{message}; see {self.prog} --help.", 2))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        By default those that the program was started with.
+        By default those of the command line.
 
     Returns
     -------
-    Exit status: 0 done, 1 failed, refused, or nothing was found to forget; 2 a bad argument; 130 Ctrl-C.
+    Exit status: 0 for success, 1 if the command failed, was refused or found nothing to forget, 2 for a bad argument,
+    130 for Ctrl-C.
     """
     parser = _Parser(prog="python -m app.records", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -49,15 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(chosen.run(chosen))
     except IsowatchError as error:
-        return _say(str(error), 1)
+        return _report(str(error), 1)
     except SQLAlchemyError as error:
-        return _say(explain(error, DatabaseAddress(database_address(chosen))), 1)
+        return _report(explain(error, DatabaseAddress(database_address(chosen))), 1)
     except KeyboardInterrupt:
-        return _say("interrupted; what was done until now stays done.", _INTERRUPTED)
+        return _report("interrupted; changes made so far remain.", _INTERRUPTED)
 
 
-def _say(reason: str, exit_status: int) -> int:
-    """Say a reason in one line, and give back the exit status."""
+def _report(reason: str, exit_status: int) -> int:
+    """Print a reason in one line, and return the exit status."""
     print(f"records: {' '.join(reason.split())}", file=sys.stderr)
     return exit_status
 

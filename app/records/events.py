@@ -1,4 +1,4 @@
-"""The audit trail: who did what to models and records, and when. Nothing in it is ever changed or removed."""
+"""The audit trail: who did what to models and records, and when. It is append-only."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from app.metrics.records import EVENTS
 
 @dataclass(frozen=True)
 class Event:
-    """One event.
+    """An entry of the audit trail.
 
     Parameters
     ----------
     at
-        When it was, in seconds since 1970.
+        The time, in seconds since 1970.
     who
         ``user@host``, or ``unknown``.
     what
         One of ``EVENTS``.
     before, after
-        What was changed into what: versions of a model; empty where that means nothing.
+        Model versions before and after a change; empty where that has no meaning.
     note
-        The rest, in words.
+        Further details, in words.
     """
 
     at: float
@@ -48,9 +48,9 @@ def add_event(
     note: str = "",
     at: float | None = None,
 ) -> bool:
-    """Add an event in the transaction that the connection is in.
+    """Add an event within the connection's transaction.
 
-    Several recorders may tell of one promotion: events equal in ``at``, ``what``, ``before`` and ``after`` are one.
+    Several recorders may report the same promotion: events equal in ``at``, ``what``, ``before`` and ``after`` are one.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ def add_event(
 
     Returns
     -------
-    Whether it is new.
+    Whether the event is new.
     """
     assert what in EVENTS, what
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    moment = time.time() if at is None else at
-    row = {"at": moment, "who": who, "what": what, "before": before, "after": after, "note": note}
+    timestamp = time.time() if at is None else at
+    row = {"at": timestamp, "who": who, "what": what, "before": before, "after": after, "note": note}
     return connection.execute(insert(tables.EVENTS).values(row).on_conflict_do_nothing()).rowcount > 0
 
 
@@ -82,16 +82,16 @@ def read_events(
     connection
         To a database whose tables are up to date.
     since, until
-        From this moment on, and before that one, in seconds since 1970; without them, all.
+        Start, and end (exclusive), in seconds since 1970; None for no limit.
     what
-        The kinds of interest.
+        The kinds of events to read.
     """
     columns = tables.EVENTS.c
-    chosen = select(columns.at, columns.who, columns.what, columns.before, columns.after, columns.note)
-    chosen = chosen.where(columns.what.in_(what)).order_by(columns.at, columns.id)
+    statement = select(columns.at, columns.who, columns.what, columns.before, columns.after, columns.note)
+    statement = statement.where(columns.what.in_(what)).order_by(columns.at, columns.id)
     if since is not None:
-        chosen = chosen.where(columns.at >= since)
+        statement = statement.where(columns.at >= since)
     if until is not None:
-        chosen = chosen.where(columns.at < until)
-    for row in connection.execute(chosen):
+        statement = statement.where(columns.at < until)
+    for row in connection.execute(statement):
         yield Event(*row)

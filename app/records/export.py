@@ -1,7 +1,4 @@
-"""Records as CSV, for spreadsheets and everything else.
-
-Reads records a page at a time, with what is known of each row: as much memory for a hundred rows as for millions.
-"""
+"""Exports records as CSV, a page at a time: millions of rows take as much memory as a hundred."""
 
 from __future__ import annotations
 
@@ -14,16 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Engine, and_, select, tuple_
+from sqlalchemy import Engine, Row, Select, and_, select
 
 from app.db.ids import first_id_at
 from app.db.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.records.events import Event
+from app.records.reading import read_pages
 from app.records.timestamps import format_timestamp
-
-# A few megabytes with a hundred features. Each page is a transaction of its own, so that the write-ahead log of an
-# SQLite database can be emptied meanwhile.
-PAGE_ROWS = 5000
 
 _FEATURE_TYPE = np.dtype("<f4")
 
@@ -59,15 +53,15 @@ _ROWS = select(
 
 @dataclass(frozen=True)
 class Page:
-    """Rows in the order of time.
+    """Rows in the order of time, as columns.
 
     Parameters
     ----------
     columns
-        The values of all rows, by column; None where there is no value.
+        The values of all rows by column name; None where there is no value.
     features
-        By the features' names the values of all rows, of type float32, shape (n_rows,); NaN where a row has none. No
-        model takes NaN, so that it means nothing else.
+        The values of all rows by feature name, as float32, shape (n_rows,); NaN where a row has none. No model takes
+        NaN, so it is unambiguous.
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -75,50 +69,46 @@ class Page:
 
 
 class RecordPages:
-    """All records of a while.
+    """All records of a time span.
 
     Parameters
     ----------
     engine
         A database whose tables are up to date.
     since, until
-        From this moment on, and before that one, in seconds since 1970.
+        Start, and end (exclusive), in seconds since 1970.
     """
 
     def __init__(self, engine: Engine, since: float, until: float) -> None:
-        self._engine = engine
-        self._first, self._end = first_id_at(since), first_id_at(until)
+        self._engine, self._since, self._until = engine, since, until
         self._names = self._read_names()
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Name the columns that every record has."""
+        """The names of the columns that every record has."""
         return tuple(column.name for column in _ROWS.selected_columns if column.name != PREDICTIONS.c.features.name)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Name the features of all models that answered in this while, each once, those of older versions first."""
+        """The features of all models that answered in this time span, each once, those of older versions first."""
         return tuple(dict.fromkeys(name for names in self._names.values() for name in names))
 
     def __iter__(self) -> Iterator[Page]:
-        """Read page after page; rows that are recorded or deleted meanwhile may or may not be in them."""
-        ids, numbers = PREDICTIONS.c.record_id, PREDICTIONS.c.row
-        page = _ROWS.where(ids < self._end).order_by(ids, numbers).limit(PAGE_ROWS)
-        beyond = ids >= self._first
-        while True:
-            with self._engine.connect() as connection:
-                rows = connection.execute(page.where(beyond)).all()
-            if not rows:
-                return
-            yield self._lay_out(rows)
-            last = rows[-1]
-            # The first condition alone says where to begin, for a database that cannot tell by the second.
-            beyond = and_(ids >= last.record_id, tuple_(ids, numbers) > tuple_(last.record_id, last.row))
+        """Yield the records, page after page."""
+        for rows in read_pages(self._fetch, _ROWS, self._since, self._until):
+            if rows:
+                yield self._to_columns(rows)
+
+    def _fetch(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """Run a statement in a transaction of its own, and return all rows."""
+        with self._engine.connect() as connection:
+            return connection.execute(statement).all()
 
     def _read_names(self) -> dict[str, list[str]]:
-        """Read the features' names of each version that answered, in the order in which they were first seen."""
+        """Read the feature names of each version that answered, in the order in which the versions were first seen."""
         versions, ids = MODEL_VERSIONS.c, PREDICTIONS.c.record_id
-        answered = select(PREDICTIONS.c.model_version).where(ids >= self._first, ids < self._end).distinct()
+        is_within = and_(ids >= first_id_at(self._since), ids < first_id_at(self._until))
+        answered = select(PREDICTIONS.c.model_version).where(is_within).distinct()
         with self._engine.connect() as connection:
             found = connection.execute(
                 select(versions.version, versions.feature_names)
@@ -127,8 +117,8 @@ class RecordPages:
             ).all()
         return {version: json.loads(names) for version, names in found}
 
-    def _lay_out(self, rows: Sequence[Any]) -> Page:
-        """Turn rows into columns."""
+    def _to_columns(self, rows: Sequence[Row[Any]]) -> Page:
+        """Convert rows to columns."""
         *columns, blobs = zip(*rows, strict=True)
         by_name = dict(zip(self.column_names, columns, strict=True))
         features = {name: np.full(len(rows), np.nan, np.float32) for name in self.feature_names}
@@ -144,11 +134,11 @@ class RecordPages:
         return Page(by_name, features)
 
 
-# What a spreadsheet takes for the beginning of a formula, which may call programs and send data elsewhere. Notes,
-# segments and request ids are what callers wrote.
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A spreadsheet takes a cell that starts like this for a formula, which may call programs and send data elsewhere.
+# Notes, segments and request ids come from callers.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
-_MOMENTS = ("answered_at", "handed_at", "labelled_at")
+TIMESTAMP_COLUMNS = ("answered_at", "handed_at", "labelled_at")
 
 FEATURE_PREFIX = "feature."
 
@@ -156,14 +146,14 @@ EVENT_COLUMNS = ("at", "who", "what", "before", "after", "note")
 
 
 def write_csv(pages: RecordPages, file: Path) -> int:
-    """Write all records, a line each, after one with the names of the columns.
+    """Write all records, a line each, after a header line.
 
     Parameters
     ----------
     pages
         The records.
     file
-        To write; UTF-8, lines end as RFC 4180 says.
+        The file to write, in UTF-8 with the line ends of RFC 4180.
 
     Returns
     -------
@@ -190,20 +180,20 @@ def write_events_csv(events: Iterable[Event], file: Path) -> None:
 
 
 def disarm(text: str) -> str:
-    r"""Put an apostrophe before a text that a spreadsheet would take for a formula.
+    r"""Prefix a text that a spreadsheet would take for a formula with an apostrophe.
 
     Examples
     --------
     >>> disarm('=HYPERLINK("http://elsewhere")'), disarm("an ordinary note"), disarm("")
     ('\'=HYPERLINK("http://elsewhere")', 'an ordinary note', '')
     """
-    return f"'{text}" if text.startswith(_FORMULA_BEGINS) else text
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _columns(page: Page) -> Iterable[Sequence[Any]]:
-    """Give each column of a page as it is written; what is not known is empty."""
+    """Yield the columns of a page as they are written; unknown values are empty."""
     for name, values in page.columns.items():
-        if name in _MOMENTS:
+        if name in TIMESTAMP_COLUMNS:
             yield ["" if value is None else format_timestamp(value) for value in values]
         else:
             yield [disarm(value) if isinstance(value, str) else value for value in values]
@@ -212,5 +202,5 @@ def _columns(page: Page) -> Iterable[Sequence[Any]]:
 
 
 def _shortest(values: npt.NDArray[np.float32]) -> list[str]:
-    """Write numbers with as many digits as tell them from every other float32."""
+    """Format numbers with as few digits as identify a float32."""
     return ["" if text == "nan" else text for text in values.astype(str).tolist()]

@@ -1,4 +1,4 @@
-"""What people say of rows: one label a row counts, and those before it stay as history."""
+"""True labels of rows: each row has at most one current label; earlier ones stay as history."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from app.records.lookup import FoundRow, RecordKey, RowName, wanted_keys
 
 @dataclass(frozen=True)
 class GivenLabel:
-    """A label as it was given.
+    """A label as the caller sent it.
 
     Parameters
     ----------
     request_id, row
-        Which row: an id that an answer gave, and its number in the request.
+        The row: an id from an answer, and the index in the request.
     is_inlier
         1 inlier, -1 outlier.
     source, note
-        Who says so and why; may be empty.
+        Who labelled the row, and why; may be empty.
     given_at
         Seconds since 1970.
     """
@@ -38,13 +38,13 @@ class GivenLabel:
 
     @property
     def of(self) -> RowName:
-        """The row that it labels, as it was named."""
+        """The row that it labels, as the caller named it."""
         return RowName(self.request_id, self.row)
 
     def adds_nothing_to(self, other: GivenLabel | None) -> bool:
-        """Tell whether another label says all of this one but the time.
+        """Return whether another label has all information of this one, except for the time.
 
-        An empty source or note says nothing: who repeats a label without them must not erase who gave it, and why.
+        An empty source or note is no information: repeating a label without them must not erase those of the first.
         """
         return (
             other is not None
@@ -54,81 +54,81 @@ class GivenLabel:
         )
 
 
-def keep_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenLabel]]) -> list[bool]:
-    """Keep labels of recorded rows, within a transaction that writes.
+def store_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenLabel]]) -> list[bool]:
+    """Store labels of recorded rows, within a transaction that writes.
 
-    A label that adds nothing to the one that counts is not kept; another one replaces it. A label that is older than
-    the one that counts, because it had to wait for its record, goes to the history.
+    A label that adds nothing to the current one is not stored; any other replaces it. A label that is older than the
+    current one, because it was pending, goes to the history.
 
     Parameters
     ----------
     connection
         In a transaction of :func:`app.db.engine.write_transaction`.
     labels
-        The rows and their labels, at most a few thousand; of several for one row, in the order of their giving.
+        The rows and their labels, at most a few thousand; several for one row must be in the order of their times.
 
     Returns
     -------
-    For each label whether it was kept.
+    For each label whether it was stored.
 
     Raises
     ------
     sqlalchemy.exc.IntegrityError
-        If another process gives one of the rows its first label at the same moment: the transaction is undone, and may
-        be tried again.
+        If another process gives one of the rows its first label at the same time: the transaction is rolled back and
+        may be tried again.
     """
-    ids, counting = _read_labels_that_count(connection, [found.key for found, _ in labels])
+    ids, current = _read_current_labels(connection, [found.key for found, _ in labels])
     lines: list[dict[str, Any]] = []
     newest: dict[RecordKey, dict[str, Any]] = {}
-    ended: dict[float, list[int]] = defaultdict(list)
-    kept = []
+    replaced: dict[float, list[int]] = defaultdict(list)
+    are_stored = []
     for found, label in labels:
-        key, stood = found.key, counting.get(found.key)
-        kept.append(not label.adds_nothing_to(stood))
-        if not kept[-1]:
+        key, before = found.key, current.get(found.key)
+        are_stored.append(not label.adds_nothing_to(before))
+        if not are_stored[-1]:
             continue
-        lines.append(line := _lay_out(key, label))
-        if stood is not None and label.given_at < stood.given_at:
-            line["replaced_at"] = stood.given_at
+        lines.append(line := _to_line(key, label))
+        if before is not None and label.given_at < before.given_at:
+            line["replaced_at"] = before.given_at
             continue
         if key in newest:
             newest[key]["replaced_at"] = label.given_at
         elif key in ids:
-            ended[label.given_at].append(ids[key])
-        newest[key], counting[key] = line, label
-    for at, of_these in ended.items():
-        connection.execute(update(LABELS).where(LABELS.c.id.in_(of_these)).values(replaced_at=at))
+            replaced[label.given_at].append(ids[key])
+        newest[key], current[key] = line, label
+    for at, ids_at in replaced.items():
+        connection.execute(update(LABELS).where(LABELS.c.id.in_(ids_at)).values(replaced_at=at))
     if lines:
-        # Everybody in the same order, so that nobody waits in a circle.
+        # In the same order everywhere, so that two processes cannot deadlock.
         lines.sort(key=lambda line: (line["record_id"], line["row"]))
         connection.execute(insert(LABELS).values(lines))
-    return kept
+    return are_stored
 
 
-def _read_labels_that_count(
+def _read_current_labels(
     connection: Connection, keys: Sequence[RecordKey]
 ) -> tuple[dict[RecordKey, int], dict[RecordKey, GivenLabel]]:
-    """Read the labels that count now, and hold them until the transaction ends; by row their ids and what they say."""
+    """Read and lock the current labels; return their ids and their contents, both by row."""
     if not keys:
         return {}, {}
     wanted, label = wanted_keys(sorted(set(keys))), LABELS.c
-    asked = (
+    statement = (
         select(LABELS)
         .select_from(wanted.join(LABELS, and_(label.record_id == wanted.c.record_id, label.row == wanted.c.row)))
         .where(label.replaced_at.is_(None))
         .order_by(label.record_id, label.row)
         .with_for_update(of=LABELS)
     )
-    ids, counting = {}, {}
-    for line in connection.execute(asked).mappings():
+    ids, current = {}, {}
+    for line in connection.execute(statement).mappings():
         key = RecordKey(line["record_id"], line["row"])
         ids[key] = line["id"]
-        counting[key] = GivenLabel(*key, line["is_inlier"], line["source"], line["note"], line["given_at"])
-    return ids, counting
+        current[key] = GivenLabel(*key, line["is_inlier"], line["source"], line["note"], line["given_at"])
+    return ids, current
 
 
-def _lay_out(key: RecordKey, label: GivenLabel) -> dict[str, Any]:
-    """Lay a label out as a line of the table."""
+def _to_line(key: RecordKey, label: GivenLabel) -> dict[str, Any]:
+    """Convert a label to a row of the table."""
     return {
         "record_id": key.record_id,
         "row": key.row,

@@ -1,7 +1,7 @@
-"""Finds recorded rows by the id that a caller has: one search of an index each, however many rows there are.
+"""Finds recorded rows by the id that a caller has, with one index search each.
 
-An id is first taken for a record's own, then for the one that a caller gave its request. Callers and proxies repeat
-themselves, so a request id may belong to several records: the first one counts.
+An id is looked up as a record id first, then as a request id. Callers and proxies reuse request ids, so one may belong
+to several records: the first one is used.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from app.db.tables import PREDICTIONS, REQUEST_ID_CHARACTERS
 
 
 class RowName(NamedTuple):
-    """A row as a caller names it: by an id that an answer gave, and its number in the request."""
+    """A row as a caller names it: an id from an answer, and the index in the request."""
 
     request_id: str
     row: int
 
 
 class RecordKey(NamedTuple):
-    """A row as it is recorded."""
+    """The primary key of a recorded row."""
 
     record_id: str
     row: int
@@ -32,7 +32,7 @@ class RecordKey(NamedTuple):
 
 @dataclass(frozen=True)
 class FoundRow:
-    """A recorded row, and what a label is compared with: when it was answered, and what the model said of it."""
+    """A recorded row with what a label is compared with: the time of the answer and the predicted label."""
 
     key: RecordKey
     answered_at: float
@@ -40,7 +40,7 @@ class FoundRow:
 
 
 def find_rows(connection: Connection, names: Iterable[RowName]) -> dict[RowName, FoundRow]:
-    """Find the rows of which there is a record.
+    """Find recorded rows; those without a record are left out.
 
     Parameters
     ----------
@@ -62,18 +62,18 @@ def find_rows(connection: Connection, names: Iterable[RowName]) -> dict[RowName,
 
 
 def find_record(connection: Connection, request_id: str) -> str | None:
-    """Give the id of the record that an id stands for; None if there is none."""
+    """Return the id of the record that a record id or request id stands for; None if there is none."""
     own = select(PREDICTIONS.c.record_id).where(PREDICTIONS.c.record_id == request_id).limit(1)
     record_id: str | None = connection.execute(own).scalar()
     return record_id or _find_first_records(connection, [request_id]).get(request_id)
 
 
-def list_records(connection: Connection, request_id: str, most: int) -> list[str]:
-    """List the ids of the records that a caller gave the same request id, the oldest first, up to ``most``."""
+def list_records(connection: Connection, request_id: str, max_records: int) -> list[str]:
+    """Return the ids of the records with a request id, oldest first, up to ``max_records``."""
     found: list[str] = []
-    # From one to the next: each may have thousands of rows, which nobody wants to pass.
+    # One query per record, as each may have thousands of rows to skip.
     of_request = select(PREDICTIONS.c.record_id).where(PREDICTIONS.c.request_id == request_id)
-    while len(found) < most:
+    while len(found) < max_records:
         later = of_request.where(PREDICTIONS.c.record_id > found[-1]) if found else of_request
         record_id = connection.execute(later.order_by(PREDICTIONS.c.record_id).limit(1)).scalar()
         if record_id is None:
@@ -83,7 +83,7 @@ def list_records(connection: Connection, request_id: str, most: int) -> list[str
 
 
 def wanted_keys(keys: Sequence[RecordKey]) -> CTE:
-    """Make a table of keys to join with: SQLite scans where it is given them as a list."""
+    """Return keys as a table to join with: given a list, SQLite would scan the whole table."""
     return (
         values(column("record_id", String(RECORD_ID_DIGITS)), column("row", Integer), name="wanted")
         .data(list(keys))
@@ -96,23 +96,23 @@ def _read_rows(connection: Connection, keys: Sequence[RecordKey]) -> dict[Record
     if not keys:
         return {}
     wanted, recorded = wanted_keys(keys), PREDICTIONS.c
-    asked = select(recorded.record_id, recorded.row, recorded.answered_at, recorded.is_inlier).select_from(
+    statement = select(recorded.record_id, recorded.row, recorded.answered_at, recorded.is_inlier).select_from(
         wanted.join(PREDICTIONS, and_(recorded.record_id == wanted.c.record_id, recorded.row == wanted.c.row))
     )
     return {
         (key := RecordKey(record_id, row)): FoundRow(key, answered_at, is_inlier)
-        for record_id, row, answered_at, is_inlier in connection.execute(asked)
+        for record_id, row, answered_at, is_inlier in connection.execute(statement)
     }
 
 
 def _find_first_records(connection: Connection, request_ids: Iterable[str]) -> dict[str, str]:
-    """Map the ids that callers gave to the first record of each."""
+    """Return the first record of each request id."""
     if not (listed := [(request_id,) for request_id in request_ids]):
         return {}
     wanted = values(column("request_id", String(REQUEST_ID_CHARACTERS)), name="wanted").data(listed).cte("wanted")
     first = _first_record(wanted)
-    asked = select(wanted.c.request_id, first)
-    return {request_id: record_id for request_id, record_id in connection.execute(asked) if record_id is not None}
+    found = connection.execute(select(wanted.c.request_id, first))
+    return {request_id: record_id for request_id, record_id in found if record_id is not None}
 
 
 def _first_record(wanted: CTE) -> ScalarSelect[str]:
@@ -121,7 +121,7 @@ def _first_record(wanted: CTE) -> ScalarSelect[str]:
     return (
         select(recorded.record_id)
         .where(recorded.request_id == wanted.c.request_id)
-        # In the order of the index, of which the first entry is then enough.
+        # In the order of the index, so that its first entry suffices.
         .order_by(recorded.request_id, recorded.record_id)
         .limit(1)
         .correlate(wanted)

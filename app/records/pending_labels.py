@@ -1,7 +1,4 @@
-"""Labels of rows that are not recorded yet: they wait until the record comes, or until it is sure that none will.
-
-Lets labels that came before their record count, once it is written.
-"""
+"""Pending labels: given before their record was written, and stored until it appears or cannot appear any more."""
 
 from __future__ import annotations
 
@@ -11,23 +8,29 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select
 
 from app.db.tables import PENDING_LABELS, WRITERS
-from app.records.labels import GivenLabel, keep_labels
+from app.records.labels import GivenLabel, store_labels
 from app.records.lookup import RowName, find_rows
 
-# A recorder that has not said for so long how far it has come has been killed: it writes once a minute at least.
-_LIVES_SECONDS = 300.0
+# A recorder reports its progress at least once a minute. After this long without a report, it was killed.
+_ALIVE_SECONDS = 300.0
+
+# A transaction of some ten milliseconds; the rest follows a second later.
+_BATCH_LABELS = 500
+
+# A record is written within a second, or after the database was down; later than this it never will be.
+_MAX_AGE_SECONDS = 3600.0
 
 
 def add_pending(connection: Connection, labels: Sequence[GivenLabel]) -> list[int]:
-    """Keep labels until their records come, and give each one's number; a repeat of the last of its row is none."""
+    """Store pending labels and return the number of each; a repetition of its row's last one is not stored again."""
     last = _find_last(connection, labels)
     new: list[GivenLabel] = []
-    # The number of a label that waits already, or the place in ``new`` of one that will.
+    # The number of a label that is pending already, or the position in ``new``.
     found: list[tuple[int | None, int]] = []
     for label in labels:
         row = (label.request_id, label.row)
-        if row not in last or last[row].says != _what_it_says(label):
-            last[row] = _Last(_what_it_says(label), None, len(new))
+        if row not in last or last[row].contents != _contents(label):
+            last[row] = _Last(_contents(label), None, len(new))
             new.append(label)
         found.append((last[row].number, last[row].place))
     added: Sequence[int] = []
@@ -38,99 +41,92 @@ def add_pending(connection: Connection, labels: Sequence[GivenLabel]) -> list[in
 
 
 def list_pending(connection: Connection, request_ids: Sequence[str]) -> list[GivenLabel]:
-    """List the labels that wait for the records of some ids, in the order of their giving."""
-    asked = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(request_ids)).order_by(PENDING_LABELS.c.id)
+    """Return the pending labels of some ids, in the order in which they were given."""
+    statement = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(request_ids)).order_by(PENDING_LABELS.c.id)
     return [
         GivenLabel(*(line[name] for name in GivenLabel.__dataclass_fields__))
-        for line in connection.execute(asked).mappings()
+        for line in connection.execute(statement).mappings()
     ]
 
 
 def still_pending(connection: Connection, labels: Mapping[int, GivenLabel]) -> set[int]:
-    """Tell which labels are still waiting, of those that got these numbers.
+    """Return the numbers of those labels that are still pending.
 
-    SQLite gives the number of a label that waits no longer to another one, so the number alone tells nothing.
+    SQLite reuses the number of a label that was removed, so the contents are compared as well.
     """
-    asked = select(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(list(labels)))
+    statement = select(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(list(labels)))
     return {
         line["id"]
-        for line in connection.execute(asked).mappings()
-        if _what_a_line_says(line) == _what_it_says(labels[line["id"]])
+        for line in connection.execute(statement).mappings()
+        if _contents_of_line(line) == _contents(labels[line["id"]])
     }
 
 
 def remove_pending(connection: Connection, numbers: Collection[int]) -> set[int]:
-    """Take labels out that the same transaction saw waiting, and tell which of them nobody else was faster with."""
-    ending = delete(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(numbers)).returning(PENDING_LABELS.c.id)
-    return set(connection.execute(ending).scalars())
+    """Remove pending labels; return the numbers of those that no other process had removed before."""
+    statement = delete(PENDING_LABELS).where(PENDING_LABELS.c.id.in_(numbers)).returning(PENDING_LABELS.c.id)
+    return set(connection.execute(statement).scalars())
 
 
-def everything_is_written_until(connection: Connection, moment: float, now: float, *, expects_recorder: bool) -> bool:
-    """Tell whether every recorder that lives has written what was answered before a moment.
+def is_all_written_until(connection: Connection, timestamp: float, now: float, *, expects_recorder: bool) -> bool:
+    """Return whether every live recorder has written all rows that were answered before a timestamp.
 
     Parameters
     ----------
     connection
         To the database of records.
-    moment, now
+    timestamp, now
         Seconds since 1970.
     expects_recorder
-        Whether there is to be a recorder: where none lives, one is just starting, and rows wait for it. Without it
-        there is nothing that is still to be written.
+        Whether there should be a recorder. If so and none is alive, one is starting, and rows are pending. If not,
+        there is nothing left to write.
     """
-    written = select(WRITERS.c.written_until >= moment)
-    living = written.where(WRITERS.c.stopped_at.is_(None), WRITERS.c.updated_at > now - _LIVES_SECONDS)
-    all_written = connection.execute(living).scalars().all()
+    written = select(WRITERS.c.written_until >= timestamp)
+    alive = written.where(WRITERS.c.stopped_at.is_(None), WRITERS.c.updated_at > now - _ALIVE_SECONDS)
+    all_written = connection.execute(alive).scalars().all()
     return all(all_written) if all_written else not expects_recorder
 
 
-_Said = tuple[str, int, int, str, str]
+_Contents = tuple[str, int, int, str, str]
 
 
-def _what_it_says(label: GivenLabel) -> _Said:
-    """Give all of a label but its time."""
+def _contents(label: GivenLabel) -> _Contents:
+    """Return the contents of a label without its time."""
     return label.request_id, label.row, label.is_inlier, label.source, label.note
 
 
-def _what_a_line_says(line: RowMapping) -> _Said:
-    """Give the same of a line of the table."""
+def _contents_of_line(line: RowMapping) -> _Contents:
+    """Return the same for a row of the table."""
     return line["request_id"], line["row"], line["is_inlier"], line["source"], line["note"]
 
 
 @dataclass(frozen=True)
 class _Last:
-    """What was said last of a row, and where: the number of a waiting label, or the place of one that is to wait."""
+    """The last label of a row: the number of a pending one, or the position among the new ones."""
 
-    says: _Said
+    contents: _Contents
     number: int | None
     place: int = 0
 
 
 def _find_last(connection: Connection, labels: Sequence[GivenLabel]) -> dict[tuple[str, int], _Last]:
-    """Find the last waiting label of each row."""
+    """Find the last pending label of each row."""
     ids = {label.request_id for label in labels}
-    asked = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(ids)).order_by(PENDING_LABELS.c.id)
+    statement = select(PENDING_LABELS).where(PENDING_LABELS.c.request_id.in_(ids)).order_by(PENDING_LABELS.c.id)
     return {
-        (line["request_id"], line["row"]): _Last(_what_a_line_says(line), line["id"])
-        for line in connection.execute(asked).mappings()
+        (line["request_id"], line["row"]): _Last(_contents_of_line(line), line["id"])
+        for line in connection.execute(statement).mappings()
     }
-
-
-# A transaction of some ten milliseconds; the rest has its turn a second later.
-_AT_A_TIME = 500
-
-# A record is written within a second, or after the database was away; later than this it never will be.
-_GIVEN_UP_AFTER_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class ReconciledLabel:
-    """A label that found its record.
+    """A pending label whose record was found.
 
     Parameters
     ----------
     predicted, label
-        What the model and the caller say: 1 inlier, -1 outlier.
+        The predicted and the true label: 1 inlier, -1 outlier.
     age_seconds
         From the answer to the label.
     """
@@ -141,12 +137,12 @@ class ReconciledLabel:
 
 
 def count_pending_labels(connection: Connection) -> int:
-    """Count the labels that wait."""
+    """Count the pending labels."""
     return connection.scalar(select(func.count()).select_from(PENDING_LABELS)) or 0
 
 
 def reconcile_labels(connection: Connection, now: float) -> tuple[list[ReconciledLabel], int]:
-    """Let labels count whose record is there by now, and drop those that have waited in vain for an hour.
+    """Store pending labels whose record is there by now, and drop those that have been pending for an hour.
 
     Parameters
     ----------
@@ -157,22 +153,22 @@ def reconcile_labels(connection: Connection, now: float) -> tuple[list[Reconcile
 
     Returns
     -------
-    The labels that are new, and the number of those dropped.
+    The labels that were stored, and the number of those dropped.
     """
-    # The newest, as those that never find their record must not stand in the way of others; in the order of giving.
-    newest = select(PENDING_LABELS).order_by(PENDING_LABELS.c.id.desc()).limit(_AT_A_TIME).subquery()
+    # The newest, so that labels without a record do not block others; in the order in which they were given.
+    newest = select(PENDING_LABELS).order_by(PENDING_LABELS.c.id.desc()).limit(_BATCH_LABELS).subquery()
     lines = connection.execute(select(newest).order_by(newest.c.id)).mappings()
-    waiting = {line["id"]: GivenLabel(*(line[name] for name in GivenLabel.__dataclass_fields__)) for line in lines}
-    found = find_rows(connection, [RowName(label.request_id, label.row) for label in waiting.values()])
-    ready = [number for number, label in waiting.items() if RowName(label.request_id, label.row) in found]
-    # A worker may just have taken one out itself.
+    pending = {line["id"]: GivenLabel(*(line[name] for name in GivenLabel.__dataclass_fields__)) for line in lines}
+    found = find_rows(connection, [RowName(label.request_id, label.row) for label in pending.values()])
+    ready = [number for number, label in pending.items() if RowName(label.request_id, label.row) in found]
+    # A worker may just have removed one itself.
     ours = remove_pending(connection, ready)
-    labels = [(found[RowName(waiting[n].request_id, waiting[n].row)], waiting[n]) for n in ready if n in ours]
-    kept = keep_labels(connection, labels)
-    settled = [
+    labels = [(found[RowName(pending[n].request_id, pending[n].row)], pending[n]) for n in ready if n in ours]
+    are_stored = store_labels(connection, labels)
+    reconciled = [
         ReconciledLabel(row.is_inlier, label.is_inlier, label.given_at - row.answered_at)
-        for (row, label), is_new in zip(labels, kept, strict=True)
-        if is_new
+        for (row, label), is_stored in zip(labels, are_stored, strict=True)
+        if is_stored
     ]
-    is_old = PENDING_LABELS.c.given_at < now - _GIVEN_UP_AFTER_SECONDS
-    return settled, connection.execute(delete(PENDING_LABELS).where(is_old)).rowcount
+    is_old = PENDING_LABELS.c.given_at < now - _MAX_AGE_SECONDS
+    return reconciled, connection.execute(delete(PENDING_LABELS).where(is_old)).rowcount

@@ -1,7 +1,4 @@
-"""What the quality of the answers is estimated from, as a whole and by model version, segment and day.
-
-The rows of a window that people looked at: labelled ones, and those that the audit queue handed out in vain.
-"""
+"""Reads what quality is estimated from: counts, labelled rows and audits, in total and by version, segment and day."""
 
 from __future__ import annotations
 
@@ -18,7 +15,8 @@ from app.db.tables import AUDITS, LABELS, PREDICTIONS
 from app.quality.estimate import OutlierRatio
 from app.quality.labels import LabelledAnswers, labelling_probabilities
 from app.records.stats import AnswerCount, read_counts
-from app.records.timestamps import SECONDS_OF_DAY, Window
+from app.records.timestamps import SECONDS_PER_DAY
+from app.records.window import Window
 
 _OUTLIER = -1
 
@@ -27,22 +25,22 @@ _N_COLUMNS = 9
 
 @dataclass(frozen=True)
 class ReviewedRows:
-    """Columns, each with an entry for every row.
+    """Rows with a label, and rows that the audit queue handed out; each field has the shape ``(n_rows,)``.
 
     Parameters
     ----------
     days
-        When the day of the answer began, UTC; seconds since 1970.
+        Start of the day of the answer in UTC; seconds since 1970.
     model_versions, segments
         As recorded.
     scores
         Anomaly scores, in [-1, 0]: the lower, the more abnormal.
     is_alarm
-        Whether the answer was outlier.
+        Whether the predicted label is outlier.
     is_labelled, is_outlier
-        Whether there is a label that counts, and whether it says outlier.
+        Whether there is a true label, and whether it is outlier.
     probabilities
-        With which the row was drawn for the audit queue; NaN unless the queue has come to it.
+        The probability with which the row was drawn for the audit queue; NaN unless the queue has reached it.
     was_labelled_before
         Whether it had a label by then.
     """
@@ -59,31 +57,31 @@ class ReviewedRows:
 
 
 def read_reviewed_rows(connection: Connection, window: Window) -> ReviewedRows:
-    """Read the rows; what it takes grows with the labels, and with the rows drawn for the audit queue."""
+    """Read the rows; the cost grows with the number of labels and of rows drawn for the audit queue."""
     rows = [
         row for query in (labelled_rows_query, unanswered_audits_query) for row in connection.execute(query(window))
     ]
     columns = zip(*rows, strict=True) if rows else [()] * _N_COLUMNS
     answered_at, versions, segments, scores, answers, labels, probabilities, handed_at, first_label_at = columns
-    given = np.asarray(labels, np.float64)  # None becomes NaN
+    known = np.asarray(labels, np.float64)  # None becomes NaN
     return ReviewedRows(
-        days=np.asarray(answered_at, np.float64).astype(np.int64) // SECONDS_OF_DAY * SECONDS_OF_DAY,
+        days=np.asarray(answered_at, np.float64).astype(np.int64) // SECONDS_PER_DAY * SECONDS_PER_DAY,
         model_versions=np.asarray(versions, np.str_),
         segments=np.asarray(segments, np.str_),
         scores=np.asarray(scores, np.float64),
         is_alarm=np.asarray(answers, np.int64) == _OUTLIER,
-        is_labelled=~np.isnan(given),
-        is_outlier=given == _OUTLIER,
+        is_labelled=~np.isnan(known),
+        is_outlier=known == _OUTLIER,
         probabilities=np.asarray(probabilities, np.float64),
         was_labelled_before=np.asarray(first_label_at, np.float64) <= np.asarray(handed_at, np.float64),
     )
 
 
 def labelled_rows_query(window: Window) -> Select[Any]:
-    """Ask for the labels that count: a range of an index, and for each label searches of its row's keys."""
+    """Return the query for labelled rows: a range of an index, and key searches for each label."""
     first_id, end_id = window.record_ids
     label, answer, audit, any_label = LABELS.c, PREDICTIONS.c, AUDITS.c, LABELS.alias("any_label")
-    # A label that was changed later may have been the queue's answer, or have been there before.
+    # The current label may have replaced an earlier one, and that one decides whether the queue was first.
     first_label_at = (
         select(func.min(any_label.c.given_at))
         .where(any_label.c.record_id == label.record_id, any_label.c.row == label.row)
@@ -99,7 +97,7 @@ def labelled_rows_query(window: Window) -> Select[Any]:
 
 
 def unanswered_audits_query(window: Window) -> Select[Any]:
-    """Ask for rows that were handed out and have no label: a range of drawn rows, and for each searches of its keys."""
+    """Return the query for audits without a label: a range of drawn rows, and key searches for each."""
     first_id, end_id = window.record_ids
     label, answer, audit = LABELS.c, PREDICTIONS.c, AUDITS.c
     is_answer = and_(answer.record_id == audit.record_id, answer.row == audit.row)
@@ -113,7 +111,7 @@ def unanswered_audits_query(window: Window) -> Select[Any]:
 
 
 def _of_answer(*known: Any) -> Select[Any]:
-    """Select what was answered, and what is known of it since."""
+    """Select the answer, and what is known about it since."""
     answer = PREDICTIONS.c
     return select(answer.answered_at, answer.model_version, answer.segment, answer.score, answer.is_inlier, *known)
 
@@ -123,14 +121,14 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class AnswerGroup:
-    """Some answers of a window.
+    """A group of answers of a window.
 
     Parameters
     ----------
     answers
         Counts and labels.
     model_versions
-        The versions that gave them.
+        The model versions that gave them.
     """
 
     answers: LabelledAnswers
@@ -138,13 +136,13 @@ class AnswerGroup:
 
     @property
     def outlier_ratio(self) -> OutlierRatio:
-        """The share of outliers, which needs no labels."""
+        """The share of predicted outliers, which needs no labels."""
         return OutlierRatio(self.answers.n_alarms, self.answers.n_alarms + self.answers.n_inliers)
 
 
 @dataclass(frozen=True)
 class QualityReading:
-    """The answers of a window and of its groups; a group without answers is left out.
+    """The answers of a window, in total and by group; a group without answers is left out.
 
     Parameters
     ----------
@@ -153,9 +151,9 @@ class QualityReading:
     overall
         All answers.
     by_model_version, by_segment
-        In the order of their names; the segment is empty for callers that named none.
+        Sorted by name; the segment is empty for callers that named none.
     by_day
-        UTC, oldest first. The first one may be a part of a day, and the last one is underway.
+        UTC, oldest first. The first and the last day may be incomplete.
     """
 
     window: Window
@@ -166,10 +164,10 @@ class QualityReading:
 
 
 def read_quality(engine: Engine, window: Window, model_version: str | None = None) -> QualityReading:
-    """Read what is known of the answers of a window.
+    """Read what is known about the answers of a window.
 
-    Counts of answers are exact, over all rows that reached the records. Labelled alarms are those of all recorded
-    ones, as outliers always are; of the inliers, only those count that the audit queue has come to.
+    Counts of answers are exact, over all rows that reached the recorder. Every alarm is recorded, so all labelled
+    alarms are used; of the inliers, only those that the audit queue has reached.
 
     Parameters
     ----------
@@ -178,7 +176,7 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
     window
         The hours to read.
     model_version
-        Read the answers of this version alone; by default, of all.
+        Read only the answers of this version; None for all.
 
     Raises
     ------
@@ -186,15 +184,15 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
         If the database cannot be read.
     """
     with engine.connect() as connection:
-        # The labels first: what is written between the two queries then is at most counted and not yet labelled.
+        # The labels first: a row that is written between the two queries is then counted without its label.
         rows, counts = read_reviewed_rows(connection, window), read_counts(connection, window)
     if model_version is not None:
-        rows = _choose(rows, rows.model_versions == model_version)
+        rows = _filter(rows, rows.model_versions == model_version)
         counts = [count for count in counts if count.model_version == model_version]
     by_day = _group(rows, counts, rows.days, lambda count: count.day)
     return QualityReading(
         window,
-        _gather(rows, counts),
+        _summarize(rows, counts),
         _group(rows, counts, rows.model_versions, lambda count: count.model_version),
         _group(rows, counts, rows.segments, lambda count: count.segment),
         {datetime.fromtimestamp(day, UTC).date(): group for day, group in by_day.items()},
@@ -204,26 +202,27 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
 def _group(
     rows: ReviewedRows, counts: Iterable[AnswerCount], keys: NDArray[Any], key_of: Callable[[AnswerCount], Key]
 ) -> dict[Key, AnswerGroup]:
-    """Gather rows and counts by a key; ``keys`` holds that of each row."""
+    """Group rows and counts by a key; ``keys`` holds the key of each row."""
     by_key: dict[Key, list[AnswerCount]] = {}
     for count in counts:
         by_key.setdefault(key_of(count), []).append(count)
-    return {key: _gather(_choose(rows, keys == key), by_key[key]) for key in sorted(by_key)}  # type: ignore[type-var]
+    return {key: _summarize(_filter(rows, keys == key), by_key[key]) for key in sorted(by_key)}  # type: ignore[type-var]
 
 
-def _choose(rows: ReviewedRows, chosen: NDArray[np.bool_]) -> ReviewedRows:
-    """Keep some of the rows."""
+def _filter(rows: ReviewedRows, chosen: NDArray[np.bool_]) -> ReviewedRows:
+    """Return some of the rows."""
     return ReviewedRows(**{name: column[chosen] for name, column in vars(rows).items()})
 
 
-def _gather(rows: ReviewedRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
-    """Tell labelled alarms from audited inliers, and count all answers."""
+def _summarize(rows: ReviewedRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
+    """Separate labelled alarms from audited inliers, and count all answers."""
     n_rows, n_alarms = sum(count.n_rows for count in counts), sum(count.n_outliers for count in counts)
     alarms = rows.is_alarm & rows.is_labelled
     drawn = ~np.isnan(rows.probabilities)  # of inliers only
     audits = drawn & rows.is_labelled
     answers = LabelledAnswers(
-        # An id is made just before its answer: at the end of the last hour, the answer may be counted in the next one.
+        # A record id is made just before its answer: at the end of the last hour, the answer may fall into the next
+        # one.
         n_alarms=max(n_alarms, int(alarms.sum())),
         n_inliers=max(n_rows - n_alarms, int(audits.sum())),
         alarm_scores=rows.scores[alarms],

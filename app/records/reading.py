@@ -1,19 +1,19 @@
-"""Reading recorded rows back, a page at a time: what was asked, what was answered, and what is known of it since.
+"""Reads recorded rows back, a page at a time: inputs, answers, and what is known about them since.
 
-Pages follow each other by the primary key, each in a transaction of its own: a reader that stayed in one for minutes
-would keep SQLite from emptying its write-ahead log, which would grow for as long.
+Each page is read in a transaction of its own. A reader that stayed in one for minutes would keep SQLite from emptying
+its write-ahead log, which would grow all the while.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select, and_, select, tuple_
+from sqlalchemy import Row, Select, and_, select, tuple_
 
 from app.db.engine import open_database
 from app.db.errors import refusing_in_words
@@ -21,9 +21,10 @@ from app.db.ids import first_id_at
 from app.db.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.db.url import DatabaseAddress
 from app.errors import RecordsUnavailable
+from app.records.lookup import RecordKey
 
-# Some megabytes of a model with many features, and few enough statements for millions of rows.
-_ROWS_OF_A_PAGE = 10_000
+# A few megabytes with a hundred features, and few enough statements for millions of rows.
+PAGE_ROWS = 5_000
 
 _OUTLIER = -1
 
@@ -38,9 +39,53 @@ _COLUMNS = (
 )
 
 
+def next_page(statement: Select[Any], after: RecordKey, n_rows: int) -> Select[Any]:
+    """Select the rows of ``PREDICTIONS`` that follow a key, in the order of the primary key.
+
+    Parameters
+    ----------
+    statement
+        Selects from ``PREDICTIONS``, with conditions or joins.
+    after
+        The last row of the page before; row -1 of a record to start with the record.
+    n_rows
+        The size of the page.
+    """
+    ids, numbers = PREDICTIONS.c.record_id, PREDICTIONS.c.row
+    # One comparison of the whole key: the index search starts at the page, even within a record of many rows.
+    is_later = tuple_(ids, numbers) > tuple_(after.record_id, after.row)
+    return statement.where(is_later).order_by(ids, numbers).limit(n_rows)
+
+
+def read_pages(
+    fetch: Callable[[Select[Any]], Sequence[Row[Any]]], statement: Select[Any], since: float, until: float
+) -> Iterator[Sequence[Row[Any]]]:
+    """Yield the rows of a time span, oldest first, in pages of ``PAGE_ROWS``; the last page is shorter or empty.
+
+    Rows that are recorded or deleted meanwhile may or may not be included.
+
+    Parameters
+    ----------
+    fetch
+        Runs a statement in a transaction of its own.
+    statement
+        Selects from ``PREDICTIONS``, ``record_id`` and ``row`` among the columns.
+    since, until
+        Start, and end (exclusive), in seconds since 1970.
+    """
+    statement = statement.where(PREDICTIONS.c.record_id < first_id_at(until))
+    last = RecordKey(first_id_at(since), -1)
+    while True:
+        page = fetch(next_page(statement, last, PAGE_ROWS))
+        yield page
+        if len(page) < PAGE_ROWS:
+            return
+        last = RecordKey(page[-1].record_id, page[-1].row)
+
+
 @dataclass(frozen=True)
 class Period:
-    """From when until when rows were answered: seconds since 1970, the end not included."""
+    """A time span in seconds since 1970; the end is exclusive."""
 
     since: float
     until: float
@@ -48,20 +93,20 @@ class Period:
 
 @dataclass(frozen=True)
 class RecordedRows:
-    """Rows that were answered, all with the same features.
+    """Recorded rows, all with the same features.
 
     Parameters
     ----------
     record_ids, rows
-        What names each of them.
+        The key of each row.
     answered_at
         Seconds since 1970, shape ``(n_rows,)``.
     features
         Shape ``(n_rows, n_features)``.
     is_outlier
-        What was answered, shape ``(n_rows,)``.
+        The predicted label, shape ``(n_rows,)``.
     recorded_shares
-        The probability with which a row like this was recorded, in (0, 1], shape ``(n_rows,)``.
+        The inclusion probability of each row, in (0, 1], shape ``(n_rows,)``.
     """
 
     record_ids: Sequence[str]
@@ -77,16 +122,16 @@ class RecordedRows:
 
 @dataclass(frozen=True)
 class RecordedPage:
-    """Some recorded rows, and how many beside them cannot be used.
+    """A page of recorded rows, and how many others on it cannot be used.
 
     Parameters
     ----------
     rows
-        Those of the features that were asked for.
+        Those with the requested features.
     n_other_features
         Rows of models with other features.
     n_without_features
-        Rows whose features were not kept.
+        Rows whose features were not recorded.
     """
 
     rows: RecordedRows
@@ -96,16 +141,16 @@ class RecordedPage:
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Recorded rows whose label is known.
+    """Recorded rows with a true label.
 
     Parameters
     ----------
     rows
-        What was asked and answered.
+        Inputs and answers.
     is_known_outlier
-        The label that counts, shape ``(n_rows,)``.
+        The current label, shape ``(n_rows,)``.
     audit_probabilities
-        With which probability the row was drawn for labelling; NaN if the audit queue did not hand it out. Shape
+        The probability with which the row was drawn for labelling; NaN if the audit queue did not hand it out. Shape
         ``(n_rows,)``.
     """
 
@@ -118,19 +163,19 @@ class LabelledRows:
 
 
 class RecordReader:
-    """Reads records back; to be closed, or used in a ``with``.
+    """Reads records back; use it in a ``with`` statement.
 
     Parameters
     ----------
     address
-        As :class:`~app.db.url.DatabaseAddress` takes it.
+        A ``DATABASE_URL``.
 
     Raises
     ------
     InvalidSetting
         If the address names no database.
     RecordsUnavailable
-        If the database cannot be used; so do all methods.
+        If the database cannot be used; all methods raise it, too.
     """
 
     def __init__(self, address: str) -> None:
@@ -143,46 +188,35 @@ class RecordReader:
         self._engine.dispose()
 
     def find_versions(self, feature_names: Sequence[str]) -> frozenset[str]:
-        """Name the model versions whose rows have these features, in this order."""
-        found = self._ask(select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names))
+        """Return the model versions whose rows have these features, in this order."""
+        found = self._fetch(select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names))
         return frozenset(row.version for row in found if json.loads(row.feature_names) == list(feature_names))
 
     def read_rows(self, period: Period, versions: frozenset[str], n_features: int) -> Iterator[RecordedPage]:
-        """Read what was recorded, oldest first.
+        """Yield pages of recorded rows, oldest first.
 
         Parameters
         ----------
         period
-            When it was answered.
+            When the rows were answered.
         versions
-            The model versions whose rows are given.
+            The model versions whose rows are used.
         n_features
             How many features these have.
         """
-        key = tuple_(PREDICTIONS.c.record_id, PREDICTIONS.c.row)
-        last: tuple[str, int] = (first_id_at(period.since), -1)
-        while True:
-            found = self._ask(
-                select(*_COLUMNS)
-                .where(key > last, PREDICTIONS.c.record_id < first_id_at(period.until))
-                .order_by(PREDICTIONS.c.record_id, PREDICTIONS.c.row)
-                .limit(_ROWS_OF_A_PAGE)
-            )
-            of_versions = [row for row in found if row.model_version in versions]
+        for page in read_pages(self._fetch, select(*_COLUMNS), period.since, period.until):
+            of_versions = [row for row in page if row.model_version in versions]
             usable = [row for row in of_versions if row.features is not None]
             yield RecordedPage(
-                _to_arrays(usable, n_features), len(found) - len(of_versions), len(of_versions) - len(usable)
+                _to_arrays(usable, n_features), len(page) - len(of_versions), len(of_versions) - len(usable)
             )
-            if len(found) < _ROWS_OF_A_PAGE:
-                return
-            last = (found[-1].record_id, found[-1].row)
 
     def read_labelled(self, period: Period, versions: frozenset[str], n_features: int) -> LabelledRows:
-        """Read the rows whose label is known, oldest first; people give labels, so they are few enough for memory.
+        """Read the rows with a true label, oldest first; people give labels, so all of them fit into memory.
 
         Parameters are those of :meth:`read_rows`.
         """
-        found = self._ask(
+        found = self._fetch(
             select(*_COLUMNS, LABELS.c.is_inlier.label("known"), AUDITS.c.probability, AUDITS.c.handed_at)
             .select_from(LABELS)
             .join(PREDICTIONS, _same_row(LABELS, PREDICTIONS))
@@ -202,24 +236,24 @@ class RecordReader:
             np.array([np.nan if row.handed_at is None else row.probability for row in found], float),
         )
 
-    def _ask(self, statement: Select[Any]) -> Sequence[Any]:
-        """Fetch all that a statement finds, in a transaction of its own."""
+    def _fetch(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """Run a statement in a transaction of its own, and return all rows."""
         with refusing_in_words(self._address), self._engine.connect() as connection:
             return connection.execute(statement).all()
 
 
 def _same_row(one: Any, other: Any) -> Any:
-    """Join two tables by what names a row."""
+    """Return the condition that two tables are about the same row."""
     return and_(one.c.record_id == other.c.record_id, one.c.row == other.c.row)
 
 
 def _to_arrays(found: Sequence[Any], n_features: int) -> RecordedRows:
-    """Put what the database gave into arrays."""
+    """Convert database rows to arrays."""
     features = np.frombuffer(b"".join(row.features for row in found), "<f4")
     if features.size != len(found) * n_features:
         raise RecordsUnavailable(
-            f"Rows of the records hold other numbers than their model's {n_features} features: they were changed from "
-            "outside; purge them."
+            f"Recorded rows do not hold the {n_features} features of their model: the database was changed by another "
+            "program; purge these records."
         )
     return RecordedRows(
         [row.record_id for row in found],

@@ -1,7 +1,4 @@
-"""What was answered to one request, and what is known of it since.
-
-The feature values of recorded rows, by name.
-"""
+"""Reads the recorded answer to one request: rows with feature values by name, and their labels."""
 
 from __future__ import annotations
 
@@ -16,24 +13,31 @@ from sqlalchemy import Connection, Row, select
 
 from app.db.tables import LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.records.labels import GivenLabel
-from app.records.lookup import find_record, list_records
+from app.records.lookup import RecordKey, find_record, list_records
 from app.records.pending_labels import list_pending
+from app.records.reading import next_page
 
-# As app.db.tables says of the column, whatever the machine.
+# The byte order of the column, on every machine.
 _FLOAT32 = np.dtype("<f4")
+
+# Callers that reuse a request id do so a few times; of one that always sends the same, only the first are shown.
+_MAX_RECORDS = 20
+
+# People change their minds a few times. A program may do so forever, and nobody reads all that.
+_MAX_PAST_LABELS = 1000
 
 
 def read_feature_names(connection: Connection, versions: Collection[str]) -> dict[str, list[str]]:
-    """Map model versions to the names of their features; those that are not known are left out."""
-    asked = select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names)
+    """Return the feature names of each model version; unknown versions are left out."""
+    statement = select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names)
     return {
         version: json.loads(names)
-        for version, names in connection.execute(asked.where(MODEL_VERSIONS.c.version.in_(versions)))
+        for version, names in connection.execute(statement.where(MODEL_VERSIONS.c.version.in_(versions)))
     }
 
 
 def name_features(features: bytes | None, names: Sequence[str] | None) -> dict[str, float] | None:
-    """Give the recorded values by name, or by place where the names are not known; None if none were recorded.
+    """Return recorded values by feature name, or by position if the names are unknown; None if none were recorded.
 
     Examples
     --------
@@ -45,22 +49,15 @@ def name_features(features: bytes | None, names: Sequence[str] | None) -> dict[s
     if features is None:
         return None
     values = np.frombuffer(features, _FLOAT32)
-    # With as few digits as a float32 needs: whoever sent 0.56 sees 0.56.
+    # With as few digits as a float32 needs: a caller that sent 0.56 sees 0.56.
     numbers = [float(str(value)) for value in values]
     known = names if names is not None and len(names) == len(numbers) else [str(place) for place in range(len(numbers))]
     return dict(zip(known, numbers, strict=True))
 
 
-# Callers that repeat a request id do so a few times; one that always sends the same is shown its first records.
-MOST_RECORDS = 20
-
-# People change their minds a few times; a program may do so for ever, and nobody reads that.
-_MOST_PAST_LABELS = 1000
-
-
 @dataclass(frozen=True)
 class PastLabel:
-    """A label of a row, and until when it counted; None if it counts."""
+    """A label of a row, and when it was replaced; None for the current one."""
 
     is_inlier: int
     source: str
@@ -71,7 +68,7 @@ class PastLabel:
 
 @dataclass(frozen=True)
 class AnsweredRow:
-    """A row with the model's answer and its labels, the newest first; the times are seconds since 1970."""
+    """A row with the model's answer and its labels, newest first; times are seconds since 1970."""
 
     row: int
     features: dict[str, float] | None
@@ -89,21 +86,21 @@ class AnswerRecord:
     Parameters
     ----------
     record_id
-        Of the record that is shown.
+        The id of this record.
     request_id
-        The caller's id; the record's own if the caller gave none.
+        The caller's id; the record's own if the caller sent none.
     same_request
-        The records that share the request id, the oldest first.
+        The records with the same request id, oldest first.
     answered_at
         Seconds since 1970.
     model_version, segment
-        Who answered, and what kind of caller asked; the segment may be empty.
+        Of the answer; the segment may be empty.
     rows
-        In their order; those that were not chosen for recording are missing.
+        In order; rows that were not sampled for recording are missing.
     next_row
-        Where the next page begins; None if this is the last one.
+        The first row of the next page; None on the last page.
     waiting
-        Labels that were given, but not yet put to their rows.
+        Pending labels, which are not yet matched with their rows.
     """
 
     record_id: str
@@ -117,67 +114,67 @@ class AnswerRecord:
     waiting: list[GivenLabel]
 
 
-def read_answer(connection: Connection, given_id: str, first_row: int, most_rows: int) -> AnswerRecord | None:
-    """Read what is recorded under an id.
+def read_answer(connection: Connection, given_id: str, first_row: int, max_rows: int) -> AnswerRecord | None:
+    """Read the record with an id.
 
     Parameters
     ----------
     connection
         To the database of records.
     given_id
-        A record's own id, or the id that a caller gave; of several records of a request, the first is shown.
+        A record id, or the request id that a caller sent; of several records of a request, the first is returned.
     first_row
-        Rows before it are left out; counted from 0.
-    most_rows
-        How many rows at most.
+        The first row to return, counted from 0.
+    max_rows
+        The size of the page.
 
     Returns
     -------
-    None if there is no record, or none from ``first_row`` on.
+    None if there is no such record, or no row from ``first_row`` on.
     """
     if (record_id := find_record(connection, given_id)) is None:
         return None
-    answer = PREDICTIONS.c
-    asked = select(PREDICTIONS).where(answer.record_id == record_id, answer.row >= first_row).order_by(answer.row)
-    # One more than is shown tells whether there is another page.
-    found = connection.execute(asked.limit(most_rows + 1)).all()
+    # Together with the start of the page, this is one range of the primary key; an equality is a slower search.
+    of_record = select(PREDICTIONS).where(PREDICTIONS.c.record_id <= record_id)
+    # One row more than is returned tells whether there is another page.
+    found = connection.execute(next_page(of_record, RecordKey(record_id, first_row - 1), max_rows + 1)).all()
     if not found:
         return None
-    shown, after = found[:most_rows], found[most_rows:]
-    first = shown[0]
+    page, rest = found[:max_rows], found[max_rows:]
+    first = page[0]
     request_id = first.request_id or record_id
     names = read_feature_names(connection, [first.model_version]).get(first.model_version)
-    labels = _read_labels(connection, record_id, shown)
+    labels = _read_labels(connection, record_id, page)
     return AnswerRecord(
         record_id=record_id,
         request_id=request_id,
-        same_request=list_records(connection, request_id, MOST_RECORDS) if first.request_id else [record_id],
+        same_request=list_records(connection, request_id, _MAX_RECORDS) if first.request_id else [record_id],
         answered_at=first.answered_at,
         model_version=first.model_version,
         segment=first.segment,
-        rows=[_lay_out(line, names, labels[line.row]) for line in shown],
-        next_row=after[0].row if after else None,
+        rows=[_to_answered_row(line, names, labels[line.row]) for line in page],
+        next_row=rest[0].row if rest else None,
         waiting=list_pending(connection, sorted({record_id, request_id})),
     )
 
 
 def _read_labels(connection: Connection, record_id: str, rows: Sequence[Row[Any]]) -> dict[int, list[PastLabel]]:
-    """Read the labels of rows, by row, the one that counts first."""
+    """Read the labels of rows, by row, the current one first."""
     label = LABELS.c
-    asked = (
+    statement = (
         select(LABELS)
         .where(label.record_id == record_id, label.row.between(rows[0].row, rows[-1].row))
         .order_by(label.replaced_at.is_not(None), label.id.desc())
-        .limit(len(rows) + _MOST_PAST_LABELS)
+        .limit(len(rows) + _MAX_PAST_LABELS)
     )
     labels = defaultdict(list)
-    for line in connection.execute(asked):
+    for line in connection.execute(statement):
         labels[line.row].append(PastLabel(line.is_inlier, line.source, line.note, line.given_at, line.replaced_at))
     return labels
 
 
-def _lay_out(line: Row[Any], names: Sequence[str] | None, labels: list[PastLabel]) -> AnsweredRow:
-    """Lay a recorded row out."""
+def _to_answered_row(line: Row[Any], names: Sequence[str] | None, labels: list[PastLabel]) -> AnsweredRow:
+    """Combine a recorded row with its labels."""
     return AnsweredRow(
         line.row,
         name_features(line.features, names),

@@ -1,7 +1,4 @@
-"""What a database of records holds, in a few figures that cost next to nothing to read.
-
-How many rows were answered, and how many of them as outliers: all of them, recorded or not.
-"""
+"""Figures about the database of records, and counts of all answered rows, recorded or not."""
 
 from __future__ import annotations
 
@@ -11,21 +8,22 @@ from pathlib import Path
 from sqlalchemy import Connection, Select, func, select
 
 from app.db.tables import HOURLY_COUNTS, LABELS, PREDICTIONS
-from app.records.timestamps import SECONDS_OF_DAY, Window
+from app.records.timestamps import SECONDS_PER_DAY
+from app.records.window import Window
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Figures of a database; times are seconds since 1970, 0 for none.
+    """Figures that cost next to nothing to read; times are seconds since 1970, 0 for none.
 
     Parameters
     ----------
     n_bytes
-        Its size on disk.
+        Size on disk.
     oldest
-        When its oldest record was answered.
+        Time of the oldest answer.
     last_label
-        When its last label was given.
+        Time of the last label.
     """
 
     n_bytes: int
@@ -37,13 +35,13 @@ def read_contents(connection: Connection) -> Contents:
     """Read the figures."""
     ids = PREDICTIONS.c
     oldest = connection.scalar(select(ids.answered_at).order_by(ids.record_id, ids.row).limit(1))
-    # Labels are only ever added, so the last one has the greatest number; their times have no index.
+    # Labels are only ever added, so the last one has the largest id; their times have no index.
     last_label = connection.scalar(select(LABELS.c.given_at).order_by(LABELS.c.id.desc()).limit(1))
     return Contents(_size(connection), oldest or 0.0, last_label or 0.0)
 
 
 def _size(connection: Connection) -> int:
-    """Tell how much room the database takes, with what is not yet in its place."""
+    """Return the size of the database, including the write-ahead log."""
     if connection.dialect.name == "postgresql":
         return connection.scalar(select(func.pg_database_size(func.current_database()))) or 0
     file = connection.exec_driver_sql("PRAGMA database_list").one()[2]
@@ -52,16 +50,16 @@ def _size(connection: Connection) -> int:
 
 @dataclass(frozen=True)
 class AnswerCount:
-    """The answers of one day, model version and segment.
+    """The number of answers of one day, model version and segment.
 
     Parameters
     ----------
     day
-        When it began, UTC; seconds since 1970.
+        Start of the day in UTC; seconds since 1970.
     model_version, segment
-        As recorded: the segment is empty if the caller named none.
+        As recorded; the segment is empty if the caller named none.
     n_rows, n_outliers
-        Of the day's hours within the window.
+        Within the window.
     """
 
     day: int
@@ -72,18 +70,18 @@ class AnswerCount:
 
 
 def read_counts(connection: Connection, window: Window) -> list[AnswerCount]:
-    """Read the counts of a window; days, versions and segments without answers are not in it."""
+    """Read the counts of a window; days, versions and segments without answers are left out."""
     return [
-        # PostgreSQL adds big integers up to decimals.
+        # PostgreSQL's sums of big integers are decimals.
         AnswerCount(row.day, row.model_version, row.segment, int(row.n_rows), int(row.n_outliers))
         for row in connection.execute(counts_query(window))
     ]
 
 
 def counts_query(window: Window) -> Select[int, str, str, int, int]:
-    """Ask for the counts: one range of the primary key."""
+    """Return the query: it reads one range of the primary key."""
     counts = HOURLY_COUNTS.c
-    day = (counts.hour - counts.hour % SECONDS_OF_DAY).label("day")
+    day = (counts.hour - counts.hour % SECONDS_PER_DAY).label("day")
     return (
         select(
             day,
@@ -93,7 +91,7 @@ def counts_query(window: Window) -> Select[int, str, str, int, int]:
             func.sum(counts.n_outliers).label("n_outliers"),
         )
         .where(counts.hour >= window.first_hour, counts.hour < window.end_hour)
-        # By name: PostgreSQL takes the same expression with another parameter for another one.
+        # By name: for PostgreSQL, the same expression with another parameter is a different one.
         .group_by("day", counts.model_version, counts.segment)
         .order_by("day", counts.model_version, counts.segment)
     )

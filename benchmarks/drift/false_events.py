@@ -8,7 +8,7 @@ import numpy as np
 
 from app.drift.calibration import Calibration
 from app.drift.detector import Confirmation
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from app.drift.windows import SlidingStatistics
 from benchmarks.drift.run_lengths import Source
 
@@ -45,7 +45,7 @@ def measure_windows(
         found.append(last.by_detector)
     shares = {}
     for name, thresholds in calibration.thresholds.items():
-        line = thresholds.confirming_line(confirmation.share)
+        line = thresholds.confirming_threshold(confirmation.share)
         beyond = np.array([each[name] > line for each in found])
         after_one = beyond[1:][beyond[:-1]]
         shares[name] = WindowShares(
@@ -54,7 +54,7 @@ def measure_windows(
     return shares
 
 
-def count_events(watch: DriftWatch, source: Source, n_rows: int, rows_at_once: int = 1000) -> tuple[int, int]:
+def count_events(watch: DriftMonitor, source: Source, n_rows: int, rows_at_once: int = 1000) -> tuple[int, int]:
     """Watch a stream in which nothing changes, and count alarms and events of all detectors."""
     for first in range(0, n_rows, rows_at_once):
         rows = source(rows_at_once, first)

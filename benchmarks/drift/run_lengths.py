@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import DETECTORS, Calibration
 from app.drift.detector import Kind
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from app.drift.windows import SlidingStatistics
 from training.drift.simulate import ScoredRows
 
@@ -67,7 +67,7 @@ def measure_runs(
     return {name: runs.get(name, longest) for name in lines}
 
 
-def measure_event(watch: DriftWatch, source: Source, skipped_rows: int, most_rows: int) -> int:
+def measure_event(watch: DriftMonitor, source: Source, skipped_rows: int, most_rows: int) -> int:
     """Count the rows from a change after ``skipped_rows`` to the first event of any detector, at most ``most_rows``."""
     for first in range(0, skipped_rows + most_rows, _ROWS_AT_ONCE):
         rows = source(_ROWS_AT_ONCE, first)

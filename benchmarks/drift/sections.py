@@ -10,7 +10,7 @@ import numpy as np
 
 from app.drift.calibration import CVM, DETECTORS, MMD, OUTLIER_RATE, SCORE
 from app.drift.detector import Confirmation, plan_confirmation
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from benchmarks.drift.changes import CHANGES, Change
 from benchmarks.drift.false_events import count_events, measure_windows
 from benchmarks.drift.held_out_rows import Draw, score
@@ -78,7 +78,7 @@ def tabulate_delays(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
                     for detector, rows in measure_runs(calibration, source, skipped_rows=skipped).items():
                         delays[detector].append(rows)
                 if (run_time, window) == _DEFAULT:
-                    watch = DriftWatch(calibration, _FEATURES, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS)
+                    watch = DriftMonitor(calibration, _FEATURES, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS)
                     events.append(
                         measure_event(watch, _change_after(draw, change, skipped, generator), skipped, 20 * run_time)
                     )
@@ -141,7 +141,7 @@ def _tabulate_promised_events(draws: Sequence[Draw], n_rows: int) -> Iterator[st
         alarms = events = 0
         plan: Confirmation | None = None
         for seed, (draw, calibration) in enumerate(zip(draws, calibrations, strict=True)):
-            watch = DriftWatch(calibration, _FEATURES, _ROWS_PER_SECOND, days)
+            watch = DriftMonitor(calibration, _FEATURES, _ROWS_PER_SECOND, days)
             plan = watch.confirmation
             source = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(seed))
             more_alarms, more_events = count_events(watch, source, n_rows)
@@ -160,7 +160,7 @@ def tabulate_cost(draw: Draw) -> Iterator[str]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     calibration = draw.calibrate(run_time, window)
     seconds, grown = time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    watch = DriftWatch(calibration, _FEATURES, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS)
+    watch = DriftMonitor(calibration, _FEATURES, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS)
     rows = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(0))(4000, 0)
     yield "| | |"
     yield "|---|--:|"
@@ -171,7 +171,7 @@ def tabulate_cost(draw: Draw) -> Iterator[str]:
     yield f"| memory that calibration adds to what training takes | {grown / 1024:.0f} MiB |"
 
 
-def _time_row(watch: DriftWatch, rows: ScoredRows, at_once: int) -> float:
+def _time_row(watch: DriftMonitor, rows: ScoredRows, at_once: int) -> float:
     """Take the processor time of a pass over the rows, in microseconds a row: others may use the machine, too."""
     begun = time.process_time()
     for i in range(0, len(rows), at_once):

@@ -16,7 +16,7 @@ from app.drift.calibration import CVM, DETECTORS
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import read_bundle
 from app.model.scoring import score_rows
-from app.recorder.drift import DriftMonitor, StateFolder, watch_model
+from app.recorder.drift import DriftRecorder, StateFolder, watch_model
 from app.recorder.protocol import PublishedRows
 
 
@@ -41,7 +41,7 @@ def test_missing_report_is_unavailable(client: FlaskClient, folder: Path):
     answer = client.get("/drift")
 
     assert answer.status_code == 503
-    assert "ask again" in answer.json["detail"]
+    assert "try again" in answer.json["detail"]
 
 
 def test_report_is_as_described(client: FlaskClient, folder: Path, credits_models: Path):
@@ -50,7 +50,7 @@ def test_report_is_as_described(client: FlaskClient, folder: Path, credits_model
     valid = Draft202012Validator({"$ref": "#/components/schemas/DriftReport", "components": document["components"]})
     bundle = read_bundle(credits_models / "current")
     metrics = RecorderMetrics(CollectorRegistry(), DETECTORS, CVM)
-    monitor = DriftMonitor(folder, StateFolder(folder, folder), 1000, metrics)
+    monitor = DriftRecorder(folder, StateFolder(folder, folder), 1000, metrics)
     monitor.tick()
     without_model = client.get("/drift").json
     monitor.follow(watch_model(bundle, 1000, 30, folder / "state.json"))

@@ -86,7 +86,7 @@ def test_unknown_ids_alone_are_not_found(service: RecordedService):
 
 def test_early_label_is_pending(service: RecordedService, monkeypatch: pytest.MonkeyPatch):
     """It stays pending while a recorder may still write its record."""
-    monkeypatch.setattr("app.records.feedback._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("app.records.feedback._WAIT_SECONDS", 0.0)
     add_writer(service.engine)
     answer = service.client.post("/feedback", json={"request_id": "early", "is_inlier": 1})
 

@@ -23,7 +23,7 @@ def service(recorded: RecordedService) -> RecordedService:
 
 def test_answer_is_shown_as_described(service: RecordedService, monkeypatch: pytest.MonkeyPatch):
     """The answer has the current label, those that it replaced, and pending ones."""
-    monkeypatch.setattr("app.records.feedback._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("app.records.feedback._WAIT_SECONDS", 0.0)
     add_writer(service.engine)
     for is_inlier in (1, -1):
         label = {"request_id": "theirs", "row": 1, "is_inlier": is_inlier, "source": "desk", "note": "seen"}

@@ -12,6 +12,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 TABLE = PAGE.partition("## Where is")[2]
 PATHS = re.findall(r"`([\w./]+)`", "\n".join(line.split("|")[2] for line in TABLE.splitlines() if line.count("|") == 3))
+WALKED = re.findall(r"`((?:api|web|model|metrics|recorder|records|db)/\w+)`", PAGE)
 
 
 def test_table_is_read():
@@ -25,7 +26,9 @@ def test_path_in_the_table_exists(path):
     assert (ROOT / path).exists()
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:api|web|model|metrics|recorder|records|db)/\w+)`", PAGE))))
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`((?:api|web|model|metrics|recorder|records|db)/\w+)`", PAGE)))
+)
 def test_file_on_a_walk_exists(path):
     """Each file of the service that a walk names exists."""
     assert (ROOT / "app" / f"{path}.py").is_file()

@@ -1,4 +1,4 @@
-"""The databases of the tests of records, for the tests of what lies below them."""
+"""The databases of the tests of records, for the tests of app.db."""
 
 from tests.records.conftest import (  # noqa: F401 - fixtures are found by their names
     address,

@@ -1,4 +1,4 @@
-"""Databases are opened only when their tables fit, and refused in words."""
+"""Databases are opened only if their tables have the right revision; errors are explained in words."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def file_of(address: str) -> Path:
 
 
 def test_a_database_without_tables_is_refused(empty_address: str, opened):
-    """Opening makes nothing, not even an empty file."""
-    with pytest.raises(RecordsUnavailable, match=r"holds no records yet: the service makes the tables"):
+    """Opening creates nothing, not even an empty file."""
+    with pytest.raises(RecordsUnavailable, match=r"holds no records yet: the service creates the tables"):
         open_database(empty_address)
 
     if empty_address.startswith("sqlite"):
@@ -41,7 +41,7 @@ def test_a_database_without_tables_is_refused(empty_address: str, opened):
 
 
 def test_pragmas_of_an_sqlite_file(sqlite: str, opened):
-    """Readers beside the writer, deleted records overwritten, their room given back."""
+    """Readers work beside the writer, deleted records are overwritten, and free space is given back."""
     upgrade_database(sqlite)
 
     with opened(sqlite).connect() as connection:
@@ -53,7 +53,7 @@ def test_pragmas_of_an_sqlite_file(sqlite: str, opened):
     assert said == {"journal_mode": "wal", "auto_vacuum": 2, "secure_delete": 1, "synchronous": 1, "busy_timeout": 1000}
 
 
-def test_a_file_that_was_removed_is_not_made_anew(sqlite: str, opened):
+def test_a_file_that_was_removed_is_not_created_again(sqlite: str, opened):
     """An empty file would hide that the records are gone."""
     upgrade_database(sqlite)
     engine = opened(sqlite)
@@ -66,8 +66,8 @@ def test_a_file_that_was_removed_is_not_made_anew(sqlite: str, opened):
     assert not file_of(sqlite).exists()
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
-    """A file in the folder's place stands for all reasons why it cannot be written."""
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path):
+    """A file in its place stands for all reasons."""
     (tmp_path / "records").write_text("a file")
 
     with pytest.raises(RecordsUnavailable, match=r"records\.db cannot be used \((File exists|Not a directory)\)"):
@@ -76,7 +76,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
 def test_a_folder_that_cannot_be_written_is_named():
-    """To a process that is not root, as the service should be."""
+    """For a process that is not root, as the service should be."""
     # Not below pytest's folder, which only its owner may enter.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -98,8 +98,8 @@ except Exception as error:
     )
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path):
-    """And left as it is."""
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path):
+    """And left unchanged."""
     file = tmp_path / "records.db"
     file.write_text("this is a letter to my aunt, and it is longer than the head of a database\n" * 20)
     before = file.read_bytes()
@@ -110,8 +110,8 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path):
     assert file.read_bytes() == before
 
 
-def test_a_locked_file_is_told_of_as_locked(sqlite: str):
-    """After the time that was asked for."""
+def test_a_locked_file_is_reported_as_locked(sqlite: str):
+    """After the configured time."""
     upgrade_database(sqlite)
     holder = sqlite3.connect(file_of(sqlite), isolation_level=None)
     holder.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -124,7 +124,7 @@ def test_a_locked_file_is_told_of_as_locked(sqlite: str):
     holder.close()
 
 
-def test_a_server_that_is_not_there_is_named():
+def test_a_server_that_is_down_is_named():
     """Without the password."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -135,12 +135,12 @@ def test_a_server_that_is_not_there_is_named():
                 attempt(f"postgresql://isowatch:never-shown@127.0.0.1:{port}/records")
             assert str(refused.value) == (
                 f"postgresql://isowatch@127.0.0.1:{port}/records cannot be used (Connection refused): "
-                "see to the server, or correct DATABASE_URL."
+                "check the server, or correct DATABASE_URL."
             )
 
 
-def test_a_silent_server_is_waited_for_so_long_and_no_longer():
-    """A machine that was switched off answers nothing at all."""
+def test_a_silent_server_is_given_up_after_the_timeout():
+    """A machine that is switched off does not answer at all."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
 
@@ -149,9 +149,9 @@ def test_a_silent_server_is_waited_for_so_long_and_no_longer():
 
 
 @pytest.mark.filterwarnings("ignore:.*unclosed <socket")  # which the driver leaves to Python
-def test_what_a_server_refuses_is_said_in_its_words(postgresql: str):
-    """Here a database that does not exist."""
-    with pytest.raises(RecordsUnavailable, match=r'\(database "elsewhere" does not exist\): see to') as refused:
+def test_the_message_of_a_server_is_shown(postgresql: str):
+    """Here, that a database does not exist."""
+    with pytest.raises(RecordsUnavailable, match=r'\(database "elsewhere" does not exist\): check the') as refused:
         open_database(f"{postgresql.rpartition('/')[0]}/elsewhere")
 
     assert "never-shown" not in str(refused.value)
@@ -160,7 +160,7 @@ def test_what_a_server_refuses_is_said_in_its_words(postgresql: str):
 
 
 def test_a_password_may_come_from_the_environment(postgresql: str, monkeypatch, opened):
-    """From PGPASSWORD, where libpq looks for it."""
+    """From PGPASSWORD, as in libpq."""
     monkeypatch.setenv("PGPASSWORD", "anything")
 
     upgrade_database(postgresql.replace(":never-shown@", "@"))
@@ -169,7 +169,7 @@ def test_a_password_may_come_from_the_environment(postgresql: str, monkeypatch, 
 
 
 def test_engines_show_no_password(postgresql: str, opened):
-    """Neither in their own words nor in those of what fails on them."""
+    """Neither in their own text nor in that of their errors."""
     upgrade_database(postgresql)
     engine = opened(postgresql)
 
@@ -179,8 +179,8 @@ def test_engines_show_no_password(postgresql: str, opened):
     assert "never-shown" not in repr(engine) + str(engine.url) + str(failed.value)
 
 
-def test_events_are_kept_once(empty_address: str, opened):
-    """Two recorders that read of one promotion write one event."""
+def test_events_are_stored_once(empty_address: str, opened):
+    """Two recorders that report the same promotion write one event."""
     upgrade_database(empty_address)
     engine = opened(empty_address)
     event = {"at": 1.5, "who": "a@b", "what": "promotion", "before": "", "after": "v1", "note": json.dumps({})}
@@ -201,15 +201,15 @@ def test_events_are_kept_once(empty_address: str, opened):
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///records.db?mode=ro", "names no file"),
-        ("postgresql://db/records", "leaves out the user, the host or the database"),
-        ("postgresql://isowatch:never-shown@/records", "leaves out the user, the host or the database"),
-        ("postgresql://isowatch:never-shown@db", "leaves out the user, the host or the database"),
-        ("postgresql://isowatch@db/records?password=never-shown", "has password behind its `?`"),
+        ("postgresql://db/records", "lacks the user, the host or the database"),
+        ("postgresql://isowatch:never-shown@/records", "lacks the user, the host or the database"),
+        ("postgresql://isowatch:never-shown@db", "lacks the user, the host or the database"),
+        ("postgresql://isowatch@db/records?password=never-shown", "has the unknown parameter password"),
         ("postgresql://isowatch:never-shown@db/records?sslmode=prefer", "unknown sslmode"),
     ],
 )
 def test_an_address_of_no_database_is_refused(address: str, said: str):
-    """With what is wrong, and without the password."""
+    """With the reason, and without the password."""
     with pytest.raises(InvalidSetting) as refused:
         open_database(address)
 

@@ -1,4 +1,4 @@
-"""What a database says is understood, so that what can be mended is told apart from what cannot."""
+"""Errors of a database are classified, so that those that can be fixed are told from those that cannot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.metrics.records import FULL, LOCKED, OTHER, SCHEMA, UNREACHABLE
 
 
 class _ServerError(Exception):
-    """A fake of what pg8000 raises: a table of fields, of which C is the code."""
+    """Make a fake error of pg8000: a table of fields, of which C is the code."""
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_codes_of_postgresql(code: str, reason: str):
     assert not is_fault_of_rows(error)
 
 
-def test_server_that_says_nothing_is_unreachable():
-    """It gave no code."""
+def test_server_that_does_not_answer_is_unreachable():
+    """The error has no code."""
     assert reason_of(DBAPIError("INSERT", {}, _ServerError("network error"))) == UNREACHABLE
 
 
 def test_missing_table_is_another_schema(address: str, opened: Callable[[str], Engine]):
-    """Told by the databases themselves."""
+    """With errors of real databases."""
     with opened(address).connect() as connection, pytest.raises(DBAPIError) as refused:
         connection.execute(text("INSERT INTO nothing VALUES (1)"))
 
@@ -58,7 +58,7 @@ def test_missing_table_is_another_schema(address: str, opened: Callable[[str], E
 
 
 def test_file_that_cannot_be_opened_is_unreachable(tmp_path: Path):
-    """As in a folder that is not there."""
+    """As in a folder that does not exist."""
     engine = create_engine(f"sqlite:///{tmp_path}/gone/records.db")
     with pytest.raises(DBAPIError) as refused:
         engine.connect()
@@ -66,8 +66,8 @@ def test_file_that_cannot_be_opened_is_unreachable(tmp_path: Path):
     assert reason_of(refused.value) == UNREACHABLE
 
 
-def test_refusal_in_words_is_what_it_was_caused_by(tmp_path: Path):
-    """Without a cause, the database is well, and its tables are others."""
+def test_explained_error_has_the_reason_of_its_cause(tmp_path: Path):
+    """Without a cause, the database works but has other tables."""
     with (
         closing(sqlite3.connect(tmp_path / "records.db")) as one,
         closing(sqlite3.connect(tmp_path / "records.db", timeout=0)) as other,
@@ -82,7 +82,7 @@ def test_refusal_in_words_is_what_it_was_caused_by(tmp_path: Path):
         assert not is_fault_of_rows(refusal)
 
 
-def test_mistake_of_ours_is_no_fault_of_the_database():
+def test_bug_is_not_a_fault_of_the_database():
     """The same rows would fail again."""
     assert is_fault_of_rows(KeyError("row"))
     assert reason_of(KeyError("row")) == OTHER

@@ -1,4 +1,4 @@
-"""Whoever may only read an SQLite file and its folder can, while its writer has it open, when it is closed or died."""
+"""A process with read-only access can read an SQLite file while it is written, when it is closed, and after a crash."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ADDING = "INSERT INTO segments (name, first_seen_at) VALUES ('{}', 0)"
 
 
 class Reader:
-    """A process of a user who may not write into the folder."""
+    """A process of a user who may not write to the folder."""
 
     def __init__(self, address: str) -> None:
         self._process = subprocess.Popen(
@@ -57,7 +57,7 @@ class Reader:
         )
 
     def ask(self, how: str = "") -> str:
-        """Have it count, and give what it says."""
+        """Count the rows, and return the result."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{how}\n")
@@ -65,13 +65,13 @@ class Reader:
         return self._process.stdout.readline().strip()
 
     def end(self) -> str:
-        """End it; gives what it complained of."""
+        """Stop the process; return its errors."""
         return self._process.communicate(timeout=60)[1]
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """The address of a file that nobody has open."""
+    """The address of a file that no process has open."""
     # Not below pytest's folder, which only its owner may enter.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -83,7 +83,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def reader(address: str) -> Iterator[Reader]:
-    """Somebody who may not write, without complaints at the end."""
+    """A reader without write access, which must end without errors."""
     process = Reader(address)
     yield process
     assert process.end() == ""
@@ -91,19 +91,19 @@ def reader(address: str) -> Iterator[Reader]:
 
 @pytest.fixture
 def writer(address: str) -> Iterator[sqlite3.Connection]:
-    """Somebody who may, and who begins when the test asks him to write."""
+    """A connection with write access, which starts to write when the test tells it to."""
     connection = sqlite3.connect(address.removeprefix("sqlite:///"), isolation_level=None)
     yield connection
     connection.close()
 
 
-def test_file_at_rest_is_read(reader: Reader):
-    """As often as one likes."""
+def test_file_that_nobody_writes_is_read(reader: Reader):
+    """Any number of times."""
     assert [reader.ask() for _ in range(3)] == ["0"] * 3
 
 
-def test_reader_follows_those_who_write(reader: Reader, writer: sqlite3.Connection):
-    """From transaction to transaction: who comes and writes, and who goes."""
+def test_reader_sees_what_others_write(reader: Reader, writer: sqlite3.Connection):
+    """From transaction to transaction, while writers come and go."""
     assert reader.ask() == "0"
     writer.execute(ADDING.format("private"))
     assert reader.ask() == "1"
@@ -113,8 +113,8 @@ def test_reader_follows_those_who_write(reader: Reader, writer: sqlite3.Connecti
     assert reader.ask() == "2"
 
 
-def test_what_changed_while_it_was_read_is_refused(reader: Reader, writer: sqlite3.Connection):
-    """In words, once: what was read may be half old and half new."""
+def test_change_during_a_read_is_an_error(reader: Reader, writer: sqlite3.Connection):
+    """In words, and once: what was read may be inconsistent."""
     assert reader.ask("slowly") == "reading"
     writer.execute(ADDING.format("private"))
 
@@ -123,8 +123,8 @@ def test_what_changed_while_it_was_read_is_refused(reader: Reader, writer: sqlit
     assert reader.ask() == "1"
 
 
-def test_writer_that_came_and_went_is_noticed(reader: Reader, writer: sqlite3.Connection):
-    """Though it has left nothing beside the file."""
+def test_short_write_during_a_read_is_detected(reader: Reader, writer: sqlite3.Connection):
+    """Although it has left no file beside the database."""
     assert reader.ask("slowly") == "reading"
     writer.execute(ADDING.format("private"))
     writer.close()
@@ -132,8 +132,8 @@ def test_writer_that_came_and_went_is_noticed(reader: Reader, writer: sqlite3.Co
     assert reader.ask().endswith("try again.")
 
 
-def test_file_whose_writer_died_is_read(reader: Reader, address: str):
-    """With what it had committed."""
+def test_file_is_read_after_its_writer_was_killed(reader: Reader, address: str):
+    """With everything that was committed."""
     dying = f"""
 import os, sqlite3
 writer = sqlite3.connect({address.removeprefix("sqlite:///")!r}, isolation_level=None)

@@ -1,4 +1,4 @@
-"""An SQLite database is kept small, whoever reads it."""
+"""An SQLite database stays small, even with readers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.records.made_records import make_prediction
 
 @pytest.fixture
 def engine(sqlite: str, opened: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """A database whose write-ahead log is long with some hundred rows."""
-    monkeypatch.setattr(sqlite_maintenance, "LARGEST_LOG_BYTES", 100_000)
-    monkeypatch.setattr("app.db.engine.LARGEST_LOG_BYTES", 100_000)
+    """A database whose write-ahead log counts as large with some hundred rows."""
+    monkeypatch.setattr(sqlite_maintenance, "MAX_LOG_BYTES", 100_000)
+    monkeypatch.setattr("app.db.engine.MAX_LOG_BYTES", 100_000)
     upgrade_database(sqlite)
     return opened(sqlite)
 
@@ -35,8 +35,8 @@ def _write(engine: Engine) -> None:
         connection.execute(insert(PREDICTIONS), [make_prediction(make_record_id()) for _ in range(1000)])
 
 
-def test_log_that_readers_let_grow_is_cut(engine: Engine, sqlite: str):
-    """While one reader overlaps the next it never begins anew by itself; a reader at work is no error."""
+def test_log_that_readers_let_grow_is_truncated(engine: Engine, sqlite: str):
+    """While there is always a reader, it does not restart by itself; an active reader is no error."""
     with engine.connect() as reader, engine.connect() as recorder:
         reader.execute(text("BEGIN"))
         reader.execute(text("SELECT count(*) FROM predictions"))
@@ -49,8 +49,8 @@ def test_log_that_readers_let_grow_is_cut(engine: Engine, sqlite: str):
         assert _log(sqlite).stat().st_size == 0
 
 
-def test_short_log_is_left_alone(engine: Engine, sqlite: str):
-    """Cutting it would make everybody wait for nothing."""
+def test_short_log_is_not_truncated(engine: Engine, sqlite: str):
+    """Everybody would wait for nothing."""
     with engine.begin() as connection:
         connection.execute(insert(PREDICTIONS), make_prediction(make_record_id()))
     before = _log(sqlite).stat().st_size
@@ -60,8 +60,8 @@ def test_short_log_is_left_alone(engine: Engine, sqlite: str):
     assert _log(sqlite).stat().st_size == before
 
 
-def test_log_gives_its_room_back_after_a_long_reader(engine: Engine, sqlite: str):
-    """By itself, when it begins anew."""
+def test_log_shrinks_after_a_long_reader(engine: Engine, sqlite: str):
+    """By itself, when it restarts."""
     with engine.connect() as reader:
         reader.execute(text("BEGIN"))
         reader.execute(text("SELECT count(*) FROM predictions"))

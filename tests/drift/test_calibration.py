@@ -1,4 +1,4 @@
-"""What training found is read back as it was, or refused in words."""
+"""The calibration is read as it was written, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.errors import InvalidBundle
 
 @pytest.fixture
 def files(tmp_path, calibration):
-    """A bundle's two files that belong together."""
+    """Two files of a bundle that belong together."""
     file, reference_file = tmp_path / "drift.npz", tmp_path / "reference.npz"
     calibration.write(file)
     np.savez(reference_file, rows=calibration.reference_rows)
@@ -37,16 +37,16 @@ def test_calibration_is_read_as_it_was_written(files, calibration):
     assert files[0].read_bytes() == before
 
 
-def test_bundle_without_calibration_says_that_drift_is_not_watched(tmp_path):
-    """It was trained on few rows, or before there were detectors."""
+def test_error_without_calibration_says_that_drift_is_not_monitored(tmp_path):
+    """The model was trained on few rows, or without detectors."""
     with pytest.raises(
-        InvalidBundle, match=r"drift.npz does not exist, so drift is not watched: train again, on 4,000"
+        InvalidBundle, match=r"drift.npz does not exist, so drift is not monitored: to monitor it, train on 4,000"
     ):
         Calibration.read(tmp_path / "drift.npz", tmp_path / "reference.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive"])
-def test_file_that_is_none_is_refused(files, content):
+def test_file_of_another_kind_is_refused(files, content):
     """Nothing is unpickled, and the message says what to do."""
     files[0].write_bytes(content)
 
@@ -66,7 +66,7 @@ def test_file_that_is_none_is_refused(files, content):
     ],
 )
 def test_values_that_do_not_fit_together_are_refused(files, calibration, change):
-    """They would make distances that mean nothing."""
+    """The distances would be meaningless."""
     replace(calibration, **change).write(files[0])
 
     with pytest.raises(InvalidBundle, match="does not fit the reference rows beside it: train again"):

@@ -1,4 +1,4 @@
-"""The plan keeps the promise about false events, with as few windows as that takes."""
+"""The plan keeps the rate of false events, with as few windows as possible."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from app.drift.detector import plan_confirmation
     days=st.floats(0.01, 3650),
     n_detectors=st.integers(1, 8),
 )
-def test_at_most_one_false_event_in_the_promised_time(run_time, rows_per_second, days, n_detectors):
-    """Half of one, since calibration rows are a sample; one window less would need a line below 0.05."""
+def test_at_most_one_false_event_in_the_configured_time(run_time, rows_per_second, days, n_detectors):
+    """Half of one, since calibration rows are a sample; one window less would need a share below 0.05."""
     plan = plan_confirmation(run_time, rows_per_second, days, n_detectors)
 
     false_alarms = n_detectors * rows_per_second * days * 86_400 / run_time
@@ -28,7 +28,7 @@ def test_at_most_one_false_event_in_the_promised_time(run_time, rows_per_second,
 
 
 @pytest.mark.parametrize("name", ["run_time", "rows_per_second", "false_alarm_days", "n_detectors"])
-def test_what_is_not_positive_is_refused(name):
+def test_numbers_that_are_not_positive_are_refused(name):
     """The message names it."""
     numbers = {"run_time": 300, "rows_per_second": 100, "false_alarm_days": 30, "n_detectors": 4}
 

@@ -1,4 +1,4 @@
-"""The sliding Cramer-von Mises distance is the one that its definition gives, to the last bit for equal windows."""
+"""The sliding Cramer-von Mises distance equals its definition, and equal windows have exactly equal distances."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.drift.conftest import make_rows
 
 
 def distance_by_definition(window, reference):
-    """The mean square difference of the mid-distribution functions, over the reference values."""
+    """Compute the mean square difference of the mid-distribution functions over the reference values."""
 
     def share_below(values, at):
         return ((values[:, None] < at).mean(axis=0) + (values[:, None] <= at).mean(axis=0)) / 2
@@ -22,7 +22,7 @@ def distance_by_definition(window, reference):
 
 @pytest.mark.parametrize("size", [2, 7, 100])
 def test_distance_is_that_of_the_last_rows(size):
-    """For columns with and without values that many rows share, after each of a few hundred rows."""
+    """For columns with and without repeated values, after each of a few hundred rows."""
     rows = make_rows(300, seed=2)
     rows[:, 1] = np.round(rows[:, 1])
     stream = make_rows(350, seed=3)
@@ -45,7 +45,7 @@ def test_distance_is_that_of_the_last_rows(size):
     st.lists(st.sampled_from([-3.5, -3, -1, -0.5, 0, 0.5, 2, 3, 4]), min_size=2, max_size=12),
 )
 def test_distance_is_that_of_the_definition(reference_values, window_values):
-    """Whatever values are equal to each other."""
+    """For any pattern of equal values."""
     rows, stream = np.array(reference_values, float), np.array(window_values, float)
     reference = RankReference(rows[:, None])
     window = RankWindow(reference, len(stream))
@@ -57,7 +57,7 @@ def test_distance_is_that_of_the_definition(reference_values, window_values):
 
 
 def test_equal_windows_have_equal_distances():
-    """In whatever order the rows came, and whatever came before them: a line can be drawn between two values."""
+    """In any order of the rows, and whatever came before: a threshold can lie between two values."""
     rows = make_rows(500, seed=2)
     reference = RankReference(rows)
     window = RankWindow(reference, 40)
@@ -72,8 +72,8 @@ def test_equal_windows_have_equal_distances():
     assert len(distances) == 1
 
 
-def test_shared_value_that_moves_to_just_below_itself_is_seen():
-    """Half of the rows share it; to a right-continuous distribution function it would not have moved."""
+def test_repeated_value_that_moves_to_just_below_itself_is_detected():
+    """Half of the rows have it; a right-continuous distribution function would not change."""
     rows = np.concatenate([np.zeros(1000), np.linspace(1, 2, 1000)])[:, None]
     reference = RankReference(rows)
 
@@ -89,7 +89,7 @@ def test_shared_value_that_moves_to_just_below_itself_is_seen():
 
 
 def test_largest_window_has_exact_sums():
-    """The whole numbers of 1,000 rows against 2,000 do not overflow."""
+    """The integers of 1,000 rows against 2,000 do not overflow."""
     rows = np.arange(2000.0)[:, None]
     reference = RankReference(rows)
     window = RankWindow(reference, 1000)

@@ -1,4 +1,4 @@
-"""A first alarm becomes an event only if the windows after it confirm it, and one drift is one event."""
+"""A signal becomes an event only if the windows after it confirm it, and one drift is one event."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ import pytest
 from app.drift.calibration import Thresholds
 from app.drift.detector import Confirmation, Detector, Kind, Phase, Progress
 
-QUIET, BEYOND, ALARMING = 0.1, 0.7, 2.0
+QUIET, TAIL_SHARE, ALARMING = 0.1, 0.7, 2.0
 
 
 @pytest.fixture
 def detector() -> Detector:
-    """Windows of three rows; a line of 3, then 1; two windows above 0.5 confirm."""
+    """Windows of three rows; a threshold of 3, then 1; two windows above 0.5 confirm."""
     thresholds = Thresholds(np.array([0, 1]), np.array([3.0, 1.0]), np.full(80, 0.5), run_time=300)
     return Detector(thresholds, Confirmation(2, 0.1), window=3)
 
 
 def feed(detector: Detector, *statistics: float) -> list[Kind | None]:
-    """Check statistics one after the other."""
+    """Check several statistics."""
     return [detector.check(statistic) for statistic in statistics]
 
 
-def test_detector_has_seen_no_full_window_at_first(detector: Detector):
-    """It says so, and has no statistic."""
+def test_detector_starts_without_a_full_window(detector: Detector):
+    """It is in the phase for that, and has no statistic."""
     assert detector.progress.phase is Phase.FILLING
     assert detector.statistic is None
     assert detector.threshold == 3.0
 
 
-def test_line_is_that_of_the_row(detector: Detector):
-    """What is no alarm for the first full window is one for the second."""
+def test_threshold_depends_on_the_row(detector: Detector):
+    """A statistic that is no signal for the first full window is one for the second."""
     assert feed(detector, ALARMING, ALARMING) == [None, Kind.ALARM]
 
 
-def test_alarm_is_confirmed_by_windows_of_their_own(detector: Detector):
-    """Rows that a window shares with the alarm's, or with the one before, say nothing."""
+def test_signal_is_confirmed_by_windows_without_common_rows(detector: Detector):
+    """Windows that share rows with the signal's or the previous one do not count."""
     feed(detector, QUIET, ALARMING)
 
-    said = feed(detector, QUIET, QUIET, BEYOND, QUIET, QUIET, BEYOND)
+    said = feed(detector, QUIET, QUIET, TAIL_SHARE, QUIET, QUIET, TAIL_SHARE)
 
     assert said == [None] * 5 + [Kind.EVENT]
     assert (detector.progress.alarms, detector.progress.events) == (1, 1)
@@ -49,10 +49,10 @@ def test_alarm_is_confirmed_by_windows_of_their_own(detector: Detector):
 
 
 def test_one_quiet_window_ends_the_confirmation(detector: Detector):
-    """The alarm counts, the event does not, and the detector begins with its first line again."""
+    """The signal counts, the event does not, and the detector starts with its first threshold again."""
     feed(detector, QUIET, ALARMING)
 
-    said = feed(detector, QUIET, QUIET, BEYOND, QUIET, QUIET, QUIET)
+    said = feed(detector, QUIET, QUIET, TAIL_SHARE, QUIET, QUIET, QUIET)
 
     assert said == [None] * 6
     assert (detector.progress.alarms, detector.progress.events) == (1, 0)
@@ -61,19 +61,19 @@ def test_one_quiet_window_ends_the_confirmation(detector: Detector):
 
 
 def test_lasting_drift_is_one_event(detector: Detector):
-    """However far beyond the alarm line it stays."""
+    """However far beyond the threshold it stays."""
     said = feed(detector, QUIET, *[ALARMING] * 100)
 
     assert [kind for kind in said if kind] == [Kind.ALARM, Kind.EVENT]
     assert detector.progress.phase is Phase.DRIFTING
 
 
-def test_drift_is_over_after_quiet_windows_in_a_row(detector: Detector):
-    """As many as confirm one; a window beyond the line in between starts the count anew."""
+def test_drift_ends_after_consecutive_quiet_windows(detector: Detector):
+    """As many as confirm one; a window beyond the threshold restarts the count."""
     feed(detector, QUIET, *[ALARMING] * 7)
-    windows = {QUIET: [QUIET] * 3, BEYOND: [QUIET, QUIET, BEYOND]}
+    windows = {QUIET: [QUIET] * 3, TAIL_SHARE: [QUIET, QUIET, TAIL_SHARE]}
 
-    feed(detector, *windows[QUIET], *windows[BEYOND], *windows[QUIET])
+    feed(detector, *windows[QUIET], *windows[TAIL_SHARE], *windows[QUIET])
     assert detector.progress.phase == "drift"
     feed(detector, *windows[QUIET])
 
@@ -81,8 +81,8 @@ def test_drift_is_over_after_quiet_windows_in_a_row(detector: Detector):
     assert feed(detector, QUIET, ALARMING) == [None, Kind.ALARM]
 
 
-def test_progress_survives_being_written_down(detector: Detector):
-    """With the kind of its phase."""
+def test_progress_survives_serialization(detector: Detector):
+    """With the type of its phase."""
     feed(detector, QUIET, ALARMING, QUIET)
 
     again = Progress.of(asdict(detector.progress))

@@ -1,4 +1,4 @@
-"""The sliding maximum mean discrepancy is the one that its definition gives."""
+"""The sliding maximum mean discrepancy equals its definition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.drift.conftest import make_rows
 
 
 def discrepancy_by_definition(first, second):
-    """Mean similarity within each set of placed rows, less twice that between them."""
+    """Compute the mean similarity within each set of placed rows, less twice that between them."""
 
     def mean_similarity(one, other):
         return np.exp(-((one[:, None] - other) ** 2).sum(axis=2)).mean()
@@ -20,7 +20,7 @@ def discrepancy_by_definition(first, second):
 
 @pytest.mark.parametrize("size", [2, 7, 100])
 def test_distance_is_that_of_the_last_rows(size):
-    """After each of a few hundred rows, by then many times around the window."""
+    """After each of a few hundred rows, which is many times the window."""
     reference = KernelReference(make_rows(300, seed=2), bandwidth=1.3)
     window = KernelWindow(reference, size)
     points = reference.place(make_rows(350, seed=3))
@@ -35,7 +35,7 @@ def test_distance_is_that_of_the_last_rows(size):
 
 
 def test_rows_at_the_end_of_the_range_are_far_from_everything():
-    """The largest numbers that the service takes make no distance infinite or NaN."""
+    """The largest numbers that the service accepts make no distance infinite or NaN."""
     reference = KernelReference(make_rows(300, seed=2), bandwidth=1e-3)
     window = KernelWindow(reference, 3)
     largest = float(np.finfo(np.float32).max)
@@ -47,8 +47,8 @@ def test_rows_at_the_end_of_the_range_are_far_from_everything():
     assert reference.mean_similarity(reference.place(np.array([[largest, largest]])))[0] == 0
 
 
-def test_features_count_alike_whatever_their_units():
-    """A feature in cents is as good as one in euros."""
+def test_features_count_equally_in_any_unit():
+    """A feature in cents is the same as one in euros."""
     rows, others = make_rows(300, seed=2), make_rows(30, seed=3)
     distances = []
     for units in (np.array([1.0, 1.0]), np.array([1.0, 100.0])):

@@ -1,4 +1,4 @@
-"""Scored rows go in; what comes out is said once, names the feature, and does not depend on how rows were grouped."""
+"""Scored rows lead to findings once, with the feature, independent of how the rows are grouped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from app.drift.calibration import DETECTORS
 from app.drift.detector import Kind, Phase
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from tests.drift.conftest import make_rows, score_rows
 
 # So that few windows confirm.
@@ -18,17 +18,17 @@ ROWS_PER_SECOND, FALSE_ALARM_DAYS = 1, 1
 
 @pytest.fixture
 def watch(calibration):
-    """A new watch at a time of its own."""
-    return DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 1.5)
+    """A new monitor with a fixed time."""
+    return DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 1.5)
 
 
 def update(watch, rows):
-    """Score and watch rows."""
+    """Score rows, and update the monitor with them."""
     scored = score_rows(rows)
     return watch.update(scored.rows, scored.scores, scored.labels)
 
 
-def test_too_few_rows_are_a_state_of_their_own(watch):
+def test_too_few_rows_are_a_phase_of_their_own(watch):
     """Nothing is checked before the window is full."""
     checks = update(watch, make_rows(19, seed=5))
 
@@ -42,8 +42,8 @@ def test_too_few_rows_are_a_state_of_their_own(watch):
     assert watch.describe()["detectors"]["mmd"]["state"] == "no drift"
 
 
-def test_ratio_is_the_statistic_over_the_line_of_its_row(watch):
-    """1 is the alarm line, whichever row it is."""
+def test_ratio_is_the_statistic_over_the_threshold_of_its_row(watch):
+    """1 is the threshold, for any row."""
     for row in make_rows(60, seed=5):
         lines = {name: detector.threshold for name, detector in watch.detectors.items()}
         ratios = update(watch, row[None]).ratios
@@ -53,7 +53,7 @@ def test_ratio_is_the_statistic_over_the_line_of_its_row(watch):
 
 @pytest.mark.parametrize(("column", "feature"), [(0, "mean"), (1, "sd")])
 def test_moved_feature_is_named(watch, column, feature):
-    """By the alarm, by the event, and as the farthest of all."""
+    """In the signal, in the event, and as the farthest feature."""
     rows = make_rows(400, seed=5)
     rows[100:, column] += 1
 
@@ -70,8 +70,8 @@ def test_moved_feature_is_named(watch, column, feature):
     assert described["last_event"]["row"] == findings[1].row
 
 
-def test_drift_is_over_when_rows_are_as_before(watch):
-    """One event for the whole drift, then the state is gone."""
+def test_drift_ends_when_rows_are_as_before(watch):
+    """There is one event for the whole drift."""
     rows = make_rows(1200, seed=5)
     rows[100:600] += 1
 
@@ -83,8 +83,8 @@ def test_drift_is_over_when_rows_are_as_before(watch):
     assert watch.active == dict.fromkeys(DETECTORS, False)
 
 
-def test_share_of_outliers_is_watched_by_itself(watch):
-    """Labels alone can alarm it."""
+def test_share_of_outliers_has_its_own_detector(watch):
+    """Labels alone can trigger it."""
     scored = score_rows(make_rows(200, seed=5))
     labels = np.where(np.arange(200) >= 100, -1, scored.labels)
 
@@ -95,13 +95,13 @@ def test_share_of_outliers_is_watched_by_itself(watch):
 
 
 def test_grouping_of_rows_makes_no_difference(calibration):
-    """One at a time or many: the same ratios, alarms and events."""
+    """One row at a time or many: the same ratios, signals and events."""
     rows = make_rows(500, seed=5)
     rows[300:] += 0.5
     scored = score_rows(rows)
     outcomes = []
     for at_once in (1, 7, 500):
-        watch = DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
+        watch = DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
         ratios: dict[str, list[float]] = {name: [] for name in DETECTORS}
         findings = []
         for first in range(0, 500, at_once):
@@ -120,11 +120,11 @@ def test_grouping_of_rows_makes_no_difference(calibration):
 
 
 def test_single_precision_rows_are_the_same_rows(calibration):
-    """Half of the rows lie on shared values, which a client may round to float32."""
+    """Half of the rows have repeated values, which a client may round to float32."""
     scored = score_rows(make_rows(300, seed=5))
     findings, statistics = [], []
     for dtype in (np.float64, np.float32):
-        watch = DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
+        watch = DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
         findings.append(watch.update(scored.rows.astype(dtype), scored.scores, scored.labels).findings)
         statistics.append({name: detector.statistic for name, detector in watch.detectors.items()})
 
@@ -134,12 +134,12 @@ def test_single_precision_rows_are_the_same_rows(calibration):
 
 @pytest.mark.parametrize("n_before", [0, 5, 20, 130, 170, 300])
 def test_restart_makes_no_difference(calibration, n_before):
-    """In whatever phase it comes, the new watch says what the old one would have said."""
+    """In any phase, the new monitor finds what the old one would have found."""
     rows = make_rows(500, seed=5)
     rows[120:260] += 0.5
 
     def new_watch():
-        return DriftWatch(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
+        return DriftMonitor(calibration, ("mean", "sd"), ROWS_PER_SECOND, FALSE_ALARM_DAYS, clock=lambda: 0.0)
 
     watch, restarted = new_watch(), new_watch()
     update(watch, rows[:n_before]) if n_before else None
@@ -153,14 +153,14 @@ def test_restart_makes_no_difference(calibration, n_before):
 
 
 def approximately(described):
-    """Compare numbers but for the order in which they were added up."""
+    """Compare numbers up to the order of summation."""
     if isinstance(described, dict):
         return {name: approximately(value) for name, value in described.items()}
     return pytest.approx(described, abs=1e-10) if isinstance(described, float) else described
 
 
 def test_state_that_does_not_fit_is_refused_and_changes_nothing(watch):
-    """Rows of another width, or other numbers of rows than were seen."""
+    """Rows with another number of columns, or another number of rows than were seen."""
     update(watch, make_rows(30, seed=5))
     state = watch.state()
     before = watch.describe()
@@ -178,7 +178,7 @@ def test_state_that_does_not_fit_is_refused_and_changes_nothing(watch):
 
 
 def test_description_is_strict_json(watch):
-    """From the first row on, also where a detector can never alarm."""
+    """From the first row on, even for a detector that can never signal."""
     watch.run_times["outlier_rate"] = float("inf")
     for n_rows in (1, 30):
         update(watch, make_rows(n_rows, seed=5))

@@ -1,4 +1,4 @@
-"""The state outlives the process, and only where it belongs to the model that is watched."""
+"""The state survives a restart, and is used only for the same model."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import json
 
 import pytest
 
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from app.drift.state_file import restore_state, save_state
 from tests.drift.conftest import make_rows, score_rows
 
 
 @pytest.fixture
 def new_watch(calibration):
-    """Make watches that have seen nothing."""
-    return lambda: DriftWatch(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1, clock=lambda: 0.0)
+    """Makes monitors that have seen no row."""
+    return lambda: DriftMonitor(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1, clock=lambda: 0.0)
 
 
 @pytest.fixture
 def watch(new_watch):
-    """A watch that has seen fifty rows."""
+    """A monitor that has seen fifty rows."""
     watch = new_watch()
     scored = score_rows(make_rows(50, seed=5))
     watch.update(scored.rows, scored.scores, scored.labels)
@@ -27,7 +27,7 @@ def watch(new_watch):
 
 
 def test_state_is_read_back(tmp_path, watch, new_watch):
-    """By a watch of the same model, and no unfinished file is left."""
+    """By a monitor of the same model; no unfinished file is left."""
     file = tmp_path / "drift.json"
     save_state(file, watch, "v1")
     save_state(file, watch, "v1")
@@ -40,19 +40,19 @@ def test_state_is_read_back(tmp_path, watch, new_watch):
     assert [path.name for path in tmp_path.iterdir()] == ["drift.json"]
 
 
-def test_state_of_another_model_is_left_alone(tmp_path, watch, new_watch):
+def test_state_of_another_model_is_not_used(tmp_path, watch, new_watch):
     """Its rows were compared with other reference rows."""
     file = tmp_path / "drift.json"
     save_state(file, watch, "v1")
     restarted = new_watch()
 
-    assert restore_state(file, restarted, "v2") == f"{file} is about model v1, v2 is watched."
+    assert restore_state(file, restarted, "v2") == f"{file} is about model v1, not v2."
     assert restarted.rows_seen == 0
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"model_version": "v1"}', "null"])
-def test_broken_file_is_told_and_starts_anew(tmp_path, new_watch, content):
-    """A service does not stay down for it."""
+def test_broken_file_is_reported_and_ignored(tmp_path, new_watch, content):
+    """It must not keep a service down."""
     file = tmp_path / "drift.json"
     file.write_text(content)
     restarted = new_watch()
@@ -62,19 +62,19 @@ def test_broken_file_is_told_and_starts_anew(tmp_path, new_watch, content):
 
 
 def test_first_start_has_no_file(tmp_path, new_watch):
-    """That is said, too."""
+    """That is a reason, too."""
     assert restore_state(tmp_path / "drift.json", new_watch(), "v1").endswith("does not exist yet.")
 
 
-def test_file_before_stays_when_writing_fails(tmp_path, watch, monkeypatch):
-    """A full disk costs the newest rows, not the state."""
+def test_old_file_stays_when_writing_fails(tmp_path, watch, monkeypatch):
+    """A full disk loses the newest rows, not the state."""
     file = tmp_path / "drift.json"
     save_state(file, watch, "v1")
 
     def fail(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("app.drift.state_file.json.dump", fail)
+    monkeypatch.setattr("app.server.atomic_file.os.fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         save_state(file, watch, "v1")
 

@@ -1,4 +1,4 @@
-"""Lines are found by row and by chance."""
+"""Thresholds are found by row and by probability."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ THRESHOLDS = Thresholds(np.array([0, 1, 3]), np.array([3.0, 2.0, 1.0]), 1 - CONF
 
 
 @pytest.mark.parametrize("share", [0.25, 0.1, 0.0864, 0.001])
-def test_confirming_line_is_exceeded_no_more_often_than_asked(share):
-    """The nearest stored share below; here the line is 1 less its share."""
-    line = THRESHOLDS.confirming_line(share)
+def test_confirming_threshold_is_exceeded_at_most_as_often_as_requested(share):
+    """The nearest stored share below; here the threshold is 1 minus its share."""
+    line = THRESHOLDS.confirming_threshold(share)
 
     assert 1 - share <= line + 1e-9
     assert line == pytest.approx(1 - share, rel=0.02)
@@ -21,5 +21,5 @@ def test_confirming_line_is_exceeded_no_more_often_than_asked(share):
 
 def test_share_for_which_nothing_is_stored_is_refused():
     """It could not be estimated from the simulated windows."""
-    with pytest.raises(ValueError, match=r"as low as 0.0005; ask for 0.001 or more"):
-        THRESHOLDS.confirming_line(0.0005)
+    with pytest.raises(ValueError, match=r"for the probability 0.0005; pass 0.001 or more"):
+        THRESHOLDS.confirming_threshold(0.0005)

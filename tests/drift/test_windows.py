@@ -8,7 +8,7 @@ from app.drift.windows import OutlierWindow
 
 
 def test_share_is_that_of_the_last_rows():
-    """Its distance from training's counts in both directions."""
+    """Differences from training count in both directions."""
     are_outliers = np.random.default_rng(1).random(200) < 0.3
     window = OutlierWindow(training_share=0.25, size=10)
 

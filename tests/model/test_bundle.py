@@ -1,4 +1,4 @@
-"""A bundle is read as it was written, or refused: whatever byte changed."""
+"""A bundle is read as it was written, or refused if any byte has changed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def estimator() -> IsolationForest:
 
 @pytest.fixture(scope="module")
 def written(estimator: IsolationForest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that nobody changes."""
+    """A bundle that no test changes."""
     rows = Dataset(("mean", "sd"), ROWS, Path("rows.csv"), "0" * 64, ("mean", "sd"))
     models = tmp_path_factory.mktemp("written") / "models"
     return write_bundle(models, TrainedModel("credits", estimator, rows)).folder
@@ -45,7 +45,7 @@ def written(estimator: IsolationForest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def bundle(written: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
+    """A copy that a test may change."""
     return Path(shutil.copytree(written, tmp_path / written.name))
 
 
@@ -57,12 +57,12 @@ def flip(file: Path, position: int, bit: int = 0) -> None:
 
 
 def seal_again(bundle: Path, **changes: object) -> None:
-    """Change a manifest and give it a digest that fits, as its writer could."""
+    """Change a manifest and update its digest, as another program could."""
     write_manifest(bundle, json.loads((bundle / MANIFEST_FILE).read_bytes()) | changes)
 
 
 def test_bundle_is_read_as_it_was_written(written: Path, estimator: IsolationForest):
-    """Name, features, ranges, and scikit-learn's answers come back."""
+    """Name, features and ranges, and the scores and labels of scikit-learn."""
     bundle = read_bundle(written)
 
     assert (bundle.name, bundle.version) == ("credits", written.name)
@@ -75,7 +75,7 @@ def test_bundle_is_read_as_it_was_written(written: Path, estimator: IsolationFor
 
 
 def test_any_changed_byte_of_the_manifest_is_refused(bundle: Path):
-    """Also one in a blank, a line end or the digest itself: every position is tried, with one of its bits."""
+    """Even in a blank, a line end or the digest itself: every position is tried, with one of its bits."""
     manifest = bundle / MANIFEST_FILE
     bits = random.Random(1)
     for position in range(manifest.stat().st_size):
@@ -89,7 +89,7 @@ def test_any_changed_byte_of_the_manifest_is_refused(bundle: Path):
 
 @given(data=st.data())
 def test_any_changed_byte_that_the_service_reads_is_refused(written: Path, data: st.DataObject):
-    """The forest and the reference are refused before they are opened."""
+    """The forest and the reference are refused before they are parsed."""
     file = written / data.draw(st.sampled_from(FILES_OF_THE_SERVICE))
     position = data.draw(st.integers(0, file.stat().st_size - 1))
     bit = data.draw(st.integers(0, 7))
@@ -102,7 +102,7 @@ def test_any_changed_byte_that_the_service_reads_is_refused(written: Path, data:
 
 
 def test_a_changed_byte_of_any_file_is_found(bundle: Path):
-    """Also in the files that only people open."""
+    """Even in the files that only people open."""
     files = sorted(file for file in bundle.iterdir() if file.name != MANIFEST_FILE)
     assert {file.name for file in files} >= {"forest.npz", "reference.npz", "model.joblib", "model_card.md"}
     for file in files:
@@ -115,7 +115,7 @@ def test_a_changed_byte_of_any_file_is_found(bundle: Path):
 
 
 def test_missing_and_foreign_files_are_found(bundle: Path):
-    """A bundle holds what its manifest names, no less and no more."""
+    """A bundle has exactly the files of its manifest."""
     (bundle / "model_card.md").unlink()
     (bundle / "notes.txt").write_text("mine")
 
@@ -125,14 +125,14 @@ def test_missing_and_foreign_files_are_found(bundle: Path):
     assert "notes.txt is not in the manifest" in foreign
 
 
-def test_missing_folder_says_what_to_do(tmp_path: Path):
+def test_error_for_a_missing_folder_says_what_to_do(tmp_path: Path):
     """A new user reads this before the first training."""
     with pytest.raises(InvalidBundle, match="does not exist: train a model"):
         read_bundle(tmp_path / "current")
 
 
 def test_newer_format_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch):
-    """An older service does not guess what a newer bundle means."""
+    """An older service does not guess the meaning of a newer bundle."""
     with monkeypatch.context() as newer_release:
         newer_release.setattr("app.model.bundle.FORMAT_VERSION", FORMAT_VERSION + 1)
         seal_again(bundle)
@@ -141,15 +141,15 @@ def test_newer_format_is_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch):
         read_bundle(bundle)
 
 
-def test_forest_that_does_not_give_the_golden_answers_is_refused(bundle: Path):
-    """Honest digests are not enough: a forest proves itself on rows that scikit-learn answered."""
+def test_forest_that_does_not_reproduce_the_golden_rows_is_refused(bundle: Path):
+    """Correct digests are not enough: scores and labels must equal those of scikit-learn."""
     golden = read_manifest(bundle)["golden"]
     wrong_scores = golden | {"anomaly_score": [score + 1e-9 for score in golden["anomaly_score"]]}
     wrong_labels = golden | {"is_inlier": [-label for label in golden["is_inlier"]]}
 
     for wrong in (wrong_scores, wrong_labels):
         seal_again(bundle, golden=wrong)
-        with pytest.raises(InvalidBundle, match="does not give the scores that training noted"):
+        with pytest.raises(InvalidBundle, match="does not reproduce the scores of its training"):
             read_bundle(bundle)
 
     seal_again(bundle, golden=golden)
@@ -158,7 +158,7 @@ def test_forest_that_does_not_give_the_golden_answers_is_refused(bundle: Path):
 
 @pytest.mark.parametrize("changes", [{"golden": {}}, {"features": [{"name": "mean"}]}, {"trained_at": "today"}])
 def test_manifest_without_a_needed_part_is_refused(bundle: Path, changes: dict[str, object]):
-    """A manifest that another program sealed may lack anything."""
+    """A manifest of another program may lack anything."""
     seal_again(bundle, **changes)
 
     with pytest.raises(InvalidBundle, match="cannot be read"):

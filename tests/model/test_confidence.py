@@ -1,4 +1,4 @@
-"""The confidence of a label is the paper's, looked up instead of computed."""
+"""The confidence of a label follows the paper, from a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.model.confidence import LabelConfidence, incomplete_beta
 
 
 def confidence_by_scipy(training_scores, n_flagged, scores, labels):
-    """The formula of the paper as it stands there, with SciPy's distribution."""
+    """Compute the formula of the paper with SciPy's distribution."""
     n_rows = len(training_scores)
     n_as_abnormal = np.array([(-training_scores <= -score).sum() for score in scores])
     outlier = 1 - binom.cdf(n_rows - n_flagged, n_rows, (1 + n_as_abnormal) / (2 + n_rows))
@@ -23,7 +23,7 @@ def confidence_by_scipy(training_scores, n_flagged, scores, labels):
     [(1, 1, 0), (1, 1, 1), (5, 5, 0), (10, 4, 10), (300, 300, 30), (2000, 40, 1), (64_227, 1673, 61), (5000, 99, 2500)],
 )
 def test_confidence_is_that_of_the_paper(n_rows, n_unique, n_flagged):
-    """For scores below, between, above and on the training scores, and either label."""
+    """For scores below, between, above and equal to the training scores, and either label."""
     generator = np.random.default_rng(n_rows)
     unique = np.unique(generator.uniform(-0.8, -0.3, n_unique))
     training_scores = np.concatenate([unique, generator.choice(unique, n_rows - len(unique))])

@@ -1,4 +1,4 @@
-"""Arrays that could lead a row astray are refused before anything walks them."""
+"""Invalid arrays are refused before they are used."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SOUND = ForestArrays(
 )
 
 
-def test_sound_arrays_pass():
-    """The others below are this one with one part changed."""
+def test_valid_arrays_pass():
+    """The invalid ones below differ from these in one part."""
     SOUND.check()
 
 
@@ -29,8 +29,8 @@ def test_sound_arrays_pass():
     ("part", "value", "message"),
     [
         ("roots", np.array([], np.int32), "no trees"),
-        ("threshold", np.array([0.5]), "not of one length"),
-        ("children", np.array([1, 2, 2], np.int32), "not of one length"),
+        ("threshold", np.array([0.5]), "have different lengths"),
+        ("children", np.array([1, 2, 2], np.int32), "have different lengths"),
         ("children", np.array([[1, 2], [0, 2], [2, 2]], np.int32), "does not end in leaves"),
         ("children", np.array([[1, 0], [1, 1], [2, 2]], np.int32), "does not end in leaves"),
         ("children", np.array([[1, 3], [1, 1], [2, 2]], np.int32), "does not end in leaves"),
@@ -42,7 +42,7 @@ def test_sound_arrays_pass():
         ("path_length", np.array([0, np.inf, 1]), "not finite"),
     ],
 )
-def test_unsound_arrays_are_refused(part: str, value: np.ndarray, message: str):
-    """No circle, no node outside, no feature that does not exist, nothing that is not a number."""
+def test_invalid_arrays_are_refused(part: str, value: np.ndarray, message: str):
+    """No circle, no node outside, no unknown feature, no number that is not finite."""
     with pytest.raises(InvalidBundle, match=message):
         ForestArrays(**SOUND.as_dict() | {part: value}).check()

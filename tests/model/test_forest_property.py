@@ -1,4 +1,4 @@
-"""The compiled forest gives scikit-learn's answers, to whatever rows, however the forest was grown."""
+"""The compiled forest equals scikit-learn, for all rows, however the forest was grown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORE_TOLERANCE = 1e-12
 
 
 def make_rows(random: np.random.Generator, n_rows: int, n_features: int, kind: str) -> NDArray[np.float32]:
-    """Make training rows: spread out, lying on a few points, all the same, or spread over all of float32."""
+    """Generate training rows: spread out, on a few points, all equal, or over all of float32."""
     shape = (n_rows, n_features)
     match kind:
         case "spread":
@@ -34,7 +34,7 @@ def make_rows(random: np.random.Generator, n_rows: int, n_features: int, kind: s
 def rows_at_thresholds(
     forest: Forest, random: np.random.Generator, n_rows: int, background: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Put values of rows exactly on thresholds of the feature they belong to, and one float32 to either side."""
+    """Place values exactly on thresholds of their feature, and one float32 to either side."""
     rows = background[random.integers(len(background), size=n_rows)].copy()
     inner = np.flatnonzero(~forest.arrays.is_leaf())
     if inner.size:
@@ -99,7 +99,7 @@ def test_few_and_many_trees(n_trees):
 
 @pytest.mark.parametrize("kind", ["spread", "atoms"])
 def test_scores_are_equal_to_the_last_bit(kind):
-    """An offset is a training row's own score, so the rows that lie on it need its very bits."""
+    """An offset is the score of a training row, so rows with that score need exactly the same bits."""
     rows = make_rows(np.random.default_rng(5), 5000, 3, kind)
     # Shallow trees end in leaves of many rows, whose path lengths are no round numbers.
     estimator = IsolationForest(n_estimators=200, contamination=0.1, random_state=16).fit(rows)
@@ -110,8 +110,8 @@ def test_scores_are_equal_to_the_last_bit(kind):
 
 
 @pytest.mark.parametrize("max_features", [1.0, 5 / 6, 1 / 6])
-def test_features_of_a_tree_are_found_in_a_row(max_features):
-    """Features on scales of their own, so that a mistaken one shows at once."""
+def test_trees_use_the_right_features_of_a_row(max_features):
+    """Each feature has a scale of its own, so that a mistake shows immediately."""
     scales = 10.0 ** np.arange(6)
     rows = (np.random.default_rng(3).normal(size=(500, 6)) * scales).astype(np.float32)
     estimator = IsolationForest(max_features=max_features, random_state=3).fit(rows)

@@ -1,4 +1,4 @@
-"""The compiled kernel adds up exactly what NumPy adds up, and a library that does not fit is not used."""
+"""The compiled kernel computes the same sums as NumPy, and an outdated library is not used."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from app.model import build_kernel, forest, kernels
 from app.model.build_kernel import build, find_compiler
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
-from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, lay_out
+from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, to_nodes
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kernel, compiled from the source as it is now."""
+    """The kernel, compiled from the current source."""
     compiler = find_compiler()
     if compiler is None:
         pytest.skip("no C compiler (cc, gcc or clang) is installed on this machine")
@@ -29,7 +29,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> ForestArrays:
-    """Grow trees by splitting random leaves at random, mostly small, numbers; some trees stay a single leaf."""
+    """Grow trees by random splits of random leaves at mostly small numbers; some trees stay a single leaf."""
     random = np.random.default_rng(seed)
     feature: list[int] = []
     threshold: list[float] = []
@@ -79,7 +79,7 @@ def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> Fore
     n_rows=st.integers(0, 600),
 )
 def test_kernels_agree_to_the_last_bit(library, seed, n_trees, n_features, n_splits, n_rows):
-    """Whatever the number of rows, trees and levels: also those that do not fill the eight lanes."""
+    """For any number of rows, trees and levels, including those that do not fill the eight lanes."""
     arrays = grow_forest(seed, n_trees, n_features, n_splits)
     # Thresholds are multiples of a half, so many of these values lie exactly on one, or one float32 beside it.
     random = np.random.default_rng(seed)
@@ -114,10 +114,10 @@ def test_threshold_between_two_float32_keeps_its_side(library: Path):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-def test_layout_puts_siblings_side_by_side(seed):
-    """The kernel finds the right child behind the left one, and a leaf at itself."""
+def test_siblings_are_next_to_each_other(seed):
+    """The kernel finds the right child after the left one, and a leaf at itself."""
     arrays = grow_forest(seed, n_trees=7, n_features=3, n_splits=20)
-    nodes, path_lengths, roots, depths = lay_out(arrays)
+    nodes, path_lengths, roots, depths = to_nodes(arrays)
 
     assert (roots[1:] > roots[:-1]).all()
     assert depths.max() < 21
@@ -130,24 +130,24 @@ def test_layout_puts_siblings_side_by_side(seed):
 
 
 def test_library_of_another_source_is_refused(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A library that was forgotten while the source went on computes nothing."""
+    """An outdated library must not compute scores."""
     changed = tmp_path / "forest_kernel.c"
     changed.write_text(kernels.SOURCE.read_text() + "\n")
     monkeypatch.setattr(kernels, "SOURCE", changed)
 
-    with pytest.raises(KernelNotBuilt, match="made from another source: run `make kernel`"):
+    with pytest.raises(KernelNotBuilt, match="compiled from another source: run `make kernel`"):
         CompiledKernel(grow_forest(0, 1, 1, 1), library)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a library"])
 def test_unusable_library_falls_back_to_numpy(tmp_path, monkeypatch, caplog, content):
-    """The service works without the kernel, and says so once."""
+    """The service works without the kernel, and logs a warning once."""
     unusable = tmp_path / "forest_kernel.so"
     if content is not None:
         unusable.write_bytes(content)
     monkeypatch.setattr(CompiledKernel.__init__, "__defaults__", (unusable,))
     arrays = grow_forest(3, n_trees=5, n_features=2, n_splits=9)
-    forest._say_once.cache_clear()
+    forest._warn_once.cache_clear()
 
     with caplog.at_level(logging.WARNING):
         kernels = [Forest(arrays).kernel for _ in range(3)]
@@ -158,7 +158,7 @@ def test_unusable_library_falls_back_to_numpy(tmp_path, monkeypatch, caplog, con
 
 
 def test_failed_build_keeps_the_old_library(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A source that does not compile replaces nothing and leaves nothing behind."""
+    """A source that does not compile replaces nothing and leaves no file behind."""
     broken, old = tmp_path / "forest_kernel.c", tmp_path / "forest_kernel.so"
     broken.write_text("this is no C")
     old.write_bytes(library.read_bytes())

@@ -1,4 +1,4 @@
-"""The live model is verified before it answers, and a bad successor changes nothing."""
+"""A model is verified before it goes live, and a broken successor changes nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.model.worker_sync import WorkerSync
 
 
 class _Watched(LiveModel):
-    """A current model that notes what it tells."""
+    """A live model that records its callbacks."""
 
     def __init__(self, models: Path, notes: WorkerSync | None = None) -> None:
         self.swaps: list[tuple[str | None, str]] = []
@@ -33,20 +33,20 @@ class _Watched(LiveModel):
 
 @pytest.fixture
 def models(credits_models: Path, tmp_path: Path) -> Path:
-    """A folder with one version, to be changed at will."""
+    """A folder with one version, which tests may change."""
     copy = tmp_path / "models"
     shutil.copytree(credits_models, copy, symlinks=True)
     return copy
 
 
 def _point_to(models: Path, version: str) -> None:
-    """Move the link in one step, as `promote` does."""
+    """Replace the link atomically, as `promote` does."""
     (models / "next").symlink_to(version)
     os.replace(models / "next", models / CURRENT_LINK)
 
 
-def test_without_a_model_the_reason_says_what_to_do(tmp_path: Path):
-    """Nothing is raised at start; whoever asks for the model learns how to get one."""
+def test_error_without_a_model_says_what_to_do(tmp_path: Path):
+    """Nothing is raised at start, only when the model is needed."""
     model = _Watched(tmp_path / "models")
     model.refresh()
 
@@ -55,7 +55,7 @@ def test_without_a_model_the_reason_says_what_to_do(tmp_path: Path):
 
 
 def test_model_is_loaded_once(models: Path):
-    """Looking again at the same link costs nothing and tells nothing."""
+    """Refreshing with the same link does nothing and calls nothing."""
     model = _Watched(models)
     model.refresh()
     first = model.get()
@@ -80,7 +80,7 @@ def test_moved_link_swaps_the_model(models: Path):
 
 @pytest.fixture
 def break_bundle(models: Path) -> Callable[[str], Path]:
-    """Copy the version that is there under another name, with one flipped bit; gives the folder."""
+    """Copy the version under another name with one flipped bit; return the folder."""
 
     def copy(name: str) -> Path:
         broken = models / name
@@ -92,14 +92,14 @@ def break_bundle(models: Path) -> Callable[[str], Path]:
 
 
 def _flip_bit(file: Path) -> None:
-    """Change one bit in the middle of a file; the second time, change it back."""
+    """Flip one bit in the middle of a file; a second call flips it back."""
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
 
 def test_broken_successor_is_refused_once_and_the_old_model_stays(models, break_bundle, caplog):
-    """One flipped bit: counted, logged once, and every request still gets an answer."""
+    """It is counted and logged once, and every request still gets an answer."""
     model = _Watched(models)
     model.refresh()
     old = model.get()
@@ -115,7 +115,7 @@ def test_broken_successor_is_refused_once_and_the_old_model_stays(models, break_
     assert "forest.npz was changed" in model.problem
 
 
-def test_workers_log_a_refusal_once_and_count_it_each(models, break_bundle, tmp_path, caplog):
+def test_workers_log_a_refusal_once_and_all_count_it(models, break_bundle, tmp_path, caplog):
     """Two workers share a folder; a second promotion of the broken bundle is a second refusal."""
     workers = [_Watched(models, WorkerSync(tmp_path)) for _ in range(2)]
     for worker in workers:
@@ -133,7 +133,7 @@ def test_workers_log_a_refusal_once_and_count_it_each(models, break_bundle, tmp_
 
 @pytest.mark.parametrize("trouble", ["broken", "no link"])
 def test_worker_that_starts_late_serves_what_the_others_serve(models, break_bundle, tmp_path, trouble):
-    """The newest bundle is refused or gone; when a sound one follows, it is taken."""
+    """The newest bundle is refused or missing; a valid one that follows is loaded."""
     first = _Watched(models, WorkerSync(tmp_path))
     first.refresh()
     live = first.get().version
@@ -156,8 +156,8 @@ def test_worker_that_starts_late_serves_what_the_others_serve(models, break_bund
     assert len(late.swaps) == 1
 
 
-def test_worker_that_starts_late_does_not_serve_what_was_changed(models, break_bundle, tmp_path):
-    """What the others have in memory may be broken on the disk by now."""
+def test_worker_that_starts_late_does_not_serve_a_changed_bundle(models, break_bundle, tmp_path):
+    """The bundle that the others have in memory may be broken on disk by now."""
     _Watched(models, WorkerSync(tmp_path)).refresh()
     break_bundle("broken")
     _flip_bit(models / CURRENT_LINK / "forest.npz")
@@ -169,8 +169,8 @@ def test_worker_that_starts_late_does_not_serve_what_was_changed(models, break_b
         late.get()
 
 
-def test_way_back_from_a_refused_bundle_is_no_swap(models, break_bundle):
-    """What answers has not changed, and there is no problem any more."""
+def test_return_from_a_refused_bundle_is_no_swap(models, break_bundle):
+    """The live model has not changed, and there is no problem any more."""
     model = _Watched(models)
     model.refresh()
     old = model.get()
@@ -184,8 +184,8 @@ def test_way_back_from_a_refused_bundle_is_no_swap(models, break_bundle):
     assert model.problem == ""
 
 
-def test_mended_bundle_is_taken_when_it_is_promoted_again(models, break_bundle):
-    """The link leads to the same place as before, but it is a new link."""
+def test_repaired_bundle_is_loaded_when_it_is_promoted_again(models, break_bundle):
+    """The link has the same target as before, but it is a new link."""
     model = _Watched(models)
     model.refresh()
     mended = break_bundle("mended")
@@ -200,14 +200,14 @@ def test_mended_bundle_is_taken_when_it_is_promoted_again(models, break_bundle):
 
 
 def test_link_that_disappears_keeps_the_model(models: Path):
-    """A model in memory answers on; the problem is told, and ends when the link is back."""
+    """The model in memory stays live; the problem is reported, and ends when the link is back."""
     model = _Watched(models)
     model.refresh()
     version = model.get().version
     (models / CURRENT_LINK).unlink()
     model.refresh()
     assert model.get().version == version
-    assert "leads nowhere" in model.problem
+    assert "is broken" in model.problem
 
     _point_to(models, version)
     model.refresh()

@@ -1,4 +1,4 @@
-"""Several workers notice the same thing, and one reports it; one that starts late learns what is live."""
+"""Only one of several workers logs a refusal, and a worker that starts late learns which bundle is live."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from app.metrics.directory import MetricsFolder
 from app.model.worker_sync import WorkerSync
 
 
-def test_one_of_many_is_first(tmp_path: Path):
-    """However close together they ask; another occasion has its own first."""
+def test_only_one_process_is_first(tmp_path: Path):
+    """Even if they call at the same time; another occasion has its own first."""
     begin = threading.Barrier(8)
     firsts: list[str] = []
 
@@ -28,17 +28,17 @@ def test_one_of_many_is_first(tmp_path: Path):
     assert sorted(firsts) == ["one", "other"]
 
 
-def test_without_a_shared_folder_everything_is_reported(tmp_path: Path):
-    """By a process that is alone, and by those whose folder has gone."""
+def test_without_a_shared_folder_every_call_is_first(tmp_path: Path):
+    """In a single process, and if the folder is gone."""
     for notes in (WorkerSync(None), WorkerSync(tmp_path / "gone")):
         assert notes.is_first("one")
         assert notes.is_first("one")
 
 
-def test_next_service_reports_anew(tmp_path: Path):
-    """A folder that outlives the service holds nothing that silences the next one."""
+def test_next_service_starts_without_the_information(tmp_path: Path):
+    """A folder that outlives the service must not silence the next one."""
     assert WorkerSync(tmp_path).is_first("one")
-    WorkerSync(tmp_path).note_live(tmp_path / "first")
+    WorkerSync(tmp_path).record_live(tmp_path / "first")
     folder = MetricsFolder.claim(str(tmp_path))
     try:
         assert WorkerSync(tmp_path).is_first("one")
@@ -48,12 +48,12 @@ def test_next_service_reports_anew(tmp_path: Path):
 
 
 def test_last_live_bundle_is_found_by_others(tmp_path: Path):
-    """Where there is no folder to share, nothing is noted and nothing fails."""
+    """Without a shared folder, nothing is stored and nothing fails."""
     assert WorkerSync(tmp_path).read_live() is None
     for name in ("first", "second"):
-        WorkerSync(tmp_path).note_live(tmp_path / name)
+        WorkerSync(tmp_path).record_live(tmp_path / name)
         assert WorkerSync(tmp_path).read_live() == tmp_path / name
 
     for alone in (WorkerSync(None), WorkerSync(tmp_path / "gone")):
-        alone.note_live(tmp_path / "first")
+        alone.record_live(tmp_path / "first")
         assert alone.read_live() is None

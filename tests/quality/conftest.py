@@ -1,4 +1,4 @@
-"""Labelled answers to begin with."""
+"""Labelled answers for the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.quality.labels import LabelledAnswers
 
 @pytest.fixture
 def answers():
-    """100 alarms, half of them labelled and 30 of these right; 1,000 of 100,000 inliers audited, 20 of them missed."""
+    """100 alarms, 50 labelled and 30 of these outliers; 1,000 of 100,000 inliers audited, 20 of them outliers."""
     generator = np.random.default_rng(0)
     return LabelledAnswers(
         n_alarms=100,
@@ -27,7 +27,7 @@ def answers():
 
 @pytest.fixture
 def keep():
-    """Keep only so many labels of alarms and of audited inliers, the first ones."""
+    """Keep only the first labels of alarms and of audited inliers."""
 
     def keep_only(answers, n_alarms=None, n_audited=None):
         return replace(

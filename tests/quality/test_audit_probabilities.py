@@ -1,4 +1,4 @@
-"""Rows that were labelled before the queue came to them do not make misses look frequent."""
+"""Rows that were labelled before the queue reached them do not make misses look more frequent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from app.quality.labels import labelling_probabilities
 
 
-def test_answered_rows_stand_for_those_asked_in_vain():
+def test_labelled_audits_stand_for_unlabelled_ones():
     """A row that was labelled before stands only for itself."""
     before = np.array([True, False, False, False, False])
     now = np.array([True, True, False, False, False])
@@ -17,7 +17,7 @@ def test_answered_rows_stand_for_those_asked_in_vain():
 
 
 def test_share_of_misses_is_not_biased_by_complaints():
-    """Half of the misses were complained about before, a third of the other rows that were asked for was answered."""
+    """Half of the misses were reported before; a third of the other rows that were handed out got a label."""
     generator = np.random.default_rng(0)
     is_miss = generator.random(200_000) < 0.1
     before = is_miss & (generator.random(len(is_miss)) < 0.5)
@@ -30,8 +30,8 @@ def test_share_of_misses_is_not_biased_by_complaints():
 
 
 @pytest.mark.parametrize("is_before", [True, False])
-def test_without_any_row_that_was_asked_or_answered_nothing_is_divided_by_zero(is_before):
-    """All had labels, or none was answered."""
+def test_nothing_is_divided_by_zero(is_before):
+    """If all rows had labels before, or none got one."""
     before = np.full(3, is_before)
 
     assert labelling_probabilities(np.full(3, 0.5), before, before).tolist() == [0.5] * (3 * is_before)

@@ -1,4 +1,4 @@
-"""A figure says why it is missing."""
+"""A figure that is missing has a reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from app.quality.estimate import Estimate
 
 
 def test_complement_swaps_the_ends():
-    """The low end of a share is the high end of the rest."""
+    """The low end of a share is the high end of its complement."""
     assert Estimate(0.75, 0.5, 1.0, 8).complement() == Estimate(0.25, 0.0, 0.5, 8)
 
 

@@ -1,4 +1,4 @@
-"""Wilson's interval is the one that everybody means."""
+"""Wilson's interval equals that of SciPy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from app.quality.intervals import wilson_interval
     share=st.floats(0, 1),
     confidence=st.sampled_from([0.8, 0.95, 0.99]),
 )
-def test_interval_is_that_of_scipy(n_labels, share, confidence):
-    """At the ends too, where no label or every label is a hit."""
+def test_interval_equals_scipy(n_labels, share, confidence):
+    """Even at the ends, where no label or every label is a hit."""
     hits = round(share * n_labels)
 
     interval = wilson_interval(hits, n_labels, confidence)
@@ -27,7 +27,7 @@ def test_interval_is_that_of_scipy(n_labels, share, confidence):
 
 
 @pytest.mark.parametrize(("hits", "n_labels"), [(0, 0), (3, 2), (-1, 2)])
-def test_what_is_no_share_is_refused(hits, n_labels):
-    """The message says what was passed."""
+def test_invalid_counts_are_refused(hits, n_labels):
+    """The message has the arguments."""
     with pytest.raises(ValueError, match=f"{hits} hits of {n_labels} labels are no share; pass at least one label"):
         wilson_interval(hits, n_labels)

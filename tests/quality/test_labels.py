@@ -1,4 +1,4 @@
-"""What cannot be is refused with a sentence."""
+"""Inconsistent values are refused with a reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pytest
         ({"audit_probabilities": np.full(1000, 1.01)}, "audit_probabilities holds a number outside .0, 1.; pass"),
     ],
 )
-def test_what_does_not_fit_is_refused(answers, change, message):
+def test_inconsistent_values_are_refused(answers, change, message):
     """The message names the part and says what to do."""
     with pytest.raises(ValueError, match=message):
         replace(answers, **change)

@@ -1,4 +1,4 @@
-"""Counts of caught and missed outliers, and where they end."""
+"""Counts of caught and missed outliers, and their bounds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def count():
 
 
 def with_misses(answers, n_misses):
-    """Let so many audited inliers be misses."""
+    """Make a number of audited inliers misses."""
     return replace(answers, audit_is_outlier=np.arange(len(answers.audit_scores)) < n_misses)
 
 
@@ -30,7 +30,7 @@ def test_counts_stand_for_all_answers(answers, count):
 
 
 def test_rows_weigh_by_the_inverse_of_their_probability(answers, count):
-    """Rows that were drawn half as often stand for twice as many, whatever both chances are."""
+    """Rows that were drawn half as often stand for twice as many, at any probability."""
     chances = np.where(answers.audit_is_outlier, 0.02, 0.04)
 
     assert count(replace(answers, audit_probabilities=chances)).missed == pytest.approx(100_000 * 40 / (40 + 980))
@@ -39,8 +39,8 @@ def test_rows_weigh_by_the_inverse_of_their_probability(answers, count):
 
 
 @pytest.mark.parametrize("n_misses", [0, 1, 9])
-def test_few_misses_have_ends_that_are_exact(answers, count, n_misses):
-    """Of a Poisson interval for misses, and of Wilson's for alarms; 1 % and 4 % are beyond."""
+def test_few_misses_have_exact_bounds(answers, count, n_misses):
+    """From a Poisson interval for misses, and from Wilson's for alarms; 1 % and 4 % are beyond."""
     counts = count(with_misses(answers, n_misses))
 
     wilson = binomtest(30, 50).proportion_ci(0.99, method="wilson")
@@ -49,8 +49,8 @@ def test_few_misses_have_ends_that_are_exact(answers, count, n_misses):
     assert np.ravel(counts.optimistic) == pytest.approx([100 * wilson.high, 100 * fewest])
 
 
-def test_many_misses_are_drawn_with_one_row_more(answers, count):
-    """Their quantiles are those of the exact binomial interval, which is a beta variable with one row more."""
+def test_many_misses_are_resampled_with_an_additional_row(answers, count):
+    """Their quantiles are those of the exact binomial interval: of a beta distribution with one more row."""
     counts = count(with_misses(answers, 10))
 
     fewest, most = (100_000 * beta.ppf(*share) for share in ((0.025, 10, 991), (0.975, 11, 990)))
@@ -60,8 +60,8 @@ def test_many_misses_are_drawn_with_one_row_more(answers, count):
     assert np.quantile(counts.optimistic[0], 0.975) == pytest.approx(100 * beta.ppf(0.975, 31, 20), rel=0.03)
 
 
-def test_misses_of_which_one_weighs_most_are_few(answers, count):
-    """Twenty misses tell as little as one where one of them stands for nearly all."""
+def test_misses_dominated_by_one_are_few(answers, count):
+    """Twenty misses are like one if one of them stands for nearly all."""
     chances = np.where(np.arange(1000) == 0, 0.0001, 1.0)
 
     assert len(count(replace(answers, audit_probabilities=chances)).pessimistic[0]) == 1
@@ -69,15 +69,15 @@ def test_misses_of_which_one_weighs_most_are_few(answers, count):
 
 
 def test_no_more_are_missed_than_there_are_inliers(answers, count, keep):
-    """One audited inlier that is none leaves everything open."""
+    """A single audited inlier leaves everything open."""
     counts = count(keep(with_misses(answers, 0), n_audited=1))
 
     assert counts.pessimistic[1] == [100_000]
 
 
 @pytest.mark.parametrize("is_right", [False, True])
-def test_alarms_that_are_all_alike_are_not_certain(answers, count, is_right):
-    """50 labels of one kind leave room for some of the other."""
+def test_alarms_with_equal_labels_are_not_certain(answers, count, is_right):
+    """50 equal labels leave room for some of the other kind."""
     counts = count(replace(answers, alarm_is_outlier=np.full(50, is_right)))
 
     assert np.quantile(counts.pessimistic[0], 0.025) == pytest.approx(

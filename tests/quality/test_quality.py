@@ -1,4 +1,4 @@
-"""The figures of one group, and what is said where labels do not suffice."""
+"""The figures of a group of answers, and the reasons where there are too few labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.quality.estimate import METRICS, estimate_quality
 
 
 def test_figures_of_all_answers(answers):
-    """60 of 100 alarms are right and 2,000 outliers are missed."""
+    """60 of 100 alarms are outliers, and 2,000 outliers are missed."""
     quality = estimate_quality(answers)
 
     assert tuple(quality) == METRICS
@@ -25,15 +25,15 @@ def test_figures_of_all_answers(answers):
     assert [figure.n_labels for figure in quality.values()] == [50] + [1050] * 5
 
 
-def test_false_negative_rate_is_the_rest_of_recall(answers):
-    """Its low end is where recall ends high."""
+def test_false_negative_rate_is_the_complement_of_recall(answers):
+    """Its low end corresponds to the high end of recall."""
     quality = estimate_quality(answers)
 
     assert quality["false_negative_rate"] == quality["recall"].complement()
 
 
-def test_same_answers_have_the_same_figures(answers):
-    """Until another seed is asked for, and whatever the order of the rows."""
+def test_equal_answers_have_equal_figures(answers):
+    """For the same seed, and for any order of the rows."""
     mixed = np.random.default_rng(3).permutation(1000)
     in_other_order = replace(
         answers, audit_scores=answers.audit_scores[mixed], audit_is_outlier=answers.audit_is_outlier[mixed]
@@ -44,8 +44,8 @@ def test_same_answers_have_the_same_figures(answers):
     assert estimate_quality(in_other_order)["roc_auc"].low == pytest.approx(estimate_quality(answers)["roc_auc"].low)
 
 
-def test_more_labels_leave_less_doubt(answers, keep):
-    """Every interval becomes narrower."""
+def test_more_labels_give_narrower_intervals(answers, keep):
+    """For every figure."""
     few = replace(keep(answers, 50, 1000), audit_is_outlier=np.arange(1000) % 50 == 0)
     more = replace(
         few,
@@ -71,7 +71,7 @@ def test_more_labels_leave_less_doubt(answers, keep):
     ],
 )
 def test_missing_labels_are_named(answers, keep, n_alarms, n_audited, reasons):
-    """A figure that cannot be told says what it lacks, the others are given."""
+    """A figure that cannot be estimated has the reason; the others are estimated."""
     quality = estimate_quality(keep(answers, n_alarms, n_audited))
 
     for name, reason in reasons.items():
@@ -80,7 +80,7 @@ def test_missing_labels_are_named(answers, keep, n_alarms, n_audited, reasons):
 
 
 @pytest.mark.parametrize("name", ["f1", "roc_auc", "average_precision"])
-def test_what_weighs_both_classes_needs_twenty_labels_of_each(answers, keep, name):
+def test_figures_of_both_classes_need_twenty_labels_of_each(answers, keep, name):
     """19 outliers or 19 inliers are not enough."""
     few_outliers = replace(keep(answers, 0, 1000), n_alarms=0, audit_is_outlier=np.arange(1000) < 19)
     few_inliers = replace(keep(answers, 49, 20), audit_is_outlier=np.ones(20, bool))
@@ -94,8 +94,8 @@ def test_what_weighs_both_classes_needs_twenty_labels_of_each(answers, keep, nam
     assert estimate_quality(few_inliers)["recall"].value is not None
 
 
-def test_no_alarm_catches_nothing(answers, keep):
-    """There is no precision, but what was audited was missed for certain."""
+def test_without_alarms_nothing_is_caught(answers, keep):
+    """There is no precision, but audited outliers were missed for certain."""
     quality = estimate_quality(replace(keep(answers, n_alarms=0), n_alarms=0))
 
     assert quality["precision"].reason == "not enough labels: there was no alarm"
@@ -103,8 +103,8 @@ def test_no_alarm_catches_nothing(answers, keep):
     assert quality["f1"].value == 0
 
 
-def test_alarms_alone_catch_everything(answers, keep):
-    """Where no answer was an inlier, nothing was missed."""
+def test_without_inliers_nothing_is_missed(answers, keep):
+    """If all answers are alarms, recall is 1."""
     quality = estimate_quality(replace(keep(answers, n_audited=0), n_inliers=0))
 
     assert (quality["recall"].low, quality["recall"].value, quality["recall"].high) == (1, 1, 1)
@@ -112,8 +112,8 @@ def test_alarms_alone_catch_everything(answers, keep):
     assert quality["roc_auc"].value is not None
 
 
-def test_labels_without_an_outlier_tell_no_recall(answers):
-    """Nothing was there to be caught, as far as is known."""
+def test_labels_without_an_outlier_give_no_recall(answers):
+    """As far as is known, there was no outlier to catch."""
     none = replace(answers, alarm_is_outlier=np.zeros(50, bool), audit_is_outlier=np.zeros(1000, bool))
 
     quality = estimate_quality(none)
@@ -123,8 +123,8 @@ def test_labels_without_an_outlier_tell_no_recall(answers):
     assert quality["false_negative_rate"].reason == quality["recall"].reason
 
 
-def test_no_answers_tell_nothing(answers, keep):
-    """Every figure says so."""
+def test_no_answers_give_no_figures(answers, keep):
+    """Every figure has the reason."""
     quality = estimate_quality(replace(keep(answers, 0, 0), n_alarms=0, n_inliers=0))
 
     assert {figure.reason for figure in quality.values()} == {

@@ -1,4 +1,4 @@
-"""Rankings of all answers, told from the labelled ones."""
+"""Rankings of all answers, estimated from the labelled ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rank(answers):
 
 @pytest.mark.parametrize(("figure", "oracle"), ORACLES)
 def test_labelled_rows_stand_for_all_answers(answers, figure, oracle):
-    """A labelled alarm for two, an audited inlier for a hundred."""
+    """A labelled alarm stands for two, an audited inlier for a hundred."""
     value, low, high = rank(answers).estimate(figure)
 
     labels = np.append(answers.alarm_is_outlier, answers.audit_is_outlier)
@@ -38,8 +38,8 @@ def test_labelled_rows_stand_for_all_answers(answers, figure, oracle):
 
 
 @pytest.mark.parametrize(("figure", "oracle"), ORACLES)
-def test_grouping_of_many_scores_changes_little(answers, figure, oracle):
-    """The middle of the draws for 4,000 labelled alarms is where all of their scores are."""
+def test_merging_neighbouring_scores_changes_little(answers, figure, oracle):
+    """The median of the draws for 4,000 labelled alarms equals the figure of all their scores."""
     generator = np.random.default_rng(1)
     scores = generator.uniform(-0.8, -0.5, 4000)
     is_outlier = generator.random(4000) < -scores
@@ -54,8 +54,8 @@ def test_grouping_of_many_scores_changes_little(answers, figure, oracle):
     assert (low + high) / 2 == pytest.approx(value, abs=0.005)
 
 
-def test_ranking_without_alarms_is_that_of_the_audited(answers, keep):
-    """No answer was an alarm, so no alarm is missing."""
+def test_ranking_without_alarms_is_that_of_audited_inliers(answers, keep):
+    """No answer was an alarm, so no label of an alarm is missing."""
     value, low, high = rank(replace(keep(answers, n_alarms=0), n_alarms=0)).estimate(roc_auc)
 
     assert value == pytest.approx(roc_auc_score(answers.audit_is_outlier, -answers.audit_scores))
@@ -63,7 +63,7 @@ def test_ranking_without_alarms_is_that_of_the_audited(answers, keep):
 
 
 def test_perfect_ranking_is_not_certain(answers):
-    """No outlier was missed, and every alarm is right: the worst that could have been is some way off."""
+    """Every alarm is an outlier and none is missed, but the worst possible case is some way off."""
     perfect = replace(answers, alarm_is_outlier=np.ones(50, bool), audit_is_outlier=np.zeros(1000, bool))
 
     value, low, high = rank(perfect).estimate(roc_auc)
@@ -72,8 +72,8 @@ def test_perfect_ranking_is_not_certain(answers):
     assert 0.1 < low < 0.9
 
 
-def test_scores_that_many_rows_share_stay_apart(answers):
-    """Outliers at one score and inliers at the next are ranked rightly in every draw."""
+def test_scores_that_many_rows_share_are_not_merged(answers):
+    """Outliers at one score and inliers at the next are ranked correctly in every draw."""
     halves = np.where(np.arange(50) < 30, -0.7, -0.6)
 
     value, low, _ = rank(replace(answers, n_inliers=0, **NO_AUDIT, alarm_scores=halves)).estimate(roc_auc)
@@ -84,8 +84,8 @@ def test_scores_that_many_rows_share_stay_apart(answers):
 
 @pytest.mark.parametrize("are_alarms", [True, False])
 @pytest.mark.parametrize("figure", [roc_auc, average_precision])
-def test_one_row_more_leaves_doubt_where_labels_have_none(answers, figure, are_alarms):
-    """An inlier may be before all outliers, or one behind all inliers, though no label says so, and the reverse."""
+def test_additional_row_adds_uncertainty(answers, figure, are_alarms):
+    """An inlier may rank before all outliers, or an outlier behind all inliers, even if no label shows it."""
     scores = np.linspace(-0.8, -0.5, 50)
     for is_outlier in (scores < -0.65, scores > -0.65):
         if are_alarms:

@@ -1,4 +1,4 @@
-"""Rankings with weights are scored as scikit-learn scores them."""
+"""Weighted rankings have the same figures as in scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.quality.ranking import average_precision, roc_auc
 
 @pytest.fixture(params=range(20))
 def rows(request):
-    """Scores of which some are equal, labels and weights."""
+    """Scores with ties, labels and weights."""
     generator = np.random.default_rng(request.param)
     n_rows = int(generator.integers(5, 200))
     scores = generator.integers(0, generator.integers(2, 100), n_rows) / -100
@@ -21,22 +21,22 @@ def rows(request):
 
 
 def by_rank(scores, is_outlier, weights):
-    """Add up the weights of either class at each score."""
+    """Sum the weights of either class at each score."""
     rank = np.unique(scores, return_inverse=True)[1]
     return np.bincount(rank, weights * is_outlier), np.bincount(rank, weights * ~is_outlier)
 
 
 @pytest.mark.parametrize(("figure", "oracle"), [(roc_auc, roc_auc_score), (average_precision, average_precision_score)])
-def test_figure_is_that_of_scikit_learn(rows, figure, oracle):
-    """With ties, and with weights far apart; there a high score is abnormal."""
+def test_figure_equals_scikit_learn(rows, figure, oracle):
+    """With ties, and with very different weights; in scikit-learn, a high score is abnormal."""
     scores, is_outlier, weights = rows
 
     assert figure(*by_rank(*rows)) == pytest.approx(oracle(is_outlier, -scores, sample_weight=weights), abs=1e-12)
 
 
 @pytest.mark.parametrize("figure", [roc_auc, average_precision])
-def test_many_weights_at_once_are_many_figures(rows, figure):
-    """Each column is a draw of its own, and what was passed stays as it is; a first rank may be empty."""
+def test_several_columns_of_weights_give_several_figures(rows, figure):
+    """Each column is a separate draw, and the arguments are not changed; the first rank may be empty."""
     outliers, inliers = (np.concatenate([[0.0], weights]) for weights in by_rank(*rows))
     others = inliers[::-1].copy()
 

@@ -8,7 +8,7 @@ from app.model.scoring import ScoredRows
 
 
 def make_scored(n_rows: int, n_features: int = 2, seed: int = 0) -> ScoredRows:
-    """Rows with answers that no model gave."""
+    """Return rows with made-up results."""
     generator = np.random.default_rng(seed)
     return ScoredRows(
         rows=generator.normal(size=(n_rows, n_features)).astype(np.float32),

@@ -1,4 +1,4 @@
-"""Workers hand rows over without waiting, and count what became of them."""
+"""Workers send rows without waiting, and count which were sent and which dropped."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ class _Service:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.registry = CollectorRegistry()
-        self.lifeline, self.arbiter = os.pipe()
-        self.receiver: RecorderServer | None = None
+        self.shutdown_pipe, self.arbiter = os.pipe()
+        self.server: RecorderServer | None = None
         self.worker = RecorderClient(folder, ServiceMetrics(self.registry))
 
     def start_recorder(self) -> None:
-        """Open a door that replaces the one before."""
-        self.receiver = RecorderServer(listen(self.folder), self.lifeline)
+        """Open a listener that replaces the previous one."""
+        self.server = RecorderServer(listen(self.folder), self.shutdown_pipe)
 
     def end_recorder(self) -> None:
-        """Close the door and every connection."""
-        if self.receiver:
-            self.receiver.close()
-            self.receiver = None
+        """Close the listener and every connection."""
+        if self.server:
+            self.server.close()
+            self.server = None
 
     def received(self) -> list[PublishedRows]:
-        """Give everything that waits."""
-        return list(self.receiver.receive_rest())
+        """Return everything that was sent."""
+        return list(self.server.drain())
 
     def counted(self, result: str) -> float:
-        """Tell how many rows had this result."""
+        """Return how many rows had this result."""
         return self.registry.get_sample_value("recorder_rows_total", {"result": result})
 
     def close(self) -> None:
-        """End everything."""
+        """Close everything."""
         self.worker.close()
         self.end_recorder()
-        os.close(self.lifeline)
+        os.close(self.shutdown_pipe)
         os.close(self.arbiter)
 
 
@@ -63,8 +63,8 @@ def service(tmp_path: Path) -> Iterator[_Service]:
     service.close()
 
 
-def test_rows_arrive_with_what_is_said_of_them(service: _Service):
-    """A batch that needs several messages arrives whole, and is counted as sent."""
+def test_rows_arrive_with_their_results(service: _Service):
+    """A batch that needs several messages arrives complete, and is counted as sent."""
     service.start_recorder()
     service.worker.reconnect()
     scored = make_scored(5000)
@@ -78,7 +78,7 @@ def test_rows_arrive_with_what_is_said_of_them(service: _Service):
 
 
 def test_without_a_recorder_rows_are_dropped_and_counted(service: _Service):
-    """All counts exist from the start."""
+    """Both counters exist from the start."""
     assert (service.counted("sent"), service.counted("dropped"), service.counted("recorded")) == (0, 0, 0)
 
     service.worker.publish("7f3e", "v1", make_scored(3))
@@ -86,8 +86,8 @@ def test_without_a_recorder_rows_are_dropped_and_counted(service: _Service):
     assert (service.counted("sent"), service.counted("dropped")) == (0, 3)
 
 
-def test_what_finds_no_room_is_dropped_and_the_rest_arrives(service: _Service):
-    """A recorder that reads nothing makes nobody wait; what it reads later is what was counted as sent."""
+def test_rows_beyond_the_queue_are_dropped_and_the_rest_arrives(service: _Service):
+    """A recorder that does not read blocks nobody; what it reads later is what was counted as sent."""
     service.start_recorder()
     service.worker.reconnect()
     while not service.counted("dropped"):
@@ -106,8 +106,8 @@ def test_what_finds_no_room_is_dropped_and_the_rest_arrives(service: _Service):
     assert service.counted("sent") == rows + 1
 
 
-def test_worker_finds_the_next_recorder(service: _Service):
-    """One message tells that the recorder has gone; then nothing is tried until it is looked for again."""
+def test_worker_reconnects_to_the_next_recorder(service: _Service):
+    """One message fails when the recorder has died; then rows are dropped until the next check."""
     service.start_recorder()
     service.worker.reconnect()
     service.worker.publish("7f3e", "v1", make_scored(1))
@@ -127,8 +127,8 @@ def test_worker_finds_the_next_recorder(service: _Service):
     assert (service.counted("sent"), service.counted("dropped")) == (2, 4)
 
 
-def test_connection_that_broke_is_closed_at_the_next_look(service: _Service, monkeypatch: pytest.MonkeyPatch):
-    """Not before: another thread may just be sending, and its message must not go elsewhere."""
+def test_broken_connection_is_closed_at_the_next_check(service: _Service, monkeypatch: pytest.MonkeyPatch):
+    """Not earlier: another thread may be sending, and its message must not go elsewhere."""
     service.start_recorder()
     service.worker.reconnect()
     service.received()
@@ -142,8 +142,8 @@ def test_connection_that_broke_is_closed_at_the_next_look(service: _Service, mon
     assert broken.fileno() == -1
 
 
-def test_folder_with_a_long_name_will_do(tmp_path: Path):
-    """An address of a Unix socket holds 107 letters; a path may hold more."""
+def test_folder_with_a_long_name_works(tmp_path: Path):
+    """The address of a Unix socket holds 107 bytes; a path may be longer."""
     folder = tmp_path / ("long" * 40)
     folder.mkdir()
     service = _Service(folder)
@@ -156,21 +156,21 @@ def test_folder_with_a_long_name_will_do(tmp_path: Path):
     service.close()
 
 
-def test_end_of_the_service_is_noticed_after_the_last_rows(service: _Service):
-    """What was sent before the end is still given, also by a worker that has ended since."""
+def test_end_of_the_service_is_seen_after_the_last_rows(service: _Service):
+    """What was sent before the end is still received, even from a worker that has ended."""
     service.start_recorder()
     service.worker.reconnect()
     service.worker.publish("7f3e", "v1", make_scored(2))
     service.worker.close()
     os.close(service.arbiter)
-    parts = list(service.receiver.receive(10))
-    assert service.receiver.is_over
+    parts = list(service.server.receive(10))
+    assert service.server.has_ended
 
     assert [len(part.scored.rows) for part in parts + service.received()] == [2]
     service.arbiter = os.open(os.devnull, os.O_RDONLY)
 
 
-def test_garbage_is_logged_and_passed_over(service: _Service, caplog: pytest.LogCaptureFixture):
+def test_garbage_is_logged_and_skipped(service: _Service, caplog: pytest.LogCaptureFixture):
     """The rows after it arrive."""
     service.start_recorder()
     stranger = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

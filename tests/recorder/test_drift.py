@@ -1,4 +1,4 @@
-"""A sample of the live model's rows reaches the detectors, and what they say reaches everybody."""
+"""A sample of the live model's rows reaches the detectors, and their findings are reported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.drift.calibration import CVM, DETECTORS
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import Bundle, read_bundle
 from app.model.scoring import ScoredRows, score_rows
-from app.recorder.drift import STATE_FILE, DriftMonitor, StateFolder, WatchedModel, watch_model
+from app.recorder.drift import STATE_FILE, DriftRecorder, StateFolder, WatchedModel, watch_model
 from app.recorder.protocol import PublishedRows
 from app.recorder.status import beat, read_report
 
@@ -24,13 +24,13 @@ MANY_ROWS = 200
 
 
 class _Recorder:
-    """A recorder without a process: its folders, its metrics, its monitor."""
+    """A recorder without a process: its folders, metrics and drift recorder."""
 
     def __init__(self, bundle: Bundle, folder: Path, rows_per_second: int = 1000) -> None:
         self.bundle, self.folder, self.seconds = bundle, folder, 0.0
         self.registry = CollectorRegistry()
         self.state_file = folder / STATE_FILE
-        self.monitor = DriftMonitor(
+        self.monitor = DriftRecorder(
             folder,
             StateFolder(folder, folder),
             rows_per_second,
@@ -51,7 +51,7 @@ class _Recorder:
         return self.registry.get_sample_value(name, labels)
 
     def report(self) -> dict[str, Any]:
-        """Read what the workers read."""
+        """Read the report as workers do."""
         return read_report(self.folder)
 
 
@@ -68,12 +68,12 @@ def recorder(bundle: Bundle, tmp_path: Path) -> _Recorder:
 
 
 def _far_rows(bundle: Bundle, n_rows: int = MANY_ROWS) -> ScoredRows:
-    """Rows as no customer spends."""
+    """Rows that differ from all training rows."""
     return score_rows(bundle, np.full((n_rows, len(bundle.features)), 60.0, np.float32))
 
 
-def test_everything_begins_at_zero(recorder: _Recorder, bundle: Bundle):
-    """A counter that begins at 1 hides its first event; a window without rows is a state of its own."""
+def test_everything_starts_at_zero(recorder: _Recorder, bundle: Bundle):
+    """A counter that starts at 1 hides its first event; a window without rows has a state of its own."""
     first = bundle.features.names[0]
     for name in ("drift_alarms_total", "drift_events_total"):
         assert recorder.metric(name, detector="mmd", feature="") == 0
@@ -86,8 +86,8 @@ def test_everything_begins_at_zero(recorder: _Recorder, bundle: Bundle):
     assert {detector["state"] for detector in recorder.report()["detectors"].values()} == {"not enough rows yet"}
 
 
-def test_drift_is_alarm_event_and_state(recorder: _Recorder, bundle: Bundle, caplog: pytest.LogCaptureFixture):
-    """Once each, in the metrics, in the report and in the log; the feature is named."""
+def test_drift_is_a_signal_an_event_and_a_state(recorder: _Recorder, bundle: Bundle, caplog: pytest.LogCaptureFixture):
+    """Once each, in the metrics, the report and the log, with the name of the feature."""
     recorder.take(_far_rows(bundle))
     report = recorder.report()
 
@@ -106,11 +106,11 @@ def test_drift_is_alarm_event_and_state(recorder: _Recorder, bundle: Bundle, cap
     assert list(report["detectors"]["cvm"]["features"].values()) == sorted(
         report["detectors"]["cvm"]["features"].values(), reverse=True
     )
-    assert "detector mmd saw a lasting change at row" in caplog.text
+    assert "detector mmd found a lasting change at row" in caplog.text
 
 
 def test_no_more_rows_than_allowed_reach_the_detectors(bundle: Bundle, tmp_path: Path):
-    """However many come in a second."""
+    """However many arrive in a second."""
     recorder = _Recorder(bundle, tmp_path, rows_per_second=30)
     recorder.take(_far_rows(bundle, 5000))
     recorder.take(_far_rows(bundle, 7))
@@ -118,15 +118,15 @@ def test_no_more_rows_than_allowed_reach_the_detectors(bundle: Bundle, tmp_path:
     assert recorder.report()["rows_seen"] == 37
 
 
-def test_rows_of_another_version_say_nothing(recorder: _Recorder, bundle: Bundle):
-    """While workers swap models, rows of both arrive."""
+def test_rows_of_another_version_are_ignored(recorder: _Recorder, bundle: Bundle):
+    """While workers swap models, rows of both versions arrive."""
     recorder.take(_far_rows(bundle), version="another")
 
     assert recorder.report()["rows_seen"] == 0
 
 
-def test_state_outlives_a_restart(recorder: _Recorder, bundle: Bundle, tmp_path: Path):
-    """The drift goes on, and is no second event."""
+def test_state_survives_a_restart(recorder: _Recorder, bundle: Bundle, tmp_path: Path):
+    """The drift continues, and is not a second event."""
     recorder.take(_far_rows(bundle))
     recorder.monitor.finish()
     next_one = _Recorder(bundle, tmp_path)
@@ -139,7 +139,7 @@ def test_state_outlives_a_restart(recorder: _Recorder, bundle: Bundle, tmp_path:
 
 
 def test_state_is_written_every_30_seconds(recorder: _Recorder, bundle: Bundle):
-    """A recorder that is killed forgets no more than that."""
+    """A recorder that is killed loses no more than that."""
     recorder.take(_far_rows(bundle))
     assert not recorder.state_file.exists()
     recorder.seconds = 30.0
@@ -153,7 +153,7 @@ def test_state_is_written_every_30_seconds(recorder: _Recorder, bundle: Bundle):
 
 
 def test_state_of_another_model_is_not_used(recorder: _Recorder, bundle: Bundle, tmp_path: Path):
-    """Drift is measured against the rows that a model was trained on."""
+    """Drift is measured against the training rows of a model."""
     recorder.take(_far_rows(bundle))
     recorder.monitor.finish()
     state = json.loads(recorder.state_file.read_text())
@@ -162,8 +162,8 @@ def test_state_of_another_model_is_not_used(recorder: _Recorder, bundle: Bundle,
     assert _Recorder(bundle, tmp_path).report()["rows_seen"] == 0
 
 
-def test_new_model_begins_anew(recorder: _Recorder, bundle: Bundle):
-    """What the old one's detectors said is no longer live; what they counted stays."""
+def test_new_model_starts_from_zero(recorder: _Recorder, bundle: Bundle):
+    """The state of the old detectors is no longer reported; their counters stay."""
     recorder.take(_far_rows(bundle))
     recorder.monitor.follow(WatchedModel("without", "no detectors"))
     recorder.take(_far_rows(bundle))
@@ -178,7 +178,7 @@ def test_new_model_begins_anew(recorder: _Recorder, bundle: Bundle):
     assert not recorder.state_file.exists()
 
 
-def test_model_without_detectors_is_said_plainly(bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_model_without_detectors_is_reported(bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """It was trained on too few rows; the log says what to do."""
     folder = tmp_path / "bundle"
     shutil.copytree(bundle.folder, folder)
@@ -186,13 +186,13 @@ def test_model_without_detectors_is_said_plainly(bundle: Bundle, tmp_path: Path,
     without = type(bundle)(**vars(bundle) | {"folder": folder})
 
     assert watch_model(without, 100, 30, tmp_path / STATE_FILE) == WatchedModel(bundle.version, "no detectors")
-    assert "drift is not watched: train again" in caplog.text
+    assert "drift is not monitored: to monitor it, train" in caplog.text
 
 
-def test_disk_that_is_full_ends_nothing(
+def test_full_disk_stops_nothing(
     recorder: _Recorder, bundle: Bundle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    """It is said, and tried again."""
+    """The error is logged, and the next attempt succeeds."""
 
     def no_room(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -202,15 +202,15 @@ def test_disk_that_is_full_ends_nothing(
         full.setattr("app.recorder.drift.write_report", no_room)
         recorder.take(_far_rows(bundle))
         recorder.monitor.finish()
-    assert "the state of the drift detectors cannot be kept" in caplog.text
+    assert "the state of the drift detectors cannot be saved" in caplog.text
     assert "the report for GET /drift cannot be written" in caplog.text
 
     recorder.monitor.finish()
     assert recorder.report()["rows_seen"] == MANY_ROWS
 
 
-def test_report_tells_whether_somebody_still_writes_it(recorder: _Recorder):
-    """An old report is better than none, if it is called old."""
+def test_report_shows_whether_the_recorder_is_up(recorder: _Recorder):
+    """An old report is better than none, if it is marked as old."""
     assert recorder.report()["recorder_up"] is False
     beat(recorder.folder)
     assert recorder.report()["recorder_up"] is True

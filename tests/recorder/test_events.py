@@ -1,4 +1,4 @@
-"""What happens to models is in the audit trail, whoever did it, whether or not the database was there."""
+"""The audit trail has all that happens to models, whoever did it, and even if the database was down."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def publish(store: ModelStore, version: str) -> None:
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """Where the log's metrics are registered."""
+    """The registry of the log's metrics."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> str:
-    """The address of a database that is not made yet."""
+    """The address of a database that does not exist yet."""
     return f"sqlite:///{tmp_path}/records/records.db"
 
 
 @pytest.fixture
 def log(store: ModelStore, sqlite: str, registry: CollectorRegistry):
-    """A log that looks when it is told to."""
+    """A log that is updated by the tests."""
     log = EventLog(store.folder, sqlite, EventMetrics(registry))
     yield log
     log.start()
@@ -74,13 +74,13 @@ def moves(address: str) -> list[tuple[str, str, str, str]]:
 ME = name_operator()
 
 
-def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStore, sqlite: str):
-    """With who, when and both versions; once, however often it looks."""
+def test_changes_that_training_logged_are_written(log: EventLog, store: ModelStore, sqlite: str):
+    """With who, when and both versions; once, however often it is updated."""
     upgrade_database(sqlite)
     store.rollback(lambda folder: None)
     log.promoted(SECOND)
     for _ in range(3):
-        log.look()
+        log.update()
 
     assert moves(sqlite) == [
         (ME, "promotion", "", FIRST),
@@ -90,26 +90,26 @@ def test_changes_that_training_noted_are_written(log: EventLog, store: ModelStor
     assert events(sqlite)[-1].at == pytest.approx((store.folder / "current").lstat().st_mtime, abs=1e-5)
 
 
-def test_events_wait_for_the_database(log: EventLog, store: ModelStore, sqlite: str):
-    """Nothing fails while there is none."""
+def test_events_stay_pending_until_the_database_works(log: EventLog, store: ModelStore, sqlite: str):
+    """Nothing fails while there is no database."""
     log.promoted(SECOND)
     log.refused("forest.npz was changed")
-    log.look()
+    log.update()
 
     upgrade_database(sqlite)
-    log.look()
+    log.update()
 
     assert [event.what for event in events(sqlite)] == ["promotion", "promotion", "refused bundle"]
 
 
 def test_a_second_recorder_writes_nothing_again(log: EventLog, store: ModelStore, sqlite: str):
-    """Nor does the one after a restart."""
+    """Nor does the same recorder after a restart."""
     upgrade_database(sqlite)
     other = EventLog(store.folder, sqlite, EventMetrics(CollectorRegistry()))
     for each in (log, other):
         each.promoted(SECOND)
         each.refused("forest.npz was changed")
-        each.look()
+        each.update()
     other.start()
     other.close()
 
@@ -124,93 +124,93 @@ def move_by_hand(store: ModelStore, version: str) -> None:
 
 
 def test_a_link_that_was_moved_by_hand_is_written_as_such(log, store, sqlite: str, monkeypatch):
-    """After the time in which training would have noted it, and once."""
+    """Once, and only after the time that training needs to log it."""
     upgrade_database(sqlite)
-    log.look()
+    log.update()
     move_by_hand(store, FIRST)
     log.promoted(SECOND)
-    log.look()
+    log.update()
     assert len(events(sqlite)) == 2
 
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     for _ in range(2):
-        log.look()
+        log.update()
         log.promoted(SECOND)
 
     assert moves(sqlite)[2:] == [("unknown", "promotion", SECOND, FIRST)]
 
 
-def test_a_link_that_leads_where_it_led_is_no_event(log, store, sqlite: str, monkeypatch):
-    """As when the folder of models was copied."""
+def test_a_link_with_the_same_target_is_no_event(log, store, sqlite: str, monkeypatch):
+    """For example, when the folder of models was copied."""
     upgrade_database(sqlite)
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     move_by_hand(store, SECOND)
     log.promoted(SECOND)
-    log.look()
+    log.update()
 
     assert [who for who, *_ in moves(sqlite)] == [ME, ME]
 
 
 @pytest.mark.parametrize("move", [ModelStore.rollback, lambda store, check: store.promote(FIRST, check)])
-def test_a_noted_change_is_not_taken_for_one_by_hand(log, store, sqlite: str, monkeypatch, move):
-    """However long ago it was noted."""
+def test_a_logged_change_is_not_mistaken_for_one_by_hand(log, store, sqlite: str, monkeypatch, move):
+    """However long ago it was logged."""
     upgrade_database(sqlite)
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
     move(store, lambda folder: None)
     log.promoted(FIRST)
-    log.look()
+    log.update()
 
     assert [who for who, *_ in moves(sqlite)] == [ME, ME, ME]
 
 
-def test_a_note_that_comes_late_is_believed(log, store, sqlite: str, monkeypatch):
-    """The link is moved first: between both moments it must not be taken for one that was moved by hand."""
+def test_a_late_log_entry_is_used(log, store, sqlite: str, monkeypatch):
+    """The link is moved before the change is logged; in between, it must not be recorded as moved by hand."""
     upgrade_database(sqlite)
     notes = (store.folder / ".version-changes").read_text()
     (store.folder / ".version-changes").write_text("")
     log.promoted(SECOND)
-    log.look()
+    log.update()
     assert events(sqlite) == []
 
     (store.folder / ".version-changes").write_text(notes)
-    monkeypatch.setattr(event_log, "_NOTE_SECONDS", 0.0)
-    log.look()
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
+    log.update()
 
     assert moves(sqlite) == [(ME, "promotion", "", FIRST), (ME, "promotion", FIRST, SECOND)]
 
 
 def test_a_refused_bundle_is_written_with_the_reason(log, store, sqlite: str):
-    """And with who made it live, if that is noted."""
+    """And with who made it live, if that was logged."""
     upgrade_database(sqlite)
     log.promoted(SECOND)
     publish(store, THIRD)
     log.refused("forest.npz was changed after it was written")
-    log.look()
+    log.update()
 
     [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]
     assert (refusal.who, refusal.before, refusal.after) == (ME, SECOND, THIRD)
     assert refusal.note == "forest.npz was changed after it was written"
 
 
-def test_a_bundle_that_breaks_later_is_refused_then(log, store, sqlite: str):
-    """Not at the time of its link."""
+def test_a_bundle_that_breaks_later_has_the_time_of_its_refusal(log, store, sqlite: str):
+    """Not the time of its link."""
     upgrade_database(sqlite)
     os.utime(store.folder / "current", (1e9, 1e9), follow_symlinks=False)
     log.refused("forest.npz was changed")
-    log.look()
+    log.update()
 
     [refusal] = [event for event in events(sqlite) if event.what == "refused bundle"]
     assert refusal.at > 1.7e9
     assert refusal.who == "unknown"
 
 
-def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: CollectorRegistry):
-    """What was there before has a time; what is added is counted."""
+def test_metrics_include_events_that_others_write(log, sqlite: str, registry: CollectorRegistry):
+    """Earlier events have a time; new ones are counted."""
     upgrade_database(sqlite)
     engine = open_database(sqlite)
     with engine.begin() as connection:
         add_event(connection, "ann@desk", "purge", at=5.0)
-    log.look()
+    log.update()
 
     def sample(name: str, event: str) -> float:
         return registry.get_sample_value(name, {"event": event})
@@ -223,7 +223,7 @@ def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: Co
         add_event(connection, "ann@desk", "purge", at=7.0)
         add_event(connection, "ann@desk", "forget", at=8.0)
     engine.dispose()
-    log.look()
+    log.update()
 
     assert sample("records_event_timestamp_seconds", "purge") == 7.0
     assert sample("records_events_total", "purge") == 1
@@ -231,8 +231,8 @@ def test_metrics_tell_of_events_that_others_write(log, sqlite: str, registry: Co
     assert sample("records_event_timestamp_seconds", "refused bundle") == 0
 
 
-def test_a_refused_bundle_bears_the_time_of_its_promotion(log, store, sqlite: str):
-    """To the last bit: events of one time come in the order of their writing, and are known again."""
+def test_a_refused_bundle_has_the_time_of_its_promotion(log, store, sqlite: str):
+    """To the last bit, so that equal events are recognized and events of one time keep their order."""
     upgrade_database(sqlite)
     made_ns = time.time_ns()
     while made_ns / 1e9 == made_ns / 1_000_000_000:  # one way of turning it into seconds rounds twice
@@ -241,6 +241,6 @@ def test_a_refused_bundle_bears_the_time_of_its_promotion(log, store, sqlite: st
     note = VersionChange(made_ns, ME, "promotion", FIRST, SECOND)
     (store.folder / CHANGES_FILE).write_text(note.to_line(), encoding="utf-8")
     log.refused("forest.npz was changed")
-    log.look()
+    log.update()
 
     assert [(event.what, event.at) for event in events(sqlite)] == [("promotion", note.at), ("refused bundle", note.at)]

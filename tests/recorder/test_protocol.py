@@ -1,4 +1,4 @@
-"""What a worker hands over arrives as it was, in messages of a bounded size."""
+"""Published rows are decoded unchanged, from messages of bounded size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import UnreadableMessage
-from app.recorder.protocol import LARGEST_MESSAGE_BYTES, PublishedRows
+from app.recorder.protocol import MAX_MESSAGE_BYTES, PublishedRows
 from tests.recorder.made_rows import make_scored
 
 
@@ -19,23 +19,23 @@ from tests.recorder.made_rows import make_scored
     version=st.text(max_size=40),
 )
 def test_parts_make_up_the_whole(n_rows: int, n_features: int, request_id: str, version: str):
-    """Every row arrives once, in its place, and no message is larger than promised."""
-    handed = PublishedRows(1.5, request_id, version, 0, make_scored(n_rows, n_features))
-    messages = list(handed.to_messages())
+    """Every row arrives once, in its place, and no message exceeds the limit."""
+    published = PublishedRows(1.5, request_id, version, 0, make_scored(n_rows, n_features))
+    messages = list(published.to_messages())
     parts = [PublishedRows.from_message(message) for message, _ in messages]
 
-    assert max(len(message) for message, _ in messages) <= LARGEST_MESSAGE_BYTES
+    assert max(len(message) for message, _ in messages) <= MAX_MESSAGE_BYTES
     assert [len(part.scored.rows) for part in parts] == [rows for _, rows in messages]
     assert [part.first_row for part in parts] == np.cumsum([0, *(rows for _, rows in messages)])[:-1].tolist()
     assert {(part.seconds, part.request_id, part.version) for part in parts} == {(1.5, request_id, version)}
     for field in ("rows", "scores", "labels", "confidences"):
         whole = np.concatenate([getattr(part.scored, field) for part in parts])
-        np.testing.assert_array_equal(whole, getattr(handed.scored, field))
+        np.testing.assert_array_equal(whole, getattr(published.scored, field))
 
 
 @given(st.data())
 def test_broken_message_is_refused(data: st.DataObject):
-    """Whatever is cut short or is no message at all."""
+    """If it is truncated, or not a message at all."""
     [(message, _)] = PublishedRows(1.5, "7f3e", "v1", 0, make_scored(3)).to_messages()
     broken = data.draw(st.binary(max_size=200) | st.integers(0, len(message) - 1).map(lambda end: message[:end]))
 
@@ -43,7 +43,7 @@ def test_broken_message_is_refused(data: st.DataObject):
         PublishedRows.from_message(broken)
 
 
-def test_numbers_that_do_not_fit_together_are_refused():
+def test_arrays_that_do_not_fit_together_are_refused():
     """A row with half a feature, or labels for other rows."""
     scored = make_scored(3)
     for field in ("labels", "confidences"):

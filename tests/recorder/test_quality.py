@@ -1,4 +1,4 @@
-"""The recorder tells Prometheus the quality of the live model, and nothing when it cannot know it any longer."""
+"""The quality of the live model is reported, and becomes unknown when it cannot be estimated any longer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Clock:
     now = 0.0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
 
@@ -55,7 +55,7 @@ def fill(records: Records) -> None:
 
 
 class _Watched:
-    """A watch of a database, and what it tells."""
+    """A quality watch of a database, and its metrics."""
 
     def __init__(self, file: Path) -> None:
         self.registry, self.clock = CollectorRegistry(), _Clock()
@@ -64,18 +64,18 @@ class _Watched:
         self.watch = QualityWatch(f"sqlite:///{file}", 7, self.live_version, metrics, self.clock)
 
     def live_version(self) -> str:
-        """Name the live version."""
+        """Return the live version."""
         if self.live is None:
             raise ModelUnavailable("No model.")
         return self.live
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Look a metric up."""
+        """Read a metric."""
         return self.registry.get_sample_value(name, labels)
 
     @property
     def precision(self) -> float | None:
-        """The figure that most tests look at."""
+        """The figure that most tests check."""
         return self.value("model_quality", metric="precision")
 
 
@@ -89,7 +89,7 @@ def watched(file: Path) -> Iterator[_Watched]:
 
 
 def test_only_the_live_model_and_the_window_count(watched: _Watched):
-    """A promotion shows the new model's figures at the next look."""
+    """After a promotion, the next update has the figures of the new model."""
     watched.watch.update()
     before = watched.precision
     labels = watched.value("model_quality_labels", kind="alarm"), watched.value("model_quality_labels", kind="audited")
@@ -102,8 +102,8 @@ def test_only_the_live_model_and_the_window_count(watched: _Watched):
     assert watched.value("audit_waiting_rows") == 3  # of all versions
 
 
-def test_segments_are_told(watched: _Watched):
-    """Callers without one are "none", together with those that call themselves so; segments of no answers are NaN."""
+def test_segments_are_reported(watched: _Watched):
+    """Callers without a segment are "none", like those that use this name; segments without answers are NaN."""
     watched.watch.update()
     rows = {name: watched.value("segment_rows", segment=name) for name in ("berlin", "none", "rome")}
     watched.live = "v2"
@@ -114,10 +114,10 @@ def test_segments_are_told(watched: _Watched):
     assert math.isnan(watched.value("segment_rows", segment="berlin"))
 
 
-def test_figures_of_a_database_that_is_away_become_unknown(
+def test_figures_of_a_database_that_is_down_become_unknown(
     watched: _Watched, file: Path, caplog: pytest.LogCaptureFixture
 ):
-    """They stay for a while, as a restart of the database is no news; it is said once, and heals by itself."""
+    """They stay for a while, to bridge a restart of the database; it is logged once, and recovers by itself."""
     watched.watch.update()
     away = file.rename(file.with_suffix(".away"))
     watched.watch._engine.dispose()
@@ -133,11 +133,11 @@ def test_figures_of_a_database_that_is_away_become_unknown(
     assert soon == 0.9
     assert math.isnan(later)
     assert watched.precision == 0.9
-    assert caplog.text.count("the quality of the answers cannot be read") == 1
+    assert caplog.text.count("the quality of the answers cannot be estimated") == 1
 
 
-def test_figures_of_a_model_that_has_gone_become_unknown(watched: _Watched):
-    """Without a live model there is nothing to be right or wrong."""
+def test_figures_without_a_live_model_become_unknown(watched: _Watched):
+    """There is nothing to be estimated."""
     watched.watch.update()
     watched.live = None
     watched.watch.update()
@@ -146,8 +146,8 @@ def test_figures_of_a_model_that_has_gone_become_unknown(watched: _Watched):
     assert watched.value("audit_waiting_rows") == 3
 
 
-def test_database_that_is_not_there_yet_is_waited_for(tmp_path: Path):
-    """The writer makes the tables; nobody but it does."""
+def test_missing_database_is_retried(tmp_path: Path):
+    """Only the writer creates the tables."""
     watched = _Watched(tmp_path / "records.db")
     watched.watch.update()
     assert math.isnan(watched.precision)

@@ -1,4 +1,4 @@
-"""The supervisor starts a process again and again, more and more slowly, and goes with the service."""
+"""The supervisor restarts a process with growing pauses, and ends with the service."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _UNTIL_THE_END = "import sys; sys.stdin.read()"
 
 
 class _Run:
-    """A supervisor at work in a thread, and the arbiter's end of its lifeline."""
+    """A supervisor that runs in a thread, and the arbiter's end of its shutdown pipe."""
 
     def __init__(self, programs: list[str]) -> None:
         self.programs = programs
         self.ended: list[int] = []
         self.started: list[int] = []
-        self.lifeline, self.arbiter = os.pipe()
-        self.supervisor = Supervisor(self.command, self.ended.append, self.lifeline)
+        self.shutdown_pipe, self.arbiter = os.pipe()
+        self.supervisor = Supervisor(self.command, self.ended.append, self.shutdown_pipe)
         self.thread = threading.Thread(target=self.supervisor.run)
 
     def command(self, number: int) -> list[str]:
-        """Give the program of this start; the last one also for all later."""
+        """Return the program of this start; the last one is used for all later starts."""
         self.started.append(number)
         return [sys.executable, "-c", self.programs[min(number, len(self.programs)) - 1]]
 
 
 @contextmanager
 def _running(programs: list[str]) -> Iterator[_Run]:
-    """Let a supervisor run, and end it as the arbiter does."""
+    """Run a supervisor, and end it as the arbiter does."""
     run = _Run(programs)
     run.thread.start()
     try:
@@ -45,7 +45,7 @@ def _running(programs: list[str]) -> Iterator[_Run]:
     finally:
         os.close(run.arbiter)
         run.thread.join()
-        os.close(run.lifeline)
+        os.close(run.shutdown_pipe)
 
 
 def _pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
@@ -54,15 +54,15 @@ def _pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
 
 
 def _wait_until(condition) -> None:
-    """Ask again and again."""
+    """Poll until a condition holds."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-def test_process_that_ends_is_started_again(caplog: pytest.LogCaptureFixture):
-    """Each end is told with its number and how it was."""
+def test_process_that_ends_is_restarted(caplog: pytest.LogCaptureFixture):
+    """Each end is reported with its number and its exit status."""
     with _running(["raise SystemExit(7)", "import os; os.kill(os.getpid(), 9)", _UNTIL_THE_END]) as run:
         _wait_until(lambda: len(run.started) == 3)
         assert run.ended == [1, 2]
@@ -73,17 +73,17 @@ def test_process_that_ends_is_started_again(caplog: pytest.LogCaptureFixture):
 
 
 def test_crash_loop_slows_down(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    """Each pause is twice the one before, up to the longest."""
+    """Each pause is twice the previous one, up to the maximum."""
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE_SECONDS", 0.004)
+    monkeypatch.setattr(supervisor, "_MAX_PAUSE_SECONDS", 0.004)
     with _running(["raise SystemExit(1)"]) as run:
         _wait_until(lambda: len(run.ended) >= 4)
 
     assert _pauses(caplog)[:4] == [0.001, 0.002, 0.004, 0.004]
 
 
-def test_long_life_makes_up_for_a_crash(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    """After it, the pause is the first one again."""
+def test_long_run_resets_the_pause(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """After it, the pause is a first one again."""
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(supervisor, "_HEALTHY_AFTER_SECONDS", 0.0)
     with _running(["raise SystemExit(1)"]) as run:
@@ -92,8 +92,8 @@ def test_long_life_makes_up_for_a_crash(monkeypatch: pytest.MonkeyPatch, caplog:
     assert set(_pauses(caplog)) == {0.001}
 
 
-def test_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """As on a machine that is out of memory for a moment."""
+def test_process_that_cannot_be_started_is_retried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """For example, while the machine is out of memory."""
     run = _Run([_UNTIL_THE_END])
     command = run.command
     monkeypatch.setattr(
@@ -105,14 +105,14 @@ def test_process_that_cannot_be_started_is_tried_again(monkeypatch: pytest.Monke
     _wait_until(lambda: 2 in run.started)
     os.close(run.arbiter)
     run.thread.join()
-    os.close(run.lifeline)
+    os.close(run.shutdown_pipe)
 
     assert run.ended == [1]
 
 
 def test_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
-    """The service's end is not held up."""
-    monkeypatch.setattr(supervisor, "_ENDING_SECONDS", 0.05)
+    """The end of the service is not delayed."""
+    monkeypatch.setattr(supervisor, "_SHUTDOWN_SECONDS", 0.05)
     with _running(["import time; time.sleep(1000)"]) as run:
         _wait_until(lambda: run.started)
 
@@ -121,7 +121,7 @@ def test_process_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_service_may_end_during_a_pause(monkeypatch: pytest.MonkeyPatch):
-    """Nothing is started for a service that has gone."""
+    """Nothing is started for a service that has ended."""
     monkeypatch.setattr(supervisor, "_FIRST_PAUSE_SECONDS", 1000)
     with _running(["raise SystemExit(1)"]) as run:
         _wait_until(lambda: run.ended)

@@ -33,7 +33,7 @@ _USER, _PASSWORD = "isowatch", "never-shown"
 
 
 class PostgreSQLServer:
-    """A server on a free port of this machine, whose data a machine's crash may lose.
+    """A server on a free port of this machine, whose data need not survive a crash.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class PostgreSQLServer:
         self._run("initdb", "--username", _USER, "--auth", "trust", "--encoding", "UTF8", "--no-sync", "-D", "data")
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         options = {
             "listen_addresses": "127.0.0.1",
             "port": self.port,
@@ -88,26 +88,26 @@ class PostgreSQLServer:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """End it, and every connection with it."""
+        """Stop the server, which ends every connection."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)  # a fast shutdown: it waits for nobody
             self._process.wait()
             self._process = None
 
     def make_database(self) -> str:
-        """Make an empty database, and give its address."""
+        """Create an empty database, and return its address."""
         self._n_databases += 1
         name = f"records{self._n_databases}"
         self._run("createdb", "--host=127.0.0.1", f"--port={self.port}", f"--username={_USER}", name)
         return f"postgresql://{_USER}:{_PASSWORD}@127.0.0.1:{self.port}/{name}"
 
     def _answers(self) -> bool:
-        """Tell whether it lets clients in."""
+        """Return whether the server accepts connections."""
         asked = [str(self._programs / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
         return subprocess.run(asked, cwd=self._folder).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
-        """Run one of its programs to the end."""
+        """Run one of the server's programs to its end."""
         subprocess.run(
             [str(self._programs / program), *arguments],
             cwd=self._folder,
@@ -119,7 +119,7 @@ class PostgreSQLServer:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQLServer]:
-    """A server that runs; skip without its programs, but fail in CI, which has them."""
+    """A running server; tests are skipped without its programs, but fail in CI, which has them."""
     programs = sorted(folder for folder in _PROGRAMS if (folder / "postgres").exists())
     if not programs:
         reason = "PostgreSQL is not installed on this machine"
@@ -136,14 +136,14 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
 
 @pytest.fixture(scope="session")
 def bare_database(postgresql_server: PostgreSQLServer) -> Iterator[tuple[str, Engine]]:
-    """A database that test after test empties: making another takes as long as a test. Its address, and a way to it."""
+    """A database that all tests share and empty, as creating one takes as long as a test: its address and an engine."""
     address = postgresql_server.make_database()
     yield from _with_a_way_to(address)
 
 
 @pytest.fixture(scope="session")
 def made_database(postgresql_server: PostgreSQLServer) -> Iterator[tuple[str, Engine]]:
-    """A database whose tables are made once, and emptied by test after test."""
+    """A database whose tables are created once and emptied for every test."""
     address = postgresql_server.make_database()
     upgrade_database(address)
     yield from _with_a_way_to(address)
@@ -163,7 +163,7 @@ def postgresql(bare_database: tuple[str, Engine]) -> str:
 
 
 def _with_a_way_to(address: str) -> Iterator[tuple[str, Engine]]:
-    """Give an address, and an engine that outlives the tests."""
+    """Create the tables, and return the address and an engine that outlives the tests."""
     driver = address.replace("postgresql:", "postgresql+pg8000:")
     engine = create_engine(driver, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     yield address, engine
@@ -172,7 +172,7 @@ def _with_a_way_to(address: str) -> Iterator[tuple[str, Engine]]:
 
 @contextmanager
 def _alone(engine: Engine) -> Iterator[Connection]:
-    """Connect, and end every other connection: whoever a test before left there would keep its tables."""
+    """Connect, and end all other connections: one that an earlier test left would lock the tables."""
     with engine.connect() as connection:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
         connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
@@ -180,7 +180,7 @@ def _alone(engine: Engine) -> Iterator[Connection]:
 
 
 def _unprivileged_user() -> str:
-    """Find a user for the server: its own if the package made one."""
+    """Return a user for the server: its own, if the package created one."""
     names = {user.pw_name for user in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
 
@@ -199,7 +199,7 @@ def empty_address(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request: pytest.FixtureRequest) -> str:
-    """The address of a database whose tables are made and empty, of each kind in turn."""
+    """The address of a database with empty tables, of each kind in turn."""
     if request.param == "sqlite":
         named: str = request.getfixturevalue("sqlite")
         upgrade_database(named)
@@ -213,7 +213,7 @@ def address(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def opened() -> Iterator[Callable[[str], Engine]]:
-    """Open databases whose tables are made, and close them when the test is over."""
+    """Open databases with tables, and close them after the test."""
     engines: list[Engine] = []
 
     def open_one(address: str) -> Engine:
@@ -227,7 +227,7 @@ def opened() -> Iterator[Callable[[str], Engine]]:
 
 @pytest.fixture
 def start_writer(tmp_path: Path) -> Iterator[Start]:
-    """Start writers, and end them with the test."""
+    """Start writers, and stop them after the test."""
     running: list[RunningWriter] = []
 
     def start_one(address: str, **settings: Any) -> RunningWriter:
@@ -241,7 +241,7 @@ def start_writer(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def read(opened: Callable[[str], Engine]) -> Read:
-    """Ask a database."""
+    """Run a query in a database."""
     engines: dict[str, Engine] = {}
 
     def read_one(address: str, statement):

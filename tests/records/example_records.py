@@ -1,4 +1,4 @@
-"""Records as the recorder writes them, with what people add to them."""
+"""Records as the recorder writes them, with labels and audits."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ START = 1_793_491_200.0
 
 
 def record_id_at(seconds: float) -> str:
-    """The id of a record that was answered so long after the start."""
+    """Return the id of a record, given its time after the start."""
     return first_id_at(START + seconds)[:-4] + "beef"
 
 
 def add_version(connection: Connection, version: str, *names: str) -> None:
-    """A model and its features."""
+    """Return a model and its features."""
     row = {"version": version, "name": "spending", "feature_names": json.dumps(names), "first_seen_at": START}
     connection.execute(insert(MODEL_VERSIONS).values(row))
 
 
 def add_record(connection: Connection, seconds: float, n_rows: int = 1, **changed: Any) -> str:
-    """The record of an answer so long after the start; the row number is the first feature."""
+    """Return the record of an answer, given its time after the start; the row number is the first feature."""
     rows = [
         {
             "record_id": record_id_at(seconds),
@@ -50,7 +50,7 @@ def add_record(connection: Connection, seconds: float, n_rows: int = 1, **change
 
 
 def add_label(connection: Connection, record_id: str, row: int = 0, **changed: Any) -> None:
-    """A label that counts, given a day after the start."""
+    """Return a current label, given a day after the start."""
     label = {
         "record_id": record_id,
         "row": row,
@@ -64,7 +64,7 @@ def add_label(connection: Connection, record_id: str, row: int = 0, **changed: A
 
 
 def add_waiting_label(connection: Connection, request_id: str, given_at: float = START) -> None:
-    """A label whose record has not come."""
+    """Return a pending label."""
     label = {
         "request_id": request_id,
         "row": 0,
@@ -77,12 +77,12 @@ def add_waiting_label(connection: Connection, request_id: str, given_at: float =
 
 
 def add_audit(connection: Connection, record_id: str, row: int = 0) -> None:
-    """An inlier that was drawn for labelling."""
+    """Return an inlier that was drawn for labelling."""
     audit = {"record_id": record_id, "row": row, "probability": 0.001, "position": 0.25, "handed_at": None}
     connection.execute(insert(AUDITS).values(audit))
 
 
 def add_hour(connection: Connection, n_rows: int) -> None:
-    """The count of the first hour."""
+    """Return the count of the first hour."""
     hour = {"hour": int(START), "model_version": "v1", "segment": "", "n_rows": n_rows, "n_outliers": 0}
     connection.execute(insert(HOURLY_COUNTS).values(hour))

@@ -1,4 +1,4 @@
-"""How a database would search for what it is asked."""
+"""Query plans of a database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, text
 
 @contextmanager
 def explaining(engine: Engine) -> Iterator[list[str]]:
-    """Collect the steps of every query that is asked meanwhile, as the database plans it before it answers.
+    """Collect the query plans of all statements in the block, before they run.
 
     PostgreSQL takes an index for a small table only where it is forbidden to read the whole.
     """

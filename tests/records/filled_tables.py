@@ -15,7 +15,7 @@ VERSION = "v1"
 
 
 def make_id(number: int) -> str:
-    """Make an id whose order is that of the numbers."""
+    """Return an id; ids sort like their numbers."""
     return first_id_at(1_000_000.0 + number)
 
 
@@ -39,7 +39,7 @@ def record(engine: Engine, record_id: str, row: int = 0, **changes: Any) -> None
 
 
 def name_features(engine: Engine) -> None:
-    """Note what a row consists of."""
+    """Store the features of a model version."""
     line = {"version": VERSION, "name": "isowatch", "feature_names": '["mean", "sd"]', "first_seen_at": 0.0}
     with engine.begin() as connection:
         connection.execute(insert(MODEL_VERSIONS), [line])
@@ -54,7 +54,7 @@ def draw(engine: Engine, record_id: str, position: float, row: int = 0, handed_a
 
 
 def add_writer(engine: Engine, replica: str = "here", **changes: Any) -> None:
-    """Let a recorder say that it lives and has written nothing yet."""
+    """Record that a recorder is alive and has written nothing yet."""
     line = {"replica": replica, "written_until": 0.0, "updated_at": time.time(), "stopped_at": None}
     with engine.begin() as connection:
         connection.execute(insert(WRITERS), [line | changes])

@@ -1,4 +1,4 @@
-"""Puts answers, labels and audits into the tables as the recorder and the workers do, from a few words each."""
+"""Writes answers, labels and audits as the recorder and the workers do, from a few arguments each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
 
 
 class Records:
-    """Writes into a database.
+    """Writes to a database.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Records:
         segment: str = "",
         score: float = -0.5,
     ) -> str:
-        """Record a row, its place in the audit queue and then its label; give its id. It is not counted."""
+        """Record a row, its place in the audit queue and then its label; return its id. It is not counted."""
         record_id = first_id_at(at)[:-8] + f"{next(self._numbers):08x}"
         key = {"record_id": record_id, "row": 0}
         row = {"answered_at": at, "model_version": model_version, "segment": segment, "score": score}
@@ -51,7 +51,7 @@ class Records:
         return record_id
 
     def add_label(self, record_id: str, label: int, given_at: float) -> None:
-        """Give a label, which replaces the one before."""
+        """Store a label, which replaces the current one."""
         of_row = (LABELS.c.record_id == record_id) & LABELS.c.replaced_at.is_(None)
         self._connection.execute(update(LABELS).where(of_row).values(replaced_at=given_at))
         label_row = {"is_inlier": label, "source": "tests", "note": "", "given_at": given_at}

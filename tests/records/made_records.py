@@ -1,4 +1,4 @@
-"""Records that no service wrote."""
+"""Records that were made up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def make_prediction(record_id: str, row: int = 0, **others: Any) -> dict[str, Any]:
-    """A line of the table of predictions."""
+    """Return a row of the table of predictions."""
     return {
         "record_id": record_id,
         "row": row,

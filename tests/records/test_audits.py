@@ -1,4 +1,4 @@
-"""Rows are handed out in their random order, each to one caller within an hour."""
+"""Rows are handed out in random order, each to one caller within an hour."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOUR = 3600.0
 
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
-    """A database with five drawn rows, whose places are not in the order of time, and a row that was not drawn."""
+    """A database with five drawn rows, whose positions are not in the order of time, and a row that was not drawn."""
     engine = opened(address)
     for number, position in enumerate((0.5, 0.1, 0.9, 0.3, 0.7)):
         draw(engine, make_id(number), position)
@@ -29,7 +29,7 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
 
 
 def _hand_out(engine: Engine, most: int, now: float) -> list[int]:
-    """Hand rows out, and give the numbers of their ids."""
+    """Hand out rows, and return the numbers of their ids."""
     numbers = {make_id(number): number for number in range(10)}
     return [numbers[row.key.record_id] for row in hand_out(engine, most, now)]
 
@@ -53,8 +53,8 @@ def test_rows_come_in_their_random_order(engine: Engine):
     assert _hand_out(engine, 2, 3.0) == []
 
 
-def test_row_that_nobody_labelled_comes_again_after_an_hour(engine: Engine):
-    """Behind those that were never handed out, the longest first; a labelled one does not."""
+def test_row_without_a_label_comes_again_after_an_hour(engine: Engine):
+    """After those that were never handed out, the longest first; a labelled one does not."""
     assert _hand_out(engine, 2, 0.0) == [1, 3]
     assert _hand_out(engine, 1, 10.0) == [0]
     _label(engine, 3)
@@ -64,8 +64,8 @@ def test_row_that_nobody_labelled_comes_again_after_an_hour(engine: Engine):
     assert sorted(_hand_out(engine, 100, 2 * HOUR + 2)) == [1, 2, 4]
 
 
-def test_labelled_row_is_passed_and_counts_as_handed_out(engine: Engine):
-    """Only those that the queue has come to: what is labelled behind it has been chosen by somebody."""
+def test_labelled_row_is_skipped_and_counts_as_handed_out(engine: Engine):
+    """Only those that the queue has reached: other labels were somebody's own choice."""
     for number in (1, 0, 2):
         _label(engine, number)
 
@@ -81,8 +81,8 @@ def test_labelled_row_is_passed_and_counts_as_handed_out(engine: Engine):
     assert _handed_out(engine)[make_id(0)] == _handed_out(engine)[make_id(2)] == 8.0
 
 
-def test_row_says_nothing_of_what_the_model_said(engine: Engine):
-    """But what it consists of, by name, and who asked when."""
+def test_row_has_nothing_of_the_model_s_answer(engine: Engine):
+    """But its features by name, its segment and its time."""
     name_features(engine)
     row = hand_out(engine, 1, 0.0)[0]
 
@@ -91,16 +91,16 @@ def test_row_says_nothing_of_what_the_model_said(engine: Engine):
     assert vars(row).keys() == {"key", "answered_at", "segment", "features"}
 
 
-def test_row_whose_record_has_gone_is_not_handed_out(engine: Engine):
-    """There is nothing to look at."""
+def test_row_without_a_record_is_not_handed_out(engine: Engine):
+    """There is nothing to label."""
     with engine.begin() as connection:
         connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.record_id == make_id(1)))
 
     assert _hand_out(engine, 2, 0.0) == [3, 0]
 
 
-def test_callers_at_once_never_get_the_same_row(engine: Engine):
-    """Together they get all."""
+def test_concurrent_callers_never_get_the_same_row(engine: Engine):
+    """Together they get all rows."""
     for number in range(100, 160):
         draw(engine, make_id(number), number / 1000)
     start = threading.Barrier(4)

@@ -1,4 +1,4 @@
-"""The commands of docs/backup.md: what they copy is whole, while records are written, and comes back as it was."""
+"""The commands of docs/backup.md: a backup is consistent while records are written, and can be restored."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COPYING = re.findall(r"python3? (-c \"\n.*?\n\")\n", DOCUMENT, re.DOTALL)
 
 
 def _in_folder(folder: Path, commands: str) -> str:
-    """Let commands find the records in a folder, and keep backups beside them."""
+    """Make commands find the records in a folder, and keep backups beside them."""
     commands = re.sub(r"(/var/lib/isowatch)?/records/", f"{folder}/", commands)
     return commands.replace("/var/backups/isowatch/records.db", f"{folder}/copy.db")
 
@@ -62,8 +62,8 @@ def _versions(address: str) -> list[str]:
 
 
 @pytest.mark.parametrize("copying", COPYING, ids=["with Compose", "without containers"])
-def test_copy_of_an_sqlite_file_is_whole_while_it_is_written(copying: str, tmp_path: Path):
-    """It has what was committed, also what only the log holds as yet, and nothing of a write underway."""
+def test_copy_of_an_sqlite_file_is_consistent_while_it_is_written(copying: str, tmp_path: Path):
+    """It has everything that was committed, even if only the log has it, and nothing of an open transaction."""
     records = tmp_path / "records.db"
     address = f"sqlite:///{records}"
     upgrade_database(address)
@@ -85,8 +85,8 @@ def test_copy_of_an_sqlite_file_is_whole_while_it_is_written(copying: str, tmp_p
     connection.close()
 
 
-def test_sqlite_file_comes_back_without_what_was_logged_since(tmp_path: Path):
-    """The log of the replaced file is not taken for that of the one that replaces it."""
+def test_sqlite_file_is_restored_without_the_later_log(tmp_path: Path):
+    """The log of the old file must not be applied to the restored one."""
     [restoring] = re.findall(r"service sh -c '\n(.*?)' < records.backup.db\n", DOCUMENT, re.DOTALL)
     records, backup = tmp_path / "records.db", tmp_path / "backup.db"
     address = f"sqlite:///{records}"
@@ -105,8 +105,8 @@ def test_sqlite_file_comes_back_without_what_was_logged_since(tmp_path: Path):
     assert _versions(address) == ["before"]
 
 
-def test_postgresql_comes_back_as_it_was(postgresql: str, tmp_path: Path):
-    """What was written after the backup is gone, and numbers go on where they stood."""
+def test_postgresql_is_restored(postgresql: str, tmp_path: Path):
+    """What was written after the backup is gone, and ids continue from there."""
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
     path = f"{programs}:{os.environ['PATH']}"
     dump, restore = (

@@ -1,4 +1,4 @@
-"""The audit trail keeps what is added, once, in its order."""
+"""The audit trail stores each event once, in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.records.events import Event, add_event, read_events
 
 
 def test_events_are_read_in_the_order_of_time(address: str, opened):
-    """Whenever they were written; a window begins with its first moment and ends before its last."""
+    """In any order of writing; a time span includes its start and excludes its end."""
     with opened(address).begin() as connection:
         for at in (3.0, 1.0, 2.0):
             assert add_event(connection, "ann@desk", PURGE, note=f"at {at}", at=at)
@@ -23,8 +23,8 @@ def test_events_are_read_in_the_order_of_time(address: str, opened):
         ]
 
 
-def test_an_event_that_is_told_twice_is_kept_once(address: str, opened):
-    """As when two recorders read of one promotion."""
+def test_an_event_that_is_reported_twice_is_stored_once(address: str, opened):
+    """For example, by two recorders that report one promotion."""
     with opened(address).begin() as connection:
         told = [add_event(connection, who, "promotion", "v1", "v2", at=1.5) for who in ("ann@desk", "bob@desk")]
 
@@ -32,8 +32,8 @@ def test_an_event_that_is_told_twice_is_kept_once(address: str, opened):
         assert [event.who for event in read_events(connection)] == ["ann@desk"]
 
 
-def test_an_event_is_of_now_unless_said(address: str, opened):
-    """In seconds since 1970, as the database's own clock says within a day."""
+def test_an_event_has_the_current_time_by_default(address: str, opened):
+    """In seconds since 1970, compared with the database's own clock."""
     with opened(address).begin() as connection:
         add_event(connection, "ann@desk", PURGE)
 
@@ -49,8 +49,8 @@ def test_an_event_is_of_now_unless_said(address: str, opened):
         (False, "", None, "7"),
     ],
 )
-def test_operators_are_named_by_their_own_name(monkeypatch, is_root, sudo_user, user, name):
-    """Who became root by sudo by the name before; a user without a name by number."""
+def test_name_of_the_operator(monkeypatch, is_root, sudo_user, user, name):
+    """With sudo, the original user; a user without a name is shown by number."""
 
     def find_user():
         if user is None:

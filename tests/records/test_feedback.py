@@ -1,4 +1,4 @@
-"""A label that is earlier than its record waits for it; one whose record never comes is known to be unknown."""
+"""A label that is earlier than its record is pending; if the record never appears, the label is unknown."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
 
 
 def _label(request_id: str = "early", row: int = 0, is_inlier: int = -1) -> GivenLabel:
-    """Make a label that is given now."""
+    """Return a label that is given now."""
     return GivenLabel(request_id, row, is_inlier, "desk", "", time.time())
 
 
 def _look(engine: Engine, *labels: GivenLabel) -> list[Outcome]:
-    """Take labels, and look once what becomes of them."""
+    """Take labels, and poll their outcome once."""
     return wait_for_records(lambda: nullcontext(engine), labels, take_labels(engine, labels), may_wait=False)
 
 
 def _write_until(engine: Engine, moment: float) -> None:
-    """Let the recorder say how far it has come."""
+    """Record how far the recorder has come."""
     with engine.begin() as connection:
         connection.execute(update(WRITERS).values(written_until=moment))
 
 
-def test_label_waits_while_a_recorder_may_still_write_the_record(engine: Engine):
-    """It is kept, once however often it is given; another one of the row waits behind it."""
+def test_label_is_pending_while_a_recorder_may_still_write_the_record(engine: Engine):
+    """It is stored once, however often it is given; a different one for the row is stored after it."""
     add_writer(engine)
 
     for _ in range(2):
@@ -52,15 +52,15 @@ def test_label_waits_while_a_recorder_may_still_write_the_record(engine: Engine)
 
 
 def test_label_without_a_recorder_is_unknown(engine: Engine):
-    """Nothing is left to be written, so nothing waits; those of recorded rows are taken beside it."""
+    """Nothing is left to be written, so no label is pending; those of recorded rows are taken."""
     record(engine, make_id(1))
 
     assert [outcome.result for outcome in _look(engine, _label(), _label(make_id(1)))] == [UNKNOWN, TAKEN]
     assert count_rows(engine, "waiting_labels") == 0
 
 
-def test_recorder_that_is_just_starting_is_waited_for(engine: Engine):
-    """Where there is to be one, rows wait for it though it has not said that it lives."""
+def test_label_is_pending_while_the_recorder_starts(engine: Engine):
+    """If there should be one, rows are pending although it has not reported yet."""
     labels = [_label()]
     feedback = take_labels(engine, labels)
 
@@ -72,14 +72,14 @@ def test_recorder_that_is_just_starting_is_waited_for(engine: Engine):
 
 
 @pytest.mark.parametrize("gone", [{"stopped_at": 1.0}, {"updated_at": time.time() - 301}])
-def test_recorder_that_has_gone_is_not_waited_for(engine: Engine, gone: dict[str, Any]):
-    """Whether it has ended in good order or was killed."""
+def test_recorder_that_has_ended_is_ignored(engine: Engine, gone: dict[str, Any]):
+    """Whether it stopped or was killed."""
     add_writer(engine, **gone)
 
     assert _look(engine, _label()) == [Outcome(UNKNOWN)]
 
 
-def test_every_recorder_that_lives_must_have_come_far_enough(engine: Engine):
+def test_every_live_recorder_must_have_come_far_enough(engine: Engine):
     """Any of the replicas may have the record."""
     add_writer(engine, "fast", written_until=time.time() + 60)
     add_writer(engine, "slow")
@@ -90,8 +90,8 @@ def test_every_recorder_that_lives_must_have_come_far_enough(engine: Engine):
     assert count_rows(engine, "waiting_labels") == 0
 
 
-def test_record_that_comes_at_the_last_moment_is_found(engine: Engine):
-    """Between the first look and the certainty that nothing else is written."""
+def test_record_that_appears_at_the_last_moment_is_found(engine: Engine):
+    """Between the first poll and the certainty that nothing else is written."""
     add_writer(engine)
     labels = [_label()]
     feedback = take_labels(engine, labels)
@@ -104,8 +104,8 @@ def test_record_that_comes_at_the_last_moment_is_found(engine: Engine):
     assert (count_rows(engine, "labels"), count_rows(engine, "waiting_labels")) == (1, 0)
 
 
-def test_record_that_has_come_is_found_before_the_recorder_settles(engine: Engine):
-    """Though other records may still be on their way; a label of one of these goes on waiting."""
+def test_record_that_has_appeared_is_found_before_the_recorder_reconciles(engine: Engine):
+    """Although other records may still be missing; their labels stay pending."""
     add_writer(engine)
     labels = [_label(), _label("later")]
     feedback = take_labels(engine, labels)
@@ -117,8 +117,8 @@ def test_record_that_has_come_is_found_before_the_recorder_settles(engine: Engin
     assert (count_rows(engine, "labels"), count_rows(engine, "waiting_labels")) == (1, 1)
 
 
-def test_label_that_the_recorder_has_settled_is_taken(engine: Engine):
-    """Without what the model said: the recorder has counted it."""
+def test_label_that_the_recorder_has_reconciled_is_taken(engine: Engine):
+    """Without the predicted label: the recorder has counted it."""
     add_writer(engine)
     labels = [_label()]
     feedback = take_labels(engine, labels)
@@ -129,8 +129,8 @@ def test_label_that_the_recorder_has_settled_is_taken(engine: Engine):
 
 
 @pytest.mark.parametrize("written_until", [0.0, float("inf")], ids=["nothing written", "all written"])
-def test_number_of_a_settled_label_may_belong_to_another(engine: Engine, written_until: float):
-    """SQLite gives numbers again: the other label goes on waiting, and is neither told of nor thrown away."""
+def test_number_of_a_reconciled_label_may_be_reused(engine: Engine, written_until: float):
+    """SQLite reuses numbers: the other label stays pending, and is neither reported nor dropped."""
     add_writer(engine, written_until=written_until)
     labels = [_label()]
     feedback = take_labels(engine, labels)
@@ -152,7 +152,7 @@ def test_number_of_a_settled_label_may_belong_to_another(engine: Engine, written
     assert count_rows(engine, "waiting_labels") == 1
 
 
-def test_waiting_looks_again_and_again(engine: Engine):
+def test_waiting_polls_repeatedly(engine: Engine):
     """Until the recorder has come far enough."""
     add_writer(engine)
     labels, looks = [_label()], []
@@ -168,8 +168,8 @@ def test_waiting_looks_again_and_again(engine: Engine):
     assert len(looks) == 3
 
 
-def test_label_that_is_kept_stays_kept_when_the_database_goes(engine: Engine):
-    """The caller is told that it waits, which is true."""
+def test_stored_label_stays_stored_when_the_database_fails(engine: Engine):
+    """The caller is told that it is pending, which is true."""
     add_writer(engine)
     labels = [_label()]
 

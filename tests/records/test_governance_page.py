@@ -1,4 +1,4 @@
-"""docs/governance.md knows every table, and all that is stored about people."""
+"""docs/governance.md lists every table, and everything that is stored about people."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ ROWS = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", PAGE, re.MULTILINE))
 
 
 def test_every_table_is_on_the_page():
-    """A new table is thought about before it is shipped."""
+    """A new table must be considered before a release."""
     assert set(METADATA.tables) <= set(ROWS)
 
 
 @pytest.mark.parametrize("table", [PREDICTIONS, LABELS, PENDING_LABELS, AUDITS], ids=lambda table: table.name)
 def test_every_column_about_people_is_on_the_page(table):
-    """What is stored about a row, in the line of its table; our own numbering of lines says nothing of anybody."""
+    """In the line of its table; our own ids say nothing about people."""
     named = set(re.findall(r"`(\w+)`", ROWS[table.name]))
 
     assert named == {column.name for column in table.columns} - {"id"}

@@ -1,4 +1,4 @@
-"""Of the labels of a row the last one counts, those before it stay, and the same one twice is one."""
+"""The last label of a row is the current one, earlier ones stay as history, and a repeated one is stored once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, select, text
 from app.db.engine import upgrade_database, write_transaction
 from app.db.tables import LABELS
 from app.records.feedback import TAKEN, UNCHANGED, take_labels
-from app.records.labels import GivenLabel, keep_labels
+from app.records.labels import GivenLabel, store_labels
 from app.records.lookup import RowName, find_rows
 from tests.records.explained import count_rows, explaining
 from tests.records.filled_tables import make_id, record
@@ -31,25 +31,25 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
 
 
 def given(row: int = 0, is_inlier: int = -1, at: float = 10.0, source: str = "desk", note: str = "") -> GivenLabel:
-    """Make a label."""
+    """Return a label."""
     return GivenLabel(ID, row, is_inlier, source, note, at)
 
 
 def _results(engine: Engine, *labels: GivenLabel) -> list[str]:
-    """Take labels, and say what became of each."""
+    """Take labels, and return the result of each."""
     return [outcome.result for outcome in take_labels(engine, labels).outcomes]
 
 
 def _kept(engine: Engine) -> list[tuple[Any, ...]]:
-    """Read all labels in the order in which they were kept: row, label, given, replaced."""
+    """Read all labels in the order in which they were stored: row, label, given, replaced."""
     label = LABELS.c
     asked = select(label.row, label.is_inlier, label.given_at, label.replaced_at).order_by(label.id)
     with engine.connect() as connection:
         return [tuple(line) for line in connection.execute(asked)]
 
 
-def test_label_is_kept(engine: Engine):
-    """With what it says and when."""
+def test_label_is_stored(engine: Engine):
+    """With its contents and its time."""
     feedback = take_labels(engine, [given(2, source="fraud-desk", note="Grüße\nfrom the desk")])
 
     assert feedback.outcomes[0].result == TAKEN
@@ -62,7 +62,7 @@ def test_label_is_kept(engine: Engine):
     assert (line["note"], line["given_at"], line["replaced_at"]) == ("Grüße\nfrom the desk", 10.0, None)
 
 
-def test_same_label_twice_is_one(engine: Engine):
+def test_repeated_label_is_stored_once(engine: Engine):
     """Whether it comes later or in the same list."""
     assert _results(engine, given(at=1), given(at=1)) == [TAKEN, UNCHANGED]
     assert _results(engine, given(at=2)) == [UNCHANGED]
@@ -71,7 +71,7 @@ def test_same_label_twice_is_one(engine: Engine):
 
 @pytest.mark.parametrize("bare", [{"source": ""}, {"note": ""}, {"source": "", "note": ""}])
 def test_repetition_without_source_or_note_erases_neither(engine: Engine, bare: dict[str, Any]):
-    """It says nothing new; the opposite label does, whoever gives it."""
+    """It adds nothing; the opposite label does, from anybody."""
     assert _results(engine, given(at=1, note="called"), given(at=2, **{"note": "called"} | bare)) == [TAKEN, UNCHANGED]
     assert _results(engine, given(at=3, **{"note": "called"} | bare)) == [UNCHANGED]
     assert _kept(engine) == [(0, -1, 1.0, None)]
@@ -81,8 +81,8 @@ def test_repetition_without_source_or_note_erases_neither(engine: Engine, bare: 
 
 
 @pytest.mark.parametrize("change", [{"is_inlier": 1}, {"source": "others"}, {"note": "I saw it"}])
-def test_changed_label_replaces_and_its_history_stays(engine: Engine, change: dict[str, Any]):
-    """Also if only its source or its note is new: who said what is never lost."""
+def test_changed_label_replaces_the_old_one_which_stays_as_history(engine: Engine, change: dict[str, Any]):
+    """Even if only its source or note is new: no information is lost."""
     assert _results(engine, given(at=1)) == [TAKEN]
     assert _results(engine, given(at=2, **change)) == [TAKEN]
     assert _results(engine, given(at=3, note="so it is")) == [TAKEN]
@@ -90,25 +90,25 @@ def test_changed_label_replaces_and_its_history_stays(engine: Engine, change: di
     assert [(given_at, replaced_at) for _, _, given_at, replaced_at in _kept(engine)] == [(1, 2), (2, 3), (3, None)]
 
 
-def test_list_is_taken_in_its_order(engine: Engine):
-    """Its last label of a row counts; the others are history at once."""
+def test_list_is_processed_in_order(engine: Engine):
+    """Its last label of a row is current; the others are history."""
     assert _results(engine, given(1), given(0), given(1, is_inlier=1), given(2)) == [TAKEN] * 4
 
     assert sorted(_kept(engine), key=str) == [(0, -1, 10, None), (1, -1, 10, 10), (1, 1, 10, None), (2, -1, 10, None)]
 
 
-def test_label_that_waited_does_not_replace_a_newer_one(engine: Engine):
+def test_pending_label_does_not_replace_a_newer_one(engine: Engine):
     """It was given before, so it is history."""
     assert _results(engine, given(at=5)) == [TAKEN]
     with write_transaction(engine) as connection:
         found = find_rows(connection, [RowName(ID, 0)])[RowName(ID, 0)]
-        assert keep_labels(connection, [(found, given(is_inlier=1, at=3))]) == [True]
+        assert store_labels(connection, [(found, given(is_inlier=1, at=3))]) == [True]
 
     assert _kept(engine) == [(0, -1, 5, None), (0, 1, 3, 5)]
 
 
-def test_labels_of_a_request_are_all_kept_or_none(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    """What fails on the way leaves nothing behind."""
+def test_labels_of_a_request_are_all_stored_or_none(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    """A failure leaves nothing behind."""
     monkeypatch.setattr("app.records.feedback.add_pending", lambda *asked: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
@@ -117,8 +117,8 @@ def test_labels_of_a_request_are_all_kept_or_none(engine: Engine, monkeypatch: p
 
 
 @pytest.mark.parametrize("labels", [(-1, -1), (-1, 1)])
-def test_two_at_once_make_one_that_counts(engine: Engine, labels: tuple[int, int]):
-    """The same label is kept once; of two labels one counts and the other is its history."""
+def test_two_at_once_leave_one_current_label(engine: Engine, labels: tuple[int, int]):
+    """Equal labels are stored once; of two different ones, the other is history."""
     start, results = threading.Barrier(2), []
 
     def give(is_inlier: int) -> None:
@@ -143,8 +143,8 @@ def test_two_at_once_make_one_that_counts(engine: Engine, labels: tuple[int, int
         assert len(_kept(engine)) == 3
 
 
-def test_a_thousand_labels_are_kept_at_once(engine: Engine):
-    """As many as one request may hold."""
+def test_a_thousand_labels_are_stored_at_once(engine: Engine):
+    """The maximum of one request."""
     for row in range(3, 30):
         record(engine, ID, row)
     results = _results(engine, *(given(row % 30, is_inlier=1 - 2 * (row // 30 % 2)) for row in range(1000)))
@@ -164,10 +164,8 @@ def test_labels_are_found_by_searches_of_an_index(engine: Engine):
     assert [step for step in steps if "Seq Scan on" in step] == []
 
 
-def test_first_label_of_a_row_given_elsewhere_at_the_same_moment_is_met(
-    postgresql: str, opened: Callable[[str], Engine]
-):
-    """PostgreSQL lets both begin; the later one finds out at its end, and tries again."""
+def test_concurrent_first_labels_of_a_row_are_retried(postgresql: str, opened: Callable[[str], Engine]):
+    """PostgreSQL lets both start; the later one fails at its end, and is retried."""
     upgrade_database(postgresql)
     engine, results = opened(postgresql), []
     record(engine, ID)

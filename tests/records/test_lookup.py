@@ -1,4 +1,4 @@
-"""A recorded row is found by the id of its record or of its request, by searches of an index alone."""
+"""A recorded row is found by record id or request id, with index searches only."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
 
 
 def _find(engine: Engine, *names: tuple[str, int]) -> dict[RowName, RecordKey]:
-    """Find rows, and give their keys."""
+    """Find rows, and return their keys."""
     with engine.connect() as connection:
         found = find_rows(connection, [RowName(*name) for name in names])
     return {name: row.key for name, row in found.items()}
 
 
-def test_row_is_found_by_the_id_of_its_record_and_of_its_request(engine: Engine):
-    """With what the model said of it; rows that are not recorded are left out."""
+def test_row_is_found_by_record_id_and_request_id(engine: Engine):
+    """With the predicted label; rows that are not recorded are left out."""
     record(engine, make_id(1), 0, request_id="theirs")
     record(engine, make_id(1), 3, request_id="theirs", is_inlier=-1, answered_at=7.5)
     record(engine, make_id(2))
@@ -43,8 +43,8 @@ def test_row_is_found_by_the_id_of_its_record_and_of_its_request(engine: Engine)
     assert (row.is_inlier, row.answered_at) == (-1, 7.5)
 
 
-def test_first_record_of_a_repeated_request_counts(engine: Engine):
-    """Also for a row that only a later one has; by the ids of the records, each is found."""
+def test_first_record_of_a_repeated_request_is_used(engine: Engine):
+    """Even for a row that only a later one has; by record id, each is found."""
     for number in (3, 1, 2):
         record(engine, make_id(number), 0, request_id="again")
     record(engine, make_id(2), 5, request_id="again")
@@ -61,8 +61,8 @@ def test_first_record_of_a_repeated_request_counts(engine: Engine):
         assert find_record(connection, "nobody") is None
 
 
-def test_id_is_a_record_before_it_is_a_request(engine: Engine):
-    """A caller may name its request like somebody else's record."""
+def test_id_is_looked_up_as_a_record_id_first(engine: Engine):
+    """A caller may use another record's id as its request id."""
     record(engine, make_id(1))
     record(engine, make_id(2), request_id=make_id(1))
     record(engine, make_id(3), request_id="a" * 32)
@@ -76,7 +76,7 @@ def test_id_is_a_record_before_it_is_a_request(engine: Engine):
 
 
 def test_a_thousand_rows_are_found_at_once(engine: Engine):
-    """Half of them by the ids of records, half by those of requests; a name that comes twice is one."""
+    """Half of them by record id, half by request id; a repeated name counts once."""
     for number in range(20):
         record(engine, make_id(number), request_id=f"r{number}")
     asked = [(make_id(number), 0) for number in range(500)] + [(f"r{number}", 0) for number in range(500)]
@@ -84,7 +84,7 @@ def test_a_thousand_rows_are_found_at_once(engine: Engine):
     assert len(_find(engine, *asked, *asked)) == 40
 
 
-def test_nothing_is_searched_for_by_reading_all(engine: Engine):
+def test_no_search_reads_a_whole_table(engine: Engine):
     """Neither for one row nor for many, nor for the records of a request."""
     for number in range(200):
         record(engine, make_id(number), request_id=f"r{number}" if number % 2 else None)

@@ -1,4 +1,4 @@
-"""A label that came before its record counts as soon as the record is there."""
+"""A pending label is stored as soon as its record is there."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _labels(engine: Engine) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(select(*columns).order_by(LABELS.c.id))]
 
 
-def test_label_waits_for_its_row(engine: Engine):
-    """By a record id or a request id, of which the first record counts; another row of the request is no help."""
+def test_label_is_pending_until_its_row_is_recorded(engine: Engine):
+    """By record id, or by request id, of which the first record counts; another row of the request does not help."""
     _wait(
         engine,
         GivenLabel(FIRST, 0, -1, "desk", "", 1001.5),
@@ -72,7 +72,7 @@ def test_label_waits_for_its_row(engine: Engine):
 
 
 def test_last_label_counts(engine: Engine):
-    """Of several that waited; the one before it is history."""
+    """Of several pending ones; the one before it is history."""
     for at, given in enumerate((-1, 1)):
         _wait(engine, GivenLabel(FIRST, 0, given, "", "", 1001.0 + at))
     _record(engine, make_prediction(FIRST))
@@ -82,16 +82,16 @@ def test_last_label_counts(engine: Engine):
     assert sorted(_labels(engine), key=str) == [(FIRST, 0, -1, 1002.0), (FIRST, 0, 1, None)]
 
 
-def test_label_that_waited_an_hour_is_dropped(engine: Engine):
-    """Its record will not come any more."""
+def test_label_that_is_pending_for_an_hour_is_dropped(engine: Engine):
+    """Its record will not appear any more."""
     _wait(engine, GivenLabel("never", 0, -1, "", "", NOW - 3601), GivenLabel("late", 0, -1, "", "", NOW - 3599))
 
     assert _settle(engine) == ([], 1)
     assert _settle(engine) == ([], 0)
 
 
-def test_opinion_that_came_back_counts(engine: Engine):
-    """Who says outlier, inlier and outlier again while the record is missing means outlier; each is said once."""
+def test_label_that_returns_to_an_earlier_value_counts(engine: Engine):
+    """Outlier, inlier and outlier again while the record is missing mean outlier; each is stored once."""
     said = [GivenLabel(FIRST, 0, label, "desk", "", 1001.0 + n) for n, label in enumerate((-1, 1, 1, -1))]
     for label in said[:2]:
         _wait(engine, label)
@@ -104,8 +104,8 @@ def test_opinion_that_came_back_counts(engine: Engine):
     assert [label for _, _, label, replaced in _labels(engine) if replaced is None] == [-1]
 
 
-def test_repetition_without_source_erases_none_while_it_waits(engine: Engine):
-    """It waits by itself, and adds nothing once the record has come."""
+def test_repetition_without_source_erases_none_while_pending(engine: Engine):
+    """It is stored as a pending label, and adds nothing once the record is there."""
     said, repeated = GivenLabel(FIRST, 0, -1, "desk", "called", 1001.0), GivenLabel(FIRST, 0, -1, "", "", 1002.0)
     _wait(engine, said)
     _wait(engine, repeated)

@@ -1,4 +1,4 @@
-"""Of a window, every label and every count is read that belongs to it, and nothing else is looked at."""
+"""All labels and counts of a window are read, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.db.engine import upgrade_database
 from app.quality.labels import LabelledAnswers
 from app.records.quality_query import AnswerGroup, labelled_rows_query, read_quality, unanswered_audits_query
 from app.records.stats import counts_query
-from app.records.timestamps import Window
+from app.records.window import Window
 from tests.records.labelled_records import writing
 
 HOUR, DAY = 3600, 86400
@@ -29,7 +29,7 @@ def database(address: str, opened: Callable[[str], Engine]) -> Engine:
 
 
 def described(answers: LabelledAnswers) -> dict[str, object]:
-    """Lay out answers for a comparison; rows come in no particular order."""
+    """Convert answers for a comparison; rows are in no particular order."""
     audits = zip(answers.audit_probabilities, answers.audit_is_outlier, answers.audit_scores, strict=True)
     return {
         "counted": (answers.n_alarms, answers.n_inliers),
@@ -38,7 +38,7 @@ def described(answers: LabelledAnswers) -> dict[str, object]:
     }
 
 
-def test_alarms_and_audits_are_told_apart(database: Engine):
+def test_alarms_and_audits_are_separated(database: Engine):
     """Alarms count with their label, inliers only if the queue handed them out; counts are those of all rows."""
     with writing(database) as records:
         records.count_answers(MONDAY, n_rows=1000, n_outliers=5)
@@ -59,8 +59,8 @@ def test_alarms_and_audits_are_told_apart(database: Engine):
     }
 
 
-def test_rows_labelled_before_the_queue_came_stand_for_themselves(database: Engine):
-    """Whoever complains would otherwise make misses look frequent; a changed label is as old as the first one."""
+def test_rows_labelled_before_the_queue_reached_them_stand_for_themselves(database: Engine):
+    """Complaints would otherwise make misses look frequent; a changed label is as old as the first one."""
     with writing(database) as records:
         records.count_answers(MONDAY, n_rows=1000, n_outliers=0)
         drawn: dict[str, Any] = {"probability": 0.01, "handed_at": MONDAY + DAY}
@@ -77,8 +77,8 @@ def test_rows_labelled_before_the_queue_came_stand_for_themselves(database: Engi
     assert audits == [(0.0025, False, -0.3), (0.01, False, -0.2), (0.01, True, -0.1)]
 
 
-def test_label_that_was_replaced_counts_no_longer(database: Engine):
-    """An analyst who thinks again is one label."""
+def test_label_that_was_replaced_does_not_count(database: Engine):
+    """A person who changes their mind gives one label."""
     with writing(database) as records:
         records.count_answers(MONDAY, n_rows=1, n_outliers=1)
         again = records.add_answer(MONDAY, -1, label=-1)
@@ -88,7 +88,7 @@ def test_label_that_was_replaced_counts_no_longer(database: Engine):
 
 
 def test_groups_are_parts_of_the_whole(database: Engine):
-    """By version, segment and day of UTC; a group without labels has its counts, one without answers is absent."""
+    """By version, segment and UTC day; a group without labels has its counts, one without answers is absent."""
     tuesday = MONDAY + DAY
     with writing(database) as records:
         records.count_answers(tuesday - HOUR, 100, 10, "v1", "berlin")
@@ -130,7 +130,7 @@ def test_groups_are_parts_of_the_whole(database: Engine):
 
 
 def test_window_is_of_whole_hours(database: Engine):
-    """The first hour is counted from its beginning, the last one to its end; labels and counts agree at both."""
+    """The first hour is counted from its start, the last one to its end; labels and counts agree at both."""
     since, until = MONDAY + 1.5 * HOUR, MONDAY + 3 * HOUR + 1
     with writing(database) as records:
         for hour in range(6):
@@ -145,7 +145,7 @@ def test_window_is_of_whole_hours(database: Engine):
 
 
 def test_answer_that_is_counted_after_the_window_is_no_contradiction(database: Engine):
-    """An id is made just before its answer, which the next hour may count: there are never more labels than answers."""
+    """A record id is made just before its answer, which may fall into the next hour; labels never exceed answers."""
     with writing(database) as records:
         records.add_answer(WEEK.end_hour - 0.001, -1, label=-1)
         records.add_answer(WEEK.end_hour - 0.001, 1, label=1, probability=0.1, handed_at=WEEK.end_hour)
@@ -155,8 +155,8 @@ def test_answer_that_is_counted_after_the_window_is_no_contradiction(database: E
     assert (answers.n_alarms, answers.n_inliers) == (1, 1)
 
 
-def test_nothing_is_read_of_an_empty_database(database: Engine):
-    """No answers are no groups, and an empty whole."""
+def test_empty_database_has_no_groups(database: Engine):
+    """And an empty total."""
     reading = read_quality(database, WEEK)
 
     assert described(reading.overall.answers) == {"counted": (0, 0), "alarms": [], "audits": []}
@@ -165,14 +165,14 @@ def test_nothing_is_read_of_an_empty_database(database: Engine):
 
 
 def plan(engine: Engine, query: Select[Any]) -> list[str]:
-    """Say how SQLite would answer a query."""
+    """Return SQLite's query plan."""
     compiled = query.compile(engine, compile_kwargs={"literal_binds": True})
     with engine.connect() as connection:
         return [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))]
 
 
-def test_what_nobody_looked_at_costs_nothing(sqlite: str, opened: Callable[[str], Engine]):
-    """SQLite searches by index only, from labels and drawn rows, whatever it knows of the tables' sizes."""
+def test_rows_without_a_label_cost_nothing(sqlite: str, opened: Callable[[str], Engine]):
+    """SQLite uses index searches only, from labels and drawn rows, whatever the sizes of the tables."""
     upgrade_database(sqlite)
     engine = opened(sqlite)
     with writing(engine) as records:

@@ -1,4 +1,4 @@
-"""Recorded rows are read back as they were answered, from either database."""
+"""Recorded rows are read as they were answered, from either database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VERSIONS = frozenset({"v1"})
 
 
 def prediction(second: int, row: int = 0, **changes) -> dict[str, Any]:
-    """A row that was answered at a second."""
+    """Return a row that was answered at a second."""
     fields = {
         "record_id": first_id_at(second),
         "row": row,
@@ -43,14 +43,14 @@ def prediction(second: int, row: int = 0, **changes) -> dict[str, Any]:
 
 
 def label(second: int, is_inlier: int, replaced_at: float | None = None) -> dict[str, Any]:
-    """What somebody said of the first row of an answer."""
+    """Return a label of the first row of an answer."""
     known = {"record_id": first_id_at(second), "row": 0, "is_inlier": is_inlier, "given_at": 0.0}
     return known | {"source": "", "note": "", "replaced_at": replaced_at}
 
 
 @pytest.fixture
 def write(address, opened):
-    """Make the tables and write rows into them; gives the address."""
+    """Create the tables and write rows; return the address."""
 
     def put(*tables_and_rows):
         with opened(address).begin() as connection:
@@ -61,9 +61,9 @@ def write(address, opened):
     return put
 
 
-def test_rows_come_by_pages_in_the_order_of_time(write, monkeypatch):
-    """Each once, also where a page ends within a request; other versions and rows without features are counted."""
-    monkeypatch.setattr(recorded_rows, "_ROWS_OF_A_PAGE", 3)
+def test_rows_are_read_in_pages_in_the_order_of_time(write, monkeypatch):
+    """Each once, even if a page ends within a request; other versions and rows without features are counted."""
+    monkeypatch.setattr(recorded_rows, "PAGE_ROWS", 3)
     rows = [prediction(second, row) for second in (5, 3, 9, 7) for row in range(4)]
     strangers = [prediction(4, model_version="v2"), prediction(6, features=None)]
     address = write((PREDICTIONS, rows + strangers))
@@ -77,8 +77,8 @@ def test_rows_come_by_pages_in_the_order_of_time(write, monkeypatch):
     assert [sum(page.n_other_features for page in pages), sum(page.n_without_features for page in pages)] == [1, 1]
 
 
-def test_period_leaves_out_what_is_older_and_what_is_newer(write):
-    """Its end is not part of it."""
+def test_period_excludes_earlier_and_later_rows(write):
+    """Its end is exclusive."""
     address = write((PREDICTIONS, [prediction(second) for second in (1, 2, 3, 4)]))
 
     with RecordReader(address) as reader:
@@ -87,8 +87,8 @@ def test_period_leaves_out_what_is_older_and_what_is_newer(write):
     assert [page.rows.answered_at.tolist() for page in pages] == [[2, 3]]
 
 
-def test_what_was_answered_is_read_back(write):
-    """The label, the share and the names."""
+def test_answer_is_read(write):
+    """The predicted label, the inclusion probability and the ids."""
     address = write((PREDICTIONS, [prediction(1, 7, is_inlier=-1), prediction(2, recorded_share=0.25)]))
 
     with RecordReader(address) as reader:
@@ -99,8 +99,8 @@ def test_what_was_answered_is_read_back(write):
     assert page.rows.recorded_shares.tolist() == [1, 0.25]
 
 
-def test_label_that_counts_is_read(write):
-    """The one before is history; what the audit queue has not handed out was no audit."""
+def test_current_label_is_read(write):
+    """Earlier ones are history; a row that the audit queue has not handed out is no audit."""
     audits = [
         {"record_id": first_id_at(2), "row": 0, "probability": 0.5, "position": 0.1, "handed_at": 9.0},
         {"record_id": first_id_at(3), "row": 0, "probability": 0.5, "position": 0.2, "handed_at": None},
@@ -140,15 +140,15 @@ def test_empty_database_has_no_rows(write):
 
 
 def test_damaged_features_are_refused(write):
-    """Rather than shifted into other rows."""
+    """Instead of being shifted into other rows."""
     address = write((PREDICTIONS, [prediction(1), prediction(2, features=b"1234")]))
 
-    with RecordReader(address) as reader, pytest.raises(RecordsUnavailable, match="other numbers than"):
+    with RecordReader(address) as reader, pytest.raises(RecordsUnavailable, match="do not hold the 2 features"):
         list(reader.read_rows(ALL_TIME, VERSIONS, 2))
 
 
-def test_database_that_fails_is_told_of_in_words(write, opened):
-    """A table that somebody renamed stands for all faults."""
+def test_error_of_the_database_is_explained(write, opened):
+    """A table that was renamed stands for all errors."""
     address = write()
     refused = pytest.raises(RecordsUnavailable, match="cannot be used")
     with RecordReader(address) as reader, _renamed(opened(address), "predictions"), refused:
@@ -157,7 +157,7 @@ def test_database_that_fails_is_told_of_in_words(write, opened):
 
 @contextmanager
 def _renamed(engine: Engine, table: str) -> Iterator[None]:
-    """Give a table another name for a while; tests to come want it back."""
+    """Rename a table for a while; later tests need it."""
     with engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE {table} RENAME TO elsewhere"))
     try:
@@ -168,7 +168,7 @@ def _renamed(engine: Engine, table: str) -> Iterator[None]:
 
 
 def test_page_is_one_range_of_the_primary_key(sqlite, opened):
-    """SQLite searches for where a page begins instead of reading all that lies before."""
+    """SQLite searches for the start of a page instead of reading everything before it."""
     upgrade_database(sqlite)
     asked: list[tuple[str, Any]] = []
     with RecordReader(sqlite) as reader:

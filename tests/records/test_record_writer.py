@@ -1,4 +1,4 @@
-"""Every row that is handed over is recorded, or counted as given up."""
+"""Every row that is published is recorded, or counted as dropped."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_every_row_is_recorded_as_it_was_answered(address: str, start_writer: St
     """Row by row, with its features, under the id of its answer and that of its caller."""
     recorder = start_writer(address)
     scored = make_scored(700, n_features=3)
-    handed = PublishedRows(7200.5, "caller's", "v1", 0, scored, "ab" * 16, "de")
-    recorder.writer.take(handed)
+    published = PublishedRows(7200.5, "caller's", "v1", 0, scored, "ab" * 16, "de")
+    recorder.writer.take(published)
     recorder.take(1, 2)
     wait_until(lambda: recorder.recorded == 702)
 
@@ -58,7 +58,7 @@ def test_every_row_is_recorded_as_it_was_answered(address: str, start_writer: St
 
 
 def test_share_is_recorded_and_all_are_counted(sqlite: str, start_writer: Start, read: Read):
-    """Outliers are all there, without features if nobody wants them; drawn inliers are among the recorded."""
+    """All outliers, without features if these are not recorded; drawn inliers are among the recorded ones."""
     settings = {"RECORD_PREDICTIONS": "0.1", "AUDIT_SHARE": "0.05", "RECORD_FEATURES": "false"}
     recorder = start_writer(sqlite, **settings)
     recorder.take(10, 1000)
@@ -77,7 +77,7 @@ def test_share_is_recorded_and_all_are_counted(sqlite: str, start_writer: Start,
 
 
 def test_message_of_an_older_worker_gets_an_id(sqlite: str, start_writer: Start, read: Read):
-    """It made none; all rows of the message are one record."""
+    """It has none; all rows of the message become one record."""
     recorder = start_writer(sqlite)
     recorder.take(2, 600, record_id="", request_id="theirs")
     wait_until(lambda: recorder.recorded == 1200)
@@ -87,8 +87,8 @@ def test_message_of_an_older_worker_gets_an_id(sqlite: str, start_writer: Start,
     assert {row["request_id"] for row in rows} == {"theirs"}
 
 
-def test_features_of_every_version_are_named(address: str, credits_models: Path, start_writer: Start, read: Read):
-    """Of the model that went live, and of one that rows name before that; once each."""
+def test_features_of_every_version_are_stored(address: str, credits_models: Path, start_writer: Start, read: Read):
+    """Of the model that went live, and of one whose rows arrive earlier; once each."""
     bundle = read_bundle(credits_models / "current")
     early = start_writer(address, MODEL_DIR=str(credits_models))
     early.take(1, version=bundle.version)
@@ -106,8 +106,8 @@ def test_features_of_every_version_are_named(address: str, credits_models: Path,
     assert [tuple(row.values()) for row in read(address, select(*columns))] == expected
 
 
-def test_end_of_the_service_writes_what_waits(address: str, start_writer: Start, read: Read):
-    """And notes that nobody needs to wait for this recorder."""
+def test_end_of_the_service_writes_pending_rows(address: str, start_writer: Start, read: Read):
+    """And records that nobody needs to wait for this recorder."""
     recorder = start_writer(address)
     recorder.take(2000)
     recorder.writer.finish()
@@ -122,8 +122,8 @@ def test_end_of_the_service_writes_what_waits(address: str, start_writer: Start,
 def test_end_of_the_service_does_not_wait_for_a_database(
     sqlite: str, start_writer: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    """What is lost is counted and told."""
-    monkeypatch.setattr("app.recorder.writer._ENDING_SECONDS", 0.2)
+    """Lost rows are counted and logged."""
+    monkeypatch.setattr("app.recorder.writer._SHUTDOWN_SECONDS", 0.2)
     recorder = start_writer(sqlite)
     wait_until(recorder.is_up)
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as other:
@@ -136,10 +136,10 @@ def test_end_of_the_service_does_not_wait_for_a_database(
         other.execute("ROLLBACK")
 
 
-def test_label_is_told_apart_from_a_guess(
+def test_early_label_is_told_from_an_unknown_one(
     address: str, start_writer: Start, read: Read, opened: Callable[[str], Engine]
 ):
-    """Given at once, a label of a row is taken, while one of nothing is soon called unknown."""
+    """A label that is given at once is taken; one of an unknown row is soon called unknown."""
     recorder = start_writer(address)
     wait_until(recorder.is_up)
     known = make_record_id()
@@ -156,8 +156,8 @@ def test_label_is_told_apart_from_a_guess(
 
 
 def test_old_records_are_purged_while_new_ones_come(sqlite: str, start_writer: Start, read: Read, monkeypatch):
-    """And what the database holds is told."""
-    monkeypatch.setattr("app.recorder.store._LOOK_SECONDS", 0.05)
+    """And the contents of the database are reported."""
+    monkeypatch.setattr("app.recorder.store._MAINTENANCE_SECONDS", 0.05)
     upgrade_database(sqlite)
     recorder = start_writer(sqlite, RECORD_RETENTION_DAYS="1")
     recorder.take(1, 1200, record_id="0" * 32, request_id="old")

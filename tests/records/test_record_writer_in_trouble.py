@@ -1,4 +1,4 @@
-"""No trouble of the database is anybody else's, and it heals by itself."""
+"""Trouble with the database affects nobody else, and recovery is automatic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.db.tables import HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
 from app.db.url import DatabaseAddress
 from app.db.writer_lock import WriterLock
 from app.model.bundle import read_bundle
-from app.recorder.writer import RowQueue
+from app.recorder.row_queue import RowQueue
 from app.records.writing import RecordBatch
 from tests.records.running_writer import (
     Read,
@@ -30,10 +30,10 @@ from tests.records.running_writer import (
 )
 
 
-def test_lock_of_another_process_is_waited_for(
+def test_lock_of_another_process_delays_rows(
     sqlite: str, start_writer: Start, read: Read, caplog: pytest.LogCaptureFixture
 ):
-    """Nobody who hands rows over waits meanwhile; then all are there."""
+    """Sending rows is not delayed, and all are written in the end."""
     recorder = start_writer(sqlite)
     wait_until(recorder.is_up)
     with closing(sqlite3.connect(file_of(sqlite), isolation_level=None)) as other:
@@ -51,11 +51,11 @@ def test_lock_of_another_process_is_waited_for(
     assert recorder.is_up()
     assert count_lines(read, sqlite, PREDICTIONS) == 1500
     assert recorder.metric("records_given_up_rows_total") == 0
-    assert caplog.text.count("records are not written, and wait in memory") == 1
+    assert caplog.text.count("records are not written and stay pending in memory") == 1
 
 
-def test_full_disk_is_waited_for(sqlite: str, start_writer: Start, read: Read):
-    """Room is made, and all rows are there."""
+def test_full_disk_delays_rows(sqlite: str, start_writer: Start, read: Read):
+    """Once there is room, all rows are written."""
     upgrade_database(sqlite)
     connections = []
 
@@ -80,7 +80,7 @@ def test_full_disk_is_waited_for(sqlite: str, start_writer: Start, read: Read):
 
 
 def test_memory_is_bounded(sqlite: str, start_writer: Start, read: Read, monkeypatch: pytest.MonkeyPatch):
-    """What finds no room while the database is away is given up and counted; what waits is written later."""
+    """Rows beyond the limit are dropped and counted while the database is down; pending ones are written later."""
     monkeypatch.setattr(RowQueue.__init__, "__defaults__", (800,))
     recorder = start_writer(sqlite)
     wait_until(recorder.is_up)
@@ -96,10 +96,10 @@ def test_memory_is_bounded(sqlite: str, start_writer: Start, read: Read, monkeyp
     assert list(counted.values()) == [800]
 
 
-def test_newer_tables_are_refused_in_a_sentence(
+def test_newer_tables_are_reported_in_a_sentence(
     address: str, start_writer: Start, read: Read, caplog: pytest.LogCaptureFixture
 ):
-    """Once; where they are mended, rows that waited are written."""
+    """Once; when the problem is fixed, pending rows are written."""
     with changing(address) as change:
         change(f"UPDATE {REVISION_TABLE} SET version_num = '9999'")
         recorder = start_writer(address)
@@ -113,22 +113,22 @@ def test_newer_tables_are_refused_in_a_sentence(
     assert count_lines(read, address, PREDICTIONS) == 10
 
 
-def test_folder_that_cannot_be_made_is_told_of(tmp_path: Path, start_writer: Start, read: Read, caplog):
-    """Once it can be, the file is made and rows are written."""
+def test_folder_that_cannot_be_created_is_reported(tmp_path: Path, start_writer: Start, read: Read, caplog):
+    """When it can be, the file is created and rows are written."""
     (tmp_path / "in the way").touch()
     address = f"sqlite:///{tmp_path}/in the way/records.db"
     recorder = start_writer(address)
     recorder.take(10)
     wait_until(lambda: recorder.failures("unreachable") > 1)
-    assert "records are not written, and wait in memory" in caplog.text
+    assert "records are not written and stay pending in memory" in caplog.text
     (tmp_path / "in the way").unlink()
     wait_until(lambda: recorder.recorded == 10)
 
     assert count_lines(read, address, PREDICTIONS) == 10
 
 
-def test_idle_recorder_leaves_a_database_in_trouble_alone(tmp_path: Path, start_writer: Start):
-    """Where no row waits, it tries after a pause that becomes longer; else it would take a processor for itself."""
+def test_idle_recorder_backs_off_from_a_database_in_trouble(tmp_path: Path, start_writer: Start):
+    """Without pending rows, it retries after growing pauses; otherwise it would use a whole processor."""
     (tmp_path / "in the way").touch()
     begun = time.monotonic()
     recorder = start_writer(f"sqlite:///{tmp_path}/in the way/records.db")
@@ -139,10 +139,10 @@ def test_idle_recorder_leaves_a_database_in_trouble_alone(tmp_path: Path, start_
 
 
 @pytest.mark.parametrize("is_replaced", [False, True])
-def test_file_that_is_moved_away_is_missed(
+def test_file_that_is_moved_away_is_detected(
     is_replaced: bool, sqlite: str, tmp_path: Path, credits_models: Path, start_writer: Start, read: Read
 ):
-    """Rows go where they can be found, with what is to be known of them, not into a file without a name."""
+    """Rows go to the new file, with their features, and not to a file without a name."""
     bundle = read_bundle(credits_models / "current")
     recorder = start_writer(sqlite, MAX_SEGMENTS="1")
     recorder.writer.follow(bundle)
@@ -162,8 +162,8 @@ def test_file_that_is_moved_away_is_missed(
 
 # The driver leaves the socket to the garbage collector when a server that is just ending or starting refuses it.
 @pytest.mark.filterwarnings("ignore:.*unclosed <socket:pytest.PytestUnraisableExceptionWarning")
-def test_server_that_goes_away_comes_back(postgresql: str, postgresql_server, start_writer: Start, read: Read):
-    """Rows wait meanwhile; none is lost or counted twice."""
+def test_server_that_goes_down_comes_back(postgresql: str, postgresql_server, start_writer: Start, read: Read):
+    """Rows are pending meanwhile; none is lost or counted twice."""
     recorder = start_writer(postgresql)
     recorder.take(100)
     wait_until(lambda: recorder.recorded == 100)
@@ -182,10 +182,10 @@ def test_server_that_goes_away_comes_back(postgresql: str, postgresql_server, st
     assert [int(number) for number in counted.values()] == [400]
 
 
-def test_lost_answer_to_a_commit_counts_nothing_twice(
+def test_commit_without_an_answer_counts_nothing_twice(
     address: str, start_writer: Start, read: Read, monkeypatch: pytest.MonkeyPatch
 ):
-    """The rows are there, and are found to be; also those that are only counted."""
+    """The rows were committed, and that is detected, even for those that are only counted."""
     recorder = start_writer(address, RECORD_PREDICTIONS="0.001", AUDIT_SHARE="0")
     wait_until(recorder.is_up)
     engine = create_engine(address.replace("postgresql:", "postgresql+pg8000:"))
@@ -216,10 +216,10 @@ def test_lost_answer_to_a_commit_counts_nothing_twice(
     assert count_lines(read, address, PREDICTIONS) == recorder.metric("records_kept_rows_total")
 
 
-def test_row_that_cannot_be_stored_takes_no_other_with_it(
+def test_row_that_cannot_be_stored_affects_no_other(
     address: str, start_writer: Start, read: Read, caplog: pytest.LogCaptureFixture
 ):
-    """It alone is given up, and counted nowhere else."""
+    """Only this one is dropped."""
     recorder = start_writer(address)
     recorder.take(20)
     twice = make_record_id()
@@ -235,13 +235,13 @@ def test_row_that_cannot_be_stored_takes_no_other_with_it(
     assert [int(number) for number in counted.values()] == [41]
 
 
-def test_second_writer_of_a_file_takes_over_when_the_first_has_gone(
+def test_second_writer_of_a_file_takes_over_when_the_first_has_ended(
     sqlite: str, start_writer: Start, read: Read, caplog: pytest.LogCaptureFixture
 ):
-    """Until then it says what several replicas need, and its rows wait."""
+    """Until then it logs what several replicas need, and its rows are pending."""
     first = start_writer(sqlite)
     wait_until(first.is_up)
-    second = start_writer(sqlite, name="second", emptied_until=0.0)
+    second = start_writer(sqlite, name="second", drained_until=0.0)
     second.take(10)
     first.take(5)
     wait_until(lambda: second.failures("locked") > 1 and first.recorded == 5)

@@ -1,4 +1,4 @@
-"""What was answered is read back, page by page, with what is known of it since."""
+"""A recorded answer is read page by page, with its labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.records.filled_tables import VERSION, add_writer, make_id, name_featu
 
 @pytest.fixture
 def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
-    """A database with a request of five rows, of which one was not chosen for recording."""
+    """A database with a request of five rows, one of which was not sampled for recording."""
     engine = opened(address)
     name_features(engine)
     for row in (0, 1, 2, 4):
@@ -33,7 +33,7 @@ def _read(engine: Engine, given_id: str, first_row: int = 0, most_rows: int = 10
 
 @pytest.mark.parametrize("given_id", ["theirs", make_id(1)])
 def test_answer_is_read_by_either_id(engine: Engine, given_id: str):
-    """All that was recorded of it."""
+    """Everything that was recorded."""
     answer = _read(engine, given_id)
 
     assert (answer.record_id, answer.request_id, answer.same_request) == (make_id(1), "theirs", [make_id(1)])
@@ -46,7 +46,7 @@ def test_answer_is_read_by_either_id(engine: Engine, given_id: str):
 
 
 def test_pages_follow_each_other(engine: Engine):
-    """Each says where the next one begins."""
+    """Each has the start of the next one."""
     first = _read(engine, "theirs", 0, 2)
     second = _read(engine, "theirs", first.next_row, 2)
 
@@ -56,7 +56,7 @@ def test_pages_follow_each_other(engine: Engine):
 
 
 def test_labels_and_their_history_belong_to_their_rows(engine: Engine):
-    """The one that counts first, then those before it."""
+    """The current one first, then those before it."""
     for at, is_inlier in enumerate((-1, 1, -1)):
         take_labels(engine, [GivenLabel("theirs", 1, is_inlier, "desk", f"no. {at}", float(at))])
     take_labels(engine, [GivenLabel("theirs", 4, 1, "", "", 9.0)])
@@ -71,7 +71,7 @@ def test_labels_and_their_history_belong_to_their_rows(engine: Engine):
     assert rows[0].labels == []
 
 
-def test_labels_that_wait_are_shown(engine: Engine):
+def test_pending_labels_are_shown(engine: Engine):
     """Under whichever id they were given."""
     add_writer(engine)
     for given_id in ("theirs", make_id(1), "others"):
@@ -83,16 +83,16 @@ def test_labels_that_wait_are_shown(engine: Engine):
     ]
 
 
-def test_records_of_a_repeated_request_are_named(engine: Engine):
-    """The first one is shown; each is found by its own id."""
+def test_records_of_a_repeated_request_are_listed(engine: Engine):
+    """The first one is returned; each is found by its own id."""
     record(engine, make_id(2), request_id="theirs")
 
     assert _read(engine, "theirs").record_id == make_id(1)
     assert _read(engine, make_id(2)).same_request == [make_id(1), make_id(2)]
 
 
-def test_answer_without_an_id_of_a_caller_has_its_own(engine: Engine):
-    """And features that were not recorded are none, those of an unknown version have no names."""
+def test_answer_without_a_request_id_has_its_record_id(engine: Engine):
+    """Features that were not recorded are None; those of an unknown version have no names."""
     record(engine, make_id(3), features=None)
     record(engine, make_id(4), model_version="v0")
 

@@ -1,4 +1,4 @@
-"""What is too old goes, with all that is known of it, and not a row more."""
+"""Expired records are deleted with everything about them, and no others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _count(engine: Engine, table: Table) -> int:
 
 
 def _record(engine: Engine, age_days: float, n_requests: int, rows_each: int = 1) -> None:
-    """Record requests of an age; each first row is labelled and drawn."""
+    """Record requests of an age; the first row of each is labelled and drawn."""
     begun = time.time() - age_days * DAY
     ids = [f"{first_id_at(begun)[:12]}{number:020x}" for number in range(n_requests)]
     predictions = [make_prediction(record_id, row) for record_id in ids for row in range(rows_each)]
@@ -54,8 +54,8 @@ def _purge(engine: Engine, days: int) -> int:
         return Retention(days).purge_step(connection)
 
 
-def test_what_is_younger_stays(engine: Engine):
-    """Labels and draws go with their record; counts stay."""
+def test_younger_records_stay(engine: Engine):
+    """Labels and audits are deleted with their record; counts stay."""
     _record(engine, 30.01, 5)
     _record(engine, 29.99, 7)
 
@@ -65,7 +65,7 @@ def test_what_is_younger_stays(engine: Engine):
 
 
 def test_step_is_small(engine: Engine):
-    """Whatever there is to purge, rows do not wait long for it; the oldest go first."""
+    """However much there is to purge, rows are not delayed for long; the oldest are deleted first."""
     _record(engine, 41, 2)
     _record(engine, 40, STEP_ROWS + 10)
 
@@ -74,15 +74,15 @@ def test_step_is_small(engine: Engine):
     assert _purge(engine, 30) == 12
 
 
-def test_request_larger_than_a_step_goes_at_once(engine: Engine):
-    """It has one id; without it, no step would come further."""
+def test_request_larger_than_a_step_is_deleted_at_once(engine: Engine):
+    """It has one id; without this, no step would make progress."""
     _record(engine, 40, 2, rows_each=STEP_ROWS + 5)
 
     assert [_purge(engine, 30) for _ in range(3)] == [STEP_ROWS + 5, STEP_ROWS + 5, 0]
 
 
 def test_each_day_of_purging_is_one_event(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    """However many steps, restarts and replicas there are; a day on which nothing is removed is none."""
+    """For any number of steps, restarts and replicas; a day without deletions has none."""
     noon = datetime(2026, 3, 31, 12, tzinfo=UTC).timestamp()
     now = [noon]
     monkeypatch.setattr("time.time", lambda: now[0])
@@ -104,8 +104,8 @@ def test_each_day_of_purging_is_one_event(engine: Engine, monkeypatch: pytest.Mo
     )
 
 
-def test_file_becomes_smaller_after_a_large_purge(sqlite: str, opened: Callable[[str], Engine]):
-    """What the next rows will not need goes back to the system, in steps."""
+def test_file_shrinks_after_a_large_purge(sqlite: str, opened: Callable[[str], Engine]):
+    """Pages that the next rows will not need are given back in steps."""
     upgrade_database(sqlite)
     engine = opened(sqlite)
     _record(engine, 40, 20, rows_each=1000)

@@ -1,4 +1,4 @@
-"""Tables are made and brought up to date once, whole or not at all; a newer database is left alone."""
+"""Tables are created and upgraded once, completely or not at all; a newer database is left unchanged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def address(empty_address: str) -> str:
 
 
 def layout(engine: Engine) -> list[tuple[str, ...]]:
-    """Everything that the database itself says of its tables and indexes, but where Alembic keeps the revision."""
+    """Return the database's own description of its tables and indexes, without Alembic's table."""
     if engine.dialect.name == "sqlite":
         question = "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
     else:
@@ -62,7 +62,7 @@ def layout(engine: Engine) -> list[tuple[str, ...]]:
     return sorted(row for row in rows if REVISION_TABLE not in row[0])
 
 
-def test_migrations_make_the_tables_of_the_code(address: str, opened):
+def test_migrations_create_the_tables_of_the_code(address: str, opened):
     """Alembic finds no difference."""
     upgrade_database(address)
 
@@ -73,8 +73,8 @@ def test_migrations_make_the_tables_of_the_code(address: str, opened):
         assert compare_metadata(context, METADATA) == []
 
 
-def test_migrations_make_them_to_the_last_word(address: str, request, tmp_path: Path, opened):
-    """Down to what Alembic does not compare: conditions of indexes, tables without row ids, the order of columns."""
+def test_migrations_create_exactly_the_tables_of_the_code(address: str, request, tmp_path: Path, opened):
+    """Including what Alembic does not compare: conditions of indexes, tables without row ids, the order of columns."""
     upgrade_database(address)
     migrated = opened(address)
     if migrated.dialect.name == "sqlite":
@@ -91,7 +91,7 @@ def test_migrations_make_them_to_the_last_word(address: str, request, tmp_path: 
 
 
 def test_the_revision_in_the_code_is_the_newest_migration():
-    """Opening a database does not import Alembic, so it knows the revision by heart."""
+    """Opening a database does not import Alembic, so the revision is a constant."""
     scripts = ScriptDirectory.from_config(configure(FOLDER))
 
     assert scripts.get_heads() == [REVISION]
@@ -101,7 +101,7 @@ def test_the_revision_in_the_code_is_the_newest_migration():
 
 
 def test_opening_does_not_import_alembic(sqlite: str):
-    """The training environment has none, and a worker has no time for it."""
+    """It is not installed for training, and takes too long for a worker."""
     upgrade_database(sqlite)
     code = f"""
 import sys
@@ -115,7 +115,7 @@ sys.exit("alembic" in sys.modules)
 
 
 def test_a_first_upgrade_is_one_line_in_the_log(sqlite: str):
-    """In a process of its own, as Alembic talks of itself while it is loaded."""
+    """In a process of its own, as Alembic logs while it is imported."""
     code = f"""
 import logging
 from app.db.engine import upgrade_database
@@ -130,8 +130,8 @@ logging.getLogger("alembic").info("afterwards it may talk")
     ]
 
 
-def test_a_file_that_is_moved_away_is_left(sqlite: str, tmp_path: Path, opened):
-    """Also by connections that are open; with the next file of that name, all is well."""
+def test_a_file_that_is_moved_away_is_no_longer_used(sqlite: str, tmp_path: Path, opened):
+    """Even by open connections; the next file with that name is used."""
     upgrade_database(sqlite)
     engine = opened(sqlite)
     with engine.connect() as connection:
@@ -148,7 +148,7 @@ def test_a_file_that_is_moved_away_is_left(sqlite: str, tmp_path: Path, opened):
 
 
 def test_upgrading_again_changes_nothing(address: str, caplog, opened):
-    """And says nothing; the first time is told in one line."""
+    """And logs nothing; the first time is one line."""
     with caplog.at_level(logging.INFO):
         upgrade_database(address)
         engine = opened(address)
@@ -166,7 +166,7 @@ def test_upgrading_again_changes_nothing(address: str, caplog, opened):
 
 @pytest.fixture
 def with_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Add a second migration to a copy of ours, and let the code be at revision 0002 and use the copy."""
+    """Add a second migration to a copy of the migrations, and make the code use the copy with revision 0002."""
 
     def add(further: str = "") -> None:
         folder = tmp_path / "migrations"
@@ -175,14 +175,14 @@ def with_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             (folder / file).write_text((FOLDER / file).read_text())
         (folder / "versions/0002_second.py").write_text(SECOND_MIGRATION.format(further=further))
         monkeypatch.setattr(upgrade.upgrade_tables, "__defaults__", (folder,))
-        for module in ("database", "schema_revision"):
-            monkeypatch.setattr(f"app.records.{module}.REVISION", "0002")
+        for module in ("engine", "revision"):
+            monkeypatch.setattr(f"app.db.{module}.REVISION", "0002")
 
     return add
 
 
-def test_an_upgrade_keeps_what_is_there(address: str, with_a_second, opened):
-    """A later revision adds to the tables; records stay; code that is too new for a database says what to do."""
+def test_an_upgrade_keeps_records(address: str, with_a_second, opened):
+    """A later revision adds to the tables; code that is too new for a database says what to do."""
     upgrade_database(address)
     with opened(address).begin() as connection:
         connection.execute(insert(SEGMENTS).values(name="EU", first_seen_at=1.0))
@@ -196,8 +196,8 @@ def test_an_upgrade_keeps_what_is_there(address: str, with_a_second, opened):
         assert connection.execute(text("SELECT name, colour FROM segments")).all() == [("EU", "grey")]
 
 
-def test_an_upgrade_that_fails_leaves_everything_as_it_was(address: str, with_a_second, opened):
-    """It is one transaction, in SQLite too."""
+def test_an_upgrade_that_fails_changes_nothing(address: str, with_a_second, opened):
+    """It is one transaction, even in SQLite."""
     upgrade_database(address)
     engine = opened(address)
     before = layout(engine)
@@ -211,8 +211,8 @@ def test_an_upgrade_that_fails_leaves_everything_as_it_was(address: str, with_a_
         assert connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}")) == "0001"
 
 
-def test_processes_that_upgrade_at_once_make_the_tables_once(address: str, opened):
-    """The second finds them made."""
+def test_concurrent_upgrades_create_the_tables_once(address: str, opened):
+    """The second finds them."""
     code = f"""
 import sys
 from app.db.url import DatabaseAddress
@@ -236,7 +236,7 @@ open_database({address!r})
 
 
 def test_an_upgrade_waits_for_another(postgresql: str, opened):
-    """For the one that holds the lock, which it has until everything is made."""
+    """For the one that holds the lock, until it has finished."""
     upgrade_database(postgresql)
     engine = opened(postgresql)
     with engine.begin() as connection:
@@ -259,8 +259,8 @@ def test_an_upgrade_waits_for_another(postgresql: str, opened):
     assert inspect(engine).has_table("predictions")
 
 
-def test_an_upgrade_does_not_wait_for_ever(address: str, opened, with_a_second):
-    """The recorder tries again, and counts that it could not write meanwhile."""
+def test_an_upgrade_does_not_wait_forever(address: str, opened, with_a_second):
+    """The recorder retries, and counts failures meanwhile."""
     upgrade_database(address)
     engine = opened(address)
     with_a_second()
@@ -275,7 +275,7 @@ def test_an_upgrade_does_not_wait_for_ever(address: str, opened, with_a_second):
 
 
 def test_a_newer_database_is_refused(address: str, opened):
-    """By whoever opens it and by whoever would upgrade it; it is left alone."""
+    """When it is opened and when it would be upgraded; it is left unchanged."""
     upgrade_database(address)
     engine = opened(address)
     with engine.begin() as connection:

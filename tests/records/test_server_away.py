@@ -1,4 +1,4 @@
-"""A worker whose PostgreSQL server goes away says so, and goes on when it is back."""
+"""A worker whose PostgreSQL server goes down reports it, and continues when the server is back."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.settings import Settings
 from tests.records.explained import count_rows
 
 
-def test_server_that_went_away_is_busy_until_it_is_back(postgresql: str, postgresql_server):
-    """Whether the connection was open before or is only to be opened."""
+def test_server_that_is_down_is_reported_until_it_is_back(postgresql: str, postgresql_server):
+    """Whether the connection was open before or not."""
     upgrade_database(postgresql)
     opened, unopened = (RecordsAccess(Settings(database_url=postgresql)) for _ in range(2))
     with opened.use() as engine:

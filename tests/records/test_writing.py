@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
+from app.db.bulk_insert import PIECE_ROWS, Throttle
 from app.db.errors import is_fault_of_rows
-from app.db.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS
-from app.db.throttle import PIECE_ROWS, Throttle
-from app.records.writing import RecordBatch
+from app.db.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS, WRITERS
+from app.records.writing import RecordBatch, record_end, record_progress
 
 # Every bit of a number and of a byte is to come back, and whatever a text may hold.
 PREDICTION = {
@@ -69,8 +69,8 @@ def test_counts_add_up(engine: Engine):
 
 
 @pytest.mark.parametrize("spoilt", [{"row": 3}, {"row": 5, "score": None}])
-def test_rows_that_cannot_be_stored_leave_nothing(engine: Engine, spoilt: dict[str, object]):
-    """Neither a row nor a count; the failure is told to be theirs."""
+def test_rows_that_cannot_be_stored_leave_nothing_behind(engine: Engine, spoilt: dict[str, object]):
+    """Neither a row nor a count; the error is classified as theirs."""
     batch = RecordBatch([PREDICTION, PREDICTION | spoilt])
     batch.count(3600, "v1", "", 2, 0)
     with pytest.raises(DBAPIError) as refused:
@@ -82,11 +82,24 @@ def test_rows_that_cannot_be_stored_leave_nothing(engine: Engine, spoilt: dict[s
             assert connection.execute(select(table)).all() == []
 
 
-def test_rests_while_a_batch_is_inserted(engine: Engine, monkeypatch):
-    """SQLite works in this process, whose core requests may need; PostgreSQL has one of its own and gets all."""
-    rests: list[float] = []
-    monkeypatch.setattr("app.db.throttle.time.sleep", rests.append)
+def test_pauses_while_a_batch_is_inserted(engine: Engine, monkeypatch):
+    """SQLite works in this process, whose core requests may need; PostgreSQL has its own and gets all rows at once."""
+    pauses: list[float] = []
+    monkeypatch.setattr("app.db.bulk_insert.time.sleep", pauses.append)
 
     _write(engine, RecordBatch([PREDICTION | {"row": row} for row in range(5 * PIECE_ROWS)], []))
 
-    assert len(rests) == (5 if engine.dialect.name == "sqlite" else 0)
+    assert len(pauses) == (5 if engine.dialect.name == "sqlite" else 0)
+
+
+def test_recorders_that_ended_long_ago_are_forgotten(engine: Engine):
+    """When a new one starts, so that the table does not grow with every replica that ever ran."""
+    now, day = 1_763_732_622.0, 86_400
+    with engine.begin() as connection:
+        record_progress(connection, "of last week", 1.0, now - 7 * day)
+        record_progress(connection, "of yesterday", 2.0, now - day - 1)
+        record_end(connection, "of yesterday", now - day + 1)
+        record_progress(connection, "new", 3.0, now)
+
+    with engine.connect() as connection:
+        assert set(connection.scalars(select(WRITERS.c.replica))) == {"of yesterday", "new"}

@@ -280,7 +280,7 @@ def test_supervisor_that_was_killed_comes_back_with_the_next_worker(tmp_path: Pa
         wait_until(lambda: _rows(service, "recorded") == 1, "the row", service)
         service.session.close()
         service.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "supervisor of the recorder has gone" in service.log(), "the new supervisor", service)
+        wait_until(lambda: "supervisor of the recorder has died" in service.log(), "the new supervisor", service)
         wait_until(lambda: not _is_alive(recorder), "the end of the old recorder", service)
         _wait_for_recorder(service)
         wait_until(lambda: service.predict(ROW).ok and _rows(service, "recorded") > 2, "rows recorded anew", service)
@@ -317,8 +317,8 @@ def test_two_services_do_not_meet(tmp_path: Path, credits_models: Path):
         _wait_until_recorded(one)
 
         assert (_rows(one, "recorded"), _rows(other, "recorded")) == (1, 0)
-        assert "another service has it" not in one.log()
-        assert "another service has it" in other.log()
+        assert "another service uses it" not in one.log()
+        assert "another service uses it" in other.log()
         assert "several replicas need PostgreSQL" not in one.log()
         wait_until(lambda: "several replicas need PostgreSQL" in other.log(), "the advice", other)
 
@@ -378,7 +378,7 @@ def test_folder_that_cannot_be_written_is_no_reason_to_end(tmp_path: Path, credi
     with _service(tmp_path, credits_models, STATE_DIR=str(tmp_path / "file" / "state")) as service:
         service.predict(ROW)
         _wait_until_recorded(service)
-        wait_until(lambda: "drift is forgotten when the service ends" in service.log(), "the warning", service)
+        wait_until(lambda: "drift detection is lost when the service ends" in service.log(), "the warning", service)
 
         assert service.stop() == 0
 

@@ -100,7 +100,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     """Read the bundle and the file, replay, write, print."""
     from app.drift.calibration import Calibration
-    from app.drift.monitor import DriftWatch
+    from app.drift.monitor import DriftMonitor
     from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, read_bundle
     from app.model.live_model import CURRENT_LINK
     from training.console import announce, show_rows
@@ -114,7 +114,7 @@ def _replay(options: argparse.Namespace) -> int:
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     bundle = read_bundle(folder)
     calibration = Calibration.read(folder / DRIFT_FILE, folder / REFERENCE_FILE)
-    watch = DriftWatch(calibration, bundle.features.names, options.rows_per_second, options.false_alarm_days)
+    watch = DriftMonitor(calibration, bundle.features.names, options.rows_per_second, options.false_alarm_days)
     announce(f"Reading {options.replay}")
     data = read_features(open_csv_file(options.replay), bundle.features.names)
     with show_rows(len(data)) as note_rows:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import DETECTORS, LARGEST_WINDOW, OUTLIER_RATE, SMALLEST_WINDOW, Calibration
+from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration
 from training.drift.simulate import DriftSimulation, ScoredRows
 from training.drift.thresholds import find_step_threshold, find_thresholds
 from training.errors import BadArgument
@@ -54,10 +54,8 @@ class DriftParameters:
         # Beyond, the simulated streams would not fit into a usual machine's memory.
         if not 100 <= self.expected_run_time <= 50_000:
             raise BadArgument(f"--drift-ert {self.expected_run_time} is out of range; use 100 to 50000 rows.")
-        if not SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW:
-            raise BadArgument(
-                f"--drift-window {self.window} is out of range; use {SMALLEST_WINDOW} to {LARGEST_WINDOW} rows."
-            )
+        if not MIN_WINDOW <= self.window <= MAX_WINDOW:
+            raise BadArgument(f"--drift-window {self.window} is out of range; use {MIN_WINDOW} to {MAX_WINDOW} rows.")
         if self.window > self.expected_run_time:
             raise BadArgument(
                 f"--drift-window {self.window} is more than --drift-ert {self.expected_run_time}; use less, "

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.detector import Kind
-from app.drift.monitor import DriftWatch, Finding
+from app.drift.monitor import DriftMonitor, Finding
 from app.model.forest import Forest
 from training.data.dataset import Dataset
 from training.errors import BadData
@@ -60,12 +60,12 @@ class Replay:
     """
 
     data: Dataset
-    watch: DriftWatch
+    watch: DriftMonitor
     detectors: dict[str, DetectorReplay]
 
 
 def replay(
-    forest: Forest, watch: DriftWatch, data: Dataset, on_progress: Callable[[int], None] = lambda n_done: None
+    forest: Forest, watch: DriftMonitor, data: Dataset, on_progress: Callable[[int], None] = lambda n_done: None
 ) -> Replay:
     """Let detectors watch the rows of a file, one after the other.
 

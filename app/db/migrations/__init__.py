@@ -1,1 +1,1 @@
-"""How the tables of records became what they are: one file for each revision in ``versions``."""
+"""Migrations of the tables of records, one file per revision in ``versions``."""

@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: on the connection that it was given, in the transaction that this is in."""
+"""The script that Alembic runs to migrate: on the given connection, within its transaction."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def migrate() -> None:
     context.configure(
         connection=context.config.attributes["connection"],
         version_table=REVISION_TABLE,
-        # SQLite can undo a change of a table as well, if Python leaves transactions to us.
+        # SQLite can roll back changes of tables, too, if Python leaves transactions to us.
         transactional_ddl=True,
     )
     context.run_migrations()
 
 
-# The name under which Alembic loads this file; whoever else imports it, runs nothing.
+# Alembic loads this file under this name; importing it elsewhere runs nothing.
 if __name__ == "env_py":
     migrate()

@@ -1,1 +1,1 @@
-"""The commands of ``python -m app.records``, one a file."""
+"""The commands of ``python -m app.records``, one per file."""

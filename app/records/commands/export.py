@@ -1,13 +1,15 @@
-"""``export``: records and events of a while as files."""
+"""``export``: write the records and events of a time span to files."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from app.errors import InvalidTimestamp
-from app.records.commands.options import add_database_option, moment, opened_for_operator
+from app.errors import InvalidTimestamp, RecordsUnavailable
+from app.records.commands.options import add_database_option, opened_for_operator, timestamp
 from app.records.events import read_events
 from app.records.export import RecordPages, write_csv, write_events_csv
 from app.records.parquet_export import require_pyarrow, write_events_parquet, write_parquet
@@ -17,39 +19,56 @@ _CSV, _PARQUET = "csv", "parquet"
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command and its options."""
+    """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "export",
-        help="write records and events of a while into files",
-        description="Write the records of a while with what is known of them, a row each, and beside them the events "
-        "of the same while, into a file whose name ends with .events before its suffix.",
+        help="write the records and events of a time span to files",
+        description="Write the records of a time span, one line per row with its label and audit, and the events of "
+        "the same time span to a second file, whose name has .events before the suffix.",
         allow_abbrev=False,
     )
     parser.add_argument("--format", choices=(_CSV, _PARQUET), default=_CSV, help="default: csv; parquet needs pyarrow")
     parser.add_argument(
-        "--since", metavar="MOMENT", type=moment, required=True, help="2026-11-01, or 7d for 7 days ago"
+        "--since", metavar="TIME", type=timestamp, required=True, help="2026-11-01, or 7d for 7 days ago"
     )
-    parser.add_argument("--until", metavar="MOMENT", type=moment, help="default: now")
+    parser.add_argument("--until", metavar="TIME", type=timestamp, help="default: now")
     parser.add_argument("--out", metavar="FILE", type=Path, help="default: records.csv or records.parquet")
     add_database_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write both files and say how much is in them."""
+    """Write both files and print how much is in them."""
     is_parquet = options.format == _PARQUET
     if is_parquet:
         require_pyarrow()
     out = options.out or Path(f"records.{options.format}")
     until = time.time() if options.until is None else options.until
     if until <= options.since:
-        # An empty file would be taken for a while without records.
-        raise InvalidTimestamp("--until is not after --since, so nothing lies between them: give a later one.")
+        # An empty file would look like a time span without records.
+        raise InvalidTimestamp("--until is not after --since, so there is nothing between them: pass a later --until.")
     events_out = out.with_name(f"{out.stem}.events{out.suffix}")
-    with opened_for_operator(options) as engine, replacing(out, events_out) as (records_file, events_file):
+    with (
+        opened_for_operator(options) as engine,
+        _refusing_in_words(out),
+        # Records are not for everybody to read.
+        replacing(out, mode=0o600) as records_file,
+        replacing(events_out, mode=0o600) as events_file,
+    ):
         n_rows = (write_parquet if is_parquet else write_csv)(RecordPages(engine, options.since, until), records_file)
         with engine.connect() as connection:
             events = list(read_events(connection, options.since, until))
         (write_events_parquet if is_parquet else write_events_csv)(events, events_file)
     print(f"rows: {n_rows:,} in {out}, events: {len(events):,} in {events_out}")
     return 0
+
+
+@contextmanager
+def _refusing_in_words(out: Path) -> Iterator[None]:
+    """Convert an error of the file system to a sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        raise RecordsUnavailable(
+            f"{out} cannot be written ({error.strerror or error}): make room, or name another file with --out."
+        ) from error

@@ -1,4 +1,4 @@
-"""``forget``: delete all that is recorded of one request."""
+"""``forget``: delete everything that is recorded about one request."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from app.records.commands.options import add_database_option, add_yes_option, is
 from app.records.events import add_event
 from app.records.retention import STEP_RECORDS, Deleted, delete_records, find_records
 
-# Enough to find out whether an id that somebody names was forgotten, and too few to be more than that.
+# Enough digits to check whether a given id was forgotten, too few to be an identifier.
 _DIGITS = 16
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command and its options."""
+    """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "forget",
-        help="delete all that is recorded of one request",
-        description="Delete what is recorded of a request: all records of a request id, or the one of a record id, "
-        "with labels, their history, waiting labels and audits. In an SQLite database it is overwritten. The event "
-        "holds the beginning of the id's SHA-256 instead of the id.",
+        help="delete everything that is recorded about one request",
+        description="Delete all records with a request id, or the one with a record id, together with labels, their "
+        "history, pending labels and audits. In an SQLite database, the data are overwritten. The audit trail holds "
+        "the first digits of the id's SHA-256 instead of the id.",
         allow_abbrev=False,
     )
     parser.add_argument("request_id", metavar="REQUEST_ID", help="the answer's X-Request-ID, or its X-Record-ID")
@@ -37,8 +37,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, delete, write the event, overwrite."""
-    if not is_confirmed(f"All that is recorded of {options.request_id} will be deleted for good.", options):
+    """Ask for confirmation, delete, add the event, and overwrite."""
+    if not is_confirmed(f"Everything recorded about {options.request_id} will be deleted permanently.", options):
         return 1
     digest = hashlib.sha256(options.request_id.encode()).hexdigest()[:_DIGITS]
     with opened_for_operator(options) as engine:
@@ -48,16 +48,16 @@ def run(options: argparse.Namespace) -> int:
         print(f"deleted {deleted}, of {_records(n_records)}; the event names sha256:{digest}")
     else:
         _warn(
-            f"nothing is recorded of {options.request_id}: it was never recorded, or is purged or forgotten already; "
-            "what was answered in the last second may not be written yet."
+            f"nothing is recorded about {options.request_id}: it was never recorded, or was purged or forgotten "
+            "already; an answer of the last second may not be written yet."
         )
     if not is_overwritten:
-        _warn("the write-ahead log could not be emptied, as others read from it without a pause: say forget again.")
+        _warn("the write-ahead log could not be emptied, as other processes keep reading from it: run forget again.")
     return 0 if deleted and is_overwritten else 1
 
 
 def _delete_all(engine: Engine, given_id: str, digest: str) -> tuple[Deleted, int]:
-    """Delete in steps, the last of which writes the event; give how much it was, and of how many records."""
+    """Delete in steps, the last of which adds the event; return what was deleted, and the number of records."""
     deleted, n_records = Deleted(), 0
     while True:
         with write_transaction(engine) as connection:
@@ -73,10 +73,10 @@ def _delete_all(engine: Engine, given_id: str, digest: str) -> tuple[Deleted, in
 
 
 def _records(number: int) -> str:
-    """Say how many records."""
+    """Return a number of records in words."""
     return f"{number:,} record{'' if number == 1 else 's'}"
 
 
 def _warn(sentence: str) -> None:
-    """Say what is not as it should be."""
+    """Print a warning."""
     print(f"records: {sentence}", file=sys.stderr)

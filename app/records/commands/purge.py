@@ -1,4 +1,4 @@
-"""``purge``: delete all records before a moment."""
+"""``purge``: delete all records before a time."""
 
 from __future__ import annotations
 
@@ -14,23 +14,30 @@ from app.db.sqlite_maintenance import give_back_free_pages, overwrite_what_was_d
 from app.metrics.records import PURGE
 from app.model.version_log import name_operator
 from app.records import retention
-from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, moment, opened_for_operator
+from app.records.commands.options import (
+    add_database_option,
+    add_yes_option,
+    is_confirmed,
+    opened_for_operator,
+    timestamp,
+)
 from app.records.events import add_event
 from app.records.retention import Deleted, count_before, delete_oldest, delete_pending_labels
 from app.records.timestamps import format_timestamp
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command and its options."""
+    """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "purge",
-        help="delete all records before a moment",
-        description="Delete all records before a moment, with their labels and audits, in small steps beside a service "
-        "that writes. The hourly counts and the events stay. The service itself purges after RECORD_RETENTION_DAYS.",
+        help="delete all records before a time",
+        description="Delete all records before a time, with their labels and audits, in small steps, so that the "
+        "service can go on writing. Hourly counts and events stay. The service itself purges after "
+        "RECORD_RETENTION_DAYS.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--before", metavar="MOMENT", type=moment, required=True, help="2026-11-01, or 7d for 7 days ago"
+        "--before", metavar="TIME", type=timestamp, required=True, help="2026-11-01, or 7d for 7 days ago"
     )
     add_yes_option(parser)
     add_database_option(parser)
@@ -38,19 +45,19 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, delete, write the event."""
+    """Ask for confirmation, delete, and add the event."""
     with opened_for_operator(options) as engine:
         limit, day = first_id_at(options.before), format_timestamp(options.before)
         with engine.connect() as connection:
             n_rows = count_before(connection, limit)
-        if not is_confirmed(f"{n_rows:,} recorded rows before {day} will be deleted for good.", options):
+        if not is_confirmed(f"{n_rows:,} recorded rows before {day} will be deleted permanently.", options):
             return 1
         deleted, who = Deleted(), name_operator()
         try:
             for step in _steps(engine, limit):
                 deleted += step
         finally:
-            # Whatever ends it early, what was deleted is in the trail.
+            # Whatever interrupts it, the audit trail has what was deleted.
             with write_transaction(engine) as connection:
                 deleted += delete_pending_labels(connection, options.before)
                 add_event(connection, who, PURGE, after=day, note=f"before {day}: {deleted}")
@@ -61,12 +68,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _steps(engine: Engine, limit: str) -> Iterator[Deleted]:
-    """Delete step by step; half of the time is left to the recorder, whose rows wait meanwhile."""
-    is_over = False
-    while not is_over:
-        begun = time.monotonic()
+    """Delete in steps, pausing for as long as each takes, so that the recorder can write pending rows."""
+    is_done = False
+    while not is_done:
+        started = time.monotonic()
         with write_transaction(engine) as connection:
             step = delete_oldest(connection, limit)
         yield step
-        is_over = step.rows < retention.STEP_ROWS
-        time.sleep(time.monotonic() - begun)
+        is_done = step.rows < retention.STEP_ROWS
+        time.sleep(time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""``status``: what is recorded."""
+"""``status``: print what is recorded."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MEGABYTE = 1_000_000
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command and its options."""
-    parser = commands.add_parser("status", help="say what is recorded, and since when", allow_abbrev=False)
+    """Add the command and its options to the parser."""
+    parser = commands.add_parser("status", help="print what is recorded, and since when", allow_abbrev=False)
     add_database_option(parser)
     parser.set_defaults(run=run)
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read_facts(connection: Connection) -> dict[str, str]:
-    """Read what there is to say, each as text."""
+    """Read the facts, formatted as text."""
     predictions, labels, audits = tables.PREDICTIONS.c, tables.LABELS.c, tables.AUDITS.c
     oldest, newest = (
         connection.scalar(select(predictions.answered_at).order_by(order).limit(1))
@@ -52,7 +52,7 @@ def _read_facts(connection: Connection) -> dict[str, str]:
         "oldest": format_timestamp(oldest) if oldest is not None else "-",
         "newest": format_timestamp(newest) if newest is not None else "-",
         "labels": f"{n_labels - n_replaced:,}, and {n_replaced:,} that were replaced",
-        "waiting labels": _count(connection, tables.PENDING_LABELS),
+        "pending labels": _count(connection, tables.PENDING_LABELS),
         "audits": f"{n_audits:,}, of which {n_handed:,} were handed out",
         "events": f"{len(events):,}",
         "last event": f"{format_timestamp(last.at)} {last.what} by {last.who}" if last else "-",

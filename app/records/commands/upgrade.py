@@ -1,4 +1,4 @@
-"""``upgrade``: make the tables, or bring them up to date."""
+"""``upgrade``: create the tables, or bring them up to date."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from app.records.commands.options import LOCK_SECONDS, add_database_option, data
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command and its options."""
+    """Add the command and its options to the parser."""
     parser = commands.add_parser(
         "upgrade",
-        help="make the tables, or bring them up to date, as the service does at its start",
+        help="create the tables, or bring them up to date, as the service does when it starts",
         allow_abbrev=False,
     )
     add_database_option(parser)
@@ -22,7 +22,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Upgrade and say so."""
+    """Upgrade, and print the revision."""
     address = database_address(options)
     upgrade_database(address, lock_seconds=LOCK_SECONDS)
     print(f"{DatabaseAddress(address)} is at revision {REVISION}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.drift.calibration import CVM, MMD
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from benchmarks.drift.changes import CHANGES
 from benchmarks.drift.run_lengths import draw_from, measure_event, measure_runs, repeat_from
 from tests.drift.conftest import make_rows, score_rows
@@ -48,7 +48,7 @@ def test_delay_is_counted_from_the_change(calibration):
 
 def test_event_is_counted_from_the_change(calibration):
     """It comes some whole windows after the alarm."""
-    watch = DriftWatch(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1)
+    watch = DriftMonitor(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1)
 
     rows = measure_event(watch, change_at(600), skipped_rows=600, most_rows=2000)
 

@@ -1,4 +1,4 @@
-"""Records and events leave the database complete, a row each, and safe to open."""
+"""Records and events are exported completely, one line per row, and safe to open."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from app.db.engine import upgrade_database
 from app.records import export as record_pages
+from app.records import reading
 from app.records.__main__ import main
 from app.records.events import add_event
 from app.records.export import RecordPages
@@ -42,12 +43,12 @@ def export(address: str, out: Path, *options: str) -> int:
 
 
 def read(file: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file."""
+    """Read the rows of a CSV file."""
     with file.open(newline="", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
 
 
-def test_each_row_has_what_is_known_of_it(filled: str, tmp_path: Path, capsys):
+def test_each_row_has_its_label_and_audit(filled: str, tmp_path: Path, capsys):
     """Features by the names of the version that answered, empty where it had none."""
     assert export(filled, tmp_path / "all.csv", "--since", "2026-11-01", "--until", "2026-11-02") == 0
 
@@ -71,8 +72,15 @@ def test_each_row_has_what_is_known_of_it(filled: str, tmp_path: Path, capsys):
     assert capsys.readouterr().out == f"rows: 4 in {tmp_path}/all.csv, events: 1 in {tmp_path}/all.events.csv\n"
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_text_that_starts_like_a_formula_gets_an_apostrophe(start):
+    """With each of the characters that spreadsheets take for the start of one, and only at the start."""
+    assert record_pages.disarm(f"{start}1") == f"'{start}1"
+    assert record_pages.disarm(f"1{start}") == f"1{start}"
+
+
 def test_a_spreadsheet_finds_no_formula(filled: str, tmp_path: Path):
-    """Texts that begin like one have an apostrophe before them; numbers stay numbers."""
+    """Texts that start like one get an apostrophe; numbers stay numbers."""
     export(filled, tmp_path / "all.csv", "--since", "2026-11-01")
 
     rows = read(tmp_path / "all.csv")
@@ -84,8 +92,8 @@ def test_a_spreadsheet_finds_no_formula(filled: str, tmp_path: Path):
         assert text[0] not in "=+-@"
 
 
-def test_a_while_has_a_beginning_and_an_end(filled: str, tmp_path: Path):
-    """The first moment is in it, the last is not; events of the same while are beside."""
+def test_time_span_includes_its_start_and_excludes_its_end(filled: str, tmp_path: Path):
+    """Events of the same time span are in a second file."""
     export(filled, tmp_path / "some.csv", "--since", "2026-11-01T00:01", "--until", "2026-11-01T02:00+01:00")
 
     assert [row["record_id"] for row in read(tmp_path / "some.csv")] == [record_id_at(60)]
@@ -97,18 +105,18 @@ def test_a_while_has_a_beginning_and_an_end(filled: str, tmp_path: Path):
 
 @pytest.mark.parametrize("page_rows", [1, 2, 3])
 def test_pages_leave_nothing_out(filled: str, tmp_path: Path, monkeypatch, page_rows: int):
-    """Wherever a page ends, also in the middle of a request."""
+    """Wherever a page ends, even within a request."""
     export(filled, tmp_path / "whole.csv", "--since", "2026-11-01")
-    monkeypatch.setattr(record_pages, "PAGE_ROWS", page_rows)
+    monkeypatch.setattr(reading, "PAGE_ROWS", page_rows)
     export(filled, tmp_path / "pages.csv", "--since", "2026-11-01")
 
     assert (tmp_path / "pages.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert len(read(tmp_path / "pages.csv")) == 4
 
 
-def test_no_page_is_larger_than_a_page(filled: str, opened, monkeypatch):
-    """However many rows there are: the memory that an export takes does not grow with them."""
-    monkeypatch.setattr(record_pages, "PAGE_ROWS", 2)
+def test_no_page_exceeds_its_size(filled: str, opened, monkeypatch):
+    """However many rows there are: the memory of an export does not grow with them."""
+    monkeypatch.setattr(reading, "PAGE_ROWS", 2)
     with opened(filled).begin() as connection:
         add_record(connection, 7200, n_rows=25)
 
@@ -118,8 +126,8 @@ def test_no_page_is_larger_than_a_page(filled: str, opened, monkeypatch):
     assert max(sizes) == 2
 
 
-def test_parquet_holds_the_same_with_types(filled: str, tmp_path: Path):
-    """Texts as they are, moments as moments, null where nothing is known."""
+def test_parquet_has_the_same_with_types(filled: str, tmp_path: Path):
+    """Texts unchanged, timestamps with their type, null for unknown values."""
     assert export(filled, tmp_path / "all.parquet", "--format", "parquet", "--since", "2026-11-01") == 0
 
     table = pq.read_table(tmp_path / "all.parquet")
@@ -136,7 +144,7 @@ def test_parquet_holds_the_same_with_types(filled: str, tmp_path: Path):
 
 
 def test_parquet_of_nothing_has_its_columns(filled: str, tmp_path: Path):
-    """So that a program which reads it needs no exception."""
+    """So that a program that reads it needs no special case."""
     export(filled, tmp_path / "none.parquet", "--format", "parquet", "--since", "2025-01-01", "--until", "2025-01-02")
 
     assert "record_id" in pq.read_table(tmp_path / "none.parquet").column_names
@@ -151,21 +159,23 @@ def test_parquet_without_its_package_is_refused(sqlite: str, tmp_path: Path, mon
 
     assert export(sqlite, tmp_path / "all.parquet", "--format", "parquet", "--since", "1d") == 1
 
-    assert capsys.readouterr().err.startswith("records: Parquet needs the package pyarrow, which training has")
+    assert capsys.readouterr().err.startswith(
+        "records: Parquet needs the package pyarrow, which is installed for training"
+    )
 
 
-def test_an_export_that_ends_early_leaves_what_was_there(filled: str, tmp_path: Path, monkeypatch):
+def test_an_interrupted_export_leaves_the_old_file(filled: str, tmp_path: Path, monkeypatch):
     """And nothing else."""
     (tmp_path / "all.csv").write_text("of last week")
-    monkeypatch.setattr(record_pages, "PAGE_ROWS", 1)
-    pages = record_pages.RecordPages._lay_out
+    monkeypatch.setattr(reading, "PAGE_ROWS", 1)
+    pages = record_pages.RecordPages._to_columns
 
     def interrupt(self, rows):
         if rows[0].record_id == record_id_at(60):
             raise KeyboardInterrupt
         return pages(self, rows)
 
-    monkeypatch.setattr(record_pages.RecordPages, "_lay_out", interrupt)
+    monkeypatch.setattr(record_pages.RecordPages, "_to_columns", interrupt)
 
     assert export(filled, tmp_path / "all.csv", "--since", "2026-11-01") == 130
     assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["all.csv"]
@@ -181,8 +191,8 @@ def test_a_file_that_cannot_be_written_is_named(sqlite: str, tmp_path: Path, cap
     assert "nowhere/all.csv cannot be written (No such file or directory): make room, or" in capsys.readouterr().err
 
 
-def test_while_that_ends_before_it_begins_is_refused(filled: str, tmp_path: Path, capsys):
-    """In one sentence, and no file is written: it would look as if nothing was recorded."""
+def test_time_span_that_ends_before_its_start_is_refused(filled: str, tmp_path: Path, capsys):
+    """In one sentence; no file is written, as it would look as if nothing was recorded."""
     assert export(filled, tmp_path / "none.csv", "--since", "1d", "--until", "2d") == 1
 
     assert "records: --until is not after --since" in capsys.readouterr().err

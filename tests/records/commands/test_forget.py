@@ -1,4 +1,4 @@
-"""What is forgotten is gone: from every table, from the files, and while the service writes on."""
+"""Forgotten data are gone: from every table and from the files, even while the service writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SECRET, NOTE = "customer-4711-order-0815", "called about a stolen card, born in 
 
 @pytest.fixture
 def filled(address: str, opened) -> str:
-    """Two records of one request id, with everything that can be known of them, between others."""
+    """Two records of one request id, with labels and audits, between others."""
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         for minute in range(6):
@@ -75,12 +75,12 @@ def everything(engine) -> str:
 
 
 def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
-    """Not only the first; with labels and their history, waiting labels and audits; others stay."""
+    """Not only the first; with labels and their history, pending labels and audits; others stay."""
     assert forget(filled, SECRET) == 0
 
     digest = hashlib.sha256(SECRET.encode()).hexdigest()[:16]
     assert capsys.readouterr().out == (
-        f"deleted 4 rows, 4 labels, 2 waiting labels, 2 audits, of 2 records; the event names sha256:{digest}\n"
+        f"deleted 4 rows, 4 labels, 2 pending labels, 2 audits, of 2 records; the event names sha256:{digest}\n"
     )
     engine = opened(filled)
     said = everything(engine)
@@ -91,7 +91,7 @@ def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
     with engine.connect() as connection:
         [event] = read_events(connection)
     assert (event.what, event.before) == ("forget", f"sha256:{digest}")
-    assert event.note == "2 records: 4 rows, 4 labels, 2 waiting labels, 2 audits"
+    assert event.note == "2 records: 4 rows, 4 labels, 2 pending labels, 2 audits"
 
 
 def test_a_record_id_names_one_record(filled: str, opened):
@@ -104,7 +104,7 @@ def test_a_record_id_names_one_record(filled: str, opened):
     assert count(engine, tables.PENDING_LABELS) == 2
 
 
-def test_an_id_that_came_very_often_is_forgotten_in_steps(filled: str, opened, monkeypatch):
+def test_a_frequent_id_is_forgotten_in_steps(filled: str, opened, monkeypatch):
     """However many records it has."""
     monkeypatch.setattr(forget_command, "STEP_RECORDS", 1)
 
@@ -114,25 +114,25 @@ def test_an_id_that_came_very_often_is_forgotten_in_steps(filled: str, opened, m
     assert count(opened(filled), tables.EVENTS) == 1
 
 
-def test_a_label_that_only_waits_is_deleted(filled: str, opened):
-    """There is nothing else of it yet."""
+def test_a_pending_label_is_deleted(filled: str, opened):
+    """Even if there is nothing else."""
     assert forget(filled, "another") == 0
     assert count(opened(filled), tables.PENDING_LABELS, request_id="another") == 0
 
 
 @pytest.mark.parametrize("given_id", ["customer-4711", "%", "", record_id_at(61)])
-def test_an_id_of_nothing_is_told(filled: str, opened, capsys, given_id: str):
-    """With exit status 1, and without an event; a part of an id is no id."""
+def test_an_unknown_id_is_reported(filled: str, opened, capsys, given_id: str):
+    """With exit status 1, and without an event; a part of an id is not an id."""
     before = everything(opened(filled))
 
     assert forget(filled, given_id) == 1
 
-    assert f"records: nothing is recorded of {given_id}" in capsys.readouterr().err
+    assert f"records: nothing is recorded about {given_id}" in capsys.readouterr().err
     assert everything(opened(filled)) == before
 
 
-def test_nobody_is_taken_by_surprise(filled: str, opened):
-    """Without --yes somebody has to be there."""
+def test_confirmation_is_required(filled: str, opened):
+    """Without --yes, there must be a terminal."""
     assert forget(filled, SECRET, "--database", filled) == 1
     assert count(opened(filled), tables.PREDICTIONS, request_id=SECRET) == 4
 
@@ -153,7 +153,7 @@ for number in range(1_000_000):
 
 
 def test_nothing_is_left_in_the_write_ahead_log(sqlite: str, opened):
-    """Which SQLite would keep as long as somebody has the file open."""
+    """Which SQLite would keep as long as a process has the file open."""
     upgrade_database(sqlite)
     engine = opened(sqlite)
     with engine.begin() as connection:
@@ -166,8 +166,8 @@ def test_nothing_is_left_in_the_write_ahead_log(sqlite: str, opened):
     assert log.read_bytes() == b""
 
 
-def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, capsys):
-    """By somebody who reads without a pause; saying it again, once they are gone, is enough."""
+def test_a_log_that_cannot_be_emptied_is_reported(sqlite: str, opened, monkeypatch, capsys):
+    """While another process reads all the time; running it again later is enough."""
     monkeypatch.setattr("app.db.sqlite_maintenance._CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setattr("app.records.commands.options.LOCK_SECONDS", 0.05)
     upgrade_database(sqlite)
@@ -182,12 +182,12 @@ def test_a_log_that_cannot_be_emptied_is_told(sqlite: str, opened, monkeypatch, 
         assert "the write-ahead log could not be emptied" in capsys.readouterr().err
 
     assert forget(sqlite, SECRET) == 1
-    assert "nothing is recorded of" in capsys.readouterr().err
+    assert "nothing is recorded about" in capsys.readouterr().err
     assert DatabaseAddress(sqlite).file.with_name("records.db-wal").read_bytes() == b""
 
 
 def test_nothing_is_left_in_the_files_while_the_service_writes(sqlite: str, opened):
-    """Neither in pages that were freed nor in the write-ahead log; the writer never fails."""
+    """Neither in free pages nor in the write-ahead log; the writer never fails."""
     upgrade_database(sqlite)
     with opened(sqlite).begin() as connection:
         for minute in range(50):

@@ -1,4 +1,4 @@
-"""A purge deletes what is older than a moment, and nothing else."""
+"""A purge deletes everything before a time, and nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.records.example_records import (
 
 @pytest.fixture
 def filled(address: str, opened) -> str:
-    """Ten records a minute apart, some with labels and audits; waiting labels."""
+    """Ten records a minute apart, some with labels and audits; pending labels."""
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
         for minute in range(10):
@@ -45,7 +45,7 @@ def purge(address: str, *options: str) -> int:
 
 
 def left(engine) -> dict[str, int]:
-    """How many rows each table has."""
+    """Return how many rows each table has."""
     with engine.connect() as connection:
         return {
             name: connection.scalar(select(func.count()).select_from(table))
@@ -54,13 +54,13 @@ def left(engine) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("step", [1, 3, 1000])
-def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, opened, monkeypatch, capsys, step: int):
-    """In steps of whatever size; the counts stay, an event tells of it."""
+def test_older_records_are_deleted_with_labels_and_audits(filled: str, opened, monkeypatch, capsys, step: int):
+    """In steps of any size; the counts stay, and there is an event."""
     monkeypatch.setattr(retention, "STEP_ROWS", step)
 
     assert purge(filled, "--yes") == 0
 
-    assert capsys.readouterr().out == "deleted 13 rows, 8 labels, 1 waiting label, 7 audits\n"
+    assert capsys.readouterr().out == "deleted 13 rows, 8 labels, 1 pending label, 7 audits\n"
     numbers = left(opened(filled))
     assert numbers | {"predictions": 6, "labels": 3, "audits": 3, "waiting_labels": 1, "hourly_counts": 1} == numbers
     with opened(filled).connect() as connection:
@@ -68,15 +68,15 @@ def test_what_is_older_is_deleted_with_all_that_is_known_of_it(filled: str, open
         [event] = read_events(connection)
     assert (event.who, event.what) == (name_operator(), "purge")
     assert event.after == "2026-11-01T00:07:00.000Z"
-    assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 waiting label, 7 audits"
+    assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 pending label, 7 audits"
 
 
-def test_nobody_is_taken_by_surprise(filled: str, opened, monkeypatch, capsys):
-    """Without --yes somebody has to say yes, who is told how much it is."""
+def test_confirmation_is_required(filled: str, opened, monkeypatch, capsys):
+    """Without --yes, a person must type yes, and sees how much will be deleted."""
     before = left(opened(filled))
 
     assert purge(filled) == 1
-    assert "nothing was changed: say --yes where nobody can be asked" in capsys.readouterr().err
+    assert "nothing was changed: pass --yes to run this without a terminal" in capsys.readouterr().err
 
     class Person:
         answer = "no\n"
@@ -97,7 +97,7 @@ def test_nobody_is_taken_by_surprise(filled: str, opened, monkeypatch, capsys):
     assert left(opened(filled))["predictions"] == 6
 
 
-def test_the_room_is_given_back(sqlite: str, opened):
+def test_space_is_given_back(sqlite: str, opened):
     """An SQLite file gets smaller."""
     upgrade_database(sqlite)
     with opened(sqlite).begin() as connection:
@@ -114,10 +114,10 @@ def test_the_room_is_given_back(sqlite: str, opened):
 
 
 @pytest.mark.parametrize("moment", ["yesterday", "", "7", "2026-13-01", "-1d"])
-def test_a_moment_that_is_none_is_refused(sqlite: str, capsys, moment: str):
-    """With examples of some."""
+def test_an_invalid_time_is_refused(sqlite: str, capsys, moment: str):
+    """With examples of valid ones."""
     with pytest.raises(SystemExit) as refused:
         main(["purge", "--database", sqlite, f"--before={moment}", "--yes"])
 
     assert refused.value.code == 2
-    assert f"{moment!r} is no moment: give 2026-11-01, 2026-11-01T12:30, or 7d, 12h" in capsys.readouterr().err
+    assert f"{moment!r} is not a time: pass 2026-11-01, 2026-11-01T12:30, or 7d, 12h" in capsys.readouterr().err

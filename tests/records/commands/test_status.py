@@ -1,4 +1,4 @@
-"""Operators are told what is recorded."""
+"""Operators see what is recorded."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def facts(said: str) -> dict[str, str]:
-    """What was printed, by its name."""
+    """Return what was printed, by name."""
     return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in said.splitlines())
 
 
-def test_status_tells_what_there_is(address: str, opened, capsys):
+def test_status_prints_the_contents(address: str, opened, capsys):
     """Rows, labels, audits, events; the address without its password."""
     with opened(address).begin() as connection:
         add_version(connection, "v1", "mean", "sd")
@@ -46,21 +46,21 @@ def test_status_tells_what_there_is(address: str, opened, capsys):
     assert told["oldest"] == "2026-11-01T00:00:00.000Z"
     assert told["newest"] == "2026-11-01T01:00:00.000Z"
     assert told["labels"] == "1, and 1 that were replaced"
-    assert told["waiting labels"] == "1"
+    assert told["pending labels"] == "1"
     assert told["audits"] == "1, of which 0 were handed out"
     assert told["last event"] == "2026-11-01T00:01:00.000Z purge by ann@desk"
 
 
 def test_status_of_an_empty_database(address: str, capsys):
-    """There is nothing to tell, which is told."""
+    """Zeros and dashes."""
     main(["status", "--database", address])
 
     told = facts(capsys.readouterr().out)
     assert (told["rows"], told["oldest"], told["last event"]) == ("0", "-", "-")
 
 
-def test_the_service_s_own_database_is_meant(tmp_path: Path):
-    """Without --database, that of DATABASE_URL; a database that is not there is one sentence and status 1."""
+def test_the_service_s_own_database_is_the_default(tmp_path: Path):
+    """Without --database, that of DATABASE_URL; a missing database is one sentence and status 1."""
     done = subprocess.run(
         [sys.executable, "-m", "app.records", "status"],
         cwd=ROOT,
@@ -71,13 +71,13 @@ def test_the_service_s_own_database_is_meant(tmp_path: Path):
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"records: {tmp_path}/records.db holds no records yet: the service makes the tables when it starts, "
+        f"records: {tmp_path}/records.db holds no records yet: the service creates the tables when it starts, "
         "and so does `python -m app.records upgrade`.\n"
     )
 
 
-def test_upgrade_makes_the_tables(address: str, capsys):
-    """As the service does; again and again."""
+def test_upgrade_creates_the_tables(address: str, capsys):
+    """As the service does; it can be repeated."""
     for _ in range(2):
         assert main(["upgrade", "--database", address]) == 0
         assert capsys.readouterr().out.endswith(f" is at revision {REVISION}\n")
@@ -87,7 +87,7 @@ def test_upgrade_makes_the_tables(address: str, capsys):
 
 @pytest.mark.parametrize("arguments", [[], ["stat"], ["forget"], ["export"], ["export", "--sinc", "1d"]])
 def test_a_mistyped_command_is_one_line(arguments: list[str], capsys):
-    """With status 2, and where to look."""
+    """With status 2, and a reference to --help."""
     with pytest.raises(SystemExit) as refused:
         main(arguments)
 
@@ -98,8 +98,8 @@ def test_a_mistyped_command_is_one_line(arguments: list[str], capsys):
     assert said.count("\n") == 1
 
 
-def test_a_server_that_goes_away_is_one_sentence(capsys):
-    """Here one that was never there."""
+def test_a_server_that_is_down_is_one_sentence(capsys):
+    """Here, one that never ran."""
     assert main(["status", "--database", "postgresql://isowatch:never-shown@127.0.0.1:1/records"]) == 1
 
     assert re.fullmatch(

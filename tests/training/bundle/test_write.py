@@ -166,7 +166,7 @@ def test_drift_detectors_belong_to_the_reference_of_the_bundle(drift_bundle: Wri
     bundle = read_bundle(folder)
     calibration = Calibration.read(folder / DRIFT_FILE, folder / REFERENCE_FILE)
 
-    assert bundle.has_drift
+    assert "drift.npz" in bundle.manifest["files"]
     assert bundle.folder == folder
     assert np.array_equal(calibration.reference_scores, bundle.forest.score(calibration.reference_rows))
     assert calibration.training_outlier_share == drift_bundle.manifest["training"]["flagged_share"]
@@ -193,7 +193,7 @@ def test_damaged_drift_file_is_not_served(drift_bundle: WrittenBundle, tmp_path:
 
 def test_bundle_without_drift_detectors_serves(bundle: WrittenBundle):
     """Three hundred rows are too few, and versions from before there were detectors have none either."""
-    assert not read_bundle(bundle.folder).has_drift
+    assert "drift.npz" not in read_bundle(bundle.folder).manifest["files"]
     assert json.loads((bundle.folder / "manifest.json").read_bytes())["drift"] is None
 
 

@@ -170,4 +170,4 @@ def test_model_without_detectors_is_refused(training_csv, stream, tmp_path, caps
 
     assert main(["drift", "--replay", str(stream), "--models", models]) == 1
 
-    assert "drift is not watched: train again" in capsys.readouterr().err
+    assert "drift is not monitored: to monitor it, train" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 from app.drift.calibration import CVM, DETECTORS, MMD, OUTLIER_RATE, SCORE
 from app.drift.detector import Kind
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from app.drift.windows import SlidingStatistics
 from tests.drift.conftest import make_rows, score_rows
 from training.drift.calibrate import DriftParameters, calibrate
@@ -96,7 +96,7 @@ def test_shift_is_found_within_a_window(parts, calibration):
     for shift in ((0.5, 0.5), (0.5, 0.0)):
         delays = []
         for _ in range(30):
-            watch = DriftWatch(calibration, ("mean", "sd"), 1, 0.01)
+            watch = DriftMonitor(calibration, ("mean", "sd"), 1, 0.01)
             rows = parts[2].rows[generator.integers(0, len(parts[2]), 60)]
             rows[30:] += shift
             scored = score_rows(rows)
@@ -109,7 +109,7 @@ def test_shift_is_found_within_a_window(parts, calibration):
 def test_events_are_as_rare_as_promised(parts, calibration):
     """With a promise so lax that a short stream has some: one false event in 1,000 rows at most."""
     generator, n_rows, rows_per_event = np.random.default_rng(5), 40_000, 1000
-    watch = DriftWatch(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=rows_per_event / 86_400)
+    watch = DriftMonitor(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=rows_per_event / 86_400)
     drawn = parts[2].take(generator.integers(0, len(parts[2]), n_rows))
 
     findings = watch.update(drawn.rows, drawn.scores, drawn.labels).findings
@@ -130,7 +130,7 @@ def test_windows_without_a_common_row_confirm_independently(parts, calibration):
 
     for name in (MMD, CVM, SCORE):
         beyond = np.array([each.by_detector[name] for each in windows])
-        beyond = beyond > calibration.thresholds[name].confirming_line(0.1)
+        beyond = beyond > calibration.thresholds[name].confirming_threshold(0.1)
         assert beyond.mean() == pytest.approx(0.1, abs=0.025)
         assert beyond[1:][beyond[:-1]].mean() == pytest.approx(beyond.mean(), abs=0.05)
 
@@ -159,7 +159,7 @@ def test_constant_features_and_many_features_are_calibrated():
         scored.take(np.arange(2000)), scored.take(np.arange(2000, 4000)), 0.01, DriftParameters(RUN_TIME, WINDOW)
     )
     names = [*"abcdef", "constant"]
-    watch = DriftWatch(calibration, names, 1, 0.01)
+    watch = DriftMonitor(calibration, names, 1, 0.01)
     live = rows[:60].copy()
     live[20:, -1] = 3.1
     live_scored = score_rows(live)

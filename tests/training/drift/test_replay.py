@@ -9,7 +9,7 @@ import pytest
 
 from app.drift.calibration import Calibration
 from app.drift.detector import Kind
-from app.drift.monitor import DriftWatch
+from app.drift.monitor import DriftMonitor
 from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, read_bundle
 from training.data.dataset import Dataset, read_training_data
 from training.drift.replay import describe_detectors, replay, tabulate_replay
@@ -27,7 +27,7 @@ def bundle(credits_models):
 def make_watch(bundle):
     """Make detectors that have seen no row."""
     calibration = Calibration.read(bundle.folder / DRIFT_FILE, bundle.folder / REFERENCE_FILE)
-    return lambda: DriftWatch(calibration, bundle.features.names, rows_per_second=100, false_alarm_days=30)
+    return lambda: DriftMonitor(calibration, bundle.features.names, rows_per_second=100, false_alarm_days=30)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The first tables of records.
 
-A migration is history: it says in full what it made, and does not change with ``app.db.tables``.
+A migration is history: it states in full what it created, and does not change with ``app.db.tables``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create the tables."""
     _make_records()
     _make_labels()
     _make_counts()
@@ -21,7 +21,7 @@ def upgrade() -> None:
 
 
 def _make_records() -> None:
-    """Make what is kept of each answer."""
+    """Create the tables about answers."""
     op.create_table(
         "predictions",
         sa.Column("record_id", sa.String(32), nullable=False),

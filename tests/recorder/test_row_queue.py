@@ -1,4 +1,4 @@
-"""Rows wait in bounded memory, come out in small batches, and it is known until when none is missing."""
+"""Pending rows take bounded memory and are taken in small batches, and it is known until when all are written."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import threading
 import numpy as np
 
 from app.recorder.protocol import PublishedRows
-from app.recorder.writer import BATCH_ROWS, RowQueue
+from app.recorder.row_queue import BATCH_ROWS, RowQueue
 from tests.recorder.made_rows import make_scored
 
 
 class _Clock:
-    """Says until when everything has been put in."""
+    """Returns until when everything has been put in."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -29,12 +29,12 @@ def _sizes(batch: list[PublishedRows]) -> list[int]:
     return [len(part.scored.scores) for part in batch]
 
 
-def test_rows_come_out_in_order_and_in_small_batches():
-    """A request that is larger than a batch comes in parts that know their rows' numbers."""
+def test_rows_are_taken_in_order_and_in_small_batches():
+    """A request that is larger than a batch is split into parts that keep the numbers of their rows."""
     queue = RowQueue(_Clock())
-    handed = _rows(2 * BATCH_ROWS + 7)
+    published = _rows(2 * BATCH_ROWS + 7)
     assert queue.put(_rows(3))
-    assert queue.put(handed)
+    assert queue.put(published)
     queue.close()
     batches = [queue.take_batch(0) for _ in range(4)]
     parts = [part for batch in batches for part in batch][1:]
@@ -43,12 +43,12 @@ def test_rows_come_out_in_order_and_in_small_batches():
     assert [part.first_row for part in parts] == [5, 5 + BATCH_ROWS, 5 + 2 * BATCH_ROWS]
     for field in ("rows", "scores", "labels", "confidences"):
         whole = np.concatenate([getattr(part.scored, field) for part in parts])
-        np.testing.assert_array_equal(whole, getattr(handed.scored, field))
+        np.testing.assert_array_equal(whole, getattr(published.scored, field))
     assert queue.take_batch(0) == []
 
 
-def test_full_batch_is_not_waited_for():
-    """The rest comes with the next one; who waits is woken by the first row, and by the last of a batch."""
+def test_full_batch_is_taken_without_waiting():
+    """The rest is in the next one; the reader is woken by the first row, and by the last of a batch."""
     queue, taken = RowQueue(_Clock()), []
     waiting = threading.Thread(target=lambda: taken.append(queue.take_batch(60)))
     waiting.start()
@@ -60,9 +60,9 @@ def test_full_batch_is_not_waited_for():
     assert 0 < len(taken[0]) <= BATCH_ROWS
 
 
-def test_what_finds_no_room_is_refused():
-    """Rows that are being written take room until they are done with."""
-    queue = RowQueue(_Clock(), most_rows=10)
+def test_rows_beyond_the_limit_are_refused():
+    """Rows that are being written count until they are done."""
+    queue = RowQueue(_Clock(), max_rows=10)
     assert queue.put(_rows(6))
     assert not queue.put(_rows(5))
     assert queue.put(_rows(4))
@@ -76,8 +76,8 @@ def test_what_finds_no_room_is_refused():
     assert queue.put(_rows(1))
 
 
-def test_moment_is_told_when_every_row_before_it_is_done_with():
-    """Neither the ones that wait nor the ones being written may be missing; the transaction's own count already."""
+def test_time_is_reached_when_every_earlier_row_is_done():
+    """Neither queued rows nor those being written are done; rows of the current transaction count as done."""
     clock = _Clock()
     queue = RowQueue(clock)
     assert queue.done_until() == 0.0
@@ -94,8 +94,8 @@ def test_moment_is_told_when_every_row_before_it_is_done_with():
     assert queue.done_until() == 20.0
 
 
-def test_moment_follows_a_clock_that_is_put_back():
-    """Or else, until it has caught up, labels of rows that are still to be written would be called unknown."""
+def test_time_follows_a_clock_that_is_set_back():
+    """Otherwise, labels of pending rows would be unknown until the clock has caught up."""
     clock = _Clock()
     queue = RowQueue(clock)
     queue.close()
@@ -109,8 +109,8 @@ def test_moment_follows_a_clock_that_is_put_back():
     assert queue.done_until() == 100.0
 
 
-def test_moment_comes_though_rows_never_cease():
-    """The queue need not be empty: it is enough that the rows of that moment are done with."""
+def test_time_advances_under_constant_load():
+    """The queue need not be empty: it is enough that the rows of that time are done."""
     clock = _Clock()
     queue = RowQueue(clock)
     queue.close()

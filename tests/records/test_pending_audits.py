@@ -1,4 +1,4 @@
-"""Rows that were drawn and have no label are counted, up to as many as anybody wants to know."""
+"""Drawn rows without a label are counted, up to a limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT = 1_795_000_000.0
 
 
 def fill(engine: Engine) -> None:
-    """Draw six rows: one is labelled, one was and no longer is the same, two are handed out."""
+    """Draw six rows: one is labelled, one has a replaced label only, two are handed out."""
     with writing(engine) as records:
         for number in range(6):
             handed_at = AT + 60 if number % 3 == 0 else None
@@ -27,7 +27,7 @@ def fill(engine: Engine) -> None:
         records.add_answer(AT, 1)  # never drawn
 
 
-def test_rows_without_a_label_wait(address: str, opened: Callable[[str], Engine]):
+def test_drawn_rows_without_a_label_are_counted(address: str, opened: Callable[[str], Engine]):
     """Handed out or not; in either kind of database."""
     engine = opened(address)
     with engine.connect() as connection:
@@ -38,12 +38,12 @@ def test_rows_without_a_label_wait(address: str, opened: Callable[[str], Engine]
         assert count_pending_audits(connection) == 4
 
 
-def test_counting_ends(sqlite: str, opened: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch):
-    """A queue that nobody works through costs no more every day; labels are found by their index."""
+def test_counting_stops_at_the_limit(sqlite: str, opened: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch):
+    """A queue that nobody works on does not cost more every day; labels are found by index."""
     upgrade_database(sqlite)
     engine = opened(sqlite)
     fill(engine)
-    monkeypatch.setattr(audits, "MOST_COUNTED", 3)
+    monkeypatch.setattr(audits, "MAX_COUNT", 3)
 
     with engine.connect() as connection:
         compiled = pending_audits_query().compile(engine, compile_kwargs={"literal_binds": True})

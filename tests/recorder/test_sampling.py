@@ -1,4 +1,4 @@
-"""Rows are chosen with exactly the probability that is stored with them."""
+"""Rows are sampled with exactly the probability that is stored with them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from app.records.sampling import RowSampler
+from app.recorder.batch import RowSampler
 
 LABELS = np.where(np.arange(40_000) % 4 == 0, -1, 1)
 
 
 @pytest.mark.parametrize(("share", "audit_share"), [(1.0, 0.02), (0.1, 0.02), (0.01, 0.02), (0.0, 0.0)])
-def test_shares_are_those_that_are_stored(share: float, audit_share: float):
-    """Outliers always; inliers as often as asked for, and never less often than they are drawn for labelling."""
-    chosen = RowSampler(share, audit_share, seed=1).choose(LABELS)
+def test_sampling_probabilities_are_those_that_are_stored(share: float, audit_share: float):
+    """Outliers always; inliers as often as configured, and at least as often as they are drawn for labelling."""
+    chosen = RowSampler(share, audit_share, seed=1).sample(LABELS)
     inliers = LABELS == 1
 
     assert chosen.are_recorded[~inliers].all()
@@ -29,8 +29,8 @@ def test_shares_are_those_that_are_stored(share: float, audit_share: float):
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 1.0])
 def test_only_recorded_inliers_are_drawn_for_labelling(share: float):
-    """A row that is handed out can be looked at, and alarms are labelled anyway."""
-    chosen = RowSampler(share, 0.05, seed=2).choose(LABELS)
+    """The values of a row that is handed out must be recorded, and alarms are labelled anyway."""
+    chosen = RowSampler(share, 0.05, seed=2).sample(LABELS)
 
     assert chosen.are_audited.any()
     assert chosen.are_recorded[chosen.are_audited].all()

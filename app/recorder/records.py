@@ -1,0 +1,125 @@
+"""The parts of the recorder that use the database, put together: rows, the audit trail of models, and quality.
+
+Imported only if records are on: SQLAlchemy takes 20 MB.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.db.bulk_insert import Throttle
+from app.db.writable_database import WritableDatabase
+from app.metrics.quality import QualityMetrics
+from app.metrics.recorder import RecorderMetrics
+from app.metrics.records import EventMetrics, FeedbackMetrics, RecordsMetrics
+from app.model.bundle import Bundle
+from app.recorder.batch import BatchBuilder, RowSampler
+from app.recorder.events import EventLog
+from app.recorder.quality import QualityWatch
+from app.recorder.row_queue import RowQueue
+from app.recorder.store import RecordStore
+from app.recorder.writer import RecordWriter
+from app.records.retention import Retention
+from app.records.writing import KnownSegments, KnownVersions
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class RecordsReports:
+    """Metrics about records. They are registered even if records are off, so that their series always exist."""
+
+    records: RecordsMetrics
+    labels: FeedbackMetrics
+    events: EventMetrics
+    quality: QualityMetrics
+
+
+class RecordKeeping:
+    """Records rows and what happens to models, and estimates quality, each in a thread of its own.
+
+    Parameters
+    ----------
+    settings
+        What is recorded, and where.
+    folder
+        The metrics folder, which tells this service from others on the machine.
+    drained_until
+        Returns the time up to which all rows that workers sent were received, in seconds since 1970.
+    live_version
+        Returns the version of the live model, or raises ``ModelUnavailable``.
+    metrics, reports
+        Report to Prometheus.
+
+    Attributes
+    ----------
+    writer
+        Takes rows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        drained_until: Callable[[], float],
+        live_version: Callable[[], str],
+        metrics: RecorderMetrics,
+        reports: RecordsReports,
+    ) -> None:
+        self.writer = start_writer(settings, folder, drained_until, metrics, reports.records, reports.labels)
+        self._events = EventLog(Path(settings.model_dir), settings.database_url, reports.events)
+        self._quality = QualityWatch(settings.database_url, settings.quality_window_days, live_version, reports.quality)
+
+    def start(self) -> None:
+        """Start the audit trail and the quality reports; the writer has started already."""
+        self._events.start()
+        self._quality.start()
+
+    def follow(self, bundle: Bundle) -> None:
+        """Record that a model went live, and which features its rows have; may be called by another thread."""
+        self.writer.follow(bundle)
+        self._events.promoted(bundle.version)
+
+    def refused(self, reason: str) -> None:
+        """Record that the bundle which the link leads to was refused."""
+        self._events.refused(reason)
+
+    def close(self) -> None:
+        """Stop the audit trail and the quality reports; ``RecordWriter.finish`` stops the writer."""
+        self._quality.stop()
+        self._events.close()
+
+
+def start_writer(
+    settings: Settings,
+    folder: Path,
+    drained_until: Callable[[], float],
+    metrics: RecorderMetrics,
+    records_metrics: RecordsMetrics,
+    labels: FeedbackMetrics,
+) -> RecordWriter:
+    """Start the thread that writes rows; it opens the database itself, so that nobody waits for that.
+
+    Parameters are those of :class:`RecordKeeping`; ``labels`` counts labels that were given before their record.
+    """
+    queue = RowQueue(drained_until)
+    segments = KnownSegments(settings.max_segments)
+    sampler = RowSampler(settings.record_predictions, settings.audit_share)
+    versions = KnownVersions(Path(settings.model_dir))
+    throttle = Throttle(lambda: queue.n_rows)
+    store = RecordStore(
+        WritableDatabase(settings.database_url),
+        # The same for all recorders of a service that succeed each other.
+        replica=f"{socket.gethostname()} {folder}",
+        segments=segments,
+        builder=BatchBuilder(sampler, segments, settings.record_features, throttle),
+        versions=versions,
+        retention=Retention(settings.record_retention_days),
+        done_until=queue.done_until,
+        throttle=throttle,
+        metrics=records_metrics,
+        labels=labels,
+    )
+    return RecordWriter(store, queue, versions, metrics, records_metrics)
