@@ -19,14 +19,13 @@ from app.drift.calibration import Calibration
 from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
 from app.model.forest import Forest
 from app.model.schema import Features
-from training.bundle.golden_rows import check_agreement, choose_golden_rows
 from training.bundle.model_card import write_model_card
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_report
 from training.data.dataset import Dataset, is_synthetic
 from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
-from training.fitting.compile import compile_forest
+from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate
 from training.metrics.monitor import Stage
 from training.store.store import ModelStore

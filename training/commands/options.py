@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.model.live_model import CURRENT_LINK
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters
 
 # The name becomes part of addresses and of metric labels.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

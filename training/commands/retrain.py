@@ -124,7 +124,7 @@ def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonito
 def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) -> str:
     """Make the candidate live if that was asked for and is sure; give the reason if not, else nothing."""
     from training.store.store import ModelStore
-    from training.store.verify import require_sound
+    from training.store.store import require_sound
 
     if not options.promote_if_better:
         return "not asked for (--promote-if-better)"

@@ -15,7 +15,7 @@ from training.commands.options import (
     read_growth,
 )
 from training.console import REFUSALS, refuse
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters
 
 if TYPE_CHECKING:
     from training.bundle.write import WrittenBundle

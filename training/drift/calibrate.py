@@ -1,11 +1,7 @@
-"""Calibrating the drift detectors: where their lines have to be for the false alarms that were asked for, no more.
+"""Calibrate the drift detectors: find the thresholds that give the requested rate of false alarms.
 
-The reference rows stay as they are, because the detectors compare with just these. Streams in which nothing changes
-are drawn from the other training rows: drawn from the reference itself, they would be closer to it than live rows are.
-
-What a user chooses about the drift detectors, checked before anything is fitted.
-
-Which training rows live traffic is compared with, and how many more the drift detectors need.
+The reference rows are fixed, because the detectors compare live rows with exactly these. Streams without drift are
+drawn from the other training rows: drawn from the reference itself, they would be closer to it than live rows are.
 """
 
 from __future__ import annotations
@@ -17,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import DETECTORS, LARGEST_WINDOW, OUTLIER_RATE, SMALLEST_WINDOW, Calibration
+from app.drift.mmd import RobustScaling
+from app.drift.windows import round_to_single
 from training.drift.simulate import DriftSimulation, ScoredRows
 from training.drift.thresholds import find_step_threshold, find_thresholds
 from training.errors import BadArgument
@@ -93,6 +91,35 @@ def split_reference(n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return reference, np.setdiff1d(np.arange(n_rows), reference)
 
 
+def find_bandwidth(rows: NDArray[np.float64]) -> float:
+    """Give the median distance of two rows that differ, after scaling; 1 if all are equal.
+
+    Where many rows are equal, the median over all pairs would be near 0 or 0, and any two different rows would count
+    as not similar at all.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_features)``.
+
+    References
+    ----------
+    A. Gretton et al., "A kernel two-sample test", Journal of Machine Learning Research 13, 2012, section 8.
+
+    Examples
+    --------
+    >>> round(find_bandwidth(np.array([[0.0], [0.0], [0.0], [0.0], [3.0]])), 3)
+    1.284
+    >>> find_bandwidth(np.zeros((5, 2)))
+    1.0
+    """
+    points = RobustScaling.of(rows).apply(rows)
+    # Differences, not products of rows: rounding would make distances above 0 of equal rows.
+    squares = np.concatenate([((points[i + 1 :] - point) ** 2).sum(axis=1) for i, point in enumerate(points)])
+    above_zero = squares[squares > 0]
+    return float(np.sqrt(np.median(above_zero))) if len(above_zero) else 1.0
+
+
 # More rows say nothing new about thresholds, and each is compared with the whole reference.
 _MOST_CALIBRATION_ROWS = 100_000
 
@@ -123,7 +150,8 @@ def calibrate(
     if len(others) > _MOST_CALIBRATION_ROWS:
         others = others.take(generator.choice(len(others), _MOST_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
-    simulation = DriftSimulation(reference, others, training_outlier_share, window, run_time, generator)
+    bandwidth = find_bandwidth(round_to_single(reference.rows))
+    simulation = DriftSimulation(reference, others, training_outlier_share, bandwidth, window, run_time, generator)
     thresholds = {}
     for n_done, name in enumerate(DETECTORS):
 
@@ -141,7 +169,7 @@ def calibrate(
         reference_rows=reference.rows,
         reference_scores=reference.scores,
         training_outlier_share=training_outlier_share,
-        bandwidth=simulation.bandwidth,
+        bandwidth=bandwidth,
         distance_scales=simulation.scales,
         expected_run_time=run_time,
         window=window,

@@ -1,26 +1,24 @@
-"""Streams of rows in which nothing changes, and what each drift detector computes of them."""
+"""Simulate streams without drift, and what each drift detector computes from them.
+
+Many streams are simulated at once. When a window slides by a row, a sum over its pairs changes only by the pairs of the
+row that enters and of the row that leaves, so each pair of rows that are ever in one window is compared once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, exp
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE
-from app.drift.cvm import RankReference
+from app.drift.cvm import RankReference, Whole
 from app.drift.mmd import KernelReference
-from app.drift.windows import round_to_single
-from training.drift.mmd_test import find_bandwidth
+from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
 from training.drift.thresholds import settling_rows
-from training.drift.window_simulation import (
-    make_jitter,
-    simulate_kernel_distances,
-    simulate_outlier_shares,
-    simulate_rank_distances,
-)
 
 # The run time is then known within 1 / sqrt(2000) = 2 %. A wide table or a long run time takes fewer, not below 4 %.
 _MOST_ALARMS, _FEWEST_ALARMS = 2000, 500
@@ -84,10 +82,12 @@ class DriftSimulation:
         What the streams are drawn from.
     training_outlier_share
         Share of all training rows that the model flagged.
+    bandwidth
+        Bandwidth of the MMD kernel.
     window
         Rows in a window.
     run_time
-        Rows between first alarms that are wanted: how long streams have to be, and how many, follows from it.
+        Wanted expected run time, in rows; it determines the length and the number of the streams.
     generator
         Draws the rows.
     """
@@ -97,13 +97,13 @@ class DriftSimulation:
         reference: ScoredRows,
         others: ScoredRows,
         training_outlier_share: float,
+        bandwidth: float,
         window: int,
         run_time: int,
         generator: np.random.Generator,
     ) -> None:
         reference_rows, rows = round_to_single(reference.rows), round_to_single(others.rows)
-        self.bandwidth = find_bandwidth(reference_rows)
-        self._kernel = KernelReference(reference_rows, self.bandwidth)
+        self._kernel = KernelReference(reference_rows, bandwidth)
         self._ranks = RankReference(np.column_stack([reference_rows, round_to_single(reference.scores)]))
         self._points = self._kernel.place(rows)
         self._similarities = self._kernel.mean_similarity(self._points)
@@ -179,3 +179,113 @@ def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]
     affordable = affordable_streams * alarms_per_stream / _SPARE
     n_alarms = min(_MOST_ALARMS, max(_FEWEST_ALARMS, affordable))
     return ceil(_SPARE * n_alarms / alarms_per_stream), settling + at_risk
+
+
+def simulate_kernel_distances(
+    reference: KernelReference, points: NDArray[np.float64], mean_similarities: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
+    """Compute what :class:`app.drift.mmd.KernelWindow` gives after each full window.
+
+    Parameters
+    ----------
+    reference
+        What to compare with.
+    points
+        The placed rows of each stream, features first: shape ``(n_features, n_streams, n_rows)``.
+    mean_similarities
+        Of these rows with the reference, shape ``(n_streams, n_rows)``.
+    size
+        Rows in the window.
+
+    Returns
+    -------
+    Shape ``(n_streams, n_rows - size + 1)``.
+    """
+
+    def compare(lag: int) -> NDArray[np.float64]:
+        similarities = np.zeros((points.shape[1], points.shape[2] - lag))
+        for feature in points:
+            difference = feature[:, lag:] - feature[:, :-lag]
+            difference *= difference
+            similarities -= difference
+        return np.exp(similarities, out=similarities)
+
+    pairs = _sum_pairs(compare, mean_similarities.shape, size, np.float64)
+    with_reference = _sum_window(mean_similarities, size)
+    distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
+    return distances + reference.own_similarity
+
+
+def simulate_rank_distances(reference: RankReference, places: Whole, column: int, size: int) -> NDArray[np.float64]:
+    """Compute what :class:`app.drift.cvm.RankWindow` gives for one column after each full window.
+
+    Parameters
+    ----------
+    reference
+        What to compare with.
+    places
+        Where the numbers of the column stand, shape ``(n_streams, n_rows)``.
+    column
+        Which one.
+    size
+        Rows in the window.
+
+    Returns
+    -------
+    Shape ``(n_streams, n_rows - size + 1)``.
+    """
+    table = reference.table
+    # Small numbers are compared several times faster; an overlap is at most four times the reference rows.
+    small = np.int16 if 4 * reference.n_rows <= np.iinfo(np.int16).max else np.int32
+    above, ties = table[0].astype(small).take(places), table[1].astype(small).take(places)
+    names = (places - places.min()).astype(np.int32)
+
+    def compare(lag: int) -> NDArray[Any]:
+        overlaps: NDArray[Any] = np.minimum(above[:, lag:], above[:, :-lag])
+        overlaps -= ties[:, lag:] * (names[:, lag:] == names[:, :-lag])
+        return overlaps
+
+    pairs = _sum_pairs(compare, places.shape, size, np.int64)
+    with_itself = _sum_window((table[0] - table[1]).take(places), size)
+    with_reference = _sum_window(table[2].take(places), size)
+    n_rows, own = reference.n_rows, reference.own_overlaps[column]
+    sums = n_rows**2 * (with_itself + 2 * pairs) - 2 * size * n_rows * with_reference + size**2 * own
+    distances: NDArray[np.float64] = sums * (1 / (4 * n_rows**3 * size**2))
+    return distances
+
+
+def simulate_outlier_shares(are_outliers: NDArray[np.bool_], training_share: float, size: int) -> NDArray[np.float64]:
+    """Compute what :class:`app.drift.windows.OutlierWindow` gives after each full window; shapes as above."""
+    counts = _sum_window(are_outliers.astype(np.int64), size)
+    shares: NDArray[np.float64] = np.abs(counts / size - training_share)
+    return shares
+
+
+def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> NDArray[np.float64]:
+    """Make the jitter of streams that begin at any row; shape ``(n_streams, n_rows)``."""
+    begins = generator.random((n_streams, 1))
+    jitter: NDArray[np.float64] = JITTER * ((begins + GOLDEN_RATIO * np.arange(n_rows)) % 1)
+    return jitter
+
+
+def _sum_pairs(
+    compare: Callable[[int], NDArray[Any]], shape: tuple[int, ...], size: int, dtype: type[np.generic]
+) -> NDArray[Any]:
+    """Sum over all pairs of different rows in each full window, each pair once."""
+    with_earlier, with_later = np.zeros((2, *shape), dtype)
+    for lag in range(1, size):
+        similarity = compare(lag)
+        with_earlier[:, lag:] += similarity
+        with_later[:, :-lag] += similarity
+    # What came with each row so far, less what left with the rows that have left.
+    sums = np.cumsum(with_earlier, axis=1)[:, size - 1 :]
+    sums[:, 1:] -= np.cumsum(with_later, axis=1)[:, :-size]
+    return sums
+
+
+def _sum_window(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """Sum the values of each full window; shape ``(n_streams, n_rows - size + 1)``."""
+    sums = np.cumsum(values, axis=1)
+    windows = sums[:, size - 1 :].copy()
+    windows[:, 1:] -= sums[:, :-size]
+    return windows

@@ -6,7 +6,7 @@ import pandas as pd
 
 from training.data.dataset import Dataset
 from training.drift.compare import SIGNIFICANCE, DriftComparison, FeatureChange, conclude, format_p_value, judge
-from training.figures.overlay import overlay_figure, stability_figure
+from training.figures.histogram import overlay_figure, stability_figure
 from training.pages.page import SelfContainedPage
 
 DRIFT_FILE = "drift.html"

@@ -22,8 +22,7 @@ from training.console import announce, show_calibration, show_record_rows, show_
 from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters
 from training.fitting.compile import compile_forest
 from training.fitting.evaluate import EnsembleShape
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 from training.metrics.monitor import Stage, TreeModelMonitor
 from training.pages.page import write_page
 from training.retraining.comparison import ModelComparison

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from app.errors import InvalidBundle
+from app.model.bundle import find_problems, read_bundle
 from app.model.live_model import CURRENT_LINK
 from app.model.version_log import PROMOTION, ROLLBACK
+from training.console import announce
 from training.errors import BadArgument, ModelsNotWritable
-from training.store.folder_lock import flush, locked
 from training.store.history import ChangeNotes, VersionHistory
-from training.store.version_name import age_of, is_version, name_version
+from training.store.versions import age_of, is_version, name_version
+
+# Stays in the folder, empty: removed, it could be locked by two processes at once.
+LOCK_FILE = ".lock"
 
 # Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One
 # name each is enough: who holds the lock is alone, and what it finds there was left by a process that was killed.
@@ -57,8 +65,8 @@ class ModelStore:
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
         finally:
-            if not was_there and self.folder.is_dir() and not any(self.folder.iterdir()):
-                self.folder.rmdir()
+            if not was_there and self.folder.is_dir() and {entry.name for entry in self.folder.iterdir()} <= {LOCK_FILE}:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def find_free_version(self, forest_sha256: str, trained_at: datetime) -> str:
         """Name a version that does not exist yet: when the second is taken, the next free one.
@@ -97,10 +105,10 @@ class ModelStore:
     def keep(self, unfinished: Path, version: str) -> Path:
         """Give a bundle its place, and leave the live one live; parameters are those of :meth:`publish`."""
         for file in unfinished.iterdir():
-            flush(file)
-        flush(unfinished)
+            _flush(file)
+        _flush(unfinished)
         place = unfinished.rename(self.folder / version)
-        flush(self.folder)
+        _flush(self.folder)
         return place
 
     def versions(self) -> list[str]:
@@ -226,14 +234,24 @@ class ModelStore:
             new_link.unlink(missing_ok=True)
             self._history.discard()
             self._notes.discard()
-        flush(self.folder)
+        _flush(self.folder)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Be the only process that changes the store; say in words what the file system refuses."""
-        with self._refusing_in_words(), locked(self.folder):
-            shutil.rmtree(self.folder / _REMOVED_BUNDLE, ignore_errors=True)
-            yield
+        # Everybody who may write into the folder may lock it, whoever made the file. A holder that dies frees the lock.
+        lock = FileLock(self.folder / LOCK_FILE, mode=0o666, fallback_to_soft=False)
+        with self._refusing_in_words():
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                announce(f"Waiting for another process that is changing {self.folder}")
+                lock.acquire()
+            try:
+                shutil.rmtree(self.folder / _REMOVED_BUNDLE, ignore_errors=True)
+                yield
+            finally:
+                lock.release()
 
     @contextmanager
     def _refusing_in_words(self) -> Iterator[None]:
@@ -245,3 +263,30 @@ class ModelStore:
                 f"{self.folder} cannot be written ({error.strerror or error}); "
                 "make room or correct the permissions, or name another folder with --models."
             ) from error
+
+
+def require_sound(folder: Path) -> None:
+    """Refuse a bundle that the service would refuse, or any of whose other files was changed.
+
+    Parameters
+    ----------
+    folder
+        ``models/<version>``.
+
+    Raises
+    ------
+    InvalidBundle
+        With the first problem found.
+    """
+    if problems := find_problems(folder):
+        raise InvalidBundle(problems[0])
+    read_bundle(folder)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder has reached the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -26,8 +26,7 @@ from training.data.labels import Labels
 from training.drift.calibrate import DriftParameters
 from training.errors import ModelsNotWritable
 from training.fitting.compile import compile_forest
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 from training.store.history import HISTORY_FILE
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import ks_2samp, permutation_test
 
 from app.drift.mmd import RobustScaling
-from training.drift.mmd_test import MOST_ROWS, compare_rows, find_bandwidth
+from training.drift.calibrate import find_bandwidth
+from training.drift.mmd_test import MOST_ROWS, compare_rows
 
 
 def discrepancy_by_definition(reference, current):
