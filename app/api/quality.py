@@ -207,7 +207,7 @@ def _estimate(asked: str, seconds: float) -> bytes:
     with service().records.use() as engine:
         # Only now: a worker that is never asked for records need not load SQLAlchemy.
         from app.records.quality_query import read_quality
-        from app.records.timestamps import Window
+        from app.records.window import Window
 
         reading = read_quality(engine, Window.around(now - seconds, now))
     return msgspec.json.encode(lay_out_quality(reading, asked, now))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from app.drift.monitor import DriftWatch
+from app.server.atomic_file import replacing
 
 
 def save_state(file: Path, watch: DriftWatch, model_version: str) -> None:
@@ -26,16 +26,9 @@ def save_state(file: Path, watch: DriftWatch, model_version: str) -> None:
     OSError
         If the file cannot be written; the one before is then as it was.
     """
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    try:
-        with unfinished.open("w", encoding="ascii") as opened:
-            json.dump({"model_version": model_version} | watch.state(), opened, allow_nan=False)
-            opened.flush()
-            os.fsync(opened.fileno())
-        unfinished.replace(file)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with replacing(file) as unfinished:
+        text = json.dumps({"model_version": model_version} | watch.state(), allow_nan=False)
+        unfinished.write_text(text, encoding="ascii")
 
 
 def restore_state(file: Path, watch: DriftWatch, model_version: str) -> str | None:

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from app.model.kernels import LIBRARY, SOURCE, source_sha256
+from app.server.atomic_file import replacing
 
 # -O3 unrolls the eight side-by-side walks. Nothing that changes arithmetic (-ffast-math, fused multiply-add) and
 # nothing that only some CPUs have (-march=native gained nothing): the scores must be the same everywhere.
@@ -32,13 +33,9 @@ def build(compiler: str, library: Path = LIBRARY) -> None:
     subprocess.CalledProcessError
         If the compiler refuses the source.
     """
-    unfinished = library.with_suffix(f".{os.getpid()}.tmp")
     define = f'-DSOURCE_SHA256="{source_sha256()}"'
-    try:
+    with replacing(library, durable=False) as unfinished:
         subprocess.run([compiler, *FLAGS, define, str(SOURCE), "-o", str(unfinished)], check=True)
-        os.replace(unfinished, library)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def main() -> int:

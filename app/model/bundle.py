@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -23,6 +22,7 @@ from app.model.confidence import LabelConfidence
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
 from app.model.schema import Features
+from app.server.atomic_file import replacing
 
 # Raised when an older service could no longer read a bundle.
 FORMAT_VERSION = 1
@@ -186,10 +186,8 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
         "files": {file.name: sha256_of(file) for file in others},
     }
     sealed[_DIGEST_FIELD] = _digest(sealed)
-    with (folder / MANIFEST_FILE).open("wb") as file:
-        file.write(_to_bytes(sealed))
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(folder / MANIFEST_FILE) as unfinished:
+        unfinished.write_bytes(_to_bytes(sealed))
 
 
 def write_forest_arrays(file: Path, arrays: ForestArrays) -> None:

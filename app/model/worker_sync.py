@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+
+from app.server.atomic_file import replacing
 
 # Within the folder that the workers share anyway; a new service begins without it.
 NOTES_FOLDER = "model-notes"
@@ -53,12 +54,10 @@ class WorkerSync:
         """Remember which bundle is live; without room for a link, workers that start later do without."""
         if self._folder is None:
             return
-        own_link = self._folder / f"{_LIVE_LINK}-{os.getpid()}"
         with suppress(OSError):
             self._folder.mkdir(exist_ok=True)
-            own_link.unlink(missing_ok=True)
-            own_link.symlink_to(bundle)
-            own_link.replace(self._folder / _LIVE_LINK)
+            with replacing(self._folder / _LIVE_LINK, durable=False) as new_link:
+                new_link.symlink_to(bundle)
 
     def read_live(self) -> Path | None:
         """Name the bundle that was last noted to be live."""

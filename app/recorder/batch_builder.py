@@ -9,7 +9,7 @@ import numpy as np
 from app.db.throttle import Throttle
 from app.recorder.protocol import PublishedRows
 from app.records.sampling import RowSampler
-from app.records.timestamps import SECONDS_OF_HOUR
+from app.records.timestamps import SECONDS_PER_HOUR
 from app.records.writing import KnownSegments, RecordBatch
 
 # As the column says, on every machine.
@@ -87,6 +87,6 @@ class BatchBuilder:
                             "handed_at": None,
                         }
                     )
-            hour = int(part.seconds) // SECONDS_OF_HOUR * SECONDS_OF_HOUR
+            hour = int(part.seconds) // SECONDS_PER_HOUR * SECONDS_PER_HOUR
             batch.count(hour, part.version, segment, n_rows, n_outliers)
         return batch

@@ -9,6 +9,8 @@ import os
 import socket
 from pathlib import Path
 
+from app.server.atomic_file import replacing
+
 _SOCKET_FILE = "recorder.sock"
 
 # Connections that wait until a new recorder takes them: more workers than any machine runs.
@@ -22,13 +24,10 @@ _QUEUE_BYTES = 1_048_576
 def listen(folder: Path) -> socket.socket:
     """Open the door of a service; a socket that was there before is replaced in one step."""
     door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    own_name = f"{_SOCKET_FILE}.{os.getpid()}"
-    with _ShortPath(folder) as short:
-        Path(short, own_name).unlink(missing_ok=True)
-        door.bind(f"{short}/{own_name}")
-        Path(short, own_name).chmod(0o600)
+    with _ShortPath(folder) as short, replacing(Path(short, _SOCKET_FILE), durable=False) as unfinished:
+        door.bind(str(unfinished))
+        unfinished.chmod(0o600)
         door.listen(_BACKLOG)
-        Path(short, own_name).replace(Path(short, _SOCKET_FILE))
     return door
 
 

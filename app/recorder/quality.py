@@ -16,7 +16,8 @@ from app.metrics.quality import NO_SEGMENT, QualityMetrics
 from app.quality.estimate import OutlierRatio, estimate_quality
 from app.records.audits import count_pending_audits
 from app.records.quality_query import QualityReading, read_quality
-from app.records.timestamps import SECONDS_OF_DAY, Window
+from app.records.timestamps import SECONDS_PER_DAY
+from app.records.window import Window
 from app.server.scheduler import PeriodicJobs
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class QualityWatch:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._database_url, self._address = database_url, DatabaseAddress(database_url)
-        self._window_seconds = window_days * SECONDS_OF_DAY
+        self._window_seconds = window_days * SECONDS_PER_DAY
         self._live_version, self._metrics, self._clock, self._now = live_version, metrics, clock, now
         self._engine: Engine | None = None
         self._updated_at = clock()

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from app.metrics.quality import QualityMetrics
 from app.quality.estimate import METRICS
-from app.records.timestamps import SECONDS_OF_DAY
+from app.records.timestamps import SECONDS_PER_DAY
 from app.settings import Settings
 
 
@@ -26,7 +26,7 @@ def start_quality_watch(
     live_version
         Gives the version of the live model, or raises ``ModelUnavailable``.
     """
-    metrics = QualityMetrics(registry, METRICS, settings.model_max_age_days * SECONDS_OF_DAY)
+    metrics = QualityMetrics(registry, METRICS, settings.model_max_age_days * SECONDS_PER_DAY)
     if not settings.record_predictions:
         return lambda: None
     # Only now: without records, nobody needs SQLAlchemy and its 20 MB.

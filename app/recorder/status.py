@@ -8,13 +8,14 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from app.errors import DriftUnknown
+from app.records.timestamps import format_timestamp
+from app.server.atomic_file import replacing
 
 _HEARTBEAT_FILE = "recorder.heartbeat"
 
@@ -60,10 +61,9 @@ def write_report(folder: Path, model_version: str | None, state: str, described:
         name: detector | {"last_event": _lay_out_event(detector["last_event"])}
         for name, detector in described.get("detectors", {}).items()
     }
-    report = {"state": state, "model_version": model_version, "updated_at": _as_time(now)}
-    unfinished = folder / f"{_REPORT_FILE}.unfinished"
-    unfinished.write_bytes(msgspec.json.encode(report | described | {"detectors": detectors}))
-    unfinished.replace(folder / _REPORT_FILE)
+    report = {"state": state, "model_version": model_version, "updated_at": format_timestamp(now)}
+    with replacing(folder / _REPORT_FILE, durable=False) as unfinished:
+        unfinished.write_bytes(msgspec.json.encode(report | described | {"detectors": detectors}))
 
 
 def read_report(folder: Path | None) -> dict[str, Any]:
@@ -92,9 +92,4 @@ def _lay_out_event(event: dict[str, Any] | None) -> dict[str, Any] | None:
     """Say of an event what a caller wants to know."""
     if event is None:
         return None
-    return {"at": _as_time(event["seconds"]), "row": event["row"], "feature": event["feature"]}
-
-
-def _as_time(seconds: float) -> str:
-    """Lay out a time for people and scripts."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return {"at": format_timestamp(event["seconds"]), "row": event["row"], "feature": event["feature"]}

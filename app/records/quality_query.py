@@ -18,7 +18,8 @@ from app.db.tables import AUDITS, LABELS, PREDICTIONS
 from app.quality.estimate import OutlierRatio
 from app.quality.labels import LabelledAnswers, labelling_probabilities
 from app.records.stats import AnswerCount, read_counts
-from app.records.timestamps import SECONDS_OF_DAY, Window
+from app.records.timestamps import SECONDS_PER_DAY
+from app.records.window import Window
 
 _OUTLIER = -1
 
@@ -67,7 +68,7 @@ def read_reviewed_rows(connection: Connection, window: Window) -> ReviewedRows:
     answered_at, versions, segments, scores, answers, labels, probabilities, handed_at, first_label_at = columns
     given = np.asarray(labels, np.float64)  # None becomes NaN
     return ReviewedRows(
-        days=np.asarray(answered_at, np.float64).astype(np.int64) // SECONDS_OF_DAY * SECONDS_OF_DAY,
+        days=np.asarray(answered_at, np.float64).astype(np.int64) // SECONDS_PER_DAY * SECONDS_PER_DAY,
         model_versions=np.asarray(versions, np.str_),
         segments=np.asarray(segments, np.str_),
         scores=np.asarray(scores, np.float64),

@@ -16,7 +16,7 @@ from app.db.ids import first_id_at
 from app.db.tables import AUDITS, EVENTS, LABELS, PENDING_LABELS, PREDICTIONS
 from app.metrics.records import PURGE
 from app.records.events import add_event
-from app.records.timestamps import SECONDS_OF_DAY, format_date
+from app.records.timestamps import SECONDS_PER_DAY, format_date
 
 # A step takes some milliseconds, for which rows wait in the recorder's memory.
 STEP_ROWS = STEP_RECORDS = 1000
@@ -135,7 +135,7 @@ class Retention:
     """
 
     def __init__(self, days: int) -> None:
-        self._seconds = days * SECONDS_OF_DAY
+        self._seconds = days * SECONDS_PER_DAY
         # Nobody typed a command: a setting did it, and the machine that has it.
         self._who = f"RECORD_RETENTION_DAYS={days} of {socket.gethostname()}"
 
@@ -152,7 +152,7 @@ class Retention:
         now = time.time()
         deleted = delete_oldest(connection, first_id_at(now - self._seconds))
         if deleted:
-            self._tell_of_day(connection, now // SECONDS_OF_DAY * SECONDS_OF_DAY)
+            self._tell_of_day(connection, now // SECONDS_PER_DAY * SECONDS_PER_DAY)
         return deleted.rows
 
     def _tell_of_day(self, connection: Connection, midnight: float) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Select, func, select
 
 from app.db.tables import HOURLY_COUNTS, LABELS, PREDICTIONS
-from app.records.timestamps import SECONDS_OF_DAY, Window
+from app.records.timestamps import SECONDS_PER_DAY
+from app.records.window import Window
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def read_counts(connection: Connection, window: Window) -> list[AnswerCount]:
 def counts_query(window: Window) -> Select[int, str, str, int, int]:
     """Ask for the counts: one range of the primary key."""
     counts = HOURLY_COUNTS.c
-    day = (counts.hour - counts.hour % SECONDS_OF_DAY).label("day")
+    day = (counts.hour - counts.hour % SECONDS_PER_DAY).label("day")
     return (
         select(
             day,

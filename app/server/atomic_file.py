@@ -1,48 +1,67 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all: written under another name, then renamed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from app.errors import RecordsUnavailable
 
 
 @contextmanager
-def replacing(*targets: Path) -> Iterator[list[Path]]:
-    """Give a file to write for each target; all take the targets' places when the block ends well.
+def replacing(target: Path, *, mode: int | None = None, durable: bool = True) -> Iterator[Path]:
+    """Yield a path to write to; what is there when the block ends replaces ``target`` in one step.
+
+    Readers see the old content or the new, never a part. If the block raises, the target stays as it was and nothing
+    is left behind.
+
+    Parameters
+    ----------
+    target
+        What to replace; its folder exists.
+    mode
+        Create the file empty, with these permissions less the umask, before the block runs: for content that not
+        everybody may read, and to learn early that nothing can be written. By default the block creates what it likes:
+        a file, a symbolic link, a socket.
+    durable
+        Flush the file to disk before the rename, so that a power cut cannot leave an empty one. Turn it off for
+        links, sockets and whatever need not survive one.
 
     Raises
     ------
-    RecordsUnavailable
-        If a file cannot be written.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     target = Path(folder, "report.txt")
+    ...     with replacing(target) as unfinished:
+    ...         _ = unfinished.write_text("done")
+    ...     target.read_text()
+    'done'
     """
-    # Two exports to one place must not share an unfinished file. What is recorded is not for everybody to read.
-    unfinished = [target.with_name(f".{target.name}.{os.getpid()}.writing") for target in targets]
+    # Two processes that write the same target must not share the unfinished file.
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.writing")
+    unfinished.unlink(missing_ok=True)
     try:
-        with ExitStack() as opened:
-            for file in unfinished:
-                opened.callback(os.close, os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+        if mode is not None:
+            os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
         yield unfinished
-        for file, target in zip(unfinished, targets, strict=True):
-            _flush(file)
-            file.replace(target)
-    except OSError as error:
-        raise RecordsUnavailable(
-            f"{targets[0]} cannot be written ({error.strerror or error}): make room, or name another file with --out."
-        ) from error
+        if durable:
+            _flush(unfinished)
+        unfinished.replace(target)
     finally:
-        for file in unfinished:
-            with suppress(OSError):
-                file.unlink()
+        # In a folder that cannot be written, there is nothing to remove either.
+        with suppress(OSError):
+            unfinished.unlink()
 
 
 def _flush(file: Path) -> None:
     """Wait until a file has reached the disk."""
-    opened = os.open(file, os.O_RDONLY)
+    descriptor = os.open(file, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)

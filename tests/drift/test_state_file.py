@@ -74,7 +74,7 @@ def test_file_before_stays_when_writing_fails(tmp_path, watch, monkeypatch):
     def fail(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("app.drift.state_file.json.dump", fail)
+    monkeypatch.setattr("app.server.atomic_file.os.fsync", fail)
     with pytest.raises(OSError, match="No space left"):
         save_state(file, watch, "v1")
 

@@ -14,7 +14,7 @@ from app.db.engine import upgrade_database
 from app.quality.labels import LabelledAnswers
 from app.records.quality_query import AnswerGroup, labelled_rows_query, read_quality, unanswered_audits_query
 from app.records.stats import counts_query
-from app.records.timestamps import Window
+from app.records.window import Window
 from tests.records.labelled_records import writing
 
 HOUR, DAY = 3600, 86400

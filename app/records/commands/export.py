@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from app.errors import InvalidTimestamp
+from app.errors import InvalidTimestamp, RecordsUnavailable
 from app.records.commands.options import add_database_option, moment, opened_for_operator
 from app.records.events import read_events
 from app.records.export import RecordPages, write_csv, write_events_csv
@@ -46,10 +48,27 @@ def run(options: argparse.Namespace) -> int:
         # An empty file would be taken for a while without records.
         raise InvalidTimestamp("--until is not after --since, so nothing lies between them: give a later one.")
     events_out = out.with_name(f"{out.stem}.events{out.suffix}")
-    with opened_for_operator(options) as engine, replacing(out, events_out) as (records_file, events_file):
+    with (
+        opened_for_operator(options) as engine,
+        _refusing_in_words(out),
+        # What is recorded is not for everybody to read.
+        replacing(out, mode=0o600) as records_file,
+        replacing(events_out, mode=0o600) as events_file,
+    ):
         n_rows = (write_parquet if is_parquet else write_csv)(RecordPages(engine, options.since, until), records_file)
         with engine.connect() as connection:
             events = list(read_events(connection, options.since, until))
         (write_events_parquet if is_parquet else write_events_csv)(events, events_file)
     print(f"rows: {n_rows:,} in {out}, events: {len(events):,} in {events_out}")
     return 0
+
+
+@contextmanager
+def _refusing_in_words(out: Path) -> Iterator[None]:
+    """Turn an error of the file system into a sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        raise RecordsUnavailable(
+            f"{out} cannot be written ({error.strerror or error}): make room, or name another file with --out."
+        ) from error
