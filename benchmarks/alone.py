@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 
 class AnotherRuns(Exception):
@@ -29,14 +29,13 @@ def alone_on_machine(folder: Path | None = None) -> Iterator[None]:
         If somebody else holds it.
     """
     file = (folder or Path(tempfile.gettempdir())) / "isowatch-bench.lock"
-    # Everybody may take it, whoever made it first; nothing is ever written into it.
-    descriptor = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    # Everybody may take it, whoever made it first.
+    lock = FileLock(file, mode=0o666, blocking=False, fallback_to_soft=False)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise AnotherRuns("Benchmarks are running on this machine already: wait until they have ended.") from None
+        lock.acquire()
+    except Timeout:
+        raise AnotherRuns("Benchmarks are already running on this machine: wait until they have ended.") from None
     try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

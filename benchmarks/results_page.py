@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from app.server.atomic_file import replacing
 
 PAGE = Path(__file__).with_name("README.md")
 
@@ -40,9 +41,6 @@ def paste(page: str, block: str, results: str) -> str:
 
 def write_results(block: str, results: str, page: Path = PAGE) -> None:
     """Paste results into the page, all or nothing."""
-    being_written = page.with_name(f".{page.name}.new")
-    with being_written.open("w", encoding="utf-8") as file:
-        file.write(paste(page.read_text(encoding="utf-8"), block, results))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(being_written, page)
+    text = paste(page.read_text(encoding="utf-8"), block, results)
+    with replacing(page) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

@@ -10,6 +10,9 @@ Each message is one sentence or two on one line: what is wrong, where, and what 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -33,3 +36,20 @@ class BadData(TrainingError):
 
 class ModelsNotWritable(TrainingError):
     """A bundle or a result could not be stored."""
+
+
+@contextmanager
+def refusing_output(target: Path) -> Iterator[None]:
+    """Turn an operating system error while ``target`` is written into a refusal that names ``--out``.
+
+    Raises
+    ------
+    ModelsNotWritable
+        If the block raises an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ModelsNotWritable(
+            f"{target} cannot be written ({error.strerror}); name another place with --out."
+        ) from error

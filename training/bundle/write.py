@@ -19,9 +19,8 @@ from app.drift.calibration import Calibration
 from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
 from app.model.forest import Forest
 from app.model.schema import Features
-from training.bundle.model_card import write_model_card
 from training.bundle.plots import draw_pictures
-from training.bundle.report import write_report
+from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset, is_synthetic
 from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows

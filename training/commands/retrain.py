@@ -123,8 +123,7 @@ def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonito
 
 def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) -> str:
     """Make the candidate live if that was asked for and is sure; give the reason if not, else nothing."""
-    from training.store.store import ModelStore
-    from training.store.store import require_sound
+    from training.store.store import ModelStore, require_sound
 
     if not options.promote_if_better:
         return "not asked for (--promote-if-better)"
@@ -150,18 +149,19 @@ class _LiveModelChanged(Exception):
 
 def _tell(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> None:
     """Print what was found, and write it for scripts."""
-    from training.atomic_file import replacing
+    from app.server.atomic_file import replacing
+    from training.errors import refusing_output
     from training.retraining.comparison import conclude, tabulate_quality
     from training.retraining.comparison_page import COMPARISON_FILE
 
     comparison, written = candidate.comparison, candidate.written
     version, page = written.manifest["version"], written.folder / COMPARISON_FILE
     if options.json is not None:
-        with replacing(options.json) as opened:
-            outcome = {"candidate": version, "promoted": not obstacle, "not_promoted_because": obstacle}
-            files = {"folder": str(written.folder), "comparison": str(page)}
-            json.dump(outcome | files | comparison.as_figures(), opened, indent=1, allow_nan=False)
-            opened.write("\n")
+        outcome = {"candidate": version, "promoted": not obstacle, "not_promoted_because": obstacle}
+        files = {"folder": str(written.folder), "comparison": str(page)}
+        text = json.dumps(outcome | files | comparison.as_figures(), indent=1, allow_nan=False)
+        with refusing_output(options.json), replacing(options.json) as unfinished:
+            unfinished.write_text(f"{text}\n", encoding="utf-8")
     table = tabulate_quality(comparison)
     print(*([table, ""] if table else []), *conclude(comparison), "", page, "", sep="\n")
     if obstacle:

@@ -28,15 +28,15 @@ Who the customers behind the synthetic example data are, and how each kind of th
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from app.server.atomic_file import replacing
 
 # Credits; what one purchase can cost. They are the fixed prices that show through the real sample: customers
 # of one purchase lie on these values and on hardly any other.
@@ -240,19 +240,8 @@ def write_credits(path: Path, rows: npt.NDArray[np.float64]) -> None:
         If the file cannot be written; nothing unfinished is left behind.
     """
     lines = [f"{mean!r},{sd!r}\n" for mean, sd in rows.tolist()]
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii", newline="\n") as file:
-            file.write("mean,sd\n")
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        # A temporary file is for its owner alone; example data are for everybody who may see the folder.
-        unfinished.chmod(0o644)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text("mean,sd\n" + "".join(lines), encoding="ascii", newline="\n")
 
 
 def _seed(text: str) -> int:

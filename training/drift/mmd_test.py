@@ -17,7 +17,6 @@ from scipy.spatial.distance import cdist
 from app.drift.mmd import RobustScaling
 from training.drift.calibrate import find_bandwidth
 
-
 # Of each sample. Every row is compared with every other, which takes a second and 100 MB; one of two features that has
 # moved by a fifth of its standard deviation is seen nearly always.
 MOST_ROWS = 1000

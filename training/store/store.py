@@ -14,18 +14,19 @@ from filelock import FileLock, Timeout
 from app.errors import InvalidBundle
 from app.model.bundle import find_problems, read_bundle
 from app.model.live_model import CURRENT_LINK
-from app.model.version_log import PROMOTION, ROLLBACK
+from app.model.version_log import CHANGES_FILE, PROMOTION, ROLLBACK
+from app.server.atomic_file import replacing
 from training.console import announce
 from training.errors import BadArgument, ModelsNotWritable
-from training.store.history import ChangeNotes, VersionHistory
+from training.store.history import HISTORY_FILE, versions_up_to, write_changes, write_history
 from training.store.versions import age_of, is_version, name_version
 
 # Stays in the folder, empty: removed, it could be locked by two processes at once.
 LOCK_FILE = ".lock"
 
-# Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One
-# name each is enough: who holds the lock is alone, and what it finds there was left by a process that was killed.
-_UNFINISHED_BUNDLE, _UNFINISHED_LINK, _REMOVED_BUNDLE = ".writing-bundle", ".writing-link", ".removing-bundle"
+# Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One name
+# each is enough: the holder of the lock is alone, and what it finds there was left by a process that was killed.
+_UNFINISHED_BUNDLE, _REMOVED_BUNDLE = ".writing-bundle", ".removing-bundle"
 
 
 class ModelStore:
@@ -39,7 +40,6 @@ class ModelStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._history, self._notes = VersionHistory(folder), ChangeNotes(folder)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -59,13 +59,12 @@ class ModelStore:
             with self._changing():
                 unfinished = self.folder / _UNFINISHED_BUNDLE
                 try:
-                    shutil.rmtree(unfinished, ignore_errors=True)
                     unfinished.mkdir()
                     yield unfinished
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
         finally:
-            if not was_there and self.folder.is_dir() and {entry.name for entry in self.folder.iterdir()} <= {LOCK_FILE}:
+            if not was_there and self.folder.is_dir() and not any(self.folder.glob("[!.]*")):
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def find_free_version(self, forest_sha256: str, trained_at: datetime) -> str:
@@ -95,7 +94,7 @@ class ModelStore:
         place = self.folder / version
         try:
             self.keep(unfinished, version)
-            self._go_live(version, [*self._history.up_to(self.live_version()), version], PROMOTION)
+            self._go_live(version, [*versions_up_to(self.live_version(), self.folder), version], PROMOTION)
         except BaseException:
             if self.live_version() != version:
                 shutil.rmtree(place, ignore_errors=True)
@@ -158,7 +157,7 @@ class ModelStore:
         self.find(version)
         with self._changing():
             check(self.find(version))
-            history = self._history.up_to(live := self.live_version())
+            history = versions_up_to(live := self.live_version(), self.folder)
             self._go_live(version, history if version == live else [*history, version], PROMOTION)
 
     def rollback(self, check: Callable[[Path], None]) -> str:
@@ -204,7 +203,7 @@ class ModelStore:
     def _find_previous(self) -> list[str]:
         """Cut the history off behind the version that was live before and is still there."""
         live, there = self.live_version(), self.versions()
-        history = self._history.up_to(live)
+        history = versions_up_to(live, self.folder)
         while history and (history[-1] == live or history[-1] not in there):
             history.pop()
         if not history:
@@ -221,20 +220,23 @@ class ModelStore:
 
     def _go_live(self, version: str, history: list[str], what: str) -> None:
         """Let ``current`` point to a version in one step; relative, so that the store can be moved."""
-        new_link = self.folder / _UNFINISHED_LINK
-        try:
-            self._history.prepare(history)
-            new_link.unlink(missing_ok=True)
+        link = self.folder / CURRENT_LINK
+        with (
+            replacing(self.folder / CHANGES_FILE) as changes,
+            replacing(self.folder / HISTORY_FILE) as versions,
+            replacing(link, durable=False) as new_link,
+        ):
             new_link.symlink_to(version)
-            self._notes.prepare(new_link, what, self.live_version() or "")
-            new_link.replace(self.folder / CURRENT_LINK)
-            self._history.commit()
-            self._notes.commit()
-        finally:
-            new_link.unlink(missing_ok=True)
-            self._history.discard()
-            self._notes.discard()
+            write_history(versions, history)
+            write_changes(changes, new_link, what, self.live_version() or "")
         _flush(self.folder)
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed process left unfinished; only the holder of the lock may."""
+        for folder in (_UNFINISHED_BUNDLE, _REMOVED_BUNDLE):
+            shutil.rmtree(self.folder / folder, ignore_errors=True)
+        for file in self.folder.glob(".*.writing"):
+            file.unlink(missing_ok=True)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -248,7 +250,7 @@ class ModelStore:
                 announce(f"Waiting for another process that is changing {self.folder}")
                 lock.acquire()
             try:
-                shutil.rmtree(self.folder / _REMOVED_BUNDLE, ignore_errors=True)
+                self._remove_leftovers()
                 yield
             finally:
                 lock.release()

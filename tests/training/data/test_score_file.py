@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import pytest
@@ -85,8 +84,8 @@ def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeyp
     """A result of an earlier run stays."""
     source, target = write_csv("mean,sd\n1,2\n"), write_csv("earlier", "out.csv")
 
-    def fail(unfinished: TextIO, *arguments: object) -> None:
-        unfinished.write("half")
+    def fail(unfinished: Path, *arguments: object) -> None:
+        unfinished.write_text("half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "_write", fail)

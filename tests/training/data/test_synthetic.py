@@ -290,7 +290,7 @@ def test_kinds_are_complete():
 def test_module_starts_without_the_training_libraries():
     """Making example data imports neither pandas nor scikit-learn, which take seconds to load."""
     code = "import sys, training.data.synthetic; print(sorted({'pandas', 'scipy', 'sklearn'} & set(sys.modules)))"
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
 
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout
 
