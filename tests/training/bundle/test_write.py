@@ -269,7 +269,13 @@ def test_nothing_is_left_when_writing_fails(tmp_path, small_model, monkeypatch, 
     with pytest.raises((ModelsNotWritable, KeyboardInterrupt)) as refusal:
         write_bundle(tmp_path, small_model)
 
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [HISTORY_FILE, LOCK_FILE, CHANGES_FILE, before, "current"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        HISTORY_FILE,
+        LOCK_FILE,
+        CHANGES_FILE,
+        before,
+        "current",
+    ]
     assert read_bundle(tmp_path / "current").version == before
     if isinstance(error, OSError):
         assert "cannot be written (No space left on device); make room" in str(refusal.value)

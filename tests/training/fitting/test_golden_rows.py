@@ -10,6 +10,7 @@ import pytest
 from app.errors import InvalidForest
 from app.model.forest import Forest
 from training.bundle.write import TrainedModel
+from training.fitting import compile as module
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, evaluate
 
