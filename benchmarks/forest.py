@@ -139,9 +139,9 @@ def describe(microseconds: Mapping[str, list[float]], rows_per_second: Mapping[s
 
 def _seconds(scorer: Scorer, rows: Rows) -> float:
     """Time one call."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     scorer(rows)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Measurements:
                 self._programs[contestant.name] = prepare(contestant.venv, contestant.locks)
                 self.versions[contestant.package] = version_of(self._programs[contestant.name], contestant.package)
             except CannotInstall as reason:
-                self._note_failure(contestant, f"not installed: {reason}")
+                self._record_failure(contestant, f"not installed: {reason}")
 
     def play_round(self, model: TrainedModel, work: Path) -> None:
         """Give each contestant that is installed one turn; a turn may be lost."""
@@ -69,7 +69,7 @@ class Measurements:
             try:
                 self._take_turn(contestant, model, work)
             except (ServerFailed, LoadFailed) as reason:
-                self._note_failure(contestant, str(reason))
+                self._record_failure(contestant, str(reason))
 
     def _take_turn(self, contestant: Contestant, model: TrainedModel, work: Path) -> None:
         """Start one server, check it, measure it at each number of connections, and end it."""
@@ -105,7 +105,7 @@ class Measurements:
         assert best is not None
         return best
 
-    def _note_failure(self, contestant: Contestant, reason: str) -> None:
+    def _record_failure(self, contestant: Contestant, reason: str) -> None:
         """Remember and say why there is no sample."""
         self.failures[contestant.name].append(reason)
         print(f"{contestant.name:<24} not measured: {reason}", flush=True)

@@ -20,7 +20,7 @@ _AT_A_TIME = 100_000
 
 _N_LOOKUPS = 2000
 
-_MOST_SECONDS = 30 * 86_400
+_MAX_SECONDS = 30 * 86_400
 
 
 def measure_lookup(folder: Path, n_rows: int) -> str:
@@ -36,12 +36,12 @@ def measure_lookup(folder: Path, n_rows: int) -> str:
     file = folder / "records.db"
     upgrade_database(f"sqlite:///{file}")
     with sqlite3.connect(file) as database:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for first in range(0, n_rows, _AT_A_TIME):
             rows = _make_rows(first, min(n_rows, first + _AT_A_TIME), n_rows)
             database.executemany("INSERT INTO predictions VALUES (?, 0, ?, ?, 'v1', '', ?, -0.4, 1, 0.9, 1)", rows)
             database.commit()
-        filled = time.perf_counter() - begun
+        filled = time.perf_counter() - started
     database.close()
     engine = open_database(f"sqlite:///{file}")
     choose = random.Random(1)
@@ -49,9 +49,9 @@ def measure_lookup(folder: Path, n_rows: int) -> str:
     with engine.connect() as connection:
         for _ in range(_N_LOOKUPS):
             name = RowName(_request_id(choose.randrange(n_rows)), 0)
-            begun = time.perf_counter()
+            started = time.perf_counter()
             assert name in find_rows(connection, [name])
-            took.append(1000 * (time.perf_counter() - begun))
+            took.append(1000 * (time.perf_counter() - started))
     engine.dispose()
     p50, p99 = np.percentile(took, [50, 99])
     return (
@@ -65,7 +65,7 @@ def _make_rows(first: int, end: int, n_rows: int) -> Iterator[tuple[str, str, fl
     features = np.zeros(2, "<f4").tobytes()
     now = time.time()
     for number in range(first, end):
-        seconds = now - _MOST_SECONDS * (1 - number / n_rows)
+        seconds = now - _MAX_SECONDS * (1 - number / n_rows)
         yield f"{first_id_at(seconds)[:12]}{number:020x}", _request_id(number), seconds, features
 
 

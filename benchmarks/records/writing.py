@@ -80,14 +80,14 @@ def measure_writing(
         worker = RecorderClient(metrics_folder, ServiceMetrics(registry))
         _wait_until(lambda: _metric(metrics_folder, "records_up") == 1, "the database")
         scored = ScoredRows(np.array([[0.56, 0.23]], np.float32), np.array([-0.4]), np.array([1]), np.array([0.9]))
-        before, begun, n_rows = process.cpu_times(), time.perf_counter(), 0
-        while (elapsed := time.perf_counter() - begun) < seconds:
+        before, started, n_rows = process.cpu_times(), time.perf_counter(), 0
+        while (elapsed := time.perf_counter() - started) < seconds:
             while n_rows < elapsed * rows_per_second:
                 own = make_record_id()
                 worker.publish(str(uuid.uuid4()) if are_callers else own, "benchmark", scored, own)
                 n_rows += 1
             time.sleep(_BURST_SECONDS)
-        elapsed = time.perf_counter() - begun
+        elapsed = time.perf_counter() - started
         n_sent, n_dropped = (
             int(registry.get_sample_value("recorder_rows_total", {"result": result}) or 0)
             for result in ("sent", "dropped")

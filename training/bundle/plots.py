@@ -40,7 +40,7 @@ _SOFT_BLUES = colormaps["Blues"](np.linspace(0.65, 0.12, _LEVELS))
 _DOT_AREA, _DOT_GROWTH = 7.0, 14.0
 
 # A longer name would push the plot aside.
-_LONGEST_NAME = 40
+_MAX_NAME = 40
 
 # Bars of a histogram: over the usual range of scores, steps of about one hundredth.
 _BARS = 60
@@ -173,7 +173,7 @@ def _begin(title: str) -> tuple[Figure, Axes]:
 
 def _draw_plane(plane: BoundaryPlane, threshold: float, title: str) -> tuple[Figure, Axes, list[Patch | Line2D]]:
     """Draw the decision function and its boundary; give the legend's first entries too."""
-    figure, axes = _begin(title + _say_what_is_fixed(plane))
+    figure, axes = _begin(title + _describe_fixed_features(plane))
     decision = plane.scores - threshold
     across, up = plane.scales
     across.apply(axes, "x")
@@ -216,7 +216,7 @@ def _finish(figure: Figure, legend: list[Patch | Line2D]) -> Figure:
     return figure
 
 
-def _say_what_is_fixed(plane: BoundaryPlane) -> str:
+def _describe_fixed_features(plane: BoundaryPlane) -> str:
     """Say where the features stand that are not drawn; nothing if there are none."""
     others = len(plane.names) - 2
     if not others:
@@ -232,7 +232,7 @@ def _digits(step: float) -> int:
 
 def _shorten(name: str) -> str:
     """Cut a long name."""
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
+    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 3] + "..."
 
 
 def draw_pictures(
@@ -258,15 +258,15 @@ def draw_pictures(
     chosen = f"contamination {contamination}"
     if len(data.names) > 1:
         plane = BoundaryPlane.of(forest, data.rows, data.names)
-        base = _say_flagged(on_training.scores, AUTO_THRESHOLD, "training")
+        base = _describe_flagged(on_training.scores, AUTO_THRESHOLD, "training")
         pictures["boundary_base.png"] = draw_training_rows(
             plane, AUTO_THRESHOLD, data.rows, f"Base model, contamination auto: {base}"
         )
-        own = _say_flagged(on_training.scores, forest.offset, "training")
+        own = _describe_flagged(on_training.scores, forest.offset, "training")
         pictures["boundary.png"] = draw_training_rows(plane, forest.offset, data.rows, f"This model, {chosen}: {own}")
         if "test" in sets:
             test, on_test = sets["test"]
-            own = _say_flagged(on_test.scores, forest.offset, "test")
+            own = _describe_flagged(on_test.scores, forest.offset, "test")
             pictures["boundary_test.png"] = draw_labelled_rows(
                 plane, forest.offset, test.rows, on_test.labels, f"Test rows, {chosen}: {own}"
             )
@@ -278,6 +278,6 @@ def draw_pictures(
     return {file: to_png(figure) for file, figure in pictures.items()}
 
 
-def _say_flagged(scores: NDArray[np.float64], threshold: float, called: str) -> str:
+def _describe_flagged(scores: NDArray[np.float64], threshold: float, called: str) -> str:
     """Say which share of the rows is flagged."""
     return f"{np.mean(scores - threshold < 0):.3%} of the {called} rows are outliers"

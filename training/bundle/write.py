@@ -22,7 +22,7 @@ from app.model.schema import Features
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset, is_synthetic
-from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
+from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate
@@ -107,7 +107,7 @@ def write_bundle(
     check_agreement(model.estimator, model.training.rows, on_training)
     reference, others = split_reference(len(model.training))
     calibration = None
-    if drift is not None and len(model.training) >= FEWEST_ROWS_FOR_DRIFT:
+    if drift is not None and len(model.training) >= MIN_ROWS_FOR_DRIFT:
         on_stage(Stage.CALIBRATING)
         scored = ScoredRows(model.training.rows, on_training.scores, on_training.labels)
         share = on_training.n_flagged / len(scored)
@@ -159,7 +159,7 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             "scikit_learn": sklearn.__version__,
         },
         "evaluation": {
-            name: ({} if name == "train" else _describe_data(data)) | _give_figures(data, evaluation, on_training)
+            name: ({} if name == "train" else _describe_data(data)) | _collect_figures(data, evaluation, on_training)
             for name, (data, evaluation) in sets.items()
         },
         "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
@@ -177,7 +177,7 @@ def _describe_data(data: Dataset) -> dict[str, Any]:
     } | ({"records": data.records} if data.records else {})
 
 
-def _give_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
+def _collect_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
     """Collect the figures of one set of rows; those of its labels if it has any."""
     figures = evaluation.as_figures()
     figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores)

@@ -166,7 +166,7 @@ def _check_header(path: Path, header: tuple[str, ...]) -> None:
 
 
 # Longer cells are cut in messages, which are to stay on one line.
-_LONGEST_SHOWN_CELL = 40
+_MAX_SHOWN_CELL = 40
 
 
 def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
@@ -234,7 +234,7 @@ def _read_cell(file: CsvFile, line: int, column: str, cell: str) -> float:
     place = f"{file.path} line {line}, column {column}"
     if not cell.strip():
         raise BadData(f"{place}: the cell is empty; fill it, or leave the line or (--drop {column}) the column out.")
-    shown = repr(cell if len(cell) <= _LONGEST_SHOWN_CELL else cell[:_LONGEST_SHOWN_CELL] + "...")
+    shown = repr(cell if len(cell) <= _MAX_SHOWN_CELL else cell[:_MAX_SHOWN_CELL] + "...")
     if not is_number(cell):
         raise BadData(f"{place}: {shown} is not a number; correct it, or leave the column out with --drop {column}.")
     number = float(cell)

@@ -69,7 +69,7 @@ REFERENCE_ROWS = 2000
 # With fewer rows beside the reference, what is calibrated on one draw of them is far off on another.
 _CALIBRATION_ROWS = 2000
 
-FEWEST_ROWS_FOR_DRIFT = REFERENCE_ROWS + _CALIBRATION_ROWS
+MIN_ROWS_FOR_DRIFT = REFERENCE_ROWS + _CALIBRATION_ROWS
 
 # The reference rows and thresholds depend on the data alone: two forests of the same data are compared alike.
 _SEED = 0
@@ -121,7 +121,7 @@ def find_bandwidth(rows: NDArray[np.float64]) -> float:
 
 
 # More rows say nothing new about thresholds, and each is compared with the whole reference.
-_MOST_CALIBRATION_ROWS = 100_000
+_MAX_CALIBRATION_ROWS = 100_000
 
 
 def calibrate(
@@ -147,18 +147,18 @@ def calibrate(
         Called now and then with the part that is done, in [0, 1].
     """
     generator = np.random.default_rng(_SEED)
-    if len(others) > _MOST_CALIBRATION_ROWS:
-        others = others.take(generator.choice(len(others), _MOST_CALIBRATION_ROWS, replace=False))
+    if len(others) > _MAX_CALIBRATION_ROWS:
+        others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
     bandwidth = find_bandwidth(round_to_single(reference.rows))
     simulation = DriftSimulation(reference, others, training_outlier_share, bandwidth, window, run_time, generator)
     thresholds = {}
     for n_done, name in enumerate(DETECTORS):
 
-        def note_part(part: float, n_done: int = n_done) -> None:
+        def report_part(part: float, n_done: int = n_done) -> None:
             on_progress((n_done + part) / len(DETECTORS))
 
-        statistics = simulation.run(name, note_part)
+        statistics = simulation.run(name, report_part)
         if name == OUTLIER_RATE:
             # Rounding makes one step of two shares that are equally far from training's, above and below it.
             steps = np.unique(np.abs(np.arange(window + 1) / window - training_outlier_share).round(12))

@@ -57,7 +57,7 @@ def correct_by_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 SIGNIFICANCE = 0.05
 
 # With fewer, only a feature that has left its whole range would be told from chance.
-FEWEST_ROWS = 20
+MIN_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -147,10 +147,10 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
         If a file has too few rows.
     """
     for data in (reference, current):
-        if len(data) < FEWEST_ROWS:
+        if len(data) < MIN_ROWS:
             raise BadData(
                 f"{data.path} has {len(data)} row{'' if len(data) == 1 else 's'}, too few to tell a change from "
-                f"chance; give it {FEWEST_ROWS} or more."
+                f"chance; give it {MIN_ROWS} or more."
             )
     # As the forest and the detectors see the rows: a file that was written in single precision has not changed.
     before, after = round_to_single(reference.rows), round_to_single(current.rows)
@@ -176,7 +176,7 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
 
 
 # More would fill a terminal; the table below has them all.
-_MOST_NAMES = 5
+_MAX_NAMES = 5
 
 _HEADER = ("feature", "KS distance", "p", "p (Holm)", "PSI", "PSI threshold", "shift", "changed")
 
@@ -224,8 +224,8 @@ def _describe_features(comparison: DriftComparison) -> str:
     """Name the features that have changed."""
     changed, least = comparison.changed, f"a KS distance of {comparison.min_effect:g}"
     if changed:
-        named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MOST_NAMES])
-        others = f" and {len(changed) - _MOST_NAMES} more" if len(changed) > _MOST_NAMES else ""
+        named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MAX_NAMES])
+        others = f" and {len(changed) - _MAX_NAMES} more" if len(changed) > _MAX_NAMES else ""
         return f"{len(changed)} of {_count(len(comparison.features))} changed by more than {least}: {named}{others}."
     little = sum(change.is_significant for change in comparison.features)
     return f"No feature changed by more than {least}" + (f"; {little} changed by less." if little else ".")

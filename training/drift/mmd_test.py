@@ -19,7 +19,7 @@ from training.drift.calibrate import find_bandwidth
 
 # Of each sample. Every row is compared with every other, which takes a second and 100 MB; one of two features that has
 # moved by a fifth of its standard deviation is seen nearly always.
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 
 # The smallest p-value is then 0.001.
 N_PERMUTATIONS = 999
@@ -94,4 +94,4 @@ def compare_rows(reference: NDArray[np.float64], current: NDArray[np.float64]) -
 
 def _draw(rows: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
     """Draw as many rows as can be compared."""
-    return rows if len(rows) <= MOST_ROWS else rows[generator.choice(len(rows), MOST_ROWS, replace=False)]
+    return rows if len(rows) <= MAX_ROWS else rows[generator.choice(len(rows), MAX_ROWS, replace=False)]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 
 # Usual in credit risk, where the index comes from: fine enough to see where a distribution has moved.
-MOST_BINS = 10
+MAX_BINS = 10
 
 # Cochran's rule: where fewer rows are expected, a bin says more about chance than about the data.
 _ROWS_EXPECTED_IN_A_BIN = 5
@@ -96,7 +96,7 @@ def find_bins(reference: NDArray[np.float64], n_rows: int) -> NDArray[np.float64
     >>> find_bins(np.full(100, 7.0), n_rows=100).round(3)
     array([7., 7.])
     """
-    n_bins = max(min(MOST_BINS, n_rows // _ROWS_EXPECTED_IN_A_BIN), 2)
+    n_bins = max(min(MAX_BINS, n_rows // _ROWS_EXPECTED_IN_A_BIN), 2)
     quantiles = np.quantile(reference, np.linspace(0, 1, n_bins + 1), method="inverted_cdf")
     shared = quantiles[1:][np.diff(quantiles) == 0]
     return np.unique(np.concatenate([quantiles[1:-1], shared, np.nextafter(shared, np.inf)]))

@@ -21,7 +21,7 @@ from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
 from training.drift.thresholds import settling_rows
 
 # The run time is then known within 1 / sqrt(2000) = 2 %. A wide table or a long run time takes fewer, not below 4 %.
-_MOST_ALARMS, _FEWEST_ALARMS = 2000, 500
+_MAX_ALARMS, _MIN_ALARMS = 2000, 500
 
 # For the alarms that chance makes fewer than expected.
 _SPARE = 1.1
@@ -30,7 +30,7 @@ _SPARE = 1.1
 _COMPARISONS = 12e9
 
 # What a usual machine's memory holds of statistics, several times over.
-_MOST_ROWS = 30e6
+_MAX_ROWS = 30e6
 
 # Past the settling rows, a stream goes on for so many windows: most of its rows then count, and streams stay many.
 _WINDOWS_AT_RISK = 10
@@ -175,9 +175,9 @@ def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]
     alarms_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
     # The similarity of whole rows costs about as much as two columns of ranks, beside those of its own.
     comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
-    affordable_streams = min(_COMPARISONS / comparisons_per_stream, _MOST_ROWS / (settling + at_risk))
+    affordable_streams = min(_COMPARISONS / comparisons_per_stream, _MAX_ROWS / (settling + at_risk))
     affordable = affordable_streams * alarms_per_stream / _SPARE
-    n_alarms = min(_MOST_ALARMS, max(_FEWEST_ALARMS, affordable))
+    n_alarms = min(_MAX_ALARMS, max(_MIN_ALARMS, affordable))
     return ceil(_SPARE * n_alarms / alarms_per_stream), settling + at_risk
 
 

@@ -46,10 +46,10 @@ def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int)
     for start, end in zip(starts, [*starts[1:], statistics.shape[1]], strict=True):
         highest = statistics[at_risk, start:end]
         np.maximum.accumulate(highest, axis=1, out=highest)
-        line = _find_line(highest, 1 / run_time)
+        line = _find_threshold(highest, 1 / run_time)
         at_risk = at_risk[highest[:, -1] <= line]
         lines.append(line)
-    confirming = _find_confirming_lines(statistics[:, ::window])
+    confirming = _find_confirming_thresholds(statistics[:, ::window])
     return Thresholds(np.array(starts), np.array(lines), confirming, float(run_time))
 
 
@@ -80,7 +80,7 @@ def find_step_threshold(
     >>> thresholds.lines.round(3), round(thresholds.run_time)
     (array([0.975]), 49)
     """
-    confirming = _find_confirming_lines(statistics[:, ::window])
+    confirming = _find_confirming_thresholds(statistics[:, ::window])
     highest = np.maximum.accumulate(statistics, axis=1, out=statistics)
     line, reached = 2 * steps[-1] - steps[-2], float("inf")
     for candidate in (steps[:-1] + steps[1:])[::-1] / 2:
@@ -101,7 +101,7 @@ def _begin_blocks(n_rows: int) -> list[int]:
     return [*starts, n_rows]
 
 
-def _find_line(highest: NDArray[np.float64], rate: float) -> float:
+def _find_threshold(highest: NDArray[np.float64], rate: float) -> float:
     """Find the lowest line with at most so many alarms per row at risk; ``highest`` are running maxima of streams."""
     maxima = np.sort(highest[:, -1])
     # As many streams alarm as there are maxima above the line; the more, the fewer rows are at risk.
@@ -120,7 +120,7 @@ def _rows_at_risk(highest: NDArray[np.float64], line: float) -> int:
     return int((highest <= line).sum() + (highest[:, -1] > line).sum())
 
 
-def _find_confirming_lines(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _find_confirming_thresholds(windows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Find what windows that have no row in common exceed with the stored shares at most."""
     lines: NDArray[np.float64] = np.quantile(windows, 1 - CONFIRMING_SHARES, method="higher")
     return lines

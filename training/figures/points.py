@@ -173,7 +173,7 @@ class RowPoints:
         }
 
 
-def say_what_is_drawn(points: list[RowPoints], limit: int) -> str:
+def describe_drawn(points: list[RowPoints], limit: int) -> str:
     """Tell whether all rows are seen."""
     if all(len(of_set.distinct) <= limit for of_set in points):
         return "all rows are drawn; equal rows are one point"

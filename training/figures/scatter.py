@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 
 from training.data.dataset import Dataset
 from training.data.summary import find_distinct_rows
-from training.figures.points import RowPoints, say_what_is_drawn
+from training.figures.points import RowPoints, describe_drawn
 from training.figures.style import (
     ALL_ROWS,
     MIDDLE,
@@ -38,7 +38,7 @@ MAX_DRAWN_MATRIX_POINTS = 1_000
 _PANEL_HEIGHT, _FRAME_HEIGHT = 165, 210
 
 # Characters that fit beside one of the small plots.
-_LONGEST_NAME = 18
+_MAX_NAME = 18
 
 
 def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
@@ -69,7 +69,7 @@ def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
             f"{len(names)} features by pairs"
             if len(names) == len(training.names)
             else f"The {len(names)} features of the widest range, of {len(training.names)}, by pairs",
-            say_what_is_drawn(points, MAX_DRAWN_MATRIX_POINTS),
+            describe_drawn(points, MAX_DRAWN_MATRIX_POINTS),
             height=_FRAME_HEIGHT + n_panels * _PANEL_HEIGHT,
             showlegend=len(sets) > 1,
         ),
@@ -82,8 +82,8 @@ def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
                 trace = of_set.draw(plane, (x_name, y_name), MAX_DRAWN_MATRIX_POINTS)
                 figure.add_scatter(**trace, showlegend=row == 0, row=row + 1, col=column + 1)
     for place, (x_name, y_name) in enumerate(itertools.pairwise(names), start=1):
-        figure.update_yaxes(title_text=axis_name(y_name, _LONGEST_NAME), row=place, col=1)
-        figure.update_xaxes(title_text=axis_name(x_name, _LONGEST_NAME), row=n_panels, col=place)
+        figure.update_yaxes(title_text=axis_name(y_name, _MAX_NAME), row=place, col=1)
+        figure.update_xaxes(title_text=axis_name(x_name, _MAX_NAME), row=n_panels, col=place)
     figure.update_traces(marker_size=4)
     # Labels that are turned or close together would not fit under so small plots.
     figure.update_xaxes(nticks=4, tickangle=0)
@@ -158,7 +158,7 @@ def scatter_figure(training: Dataset, test: Dataset | None = None) -> go.Figure:
     axes = (_ROW_NUMBER, training.names[0]) if len(training.names) == 1 else (training.names[0], training.names[1])
     figure = new_figure(
         f"{shorten(axes[1])} against {shorten(axes[0])}",
-        say_what_is_drawn(points, MAX_DRAWN_POINTS),
+        describe_drawn(points, MAX_DRAWN_POINTS),
         xaxis={"title": {"text": axis_name(axes[0])}},
         yaxis={"title": {"text": axis_name(axes[1])}},
         showlegend=len(sets) > 1,

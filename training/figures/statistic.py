@@ -11,7 +11,7 @@ from training.figures.points import thin_curve
 from training.figures.style import as_text, new_figure, scale_buttons
 
 # A curve of more would be no clearer at the width of a screen.
-_MOST_POINTS = 4000
+_MAX_POINTS = 4000
 
 # A statistic that goes this many times beyond its line would press the line to the bottom of a linear axis.
 _HIGH = 10
@@ -27,7 +27,7 @@ _MARKS = {
 }
 
 # Every mark is a point for a browser to draw; the page lists the others.
-_MOST_MARKS = 1000
+_MAX_MARKS = 1000
 
 
 def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_row: int) -> go.Figure:
@@ -50,10 +50,10 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
         xaxis={"title": {"text": "row"}, "tickformat": ","},
         yaxis={"title": {"text": "statistic / threshold"}},
     )
-    marks = {kind: [finding for finding in detector.findings if finding.kind is kind][:_MOST_MARKS] for kind in _MARKS}
+    marks = {kind: [finding for finding in detector.findings if finding.kind is kind][:_MAX_MARKS] for kind in _MARKS}
     # A mark tells nothing itself: beside the mouse is what the curve says at its row.
     said = {finding.row: as_text(f"{kind} {finding.feature}") for kind in marks for finding in marks[kind]}
-    drawn = np.union1d(thin_curve(ratios, _MOST_POINTS), np.array(list(said), np.int64) - first_row)
+    drawn = np.union1d(thin_curve(ratios, _MAX_POINTS), np.array(list(said), np.int64) - first_row)
     figure.add_scatter(
         x=rows[drawn],
         y=np.maximum(ratios[drawn], _LOWEST_SHOWN),

@@ -29,7 +29,7 @@ _COLOURS = {
 }
 
 # Longer names would cover each other at the axes.
-_LONGEST_NAME = 32
+_MAX_NAME = 32
 
 _AXIS = {
     "gridcolor": _GRID,
@@ -129,7 +129,7 @@ def as_text(text: str) -> str:
     return html.escape(text, quote=False).replace("%{", "%\u200b{")
 
 
-def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
+def shorten(name: str, longest: int = _MAX_NAME) -> str:
     """Cut a feature's name to what an axis has room for.
 
     Examples
@@ -140,7 +140,7 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
-def axis_name(name: str, longest: int = _LONGEST_NAME) -> str:
+def axis_name(name: str, longest: int = _MAX_NAME) -> str:
     """Name an axis after a feature, which may be called anything."""
     return as_text(shorten(name, longest))
 

@@ -103,7 +103,7 @@ def check_agreement(estimator: IsolationForest, rows: NDArray[np.float64], compi
         If a label differs, or a score by more than 1e-12.
     """
     every = slice(None, None, -(-len(rows) // MAX_COMPARED_ROWS))
-    scores, labels = _ask_scikit_learn(estimator, rows[every])
+    scores, labels = _predict_with_scikit_learn(estimator, rows[every])
     differing = (labels != compiled.labels[every]) | (np.abs(scores - compiled.scores[every]) > SCORE_TOLERANCE)
     if differing.any():
         raise InvalidForest(
@@ -127,7 +127,7 @@ def choose_golden_rows(
     typical = np.linspace(0, len(positions) - 1, _TYPICAL).astype(int)
     ranked = [*range(len(positions))[:_LOWEST], *typical.tolist(), *by_distance.tolist()]
     chosen = rows[positions[list(dict.fromkeys(ranked))[:GOLDEN_ROWS]]]
-    scores, labels = _ask_scikit_learn(estimator, chosen)
+    scores, labels = _predict_with_scikit_learn(estimator, chosen)
     return {"rows": chosen.tolist(), "anomaly_score": scores.tolist(), "is_inlier": labels.tolist()}
 
 
@@ -175,7 +175,7 @@ def _average_path_length(n_rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return lengths
 
 
-def _ask_scikit_learn(
+def _predict_with_scikit_learn(
     estimator: IsolationForest, rows: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Score and label rows with the estimator itself."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BATCHES = 20
 
 # scikit-learn seeds NumPy's legacy generator, which takes 32 bits.
-_LARGEST_SEED = 2**32 - 1
+_MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class ForestParameters:
             raise BadArgument(f"--max-samples {self.max_samples} is not a number of rows; use auto or at least 1.")
         if not 0 < self.max_features <= 1:
             raise BadArgument(f"--max-features {self.max_features} is out of range; use a number in (0, 1].")
-        if not 0 <= self.random_state <= _LARGEST_SEED:
-            raise BadArgument(f"--seed {self.random_state} is out of range; use 0 to {_LARGEST_SEED}.")
+        if not 0 <= self.random_state <= _MAX_SEED:
+            raise BadArgument(f"--seed {self.random_state} is out of range; use 0 to {_MAX_SEED}.")
 
     def check_rows(self, n_rows: int) -> None:
         """Refuse a sample that is larger than the training data.

@@ -20,7 +20,7 @@ _LOOKS_AT = {
 }
 
 # A longer list is not read.
-_MOST_FINDINGS = 1000
+_MAX_FINDINGS = 1000
 
 
 def compose_replay_page(replay: Replay, model: str) -> str:
@@ -88,9 +88,9 @@ def _add_findings(page: SelfContainedPage, replay: Replay) -> None:
         if not findings:
             page.add_paragraph("There was none.")
             continue
-        if len(findings) > _MOST_FINDINGS:
-            page.add_paragraph(f"The first {_MOST_FINDINGS:,} of {len(findings):,}.")
-        shown = sorted(findings, key=lambda finding: finding.row)[:_MOST_FINDINGS]
+        if len(findings) > _MAX_FINDINGS:
+            page.add_paragraph(f"The first {_MAX_FINDINGS:,} of {len(findings):,}.")
+        shown = sorted(findings, key=lambda finding: finding.row)[:_MAX_FINDINGS]
         page.add_table(
             pd.DataFrame(
                 {

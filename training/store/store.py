@@ -54,7 +54,7 @@ class ModelStore:
         """
         was_there = self.folder.exists()
         try:
-            with self._refusing_in_words():
+            with self._explaining_errors():
                 self.folder.mkdir(parents=True, exist_ok=True)
             with self._changing():
                 unfinished = self.folder / _UNFINISHED_BUNDLE
@@ -181,7 +181,7 @@ class ModelStore:
         ModelsNotWritable
             If the link cannot be moved.
         """
-        with self._refusing_in_words():
+        with self._explaining_errors():
             self._find_previous()
         with self._changing():
             history = self._find_previous()
@@ -243,7 +243,7 @@ class ModelStore:
         """Be the only process that changes the store; say in words what the file system refuses."""
         # Everybody who may write into the folder may lock it, whoever made the file. A holder that dies frees the lock.
         lock = FileLock(self.folder / LOCK_FILE, mode=0o666, fallback_to_soft=False)
-        with self._refusing_in_words():
+        with self._explaining_errors():
             try:
                 lock.acquire(blocking=False)
             except Timeout:
@@ -256,7 +256,7 @@ class ModelStore:
                 lock.release()
 
     @contextmanager
-    def _refusing_in_words(self) -> Iterator[None]:
+    def _explaining_errors(self) -> Iterator[None]:
         """Turn what the file system refuses into a sentence."""
         try:
             yield

@@ -82,7 +82,7 @@ def tabulate_versions(store: ModelStore) -> str:
         return f"{store.folder} has no versions; train one with `make train`."
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(_align, line, _HEADER, widths)).rstrip() for line in lines]
-    return "\n".join([*table, "", _say_what_is_live(store, live), *reasons])
+    return "\n".join([*table, "", _describe_live(store, live), *reasons])
 
 
 def _describe(manifest: dict[str, Any]) -> tuple[str, str, str, str]:
@@ -106,7 +106,7 @@ def _size(folder: Path) -> str:
     return f"{sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / _MEGABYTE:.2f} MB"
 
 
-def _say_what_is_live(store: ModelStore, live: str | None) -> str:
+def _describe_live(store: ModelStore, live: str | None) -> str:
     """Explain the star, or why there is none."""
     if live is None:
         return f"No version is live: there is no link {store.folder}/current; make one with promote VERSION."

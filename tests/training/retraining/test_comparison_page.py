@@ -45,7 +45,7 @@ def comparison() -> ModelComparison:
 
 
 def test_page_tells_what_was_found(comparison):
-    """Verdict, figures with their intervals, traffic, records, and how to promote."""
+    """PromotionDecision, figures with their intervals, traffic, records, and how to promote."""
     page = compose_comparison_page(comparison, VERSION)
 
     assert f"<h1>{VERSION} against credits 20260101T000000Z-aaaaaaaa</h1>" in page
@@ -81,7 +81,7 @@ def test_page_without_labels_and_traffic_says_so(comparison):
     unknown = QualityComparison(1, 0, 1, {}, {}, {}, "not enough labels: 1")
     empty = TrafficComparison(Traffic().counts, Traffic(), 0.0)
     nothing = replace(
-        comparison, quality=unknown, traffic=empty, verdict=decide_promotion(unknown, empty.latest.counts)
+        comparison, quality=unknown, traffic=empty, decision=decide_promotion(unknown, empty.latest.counts)
     )
 
     page = compose_comparison_page(nothing, VERSION)

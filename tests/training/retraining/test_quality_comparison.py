@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from training.retraining import quality_comparison
-from training.retraining.quality_comparison import CELLS, METRICS, CellCounts, JudgedRows, compare_quality
+from training.retraining.quality_comparison import CELLS, METRICS, CellCounts, HoldoutRows, compare_quality
 
 N_ROWS = 50_000
 
 
-def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[JudgedRows, CellCounts, dict[str, float]]:
+def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[HoldoutRows, CellCounts, dict[str, float]]:
     """Draw rows, what two models say of them, which are recorded and labelled, and the true differences."""
     generator = np.random.default_rng(seed)
     is_outlier = generator.random(N_ROWS) < 0.01
@@ -27,7 +27,7 @@ def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[Ju
     counts = CellCounts(sums[0], sums[1])
     # Of the alarms 4 in 10 are labelled, of the audited rows each second one.
     labelled = generator.random(N_ROWS) < np.where(live, 0.4, 0.5 * (drawn < audit_share))
-    judged = JudgedRows(
+    judged = HoldoutRows(
         live[labelled],
         live[labelled],
         candidate[labelled],
@@ -70,11 +70,11 @@ def test_interval_of_the_difference_holds_the_truth(is_long, monkeypatch, correl
     assert min(held.values()) >= (0.93 if is_long else 0.87) * n_worlds
 
 
-def judge(n_found: dict[tuple[int, int, int], tuple[int, int]]) -> JudgedRows:
+def judge(n_found: dict[tuple[int, int, int], tuple[int, int]]) -> HoldoutRows:
     """Make labelled rows: for each cell, how many are outliers, and how many there are."""
     cells = np.array([cell for cell, (_, n) in n_found.items() for _ in range(n)], bool)
     is_outlier = np.array([place < found for found, n in n_found.values() for place in range(n)], bool)
-    return JudgedRows(cells[:, 0], cells[:, 1], cells[:, 2], is_outlier, np.ones(len(cells)))
+    return HoldoutRows(cells[:, 0], cells[:, 1], cells[:, 2], is_outlier, np.ones(len(cells)))
 
 
 def count(n_rows: dict[tuple[int, int, int], float]) -> CellCounts:
@@ -142,7 +142,7 @@ def test_equal_models_differ_by_nothing():
 )
 def test_too_few_labels_give_no_figures(labelled):
     """Of outliers, of audited rows and of inliers 20 are needed; what there are is said."""
-    compared = compare_quality(judge(labelled), count(dict.fromkeys(labelled, 1000.0)))
+    compared = compare_quality(label_holdout(labelled), count(dict.fromkeys(labelled, 1000.0)))
 
     assert compared.reason.startswith("not enough labels: ")
     assert not compared.difference

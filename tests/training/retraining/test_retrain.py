@@ -12,7 +12,7 @@ from app.model.bundle import find_problems, read_bundle, read_manifest
 from app.records.reading import Period, RecordReader
 from training.__main__ import main
 from training.commands.retrain import NOT_PROMOTED
-from training.retraining.split import deal
+from training.retraining.split import split_rows
 from training.retraining.training_records import read_training_records
 from training.store.store import ModelStore
 
@@ -134,7 +134,7 @@ def test_row_that_judges_is_never_trained_on(make_service, make_rows):
     service = make_service()
     rows, is_outlier = make_rows(4000, seed=3)
     ids = service.serve(rows, is_outlier)
-    judges, _ = deal(ids, [0] * len(ids))
+    judges, _ = split_rows(ids, [0] * len(ids))
 
     assert retrain(service, "--exclude-labelled-outliers") == 0
     trained = read_records(service).data.rows
