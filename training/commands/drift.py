@@ -45,7 +45,7 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for comparing two files."""
     group = parser.add_argument_group("comparing two files")
     group.add_argument(
-        "--reference", metavar="FILE", type=Path, help="CSV file to compare with, such as the training rows"
+        "--reference", metavar="FILE", type=Path, help="CSV file to compare with, e.g. the training rows"
     )
     group.add_argument("--current", metavar="FILE", type=Path, help="CSV file that may have changed")
     group.add_argument(
@@ -63,9 +63,7 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
 def _add_replay_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for a replay; the service's settings in the environment are the defaults."""
     group = parser.add_argument_group("replaying a file")
-    group.add_argument(
-        "--replay", metavar="FILE", type=Path, help="CSV file with rows in the order in which they arrived"
-    )
+    group.add_argument("--replay", metavar="FILE", type=Path, help="CSV file with rows in the order of their arrival")
     add_models_option(parser)
     group.add_argument("--version", metavar="VERSION", help="whose detectors to use (default: the live one's)")
     group.add_argument(

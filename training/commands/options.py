@@ -94,7 +94,7 @@ def add_metrics_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=seconds,
         default=os.environ.get("TRAINING_METRICS_HOLD") or "0",
-        help="how long the metrics stay available after the training has ended (default: $TRAINING_METRICS_HOLD, else 0)",
+        help="how long the metrics are served after the training has ended (default: $TRAINING_METRICS_HOLD, else 0)",
     )
 
 

@@ -37,8 +37,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--since", metavar="WHEN", type=past_time, default="30d", help="7d, 24h, 2026-01-31 or an ISO time
-        (%(default)s)"
+        "--since",
+        metavar="WHEN",
+        type=past_time,
+        default="30d",
+        help="7d, 24h, 2026-01-31 or an ISO time (%(default)s)",
     )
     parser.add_argument(
         "--exclude-labelled-outliers",

@@ -134,8 +134,8 @@ def _add_differences(page: SelfContainedPage, comparison: ModelComparison) -> No
     """Add the rows to which the models give different labels."""
     page.begin_section("Rows where they differ")
     page.add_paragraph(
-        "Of the latest rows, those whose scores are farthest apart, each measured from its model's threshold. A service
-        " "that still has the record shows all of it at /predictions/RECORD."
+        "Of the latest rows, those whose scores are farthest apart, each measured from its model's threshold. A "
+        "service that still has the record shows all of it at /predictions/RECORD."
     )
     for candidate_flags, heading in (
         (True, "Only the candidate flags them"),

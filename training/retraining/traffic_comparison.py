@@ -138,8 +138,9 @@ def compare_on_traffic(
         _count_cells(latest, rows, flags, is_latest)
         _count_days_and_scores(latest, rows, flags, scores, is_latest)
         margins = scores - np.array([[live.offset], [candidate.offset]])
-        _collect_differences(latest, rows, flags, scores, np.where(is_latest, np.abs(margins[0] - margins[1]), -1),
-        known) n_read += len(rows)
+        strengths = np.where(is_latest, np.abs(margins[0] - margins[1]), -1)
+        _collect_differences(latest, rows, flags, scores, strengths, known)
+        n_read += len(rows)
         on_progress(n_read)
     return TrafficComparison(whole.counts, latest, latest_since)
 

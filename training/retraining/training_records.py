@@ -120,8 +120,9 @@ def read_training_records(
         rows = page.rows
         is_holdout, drawn = split_rows(rows.record_ids, rows.rows)
         marks = np.array([key in known_outliers for key in zip(rows.record_ids, rows.rows, strict=True)], bool)
-        sample.add(rows.features[~is_holdout], marks[~is_holdout], rows.recorded_shares[~is_holdout],
-        drawn[~is_holdout]) read += len(rows) + page.n_other_features + page.n_without_features
+        chosen = ~is_holdout
+        sample.add(rows.features[chosen], marks[chosen], rows.recorded_shares[chosen], drawn[chosen])
+        read += len(rows) + page.n_other_features + page.n_without_features
         other_features += page.n_other_features
         without_features += page.n_without_features
         judging += int(is_holdout.sum())
