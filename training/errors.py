@@ -1,4 +1,4 @@
-"""Everything that training refuses, and the exit status of each refusal.
+"""The errors with which training refuses to go on, and the exit status of each.
 
 * TrainingError        1  never raised itself
   * BadArgument        2  an option cannot be used as given
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 
 class TrainingError(Exception):
-    """The root of every refusal; ``exit_status`` is what the command line ends with."""
+    """The base of all refusals; ``exit_status`` is that of the command line."""
 
     exit_status: ClassVar[int] = 1
 

@@ -1,7 +1,7 @@
 """The report and the model card of a bundle: what the model learnt, from which data, and how well it does.
 
-Both show the same tables and sentences, which are made here from the manifest; ``templates/`` lays them out. The report
-is one HTML page that works without any other file or host; the model card is one page of Markdown.
+Both show the same tables and sentences, which are made here from the manifest and laid out by ``templates/``. The
+report is an HTML page that works without any other file or host; the model card is a page of Markdown.
 """
 
 from __future__ import annotations
@@ -24,40 +24,39 @@ Table: TypeAlias = tuple[tuple[str, ...], ...]
 SET_TITLES = {"train": "training", "test": "test"}
 
 PURPOSE = (
-    "Tells rows that resemble the training rows (inliers) from rows that do not (outliers). It is an Isolation Forest, "
-    "made to raise a person's attention, not to decide."
+    "Separates rows that resemble the training rows (inliers) from rows that do not (outliers). It is an Isolation "
+    "Forest, meant to draw a person's attention, not to make decisions."
 )
 
 LIMITS = (
-    "A score is no probability. It says how quickly random cuts isolate a row from the training rows, in [-1, 0]; the "
-    'lower, the more abnormal. A score of -0.8 is not "80 % abnormal".',
-    "Outlier means unlike the training rows, not wrong, fraudulent or worth less. A person should look before anybody "
-    "is treated differently for it.",
+    "A score is not a probability. It says how quickly random cuts isolate a row from the training rows, in [-1, 0]; "
+    'the lower, the more abnormal. A score of -0.8 is not "80 % abnormal".',
+    "Outlier means unlike the training rows, not wrong, fraudulent or worth less. A person should check before anybody "
+    "is treated differently because of it.",
     "The contamination is the share of training rows that is flagged; live traffic is flagged as often only as long as "
-    "it resembles them. Rows with equal scores are flagged together or not at all, so the share is met only roughly.",
-    "The cuts are parallel to the axes: a row whose single values are all common, in an uncommon combination, may "
-    "pass.",
-    "Beyond the range of the training rows all values look alike: no tree cuts there.",
+    "it resembles them. Rows with equal scores are flagged together or not at all, so the share is only approximate.",
+    "The cuts are parallel to the axes: a row that combines common values in an uncommon way may not be flagged.",
+    "Beyond the range of the training rows, all values are alike to the model: no tree cuts there.",
 )
 
 LICENCE = (
-    "Isowatch, which wrote this bundle, is under the Apache License 2.0. The model is under whatever licence its "
-    "training data allow; whoever publishes it has to say which."
+    "Isowatch, which wrote this bundle, is under the Apache License 2.0. The model may be published under "
+    "whatever licence its training data allow; its publisher has to state which."
 )
 
 # What each picture shows, in the order of the page.
 _CAPTIONS = {
     "boundary_base.png": (
-        'The trees under contamination "auto", which flags scores below -0.5, as the original paper does: far too much '
-        "in heavy-tailed data. The axes are in the units of the data."
+        'The trees under contamination "auto", which flags scores below -0.5, as in the original paper: far too much '
+        "for heavy-tailed data. The axes are in the units of the data."
     ),
-    "boundary.png": "The same trees under the chosen contamination, which moves the boundary to flag as many as asked.",
+    "boundary.png": "The same trees under the chosen contamination, which moves the boundary to flag this share.",
     "boundary_test.png": (
-        "Rows that the model never saw, in the colour of the label that it gave them. Those beyond the range of the "
-        "training rows stand at the edge."
+        "Rows that the model never saw, coloured by predicted label. Those beyond the range of the training rows are "
+        "drawn at the edge."
     ),
-    "scores.png": "How many training rows have which score. Rows left of the line are outliers.",
-    "scores_test.png": "How many test rows have which score.",
+    "scores.png": "Distribution of the training scores. Rows left of the line are outliers.",
+    "scores_test.png": "Distribution of the test scores.",
 }
 
 
@@ -164,48 +163,48 @@ def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe_origin(training: dict[str, Any]) -> str:
-    """Say whose data these are, from the manifest's part about the training data."""
+    """Describe the origin of the data, from the manifest's part about the training data."""
     if training["synthetic"]:
         return (
             "The data are synthetic: made by training.data.synthetic to resemble the credits that customers spend. "
-            "No person stands behind a row, and the figures say nothing about real customers."
+            "No row is a real person, and the figures say nothing about real customers."
         )
     if records := training.get("records"):
         return (
             f"The rows are requests that a running service answered between {records['since']} and {records['until']}. "
-            "Whether the people behind them agreed to this use is not recorded here."
+            "Whether the people concerned agreed to this use is not recorded here."
         )
     return "Where the rows come from, and whether people agreed to this use, is not recorded here."
 
 
 def _describe_reading(data: dict[str, Any], features: list[str]) -> str:
-    """Say how a file was read, from the manifest's part about it and the names of the features."""
+    """Describe how a file was read, from the manifest's part about it and the names of the features."""
     if records := data.get("records"):
         return _describe_records(records)
     label = data["label_column"]
     left_out = [column for column in data["columns"] if column not in (*features, label)]
     return (
         f"A comma-separated file in UTF-8 with {_count(len(data['columns']), 'column')}. Every cell of a feature is a "
-        "finite number; a file with any other is refused, nothing is filled in or left out. "
+        "finite number; a file with any other cell is refused, and nothing is filled in or skipped. "
         f"Left-out columns: {', '.join(left_out) or 'none'}. "
         f"Labels: {f'column {label}, never used for fitting' if label else 'none'}."
     )
 
 
 def _tabulate_features(manifest: dict[str, Any]) -> Table:
-    """List the features with their training ranges."""
+    """Tabulate the features with their training ranges."""
     features = ((each["name"], f"{each['low']:g}", f"{each['high']:g}") for each in manifest["features"])
     return (("feature", "smallest", "largest"), *features)
 
 
 def _tabulate_parameters(manifest: dict[str, Any]) -> Table:
-    """List what ``get_params()`` says."""
+    """Tabulate the result of ``get_params()``."""
     parameters = ((name, str(value)) for name, value in manifest["parameters"].items())
     return (("parameter", "value"), *parameters)
 
 
 def _tabulate_figures(evaluation: dict[str, Any]) -> Table:
-    """Put the figures of each set of rows beside each other."""
+    """Tabulate the figures of each set of rows side by side."""
     sets = list(evaluation.values())
     quantiles = (
         (f"score, quantile {quantile}", *(f"{figures['score_quantiles'][quantile]:.4f}" for figures in sets))
@@ -221,7 +220,7 @@ def _tabulate_figures(evaluation: dict[str, Any]) -> Table:
 
 
 def _tabulate_contaminations(evaluation: dict[str, Any]) -> Table:
-    """Put the rows that each contamination would flag beside each other, with their share."""
+    """Tabulate how many rows of each set each contamination would flag, with their share."""
     sets = list(evaluation.values())
     choices = zip(*(figures["flagged_by_contamination"] for figures in sets), strict=True)
     return (
@@ -241,7 +240,7 @@ def _tabulate_contaminations(evaluation: dict[str, Any]) -> Table:
 
 
 def _tabulate_label_figures(evaluation: dict[str, Any]) -> Table | None:
-    """Put how well each set of rows agrees with its known labels beside each other; None without labels."""
+    """Tabulate how well each set of rows agrees with its true labels; None without labels."""
     labelled = {name: figures["labels"] for name, figures in evaluation.items() if "labels" in figures}
     if not labelled:
         return None
@@ -255,21 +254,21 @@ def _tabulate_label_figures(evaluation: dict[str, Any]) -> Table | None:
 
 
 def _tabulate_versions(manifest: dict[str, Any]) -> Table:
-    """List what the model was trained with."""
+    """Tabulate the versions that the model was trained with."""
     versions = manifest["versions"]
     called = {"python": "Python", "numpy": "NumPy", "scikit_learn": "scikit-learn"}
     return (("package", "version"), *((called[name], versions[name]) for name in called))
 
 
 def _describe_records(records: dict[str, Any]) -> str:
-    """Say how the training rows were drawn from records."""
+    """Describe how the training rows were drawn from records."""
     return (
         f"Of {records['read']:,} recorded rows, {records['other_features'] + records['without_features']:,} have other "
-        f"features or none, {records['judging']:,} were dealt to the half that judges, and of the "
-        f"{records['shaping']:,} others these were drawn, each answered row with the chance {records['chance']:.3g}. "
+        f"features or none, {records['judging']:,} are in the holdout set, and from the "
+        f"{records['shaping']:,} others these were drawn, each answered row with probability {records['chance']:.3g}. "
         + (
-            f"{records['labelled_outliers']:,} of them were labelled outliers, and "
-            + ("shaped no tree." if records["excluded_outliers"] else "were trained on like all others.")
+            f"{records['labelled_outliers']:,} of them were labelled outliers; they were "
+            + ("left out when trees were grown." if records["excluded_outliers"] else "trained on like all others.")
             if records["labelled_outliers"]
             else "None of them was labelled an outlier."
         )
@@ -277,12 +276,12 @@ def _describe_records(records: dict[str, Any]) -> str:
 
 
 def _show_figure(figure: float | int | None) -> str:
-    """Write a figure of a comparison with labels."""
+    """Format a figure of a comparison with labels."""
     if figure is None:
-        return "needs both kinds"
+        return "needs outliers and inliers"
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.4f}"
 
 
 def _count(number: int, what: str) -> str:
-    """Say how many there are."""
+    """Format a count with its noun."""
     return f"{number} {what}{'' if number == 1 else 's'}"

@@ -32,8 +32,8 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "retrain",
         help="train the next model on records and compare it with the live one",
         description="Train a candidate on what the service recorded, compare it with the live model on labelled rows "
-        "and on the last week's traffic, and keep it in the store with a page comparison.html. It goes live only if "
-        "that is asked for and it is better beyond doubt; where it was asked for and is not, the status is 3.",
+        "and on the last week's traffic, and store it with a page comparison.html. It goes live only with "
+        "--promote-if-better and if it is certainly better; if it is not, the exit status is 3.",
         allow_abbrev=False,
     )
     parser.add_argument(

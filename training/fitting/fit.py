@@ -1,4 +1,4 @@
-"""Fitting an Isolation Forest: its parameters, checked first, and the fit itself, in batches so that progress shows."""
+"""Fit an Isolation Forest: check its parameters, then grow its trees in batches, so that progress can be shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.errors import BadArgument
 if TYPE_CHECKING:
     from sklearn.ensemble import IsolationForest
 
-# Enough for a bar that moves; each batch costs scikit-learn a walk over the trees that are already there.
+# Enough for a bar that moves; in each batch, scikit-learn walks over all existing trees.
 _BATCHES = 20
 
 # scikit-learn seeds NumPy's legacy generator, which takes 32 bits.
@@ -23,7 +23,7 @@ _MAX_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class ForestParameters:
-    """How a forest is grown; names and meaning are those of scikit-learn's ``IsolationForest``.
+    """The parameters of a forest, with the names and meanings of scikit-learn's ``IsolationForest``.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class ForestParameters:
     max_samples: int | Literal["auto"] = "auto"
     max_features: float = 1.0
     bootstrap: bool = False
-    # The seed of the figures in the documentation.
+    # The seed of the results in the documentation.
     random_state: int = 16
 
     def __post_init__(self) -> None:
@@ -100,13 +100,13 @@ def fit(
     rows
         Shape ``(n_rows, n_features)``, finite, within float32.
     parameters
-        How the forest is grown.
+        Parameters of the forest.
     on_progress
-        Called after each batch with the number of trees that stand.
+        Called after each batch with the number of fitted trees.
 
     Returns
     -------
-    The estimator, equal in every part to one fitted with a single call of ``fit``.
+    The estimator, identical to one fitted by a single call of ``fit``.
 
     Raises
     ------
@@ -117,26 +117,26 @@ def fit(
     from sklearn.ensemble import IsolationForest
 
     parameters.check_rows(len(rows))
-    # An array, not a table: an estimator that knows column names warns when it is asked without them. float32
-    # is what scikit-learn would convert to in each batch.
-    rows_as_compared = np.asarray(rows, dtype=np.float32)
+    # An array, not a table: an estimator with column names warns if it scores rows without them. scikit-learn would
+    # convert to float32 in each batch.
+    single_precision_rows = np.asarray(rows, dtype=np.float32)
     wanted = asdict(parameters)
     forest = IsolationForest(**wanted | {"contamination": "auto", "warm_start": True})
     seeds = []
     for n_trees in _plan_batches(parameters.n_estimators):
         forest.set_params(n_estimators=n_trees)
         if n_trees == parameters.n_estimators:
-            # Finding the offset means scoring all rows, so only the last batch is told the contamination.
+            # To find the offset, all rows are scored, so only the last batch gets the contamination.
             forest.set_params(contamination=parameters.contamination)
-        forest.fit(rows_as_compared)
+        forest.fit(single_precision_rows)
         seeds.append(forest._seeds)
         on_progress(n_trees)
-    # scikit-learn keeps the last batch's seeds alone, and derives `estimators_samples_` from them.
+    # scikit-learn stores the seeds of the last batch only, and derives `estimators_samples_` from them.
     forest._seeds = np.concatenate(seeds)
     return forest.set_params(warm_start=False)
 
 
 def _plan_batches(n_trees: int) -> list[int]:
-    """Number the trees that stand after each batch, ending with all of them."""
+    """Return the number of trees after each batch; the last is ``n_trees``."""
     step = max(1, n_trees // _BATCHES)
     return [*range(step, n_trees, step), n_trees]

@@ -35,7 +35,7 @@ class ModelStore:
     Parameters
     ----------
     folder
-        Made when the first bundle is written.
+        Created when the first bundle is written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,9 +43,9 @@ class ModelStore:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Lock the store, waiting while another writes, and give an empty folder to write a bundle into.
+        """Lock the store, waiting for other writers, and yield an empty folder for a bundle.
 
-        Whatever was not published when the block ends, by an error or by Ctrl-C, is removed.
+        What is not published when the block ends, be it by an error or by Ctrl-C, is removed.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class ModelStore:
                 shutil.rmtree(self.folder, ignore_errors=True)
 
     def find_free_version(self, forest_sha256: str, trained_at: datetime) -> str:
-        """Name a version that does not exist yet: when the second is taken, the next free one.
+        """Return the name of a version that does not exist yet: if the second is taken, of the next free one.
 
         Parameters
         ----------
@@ -82,18 +82,18 @@ class ModelStore:
         return version
 
     def publish(self, unfinished: Path, version: str) -> Path:
-        """Give a bundle its place and make it the live one; if that fails, the store is as it was.
+        """Add a bundle and make it live; if that fails, the store stays as it was.
 
         Parameters
         ----------
         unfinished
-            The folder that :meth:`writing` gave, complete.
+            The folder that :meth:`writing` yielded, complete.
         version
             A version that does not exist yet.
         """
         place = self.folder / version
         try:
-            self.keep(unfinished, version)
+            self.add(unfinished, version)
             self._go_live(version, [*versions_up_to(self.live_version(), self.folder), version], PROMOTION)
         except BaseException:
             if self.live_version() != version:
@@ -101,8 +101,8 @@ class ModelStore:
             raise
         return place
 
-    def keep(self, unfinished: Path, version: str) -> Path:
-        """Give a bundle its place, and leave the live one live; parameters are those of :meth:`publish`."""
+    def add(self, unfinished: Path, version: str) -> Path:
+        """Add a bundle without making it live; parameters are those of :meth:`publish`."""
         for file in unfinished.iterdir():
             _flush(file)
         _flush(unfinished)
@@ -111,18 +111,18 @@ class ModelStore:
         return place
 
     def versions(self) -> list[str]:
-        """Name the versions that are there, oldest first."""
+        """Return the versions in the store, oldest first."""
         if not self.folder.is_dir():
             return []
         return [entry.name for entry in sorted(filter(is_version, self.folder.iterdir()), key=age_of)]
 
     def live_version(self) -> str | None:
-        """Name the version that the link leads to, whether it is there or not; None without a link."""
+        """Return the version that the link leads to, whether it exists or not; None without a link."""
         link = self.folder / CURRENT_LINK
         return link.readlink().name if link.is_symlink() else None
 
     def find(self, version: str) -> Path:
-        """Give the folder of a version.
+        """Return the folder of a version.
 
         Raises
         ------
@@ -137,15 +137,14 @@ class ModelStore:
         return self.folder / version
 
     def promote(self, version: str, check: Callable[[Path], None]) -> None:
-        """Make a version the live one.
+        """Make a version live.
 
         Parameters
         ----------
         version
-            One that is there.
+            An existing version.
         check
-            Called with the version's folder while nobody else can change the store; what it raises keeps things
-            as they are.
+            Called with the version's folder while nobody else can change the store; if it raises, nothing changes.
 
         Raises
         ------
@@ -161,9 +160,9 @@ class ModelStore:
             self._go_live(version, history if version == live else [*history, version], PROMOTION)
 
     def rollback(self, check: Callable[[Path], None]) -> str:
-        """Make the version live again that was live before, and forget that the present one was.
+        """Make the previously live version live again, and remove the current one from the history.
 
-        Versions that are not there any more are passed over. A second call goes back one version further.
+        Versions that no longer exist are skipped. A second call goes back one version further.
 
         Parameters
         ----------
@@ -177,7 +176,7 @@ class ModelStore:
         Raises
         ------
         BadArgument
-            If no version that is there was live before.
+            If no existing version was live before.
         ModelsNotWritable
             If the link cannot be moved.
         """
@@ -190,7 +189,7 @@ class ModelStore:
             return history[-1]
 
     def prune(self, keep: int) -> Iterator[str]:
-        """Remove all versions but the newest ``keep`` and the live one; each removed version is given at once."""
+        """Remove all versions but the newest ``keep`` and the live one; yield each as soon as it is removed."""
         if not self.folder.is_dir():
             return
         with self._changing():
@@ -201,7 +200,7 @@ class ModelStore:
                     yield version
 
     def _find_previous(self) -> list[str]:
-        """Cut the history off behind the version that was live before and is still there."""
+        """Return the history up to the previously live version that still exists."""
         live, there = self.live_version(), self.versions()
         history = versions_up_to(live, self.folder)
         while history and (history[-1] == live or history[-1] not in there):
@@ -214,12 +213,12 @@ class ModelStore:
         return history
 
     def _remove(self, version: str) -> None:
-        """Remove a version; it is gone in one step, however long its files take."""
+        """Remove a version; it disappears in one step, however long removing its files takes."""
         removed = (self.folder / version).rename(self.folder / _REMOVED_BUNDLE)
         shutil.rmtree(removed)
 
     def _go_live(self, version: str, history: list[str], what: str) -> None:
-        """Let ``current`` point to a version in one step; relative, so that the store can be moved."""
+        """Make ``current`` point to a version in one step; relative, so that the store can be moved."""
         link = self.folder / CURRENT_LINK
         with (
             replacing(self.folder / CHANGES_FILE) as changes,
@@ -240,7 +239,7 @@ class ModelStore:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Be the only process that changes the store; say in words what the file system refuses."""
+        """Hold the lock of the store, and explain errors of the file system."""
         # Everybody who may write into the folder may lock it, whoever made the file. A holder that dies frees the lock.
         lock = FileLock(self.folder / LOCK_FILE, mode=0o666, fallback_to_soft=False)
         with self._explaining_errors():
@@ -257,7 +256,7 @@ class ModelStore:
 
     @contextmanager
     def _explaining_errors(self) -> Iterator[None]:
-        """Turn what the file system refuses into a sentence."""
+        """Turn errors of the file system into refusals."""
         try:
             yield
         except OSError as error:

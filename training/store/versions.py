@@ -1,4 +1,4 @@
-"""Names of versions, and the table of all versions in a store: which one is live, its training data, its size."""
+"""The names of versions, and the table of all versions: which one is live, its training data and its size."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.model.bundle import MANIFEST_FILE, read_manifest
 if TYPE_CHECKING:
     from training.store.store import ModelStore
 
-# The beginning of a name: the second of the training, in UTC.
+# A name starts with the second of the training, in UTC.
 _TIME, _TIME_LENGTH = "%Y%m%dT%H%M%SZ", len("20260131T120059Z")
 
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 _LIVE, _HEADER = "*", ("", "version", "trained (UTC)", "rows", "contamination", "flagged", "size")
 
-# Numbers end where the numbers above and below them end.
+# Numbers are right-aligned.
 _NUMBERS = {"rows", "flagged", "size"}
 
 # Bytes per megabyte, as disks and `ls --si` count them.
@@ -28,7 +28,7 @@ _MEGABYTE = 1_000_000
 
 
 def name_version(forest_sha256: str, trained_at: datetime) -> str:
-    """Name a version.
+    """Return the name of a version.
 
     Parameters
     ----------
@@ -46,21 +46,21 @@ def name_version(forest_sha256: str, trained_at: datetime) -> str:
 
 
 def is_version(entry: Path) -> bool:
-    """Tell a bundle, sound or not, from whatever else lies beside it, such as a user's notes."""
+    """Return whether a path is a bundle, sound or not, and not something else, such as a user's notes."""
     if not entry.is_dir() or entry.is_symlink() or entry.name.startswith("."):
         return False
     return bool(_NAME.fullmatch(entry.name)) or (entry / MANIFEST_FILE).exists()
 
 
 def age_of(version: Path) -> tuple[str, int]:
-    """Order versions by the second in their names, and those of one second by when they were written."""
+    """Return the sort key of a version: the second in its name, then the time when it was written."""
     return version.name[:_TIME_LENGTH], version.stat().st_mtime_ns
 
 
 def tabulate_versions(store: ModelStore) -> str:
-    """Lay out one line per version, oldest first, and mark the live one with a star.
+    """Format one line per version, oldest first, and mark the live one with a star.
 
-    A version whose manifest cannot be read has its line as well, with the reason.
+    A version whose manifest cannot be read is listed too, with the reason below the table.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def tabulate_versions(store: ModelStore) -> str:
 
 
 def _describe(manifest: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Say when and on what a version was trained."""
+    """Describe when and on what a version was trained."""
     training = manifest["training"]
     return (
         f"{datetime.fromisoformat(manifest['trained_at']):%Y-%m-%d %H:%M:%S}",
@@ -97,12 +97,12 @@ def _describe(manifest: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _align(cell: str, column: str, width: int) -> str:
-    """Fill a cell up with blanks."""
+    """Pad a cell with blanks."""
     return cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
 
 
 def _size(folder: Path) -> str:
-    """Add up a bundle's files."""
+    """Return the size of a bundle's files."""
     return f"{sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / _MEGABYTE:.2f} MB"
 
 
@@ -111,5 +111,5 @@ def _describe_live(store: ModelStore, live: str | None) -> str:
     if live is None:
         return f"No version is live: there is no link {store.folder}/current; make one with promote VERSION."
     if live not in store.versions():
-        return f"No version is live: the link leads to {live}, which is not there; move it with promote VERSION."
+        return f"No version is live: the link leads to {live}, which does not exist; move it with promote VERSION."
     return f"{_LIVE} is live."

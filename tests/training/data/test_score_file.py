@@ -55,8 +55,8 @@ def test_file_may_be_scored_in_place(bundle, write_csv):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("mean,sd,is_inlier\n1,2,1\n", "there is a column is_inlier already"),
-        ("mean,anomaly_score,sd\n1,2,1\n", "there is a column anomaly_score already"),
+        ("mean,sd,is_inlier\n1,2,1\n", "the column is_inlier exists already"),
+        ("mean,anomaly_score,sd\n1,2,1\n", "the column anomaly_score exists already"),
         ("mean\n1\n", "has no column sd"),
         ("mean,sd\n1,x\n", "line 2, column sd: 'x' is not a number"),
     ],

@@ -256,7 +256,7 @@ def test_bad_seed_is_refused(seed: str, tmp_path: Path, capsys: pytest.CaptureFi
         main(["--out", str(tmp_path), f"--seed={seed}"])
 
     assert ended.value.code == 2
-    assert f"{seed!r} is no seed" in capsys.readouterr().err
+    assert f"{seed!r} is not a seed" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

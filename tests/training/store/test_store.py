@@ -74,12 +74,12 @@ def test_kept_bundle_waits_to_be_promoted(store: ModelStore):
     """The live one stays live, or none is; what is live next is the history's next version."""
     with store.writing() as folder:
         (folder / "file").write_text("first")
-        assert store.keep(folder, FIRST) == store.folder / FIRST
+        assert store.add(folder, FIRST) == store.folder / FIRST
     assert (store.live_version(), entries(store)) == (None, [FIRST])
 
     publish(store, SECOND)
     with store.writing() as folder:
-        store.keep(folder, THIRD)
+        store.add(folder, THIRD)
     assert (store.live_version(), store.versions()) == (SECOND, VERSIONS)
 
     store.promote(THIRD, no_check)
