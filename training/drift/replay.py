@@ -82,9 +82,7 @@ def replay(
         If there are too few rows.
     """
     if len(data) < watch.window:
-        raise BadData(
-            f"{data.path} has {len(data)} rows, but the detectors compare windows of {watch.window}; replay a longer file."
-        )
+        raise BadData(f"{data.path} has {len(data)} rows, but a window has {watch.window}; replay a longer file.")
     ratios: dict[str, list[float]] = {name: [] for name in watch.detectors}
     are_active: dict[str, list[bool]] = {name: [] for name in watch.detectors}
     findings: list[Finding] = []
@@ -156,8 +154,8 @@ def describe_detectors(replay: Replay) -> str:
         else f"each of the next {n_windows} windows, which have no row in common, is"
     )
     return (
-        f"Windows of {watch.window:,} rows; without drift, a detector signals every {watch.expected_run_time:,} rows on "
-        f"average. A signal becomes an event if {confirming} far from training."
+        f"Windows of {watch.window:,} rows; without drift, a detector signals every {watch.expected_run_time:,} rows "
+        f"on average. A signal becomes an event if {confirming} far from training."
     )
 
 

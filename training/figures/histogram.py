@@ -25,37 +25,37 @@ from training.figures.style import (
     shorten,
 )
 
-# Few enough to be read one by one, whatever the number of rows.
+# Few enough to be read one by one, however many rows there are.
 N_BINS = 20
 
-# If one bar holds more than this share of the rows, the others can hardly be seen beside it on a linear axis.
+# If one bar has more than this share of the rows, the others are hardly visible on a linear axis.
 _OVERWHELMING = 0.8
 
 _HOVER = "%{customdata[0]:.6g} to %{customdata[1]:.6g}<br>%{customdata[2]:,} rows (%{customdata[3]:.3%})"
 
-# Of the bins of the population stability index, whose ends are in words.
+# For the bins of the population stability index, which are described in words.
 _BIN_HOVER = "%{customdata[0]}<br>%{customdata[1]:,} rows (%{y:.3%})"
 
-# So that where both sets have rows, both are seen.
+# So that both sets are visible where both have rows.
 _OPACITY = 0.55
 
 
 def histogram_figure(training: Dataset, feature: str, test: Dataset | None = None) -> go.Figure:
-    """Draw how often a feature's values occur, in 20 bins; every row is counted.
+    """Draw a histogram of a feature in 20 bins; every row is counted.
 
     Parameters
     ----------
     training
         Training data.
     feature
-        One of their features.
+        The feature to draw.
     test
-        Test data; with them the bars show shares instead of numbers of rows, since the sets differ in size.
+        Test data; if given, the bars show shares instead of numbers of rows, since the sets differ in size.
 
     Returns
     -------
-    A figure with buttons for a logarithmic axis and, where a few far values press the others together, for 20 bins
-    of the middle 98 % of the training rows.
+    A figure with buttons for a logarithmic axis and, if a few far values compress the others, for 20 bins of the middle
+    98 % of the training rows.
     """
     columns = {name: data.column(feature) for name, data in sets_of(training, test).items()}
     every = np.concatenate([[values.min(), values.max()] for values in columns.values()])
@@ -86,21 +86,21 @@ def histogram_figure(training: Dataset, feature: str, test: Dataset | None = Non
 
 
 def overlay_figure(reference: Dataset, current: Dataset, feature: str, subtitle: str = "") -> go.Figure:
-    """Draw which share of each file's rows lies in each of 20 bins; every row is counted.
+    """Draw histograms of a feature in two files, in 20 bins; every row is counted.
 
     Parameters
     ----------
     reference, current
-        What is compared.
+        The compared files.
     feature
-        One of their features.
+        The feature to draw.
     subtitle
-        What there is to say of it, as plain text.
+        Subtitle, as plain text.
 
     Returns
     -------
-    A figure with buttons for a logarithmic axis and, where a few far values press the others together, for 20 bins of
-    the middle 98 % of the rows.
+    A figure with buttons for a logarithmic axis and, if a few far values compress the others, for 20 bins of the middle
+    98 % of the rows.
     """
     columns = {"reference": reference.column(feature), "current": current.column(feature)}
     every = np.concatenate([[values.min(), values.max()] for values in columns.values()])
@@ -138,14 +138,14 @@ def overlay_figure(reference: Dataset, current: Dataset, feature: str, subtitle:
 
 
 def stability_figure(feature: str, stability: Stability) -> go.Figure:
-    """Draw the share of either file's rows in each bin; bins are equally wide, however far apart their ends are.
+    """Draw the share of each file's rows in each bin of the PSI; bins are drawn equally wide.
 
     Parameters
     ----------
     feature
-        What the feature is called.
+        Name of the feature.
     stability
-        Its bins.
+        Counts in its bins.
     """
     figure = new_figure(
         shorten(feature),
@@ -165,7 +165,7 @@ def stability_figure(feature: str, stability: Stability) -> go.Figure:
             name=name,
             marker_color=colour_of(name),
         )
-    # Slanted, so that none of eleven covers or replaces another.
+    # Slanted, so that none of the eleven labels covers another.
     figure.update_xaxes(tickvals=numbers, ticktext=labels, tickangle=-40, tickfont={"size": 11})
     return figure
 
@@ -184,7 +184,7 @@ def find_edges(low: float, high: float) -> NDArray[np.float64]:
     >>> find_edges(7, 7)[[0, -1]]
     array([6.5, 7.5])
     """
-    # Neighbouring edges must differ as floating-point numbers, or a bin would be empty for want of numbers.
+    # Neighbouring edges must differ as floating-point numbers, or there would be no numbers between them.
     if high - low <= N_BINS * np.spacing(max(abs(low), abs(high))):
         reach = max(0.5, N_BINS * float(np.spacing(max(abs(low), abs(high)))))
         low, high = low - reach, high + reach
@@ -207,18 +207,18 @@ def _draw_bars(
 
 
 def _add_view_buttons(figure: go.Figure, views: list[str], n_sets: int, logarithmic: bool) -> None:
-    """Let the reader choose the view, and the scale of the other axis.
+    """Add buttons for the view and for the scale of the y axis.
 
     Parameters
     ----------
     figure
-        Holds the bars of each set in the first view, then those in the next one.
+        Figure with the bars of each set in the first view, then those in the next one.
     views
-        What they are called.
+        Names of the views.
     n_sets
-        How many sets of rows are drawn.
+        Number of sets of rows.
     logarithmic
-        Which scale the figure starts with.
+        Whether the figure starts with the logarithmic scale.
     """
     rows = [scale_buttons(figure, logarithmic)]
     if len(views) > 1:
@@ -234,7 +234,7 @@ def _add_view_buttons(figure: go.Figure, views: list[str], n_sets: int, logarith
 
 
 def _label_bins(bins: list[float]) -> list[str]:
-    """Say which values each bin holds.
+    """Describe the values of each bin.
 
     Examples
     --------
