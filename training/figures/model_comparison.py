@@ -1,4 +1,4 @@
-"""Figures that compare two models: quality with intervals, the daily share of outliers, and the distribution of scores."""
+"""Figures that compare two models: quality with intervals, the daily share of outliers, and the scores."""
 
 from __future__ import annotations
 

@@ -97,8 +97,8 @@ def _add_shape(page: SelfContainedPage, training: Dataset, test: Dataset | None)
     if is_synthetic(training):
         page.add_paragraph("These data are synthetic: made by training.data.synthetic. No row is a real person.")
     page.add_paragraph(
-        "Tables, bars and boxes include all rows. If there are more points than a browser can draw quickly, only some are "
-        "drawn: the extreme ones, one in each place that has any, and a random sample of the others."
+        "Tables, bars and boxes include all rows. If there are more points than a browser can draw quickly, only some "
+        "are drawn: the extreme ones, one in each place that has any, and a random sample of the others."
     )
 
 

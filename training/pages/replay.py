@@ -47,9 +47,10 @@ def compose_replay_page(replay: Replay, model: str) -> str:
     page.add_table(_tabulate(replay))
     page.begin_section("Statistic against threshold")
     page.add_paragraph(
-        "The statistic at a row is that of the window that ends there. Above the dashed line, the detector signals, unless "
-        "it is confirming an earlier signal or a drift is going on. A drift is shaded, from its event until windows are "
-        "below the threshold again. Of many rows, the lowest and the highest statistic of each stretch are drawn."
+        "The statistic at a row is that of the window that ends there. Above the dashed line, the detector signals, "
+        "unless it is confirming an earlier signal or a drift is going on. A drift is shaded, from its event until "
+        "windows are below the threshold again. Of many rows, the lowest and the highest statistic of each stretch "
+        "are drawn."
     )
     first_row = replay.watch.window
     page.add_figures(
