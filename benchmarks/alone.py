@@ -1,4 +1,4 @@
-"""One run at a time on a machine: two would measure each other."""
+"""Allow one benchmark run at a time on a machine: two would disturb each other."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from filelock import FileLock, Timeout
 
 
 class AnotherRuns(Exception):
-    """Another run of the benchmarks has the machine; the message says what to do."""
+    """Another benchmark run is using the machine; the message says what to do."""
 
 
 @contextmanager
 def alone_on_machine(folder: Path | None = None) -> Iterator[None]:
-    """Hold the machine's one place for a run; the kernel gives it up when the process ends, however it ends.
+    """Hold the machine's benchmark lock; the kernel releases it when the process ends, in whatever way.
 
     Parameters
     ----------
     folder
-        Where the lock file lies; by default where all users of the machine find it.
+        Folder of the lock file; by default one that all users of the machine share.
 
     Raises
     ------
     AnotherRuns
-        If somebody else holds it.
+        If another process holds the lock.
     """
     file = (folder or Path(tempfile.gettempdir())) / "isowatch-bench.lock"
-    # Everybody may take it, whoever made it first.
+    # Everybody may lock it, whoever created it.
     lock = FileLock(file, mode=0o666, blocking=False, fallback_to_soft=False)
     try:
         lock.acquire()
