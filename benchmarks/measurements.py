@@ -90,7 +90,7 @@ class Measurements:
                 )
 
     def _measure_in_peace(self, url: str, bodies: Path, connections: int) -> tuple[Sample, float]:
-        """Measure, repeatedly if other programs used too much of the core; return the sample with their lowest share."""
+        """Measure, again if other programs used too much of the core; return the sample with their lowest share."""
         server_core, load_core = self._cores
         best: tuple[Sample, float] | None = None
         for _ in range(_TRIES):

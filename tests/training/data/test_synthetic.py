@@ -262,7 +262,7 @@ def test_bad_seed_is_refused(seed: str, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_no_rows_are_refused():
     """Zero rows are a mistake of the caller, not an empty table."""
-    with pytest.raises(ValueError, match="rows is 0; ask for at least 1"):
+    with pytest.raises(ValueError, match="rows is 0; use at least 1"):
         make_credits(0, seed=1)
 
 
