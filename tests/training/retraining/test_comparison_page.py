@@ -49,7 +49,7 @@ def test_page_tells_what_was_found(comparison):
     page = compose_comparison_page(comparison, VERSION)
 
     assert f"<h1>{VERSION} against credits 20260101T000000Z-aaaaaaaa</h1>" in page
-    assert "<p>The candidate is better than the live model beyond doubt.</p>" in page
+    assert "<p>The candidate is certainly better than the live model.</p>" in page
     for sentence in conclude(comparison):
         assert f"<p>{sentence}</p>" in page
     assert f"python -m training promote {VERSION}" in page
@@ -73,7 +73,7 @@ def test_differing_rows_are_listed(comparison):
     assert "<th>feature 8</th>" in page
     assert "<th>feature 9</th>" not in page
     assert "<th>and 2 more</th>" in page
-    assert "There is none." in page
+    assert "<p>None.</p>" in page
 
 
 def test_page_without_labels_and_traffic_says_so(comparison):
@@ -88,7 +88,7 @@ def test_page_without_labels_and_traffic_says_so(comparison):
 
     assert "No figures: not enough labels: 1." in page
     assert "No row was answered since 1970-01-01 00:00 UTC." in page
-    assert "The candidate is not better beyond doubt: not enough labels: 1; there is no traffic" in page
+    assert "The candidate is not certainly better: not enough labels: 1; there is no traffic" in page
     assert tabulate_quality(nothing) == ""
     assert nothing.as_figures()["latest"]["agreement"] is None
 
