@@ -57,9 +57,9 @@ def test_page_tells_what_was_found(comparison):
     assert page.count("<td>+0.500 (+0.250 to +0.750)</td>") == 3
     assert "<td>20 (2.000%)</td>" in page
     assert "with probability 0.5, however it was recorded" in page
-    assert re.search(r"of these, shaping no tree</th>\s*<td>7</td>", page)
+    assert re.search(r"of these, left out when trees are grown</th>\s*<td>7</td>", page)
     drawn = re.findall(r'role="group" aria-label="(.*?)"', page)
-    assert drawn == ["Quality of either model", "Difference", "Outliers day by day", "Scores"]
+    assert drawn == ["Quality of both models", "Difference", "Outliers day by day", "Scores"]
 
 
 def test_differing_rows_are_listed(comparison):
