@@ -23,7 +23,7 @@ from app.db.tables import METADATA
 from tests.records.running_writer import Read, RunningWriter, Start
 
 # Where the packages of most distributions put the server's programs, which are not in PATH.
-_PROGRAMS = Path("/usr/lib/postgresql").glob("*/bin")
+_PROGRAMS = tuple(Path("/usr/lib/postgresql").glob("*/bin"))
 
 # A first start writes some hundred files; more would mean that it never starts.
 _START_SECONDS = 60.0
