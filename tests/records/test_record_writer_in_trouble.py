@@ -162,6 +162,7 @@ def test_file_that_is_moved_away_is_detected(
 
 # The driver leaves the socket to the garbage collector when a server that is just ending or starting refuses it.
 @pytest.mark.filterwarnings("ignore:.*unclosed <socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
 def test_server_that_goes_down_comes_back(postgresql: str, postgresql_server, start_writer: Start, read: Read):
     """Rows are pending meanwhile; none is lost or counted twice."""
     recorder = start_writer(postgresql)
