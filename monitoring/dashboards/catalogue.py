@@ -1,4 +1,4 @@
-"""The dashboards that there are; a new one is a line here."""
+"""The list of dashboards; add new ones here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from monitoring.dashboards import at_a_glance, containers, drift, predictions, quality, service, training
 
-# By the name of the file that Grafana reads.
+# By file name, without ".json".
 DASHBOARDS: dict[str, Callable[[], Dashboard]] = {
     "at_a_glance": at_a_glance.build,
     "service": service.build,
