@@ -123,7 +123,7 @@ def _outliers() -> stat.Panel:
     return (
         number(
             "Outliers",
-            "Share of rows labelled as outliers, over 5 minutes. Neither good nor bad by itself; a lasting difference "
+            "Share of rows predicted as outliers, over 5 minutes. Neither good nor bad by itself; a lasting difference "
             "from the share in training means that the data have changed.",
             units.PercentUnit,
             query("max(job:predicted_outliers_per_row:ratio_rate5m)", "outliers"),

@@ -74,7 +74,7 @@ def _mean_confidence() -> timeseries.Panel:
 def _rate_by_confidence() -> timeseries.Panel:
     panel = graph(
         "Rows per second by confidence",
-        "Labelled rows by confidence of the label, stacked. Red that replaces green means that more rows score close "
+        "Scored rows by confidence of the label, stacked. Red that replaces green means that more rows score close "
         "to the threshold.",
         "rows/s",
         *(
@@ -97,7 +97,7 @@ def _rate_by_confidence() -> timeseries.Panel:
 def _rows_by_confidence() -> bargauge.Panel:
     panel = _one_bar_per_bucket(
         "Rows by confidence",
-        "Labelled rows in the time range, by confidence of the label.",
+        "Scored rows in the time range, by confidence of the label.",
         "prediction_confidence",
         _CONFIDENCES,
     )
@@ -109,7 +109,7 @@ def _rows_by_confidence() -> bargauge.Panel:
 def _rows_by_label() -> bargauge.Panel:
     panel = bar_gauge(
         "Rows by label",
-        "Labelled rows in the time range, by predicted label.",
+        "Scored rows in the time range, by predicted label.",
         units.LocaleFormat,
         instant_query(
             f"sum by (class_name) (increase(predicted_class_total{{{INSTANCE}}}[$__range]))", "{{class_name}}"

@@ -42,8 +42,8 @@ def outlier_ratio() -> timeseries.Panel:
     """Return the panel with the outlier ratio, now and in training."""
     return graph(
         "Outlier ratio",
-        "Share of rows labelled as outliers over 5 minutes, and the share of the training rows. A lasting difference "
-        "means that the data have changed since training. "
+        "Share of rows predicted as outliers over 5 minutes, and the same share of the training rows. A lasting "
+        "difference means that the data have changed since training. "
         "Alert OutlierRateShift: monitoring/runbook.md#outlierrateshift",
         units.PercentUnit,
         query("job:predicted_outliers_per_row:ratio_rate5m", "now"),

@@ -70,7 +70,7 @@ def _age() -> timeseries.Panel:
     return graph(
         "Time from answer to label",
         "Median and 95th percentile of the time from answer to label, over one day; the shortest bucket is one minute. "
-        "Figures do not cover answers more recent than that.",
+        "Answers younger than that delay are mostly unlabelled, so the figures do not reflect them yet.",
         units.Seconds,
         query(age_quantile(0.5), "p50", fast_scrape=True),
         query(age_quantile(0.95), "p95", fast_scrape=True),

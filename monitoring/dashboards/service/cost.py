@@ -24,8 +24,8 @@ def add_cost(grid: Grid) -> None:
 def _cpu_time() -> stat.Panel:
     return number(
         "CPU time per million predictions",
-        "CPU time of all replicas over 5 minutes, including overhead of an idle service, per labelled row. At low "
-        "traffic, the overhead dominates.",
+        "CPU time of all replicas per million scored rows, over 5 minutes, including the overhead of an idle service. "
+        "At low traffic, that overhead dominates.",
         units.Seconds,
         query("job:cpu_seconds_per_million_predictions:ratio_rate5m", "CPU time"),
         decimals=0,
@@ -55,7 +55,7 @@ def _per_month() -> stat.Panel:
 def _price() -> stat.Panel:
     return number(
         "Price per CPU hour",
-        f"The price behind the cost figures. {_PRICE}",
+        f"The price that the cost figures use. {_PRICE}",
         _CURRENCY,
         query("price:cpu_hour:currency", "price per CPU hour"),
         decimals=3,

@@ -44,7 +44,7 @@ def _error_ratio() -> timeseries.Panel:
 def _rows_by_label() -> timeseries.Panel:
     return graph(
         "Rows per second by label",
-        "Labelled rows by predicted label; a batch contains many rows.",
+        "Scored rows by predicted label; a batch contains many rows.",
         "rows/s",
         query(rate("predicted_class_total", INSTANCE, by="class_name"), "{{class_name}}", fast_scrape=True),
         decimals=1,

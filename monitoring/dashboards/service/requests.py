@@ -25,8 +25,8 @@ def add_requests(grid: Grid) -> None:
     grid.add_panels(9, _by_route(), _predictions_and_information())
     grid.add_panels(
         9,
-        _durations("/prediction", _PREDICTION, "of POST /prediction"),
-        _durations("all routes", _ALL_ROUTES, "of all routes, except health checks and scrapes"),
+        _durations("/prediction", _PREDICTION, "requests to /prediction"),
+        _durations("all routes", _ALL_ROUTES, "requests to all routes except health checks and scrapes"),
     )
     grid.add_panels(9, _handler_p95(), _error_responses(), _in_flight())
     grid.add_panels(8, _responses("4xx", "4..", "the caller"), _responses("5xx", "5..", "the service"), _exceptions())
@@ -60,15 +60,15 @@ def _predictions_and_information() -> timeseries.Panel:
     )
 
 
-def _durations(title: str, selector: str, of_which: str) -> timeseries.Panel:
+def _durations(title: str, selector: str, which_requests: str) -> timeseries.Panel:
     def milliseconds(expression: str, legend: str) -> Dataquery:
         return query(f"1000 * {expression}", legend, fast_scrape=True)
 
     mean = f"{rate(f'{_SECONDS}_sum', selector)} / {rate(f'{_SECONDS}_count', selector)}"
     return graph(
         f"Request duration: {title}",
-        f"Time from the first line of a request to its response, {of_which}. Quantiles are estimated from histogram "
-        "buckets.",
+        f"Duration of {which_requests}, from the first line of the request to the response. Quantiles are estimated from "
+        "histogram buckets.",
         units.Milliseconds,
         milliseconds(mean, "mean"),
         milliseconds(quantile(0.5, _SECONDS, selector), "p50"),
@@ -100,7 +100,8 @@ def _handler_p95() -> timeseries.Panel:
 def _error_responses() -> timeseries.Panel:
     return graph(
         "Error responses per second",
-        "Responses of all routes with a status of 4xx, the caller's fault, or 5xx, ours; their sum is over one minute. "
+        "Responses of all routes with a status of 4xx (the caller's fault) or 5xx (ours). The alert uses their sum, "
+        "over one minute. "
         "Alert ErrorResponses: monitoring/runbook.md#errorresponses",
         units.RequestsPerSecond,
         query("job:flask_http_request_errors:rate1m", "4xx and 5xx"),

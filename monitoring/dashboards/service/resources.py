@@ -59,7 +59,7 @@ def _cpu() -> timeseries.Panel:
 def _replicas() -> stat.Panel:
     return number(
         "Replicas",
-        "Replicas that Prometheus reaches. Alert ServiceDown: monitoring/runbook.md#servicedown",
+        "Number of replicas that Prometheus reaches. Alert ServiceDown: monitoring/runbook.md#servicedown",
         units.Short,
         query('sum(up{job="service"}) or vector(0)', "up", fast_scrape=True),
         decimals=0,
