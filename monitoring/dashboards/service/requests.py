@@ -67,8 +67,8 @@ def _durations(title: str, selector: str, which_requests: str) -> timeseries.Pan
     mean = f"{rate(f'{_SECONDS}_sum', selector)} / {rate(f'{_SECONDS}_count', selector)}"
     return graph(
         f"Request duration: {title}",
-        f"Duration of {which_requests}, from the first line of the request to the response. Quantiles are estimated from "
-        "histogram buckets.",
+        f"Duration of {which_requests}, from the first line of the request to the response. Quantiles are estimated "
+        "from histogram buckets.",
         units.Milliseconds,
         milliseconds(mean, "mean"),
         milliseconds(quantile(0.5, _SECONDS, selector), "p50"),
