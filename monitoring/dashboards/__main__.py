@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from grafana_foundation_sdk.builders.dashboard import Dashboard
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-
-from monitoring.dashboards.catalogue import DASHBOARDS
+from monitoring.dashboards.catalogue import generate
 
 FOLDER = Path(__file__).resolve().parents[1] / "grafana" / "dashboards"
-
-# The SDK puts every link and every annotation switch into a menu, and has no option for another place.
-_HIDDEN_IN_MENU = ("placement", "inControlsMenu")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,42 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def generate() -> dict[str, str]:
-    """Return the JSON of every dashboard, by file name.
-
-    Examples
-    --------
-    >>> sorted(generate())[0]
-    'at_a_glance.json'
-    """
-    return {f"{name}.json": to_json(build()) for name, build in DASHBOARDS.items()}
-
-
 def find_differences(folder: Path) -> list[str]:
     """List the files in a folder that are missing, differ from the generated ones, or belong to no dashboard."""
     generated = generate()
     found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     return sorted(name for name in generated.keys() | found.keys() if generated.get(name) != found.get(name))
-
-
-def to_json(dashboard: Dashboard) -> str:
-    """Serialize a dashboard; the same dashboard always results in the same bytes.
-
-    Examples
-    --------
-    >>> '"refresh": "5s"' in to_json(Dashboard("Example").refresh("5s"))
-    True
-    """
-    built = json.loads(JSONEncoder().encode(dashboard.build()))
-    # Sorted keys keep diffs small: they show only what changed in the source.
-    return json.dumps(_remove_hiding(built), sort_keys=True, indent=2, ensure_ascii=False) + "\n"
-
-
-def _remove_hiding(value: Any) -> Any:
-    """Remove the setting that hides links and annotations in a menu, at any depth."""
-    if isinstance(value, dict):
-        return {key: _remove_hiding(inner) for key, inner in value.items() if (key, inner) != _HIDDEN_IN_MENU}
-    return [_remove_hiding(inner) for inner in value] if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from monitoring.dashboards.__main__ import find_differences, generate, main
+from monitoring.dashboards.__main__ import find_differences, main
+from monitoring.dashboards.catalogue import generate
 from tests.monitoring.generated_dashboards import FOLDER, read_dashboards
 from tests.monitoring.rule_files import read_alerts
 
