@@ -1,1 +1,1 @@
-"""What watches the service: configuration of the programs that do, and the source of the dashboards."""
+"""Configuration of the monitoring programs, and the source of the Grafana dashboards."""

@@ -1,5 +1,5 @@
-"""Grafana's dashboards as code: ``python -m monitoring.dashboards`` writes what Grafana reads.
+"""Grafana dashboards as code: ``python -m monitoring.dashboards`` writes the JSON files that Grafana loads.
 
-A dashboard is a module with a function ``build``, named in ``catalogue``; the other modules hold what dashboards
-share.
+Each dashboard is a module or package with a function ``build``, listed in ``catalogue``. All dashboards share the other
+modules.
 """

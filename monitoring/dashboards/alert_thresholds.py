@@ -1,6 +1,7 @@
-"""The numbers that alerts compare with, as lines and as colours, so that a dashboard and an alert never disagree.
+"""Alert thresholds as lines and colours, so that dashboards and alerts always agree.
 
-They are read from the rules that record them, when the dashboards are generated.
+The values come from the recording rules in ``thresholds.yml``. Lines query them; colours read the file when the
+dashboards are generated.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from monitoring.dashboards.queries import query
 
 _RULES = Path(__file__).resolve().parents[1] / "prometheus" / "rules" / "thresholds.yml"
 
-# What the lines are called in legends; graphs draw lines of these names dashed.
+# Legends of threshold lines; graphs draw lines with these legends dashed.
 ALERTS_ABOVE, ALERTS_BELOW = "alerts above", "alerts below"
 
-# A first alarm of a drift detector: nothing fires before the windows after it confirm it.
-ALARM_LINE = "alarm line"
+# Exceeding it is only a drift signal; nobody is alerted until the following windows confirm it.
+DRIFT_THRESHOLD = "threshold"
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -36,50 +37,50 @@ _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {
 
 
 def threshold(name: str) -> float:
-    """Look up a threshold, in the unit that its name says.
+    """Return the value of a threshold, in the unit that its name states.
 
     Examples
     --------
     >>> threshold("threshold:feedback_silence_seconds:max") / 86400
     3.0
     """
-    return _number(ast.parse(_all_thresholds()[name], mode="eval").body)
+    return _evaluate(ast.parse(_all_thresholds()[name], mode="eval").body)
 
 
 def alert_line(name: str, unit_factor: float = 1) -> Dataquery:
-    """Ask for a threshold as a line to draw, multiplied by what the panel's unit asks for."""
+    """Query a threshold as a line, multiplied by a factor that converts it to the panel's unit."""
     factor = "" if unit_factor == 1 else f" * {unit_factor:g}"
     return query(f"{name}{factor}", ALERTS_BELOW if name.endswith(":min") else ALERTS_ABOVE)
 
 
-def alarm_line() -> Dataquery:
-    """Draw where drift detectors give a first alarm, beside statistics that are divided by their thresholds."""
-    return query("vector(1)", ALARM_LINE)
+def drift_threshold_line() -> Dataquery:
+    """Draw the threshold of drift signals, for statistics that are divided by their thresholds."""
+    return query("vector(1)", DRIFT_THRESHOLD)
 
 
-def bad_above(limit: float, warning_share: float = 0.8) -> ThresholdsConfig:
-    """Colour a number green, from a share of the limit on orange, and from the limit on red."""
-    return _steps((None, colours.GOOD), (limit * warning_share, colours.WARNING), (limit, colours.BAD))
+def bad_above(limit: float, warning_ratio: float = 0.8) -> ThresholdsConfig:
+    """Colour a number green, orange from a fraction of the limit on, and red from the limit on."""
+    return _steps((None, colours.GOOD), (limit * warning_ratio, colours.WARNING), (limit, colours.BAD))
 
 
 def bad_below(limit: float, warning: float) -> ThresholdsConfig:
-    """Colour a number red, from the limit on orange, and from the warning on green."""
+    """Colour a number red, orange from the limit on, and green from the warning on."""
     return _steps((None, colours.BAD), (limit, colours.WARNING), (warning, colours.GOOD))
 
 
-def neither_good_nor_bad() -> ThresholdsConfig:
-    """Colour a number that no alert asks about."""
+def neutral() -> ThresholdsConfig:
+    """Colour a number that is neither good nor bad."""
     return _steps((None, colours.NEUTRAL))
 
 
-def on_a_wall(thresholds: ThresholdsConfig) -> ThresholdsConfig:
-    """Take darker shades, for a background on which the number is white."""
+def for_wall(thresholds: ThresholdsConfig) -> ThresholdsConfig:
+    """Use darker shades, for a background behind white numbers."""
     steps = thresholds.build().steps
-    return _steps(*((step.value, colours.ON_A_WALL.format(step.color)) for step in steps))
+    return _steps(*((step.value, colours.WALL_SHADE.format(step.color)) for step in steps))
 
 
 def _steps(*steps: tuple[float | None, str]) -> ThresholdsConfig:
-    """Colour numbers from a value on; the first colour has none."""
+    """Build thresholds from pairs of a lower limit and a colour; the first colour has no limit."""
     return (
         ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
@@ -89,21 +90,22 @@ def _steps(*steps: tuple[float | None, str]) -> ThresholdsConfig:
 
 @cache
 def _all_thresholds() -> dict[str, str]:
-    """Read what is recorded under names that are unique.
+    """Read the expression of each threshold.
 
-    A name with several labels, and what is no number but a setting of the service, is drawn and never looked up.
+    Of several rules with the same name only the last is returned, and one expression reads a metric of the service:
+    those are only drawn as lines, never evaluated.
     """
     groups = yaml.safe_load(_RULES.read_text(encoding="utf-8"))["groups"]
     return {rule["record"]: str(rule["expr"]) for group in groups for rule in group["rules"]}
 
 
-def _number(expression: ast.expr) -> float:
-    """Work out a calculation with plain numbers, in which Python and PromQL agree."""
+def _evaluate(expression: ast.expr) -> float:
+    """Evaluate arithmetic with plain numbers, for which Python and PromQL agree."""
     if isinstance(expression, ast.Constant) and isinstance(expression.value, int | float):
         return float(expression.value)
     if isinstance(expression, ast.BinOp) and type(expression.op) in _OPERATORS:
-        return _OPERATORS[type(expression.op)](_number(expression.left), _number(expression.right))
+        return _OPERATORS[type(expression.op)](_evaluate(expression.left), _evaluate(expression.right))
     raise ValueError(
-        f"monitoring/prometheus/rules/thresholds.yml: {ast.unparse(expression)} is no calculation with plain numbers; "
-        "write it as one, so that dashboards can show it."
+        f"monitoring/prometheus/rules/thresholds.yml: {ast.unparse(expression)} is not arithmetic with plain numbers; "
+        "rewrite it so that dashboards can show its value."
     )

@@ -1,4 +1,4 @@
-"""Rows of a histogram by bucket: those between two limits, where Prometheus counts all below each."""
+"""PromQL for the number of observations in one histogram bucket, from Prometheus's cumulative buckets."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Bucket:
-    """The values of a histogram between two limits.
+    """A range of values of a histogram.
 
     Parameters
     ----------
     above
-        The lower limit, which is not within; None if there is none.
+        Lower bound, exclusive; None if there is none.
     up_to
-        The upper limit, which is; None if there is none.
+        Upper bound, inclusive; None if there is none.
 
     Examples
     --------
@@ -31,39 +31,39 @@ class Bucket:
 
     @property
     def name(self) -> str:
-        """What a reader calls it."""
+        """Its name in legends."""
         if self.above is None:
             return f"up to {self.up_to:g}"
         return f"above {self.above:g}" if self.up_to is None else f"{self.above:g} to {self.up_to:g}"
 
-    def count(self, function: str, histogram: str, selector: str, window: str) -> str:
-        """Ask how many values came into it.
+    def expression(self, function: str, histogram: str, selector: str, window: str) -> str:
+        """Return PromQL for the rate or number of observations in this bucket.
 
         Parameters
         ----------
         function
             ``rate`` or ``increase``.
         histogram, selector
-            Which one, and of whom.
+            Metric and label matchers.
         window
-            The time that is looked at, as PromQL writes it.
+            The range, such as ``5m``.
 
         Examples
         --------
-        >>> Bucket(None, 0.1).count("rate", "a", 'job="b"', "5m")
+        >>> Bucket(None, 0.1).expression("rate", "a", 'job="b"', "5m")
         'sum(rate(a_bucket{job="b", le="0.1"}[5m]))'
-        >>> Bucket(0.9, 1.0).count("rate", "a", 'job="b"', "5m")
+        >>> Bucket(0.9, 1.0).expression("rate", "a", 'job="b"', "5m")
         'sum(rate(a_bucket{job="b", le="1.0"}[5m])) - sum(rate(a_bucket{job="b", le="0.9"}[5m]))'
         """
 
-        def below(limit: str) -> str:
-            return f'sum({function}({histogram}_bucket{{{selector}, le="{limit}"}}[{window}]))'
+        def cumulative(bound: str) -> str:
+            return f'sum({function}({histogram}_bucket{{{selector}, le="{bound}"}}[{window}]))'
 
-        # Limits are written as the service writes them: with a point, even if they are whole.
-        below_upper = below("+Inf" if self.up_to is None else repr(float(self.up_to)))
-        return below_upper if self.above is None else f"{below_upper} - {below(repr(float(self.above)))}"
+        # The service writes bounds as floats, whole numbers too.
+        up_to = cumulative("+Inf" if self.up_to is None else repr(float(self.up_to)))
+        return up_to if self.above is None else f"{up_to} - {cumulative(repr(float(self.above)))}"
 
 
-def between(limits: Sequence[float]) -> list[Bucket]:
-    """Make a bucket between each two limits, in their order, without those beyond the first and the last."""
-    return [Bucket(above, up_to) for above, up_to in pairwise(limits)]
+def consecutive_buckets(bounds: Sequence[float]) -> list[Bucket]:
+    """Return one bucket between each two consecutive bounds, without the open buckets at both ends."""
+    return [Bucket(above, up_to) for above, up_to in pairwise(bounds)]

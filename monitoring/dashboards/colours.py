@@ -1,4 +1,4 @@
-"""What a colour means, the same on every dashboard; the names are those of Grafana's palette."""
+"""Colours with the same meaning on every dashboard, as names of Grafana's palette."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ GOOD = "green"
 WARNING = "orange"
 BAD = "red"
 
-# For a number that is neither good nor bad.
+# Neither good nor bad.
 NEUTRAL = "blue"
 
-# Of marks for what people did, beside those for what happened.
-ON_RECORD = "purple"
+# Marks for events in the audit trail.
+AUDIT_TRAIL = "purple"
 
-# White on it is read from afar; on the shade that is meant for lines it is not.
-ON_A_WALL = "dark-{}"
+# A background on which white text is readable from afar; the normal shades are too light for that.
+WALL_SHADE = "dark-{}"
 
-# A line that no value should cross.
-LIMIT = "red"
+THRESHOLD = "red"
 
-# By the name of a line: the same thing has the same colour on every panel, whatever else is drawn there.
-OF_LINES = {
+# By legend: a series has the same colour on every panel, regardless of what else is drawn there.
+BY_LEGEND = {
     "success": GOOD,
     "invalid": WARNING,
     "error": BAD,
@@ -31,7 +30,7 @@ OF_LINES = {
     "5xx": BAD,
     "inlier": NEUTRAL,
     "outlier": WARNING,
-    "average": NEUTRAL,
+    "mean": NEUTRAL,
     "p50": GOOD,
     "p95": WARNING,
     "p99": BAD,
@@ -41,8 +40,8 @@ OF_LINES = {
     "outlier_rate": WARNING,
 }
 
-# For steps from the worst to the best, ten of them.
-FROM_BAD_TO_GOOD = (
+# Ten steps, worst to best.
+BAD_TO_GOOD = (
     "dark-red",
     "red",
     "light-red",
@@ -57,5 +56,5 @@ FROM_BAD_TO_GOOD = (
 
 
 def fixed(colour: str) -> DynamicConfigValue:
-    """Give a line a colour that does not depend on how many others there are."""
+    """Assign a fixed colour, independent of the other series of a panel."""
     return DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})

@@ -1,4 +1,4 @@
-"""The dashboard "Containers": what each container takes, told by cAdvisor, and the machine, told by node-exporter."""
+"""The dashboard "Containers": resources of each container (cAdvisor) and of the machine (node-exporter)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards.alert_thresholds import alert_line
-from monitoring.dashboards.frame import choice, new_dashboard
+from monitoring.dashboards.base import new_dashboard, query_variable
 from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.queries import query, rate
@@ -15,70 +15,67 @@ from monitoring.dashboards.queries import query, rate
 _SERVICE = "container_label_com_docker_compose_service"
 _CONTAINER = f'job="cadvisor", {_SERVICE}=~"$container"'
 
-# File systems that take what is written to them: no memory, no images. The same as in the alert HostDiskFilling.
+# Only writable file systems, neither memory nor images, as in the alert HostDiskFilling.
 _DISK = 'job="node", fstype!~"tmpfs|ramfs|overlay|squashfs|erofs|iso9660|fuse.lxcfs"'
 
-# What goes from a machine to itself is no traffic, and what containers send passes bridges as well as a card.
-_CARD = 'job="node", device!~"lo|veth.*|br-.*|docker.*"'
+# Without loopback, and without the bridges that traffic of containers passes besides a physical interface.
+_INTERFACE = 'job="node", device!~"lo|veth.*|br-.*|docker.*"'
 
 
 def build() -> Dashboard:
-    """Make the dashboard."""
+    """Build the dashboard."""
     dashboard = new_dashboard(
         "Containers",
         "isowatch-containers",
-        "What each container and the machine under them take, and which container is started again and again.",
+        "The resources that each container and the machine use, and which container restarts repeatedly.",
     ).with_variable(
-        # Without the label it is no container of Compose but a group of the system's own.
-        choice("container", "Service", f"label_values(container_last_seen, {_SERVICE})").all_value(".+")
+        # Without the label it is not a Compose container but a cgroup of the system.
+        query_variable("container", "Compose service", f"label_values(container_last_seen, {_SERVICE})").all_value(".+")
     )
     grid = Grid(dashboard)
-    grid.heading("Containers")
-    grid.line(9, _cpu(), _memory())
-    grid.line(9, _memory_share(), _restarts())
-    grid.line(
+    grid.add_row("Containers")
+    grid.add_panels(9, _cpu(), _memory())
+    grid.add_panels(9, _memory_share(), _restarts())
+    grid.add_panels(
         8,
-        _traffic("Network in", "received", "container_network_receive_bytes_total"),
-        _traffic("Network out", "sent", "container_network_transmit_bytes_total"),
-        _traffic("Disk in", "read", "container_fs_reads_bytes_total"),
-        _traffic("Disk out", "written", "container_fs_writes_bytes_total"),
+        _bytes_per_second("Network in", "received", "container_network_receive_bytes_total"),
+        _bytes_per_second("Network out", "sent", "container_network_transmit_bytes_total"),
+        _bytes_per_second("Disk reads", "read", "container_fs_reads_bytes_total"),
+        _bytes_per_second("Disk writes", "written", "container_fs_writes_bytes_total"),
     )
-    grid.heading("Machine")
-    grid.line(8, _machine_cpu(), _machine_memory(), _disks())
-    grid.line(8, _load(), _machine_network(), _machine_disk())
+    grid.add_row("Machine")
+    grid.add_panels(8, _machine_cpu(), _machine_memory(), _disks())
+    grid.add_panels(8, _load(), _machine_network(), _machine_disk())
     return dashboard
 
 
 def _cpu() -> timeseries.Panel:
-    """How busy each is."""
     return graph(
         "CPU by container",
-        "Cores that a container keeps busy: 1 is one core.",
+        "CPU time of a container; 1 is one core.",
         units.Short,
         query(rate("container_cpu_usage_seconds_total", _CONTAINER, by="name"), "{{name}}"),
         decimals=2,
-        wide=True,
+        legend_right=True,
     )
 
 
 def _memory() -> timeseries.Panel:
-    """What each holds."""
     return graph(
         "Memory by container",
-        "The working set: memory that the kernel cannot take back when it is short of it.",
+        "The working set: memory that the kernel cannot reclaim under pressure.",
         units.BytesIEC,
         query(f"sum by (name) (container_memory_working_set_bytes{{{_CONTAINER}}})", "{{name}}"),
         decimals=0,
-        wide=True,
+        legend_right=True,
     )
 
 
 def _memory_share() -> timeseries.Panel:
-    """What ContainerMemoryNearLimit looks at."""
     return graph(
-        "Memory against the limit",
-        "The working set as a share of what the container may use; at 100 % the kernel ends its processes. Containers "
-        "without a limit are left out. Alert ContainerMemoryNearLimit: monitoring/runbook.md#containermemorynearlimit",
+        "Memory relative to limit",
+        "The working set as a share of the container's limit; beyond 100 %, the kernel kills its processes. Containers "
+        "without a limit are not shown. Alert ContainerMemoryNearLimit: monitoring/runbook.md#containermemorynearlimit",
         units.PercentUnit,
         query(
             f"max by (name) (container_memory_working_set_bytes{{{_CONTAINER}}} "
@@ -87,31 +84,29 @@ def _memory_share() -> timeseries.Panel:
         ),
         alert_line("threshold:container_memory_limit_ratio:max"),
         decimals=0,
-        wide=True,
+        legend_right=True,
     )
 
 
 def _restarts() -> timeseries.Panel:
-    """What ContainerRestarting looks at."""
-    # cAdvisor's start time is that of the container's creation. But the number of restarts is a label, so each run of a
-    # container (one id) is a series of its own.
+    # cAdvisor's start time is the container's creation and does not change with a restart. But its label restartcount
+    # does, so each run of a container (one id) is a separate series.
     runs = f"count by (name, id) (max_over_time(container_start_time_seconds{{{_CONTAINER}}}[15m]))"
     return graph(
         "Restarts within 15 minutes",
-        "How often a container was started again. Alert ContainerRestarting: monitoring/runbook.md#containerrestarting",
+        "How often a container was restarted. Alert ContainerRestarting: monitoring/runbook.md#containerrestarting",
         units.Short,
         query(f"max by (name) ({runs}) - 1", "{{name}}"),
         alert_line("threshold:container_restarts:max"),
         decimals=0,
-        wide=True,
+        legend_right=True,
     )
 
 
-def _traffic(title: str, done: str, metric: str) -> timeseries.Panel:
-    """What each moves."""
+def _bytes_per_second(title: str, action: str, metric: str) -> timeseries.Panel:
     return graph(
         title,
-        f"Bytes that a container has {done}, a second.",
+        f"Bytes {action} per second, by container.",
         units.BytesPerSecondIEC,
         query(rate(metric, _CONTAINER, by="name"), "{{name}}"),
         decimals=0,
@@ -119,54 +114,50 @@ def _traffic(title: str, done: str, metric: str) -> timeseries.Panel:
 
 
 def _machine_cpu() -> timeseries.Panel:
-    """How busy the machine is."""
     idle = 'sum(rate(node_cpu_seconds_total{job="node", mode=~"idle|iowait"}[$__rate_interval]))'
-    waiting = 'sum(rate(node_cpu_seconds_total{job="node", mode="iowait"}[$__rate_interval]))'
+    io_wait = 'sum(rate(node_cpu_seconds_total{job="node", mode="iowait"}[$__rate_interval]))'
     cores = 'count(node_cpu_seconds_total{job="node", mode="idle"})'
     return graph(
-        "CPU of the machine",
-        "Share of all cores that is busy, and the share that waits for a disk.",
+        "Machine CPU",
+        "Share of CPU time over all cores: busy, and waiting for a disk.",
         units.PercentUnit,
         query(f"1 - {idle} / {cores}", "busy"),
-        query(f"{waiting} / {cores}", "waiting for a disk"),
+        query(f"{io_wait} / {cores}", "waiting for disk"),
         decimals=0,
-        at_least=1,
+        soft_max=1,
     )
 
 
 def _machine_memory() -> timeseries.Panel:
-    """How full the memory is."""
     used = 'node_memory_MemTotal_bytes{job="node"} - node_memory_MemAvailable_bytes{job="node"}'
     return graph(
-        "Memory of the machine",
-        "Memory that is in use and could not be had without ending or swapping something.",
+        "Machine memory",
+        "Memory in use: total minus available.",
         units.BytesIEC,
-        query(f"sum({used})", "in use"),
-        query('sum(node_memory_MemTotal_bytes{job="node"})', "there is"),
+        query(f"sum({used})", "used"),
+        query('sum(node_memory_MemTotal_bytes{job="node"})', "total"),
         decimals=0,
     )
 
 
 def _disks() -> timeseries.Panel:
-    """What HostDiskFilling looks at."""
     free, size = f"node_filesystem_avail_bytes{{{_DISK}}}", f"node_filesystem_size_bytes{{{_DISK}}}"
     return graph(
-        "Free space",
-        "Free share of each file system. An alert also looks at where a straight line through six hours leads. "
+        "Free disk space",
+        "Free share of each file system. The alert also uses a linear forecast from the last six hours. "
         "Alert HostDiskFilling: monitoring/runbook.md#hostdiskfilling",
         units.PercentUnit,
         query(f"max by (mountpoint) ({free} / ({size} > 0))", "{{mountpoint}}"),
         alert_line("threshold:disk_free_ratio:min"),
         decimals=0,
-        at_least=1,
+        soft_max=1,
     )
 
 
 def _load() -> timeseries.Panel:
-    """How many wait for a core."""
     return graph(
-        "Load",
-        "Processes that run or wait, averaged over one minute, beside the number of cores.",
+        "Load average",
+        "Processes that run or wait, averaged over one minute, and the number of cores.",
         units.Short,
         query('sum(node_load1{job="node"})', "load"),
         query('count(node_cpu_seconds_total{job="node", mode="idle"})', "cores"),
@@ -175,22 +166,20 @@ def _load() -> timeseries.Panel:
 
 
 def _machine_network() -> timeseries.Panel:
-    """What comes and goes."""
     return graph(
-        "Network of the machine",
-        "Bytes that the machine receives and sends, a second, over all network cards.",
+        "Machine network",
+        "Bytes received and sent per second, over all physical interfaces.",
         units.BytesPerSecondIEC,
-        query(rate("node_network_receive_bytes_total", _CARD), "received"),
-        query(rate("node_network_transmit_bytes_total", _CARD), "sent"),
+        query(rate("node_network_receive_bytes_total", _INTERFACE), "received"),
+        query(rate("node_network_transmit_bytes_total", _INTERFACE), "sent"),
         decimals=0,
     )
 
 
 def _machine_disk() -> timeseries.Panel:
-    """What the disks do."""
     return graph(
-        "Disks of the machine",
-        "Bytes that are read and written, a second, over all disks.",
+        "Machine disk I/O",
+        "Bytes read and written per second, over all disks.",
         units.BytesPerSecondIEC,
         query(rate("node_disk_read_bytes_total", 'job="node"'), "read"),
         query(rate("node_disk_written_bytes_total", 'job="node"'), "written"),

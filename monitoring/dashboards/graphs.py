@@ -1,4 +1,4 @@
-"""Lines over time."""
+"""Time series panels."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import ALARM_LINE, ALERTS_ABOVE, ALERTS_BELOW
-from monitoring.dashboards.queries import PROMETHEUS, lettered
+from monitoring.dashboards.alert_thresholds import ALERTS_ABOVE, ALERTS_BELOW, DRIFT_THRESHOLD
+from monitoring.dashboards.queries import PROMETHEUS, with_ref_ids
 
-# Percent. An area says how much of something there is, so it begins at 0 or is not drawn.
+# Percent. An area represents an amount, so it is only drawn from 0.
 _FILL, _FILL_STACKED = 8, 25
 
 _LEGEND_BELOW = (
@@ -30,7 +30,7 @@ _LEGEND_BELOW = (
     .show_legend(True)
     .calcs(["lastNotNull"])
 )
-_LEGEND_BESIDE = (
+_LEGEND_RIGHT = (
     VizLegendOptions()
     .display_mode(LegendDisplayMode.TABLE)
     .placement(LegendPlacement.RIGHT)
@@ -40,9 +40,9 @@ _LEGEND_BESIDE = (
     .sort_desc(True)
 )
 
-# A limit is no measurement: dashed, without an area below, never part of a stack, and the colour of danger.
-_DASHED = [
-    colours.fixed(colours.LIMIT),
+# A threshold is not a measurement: it is dashed and red, without an area, and never part of a stack.
+_THRESHOLD_STYLE = [
+    colours.fixed(colours.THRESHOLD),
     DynamicConfigValue("custom.lineStyle", LineStyle().fill("dash").dash([8, 8]).build()),
     DynamicConfigValue("custom.lineWidth", 1),
     DynamicConfigValue("custom.fillOpacity", 0),
@@ -58,29 +58,29 @@ def graph(
     decimals: int | None = None,
     stacked: bool = False,
     from_zero: bool = True,
-    at_least: float | None = None,
-    wide: bool = False,
+    soft_max: float | None = None,
+    legend_right: bool = False,
 ) -> timeseries.Panel:
-    """Draw lines over time.
+    """Return a panel with lines over time.
 
     Parameters
     ----------
     title, description
-        Shown above and on hover.
+        Shown above the graph and on hover.
     unit
-        One of Grafana's; see ``grafana_foundation_sdk.models.units``.
+        One of Grafana's units; see ``grafana_foundation_sdk.models.units``.
     queries
-        One line or more each; those of ``alert_line`` and ``alarm_line`` are drawn dashed.
+        One or more lines each; those of ``alert_line`` and ``drift_threshold_line`` are dashed.
     decimals
-        Digits after the point, where Grafana's choice is not wanted.
+        Digits after the decimal point; chosen by Grafana by default.
     stacked
-        Whether the lines add up to something.
+        Whether lines are stacked.
     from_zero
-        Whether 0 is always in sight, so that a wiggle does not look like a mountain.
-    at_least
-        A value that is always in sight, where lines are usually at 0 and Grafana would draw a scale up to 100.
-    wide
-        Whether there is room for a legend beside the lines, with last and largest values; else it is below.
+        Whether the axis starts at 0, so that noise does not look like a large change.
+    soft_max
+        The axis extends at least to this value. Without it, Grafana scales a line at 0 up to 100.
+    legend_right
+        Whether the legend is a table on the right, with last and largest values; otherwise it is a list below.
     """
     panel = (
         timeseries.Panel()
@@ -88,32 +88,32 @@ def graph(
         .description(description)
         .datasource(PROMETHEUS)
         .unit(unit)
-        .targets(lettered(queries))
+        .targets(with_ref_ids(queries))
         .line_width(2)
         .fill_opacity(_FILL_STACKED if stacked else _FILL if from_zero else 0)
         .gradient_mode(GraphGradientMode.OPACITY)
         .show_points(VisibilityMode.NEVER)
-        .legend(_LEGEND_BESIDE if wide else _LEGEND_BELOW)
+        .legend(_LEGEND_RIGHT if legend_right else _LEGEND_BELOW)
         .tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     )
     if stacked:
         panel = panel.stacking(StackingConfig().mode(StackingMode.NORMAL).group("A"))
     if from_zero:
         panel = panel.min(0)
-    if at_least is not None:
-        panel = panel.axis_soft_max(at_least)
+    if soft_max is not None:
+        panel = panel.axis_soft_max(soft_max)
     if decimals is not None:
         panel = panel.decimals(decimals)
-    for line, colour in colours.OF_LINES.items():
-        if any(_may_be_called(query, line) for query in queries):
-            panel = panel.override_by_name(line, [colours.fixed(colour)])
-    for line in (ALERTS_ABOVE, ALERTS_BELOW, ALARM_LINE):
-        if any(query.build().legend_format == line for query in queries):
-            panel = panel.override_by_name(line, _DASHED)
+    for legend, colour in colours.BY_LEGEND.items():
+        if any(_may_have_legend(query, legend) for query in queries):
+            panel = panel.override_by_name(legend, [colours.fixed(colour)])
+    for legend in (ALERTS_ABOVE, ALERTS_BELOW, DRIFT_THRESHOLD):
+        if any(query.build().legend_format == legend for query in queries):
+            panel = panel.override_by_name(legend, _THRESHOLD_STYLE)
     return panel
 
 
-def _may_be_called(query: Dataquery, line: str) -> bool:
-    """Tell whether a line of a query may have a name: it is the legend, or the legend is a label's value."""
-    legend = query.build().legend_format or ""
-    return legend == line or legend in ("{{status}}", "{{class_name}}", "{{result}}", "{{detector}}")
+def _may_have_legend(query: Dataquery, legend: str) -> bool:
+    """Return whether a line of a query can have a legend, literally or as the value of a label."""
+    legend_format = query.build().legend_format or ""
+    return legend_format == legend or legend_format in ("{{status}}", "{{class_name}}", "{{result}}", "{{detector}}")

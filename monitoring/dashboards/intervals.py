@@ -1,4 +1,4 @@
-"""Estimates with the doubt that belongs to them: a line within a band."""
+"""Estimates with confidence intervals: a line within a band."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from monitoring.dashboards import colours
 from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.queries import query
 
-# What the ends of an interval are called, in legends and in tables.
-AT_LEAST, AT_MOST = "at least", "at most"
+# The bounds of an interval, in legends and table headings.
+LOWER_BOUND, UPPER_BOUND = "lower bound", "upper bound"
 
-# Percent: the band is seen, and so are lines within it.
+# Percent. Lines within the band remain visible.
 _BAND_FILL = 20
 
 
-def share_with_interval(
-    title: str, description: str, name: str, estimate: str, low: str, high: str, *limits: Dataquery
+def ratio_with_interval(
+    title: str, description: str, name: str, estimate: str, low: str, high: str, *thresholds: Dataquery
 ) -> timeseries.Panel:
-    """Draw a share of 0 to 1, with the band between the ends of its interval.
+    """Return a graph of a ratio between 0 and 1, with the band of its interval.
 
     Parameters
     ----------
     title, description
         As in ``graphs.graph``.
     name
-        What the line is called.
+        Legend of the line.
     estimate, low, high
-        PromQL of the share and of the ends of its interval, from a job that is scraped often.
-    limits
-        Made with ``alert_line``.
+        PromQL of the ratio and of the bounds of its interval, from a job that is scraped every five seconds.
+    thresholds
+        Queries made with ``alert_line``.
 
     Examples
     --------
-    >>> panel = share_with_interval("A", "B.", "a", "a", "a_low", "a_high").build()
+    >>> panel = ratio_with_interval("A", "B.", "a", "a", "a_low", "a_high").build()
     >>> [target.legend_format for target in panel.targets]
-    ['a', 'at least', 'at most']
+    ['a', 'lower bound', 'upper bound']
     """
     panel = graph(
         title,
         description,
         units.PercentUnit,
-        query(estimate, name, often=True),
-        query(low, AT_LEAST, often=True),
-        query(high, AT_MOST, often=True),
-        *limits,
+        query(estimate, name, fast_scrape=True),
+        query(low, LOWER_BOUND, fast_scrape=True),
+        query(high, UPPER_BOUND, fast_scrape=True),
+        *thresholds,
         decimals=1,
     ).max(1)
     colour = colours.fixed(colours.NEUTRAL)
     edge = [colour, DynamicConfigValue("custom.lineWidth", 0)]
-    band = [DynamicConfigValue("custom.fillBelowTo", AT_LEAST), DynamicConfigValue("custom.fillOpacity", _BAND_FILL)]
+    band = [DynamicConfigValue("custom.fillBelowTo", LOWER_BOUND), DynamicConfigValue("custom.fillOpacity", _BAND_FILL)]
     return (
         panel.override_by_name(name, [colour, DynamicConfigValue("custom.fillOpacity", 0)])
-        .override_by_name(AT_LEAST, [*edge, DynamicConfigValue("custom.fillOpacity", 0)])
-        .override_by_name(AT_MOST, [*edge, *band])
+        .override_by_name(LOWER_BOUND, [*edge, DynamicConfigValue("custom.fillOpacity", 0)])
+        .override_by_name(UPPER_BOUND, [*edge, *band])
     )

@@ -1,4 +1,4 @@
-"""Questions to Prometheus, and who is asked about in them."""
+"""Prometheus queries and the label selectors that they share."""
 
 from __future__ import annotations
 
@@ -10,72 +10,77 @@ from grafana_foundation_sdk.cog.variants import Dataquery as AnyQuery
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
-# The uid is that of monitoring/grafana/provisioning/datasources/; it must never change, see there.
+# The uid is defined in monitoring/grafana/provisioning/datasources/ and must never change; the file says why.
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid="prometheus")
 
-# How often monitoring/prometheus/prometheus.yml scrapes the service and trainings. The data source itself says 15s,
-# as for all others; a query that says 5s gets a $__rate_interval of four of these scrapes, and points as dense.
-OFTEN = "5s"
+# The scrape interval of the service and of training runs in monitoring/prometheus/prometheus.yml. The data source's
+# default is 15s, as for all other jobs. With 5s, $__rate_interval is 20s (four scrapes), and points are as dense.
+FAST_SCRAPE_INTERVAL = "5s"
 
-# The replicas and the model that somebody has chosen on the dashboard.
+# The instances and model versions selected on the dashboard.
 INSTANCE = 'job="service", instance=~"$instance"'
 VERSION = f'{INSTANCE}, model_version=~"$model_version"'
 
+# Prometheus and health checks are excluded: they send requests all the time and would hide how slow the rest is.
+REQUESTS_OF_CALLERS = 'url_rule!~"/metrics/?|/healthz|/readyz|/v2/health/.*"'
+
 FIRING = 'ALERTS{alertstate="firing", alertname!="Watchdog"}'
 
+RUNNING_TRAINING = 'job="model-training"'
+_LAST_TRAINING = 'job="training", model_name=~"$model_name"'
 
-def query(expression: str, legend: str = "", *, often: bool = False) -> Dataquery:
-    """Ask for the time shown.
+
+def query(expression: str, legend: str = "", *, fast_scrape: bool = False) -> Dataquery:
+    """Query the dashboard's time range.
 
     Parameters
     ----------
     expression
         PromQL.
     legend
-        What a line is, with labels in braces: ``{{status}}``.
-    often
-        Whether the series come from a job that is scraped every five seconds. Recorded series do not: rules are
-        evaluated every fifteen.
+        The name of a line, with labels in braces: ``{{status}}``.
+    fast_scrape
+        Whether the series are scraped every five seconds. Recorded series are not: rules are evaluated every fifteen.
 
     Examples
     --------
-    >>> query("up", "{{job}}", often=True).build().interval
+    >>> query("up", "{{job}}", fast_scrape=True).build().interval
     '5s'
     """
-    asked = Dataquery().datasource(PROMETHEUS).editor_mode(QueryEditorMode.CODE).expr(expression).legend_format(legend)
-    return asked.range().interval(OFTEN) if often else asked.range()
+    built = Dataquery().datasource(PROMETHEUS).editor_mode(QueryEditorMode.CODE).expr(expression).legend_format(legend)
+    return built.range().interval(FAST_SCRAPE_INTERVAL) if fast_scrape else built.range()
 
 
-def now(expression: str, legend: str = "") -> Dataquery:
-    """Ask for this moment only."""
+def instant_query(expression: str, legend: str = "") -> Dataquery:
+    """Query only the end of the time range."""
     return query(expression, legend).instant()
 
 
-def rows_now(expression: str) -> Dataquery:
-    """Ask for this moment, as rows of a table with a column for each label."""
-    return now(expression).format(PromQueryFormat.TABLE)
+def table_query(expression: str) -> Dataquery:
+    """Query the end of the time range as a table with a column for each label."""
+    return instant_query(expression).format(PromQueryFormat.TABLE)
 
 
-def named_or(expression: str, label: str, otherwise: str) -> Dataquery:
-    """Ask for series that there are at this moment, each to be called by a label; for a word, when there are none.
+def names_query(expression: str, label: str, default: str) -> Dataquery:
+    """Query current series with the value of a label as legend; without any series, the legend is the default.
 
     Examples
     --------
-    >>> named_or("a == 1", "b", "none").build().expr
+    >>> names_query("a == 1", "b", "none").build().expr
     '(a == 1) or on () label_replace(vector(0), "b", "none", "", "")'
     """
-    return now(
-        f'({expression}) or on () label_replace(vector(0), "{label}", "{otherwise}", "", "")', f"{{{{{label}}}}}"
+    return instant_query(
+        f'({expression}) or on () label_replace(vector(0), "{label}", "{default}", "", "")', f"{{{{{label}}}}}"
     )
 
 
-def lettered(queries: Sequence[Dataquery]) -> list[Builder[AnyQuery]]:
-    """Give the queries of a panel the letters by which Grafana tells them apart."""
-    return [query.ref_id(chr(ord("A") + place)) for place, query in enumerate(queries)]
+def with_ref_ids(queries: Sequence[Dataquery]) -> list[Builder[AnyQuery]]:
+    """Assign the letters by which Grafana distinguishes the queries of a panel."""
+    return [query.ref_id(chr(ord("A") + position)) for position, query in enumerate(queries)]
 
 
 def rate(metric: str, selector: str, by: str = "") -> str:
-    """Say how fast a counter grows, a second, over all series or for each value of the labels ``by``.
+    """Return PromQL for the rate of a counter, summed over all series or by the labels ``by``.
 
     Examples
     --------
@@ -88,6 +93,27 @@ def rate(metric: str, selector: str, by: str = "") -> str:
     return f"{total}(rate({metric}{{{selector}}}[$__rate_interval]))"
 
 
-def quantile(share: float, histogram: str, selector: str) -> str:
-    """Estimate a quantile of a histogram over all its series."""
-    return f"histogram_quantile({share}, {rate(f'{histogram}_bucket', selector, by='le')})"
+def quantile(q: float, histogram: str, selector: str) -> str:
+    """Return PromQL that estimates a quantile of a histogram over all its series."""
+    return f"histogram_quantile({q}, {rate(f'{histogram}_bucket', selector, by='le')})"
+
+
+def running_or_last(metric: str, by: str = "", labels: str = "") -> str:
+    """Return PromQL for a metric of the current training run or, if there is none, of the last one.
+
+    Parameters
+    ----------
+    metric
+        Its name.
+    by
+        Labels to keep, comma-separated.
+    labels
+        Further label matchers.
+    """
+    grouping = f" by ({by})" if by else ""
+    more = f", {labels}" if labels else ""
+    # `on ()` hides all pushed series as soon as the current run has any; otherwise the values of two runs would mix.
+    return (
+        f"max{grouping} ({metric}{{{RUNNING_TRAINING}{more}}}) or on () "
+        f"max{grouping} ({metric}{{{_LAST_TRAINING}{more}}})"
+    )

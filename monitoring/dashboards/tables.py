@@ -1,4 +1,4 @@
-"""Series as rows of a table."""
+"""Tables with a row for each series."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from grafana_foundation_sdk.builders.common import TableSortByFieldState
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 
-from monitoring.dashboards.queries import PROMETHEUS, lettered
+from monitoring.dashboards.queries import PROMETHEUS, with_ref_ids
 
 
-def rows(
+def series_table(
     title: str,
     description: str,
     queries: Sequence[Dataquery],
     columns: Mapping[str, str],
     *,
     unit: str,
-    if_none: str,
+    no_value: str,
     decimals: int | None = None,
-    joined_by: str = "",
+    join_by: str = "",
     widths: Mapping[str, int] | None = None,
-    largest_first: str = "",
+    sort_descending_by: str = "",
 ) -> table.Panel:
-    """List series, one row each.
+    """Return a table with a row for each series.
 
     Parameters
     ----------
     title, description, decimals
         As in ``graphs.graph``.
     queries
-        Made with ``rows_now``.
+        Made with ``table_query``.
     columns
-        The labels to show, in this order, each with its heading; ``Value`` is the value, and ``Value #A``,
-        ``Value #B`` are those of several queries.
+        Labels in display order, with their headings. ``Value`` stands for the value, ``Value #A`` and ``Value #B`` for
+        the values of several queries.
     unit
-        Of the values.
-    if_none
-        What is said when there is no series.
-    joined_by
-        The label by which rows of several queries are one row.
+        Unit of the values.
+    no_value
+        Text in place of an empty table.
+    join_by
+        The label on which the results of several queries are joined.
     widths
-        In pixels, by heading, where what is in a column would be cut off.
-    largest_first
-        The heading of the column that rows are sorted by; without one, as Prometheus gives them.
+        Pixels by heading, for columns whose content would be cut off.
+    sort_descending_by
+        Heading of the column to sort by, in descending order; unsorted by default.
     """
     transformations = [
         DataTransformerConfig("filterFieldsByName", options={"include": {"names": list(columns)}}),
@@ -58,24 +58,24 @@ def rows(
             },
         ),
     ]
-    if joined_by:
-        transformations.insert(0, DataTransformerConfig("joinByField", options={"byField": joined_by, "mode": "outer"}))
+    if join_by:
+        transformations.insert(0, DataTransformerConfig("joinByField", options={"byField": join_by, "mode": "outer"}))
     panel = (
         table.Panel()
         .title(title)
         .description(description)
         .datasource(PROMETHEUS)
         .unit(unit)
-        .targets(lettered(queries))
-        .no_value(if_none)
+        .targets(with_ref_ids(queries))
+        .no_value(no_value)
         .transformations(transformations)
     )
     for label, heading in columns.items():
         if not label.startswith("Value"):
-            # Some labels look like numbers, and are none.
+            # Without it, Grafana formats labels that look like numbers.
             panel = panel.override_by_name(heading, [DynamicConfigValue("unit", "string")])
     for heading, width in (widths or {}).items():
         panel = panel.override_by_name(heading, [DynamicConfigValue("custom.width", width)])
-    if largest_first:
-        panel = panel.sort_by([TableSortByFieldState().display_name(largest_first).desc(True)])
+    if sort_descending_by:
+        panel = panel.sort_by([TableSortByFieldState().display_name(sort_descending_by).desc(True)])
     return panel if decimals is None else panel.decimals(decimals)

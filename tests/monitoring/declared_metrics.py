@@ -1,4 +1,4 @@
-"""The names of all series that our own code can bring forth."""
+"""The metrics that our own code exports."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from app.quality.estimate import METRICS, OutlierRatio
 from app.settings import Settings
 from training.metrics.monitor import TreeModelMonitor
 
-# What a histogram appends to its name, for each of its series.
+# Suffixes of the series of a histogram.
 _HISTOGRAM_SERIES = ("_bucket", "_count", "_sum")
 
 
 def service_metrics() -> dict[str, str]:
-    """Map each metric of the workers, of the recorder and of their folder to its type; counters bear full names."""
+    """Map each metric of workers, recorder and metric files to its type; counters have the suffix ``_total``."""
     workers, recorder = CollectorRegistry(), CollectorRegistry()
     ServiceMetrics(workers)
     RecorderMetrics(recorder, DETECTORS, CVM)
@@ -36,7 +36,7 @@ def service_metrics() -> dict[str, str]:
 
 
 def http_metrics(folder: Path) -> dict[str, str]:
-    """Map each metric that a real service has beside its own to its type; ``folder`` is one without a model."""
+    """Map each further metric of a real service to its type; ``folder`` must not contain a model."""
     app = create_app(Settings(model_dir=str(folder)))
     try:
         exposed = _types(service_of(app).metrics.registry.collect())
@@ -46,7 +46,7 @@ def http_metrics(folder: Path) -> dict[str, str]:
 
 
 def training_metrics() -> dict[str, str]:
-    """Map each metric of a training to its type."""
+    """Map each metric of a training run to its type."""
     monitor = TreeModelMonitor()
     with monitor.watch_run():
         pass
@@ -54,7 +54,7 @@ def training_metrics() -> dict[str, str]:
 
 
 def series_names(metrics: dict[str, str]) -> set[str]:
-    """Name the series of metrics, as they stand in an expression.
+    """Return the names of the series of metrics, as they appear in expressions.
 
     Examples
     --------

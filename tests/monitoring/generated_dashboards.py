@@ -1,4 +1,4 @@
-"""The dashboards that Grafana reads, and the questions that are in them."""
+"""The generated dashboards and their queries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[2] / "monitoring" / "grafana" / "dashboards"
 
-# What Grafana puts in place of the variables that are its own or the reader's.
+# Values for Grafana's built-in variables and for those of the dashboards.
 _VARIABLE_VALUES = {
     "$instance": ".*",
     "$model_version": ".*",
@@ -23,7 +23,7 @@ _VARIABLE_VALUES = {
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel and the dashboard it is on."""
+    """A panel and the name of its dashboard."""
 
     dashboard: str
     json: dict[str, Any]
@@ -33,21 +33,21 @@ class Panel:
 
     @property
     def queries(self) -> list[str]:
-        """What it asks Prometheus, with values in place of variables."""
-        return self.ask()
+        """Its queries, with variables replaced by values."""
+        return self.filled_queries()
 
-    def ask(self, rate_interval: str = "1m") -> list[str]:
-        """Give its questions, for a Prometheus whose scrapes are so frequent that rates can be taken over this."""
+    def filled_queries(self, rate_interval: str = "1m") -> list[str]:
+        """Return its queries, with a value for ``$__rate_interval`` that spans several scrapes."""
         return [fill_in(target["expr"], rate_interval) for target in self.json["targets"]]
 
 
 def read_dashboards() -> dict[str, dict[str, Any]]:
-    """Read every dashboard, by the name of its file without the ending."""
+    """Read every dashboard, by file name without suffix."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 
 
 def read_panels() -> list[Panel]:
-    """Read every panel that shows something: all but the headings between them."""
+    """Read all panels except row titles."""
     return [
         Panel(name, panel)
         for name, dashboard in read_dashboards().items()
@@ -57,16 +57,16 @@ def read_panels() -> list[Panel]:
 
 
 def read_other_queries() -> dict[str, str]:
-    """Read what annotations and variables ask Prometheus; of ``label_values`` the series."""
+    """Read the queries of annotations and variables; of ``label_values``, the series selector."""
     return {
         f"{name}: {title}": fill_in(expression)
         for name, dashboard in read_dashboards().items()
-        for title, expression in _queries_beside_panels(dashboard)
+        for title, expression in _other_queries(dashboard)
     }
 
 
 def fill_in(expression: str, rate_interval: str = "1m") -> str:
-    """Put values in place of variables.
+    """Replace variables by values.
 
     Examples
     --------
@@ -75,15 +75,15 @@ def fill_in(expression: str, rate_interval: str = "1m") -> str:
     """
     values = _VARIABLE_VALUES | {"$__rate_interval": rate_interval}
     filled = re.sub(r"\$\w+", lambda match: values[match.group()], expression)
-    assert "$" not in filled, f"{filled}: a variable in a form that tests do not know"
+    assert "$" not in filled, f"{filled}: unknown form of a variable"
     return filled
 
 
-def _queries_beside_panels(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is asked besides panels, each with its name."""
+def _other_queries(dashboard: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and expression of each annotation and variable."""
     for annotation in dashboard["annotations"]["list"]:
         yield annotation["name"], annotation["expr"]
     for variable in dashboard["templating"].get("list", []):
         match = re.fullmatch(r"label_values\((.*), \w+\)", variable["query"]["query"])
-        assert match, f"{variable['name']} asks for something else than values of a label"
+        assert match, f"{variable['name']} is not a label_values query"
         yield variable["name"], match.group(1)

@@ -1,14 +1,14 @@
-"""What a PromQL expression mentions, found by its tokens; whether it is valid is promtool's business."""
+"""Metrics and functions in a PromQL expression, found by its tokens. Validation is left to promtool."""
 
 from __future__ import annotations
 
 import itertools
 import re
 
-# The order matters: a duration such as 5m is a number and not a name, and <= is not < followed by =.
+# The order matters: 5m is a number and not a name, and <= is one sign.
 _TOKEN = re.compile(
     r"""
-    \s+|\#[^\n]*                                            # space and comments, which are left out
+    \s+|\#[^\n]*                                            # whitespace and comments, ignored
     |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)
     |(?P<number>\d[\w.]*(?:(?<=[eE])[+-]\d+)?|\.\d\w*)
     |(?P<name>[A-Za-z_:][\w:]*)
@@ -21,22 +21,22 @@ _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
 _OPERATORS = {"and", "or", "unless", "bool", "offset", "atan2", "inf", "nan"}
 
-# They are followed by labels in parentheses.
+# Followed by labels in parentheses.
 _LABEL_LISTS = {"by", "without", "on", "ignoring", "group_left", "group_right"}
 
 
 def metric_names(expression: str) -> set[str]:
-    """Name the metrics that an expression reads.
+    """Return the names of the metrics that an expression reads.
 
     Parameters
     ----------
     expression
-        PromQL, without variables of a dashboard.
+        PromQL without dashboard variables.
 
     Returns
     -------
     set of str
-        Names as they are stored, so the series of a histogram appear with ``_bucket``, ``_sum`` or ``_count``.
+        Names of series: those of histograms end in ``_bucket``, ``_sum`` or ``_count``.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def metric_names(expression: str) -> set[str]:
 
 
 def functions_over(expression: str, metric: str) -> set[str]:
-    """Name the functions and aggregations whose parentheses enclose a metric, at any depth.
+    """Return the functions and aggregations that enclose a metric, at any depth.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def functions_over(expression: str, metric: str) -> set[str]:
 
 
 def compared_with(expression: str) -> list[str]:
-    """List what begins the right side of each comparison: a number, a name, or a sign.
+    """Return the first token on the right side of each comparison: a number, a name or a sign.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def compared_with(expression: str) -> list[str]:
 
 
 def _metrics_with_functions(expression: str) -> list[tuple[str, set[str]]]:
-    """List each mention of a metric with the functions and aggregations around it."""
+    """Return each occurrence of a metric with the enclosing functions and aggregations."""
     tokens = _tokens_outside_selectors(expression)
     found: list[tuple[str, set[str]]] = []
     enclosing: list[str] = []
@@ -85,7 +85,7 @@ def _metrics_with_functions(expression: str) -> list[tuple[str, set[str]]]:
             enclosing.append(before)
             before = ""
         elif token == ")":
-            # `sum by (labels) (...)`: after the labels, the parentheses are the aggregation's.
+            # In `sum by (labels) (...)`, the second parentheses belong to the aggregation.
             before = aggregation if enclosing.pop() in _LABEL_LISTS else ""
             aggregation = ""
         elif token in _LABEL_LISTS:
@@ -99,7 +99,7 @@ def _metrics_with_functions(expression: str) -> list[tuple[str, set[str]]]:
 
 
 def _tokens_outside_selectors(expression: str) -> list[str]:
-    """Cut an expression into tokens, without what stands in braces and brackets, without texts and comments."""
+    """Split an expression into tokens, without selectors, ranges, strings and comments."""
     tokens: list[str] = []
     depth = 0
     for match in _TOKEN.finditer(expression):
@@ -114,5 +114,5 @@ def _tokens_outside_selectors(expression: str) -> list[str]:
 
 
 def _is_name(token: str) -> bool:
-    """Tell whether a token may name a metric or a function."""
+    """Return whether a token can be the name of a metric or function."""
     return (token[0].isalpha() or token[0] in "_:") and token.lower() not in _OPERATORS

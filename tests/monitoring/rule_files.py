@@ -1,4 +1,4 @@
-"""The rules that Prometheus loads, and their promtool tests, read for what tests ask of them."""
+"""The rules that Prometheus loads, and their promtool tests, parsed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RULE_TESTS = sorted((PROMETHEUS / "rule_tests").glob("*.yml"))
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule, with all that Prometheus knows of it."""
+    """An alerting or recording rule."""
 
     name: str
     expression: str
@@ -25,7 +25,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class AlertCase:
-    """What one promtool test expects of an alert at one moment."""
+    """The expected state of an alert at one time of a promtool test."""
 
     test: str
     alert: str
@@ -33,17 +33,17 @@ class AlertCase:
 
 
 def read_alerts() -> list[Rule]:
-    """Read every alert; some names stand for several windows."""
+    """Read all alerts; some have the same name and different windows."""
     return _read("alert")
 
 
 def read_recordings() -> list[Rule]:
-    """Read every recording rule."""
+    """Read all recording rules."""
     return _read("record")
 
 
 def read_alert_cases() -> list[AlertCase]:
-    """Read what the promtool tests expect of alerts."""
+    """Read the expected alert states of all promtool tests."""
     return [
         AlertCase(test["name"], case["alertname"], bool(case.get("exp_alerts")))
         for path in RULE_TESTS
@@ -53,7 +53,7 @@ def read_alert_cases() -> list[AlertCase]:
 
 
 def _read(kind: str) -> list[Rule]:
-    """Read the rules of one kind: alert or record."""
+    """Read the rules of one kind, ``alert`` or ``record``."""
     return [
         Rule(rule[kind], str(rule["expr"]), rule.get("labels", {}), rule.get("annotations", {}))
         for path in RULE_FILES

@@ -1,4 +1,4 @@
-"""A real Alertmanager on a free port of the loopback address, for one test."""
+"""A real Alertmanager on a free loopback port, for one test."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from tests.system.running_service import STOP_SECONDS, free_port, wait_until
 
 
 class RunningAlertmanager:
-    """One Alertmanager and what a test asks of it."""
+    """A running Alertmanager."""
 
     def __init__(self, process: subprocess.Popen[bytes], address: str, log: Path) -> None:
         self.process, self.address, self._log = process, address, log
 
     def fire(self, **labels: str) -> None:
-        """Report an alert that fires, as Prometheus does."""
-        self._report(labels, ends_after=timedelta(hours=1))
+        """Send a firing alert, as Prometheus does."""
+        self._send(labels, ends_after=timedelta(hours=1))
 
     def resolve(self, **labels: str) -> None:
-        """Report that an alert does not fire any more."""
-        self._report(labels, ends_after=timedelta(0))
+        """Send the resolution of an alert."""
+        self._send(labels, ends_after=timedelta(0))
 
     def states(self) -> dict[str, str]:
-        """Map the name of each alert that it holds to its state: active, suppressed or unprocessed."""
+        """Map the name of each current alert to its state: active, suppressed or unprocessed."""
         alerts = requests.get(f"{self.address}/api/v2/alerts", timeout=30).json()
         return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in alerts}
 
     def suppressed(self) -> set[str]:
-        """Name the alerts that are held back."""
+        """Return the names of inhibited and silenced alerts."""
         return {name for name, state in self.states().items() if state == "suppressed"}
 
     def log(self) -> str:
-        """Give everything that it wrote."""
+        """Return its log."""
         return self._log.read_text()
 
-    def _report(self, labels: dict[str, str], ends_after: timedelta) -> None:
-        """Send one alert with annotations that name it."""
+    def _send(self, labels: dict[str, str], ends_after: timedelta) -> None:
+        """Send an alert whose annotations contain its name."""
         now = datetime.now(UTC)
         name = labels["alertname"]
         alert = {
@@ -62,7 +62,7 @@ class RunningAlertmanager:
 
 @contextmanager
 def start_alertmanager(program: Path, folder: Path, configuration: Path) -> Iterator[RunningAlertmanager]:
-    """Start Alertmanager, wait until it is ready, and end it afterwards; ``folder`` takes data and log."""
+    """Start Alertmanager, wait until it is ready, and stop it afterwards; ``folder`` is for data and log."""
     port = free_port()
     log = folder / "alertmanager.log"
     with log.open("wb") as log_file:
@@ -89,8 +89,8 @@ def start_alertmanager(program: Path, folder: Path, configuration: Path) -> Iter
             process.kill()
 
 
-def shortened(configuration: dict[str, Any]) -> dict[str, Any]:
-    """Copy a configuration with waits of a moment in place of minutes; nothing else differs."""
+def with_short_waits(configuration: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a configuration that groups alerts for 300 ms instead of minutes."""
     short = copy.deepcopy(configuration)
     for route in (short["route"], *short["route"]["routes"]):
         route |= {"group_wait": "300ms", "group_interval": "300ms"}
@@ -98,15 +98,15 @@ def shortened(configuration: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_configuration(folder: Path, configuration: dict[str, Any]) -> Path:
-    """Write a derived configuration into a folder."""
-    path = folder / "derived.yml"
+    """Write a modified configuration to a folder."""
+    path = folder / "modified.yml"
     path.write_text(yaml.safe_dump(configuration))
     return path
 
 
 def _is_ready(alertmanager: RunningAlertmanager) -> bool:
-    """Tell whether it answers that it is ready."""
-    assert alertmanager.process.poll() is None, f"Alertmanager ended:\n{alertmanager.log()}"
+    """Return whether it reports that it is ready."""
+    assert alertmanager.process.poll() is None, f"Alertmanager exited:\n{alertmanager.log()}"
     try:
         return requests.get(f"{alertmanager.address}/-/ready", timeout=30).status_code == 200
     except requests.ConnectionError:

@@ -1,4 +1,4 @@
-"""What a real Alertmanager tells whom: inhibition, mute times, messages and their end."""
+"""Notifications of a real Alertmanager: routing, inhibition, mute times, messages and resolution."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import yaml
 
 from tests.monitoring.running_alertmanager import (
     RunningAlertmanager,
-    shortened,
     start_alertmanager,
+    with_short_waits,
     write_configuration,
 )
 from tests.monitoring.webhook_sink import WebhookSink
@@ -28,15 +28,15 @@ def read(name):
     return yaml.safe_load((FOLDER / name).read_text())
 
 
-def told_to(sink, configuration):
-    """Let every receiver tell the sink, under a path of its own name."""
+def redirect_to(sink, configuration):
+    """Make every receiver notify the sink, at the path /<receiver>."""
     names = [receiver["name"] for receiver in configuration["receivers"]]
     receivers = [{"name": name, "webhook_configs": [{"url": f"{sink.url}/{name}"}]} for name in names]
     return configuration | {"receivers": receivers}
 
 
-def at_any_hour(configuration):
-    """Take the mute times off the routes, so that a test says the same at night."""
+def without_mute_times(configuration):
+    """Remove mute times from the routes, so that tests also work at night."""
     for route in configuration["route"]["routes"]:
         route.pop("mute_time_intervals", None)
     return configuration
@@ -44,7 +44,7 @@ def at_any_hour(configuration):
 
 @pytest.fixture
 def sink() -> Iterator[WebhookSink]:
-    """Who is told."""
+    """The receiver of all notifications."""
     with WebhookSink() as sink:
         yield sink
 
@@ -53,20 +53,20 @@ def sink() -> Iterator[WebhookSink]:
 def alertmanager(
     sink: WebhookSink, tmp_path: Path, require_program: Callable[[str], Path]
 ) -> Iterator[RunningAlertmanager]:
-    """An Alertmanager with the shipped routes and inhibition, short waits, and the sink behind each receiver."""
+    """An Alertmanager with the shipped routes and inhibition rules, short waits, and the sink as every receiver."""
     program = require_program("alertmanager")
-    configuration = told_to(sink, at_any_hour(shortened(read("alertmanager.yml"))))
+    configuration = redirect_to(sink, without_mute_times(with_short_waits(read("alertmanager.yml"))))
     with start_alertmanager(program, tmp_path, write_configuration(tmp_path, configuration)) as alertmanager:
         yield alertmanager
 
 
 def wait_for(sink, path, name, status="firing"):
-    """Wait until the sink was told of an alert."""
+    """Wait until the sink has received an alert."""
     sink.wait_until(lambda: name in sink.names(path, status), f"{name} {status} at {path}")
 
 
-def test_alert_and_its_end_are_told(alertmanager, sink):
-    """A critical alert arrives where urgent ones go with its annotations, and so does its end."""
+def test_alert_and_its_resolution_are_delivered(alertmanager, sink):
+    """A critical alert reaches the urgent receiver with its annotations, and so does its resolution."""
     labels = {"alertname": "ServiceDown", "severity": "critical", "job": "service"}
 
     alertmanager.fire(**labels)
@@ -78,21 +78,21 @@ def test_alert_and_its_end_are_told(alertmanager, sink):
     assert sink.bodies("/default") == []
 
 
-def test_critical_silences_the_warning_of_the_same_name(alertmanager, sink):
-    """A budget that burns within hours is not told a second time as one that burns within days."""
+def test_critical_inhibits_the_warning_of_the_same_name(alertmanager, sink):
+    """If a budget burns within hours, the warning about days is not delivered."""
     alertmanager.fire(alertname="AvailabilityBudgetBurn", severity="critical", job="service", window="1h")
     wait_for(sink, "/urgent", "AvailabilityBudgetBurn")
 
     alertmanager.fire(alertname="AvailabilityBudgetBurn", severity="warning", job="service", window="3d")
-    # Comes later and waits as long: when it has arrived, the other would have too.
+    # Sent later with the same wait: when it has arrived, the other one would have too.
     alertmanager.fire(alertname="LatencyBudgetBurn", severity="warning", job="service", window="3d")
     wait_for(sink, "/default", "LatencyBudgetBurn")
 
     assert sink.names("/default") == {"LatencyBudgetBurn"}
 
 
-def test_critical_of_one_disk_does_not_silence_another(alertmanager, sink):
-    """Only the warning about the same thing is one too many."""
+def test_critical_alert_of_one_disk_does_not_inhibit_another(alertmanager, sink):
+    """A critical alert only inhibits warnings with the same labels."""
     alertmanager.fire(alertname="HostDiskFilling", severity="critical", job="node", instance="a", mountpoint="/")
     wait_for(sink, "/urgent", "HostDiskFilling")
 
@@ -101,19 +101,19 @@ def test_critical_of_one_disk_does_not_silence_another(alertmanager, sink):
     wait_for(sink, "/default", "HostDiskFilling")
 
 
-def test_retraining_for_precision_is_not_told_twice(alertmanager, sink):
-    """The alert that says what to do stands for the one that says what is wrong; another reason does not."""
+def test_retraining_for_precision_inhibits_the_precision_alert(alertmanager, sink):
+    """RetrainingNeeded for low precision replaces PrecisionBelowTarget; for another reason it does not."""
     alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service", reason="drift")
     alertmanager.fire(alertname="PrecisionBelowTarget", severity="warning", job="service")
     wait_for(sink, "/default", "PrecisionBelowTarget")
 
     alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service", reason="precision")
 
-    sink.wait_until(lambda: alertmanager.suppressed() == {"PrecisionBelowTarget"}, "the alert that is held back")
+    sink.wait_until(lambda: alertmanager.suppressed() == {"PrecisionBelowTarget"}, "the inhibited alert")
 
 
-def test_service_down_silences_what_it_causes_and_nothing_else(alertmanager, sink):
-    """Of a dead service one message comes, beside those that may say why, and Watchdog."""
+def test_service_down_inhibits_its_consequences_only(alertmanager, sink):
+    """If the service is down, its other alerts are inhibited, but not those of other jobs and not Watchdog."""
     alertmanager.fire(alertname="ServiceDown", severity="critical", job="service")
     wait_for(sink, "/urgent", "ServiceDown")
 
@@ -122,7 +122,7 @@ def test_service_down_silences_what_it_causes_and_nothing_else(alertmanager, sin
     others = {"ContainerRestarting": "cadvisor", "HostDiskFilling": "node", "TrainingFailed": "training"}
     for name, job in others.items():
         alertmanager.fire(alertname=name, severity="warning", job=job)
-    # Even if somebody gives it a job.
+    # Even with a job label.
     alertmanager.fire(alertname="Watchdog", severity="none", job="service")
 
     sink.wait_until(lambda: sink.names("/default") >= set(others), "the alerts of other jobs")
@@ -132,15 +132,15 @@ def test_service_down_silences_what_it_causes_and_nothing_else(alertmanager, sin
     assert alertmanager.suppressed() == {"ModelMissing", "RetrainingNeeded"}
 
 
-def test_dead_replica_silences_only_itself(alertmanager, sink):
-    """While one replica is down, what the others and the service as a whole suffer from is told."""
+def test_replica_down_inhibits_only_its_own_alerts(alertmanager, sink):
+    """While one replica is down, alerts of other replicas and of the whole service are delivered."""
     alertmanager.fire(alertname="ServiceDown", severity="critical", job="service", instance="a:8000")
     wait_for(sink, "/urgent", "ServiceDown")
 
     alertmanager.fire(alertname="HighMemoryUsage", severity="warning", job="service", instance="a:8000")
     alertmanager.fire(alertname="WorkerRestarts", severity="warning", job="service", instance="c:8000")
     alertmanager.fire(alertname="HighErrorRate", severity="critical", job="service")
-    # A second one that is down is told too.
+    # A second replica that is down is reported too.
     alertmanager.fire(alertname="ServiceDown", severity="critical", job="service", instance="b:8000")
 
     wait_for(sink, "/urgent", "HighErrorRate")
@@ -153,8 +153,8 @@ def test_dead_replica_silences_only_itself(alertmanager, sink):
     assert sink.names("/default") == {"WorkerRestarts"}
 
 
-def test_silenced_alert_is_told_when_the_service_is_back(alertmanager, sink):
-    """What is still wrong after the service came back is not forgotten."""
+def test_inhibited_alert_is_delivered_when_the_service_is_back(alertmanager, sink):
+    """An alert that still fires after the service has recovered is delivered."""
     down = {"alertname": "ServiceDown", "severity": "critical", "job": "service"}
     alertmanager.fire(**down)
     wait_for(sink, "/urgent", "ServiceDown")
@@ -165,25 +165,25 @@ def test_silenced_alert_is_told_when_the_service_is_back(alertmanager, sink):
     wait_for(sink, "/urgent", "ModelMissing")
 
 
-def test_warnings_wait_until_people_work(sink, tmp_path, require_program):
-    """In a mute time a critical alert is told and a warning is not."""
+def test_warnings_wait_for_working_hours(sink, tmp_path, require_program):
+    """During a mute time, critical alerts are delivered and warnings are not."""
     program = require_program("alertmanager")
-    configuration = told_to(sink, shortened(read("alertmanager.yml")))
-    # A night that never ends, whenever the test runs.
+    configuration = redirect_to(sink, with_short_waits(read("alertmanager.yml")))
+    # Night all day, so that the time of the test does not matter.
     [nights] = [interval for interval in configuration["time_intervals"] if interval["name"] == "nights"]
     nights["time_intervals"] = [{"times": [{"start_time": "00:00", "end_time": "24:00"}]}]
 
     with start_alertmanager(program, tmp_path, write_configuration(tmp_path, configuration)) as alertmanager:
         alertmanager.fire(alertname="RetrainingNeeded", severity="warning", job="service")
-        # Comes later and waits as long: when it has arrived, the other would have too.
+        # Sent later with the same wait: when it has arrived, the other one would have too.
         alertmanager.fire(alertname="ModelMissing", severity="critical", job="service")
         wait_for(sink, "/urgent", "ModelMissing")
 
     assert sink.bodies("/default") == []
 
 
-def test_shipped_file_runs_without_an_error(tmp_path, require_program):
-    """Unchanged, with alerts of every kind, Alertmanager neither warns nor fails."""
+def test_shipped_file_runs_without_errors(tmp_path, require_program):
+    """With the unchanged file and alerts of every severity, Alertmanager logs neither warnings nor errors."""
     program = require_program("alertmanager")
     with start_alertmanager(program, tmp_path, FOLDER / "alertmanager.yml") as alertmanager:
         alertmanager.fire(alertname="ServiceDown", severity="critical", job="service")
@@ -198,17 +198,17 @@ def test_shipped_file_runs_without_an_error(tmp_path, require_program):
 
 
 @pytest.mark.parametrize("name", ["slack", "teams", "pagerduty", "webhook"])
-def test_message_of_an_example_says_what_a_person_needs(name, sink, tmp_path, require_program):
-    """What the example sends holds name, state, summary, description and where the runbook is."""
+def test_messages_of_examples_are_complete(name, sink, tmp_path, require_program):
+    """A message contains name, state, summary, description and runbook link."""
     program = require_program("alertmanager")
     secret = tmp_path / "secret"
-    # As an editor leaves it, with a newline at the end.
+    # With a trailing newline, as editors write it.
     secret.write_text("a" * 32 + "\n" if name == "pagerduty" else f"{sink.url}/message\n")
-    text = json.dumps(at_any_hour(shortened(read(f"examples/{name}.yml"))))
+    text = json.dumps(without_mute_times(with_short_waits(read(f"examples/{name}.yml"))))
     [file] = {part for part in text.split('"') if part.startswith("/run/secrets/alertmanager/")}
     configuration = json.loads(text.replace(file, str(secret)))
     if name == "pagerduty":
-        # Its address is the same for everybody, so no example names it.
+        # The address is the same for all users, so the example does not contain it.
         configuration["global"] = {"pagerduty_url": f"{sink.url}/message"}
 
     with start_alertmanager(program, tmp_path, write_configuration(tmp_path, configuration)) as alertmanager:

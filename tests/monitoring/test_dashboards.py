@@ -1,4 +1,4 @@
-"""The dashboards are as their source makes them, can be provisioned side by side, and lead to each other."""
+"""The dashboards match their source, can be provisioned together, and link to each other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from monitoring.dashboards.__main__ import find_differences, generate, main
+from monitoring.dashboards.__main__ import find_differences, main
+from monitoring.dashboards.catalogue import generate
 from tests.monitoring.generated_dashboards import FOLDER, read_dashboards
 from tests.monitoring.rule_files import read_alerts
 
@@ -18,16 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 DASHBOARDS = read_dashboards()
 
 # Grid units that fit on 1920 by 1080 pixels below Grafana's own bars.
-ROWS_OF_A_WALL_SCREEN = 24
+WALL_SCREEN_HEIGHT = 24
 
-# What a drift does is to be seen on them.
-SHOW_DRIFT = {"predictions", "drift", "quality"}
+# Dashboards that show the effects of drift.
+MARK_DRIFT = {"predictions", "drift", "quality"}
 
 every_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
 
 
 def values_of(key: str, value: Any) -> list[Any]:
-    """List what stands under a key, at any depth."""
+    """Return all values of a key, at any depth."""
     if isinstance(value, dict):
         here = [value[key]] if key in value else []
         return here + [found for inner in value.values() for found in values_of(key, inner)]
@@ -35,36 +36,36 @@ def values_of(key: str, value: Any) -> list[Any]:
 
 
 def test_files_are_as_generated():
-    """Nobody has changed a file by hand, or its source without `make dashboards`."""
+    """No file was edited by hand, and no source without running `make dashboards`."""
     assert find_differences(FOLDER) == []
 
 
 def test_generation_is_repeatable():
-    """The same source gives the same bytes, with a line's end at the end."""
+    """The same source always generates the same bytes, with a trailing newline."""
     first, second = generate(), generate()
 
     assert first == second
     assert all(text.endswith("}\n") for text in first.values())
 
 
-def test_check_names_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """A changed, a missing and a left-over file are each named; afterwards none differs."""
+def test_check_reports_differences(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """``--check`` reports changed, missing and surplus files, and changes nothing."""
     assert main(["--out", str(tmp_path)]) == 0
     assert main(["--out", str(tmp_path), "--check"]) == 0
     (tmp_path / "service.json").write_text("{}\n")
     (tmp_path / "training.json").unlink()
-    (tmp_path / "of_yesterday.json").write_text("{}\n")
+    (tmp_path / "obsolete.json").write_text("{}\n")
     capsys.readouterr()
 
     assert main(["--out", str(tmp_path), "--check"]) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert [Path(line.split()[0]).name for line in said] == ["of_yesterday.json", "service.json", "training.json"]
-    assert all(line.endswith("say make dashboards.") for line in said)
+    lines = capsys.readouterr().err.splitlines()
+    assert [Path(line.split()[0]).name for line in lines] == ["obsolete.json", "service.json", "training.json"]
+    assert all(line.endswith("run make dashboards.") for line in lines)
     assert (tmp_path / "service.json").read_text() == "{}\n"
 
 
 def test_uids_and_titles_are_unique():
-    """Grafana stops writing all dashboards of a folder when two share a uid or a title."""
+    """Grafana stops provisioning a whole folder if two dashboards have the same uid or title."""
     uids = [dashboard["uid"] for dashboard in DASHBOARDS.values()]
     titles = [dashboard["title"] for dashboard in DASHBOARDS.values()]
 
@@ -74,7 +75,7 @@ def test_uids_and_titles_are_unique():
 
 
 def test_uids_never_change():
-    """Bookmarks, alerts and links hold them."""
+    """Bookmarks, alerts and links contain them."""
     assert {name: dashboard["uid"] for name, dashboard in DASHBOARDS.items()} == {
         "at_a_glance": "isowatch-glance",
         "containers": "isowatch-containers",
@@ -87,8 +88,8 @@ def test_uids_never_change():
 
 
 @every_dashboard
-def test_nothing_is_left_of_an_export(dashboard: dict[str, Any]):
-    """Files have no number of a database, and no input that somebody would have to fill in."""
+def test_no_leftovers_of_an_export(dashboard: dict[str, Any]):
+    """Files contain no database id and no inputs to fill in at import."""
     text = json.dumps(dashboard)
 
     assert "id" not in dashboard
@@ -98,8 +99,8 @@ def test_nothing_is_left_of_an_export(dashboard: dict[str, Any]):
 
 
 @every_dashboard
-def test_data_sources_are_named_by_type_and_uid(dashboard: dict[str, Any]):
-    """Panels, queries, variables and annotations ask the provisioned Prometheus, whatever else is the default."""
+def test_data_sources_have_type_and_uid(dashboard: dict[str, Any]):
+    """Panels, queries, variables and annotations use the provisioned Prometheus, whatever the default is."""
     sources = values_of("datasource", dashboard)
 
     assert sources
@@ -107,26 +108,26 @@ def test_data_sources_are_named_by_type_and_uid(dashboard: dict[str, Any]):
 
 
 @every_dashboard
-def test_time_shown(dashboard: dict[str, Any]):
-    """All dashboards show the last 15 minutes, ask again every 5 seconds, and are not changed on the page."""
+def test_time_range_and_refresh(dashboard: dict[str, Any]):
+    """All dashboards show the last 15 minutes, refresh every 5 seconds, and are read-only."""
     assert dashboard["time"] == {"from": "now-15m", "to": "now"}
     assert dashboard["refresh"] == "5s"
     assert dashboard["editable"] is False
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
-def test_what_happened_is_marked(name: str):
-    """Each graph shows when an alert fired, a model went live or people did something; some, when drift was certain."""
+def test_annotations_mark_events(name: str):
+    """All dashboards mark alerts, live model changes and the audit trail; some also mark drift events."""
     marks = [mark["name"] for mark in DASHBOARDS[name]["annotations"]["list"] if mark["enable"]]
 
-    everywhere = ["Alerts that fire", "Models that went live", "Events on record"]
+    everywhere = ["Firing alerts", "Live model changes", "Audit trail"]
 
-    assert marks == everywhere + ["Drift events"] * (name in SHOW_DRIFT)
+    assert marks == everywhere + ["Drift events"] * (name in MARK_DRIFT)
 
 
 @every_dashboard
-def test_marks_of_a_moment_stand_at_it(dashboard: dict[str, Any]):
-    """A mark whose value is a time, in milliseconds as Grafana counts, stands there and not where it was scraped."""
+def test_annotations_of_timestamps_use_the_value_as_time(dashboard: dict[str, Any]):
+    """An annotation whose value is a timestamp, in milliseconds, is placed at that time and not at the scrape."""
     for mark in dashboard["annotations"]["list"]:
         is_time = "_timestamp_seconds" in mark["expr"]
         assert mark.get("useValueForTime", False) == is_time
@@ -134,24 +135,24 @@ def test_marks_of_a_moment_stand_at_it(dashboard: dict[str, Any]):
 
 
 @every_dashboard
-def test_panels_have_numbers_of_their_own(dashboard: dict[str, Any]):
-    """Two panels with one number would share their links and state."""
-    numbers = [panel["id"] for panel in dashboard["panels"]]
+def test_panel_ids_are_unique(dashboard: dict[str, Any]):
+    """Two panels with the same id would share links and state."""
+    ids = [panel["id"] for panel in dashboard["panels"]]
 
-    assert len(set(numbers)) == len(numbers)
-    assert min(numbers) > 0
+    assert len(set(ids)) == len(ids)
+    assert min(ids) > 0
 
 
 @every_dashboard
 def test_panels_do_not_overlap(dashboard: dict[str, Any]):
-    """No panel covers another or leaves the 24 columns."""
-    places = [panel["gridPos"] for panel in dashboard["panels"]]
+    """No panel overlaps another or exceeds the 24 columns."""
+    positions = [panel["gridPos"] for panel in dashboard["panels"]]
 
-    for place in places:
-        assert 0 <= place["x"] < place["x"] + place["w"] <= 24
-        assert place["y"] >= 0
-        assert place["h"] > 0
-    for one, other in combinations(places, 2):
+    for position in positions:
+        assert 0 <= position["x"] < position["x"] + position["w"] <= 24
+        assert position["y"] >= 0
+        assert position["h"] > 0
+    for one, other in combinations(positions, 2):
         assert (
             one["x"] + one["w"] <= other["x"]
             or other["x"] + other["w"] <= one["x"]
@@ -161,15 +162,15 @@ def test_panels_do_not_overlap(dashboard: dict[str, Any]):
 
 
 def test_wall_screen_needs_no_scrolling():
-    """The dashboard for the wall fits on a screen."""
-    places = [panel["gridPos"] for panel in DASHBOARDS["at_a_glance"]["panels"]]
+    """The dashboard for a wall screen fits on one screen."""
+    positions = [panel["gridPos"] for panel in DASHBOARDS["at_a_glance"]["panels"]]
 
-    assert max(place["y"] + place["h"] for place in places) <= ROWS_OF_A_WALL_SCREEN
+    assert max(position["y"] + position["h"] for position in positions) <= WALL_SCREEN_HEIGHT
 
 
 @every_dashboard
 def test_dashboards_link_to_all_others(dashboard: dict[str, Any]):
-    """The links at the top are in sight, and lead to every dashboard, as all bear the tag that they name."""
+    """The links at the top are visible and lead to every dashboard, because all have the tag of the link."""
     [link] = dashboard["links"]
 
     assert (link["type"], link["keepTime"]) == ("dashboards", True)
@@ -178,8 +179,8 @@ def test_dashboards_link_to_all_others(dashboard: dict[str, Any]):
 
 
 @every_dashboard
-def test_links_of_panels_lead_somewhere(dashboard: dict[str, Any]):
-    """A panel's link names a dashboard that there is, without a host, and keeps the time."""
+def test_links_of_panels_are_valid(dashboard: dict[str, Any]):
+    """The link of a panel leads to an existing dashboard, has no host, and keeps the time range."""
     uids = {other["uid"] for other in DASHBOARDS.values()}
     for panel in dashboard["panels"]:
         for link in panel.get("links", []):
@@ -189,8 +190,8 @@ def test_links_of_panels_lead_somewhere(dashboard: dict[str, Any]):
 
 
 @every_dashboard
-def test_page_lists_the_dashboard(dashboard: dict[str, Any]):
-    """Who reads the page about dashboards finds each, with its address."""
+def test_documentation_lists_the_dashboard(dashboard: dict[str, Any]):
+    """docs/dashboards.md lists each dashboard with its path."""
     page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
 
     assert f"| {dashboard['title']} | `/d/{dashboard['uid']}` |" in page
@@ -198,5 +199,5 @@ def test_page_lists_the_dashboard(dashboard: dict[str, Any]):
 
 @pytest.mark.parametrize("alert", read_alerts(), ids=lambda alert: alert.name)
 def test_alerts_lead_to_dashboards(alert: Any):
-    """Who is told of an alert finds the dashboard that shows it."""
+    """Every alert links to an existing dashboard."""
     assert alert.annotations["dashboard"].removeprefix("/d/") in {board["uid"] for board in DASHBOARDS.values()}

@@ -1,4 +1,4 @@
-"""The programs that watch have the series that rules read of them."""
+"""The monitoring programs export the series that rules read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tests.system.running_service import STOP_SECONDS, free_port, wait_until
 
 pytestmark = pytest.mark.system
 
-# A receiver makes the series of its kind of notification.
+# The series of an integration exist only if a receiver uses it.
 ALERTMANAGER_CONFIGURATION = """
-route: {receiver: nobody}
-receivers: [{name: nobody, webhook_configs: [{url: "http://127.0.0.1:9/"}]}]
+route: {receiver: webhook}
+receivers: [{name: webhook, webhook_configs: [{url: "http://127.0.0.1:9/"}]}]
 """
 
 
-def assert_tells(port: int, command: Sequence[str | Path], expected: set[str]) -> None:
-    """Start a program, wait until it has the expected series, and end it."""
+def assert_exports(port: int, command: Sequence[str | Path], expected: set[str]) -> None:
+    """Start a program, wait until it exports the expected series, and stop it."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             wait_until(lambda: _names(process, port) >= expected, f"{sorted(expected)} of {command[0]}")
@@ -33,8 +33,8 @@ def assert_tells(port: int, command: Sequence[str | Path], expected: set[str]) -
             process.wait(STOP_SECONDS)
 
 
-def test_prometheus_tells_of_its_rules(require_program: Callable[[str], Path], tmp_path: Path):
-    """Prometheus, with the shipped rules, has the series that tell of itself."""
+def test_prometheus_exports_its_own_state(require_program: Callable[[str], Path], tmp_path: Path):
+    """Prometheus with the shipped rules exports series about rules and configuration."""
     port = free_port()
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text(f"rule_files: ['{PROMETHEUS}/rules/*.yml']\n")
@@ -45,11 +45,11 @@ def test_prometheus_tells_of_its_rules(require_program: Callable[[str], Path], t
         f"--web.listen-address=127.0.0.1:{port}",
     ]
 
-    assert_tells(port, command, exporter_metrics.PROMETHEUS)
+    assert_exports(port, command, exporter_metrics.PROMETHEUS)
 
 
-def test_alertmanager_tells_of_its_notifications(require_program: Callable[[str], Path], tmp_path: Path):
-    """Alertmanager counts what it could not deliver from 0, so that the first failure is seen."""
+def test_alertmanager_exports_failed_notifications(require_program: Callable[[str], Path], tmp_path: Path):
+    """Alertmanager's counter of failed notifications exists from the start, so that the first failure is noticed."""
     port = free_port()
     configuration = tmp_path / "alertmanager.yml"
     configuration.write_text(ALERTMANAGER_CONFIGURATION)
@@ -61,20 +61,20 @@ def test_alertmanager_tells_of_its_notifications(require_program: Callable[[str]
         "--cluster.listen-address=",
     ]
 
-    assert_tells(port, command, exporter_metrics.ALERTMANAGER)
+    assert_exports(port, command, exporter_metrics.ALERTMANAGER)
 
 
-def test_node_exporter_tells_of_disks(require_program: Callable[[str], Path]):
-    """node-exporter has the series of file systems, on a machine that has any."""
+def test_node_exporter_exports_disks(require_program: Callable[[str], Path]):
+    """node-exporter exports series of file systems."""
     port = free_port()
     command: list[str | Path] = [require_program("node_exporter"), f"--web.listen-address=127.0.0.1:{port}"]
 
-    assert_tells(port, command, exporter_metrics.NODE_EXPORTER)
+    assert_exports(port, command, exporter_metrics.NODE_EXPORTER)
 
 
 def _names(process: subprocess.Popen[bytes], port: int) -> set[str]:
-    """Name the series that a program tells of; none before it listens."""
-    assert process.poll() is None, "the program ended"
+    """Return the names of the series that a program exports; none before it listens."""
+    assert process.poll() is None, "the program exited"
     try:
         answer = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=30)
     except requests.ConnectionError:

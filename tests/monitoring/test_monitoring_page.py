@@ -1,4 +1,4 @@
-"""The page about monitoring says of each metric of the service and each alert what it is for, and of no other."""
+"""docs/monitoring.md describes every metric of the service and every alert, and no others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "monitoring.md").read_tex
 
 
 def rows(heading: str) -> dict[str, list[str]]:
-    """Map the names in the first column of the tables under a heading to the other columns."""
+    """Map the first column of the tables under a heading to the other columns."""
     section = re.search(rf"^## {heading}\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL).group(1)
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:3] == "| `"
@@ -22,7 +22,7 @@ def rows(heading: str) -> dict[str, list[str]]:
 
 
 def test_every_metric_has_its_row(tmp_path: Path):
-    """What the service has and what is described are the same, and nothing is left blank but labels."""
+    """The page lists exactly the metrics of the service; only the column for labels may be empty."""
     described = rows("Metrics of the service")
 
     assert set(described) == set(service_metrics() | http_metrics(tmp_path))
@@ -30,7 +30,7 @@ def test_every_metric_has_its_row(tmp_path: Path):
 
 
 def test_every_alert_has_its_row():
-    """Alerts and rows are the same, with the same severities."""
+    """The page lists exactly the alerts, with their severities."""
     severities: dict[str, list[str]] = {}
     for alert in read_alerts():
         severities.setdefault(alert.name, []).append(alert.labels["severity"])
@@ -43,17 +43,17 @@ def test_every_alert_has_its_row():
 
 
 def test_cost_figures_are_recorded():
-    """The series that the page names for cost are recorded."""
+    """The rules record all cost series on the page."""
     assert set(rows("Cost of a prediction")) <= {rule.name for rule in read_recordings()}
 
 
-def test_burn_rates_are_the_rules():
-    """Windows, factors and waits in the page's table are those of the rules."""
+def test_burn_rates_match_the_rules():
+    """Windows, factors and severities in the page's table are those of the rules."""
     section = PAGE[PAGE.index("| long window |") :].split("\n\n")[0]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines()[2:]]
     factors = {rule.labels["window"]: rule.expression for rule in read_recordings() if "factor" in rule.name}
-    described = {(short(long), factor, severity) for long, _, factor, _, _, severity in cells}
-    windows = {(short(long), short(still)) for long, still, *_ in cells}
+    described = {(prometheus_duration(long), factor, severity) for long, _, factor, _, _, severity in cells}
+    windows = {(prometheus_duration(long), prometheus_duration(brief)) for long, brief, *_ in cells}
 
     for name in ("AvailabilityBudgetBurn", "LatencyBudgetBurn"):
         alerts = [alert for alert in read_alerts() if alert.name == name]
@@ -64,6 +64,6 @@ def test_burn_rates_are_the_rules():
         assert {frozenset(pair) for pair in ratios} == {frozenset(pair) for pair in windows}
 
 
-def short(duration: str) -> str:
-    """Write a duration as Prometheus does."""
+def prometheus_duration(duration: str) -> str:
+    """Return a duration in Prometheus's notation."""
     return re.sub(r"(\d+) (\w)\w*", r"\1\2", duration)

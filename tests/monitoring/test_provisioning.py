@@ -1,4 +1,4 @@
-"""What Grafana is told at its start is complete, fits what Compose mounts, and never changes its uids."""
+"""Grafana's provisioning files are complete, match what Compose mounts, and never change their uids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DATA_SOURCE = {
         "uid": {"type": "string", "pattern": "^[a-zA-Z0-9_-]{1,40}$"},
         "type": {"enum": ["prometheus", "alertmanager"]},
         "access": {"const": "proxy"},
-        # A variable would be one more thing that can be unset.
+        # No variables: they could be unset.
         "url": {"type": "string", "pattern": r"^http://[a-z]+:\d+$"},
         "isDefault": {"type": "boolean"},
         "editable": {"const": False},
@@ -63,8 +63,8 @@ PROVIDER = {
 }
 
 
-def _file_of(key: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """Make the schema of a file that lists entries under a key."""
+def _file_schema(key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a file with a list of entries under a key."""
     return {
         "type": "object",
         "required": ["apiVersion", key],
@@ -78,7 +78,7 @@ def _file_of(key: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(kind: str) -> Any:
-    """Read the one file of a kind."""
+    """Read the only file of a kind."""
     [path] = (PROVISIONING / kind).glob("*.yml")
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -91,51 +91,51 @@ def data_sources() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def grafana() -> dict[str, Any]:
-    """Grafana as Compose starts it."""
+    """The Compose service of Grafana."""
     service: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]
     return service
 
 
 @pytest.mark.parametrize(
     ("kind", "schema"),
-    [("datasources", _file_of("datasources", DATA_SOURCE)), ("dashboards", _file_of("providers", PROVIDER))],
+    [("datasources", _file_schema("datasources", DATA_SOURCE)), ("dashboards", _file_schema("providers", PROVIDER))],
 )
-def test_files_have_the_shape_that_grafana_reads(kind: str, schema: dict[str, Any]):
-    """Each file has the keys that Grafana needs, and none that it would pass over in silence."""
+def test_files_match_the_schema(kind: str, schema: dict[str, Any]):
+    """Each file has the keys that Grafana needs, and none that it would silently ignore."""
     jsonschema.validate(_read(kind), schema)
 
 
-def test_uids_are_those_that_they_have_always_had(data_sources: dict[str, dict[str, Any]]):
-    """A changed uid would leave all dashboards, and Grafana's volume, with the old one."""
+def test_uids_never_change(data_sources: dict[str, dict[str, Any]]):
+    """Dashboards and Grafana's database refer to data sources by uid."""
     assert {uid: source["type"] for uid, source in data_sources.items()} == {
         "prometheus": "prometheus",
         "alertmanager": "alertmanager",
     }
 
 
-def test_grafana_asks_prometheus_unless_told_otherwise(data_sources: dict[str, dict[str, Any]]):
-    """One data source is the default, and it knows where the alerts of its rules go."""
+def test_prometheus_is_the_default(data_sources: dict[str, dict[str, Any]]):
+    """Prometheus is the default data source, and refers to the Alertmanager of its alerts."""
     assert [uid for uid, source in data_sources.items() if source.get("isDefault")] == ["prometheus"]
     assert data_sources["prometheus"]["jsonData"]["alertmanagerUid"] in data_sources
 
 
 def test_interval_is_the_longest_of_all_jobs(data_sources: dict[str, dict[str, Any]]):
-    """A rate over Grafana's own interval has enough samples, whatever job it is about."""
+    """A rate over Grafana's default interval has enough samples for every job."""
     prometheus = yaml.safe_load((ROOT / "monitoring" / "prometheus" / "prometheus.yml").read_text())
-    usual = prometheus["global"]["scrape_interval"]
-    intervals = {job.get("scrape_interval", usual) for job in prometheus["scrape_configs"]}
+    default = prometheus["global"]["scrape_interval"]
+    intervals = {job.get("scrape_interval", default) for job in prometheus["scrape_configs"]}
 
     longest = max(intervals, key=lambda interval: int(interval.removesuffix("s")))
     assert data_sources["prometheus"]["jsonData"]["timeInterval"] == longest
 
 
 def test_grafana_has_no_alerts():
-    """Alerts are Prometheus's: who looks for one has one place to look."""
+    """All alerts are defined in Prometheus."""
     assert [path for path in (PROVISIONING / "alerting").rglob("*") if path.name != ".gitkeep"] == []
 
 
 def test_compose_mounts_what_is_provisioned(grafana: dict[str, Any]):
-    """The folders are where Grafana and the files themselves look for them, and nobody can write to them."""
+    """The folders are mounted read-only, where Grafana and the provisioning files expect them."""
     mounts = {target: source for source, target, *_ in (volume.split(":") for volume in grafana["volumes"])}
     [provider] = _read("dashboards")["providers"]
 
@@ -144,8 +144,8 @@ def test_compose_mounts_what_is_provisioned(grafana: dict[str, Any]):
     assert all(volume.endswith(":ro") for volume in grafana["volumes"] if volume.startswith("./"))
 
 
-def test_home_is_a_dashboard_that_is_there(grafana: dict[str, Any]):
-    """Who opens Grafana sees how things are."""
+def test_home_dashboard_exists(grafana: dict[str, Any]):
+    """Grafana's home page is one of the provisioned dashboards."""
     [provider] = _read("dashboards")["providers"]
     home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
 
@@ -154,7 +154,7 @@ def test_home_is_a_dashboard_that_is_there(grafana: dict[str, Any]):
 
 
 def test_data_sources_are_services_of_compose(data_sources: dict[str, dict[str, Any]]):
-    """Each address names a service that Compose starts."""
+    """Each address refers to a Compose service."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
     for source in data_sources.values():

@@ -1,4 +1,4 @@
-"""Rules read only what exists, take their thresholds from one place, and make no nonsense of sums that fall."""
+"""Rules read existing series, use named thresholds, and never use the rate of a decreasing sum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from app.metrics.service import PREDICTION_SECONDS
 from tests.monitoring.declared_metrics import http_metrics, series_names, service_metrics, training_metrics
-from tests.monitoring.exporter_metrics import EXPORTERS
+from tests.monitoring.exporter_metrics import READ_BY_RULES
 from tests.monitoring.promql import compared_with, functions_over, metric_names
 from tests.monitoring.rule_files import Rule, read_alerts, read_recordings
 
@@ -18,10 +18,10 @@ RULES = [*ALERTS, *RECORDINGS]
 RECORDED = {rule.name for rule in RECORDINGS}
 THRESHOLDS = {name for name in RECORDED if name.startswith("threshold:")}
 
-# Scores are negative and labels are -1 or 1, so these sums fall, which `rate` takes for a restart.
-FALLING_SUMS = {"predictions_scores_sum", "predictions_output_sum"}
+# Scores are negative and labels are -1 or 1, so these sums can decrease, which `rate` interprets as a restart.
+DECREASING_SUMS = {"predictions_scores_sum", "predictions_output_sum"}
 
-# A state is compared with 0 or 1; every other number is a threshold and has a name.
+# States are compared with 0 or 1; every other number is a threshold and needs a name.
 STATES = {"0", "1"}
 
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -30,32 +30,32 @@ every_alert = pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.n
 
 @pytest.fixture(scope="module")
 def declared(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names of all series that our own code brings forth."""
+    """The names of all series that our own code exports."""
     metrics = service_metrics() | http_metrics(tmp_path_factory.mktemp("no-model")) | training_metrics()
     return series_names(metrics)
 
 
 @every_rule
 def test_metrics_exist(rule: Rule, declared: set[str]):
-    """A rule reads what the code declares, a rule records, or another program is known to have."""
-    assert metric_names(rule.expression) - declared - RECORDED - EXPORTERS == set()
+    """A rule reads series that the code declares, a rule records, or another program is known to export."""
+    assert metric_names(rule.expression) - declared - RECORDED - READ_BY_RULES == set()
 
 
-def test_known_names_of_others_are_used():
-    """The list of other programs' series holds none that no rule reads any more."""
-    assert EXPORTERS - {name for rule in RULES for name in metric_names(rule.expression)} == set()
+def test_known_series_of_other_programs_are_used():
+    """The list of other programs' series contains only those that rules use."""
+    assert READ_BY_RULES - {name for rule in RULES for name in metric_names(rule.expression)} == set()
 
 
 @every_rule
-@pytest.mark.parametrize("metric", sorted(FALLING_SUMS))
-def test_falling_sums_have_no_rate(rule: Rule, metric: str):
-    """No rate or increase is taken of a sum that can fall."""
+@pytest.mark.parametrize("metric", sorted(DECREASING_SUMS))
+def test_decreasing_sums_have_no_rate(rule: Rule, metric: str):
+    """No rule uses the rate or increase of a sum that can decrease."""
     assert functions_over(rule.expression, metric) & {"rate", "irate", "increase", "resets"} == set()
 
 
 @every_alert
 def test_thresholds_have_names(alert: Rule):
-    """An alert compares with a named threshold or a state, never with a bare number."""
+    """An alert compares with a named threshold or a state, never with a literal number."""
     numbers = {right for right in compared_with(alert.expression) if re.match(r"[\d.+-]", right)}
 
     assert numbers <= STATES
@@ -63,44 +63,44 @@ def test_thresholds_have_names(alert: Rule):
 
 @pytest.mark.parametrize("name", sorted(THRESHOLDS))
 def test_thresholds_are_used_by_alerts(name: str):
-    """A threshold that no alert compares with would promise what nobody keeps."""
+    """Every threshold is used by an alert."""
     assert any(name in metric_names(alert.expression) for alert in ALERTS)
 
 
 @pytest.mark.parametrize("name", sorted(RECORDED))
-def test_recorded_names_say_level_metric_and_operations(name: str):
+def test_recorded_names_follow_the_convention(name: str):
     """A recorded series is named level:metric:operations."""
     assert re.fullmatch(r"[a-z_]+:[a-z0-9_]+:[a-z0-9_]+", name)
 
 
 @pytest.mark.parametrize("rule", RECORDINGS, ids=lambda rule: rule.name)
 def test_window_in_name_is_window_in_expression(rule: Rule):
-    """What a recorded name says of its window is true of every range in the expression."""
+    """Every range in an expression is the one in the name of the recorded series."""
     window = re.search(r"(?:rate|increase|avg|max)(\d+[mhd])$", rule.name)
 
     assert set(re.findall(r"\[(\w+)\]", rule.expression)) <= ({window.group(1)} if window else set())
 
 
 def test_each_burn_rate_window_has_its_factor():
-    """Each window of the budget alerts has its own factor, else the alert would compare with nothing."""
+    """Each window of the budget alerts has a factor; without it, the alert could never fire."""
     factors = {rule.labels["window"] for rule in RECORDINGS if rule.name == "threshold:burn_rate_factor:max"}
     windows = {alert.labels["window"] for alert in ALERTS if alert.name.endswith("BudgetBurn")}
-    asked_for = {window for alert in ALERTS for window in re.findall(r'window="(\w+)"', alert.expression)}
+    used = {window for alert in ALERTS for window in re.findall(r'window="(\w+)"', alert.expression)}
 
-    assert factors == windows == asked_for
+    assert factors == windows == used
 
 
-def test_latency_objective_stands_on_a_bucket():
-    """The limits in expressions are bounds of buckets that the service has, as Prometheus stores them."""
+def test_latency_objective_is_a_bucket_bound():
+    """The bounds in expressions are bucket bounds of the service, in Prometheus's notation."""
     bounds = {f'le="{bound}"' for bound in PREDICTION_SECONDS}
-    asked_for = {text for rule in RULES for text in re.findall(r'le="[^"]*"', rule.expression)}
+    used = {text for rule in RULES for text in re.findall(r'le="[^"]*"', rule.expression)}
 
-    assert asked_for == {'le="0.05"'}
-    assert asked_for <= bounds
+    assert used == {'le="0.05"'}
+    assert used <= bounds
 
 
-def test_service_is_found_by_its_job():
-    """The jobs that rules select exist in the configuration, or are pushed (training)."""
+def test_selected_jobs_exist():
+    """The jobs that rules select are in the scrape configuration, or pushed (training)."""
     configuration = (Path(__file__).resolve().parents[2] / "monitoring/prometheus/prometheus.yml").read_text()
     jobs = set(re.findall(r"job_name: ([\w-]+)", configuration)) | {"training"}
     selected = {job for rule in RULES for job in re.findall(r'job="([\w-]+)"', rule.expression)}

@@ -1,4 +1,4 @@
-"""Prometheus itself reads the configuration and the rules, and the rules do what their promtool tests say."""
+"""Promtool accepts the configuration and the rules, and the rule tests pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.monitoring.rule_files import PROMETHEUS, RULE_FILES, RULE_TESTS
 
 @pytest.fixture
 def promtool(require_program: Callable[[str], Path]) -> Callable[..., None]:
-    """Run promtool, which has to have nothing to say against it."""
+    """Return a function that runs promtool and fails if promtool does."""
     program = require_program("promtool")
 
     def run(*arguments: str | Path) -> None:
@@ -25,24 +25,24 @@ def promtool(require_program: Callable[[str], Path]) -> Callable[..., None]:
     return run
 
 
-def test_configuration_is_read_with_its_rules(promtool: Callable[..., None]):
-    """The shipped configuration, and the rules that it names, are accepted without a warning."""
+def test_configuration_is_valid(promtool: Callable[..., None]):
+    """The shipped configuration and its rule files pass all lint checks."""
     promtool("check", "config", "--lint=all", "--lint-fatal", PROMETHEUS / "prometheus.yml")
 
 
-def test_rules_pass_every_lint(promtool: Callable[..., None]):
-    """All rule files together have no rule twice, and no label that is none."""
+def test_rules_pass_lint(promtool: Callable[..., None]):
+    """All rule files together pass lint checks: there are no duplicate rules."""
     promtool("check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
 
 
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
-def test_rules_do_what_their_tests_say(promtool: Callable[..., None], path: Path):
-    """Alerts are silent and fire, and recorded values come out, as a promtool test says."""
+def test_rule_tests_pass(promtool: Callable[..., None], path: Path):
+    """Alerts and recorded values are as expected in each promtool test."""
     promtool("test", "rules", path)
 
 
-def test_all_rules_are_loaded_and_no_test_is():
-    """The patterns of the configuration name each file of rules, and none of rule_tests."""
+def test_configuration_loads_all_rules_and_no_tests():
+    """The patterns in the configuration match every rule file and no rule test."""
     patterns = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["rule_files"]
 
     def is_loaded(path: Path) -> bool:
@@ -52,7 +52,7 @@ def test_all_rules_are_loaded_and_no_test_is():
     assert [path for path in RULE_TESTS if is_loaded(path)] == []
 
 
-def test_promtool_tests_are_named_alike():
-    """Files of tests end in _test.yml, so that nobody takes one for rules; there are some."""
+def test_rule_tests_have_a_suffix():
+    """The names of rule tests end in _test.yml, to distinguish them from rules."""
     assert RULE_TESTS
     assert [path.name for path in RULE_TESTS if not path.name.endswith("_test.yml")] == []

@@ -1,4 +1,4 @@
-"""A real HTTP server on the loopback address that keeps what Alertmanager sends to it."""
+"""An HTTP server on the loopback address that stores the notifications of Alertmanager."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-# Deliveries come within a second; a loaded machine may need many times that.
+# Deliveries usually take a second, and many times that on a busy machine.
 DELIVERY_SECONDS = 60
 
 
 class WebhookSink:
-    """Takes every POST, whatever its path, and keeps its JSON body.
+    """Stores the JSON body of every POST request, for any path.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class WebhookSink:
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """Its address, without a trailing slash."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> WebhookSink:
@@ -49,34 +49,34 @@ class WebhookSink:
         self._thread.join()
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
-        """Give the bodies that came to a path, in their order."""
-        return [body for where, body in list(self.deliveries) if where == path]
+        """Return the bodies received at a path, in order."""
+        return [body for received_at, body in list(self.deliveries) if received_at == path]
 
     def alerts(self, path: str) -> list[dict[str, Any]]:
-        """Give the alerts of Alertmanager's own webhook format that came to a path; repeated ones each time."""
+        """Return the alerts received at a path in Alertmanager's webhook format, including repeated ones."""
         return [alert for body in self.bodies(path) for alert in body["alerts"]]
 
     def names(self, path: str, status: str = "firing") -> set[str]:
-        """Name the alerts that came to a path with a status, ``firing`` or ``resolved``."""
+        """Return the names of alerts received at a path with a status, ``firing`` or ``resolved``."""
         return {alert["labels"]["alertname"] for alert in self.alerts(path) if alert["status"] == status}
 
     def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        """Look again and again until ``condition()`` holds; fail with what came until then."""
+        """Wait until ``condition()`` is true, or fail and show what was received."""
         deadline = time.monotonic() + DELIVERY_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, f"waited in vain for {what}; what came: {self.deliveries}"
+            assert time.monotonic() < deadline, f"timed out waiting for {what}; received: {self.deliveries}"
             time.sleep(0.05)
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
-        """Make the class that answers a request by keeping its body."""
+        """Return a request handler class that stores bodies."""
         deliveries = self.deliveries
 
-        class Keeper(http.server.BaseHTTPRequestHandler):
+        class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                """Keep the body and say that it came."""
+                """Store the body and acknowledge it."""
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 deliveries.append((self.path, json.loads(body)))
-                # The answer of Slack's webhooks, which the others do not look at.
+                # What Slack's webhooks respond; the other integrations ignore it.
                 answer = b"ok"
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain")
@@ -85,6 +85,6 @@ class WebhookSink:
                 self.wfile.write(answer)
 
             def log_message(self, *arguments: object) -> None:
-                """Say nothing."""
+                """Suppress request logging."""
 
-        return Keeper
+        return Handler

@@ -1,4 +1,4 @@
-"""A stand-in for every program behind the door: it tells what reached it. Runs in a container, on all their ports."""
+"""An echo server that replaces every program behind Caddy. Runs in a container, on the ports of all of them."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ import threading
 
 PORTS = (8000, 9090, 9093, 3000, 8888, 8089)
 
-# Requests that were cut off once, by the name that they carry.
-cut_off: set[str] = set()
+# Names of requests whose connection was closed once without a response.
+interrupted: set[str] = set()
 
 
 class Echo(http.server.BaseHTTPRequestHandler):
-    """Answers with the port, path, headers and body that it got."""
+    """Responds with the port, path, headers and body of the request."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Tell; a request with X-Cut-Off is cut off without an answer the first time it comes."""
+        """Respond; the first request with each X-Interrupt value gets no response."""
         is_chunked = self.headers.get("Transfer-Encoding") == "chunked"
         body = self._chunks() if is_chunked else self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        name = self.headers.get("X-Cut-Off")
-        if name and name not in cut_off:
-            cut_off.add(name)
+        name = self.headers.get("X-Interrupt")
+        if name and name not in interrupted:
+            interrupted.add(name)
             self.close_connection = True
             return
-        told = {
+        received = {
             "port": self.connection.getsockname()[1],
             "path": self.path,
             "headers": {key.lower(): value for key, value in self.headers.items()},
             "body": body.decode(),
             "bytes": len(body),
         }
-        text = json.dumps(told).encode()
+        text = json.dumps(received).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
 
-    do_GET = do_POST  # noqa: N815 the base class has these names
+    do_GET = do_POST  # noqa: N815 names of the base class
 
     def _chunks(self) -> bytes:
-        """Read a body in chunks."""
+        """Read a chunked body."""
         body = b""
         while size := int(self.rfile.readline(), 16):
             body += self.rfile.read(size)
@@ -52,7 +52,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         return body
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Suppress request logging."""
 
 
 if __name__ == "__main__":

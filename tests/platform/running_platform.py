@@ -1,4 +1,4 @@
-"""The platform as `make up` starts it, from a copy of this tree, beside any other that runs on the machine."""
+"""The platform as `make up` starts it, from a copy of the repository, isolated from other platforms on the machine."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PORTS = ("SERVICE_PORT", "GRAFANA_PORT", "PROMETHEUS_PORT", "ALERTMANAGER_PORT",
 
 
 class RunningPlatform:
-    """A platform in a project of its own.
+    """A platform in its own Compose project.
 
     Parameters
     ----------
     folder
-        Where the tree is copied to.
+        Destination of the copy.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,13 +59,13 @@ class RunningPlatform:
         )
 
     def compose(self, *arguments: str, timeout: float = 300) -> str:
-        """Run ``docker compose``, which must succeed."""
+        """Run ``docker compose`` and fail unless it succeeds."""
         run = self.run("docker", "compose", *arguments, timeout=timeout)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start ``docker compose`` with these arguments, in the background."""
+        """Start ``docker compose`` in the background."""
         return subprocess.Popen(
             ["docker", "compose", *arguments],
             cwd=self.folder,
@@ -77,32 +77,32 @@ class RunningPlatform:
 
     @property
     def password(self) -> str:
-        """What `make up` made up."""
+        """The password that `make up` generated."""
         return (self.folder / "secrets" / "admin_password").read_text()
 
     @property
     def label_key(self) -> str:
-        """The key for labels that `make up` made up; on this machine nobody but root reads it."""
+        """The API key for labels that `make up` generated; on the host only root can read it."""
         return self.compose("exec", "-T", "service", "cat", "/run/secrets/feedback_api_keys").strip()
 
     def url(self, port: str, path: str) -> str:
-        """Name an address behind the door."""
+        """Return a URL on one of the published ports."""
         return f"http://127.0.0.1:{self.ports[port]}{path}"
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Ask Prometheus, through the door."""
-        answer = requests.get(
+        """Query Prometheus, through Caddy."""
+        response = requests.get(
             self.url("PROMETHEUS_PORT", "/api/v1/query"),
             params={"query": expression},
             auth=("admin", self.password),
             timeout=30,
         )
-        assert answer.status_code == 200, answer.text
-        result: list[dict[str, Any]] = answer.json()["data"]["result"]
+        assert response.status_code == 200, response.text
+        result: list[dict[str, Any]] = response.json()["data"]["result"]
         return result
 
     def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
-        """Wait until a condition holds, and return what it returns."""
+        """Wait until a condition is true, and return its value."""
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}\n{self.compose('ps', '--all')}"
@@ -114,12 +114,12 @@ class RunningPlatform:
         return self.compose("ps", "--quiet", service).split()
 
     def remove(self) -> None:
-        """End it, and remove all that it made in the engine; images stay for the next build."""
+        """Stop it and remove its containers, networks and volumes; images remain for the next build."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans")
 
     def _write_changes(self) -> None:
-        """Add what a test needs: someone who is told at once, and builds with the machine's own network."""
-        # A machine that reaches package registries through its own network needs it; elsewhere it changes nothing.
+        """Write an override with a webhook sink, immediate notifications, and builds on the host network."""
+        # Needed where package registries are only reachable from the host network; harmless elsewhere.
         with_network = {"build": {"network": "host"}}
         sink = {
             "image": "python:3.13-slim-trixie",
@@ -138,18 +138,18 @@ class RunningPlatform:
 
 
 def _without_waiting(part: Any) -> Any:
-    """Copy a configuration with no group_wait, a group_interval of a second, and no quiet nights and weekends."""
+    """Return a copy of a configuration without waits and mute times."""
     if isinstance(part, dict):
         quick = {"group_wait": "0s", "group_interval": "1s"}
-        kept = {name: value for name, value in part.items() if name != "mute_time_intervals"}
-        return {name: quick.get(name) or _without_waiting(value) for name, value in kept.items()}
+        remaining = {name: value for name, value in part.items() if name != "mute_time_intervals"}
+        return {name: quick.get(name) or _without_waiting(value) for name, value in remaining.items()}
     if isinstance(part, list):
         return [_without_waiting(value) for value in part]
     return part
 
 
 def _free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on, all different."""
+    """Find distinct ports without a listener."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -161,20 +161,20 @@ def _free_ports(count: int) -> list[int]:
 
 
 def recorded_names() -> set[str]:
-    """List what the shipped rules record."""
+    """Return the names of all recorded series."""
     rules = ROOT / "monitoring" / "prometheus" / "rules"
     groups = [group for file in rules.glob("*.yml") for group in yaml.safe_load(file.read_text())["groups"]]
     return {rule["record"] for group in groups for rule in group["rules"] if "record" in rule}
 
 
-def alerts_told(log: str) -> set[tuple[str, str]]:
-    """Read the sink's log: status and name of each alert."""
+def delivered_alerts(log: str) -> set[tuple[str, str]]:
+    """Parse the sink's log; return status and name of each alert."""
     lines = (line.split("|")[-1].split() for line in log.splitlines())
     return {(words[0], words[1]) for words in lines if len(words) == 2}
 
 
 def inspect(container: str) -> dict[str, Any]:
-    """Ask the engine about a container."""
-    said = subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True)
-    (facts,) = json.loads(said.stdout)
-    return dict(facts)
+    """Return the engine's description of a container."""
+    output = subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True)
+    (description,) = json.loads(output.stdout)
+    return dict(description)

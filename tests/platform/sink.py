@@ -1,4 +1,4 @@
-"""A stand-in for whoever wants to be told: prints the alerts that Alertmanager sends. Runs in a container."""
+"""A webhook receiver that prints the alerts that Alertmanager sends. Runs in a container."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import json
 
 
 class Sink(http.server.BaseHTTPRequestHandler):
-    """Prints one line for each alert: its status and its name."""
+    """Prints one line for each alert, with status and name."""
 
     def do_POST(self) -> None:
-        """Take a message of Alertmanager's webhook."""
+        """Handle a notification in Alertmanager's webhook format."""
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         for alert in message["alerts"]:
             print(alert["status"], alert["labels"]["alertname"], flush=True)
@@ -18,7 +18,7 @@ class Sink(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing else."""
+        """Suppress request logging."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What docker-compose.yml promises: one door, nothing that it need not do, versions in one place."""
+"""The guarantees of docker-compose.yml: only Caddy is published, services are hardened, images are pinned."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from scripts.platform_secrets import FEEDBACK_KEYS
 ROOT = Path(__file__).resolve().parents[2]
 ONE_ADDRESS = ("-f", "docker-compose.yml", "-f", "docker-compose.site.yml")
 
-# What runs once and ends, and what looks after itself: cAdvisor's image brings a check, ours do in their Dockerfiles.
+# Services without a health check in the Compose file: those with one in their image, and those that run once.
 CHECKED_BY_THEIR_IMAGE = {"service", "cadvisor", "notebook", "loadtest"}
 RUN_ONCE = {"training"}
 
 
 @pytest.fixture(scope="session")
 def configured(compose: Path, tmp_path_factory: pytest.TempPathFactory):
-    """Ask Compose what it makes of the files; no engine is needed."""
-    nothing = tmp_path_factory.mktemp("env") / "empty"
-    nothing.touch()
+    """Return a function that runs ``docker compose config``, which needs no engine."""
+    no_settings = tmp_path_factory.mktemp("env") / "empty"
+    no_settings.touch()
 
     def configure(*files: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COMPOSE_")}
         return subprocess.run(
-            [compose, "compose", "--env-file", nothing, *files, "--profile", "*", "config", "--format", "json"],
+            [compose, "compose", "--env-file", no_settings, *files, "--profile", "*", "config", "--format", "json"],
             cwd=ROOT,
-            env={**kept, **environment},
+            env={**inherited, **environment},
             capture_output=True,
             text=True,
             timeout=60,
@@ -45,23 +45,23 @@ def configured(compose: Path, tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="session")
 def platform(configured) -> dict[str, Any]:
-    """The platform as it is without any setting but the one that has no default."""
+    """The platform with default settings, and a value for the only one without a default."""
     run = configured("-f", "docker-compose.yml", ADMIN_USER="admin")
     assert run.returncode == 0, run.stderr
     return dict(json.loads(run.stdout))
 
 
 def _published(platform: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """List what is published: service and port, and the address."""
+    """Map service and port of everything published to its address."""
     return {
-        (name, port["published"]): port.get("host_ip", "every address")
+        (name, port["published"]): port.get("host_ip", "all addresses")
         for name, service in platform["services"].items()
         for port in service.get("ports", [])
     }
 
 
-def test_only_the_door_publishes_ports_and_only_to_this_machine(platform: dict[str, Any]):
-    """Everything else is reached through Caddy, or not at all."""
+def test_only_caddy_publishes_ports_on_loopback(platform: dict[str, Any]):
+    """Everything else is reachable through Caddy only, or not at all."""
     assert _published(platform) == {
         ("caddy", "8000"): "127.0.0.1",
         ("caddy", "9090"): "127.0.0.1",
@@ -74,7 +74,7 @@ def test_only_the_door_publishes_ports_and_only_to_this_machine(platform: dict[s
 
 
 def test_address_and_ports_can_be_chosen(configured):
-    """BIND_ADDRESS opens the door to others, and a taken port has a replacement."""
+    """BIND_ADDRESS allows access from other hosts, and ports can be changed."""
     run = configured("-f", "docker-compose.yml", ADMIN_USER="admin", BIND_ADDRESS="10.0.0.1", SERVICE_PORT="8001")
     published = _published(json.loads(run.stdout))
 
@@ -82,8 +82,8 @@ def test_address_and_ports_can_be_chosen(configured):
     assert ("caddy", "8001") in published
 
 
-def test_one_address_publishes_web_ports_alone(configured):
-    """With SITE_ADDRESS nothing but HTTP and HTTPS is open, and links lead to it."""
+def test_one_address_publishes_only_web_ports(configured):
+    """With SITE_ADDRESS only HTTP and HTTPS are published, and links use that address."""
     run = configured(*ONE_ADDRESS, ADMIN_USER="admin", SITE_ADDRESS="example.org")
     platform = json.loads(run.stdout)
 
@@ -95,26 +95,26 @@ def test_one_address_publishes_web_ports_alone(configured):
 
 
 @pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
-def test_flags_differ_by_the_address_alone(platform: dict[str, Any], configured, name: str):
-    """The files repeat the flags, because Compose replaces lists as a whole."""
+def test_flags_differ_only_in_the_address(platform: dict[str, Any], configured, name: str):
+    """Both files list all flags, because Compose replaces lists as a whole."""
     run = configured(*ONE_ADDRESS, ADMIN_USER="admin", SITE_ADDRESS="example.org")
-    here = platform["services"][name]["command"]
-    there = json.loads(run.stdout)["services"][name]["command"]
+    default = platform["services"][name]["command"]
+    site = json.loads(run.stdout)["services"][name]["command"]
 
-    assert [flag.partition("=")[0] for flag in here] == [flag.partition("=")[0] for flag in there]
-    assert len(set(here) ^ set(there)) == 2
+    assert [flag.partition("=")[0] for flag in default] == [flag.partition("=")[0] for flag in site]
+    assert len(set(default) ^ set(site)) == 2
 
 
-def test_platform_without_settings_says_what_to_do(configured):
-    """Compose alone cannot make passwords."""
+def test_missing_settings_are_explained(configured):
+    """Without settings, Compose fails and refers to `make up`, which generates passwords."""
     run = configured("-f", "docker-compose.yml")
 
     assert run.returncode != 0
     assert "make up" in run.stderr
 
 
-def test_nothing_may_do_more_than_it_must(platform: dict[str, Any]):
-    """Read-only, without rights, within limits; logs end, processes are reaped, what dies comes back."""
+def test_services_are_hardened(platform: dict[str, Any]):
+    """Services are read-only, without capabilities, limited, restarted, and have bounded logs and an init process."""
     for name, service in platform["services"].items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -126,21 +126,21 @@ def test_nothing_may_do_more_than_it_must(platform: dict[str, Any]):
         assert service["init"] is True, name
         assert service["restart"] == ("no" if name in RUN_ONCE else "unless-stopped"), name
         assert ("healthcheck" in service) == (name not in CHECKED_BY_THEIR_IMAGE | RUN_ONCE), name
-        # A name of its own would forbid replicas.
+        # A fixed name would prevent replicas.
         assert "container_name" not in service, name
 
 
-def test_only_who_must_reaches_outside(platform: dict[str, Any]):
-    """The door, because callers come through it, and Alertmanager, because it tells people."""
-    outside = {name for name, service in platform["services"].items() if "edge" in service["networks"]}
+def test_only_caddy_and_alertmanager_have_external_networks(platform: dict[str, Any]):
+    """Caddy receives requests from outside, and Alertmanager sends notifications."""
+    external = {name for name, service in platform["services"].items() if "edge" in service["networks"]}
 
-    assert outside == {"caddy", "caddy-notebook", "caddy-loadtest", "alertmanager"}
+    assert external == {"caddy", "caddy-notebook", "caddy-loadtest", "alertmanager"}
     assert platform["networks"]["inner"]["internal"] is True
     assert all("inner" in service["networks"] for service in platform["services"].values())
 
 
-def test_begun_predictions_have_time_to_end(platform: dict[str, Any]):
-    """The engine waits longer before it kills than Gunicorn does."""
+def test_running_predictions_can_finish(platform: dict[str, Any]):
+    """The engine waits longer than Gunicorn before it kills the service."""
     service = platform["services"]["service"]
 
     assert service["stop_grace_period"] == "40s"
@@ -148,7 +148,7 @@ def test_begun_predictions_have_time_to_end(platform: dict[str, Any]):
 
 
 def test_versions_are_pinned_in_one_place(platform: dict[str, Any]):
-    """Each image of others has its full version, and stands once in the files."""
+    """Each third-party image has a full version and occurs once in the files."""
     text = (ROOT / "docker-compose.yml").read_text() + (ROOT / "docker-compose.site.yml").read_text()
     for name, service in platform["services"].items():
         if "build" in service:
@@ -157,49 +157,49 @@ def test_versions_are_pinned_in_one_place(platform: dict[str, Any]):
         assert text.count(service["image"]) == 1, name
 
 
-def test_volumes_keep_what_must_outlive_containers(platform: dict[str, Any]):
-    """Numbers, models, records, certificates and dashboards' database lie in named volumes."""
-    places = {
+def test_persistent_data_is_in_named_volumes(platform: dict[str, Any]):
+    """Metrics, models, records, certificates and Grafana's database are in named volumes."""
+    mount_points = {
         name: {mount["target"] for mount in service["volumes"] if mount["type"] == "volume"}
         for name, service in platform["services"].items()
         if service.get("volumes")
     }
 
-    assert places["service"] == {"/models", "/state", "/records"}
-    assert places["training"] == {"/models", "/data", "/records"}
-    assert places["prometheus"] == {"/prometheus"}
-    assert places["grafana"] == {"/var/lib/grafana"}
-    assert "/data" in places["caddy"]
-    # The service has no business with writing models, nor a training with writing records.
-    for name, place in (("service", "/models"), ("training", "/records")):
-        (volume,) = [mount for mount in platform["services"][name]["volumes"] if mount["target"] == place]
+    assert mount_points["service"] == {"/models", "/state", "/records"}
+    assert mount_points["training"] == {"/models", "/data", "/records"}
+    assert mount_points["prometheus"] == {"/prometheus"}
+    assert mount_points["grafana"] == {"/var/lib/grafana"}
+    assert "/data" in mount_points["caddy"]
+    # The service never writes models, and training never writes records.
+    for name, mount_point in (("service", "/models"), ("training", "/records")):
+        (volume,) = [mount for mount in platform["services"][name]["volumes"] if mount["target"] == mount_point]
         assert volume["read_only"] is True
 
 
-def test_records_have_their_defaults_in_one_place(platform: dict[str, Any]):
-    """What Compose sets, unless it is told otherwise, is what the service does without Compose."""
+def test_defaults_in_compose_match_the_service(platform: dict[str, Any]):
+    """The default settings in Compose are those of the service."""
     environment = platform["services"]["service"]["environment"]
-    set_here = {setting.name.upper() for setting in fields(Settings)} & set(environment)
-    # Where a container differs: its folders, and what callers are to it.
-    set_here -= {"DATABASE_URL", "FEEDBACK_API_KEYS_FILE"}
+    set_by_compose = {setting.name.upper() for setting in fields(Settings)} & set(environment)
+    # Containers differ in their folders and in the authentication of callers.
+    set_by_compose -= {"DATABASE_URL", "FEEDBACK_API_KEYS_FILE"}
 
-    assert "RECORD_PREDICTIONS" in set_here
-    assert Settings.from_environ({name: environment[name] for name in set_here}) == Settings()
+    assert "RECORD_PREDICTIONS" in set_by_compose
+    assert Settings.from_environ({name: environment[name] for name in set_by_compose}) == Settings()
 
 
 def test_training_reads_the_records_of_the_service(platform: dict[str, Any], configured):
-    """Both are told of one database, also where it is PostgreSQL."""
-    elsewhere = "postgresql://isowatch:secret@db/isowatch"
-    run = configured("-f", "docker-compose.yml", ADMIN_USER="admin", DATABASE_URL=elsewhere)
+    """Service and training use the same database, also with PostgreSQL."""
+    postgresql = "postgresql://isowatch:secret@db/isowatch"
+    run = configured("-f", "docker-compose.yml", ADMIN_USER="admin", DATABASE_URL=postgresql)
     for services, address in (
         (platform["services"], "sqlite:////records/records.db"),
-        (json.loads(run.stdout)["services"], elsewhere),
+        (json.loads(run.stdout)["services"], postgresql),
     ):
         assert {services[name]["environment"]["DATABASE_URL"] for name in ("service", "training")} == {address}
 
 
-def test_labels_need_a_key(platform: dict[str, Any]):
-    """The service is told of its keys, where Compose puts them."""
+def test_label_keys_are_a_secret(platform: dict[str, Any]):
+    """The service reads its label keys from a Compose secret."""
     service = platform["services"]["service"]
     (secret,) = service["secrets"]
 
@@ -207,12 +207,12 @@ def test_labels_need_a_key(platform: dict[str, Any]):
     assert platform["secrets"][secret["source"]]["file"] == str(ROOT / "secrets" / FEEDBACK_KEYS)
 
 
-def test_database_elsewhere_is_reached_with_the_file_that_the_page_shows(configured, tmp_path: Path):
-    """Both who write and who read records reach outside, and stay inside as well."""
+def test_documented_override_reaches_an_external_database(configured, tmp_path: Path):
+    """With the override in docs/compose.md, service and training are on both networks."""
     page = (ROOT / "docs" / "compose.md").read_text()
-    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (documented,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     override = tmp_path / "docker-compose.override.yml"
-    override.write_text(shown)
+    override.write_text(documented)
     run = configured("-f", "docker-compose.yml", "-f", str(override), ADMIN_USER="admin")
     assert run.returncode == 0, run.stderr
 
@@ -222,7 +222,7 @@ def test_database_elsewhere_is_reached_with_the_file_that_the_page_shows(configu
 
 
 def test_every_setting_is_documented():
-    """docs/compose.md lists each variable that the files know, and no other."""
+    """docs/compose.md lists exactly the variables in the Compose files."""
     files = [ROOT / "docker-compose.yml", ROOT / "docker-compose.site.yml"]
     known = {name for file in files for name in re.findall(r"(?<!\$)\$\{([A-Z_]+)", file.read_text())}
     listed = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "compose.md").read_text(), re.MULTILINE))

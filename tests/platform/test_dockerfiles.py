@@ -1,4 +1,4 @@
-"""The images' recipes: what hadolint says, and what all of them promise."""
+"""The Dockerfiles pass hadolint, use an unprivileged user, and install locked packages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DOCKERFILES = [ROOT / "Dockerfile", *sorted(ROOT.glob("*/Dockerfile*"))]
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_hadolint_is_content(dockerfile: Path, require_program: Callable[[str], Path]):
-    """Not even a remark."""
+def test_dockerfile_passes_hadolint(dockerfile: Path, require_program: Callable[[str], Path]):
+    """Hadolint reports nothing."""
     hadolint = require_program("hadolint")
     lint = subprocess.run([hadolint, dockerfile], capture_output=True, text=True, timeout=60)
 
@@ -23,8 +23,8 @@ def test_hadolint_is_content(dockerfile: Path, require_program: Callable[[str], 
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_images_run_as_a_number_and_from_locked_packages(dockerfile: Path):
-    """The last user is a number other than root's, and pip takes nothing whose hash is not known."""
+def test_image_is_unprivileged_and_locked(dockerfile: Path):
+    """The final user is a numeric id other than root's, and pip requires hashes."""
     text = dockerfile.read_text()
 
     assert re.findall(r"^USER (.+)$", text, re.MULTILINE)[-1] in {"65534:65534", "1000:1000"}
@@ -32,7 +32,7 @@ def test_images_run_as_a_number_and_from_locked_packages(dockerfile: Path):
 
 
 def test_every_dockerfile_starts_from_the_same_image():
-    """One base to keep up to date."""
+    """There is only one base image to keep up to date."""
     bases = {base for file in DOCKERFILES for base in re.findall(r"^FROM (\S+)", file.read_text(), re.MULTILINE)}
 
     assert bases == {"python:3.13-slim-trixie"}

@@ -1,4 +1,4 @@
-"""Of the dashboard "Quality": precision, recall and their like, each with its interval."""
+"""Dashboard "Quality": precision, recall and other figures, with their intervals."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from monitoring.dashboards.alert_thresholds import alert_line
-from monitoring.dashboards.intervals import AT_LEAST, AT_MOST, share_with_interval
+from monitoring.dashboards.intervals import LOWER_BOUND, UPPER_BOUND, ratio_with_interval
+from monitoring.dashboards.latest_values import number
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.numbers import number
-from monitoring.dashboards.queries import INSTANCE, query, rows_now
-from monitoring.dashboards.tables import rows
+from monitoring.dashboards.queries import INSTANCE, query, table_query
+from monitoring.dashboards.tables import series_table
 
 _UNKNOWN = "not enough labels"
 
-# As the page of the figures calls those whose names are no words.
+# As in docs/quality.md; names that are words already are shown as they are.
 _NAMES = {
     "average_precision": "average precision",
     "f1": "F1",
@@ -30,83 +30,78 @@ _NAMES = {
     "roc_auc": "ROC AUC",
 }
 
-# The words above take more room than a number.
+# The first two must have room for _UNKNOWN.
 _WIDTHS = (6, 6, 4, 4, 4)
 
 
 def add_figures(grid: Grid) -> None:
-    """Add the panels."""
-    grid.heading("How right the model is")
-    numbers = (_precision_now(), _recall_now(), _labelled_alarms(), _labelled_inliers(), _unlabelled())
-    grid.line(5, *numbers, widths=_WIDTHS)
-    grid.line(9, _precision(), _recall(), _figures(), widths=(8, 8, 8))
+    """Add the panels on figures."""
+    grid.add_row("Figures")
+    numbers = (_precision_now(), _recall_now(), _labelled_alarms(), _labelled_inliers(), _unlabelled_alarms())
+    grid.add_panels(5, *numbers, widths=_WIDTHS)
+    grid.add_panels(9, _precision(), _recall(), _all_figures(), widths=(8, 8, 8))
 
 
-def _figure(metric: str, end: str = "") -> str:
-    """Ask for a figure or an end of its interval; what is not known (NaN) is not there."""
-    return f'max(model_quality{end}{{{INSTANCE}, metric="{metric}"}} >= 0)'
+def _figure(metric: str, bound: str = "") -> str:
+    """Return PromQL for a figure or a bound of its interval, without unknown values (NaN)."""
+    return f'max(model_quality{bound}{{{INSTANCE}, metric="{metric}"}} >= 0)'
 
 
 def _precision_now() -> stat.Panel:
-    """The figure that alarms are followed up by."""
     return number(
         "Precision",
-        "Of the alarms, how many are outliers, as those that were labelled say. "
+        "Share of alarms that are outliers, estimated from labelled alarms. "
         "Alert PrecisionBelowTarget: monitoring/runbook.md#precisionbelowtarget",
         units.PercentUnit,
-        query(_figure("precision"), "precision", often=True),
+        query(_figure("precision"), "precision", fast_scrape=True),
         decimals=1,
         sparkline=False,
     ).no_value(_UNKNOWN)
 
 
 def _recall_now() -> stat.Panel:
-    """The figure that nobody knows without an audit."""
     return number(
         "Recall",
-        "Of the outliers, how many are alarms, as inliers that were drawn for the audit and labelled say. "
+        "Share of outliers that the model finds, estimated from labelled alarms and audited inliers. "
         "Alert RecallBelowTarget: monitoring/runbook.md#recallbelowtarget",
         units.PercentUnit,
-        query(_figure("recall"), "recall", often=True),
+        query(_figure("recall"), "recall", fast_scrape=True),
         decimals=1,
         sparkline=False,
     ).no_value(_UNKNOWN)
 
 
 def _labelled_alarms() -> stat.Panel:
-    """What precision stands on."""
     return number(
         "Labelled alarms",
-        "Alarms of the live model that have a label, of those in the window that the figures look at.",
+        "Alarms of the live model with a label, within the window of the figures.",
         units.LocaleFormat,
-        query(_labels("alarm"), "labelled", often=True),
+        query(_labels("alarm"), "labelled", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
 def _labelled_inliers() -> stat.Panel:
-    """What recall stands on."""
     return number(
         "Audited inliers",
-        "Inliers that the audit queue handed out and that were labelled, in the same window. Labels of other inliers, "
-        "such as complaints, are not used for recall: they are about misses more often than not.",
+        "Labelled inliers from the audit queue, within the same window. Recall does not use labels of other inliers, "
+        "such as complaints, because most of those are missed outliers.",
         units.LocaleFormat,
-        query(_labels("audited"), "labelled", often=True),
+        query(_labels("audited"), "labelled", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
-def _unlabelled() -> stat.Panel:
-    """How much of what was told nobody has judged."""
+def _unlabelled_alarms() -> stat.Panel:
     alarms = f"sum(max by (segment) ((segment_outlier_ratio{{{INSTANCE}}} >= 0) * segment_rows{{{INSTANCE}}}))"
     return (
         number(
-            "Alarms without a label",
-            "Of all alarms in the window, how many nobody has labelled. Precision takes them to be like the others.",
+            "Unlabelled alarms",
+            "Share of alarms in the window without a label. Precision assumes that they are like the labelled ones.",
             units.PercentUnit,
-            query(f"clamp_min(1 - {_labels('alarm')} / ({alarms} > 0), 0)", "without a label", often=True),
+            query(f"clamp_min(1 - {_labels('alarm')} / ({alarms} > 0), 0)", "unlabelled", fast_scrape=True),
             decimals=1,
             sparkline=False,
         )
@@ -116,15 +111,14 @@ def _unlabelled() -> stat.Panel:
 
 
 def _labels(kind: str) -> str:
-    """Ask how many labels figures stand on."""
+    """Return PromQL for the number of labels behind the figures."""
     return f'max(model_quality_labels{{{INSTANCE}, kind="{kind}"}} >= 0)'
 
 
 def _precision() -> timeseries.Panel:
-    """What PrecisionBelowTarget looks at."""
-    return share_with_interval(
-        "Precision with its 95 % interval",
-        "Alarms that are outliers, of all alarms. An alert fires when the whole band is below the line. "
+    return ratio_with_interval(
+        "Precision with 95 % interval",
+        "Share of alarms that are outliers. The alert fires when the whole band is below the dashed line. "
         "Alert PrecisionBelowTarget: monitoring/runbook.md#precisionbelowtarget",
         "precision",
         _figure("precision"),
@@ -135,11 +129,10 @@ def _precision() -> timeseries.Panel:
 
 
 def _recall() -> timeseries.Panel:
-    """What RecallBelowTarget looks at."""
-    return share_with_interval(
-        "Recall with its 95 % interval",
-        "Outliers that are alarms, of all outliers, worked out from audited inliers. The band is wide as long as few "
-        "are labelled. An alert fires when the whole band is below the line. "
+    return ratio_with_interval(
+        "Recall with 95 % interval",
+        "Share of outliers that the model finds. The band is wide while few audited inliers are labelled. The alert "
+        "fires when the whole band is below the dashed line. "
         "Alert RecallBelowTarget: monitoring/runbook.md#recallbelowtarget",
         "recall",
         _figure("recall"),
@@ -149,36 +142,35 @@ def _recall() -> timeseries.Panel:
     )
 
 
-def _figures() -> table.Panel:
-    """All figures, known or not."""
+def _all_figures() -> table.Panel:
 
-    def of_all(end: str) -> str:
-        return f"max by (metric) (model_quality{end}{{{INSTANCE}}})"
+    def of_all(bound: str) -> str:
+        return f"max by (metric) (model_quality{bound}{{{INSTANCE}}})"
 
-    panel = rows(
+    panel = series_table(
         "All figures",
-        "Each figure of the live model, with its 95 % interval; the lower, the better, of the false-negative rate "
-        "alone. F1, ROC AUC and average precision need 20 labels of each kind. `GET /quality` says what is missing, "
-        "and has figures by model version, segment and day.",
-        [rows_now(of_all(end)) for end in ("", "_low", "_high")],
-        {"metric": "figure", "Value #A": "estimate", "Value #B": AT_LEAST, "Value #C": AT_MOST},
+        "All figures of the live model, with 95 % intervals. Higher is better, except for the false-negative rate. F1, "
+        "ROC AUC and average precision need 20 labels of each kind. `GET /quality` reports what is missing, and has "
+        "figures by model version, segment and day.",
+        [table_query(of_all(bound)) for bound in ("", "_low", "_high")],
+        {"metric": "figure", "Value #A": "estimate", "Value #B": LOWER_BOUND, "Value #C": UPPER_BOUND},
         unit=units.PercentUnit,
-        if_none=_UNKNOWN,
+        no_value=_UNKNOWN,
         decimals=1,
-        joined_by="metric",
-        widths={"figure": 150, AT_LEAST: 85, AT_MOST: 85},
-    ).mappings([_instead_of_nan(_UNKNOWN)])
+        join_by="metric",
+        widths={"figure": 150, LOWER_BOUND: 110, UPPER_BOUND: 110},
+    ).mappings([_replace_nan(_UNKNOWN)])
     names = ValueMap(
-        {name: ValueMappingResult(text=text, index=place) for place, (name, text) in enumerate(_NAMES.items())}
+        {name: ValueMappingResult(text=text, index=index) for index, (name, text) in enumerate(_NAMES.items())}
     )
     panel = panel.override_by_name("figure", [DynamicConfigValue("mappings", [names])])
-    for end in (AT_LEAST, AT_MOST):
-        panel = panel.override_by_name(end, [DynamicConfigValue("mappings", [_instead_of_nan("-")])])
+    for bound in (LOWER_BOUND, UPPER_BOUND):
+        panel = panel.override_by_name(bound, [DynamicConfigValue("mappings", [_replace_nan("-")])])
     return panel
 
 
-def _instead_of_nan(text: str) -> SpecialValueMap:
-    """Say something where a number is not known."""
+def _replace_nan(text: str) -> SpecialValueMap:
+    """Show a text in place of an unknown number."""
     return SpecialValueMap(
         DashboardSpecialValueMapOptions(
             match=SpecialValueMatch.NULL_AND_NAN, result=ValueMappingResult(text=text, index=0)

@@ -1,4 +1,4 @@
-"""Of the dashboard "Quality": labels that come, and rows that wait for one."""
+"""Dashboard "Quality": arriving labels and the audit queue."""
 
 from __future__ import annotations
 
@@ -8,114 +8,110 @@ from grafana_foundation_sdk.models import units
 from monitoring.dashboards import colours
 from monitoring.dashboards.alert_thresholds import bad_above, threshold
 from monitoring.dashboards.graphs import graph
+from monitoring.dashboards.latest_values import number
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.numbers import number
 from monitoring.dashboards.queries import INSTANCE, query
 
-# What a label makes of an answer: the answer, the label, what that is called, and its colour.
-_VERDICTS = (
-    ("outlier", "outlier", "found", colours.GOOD),
+# Predicted label, true label, legend and colour.
+_OUTCOMES = (
+    ("outlier", "outlier", "confirmed alarm", colours.GOOD),
     ("outlier", "inlier", "false alarm", colours.WARNING),
-    ("inlier", "outlier", "missed", colours.BAD),
-    ("inlier", "inlier", "rightly passed", colours.NEUTRAL),
+    ("inlier", "outlier", "missed outlier", colours.BAD),
+    ("inlier", "inlier", "confirmed inlier", colours.NEUTRAL),
 )
 
 
 def add_labels(grid: Grid) -> None:
-    """Add the panels."""
-    grid.heading("Labels")
-    grid.line(8, _last(), _arrived(), _age(), _refused(), widths=(3, 8, 7, 6))
-    grid.line(8, _audit_queue(), _waiting())
+    """Add the panels on labels."""
+    grid.add_row("Labels")
+    grid.add_panels(8, _last_label(), _stored(), _age(), _refused(), widths=(3, 8, 7, 6))
+    grid.add_panels(8, _audit_queue(), _pending())
 
 
-def _last() -> stat.Panel:
-    """What NoFeedbackArriving looks at."""
+def _last_label() -> stat.Panel:
     return number(
         "Last label",
-        "Time since a label last came. Alert NoFeedbackArriving: monitoring/runbook.md#nofeedbackarriving",
+        "Time since the last label. Alert NoFeedbackArriving: monitoring/runbook.md#nofeedbackarriving",
         units.Seconds,
-        query(f"time() - max(feedback_last_timestamp_seconds{{{INSTANCE}}} > 0)", "ago", often=True),
+        query(f"time() - max(feedback_last_timestamp_seconds{{{INSTANCE}}} > 0)", "ago", fast_scrape=True),
         decimals=0,
-        thresholds=bad_above(threshold("threshold:feedback_silence_seconds:max"), warning_share=0.5),
+        thresholds=bad_above(threshold("threshold:feedback_silence_seconds:max"), warning_ratio=0.5),
         sparkline=False,
     ).no_value("never")
 
 
-def _arrived() -> timeseries.Panel:
-    """What labels said."""
+def _stored() -> timeseries.Panel:
     panel = graph(
-        "Labels that came within an hour",
-        "Labels by what they make of the answer: outliers found, false alarms, outliers missed, and inliers that "
-        "rightly passed. How many there are of each says nothing of precision or recall, since rows are not labelled "
-        "evenly.",
+        "Labels stored within an hour",
+        "Labels by outcome: confirmed alarms, false alarms, missed outliers and confirmed inliers. Their counts do not "
+        "show precision or recall, because not all rows are equally likely to be labelled.",
         units.LocaleFormat,
         *(
             query(
                 f'round(sum(increase(feedback_total{{{INSTANCE}, predicted="{predicted}", label="{label}"}}[1h])))',
-                verdict,
-                often=True,
+                outcome,
+                fast_scrape=True,
             )
-            for predicted, label, verdict, _ in _VERDICTS
+            for predicted, label, outcome, _ in _OUTCOMES
         ),
         decimals=0,
         stacked=True,
-        at_least=2,
+        soft_max=2,
     )
-    for *_, verdict, colour in _VERDICTS:
-        panel = panel.override_by_name(verdict, [colours.fixed(colour)])
+    for *_, outcome, colour in _OUTCOMES:
+        panel = panel.override_by_name(outcome, [colours.fixed(colour)])
     return panel
 
 
 def _age() -> timeseries.Panel:
-    """How late labels come."""
-
-    def share(of: float) -> str:
-        return f"histogram_quantile({of}, sum by (le) (increase(feedback_age_seconds_bucket{{{INSTANCE}}}[1d])))"
+    def age_quantile(q: float) -> str:
+        return f"histogram_quantile({q}, sum by (le) (increase(feedback_age_seconds_bucket{{{INSTANCE}}}[1d])))"
 
     return graph(
-        "From answer to label",
-        "Half of the labels, and 19 of 20, came within this time after the answer; of the labels of a day. What took "
-        "less than a minute is not told apart. Figures know nothing of what is younger.",
+        "Time from answer to label",
+        "Median and 95th percentile of the time from answer to label, over one day; the shortest bucket is one minute. "
+        "Answers younger than that delay are mostly unlabelled, so the figures do not reflect them yet.",
         units.Seconds,
-        query(share(0.5), "p50", often=True),
-        query(share(0.95), "p95", often=True),
+        query(age_quantile(0.5), "p50", fast_scrape=True),
+        query(age_quantile(0.95), "p95", fast_scrape=True),
     )
 
 
 def _refused() -> timeseries.Panel:
-    """Labels that were not taken."""
     return graph(
         "Labels refused within an hour",
-        "Labels that were not taken: of an answer that nobody knows, malformed, without a key, or while the records "
-        "could not be used.",
+        "Refused labels by reason: the answer is unknown, the request is malformed or has no valid key, or the records "
+        "are unavailable.",
         units.Short,
-        query(f"round(sum by (reason) (increase(feedback_refused_total{{{INSTANCE}}}[1h])))", "{{reason}}", often=True),
+        query(
+            f"round(sum by (reason) (increase(feedback_refused_total{{{INSTANCE}}}[1h])))",
+            "{{reason}}",
+            fast_scrape=True,
+        ),
         decimals=0,
-        at_least=2,
+        soft_max=2,
     )
 
 
 def _audit_queue() -> timeseries.Panel:
-    """What waits to be labelled."""
     return graph(
         "Audit queue",
-        "Inliers that were drawn for an audit and have no label yet; `GET /audit/next` hands them out. A queue that "
-        "only grows is more than people can label: AUDIT_SHARE says how many are drawn.",
+        "Inliers that were sampled for the audit and have no label yet; `GET /audit/next` returns them. A queue that "
+        "only grows is more than people can label: lower AUDIT_SHARE, the sampled share.",
         units.Short,
-        query(f"max(audit_waiting_rows{{{INSTANCE}}})", "rows", often=True),
+        query(f"max(audit_waiting_rows{{{INSTANCE}}})", "rows", fast_scrape=True),
         decimals=0,
-        at_least=10,
+        soft_max=10,
     )
 
 
-def _waiting() -> timeseries.Panel:
-    """Labels that came before their record."""
+def _pending() -> timeseries.Panel:
     return graph(
-        "Labels that wait for their record",
-        "Labels of answers that are not written yet. They are taken when the record is there, and dropped if it is not "
-        "within an hour.",
+        "Pending labels",
+        "Labels whose answers are not recorded yet. They are stored once the answer is recorded, and dropped after an "
+        "hour otherwise.",
         units.Short,
-        query(f"max(feedback_waiting_labels{{{INSTANCE}}})", "labels", often=True),
+        query(f"max(feedback_waiting_labels{{{INSTANCE}}})", "labels", fast_scrape=True),
         decimals=0,
-        at_least=10,
+        soft_max=10,
     )

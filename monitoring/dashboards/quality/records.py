@@ -1,29 +1,35 @@
-"""Of the dashboard "Quality": whether answers are written to the records, and how much is kept."""
+"""Dashboard "Quality": whether answers are recorded, and the audit trail."""
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import stat, timeseries
+from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode, ValueMap, ValueMappingResult
 
 from monitoring.dashboards import colours
 from monitoring.dashboards.graphs import graph
+from monitoring.dashboards.latest_values import number
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.numbers import number
-from monitoring.dashboards.queries import INSTANCE, quantile, query, rate
+from monitoring.dashboards.queries import INSTANCE, quantile, query, rate, table_query
+from monitoring.dashboards.tables import series_table
 
 
 def add_records(grid: Grid) -> None:
-    """Add the panels."""
-    grid.heading("Records")
-    grid.line(5, _state(), _given_up(), _oldest(), _size(), widths=(6, 6, 6, 6))
-    grid.line(8, _rows(), _waiting(), _failures(), _duration())
+    """Add the panels on records."""
+    grid.add_row("Records")
+    grid.add_panels(5, _state(), _dropped(), _oldest(), _size(), widths=(6, 6, 6, 6))
+    grid.add_panels(8, _rows(), _pending(), _failures(), _duration())
+
+
+def add_audit_trail(grid: Grid) -> None:
+    """Add the panels on the audit trail."""
+    grid.add_row("Audit trail")
+    grid.add_panels(8, _last_events(), _events(), widths=(8, 16))
 
 
 def _state() -> stat.Panel:
-    """Whether rows are written."""
-    words = ValueMap(
+    states = ValueMap(
         options={
             "-1": ValueMappingResult(text="off", color=colours.NEUTRAL, index=0),
             "0": ValueMappingResult(text="NOT WRITTEN", color=colours.BAD, index=1),
@@ -32,30 +38,30 @@ def _state() -> stat.Panel:
     )
     return number(
         "Records",
-        "Whether the last write of every recorder succeeded; off: RECORD_PREDICTIONS says that nothing is kept. "
+        "Whether the last write of every recorder succeeded; off if RECORD_PREDICTIONS disables recording. "
         "Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten",
         units.NoUnit,
         query(
             f"min(records_up{{{INSTANCE}}} and on (job, instance) records_enabled{{{INSTANCE}}} == 1) or vector(-1)",
             "records",
-            often=True,
+            fast_scrape=True,
         ),
         thresholds=ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
         .steps([Threshold(value=None, color=colours.NEUTRAL)]),
         sparkline=False,
-    ).mappings([words])
+    ).mappings([states])
 
 
-def _given_up() -> stat.Panel:
-    """What is missing for good."""
+def _dropped() -> stat.Panel:
     return number(
-        "Rows given up",
-        "Rows of the time shown that waited to be written until memory was full, or that no database takes. They are "
-        "missing for good. "
+        "Dropped rows",
+        "Rows dropped in the time range, because memory was full or the database rejected them. They are lost. "
         "Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten",
         units.Short,
-        query(f"round(sum(increase(records_given_up_rows_total{{{INSTANCE}}}[$__range])))", "given up", often=True),
+        query(
+            f"round(sum(increase(records_given_up_rows_total{{{INSTANCE}}}[$__range])))", "dropped", fast_scrape=True
+        ),
         decimals=0,
         thresholds=ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
@@ -65,80 +71,101 @@ def _given_up() -> stat.Panel:
 
 
 def _oldest() -> stat.Panel:
-    """How far back records go."""
     return number(
         "Oldest record",
-        "Time since the oldest answer that is kept; what is older than RECORD_RETENTION_DAYS is purged.",
+        "Age of the oldest recorded answer; answers older than RECORD_RETENTION_DAYS are purged.",
         units.Seconds,
-        query(f"time() - min(records_oldest_timestamp_seconds{{{INSTANCE}}} > 0)", "ago", often=True),
+        query(f"time() - min(records_oldest_timestamp_seconds{{{INSTANCE}}} > 0)", "age", fast_scrape=True),
         decimals=0,
         sparkline=False,
     ).no_value("none")
 
 
 def _size() -> stat.Panel:
-    """What records take."""
     return number(
-        "Database",
-        "Size of the database that holds the records; of several, the largest.",
+        "Database size",
+        "Size of the database of the records; the largest if there are several.",
         units.BytesIEC,
-        query(f"max(records_database_bytes{{{INSTANCE}}})", "size", often=True),
+        query(f"max(records_database_bytes{{{INSTANCE}}})", "size", fast_scrape=True),
         decimals=1,
         sparkline=False,
     )
 
 
 def _rows() -> timeseries.Panel:
-    """What is written and purged."""
     return graph(
-        "Rows a second written and purged",
-        "Rows that were written to the records, and rows that were removed because they had become older than "
-        "RECORD_RETENTION_DAYS.",
+        "Rows written and purged",
+        "Rows written to the database, and rows deleted because they are older than RECORD_RETENTION_DAYS, per second.",
         "rows/s",
-        query(rate("records_kept_rows_total", INSTANCE), "written", often=True),
-        query(rate("records_purged_rows_total", INSTANCE), "purged", often=True),
+        query(rate("records_kept_rows_total", INSTANCE), "written", fast_scrape=True),
+        query(rate("records_purged_rows_total", INSTANCE), "purged", fast_scrape=True),
         decimals=1,
     )
 
 
-def _waiting() -> timeseries.Panel:
-    """What memory holds."""
+def _pending() -> timeseries.Panel:
     return graph(
-        "Rows that wait",
-        "Rows in the recorders' memory that are not written yet. A few hundred come and go; a line that climbs means "
-        "that the database does not take them. Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten",
+        "Pending rows",
+        "Rows in the recorders' memory that are not written yet. A few hundred are normal; a line that keeps rising "
+        "means that the database is too slow or refuses them. "
+        "Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten",
         units.Short,
-        query(f"sum by (instance) (records_waiting_rows{{{INSTANCE}}})", "{{instance}}", often=True),
+        query(f"sum by (instance) (records_waiting_rows{{{INSTANCE}}})", "{{instance}}", fast_scrape=True),
         decimals=0,
-        at_least=500,
+        soft_max=500,
     )
 
 
 def _failures() -> timeseries.Panel:
-    """Why writing failed."""
     return graph(
         "Failed writes within 5 minutes",
-        "Batches that could not be written, by reason; each is tried again. "
+        "Batches that could not be written, by reason; each is retried. "
         "Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten",
         units.Short,
         query(
             f"round(sum by (reason) (increase(records_write_failures_total{{{INSTANCE}}}[5m])))",
             "{{reason}}",
-            often=True,
+            fast_scrape=True,
         ),
         decimals=0,
-        at_least=2,
+        soft_max=2,
     )
 
 
 def _duration() -> timeseries.Panel:
-    """How long a batch takes."""
     return graph(
-        "Duration of a write",
-        "How long a batch of at most 500 rows takes until it is committed: half of them, 19 of 20, 99 of 100.",
+        "Write duration",
+        "Time until a batch of up to 500 rows is committed: median, 95th and 99th percentile.",
         units.Seconds,
         *(
-            query(quantile(share, "records_write_duration_seconds", INSTANCE), name, often=True)
-            for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+            query(quantile(q, "records_write_duration_seconds", INSTANCE), name, fast_scrape=True)
+            for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
         ),
+    )
+
+
+def _last_events() -> table.Panel:
+    return series_table(
+        "Last event of each kind",
+        "Time since the last promotion, rollback, refused bundle, purge and forget. The table `events` of the records "
+        "has all events, with who requested them and their details.",
+        [table_query(f"time() - max by (event) (records_event_timestamp_seconds{{{INSTANCE}}} > 0)")],
+        {"event": "event", "Value": "ago"},
+        unit=units.Seconds,
+        no_value="None",
+        decimals=0,
+    )
+
+
+def _events() -> timeseries.Panel:
+    return graph(
+        "Events within an hour",
+        "Events in the audit trail, by kind; they are also marked on all graphs.",
+        units.Short,
+        query(
+            f"round(sum by (event) (increase(records_events_total{{{INSTANCE}}}[1h])))", "{{event}}", fast_scrape=True
+        ),
+        decimals=0,
+        soft_max=2,
+        legend_right=True,
     )

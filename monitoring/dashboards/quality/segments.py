@@ -1,4 +1,4 @@
-"""Of the dashboard "Quality": whom alarms concern."""
+"""Dashboard "Quality": outlier ratio by segment."""
 
 from __future__ import annotations
 
@@ -8,35 +8,33 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from monitoring.dashboards.alert_thresholds import alert_line
 from monitoring.dashboards.graphs import graph
-from monitoring.dashboards.intervals import AT_LEAST, AT_MOST
+from monitoring.dashboards.intervals import LOWER_BOUND, UPPER_BOUND
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.queries import INSTANCE, query, rows_now
-from monitoring.dashboards.tables import rows
+from monitoring.dashboards.queries import INSTANCE, query, table_query
+from monitoring.dashboards.tables import series_table
 
-_TIMES_OTHERS = "times others'"
+_RELATIVE = "relative to others"
 
 
 def add_segments(grid: Grid) -> None:
-    """Add the panels."""
-    grid.heading("Segments")
-    grid.line(10, _segments(), _times_others(), widths=(13, 11))
+    """Add the panels on segments."""
+    grid.add_row("Segments")
+    grid.add_panels(10, _segments(), _relative_ratio(), widths=(13, 11))
 
 
 def _segments() -> table.Panel:
-    """What is known of each segment."""
-
     def of_each(gauge: str) -> str:
         in_window = f"segment_rows{{{INSTANCE}}} > 0"
         return f"max by (segment) ({gauge}{{{INSTANCE}}} and on (job, instance, segment) {in_window})"
 
-    panel = rows(
+    panel = series_table(
         "Outliers by segment",
-        "Rows of each segment within the window, how many of them are outliers, with a 95 % interval, and how many "
-        "times as often as in all other segments together, at the least. None: callers named no segment; other: beyond "
+        "Rows of each segment within the window, the share predicted as outliers with its 95 % interval, and the lower "
+        "bound of that share relative to all other segments. Segment none: the caller named no segment; other: beyond "
         "MAX_SEGMENTS. Alert SegmentOutlierRatioUneven: monitoring/runbook.md#segmentoutlierratiouneven",
         [
             *(
-                rows_now(of_each(gauge))
+                table_query(of_each(gauge))
                 for gauge in (
                     "segment_rows",
                     "segment_outlier_ratio",
@@ -44,41 +42,40 @@ def _segments() -> table.Panel:
                     "segment_outlier_ratio_high",
                 )
             ),
-            rows_now("max by (segment) (job_segment:segment_outlier_ratio_per_others:max5m >= 0)"),
+            table_query("max by (segment) (job_segment:segment_outlier_ratio_per_others:max5m >= 0)"),
         ],
         {
             "segment": "segment",
             "Value #A": "rows",
             "Value #B": "outliers",
-            "Value #C": AT_LEAST,
-            "Value #D": AT_MOST,
-            "Value #E": _TIMES_OTHERS,
+            "Value #C": LOWER_BOUND,
+            "Value #D": UPPER_BOUND,
+            "Value #E": _RELATIVE,
         },
         unit=units.PercentUnit,
-        if_none="no rows",
+        no_value="no rows",
         decimals=2,
-        joined_by="segment",
-        widths={AT_LEAST: 90, AT_MOST: 90, "outliers": 90, _TIMES_OTHERS: 140},
-        largest_first=_TIMES_OTHERS,
+        join_by="segment",
+        widths={LOWER_BOUND: 110, UPPER_BOUND: 110, "outliers": 90, _RELATIVE: 140},
+        sort_descending_by=_RELATIVE,
     )
-    for heading, unit, decimals in (("rows", units.LocaleFormat, 0), (_TIMES_OTHERS, units.NoUnit, 2)):
+    for heading, unit, decimals in (("rows", units.LocaleFormat, 0), (_RELATIVE, units.NoUnit, 2)):
         panel = panel.override_by_name(
             heading, [DynamicConfigValue("unit", unit), DynamicConfigValue("decimals", decimals)]
         )
     return panel
 
 
-def _times_others() -> timeseries.Panel:
-    """What SegmentOutlierRatioUneven looks at."""
+def _relative_ratio() -> timeseries.Panel:
     return graph(
-        "Times as often as in all others, at the least",
-        "How many times as often rows of a segment are outliers as those of all others together: the lower end of its "
-        "interval over the upper end of theirs, so that doubt speaks for the segment. "
+        "Outlier ratio relative to other segments",
+        "How many times as often a segment is flagged as all others together: the lower bound of its interval divided "
+        "by the upper bound of theirs, a conservative estimate. "
         "Alert SegmentOutlierRatioUneven: monitoring/runbook.md#segmentoutlierratiouneven",
         units.NoUnit,
         query("max by (segment) (job_segment:segment_outlier_ratio_per_others:max5m)", "{{segment}}"),
         alert_line("threshold:segment_outlier_ratio_per_others:max"),
         decimals=2,
-        at_least=2,
-        wide=True,
+        soft_max=2,
+        legend_right=True,
     )

@@ -1,10 +1,10 @@
-"""The dashboard "Service": what is asked, what is answered, how fast, and what it takes."""
+"""The dashboard "Service": requests, predictions, live model, error budgets, resources and cost."""
 
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from monitoring.dashboards.frame import choice, choice_of_instance, new_dashboard
+from monitoring.dashboards.base import instance_variable, new_dashboard, query_variable
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.service.cost import add_cost
 from monitoring.dashboards.service.model import add_model
@@ -12,21 +12,22 @@ from monitoring.dashboards.service.objectives import add_objectives
 from monitoring.dashboards.service.predictions import add_predictions
 from monitoring.dashboards.service.requests import add_requests
 from monitoring.dashboards.service.resources import add_resources
-from monitoring.dashboards.service.watcher import add_watcher
+from monitoring.dashboards.service.scrapes import add_scrapes
 
 
 def build() -> Dashboard:
-    """Make the dashboard."""
+    """Build the dashboard."""
     dashboard = (
         new_dashboard(
             "Service",
             "isowatch-service",
-            "What is asked of the service, how it answers, and what that takes. What is recorded for alerts counts all "
-            "replicas together; everything else follows the choice of instance and model version.",
+            "What is requested, how fast and how reliably it is answered, the remaining error budgets, and resources. "
+            "Series recorded for alerts include all replicas; everything else follows the selected instances and model "
+            "versions.",
         )
-        .with_variable(choice_of_instance())
+        .with_variable(instance_variable())
         .with_variable(
-            choice(
+            query_variable(
                 "model_version",
                 "Model version",
                 'label_values(model_prediction_requests_total{job="service"}, model_version)',
@@ -40,5 +41,5 @@ def build() -> Dashboard:
     add_objectives(grid)
     add_resources(grid)
     add_cost(grid)
-    add_watcher(grid)
+    add_scrapes(grid)
     return dashboard

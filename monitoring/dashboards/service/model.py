@@ -1,4 +1,4 @@
-"""Of the dashboard "Service": the model that answers, and how it came there."""
+"""Dashboard "Service": the live model."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode, V
 
 from monitoring.dashboards import colours
 from monitoring.dashboards.graphs import graph
+from monitoring.dashboards.latest_values import number
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.numbers import number
-from monitoring.dashboards.queries import INSTANCE, query, rows_now
-from monitoring.dashboards.tables import rows
+from monitoring.dashboards.queries import INSTANCE, query, table_query
+from monitoring.dashboards.tables import series_table
 
 
 def add_model(grid: Grid) -> None:
-    """Add the panels."""
-    grid.heading("Model")
-    grid.line(7, _live(), _ready(), _trained(), _loaded(), _swaps(), widths=(10, 3, 3, 3, 5))
+    """Add the panels on the live model."""
+    grid.add_row("Model")
+    grid.add_panels(7, _live_model(), _ready(), _age(), _live_for(), _swaps(), widths=(10, 3, 3, 3, 5))
 
 
-def _live() -> table.Panel:
-    """Which model answers, of each replica."""
-    return rows(
-        "Model that answers",
-        "The live version of each replica; its value is 1. Two of one replica for a moment while its workers change.",
-        [rows_now(f"max by (instance, model_name, model_version, algorithm) (model_info{{{INSTANCE}}} == 1)")],
+def _live_model() -> table.Panel:
+    return series_table(
+        "Live model",
+        "The live version of each replica; briefly two while its workers switch to a new model.",
+        [table_query(f"max by (instance, model_name, model_version, algorithm) (model_info{{{INSTANCE}}} == 1)")],
         {"model_version": "version", "instance": "replica", "model_name": "name", "algorithm": "algorithm"},
         unit=units.NoUnit,
-        if_none="No model is live",
+        no_value="No model",
         widths={"version": 230, "replica": 150, "name": 100},
     )
 
 
 def _ready() -> stat.Panel:
-    """Whether every worker has a model."""
-    words = ValueMap(
+    yes_or_no = ValueMap(
         options={
             "0": ValueMappingResult(text="NO", color=colours.BAD, index=0),
             "1": ValueMappingResult(text="YES", color=colours.GOOD, index=1),
@@ -47,47 +45,46 @@ def _ready() -> stat.Panel:
         "Whether every worker of every replica has a verified model. "
         "Alert ModelMissing: monitoring/runbook.md#modelmissing",
         units.NoUnit,
-        query(f"min(model_ready{{{INSTANCE}}})", "ready", often=True),
+        query(f"min(model_ready{{{INSTANCE}}})", "ready", fast_scrape=True),
         thresholds=ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
         .steps([Threshold(value=None, color=colours.BAD), Threshold(value=1, color=colours.GOOD)]),
         sparkline=False,
-    ).mappings([words])
+    ).mappings([yes_or_no])
 
 
-def _trained() -> stat.Panel:
-    """How old the model is."""
+def _age() -> stat.Panel:
     return number(
-        "Trained",
-        "Time since the live model was trained; beyond MODEL_MAX_AGE_DAYS it is time for the next. "
+        "Model age",
+        "Time since the live model was trained; it should be retrained after MODEL_MAX_AGE_DAYS. "
         "Alert RetrainingNeeded: monitoring/runbook.md#retrainingneeded",
         units.Seconds,
-        query(f"time() - min(model_trained_timestamp_seconds{{{INSTANCE}}} > 0)", "age", often=True),
+        query(f"time() - min(model_trained_timestamp_seconds{{{INSTANCE}}} > 0)", "age", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
-def _loaded() -> stat.Panel:
-    """How long it has been live."""
+def _live_for() -> stat.Panel:
     return number(
         "Live for",
-        "Time since a worker last took a model over, or was started with one.",
+        "Time since a worker last loaded a model, at its start or to switch to a new one.",
         units.Seconds,
-        query(f"time() - max(model_loaded_timestamp_seconds{{{INSTANCE}}} > 0)", "live", often=True),
+        query(f"time() - max(model_loaded_timestamp_seconds{{{INSTANCE}}} > 0)", "live", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
 def _swaps() -> timeseries.Panel:
-    """Models that came, and models that were refused."""
     return graph(
-        "New models taken and refused",
-        "Bundles that workers took over or refused, within 5 minutes; each worker counts. A refused one failed its "
-        "verification. Alert ModelSwapRefused: monitoring/runbook.md#modelswaprefused",
+        "Model swaps within 5 minutes",
+        "New bundles that workers loaded or refused; every worker counts. A refused bundle failed verification. "
+        "Alert ModelSwapRefused: monitoring/runbook.md#modelswaprefused",
         units.Short,
-        query(f"sum by (result) (round(increase(model_swaps_total{{{INSTANCE}}}[5m])))", "{{result}}", often=True),
+        query(
+            f"sum by (result) (round(increase(model_swaps_total{{{INSTANCE}}}[5m])))", "{{result}}", fast_scrape=True
+        ),
         decimals=0,
-        at_least=2,
+        soft_max=2,
     )

@@ -1,29 +1,27 @@
-"""The dashboard "Training": the training that runs, else what the last one told the Pushgateway."""
+"""The dashboard "Training": the current training run, otherwise the last one, from the Pushgateway."""
 
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from monitoring.dashboards.frame import choice, new_dashboard
+from monitoring.dashboards.base import new_dashboard, query_variable
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.training.outcome import add_outcome
-from monitoring.dashboards.training.resources import add_resources
-from monitoring.dashboards.training.run import add_run
+from monitoring.dashboards.training.run import add_resources, add_run
 
 
 def build() -> Dashboard:
-    """Make the dashboard."""
+    """Build the dashboard."""
     dashboard = new_dashboard(
         "Training",
         "isowatch-training",
-        "How the training that runs is getting on, and what came out. When none runs, what the last one pushed at its "
-        "end is shown.",
+        "Progress and result of the current training run; if there is none, the final metrics of the last one.",
     ).with_variable(
-        choice(
+        query_variable(
             "model_name",
-            "Model of the last training",
+            "Model of the last run",
             'label_values(training_runs_total{job="training"}, model_name)',
-            several=False,
+            multi=False,
         )
     )
     grid = Grid(dashboard)

@@ -1,4 +1,4 @@
-"""Of the dashboard "Training": what came out, and what it says of the rows."""
+"""Dashboard "Training": the resulting model and its scores."""
 
 from __future__ import annotations
 
@@ -6,122 +6,112 @@ from grafana_foundation_sdk.builders import bargauge, stat, table
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models import units
 
+from monitoring.dashboards.latest_values import bar_gauge, number
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.numbers import bars, number
-from monitoring.dashboards.queries import query, rows_now
-from monitoring.dashboards.tables import rows
-from monitoring.dashboards.training.latest import of_training
+from monitoring.dashboards.queries import query, running_or_last, table_query
+from monitoring.dashboards.tables import series_table
 
 
 def add_outcome(grid: Grid) -> None:
-    """Add the panels."""
-    grid.heading("Outcome")
-    # Nine quantiles and a heading are to be seen without scrolling.
-    grid.line(11, _inliers(), _validation(), _scores(), widths=(6, 9, 9))
-    grid.line(6, _trees_fitted(), _trees(), _depth(), _leaves(), _splits(), widths=(4, 4, 4, 4, 8))
+    """Add the panels on the result."""
+    grid.add_row("Result")
+    # High enough for nine quantiles and a header without scrolling.
+    grid.add_panels(11, _inliers(), _validation(), _scores(), widths=(6, 9, 9))
+    grid.add_panels(6, _fitted_trees(), _trees(), _depth(), _leaves(), _splits(), widths=(4, 4, 4, 4, 8))
 
 
 def _inliers() -> bargauge.Panel:
-    """How many rows are normal to the model."""
-    return bars(
-        "Inliers",
-        "Share of the rows that the model labels inliers, of those that it was trained on and of the test rows.",
+    return bar_gauge(
+        "Inlier ratio",
+        "Share of training rows and of test rows that the model labels as inliers.",
         units.PercentUnit,
-        query(of_training("training_inlier_ratio", by="set"), "{{set}}", often=True),
+        query(running_or_last("training_inlier_ratio", by="set"), "{{set}}", fast_scrape=True),
         decimals=2,
     ).max(1)
 
 
 def _validation() -> bargauge.Panel:
-    """How well it finds known outliers."""
     return (
-        bars(
-            "Agreement with known labels",
-            "How well the model finds the outliers that are known, from 0 to 1: of the test rows if theirs are known, "
-            "else of the training rows. Only with `--label`.",
+        bar_gauge(
+            "Agreement with true labels",
+            "How well the predicted labels match the true ones: of the test rows if they are labelled, otherwise of "
+            "the training rows. Only with `--label`.",
             units.PercentUnit,
-            query(of_training("training_validation", by="metric"), "{{metric}}", often=True),
+            query(running_or_last("training_validation", by="metric"), "{{metric}}", fast_scrape=True),
             decimals=1,
         )
         .max(1)
-        .no_value("no labels are known")
+        .no_value("no true labels")
     )
 
 
 def _scores() -> table.Panel:
-    """How scores are spread."""
-
     def of_set(name: str) -> Dataquery:
-        return rows_now(of_training("training_score_quantile", by="quantile", labels=f'set="{name}"'))
+        return table_query(running_or_last("training_score_quantile", by="quantile", labels=f'set="{name}"'))
 
-    return rows(
-        "Scores by quantile",
-        "Quantiles of the anomaly scores, of the training rows and of the test rows: the lower, the more abnormal. "
-        "Where the two differ, the test rows are of another kind.",
+    return series_table(
+        "Score quantiles",
+        "Quantiles of the anomaly scores of training rows and test rows; lower is more abnormal. If they differ, the "
+        "test rows do not resemble the training rows.",
         [of_set("train"), of_set("test")],
         {"quantile": "quantile", "Value #A": "training rows", "Value #B": "test rows"},
         unit=units.NoUnit,
-        if_none="no training is known",
+        no_value="no training run",
         decimals=3,
-        joined_by="quantile",
+        join_by="quantile",
     )
 
 
-def _trees_fitted() -> stat.Panel:
-    """What was done."""
+def _fitted_trees() -> stat.Panel:
     return number(
-        "Trees fitted",
-        "Trees that this training has fitted.",
+        "Fitted trees",
+        "Trees that this training run has fitted so far.",
         units.LocaleFormat,
-        # One training counts from 0 and ends: its count is the fact that is asked for, and no rate.
-        query(of_training("training_trees_total"), "trees", often=True),
+        # A run starts at 0 and ends, so the count itself is shown and not its rate.
+        query(running_or_last("training_trees_total"), "trees", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
 def _trees() -> stat.Panel:
-    """How large the forest is."""
     return number(
         "Trees",
         "Trees of the finished model.",
         units.LocaleFormat,
-        query(of_training("ensemble_tree_count"), "trees", often=True),
+        query(running_or_last("ensemble_tree_count"), "trees", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
 def _depth() -> stat.Panel:
-    """How high it is."""
     return number(
-        "Depth",
+        "Maximum depth",
         "Edges from the root to the deepest leaf.",
         units.LocaleFormat,
-        query(of_training("tree_max_depth"), "edges", often=True),
+        query(running_or_last("tree_max_depth"), "edges", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
 def _leaves() -> stat.Panel:
-    """How fine it is."""
     return number(
         "Leaves",
-        "Leaves of all trees together.",
+        "Leaves of all trees.",
         units.LocaleFormat,
-        query(of_training("tree_leaf_count"), "leaves", often=True),
+        query(running_or_last("tree_leaf_count"), "leaves", fast_scrape=True),
         sparkline=False,
     )
 
 
 def _splits() -> bargauge.Panel:
-    """What it looks at."""
-    return bars(
+    return bar_gauge(
         "Splits by feature",
-        "Share of all splits that test a feature, for the five features with the most. Features that are drawn at "
-        "random share alike; one far below is often constant.",
+        "Share of splits for the five features with the most. Split features are chosen at random, so the shares "
+        "should be similar; a feature with far fewer is often constant.",
         units.PercentUnit,
-        query(of_training("feature_split_share", by="feature_name"), "{{feature_name}}", often=True),
+        query(running_or_last("feature_split_share", by="feature_name"), "{{feature_name}}", fast_scrape=True),
         decimals=1,
     ).max(1)

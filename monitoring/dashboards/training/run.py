@@ -1,4 +1,4 @@
-"""Of the dashboard "Training": how the run is getting on."""
+"""Dashboard "Training": progress and resources of a run."""
 
 from __future__ import annotations
 
@@ -8,109 +8,126 @@ from grafana_foundation_sdk.models import units
 from monitoring.dashboards import colours
 from monitoring.dashboards.alert_thresholds import alert_line
 from monitoring.dashboards.graphs import graph
+from monitoring.dashboards.latest_values import bar_gauge, names, number
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.numbers import bars, names, number
-from monitoring.dashboards.queries import named_or, query
-from monitoring.dashboards.training.latest import RUNNING, of_training
+from monitoring.dashboards.queries import RUNNING_TRAINING, names_query, query, running_or_last
 
 
 def add_run(grid: Grid) -> None:
-    """Add the panels."""
-    grid.heading("Run")
-    grid.line(5, _result(), _stage(), _progress(), _last_success(), _rows(), widths=(5, 5, 5, 5, 4))
-    grid.line(8, _progress_over_time(), _silence(), _durations())
+    """Add the panels on progress."""
+    grid.add_row("Run")
+    grid.add_panels(5, _result(), _stage(), _progress(), _last_success(), _rows(), widths=(5, 5, 5, 5, 4))
+    grid.add_panels(8, _progress_over_time(), _time_without_progress(), _durations())
+
+
+def add_resources(grid: Grid) -> None:
+    """Add the panels on resources."""
+    grid.add_row("Resources")
+    grid.add_panels(8, _memory(), _cpu())
 
 
 def _result() -> stat.Panel:
-    """How it ended."""
     return names(
         "Last run",
-        "How the training that was watched last ended; interrupted is by a person or a stop signal. "
+        "Result of the last monitored training run; interrupted means by a person or a stop signal. "
         "Alert TrainingFailed: monitoring/runbook.md#trainingfailed",
-        named_or(f"({of_training('training_runs_total', by='result')}) == 1", "result", "none has ended"),
+        names_query(f"({running_or_last('training_runs_total', by='result')}) == 1", "result", "none finished"),
         coloured={"success": colours.GOOD, "failure": colours.BAD, "interrupted": colours.WARNING},
     )
 
 
 def _stage() -> stat.Panel:
-    """What it is doing."""
     return names(
         "Stage",
-        "What the training that runs is doing.",
-        named_or(f"max by (stage) (training_stage{{{RUNNING}}}) == 1", "stage", "none runs"),
+        "Current stage of the training run.",
+        names_query(f"max by (stage) (training_stage{{{RUNNING_TRAINING}}}) == 1", "stage", "not running"),
     )
 
 
 def _progress() -> stat.Panel:
-    """How far it is."""
     return number(
         "Progress",
-        "Part of the trees that stand.",
+        "Share of trees that are fitted.",
         units.PercentUnit,
-        query(of_training("training_progress_ratio"), "progress", often=True),
+        query(running_or_last("training_progress_ratio"), "progress", fast_scrape=True),
         decimals=0,
         sparkline=False,
     )
 
 
 def _last_success() -> stat.Panel:
-    """When one last went well."""
     return number(
         "Last success",
-        "Time since a training last succeeded. A live model that has become too old is told of. "
+        "Time since the last successful training run. The alert fires if the live model is too old. "
         "Alert RetrainingNeeded: monitoring/runbook.md#retrainingneeded",
         units.Seconds,
-        query(f"time() - ({of_training('training_last_success_timestamp_seconds')})", "ago", often=True),
+        query(f"time() - ({running_or_last('training_last_success_timestamp_seconds')})", "ago", fast_scrape=True),
         decimals=0,
         sparkline=False,
     ).no_value("never")
 
 
 def _rows() -> stat.Panel:
-    """What it learns from."""
     return number(
-        "Rows",
+        "Training rows",
         "Rows that the model is trained on.",
         units.LocaleFormat,
-        query(of_training("training_rows"), "rows", often=True),
+        query(running_or_last("training_rows"), "rows", fast_scrape=True),
         sparkline=False,
     )
 
 
 def _progress_over_time() -> timeseries.Panel:
-    """How fast it advances."""
     return graph(
         "Progress over time",
-        "Part of the trees that stand. A line that stays where it is below 100 % is a training that waits or hangs.",
+        "Share of trees that are fitted. A flat line below 100 % is a training run that waits or hangs.",
         units.PercentUnit,
-        query(of_training("training_progress_ratio"), "trees that stand", often=True),
+        query(running_or_last("training_progress_ratio"), "fitted trees", fast_scrape=True),
         decimals=0,
-        at_least=1,
+        soft_max=1,
     )
 
 
-def _silence() -> timeseries.Panel:
-    """What StalledTraining looks at."""
-    running = f"max(training_stage{{{RUNNING}}})"
-    silent = f"time() - max(training_last_progress_timestamp_seconds{{{RUNNING}}})"
+def _time_without_progress() -> timeseries.Panel:
+    is_running = f"max(training_stage{{{RUNNING_TRAINING}}})"
+    silence = f"time() - max(training_last_progress_timestamp_seconds{{{RUNNING_TRAINING}}})"
     return graph(
         "Time without progress",
-        "Time since a stage last began or trees last were done, 0 when no training runs. "
+        "Time since a stage started or trees were fitted; 0 without a training run. "
         "Alert StalledTraining: monitoring/runbook.md#stalledtraining",
         units.Seconds,
-        # Without a training there is nothing to be late.
-        query(f"{running} * ({silent}) or vector(0)", "without progress", often=True),
+        query(f"{is_running} * ({silence}) or vector(0)", "without progress", fast_scrape=True),
         alert_line("threshold:training_silence_seconds:max"),
         decimals=0,
     )
 
 
 def _durations() -> bargauge.Panel:
-    """Where the time went."""
-    return bars(
+    return bar_gauge(
         "Duration by stage",
-        "How long each stage took; 0 until it has ended.",
+        "Duration of each finished stage; 0 for the others.",
         units.Seconds,
-        query(of_training("training_duration_seconds", by="stage"), "{{stage}}", often=True),
+        query(running_or_last("training_duration_seconds", by="stage"), "{{stage}}", fast_scrape=True),
         decimals=1,
+    )
+
+
+def _memory() -> timeseries.Panel:
+    return graph(
+        "Memory",
+        "Memory of the training process.",
+        units.BytesIEC,
+        query(running_or_last("training_memory_usage_bytes"), "memory", fast_scrape=True),
+        decimals=0,
+    )
+
+
+def _cpu() -> timeseries.Panel:
+    return graph(
+        "CPU",
+        "CPU time of the training process; 100 % is one core.",
+        units.Percent,
+        query(running_or_last("training_cpu_usage_percent"), "CPU", fast_scrape=True),
+        decimals=0,
+        soft_max=100,
     )

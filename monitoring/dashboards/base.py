@@ -1,4 +1,4 @@
-"""What all dashboards have around their panels: links, annotations, the time shown, variables."""
+"""What all dashboards have in common besides panels: links, annotations, time range and variables."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from grafana_foundation_sdk.models.dashboard import (
 from monitoring.dashboards import colours
 from monitoring.dashboards.queries import FIRING, PROMETHEUS
 
-# Every dashboard bears it, and links to all that do.
+# Every dashboard has this tag and links to all others with it.
 TAG = "isowatch"
 
-# Long enough to see what led to now, short enough for points of five seconds.
-TIME_SHOWN, REFRESH = "now-15m", "5s"
+# Long enough to show what led to the current state, short enough for a point every five seconds.
+TIME_RANGE, REFRESH = "now-15m", "5s"
 
 
 def new_dashboard(title: str, uid: str, description: str) -> Dashboard:
-    """Make a dashboard without panels.
+    """Return a dashboard without panels.
 
     Parameters
     ----------
     title
         Unique within the folder.
     uid
-        Part of the dashboard's address, so it stays as it is for ever; 40 characters at most.
+        Part of the dashboard's address, so it must never change; at most 40 characters.
     description
-        What question it answers.
+        The question that it answers.
     """
     return (
         Dashboard(title)
@@ -41,9 +41,9 @@ def new_dashboard(title: str, uid: str, description: str) -> Dashboard:
         .readonly()
         .timezone("browser")
         .tooltip(DashboardCursorSync.CROSSHAIR)
-        .time(TIME_SHOWN, "now")
+        .time(TIME_RANGE, "now")
         .refresh(REFRESH)
-        # By tag, so that a new dashboard is linked from all others, and with Grafana's own prefix of paths.
+        # By tag, so that a new dashboard is linked from all others, and so that a path prefix of Grafana is respected.
         .link(
             DashboardLink("Dashboards")
             .type(DashboardLinkType.DASHBOARDS)
@@ -52,22 +52,22 @@ def new_dashboard(title: str, uid: str, description: str) -> Dashboard:
             .keep_time(True)
         )
         .annotation(_firing_alerts())
-        .annotation(_new_models())
-        .annotation(_recorded_events())
+        .annotation(_model_changes())
+        .annotation(_audit_trail_events())
     )
 
 
-def choice(name: str, label: str, values: str, *, several: bool = True) -> QueryVariable:
-    """Let the reader choose.
+def query_variable(name: str, label: str, values: str, *, multi: bool = True) -> QueryVariable:
+    """Return a variable whose values come from Prometheus.
 
     Parameters
     ----------
     name, label
-        What queries and the reader call it.
+        Its name in queries and on the dashboard.
     values
-        Where the values come from: ``label_values(metric, label)``.
-    several
-        Whether any number may be chosen, and all are at first; else one, and the first is.
+        Query of the values: ``label_values(metric, label)``.
+    multi
+        Whether several values can be selected, with all as default; otherwise one, with the first as default.
     """
     variable = (
         QueryVariable(name)
@@ -77,47 +77,47 @@ def choice(name: str, label: str, values: str, *, several: bool = True) -> Query
         .definition(values)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.NATURAL_ASC)
-        .multi(several)
-        .include_all(several)
+        .multi(multi)
+        .include_all(multi)
     )
-    if several:
-        # A series without the label belongs to none of the values, and so to all of them.
+    if multi:
+        # ".*" also matches series without the label.
         variable = variable.all_value(".*").current(VariableOption(text="All", value="$__all"))
     return variable
 
 
-def choice_of_instance() -> QueryVariable:
-    """Let the reader choose replicas of the service; queries about them hold ``queries.INSTANCE``."""
-    return choice("instance", "Instance", 'label_values(up{job="service"}, instance)')
+def instance_variable() -> QueryVariable:
+    """Return a variable for the replicas of the service, which queries use through ``queries.INSTANCE``."""
+    return query_variable("instance", "Instance", 'label_values(up{job="service"}, instance)')
 
 
 def drift_events() -> AnnotationQuery:
-    """Mark when a detector confirmed a drift, for dashboards that show what a drift does."""
+    """Mark drift events, for dashboards that show the effects of drift."""
     return (
         AnnotationQuery()
         .name("Drift events")
         .datasource(PROMETHEUS)
         .enable(True)
         .icon_color(colours.WARNING)
-        # Over two steps, so that no event falls between two of them; marks that touch are drawn as one.
+        # Over two steps, so that no event falls between them; adjacent marks are drawn as one.
         .expr('round(sum by (detector, feature) (increase(drift_events_total{job="service"}[30s]))) > 0')
         .step("15s")
-        .title_format("Drift confirmed")
+        .title_format("Drift event")
         .text_format("{{detector}} {{feature}}")
         .tag_keys("detector,feature")
     )
 
 
 def _firing_alerts() -> AnnotationQuery:
-    """Mark on every graph while an alert fires."""
+    """Mark on every graph when alerts fire."""
     return (
         AnnotationQuery()
-        .name("Alerts that fire")
+        .name("Firing alerts")
         .datasource(PROMETHEUS)
         .enable(True)
         .icon_color(colours.BAD)
         .expr(FIRING)
-        # As often as rules are evaluated: an alert that goes on is one mark, from begin to end.
+        # The evaluation interval of rules, so that an alert is one continuous mark.
         .step("15s")
         .title_format("{{alertname}}")
         .text_format("{{severity}}")
@@ -125,40 +125,40 @@ def _firing_alerts() -> AnnotationQuery:
     )
 
 
-def _new_models() -> AnnotationQuery:
-    """Mark on every graph when a model went live; the time is the value, in milliseconds."""
+def _model_changes() -> AnnotationQuery:
+    """Mark on every graph when a model went live; the value is the time, in milliseconds."""
     loaded = 'max(model_loaded_timestamp_seconds{job="service"}) * 1000'
     live = 'max by (model_version) (model_info{job="service"} == 1)'
     return (
         AnnotationQuery()
-        .name("Models that went live")
+        .name("Live model changes")
         .datasource(PROMETHEUS)
         .enable(True)
         .icon_color(colours.NEUTRAL)
         .expr(f"{live} * on () group_left () ({loaded})")
         .use_value_for_time(True)
-        .title_format("A model went live")
+        .title_format("Model went live")
         .text_format("{{model_version}}")
         .tag_keys("model_version")
     )
 
 
-def _recorded_events() -> AnnotationQuery:
-    """Mark on every graph what somebody did to models and records, as the audit trail has it.
+def _audit_trail_events() -> AnnotationQuery:
+    """Mark on every graph what was done to models and records, according to the audit trail.
 
-    A promotion stands beside the mark of the model that went live: one says what was decided, the other, which needs no
-    records, when it took effect. Only the last event of each kind is known; further back it is known to the series of
-    that time.
+    A promotion has two marks: this one when it was requested, and that of ``_model_changes``, which does not need
+    records, when it took effect. A sample contains only the last event of each kind; earlier events are in earlier
+    samples.
     """
     return (
         AnnotationQuery()
-        .name("Events on record")
+        .name("Audit trail")
         .datasource(PROMETHEUS)
         .enable(True)
-        .icon_color(colours.ON_RECORD)
-        # 0 until there is one; replicas that share a database tell the same.
+        .icon_color(colours.AUDIT_TRAIL)
+        # 0 until there is an event; replicas that share a database report the same.
         .expr('max by (event) (records_event_timestamp_seconds{job="service"} > 0) * 1000')
         .use_value_for_time(True)
-        .title_format("On record: {{event}}")
+        .title_format("Audit trail: {{event}}")
         .tag_keys("event")
     )

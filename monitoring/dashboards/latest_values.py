@@ -1,4 +1,4 @@
-"""Last values, as numbers, words, dials and bars."""
+"""Panels that show latest values: numbers, names, gauges and bars."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from grafana_foundation_sdk.models.common import (
 )
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import neither_good_nor_bad, on_a_wall
-from monitoring.dashboards.queries import PROMETHEUS, lettered
+from monitoring.dashboards.alert_thresholds import for_wall, neutral
+from monitoring.dashboards.queries import PROMETHEUS, with_ref_ids
 
-# Pixels; a number of this size is read from the other end of a room.
+# Pixels; readable from across a room.
 _WALL_VALUE, _WALL_NAME = 90, 38
 
 _LAST = ReduceDataOptions().calcs(["lastNotNull"])
 
-# Pixels, so that few bars are not labelled larger than many.
+# Pixels. A fixed size, because Grafana would label few bars larger than many.
 _BAR_TEXT = VizTextDisplayOptions().title_size(14).value_size(18)
 
 
@@ -39,20 +39,20 @@ def number(
     sparkline: bool = True,
     wall: bool = False,
 ) -> stat.Panel:
-    """Show the last value as a large number.
+    """Return a panel with the latest value as a large number.
 
     Parameters
     ----------
     title, description, unit, queries, decimals
         As in ``graphs.graph``.
     thresholds
-        Colours by value; by default the number is neither good nor bad.
+        Colours by value; neutral by default.
     sparkline
-        Whether its course is drawn behind it.
+        Whether its history is drawn behind it.
     wall
-        Whether it is to be read from across a room: larger, on a background of its colour.
+        Whether it is for a wall screen: a larger number on a coloured background.
     """
-    coloured = thresholds or neither_good_nor_bad()
+    coloured = thresholds or neutral()
     panel = (
         stat.Panel()
         .title(title)
@@ -60,36 +60,36 @@ def number(
         .datasource(PROMETHEUS)
         .unit(unit)
         .min(0)
-        .targets(lettered(queries))
+        .targets(with_ref_ids(queries))
         .reduce_options(_LAST)
         .graph_mode(BigValueGraphMode.AREA if sparkline else BigValueGraphMode.NONE)
         .color_mode(BigValueColorMode.BACKGROUND_SOLID if wall else BigValueColorMode.VALUE)
         .thresholds(coloured)
     )
     if wall:
-        panel = panel.thresholds(on_a_wall(coloured)).text(VizTextDisplayOptions().value_size(_WALL_VALUE))
+        panel = panel.thresholds(for_wall(coloured)).text(VizTextDisplayOptions().value_size(_WALL_VALUE))
     return panel if decimals is None else panel.decimals(decimals)
 
 
 def names(
     title: str, description: str, query: Dataquery, *, coloured: Mapping[str, str] | None = None, wall: bool = False
 ) -> stat.Panel:
-    """Show what series are called: the legend of each that is there.
+    """Return a panel with the legends of the current series.
 
-    Without a series there would be no word at all, so ``query`` is one of ``named_or``. ``coloured`` gives names that
-    are good or bad their colour.
+    Without any series the panel would be empty, so the query is one of ``names_query``. ``coloured`` maps legends to
+    colours.
     """
     panel = number(title, description, "none", query, sparkline=False, wall=wall).text_mode(BigValueTextMode.NAME)
-    for word, colour in (coloured or {}).items():
-        shade = colours.ON_A_WALL.format(colour) if wall else colour
-        panel = panel.override_by_name(word, [colours.fixed(shade)])
+    for legend, colour in (coloured or {}).items():
+        shade = colours.WALL_SHADE.format(colour) if wall else colour
+        panel = panel.override_by_name(legend, [colours.fixed(shade)])
     return panel.text(VizTextDisplayOptions().title_size(_WALL_NAME)) if wall else panel
 
 
-def dial(
+def ratio_gauge(
     title: str, description: str, unit: str, query: Dataquery, *, thresholds: ThresholdsConfig, decimals: int = 1
 ) -> gauge.Panel:
-    """Show how much of something is there, from 0 to 1."""
+    """Return a gauge from 0 to 1."""
     return (
         gauge.Panel()
         .title(title)
@@ -99,14 +99,16 @@ def dial(
         .min(0)
         .max(1)
         .decimals(decimals)
-        .targets(lettered([query]))
+        .targets(with_ref_ids([query]))
         .reduce_options(_LAST)
         .thresholds(thresholds)
     )
 
 
-def bars(title: str, description: str, unit: str, *queries: Dataquery, decimals: int | None = None) -> bargauge.Panel:
-    """Compare the last values of several series, one bar each."""
+def bar_gauge(
+    title: str, description: str, unit: str, *queries: Dataquery, decimals: int | None = None
+) -> bargauge.Panel:
+    """Return a panel with one bar for the latest value of each series."""
     panel = (
         bargauge.Panel()
         .title(title)
@@ -114,11 +116,11 @@ def bars(title: str, description: str, unit: str, *queries: Dataquery, decimals:
         .datasource(PROMETHEUS)
         .unit(unit)
         .min(0)
-        .targets(lettered(queries))
+        .targets(with_ref_ids(queries))
         .reduce_options(_LAST)
         .display_mode(BarGaugeDisplayMode.BASIC)
         .text(_BAR_TEXT)
         .orientation(VizOrientation.HORIZONTAL)
-        .thresholds(neither_good_nor_bad())
+        .thresholds(neutral())
     )
     return panel if decimals is None else panel.decimals(decimals)

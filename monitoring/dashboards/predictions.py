@@ -1,0 +1,138 @@
+"""The dashboard "Predictions": distributions of confidences, labels and scores, and their difference from training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import bargauge, timeseries
+from grafana_foundation_sdk.builders.common import VizTextDisplayOptions
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.common import BarGaugeSizing
+
+from monitoring.dashboards import colours
+from monitoring.dashboards.alert_thresholds import alert_line
+from monitoring.dashboards.base import drift_events, instance_variable, new_dashboard
+from monitoring.dashboards.buckets import Bucket, consecutive_buckets
+from monitoring.dashboards.graphs import graph
+from monitoring.dashboards.latest_values import bar_gauge
+from monitoring.dashboards.layout import Grid
+from monitoring.dashboards.queries import INSTANCE, instant_query, query
+from monitoring.dashboards.shared_panels import mean_output, mean_score, outlier_ratio
+
+# All buckets of the histogram, lowest confidence first.
+_CONFIDENCES = [Bucket(None, 0.1), *consecutive_buckets([step / 10 for step in range(1, 11)])]
+
+# The range in which forests score. Scores outside are rare and share one bar at each end.
+_SCORE_BOUNDS = [step / 20 for step in range(-16, -6)]
+_SCORES = [Bucket(None, _SCORE_BOUNDS[0]), *consecutive_buckets(_SCORE_BOUNDS), Bucket(_SCORE_BOUNDS[-1], None)]
+
+# Pixels; without a maximum, two bars would fill the panel.
+_MAX_BAR_HEIGHT = 60
+
+# Pixels. Grafana reserves as much height beside thin bars as names of this size need.
+_TEXT_BESIDE_THIN_BARS = VizTextDisplayOptions().title_size(11).value_size(16)
+
+
+def build() -> Dashboard:
+    """Build the dashboard."""
+    dashboard = (
+        new_dashboard(
+            "Predictions",
+            "isowatch-predictions",
+            "What the model predicts, and with which confidence. Series recorded for alerts include all replicas; "
+            "everything else follows the selected instances.",
+        )
+        .with_variable(instance_variable())
+        .annotation(drift_events())
+    )
+    grid = Grid(dashboard)
+    grid.add_row("Confidence")
+    grid.add_panels(10, _mean_confidence(), _rate_by_confidence(), widths=(10, 14))
+    grid.add_row("Totals in the time range")
+    # High enough for eleven bars and a title without scrolling.
+    grid.add_panels(12, _rows_by_confidence(), _rows_by_label(), _rows_by_score(), widths=(8, 6, 10))
+    grid.add_row("Labels and scores")
+    grid.add_panels(9, mean_score(), mean_output(), outlier_ratio())
+    return dashboard
+
+
+def _mean_confidence() -> timeseries.Panel:
+    return graph(
+        "Mean confidence",
+        "Mean confidence of the labels over one minute. Confidence is the probability that a row would get the same "
+        "label if the training rows were sampled again: 1 is certain, 0.5 is a coin toss. "
+        "Alert LowPredictionConfidence: monitoring/runbook.md#lowpredictionconfidence",
+        units.NoUnit,
+        query("job:prediction_confidence:avg_rate1m", "mean"),
+        alert_line("threshold:prediction_confidence:min"),
+        decimals=3,
+        soft_max=1,
+    )
+
+
+def _rate_by_confidence() -> timeseries.Panel:
+    panel = graph(
+        "Rows per second by confidence",
+        "Scored rows by confidence of the label, stacked. Red that replaces green means that more rows score close "
+        "to the threshold.",
+        "rows/s",
+        *(
+            query(
+                bucket.expression("rate", "prediction_confidence", INSTANCE, "$__rate_interval"),
+                bucket.name,
+                fast_scrape=True,
+            )
+            for bucket in _CONFIDENCES
+        ),
+        decimals=1,
+        stacked=True,
+        legend_right=True,
+    )
+    for bucket, colour in zip(_CONFIDENCES, colours.BAD_TO_GOOD, strict=True):
+        panel = panel.override_by_name(bucket.name, [colours.fixed(colour)])
+    return panel
+
+
+def _rows_by_confidence() -> bargauge.Panel:
+    panel = _one_bar_per_bucket(
+        "Rows by confidence",
+        "Scored rows in the time range, by confidence of the label.",
+        "prediction_confidence",
+        _CONFIDENCES,
+    )
+    for bucket, colour in zip(_CONFIDENCES, colours.BAD_TO_GOOD, strict=True):
+        panel = panel.override_by_name(bucket.name, [colours.fixed(colour)])
+    return panel
+
+
+def _rows_by_label() -> bargauge.Panel:
+    panel = bar_gauge(
+        "Rows by label",
+        "Scored rows in the time range, by predicted label.",
+        units.LocaleFormat,
+        instant_query(
+            f"sum by (class_name) (increase(predicted_class_total{{{INSTANCE}}}[$__range]))", "{{class_name}}"
+        ),
+        decimals=0,
+    )
+    panel = panel.sizing(BarGaugeSizing.MANUAL).max_viz_height(_MAX_BAR_HEIGHT)
+    for name in ("inlier", "outlier"):
+        panel = panel.override_by_name(name, [colours.fixed(colours.BY_LEGEND[name])])
+    return panel
+
+
+def _rows_by_score() -> bargauge.Panel:
+    return _one_bar_per_bucket(
+        "Rows by score",
+        "Scored rows in the time range, by anomaly score; lower is more abnormal.",
+        "predictions_scores",
+        _SCORES,
+    )
+
+
+def _one_bar_per_bucket(title: str, description: str, histogram: str, buckets: Sequence[Bucket]) -> bargauge.Panel:
+    queries = [
+        instant_query(bucket.expression("increase", histogram, INSTANCE, "$__range"), bucket.name) for bucket in buckets
+    ]
+    return bar_gauge(title, description, units.LocaleFormat, *queries, decimals=0).text(_TEXT_BESIDE_THIN_BARS)
