@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as the service does, counts, and lies when told to."""
+"""A real HTTP server that answers like the service, counts requests, and returns wrong answers on demand."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Lie = Callable[[Answer], Answer]
 
 
 def honest_prediction(body: bytes) -> Answer:
-    """Answer as the contract says; what is no request is refused with no more than its status."""
+    """Answer as the API contract says; an invalid request gets a bare 422."""
     try:
         request = json.loads(body)
-        asked_score = request["score"]
+        with_score = request["score"]
     except (ValueError, KeyError, TypeError):
         return 422, {}
     answer: dict[str, Any] = {"is_inlier": 1}
-    if asked_score:
+    if with_score:
         answer["anomaly_score"] = -0.43
     return 200, answer
 
 
 class FakeService(ThreadingHTTPServer):
-    """Answers the two routes that the load test asks, and remembers every request."""
+    """Answer the two routes that the load test uses, and store every request."""
 
     def __init__(self, lie_about_prediction: Lie | None, lie_about_model: Lie | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -38,13 +38,13 @@ class FakeService(ThreadingHTTPServer):
         self.lie_about_model = lie_about_model
         self.lock = threading.Lock()
         self.predictions: list[dict[str, Any]] = []
-        # The same requests by the port that they came from: a user keeps its connection.
+        # The same requests by client port: each user keeps its connection.
         self.predictions_by_port: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
         self.model_information_requests = 0
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its base URL."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: FakeService
     protocol_version = "HTTP/1.1"
-    # Without these two every answer would wait 40 ms for the acknowledgement of its own first half.
+    # Without these two, every answer would wait 40 ms for the acknowledgement of its own first half.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -82,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(lie(answer) if lie else answer)
 
     def _send(self, answer: Answer) -> None:
-        """Write one JSON answer."""
+        """Send a JSON response."""
         status, content = answer
         body = json.dumps(content).encode()
         self.send_response(status)
@@ -92,12 +92,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so.
-        """Say nothing: the requests are counted instead."""
+        """Log nothing: requests are counted instead."""
 
 
 @contextmanager
 def running(service: FakeService) -> Iterator[FakeService]:
-    """Let the service answer while the block runs."""
+    """Run the service while the block runs."""
     thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -110,7 +110,7 @@ def running(service: FakeService) -> Iterator[FakeService]:
 
 @pytest.fixture
 def start_service() -> Iterator[Callable[..., FakeService]]:
-    """Start fake services that end with the test."""
+    """Return a function that starts fake services, which are stopped after the test."""
     with ExitStack() as stack:
 
         def start(lie_about_prediction: Lie | None = None, lie_about_model: Lie | None = None) -> FakeService:

@@ -1,4 +1,4 @@
-"""The program's exit code and files say what happened, whatever it was."""
+"""The program's exit code and result files are correct, whatever happened."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.loadtest.running_locust import meeting_point, run_locust
+from tests.loadtest.running_locust import free_master_port, run_locust
 
 pytestmark = pytest.mark.system
 
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a load of a second, with a file of one row and with both files of the verdict."""
+    """Return a function that runs a load test of one second, with a file of one row and both result files."""
     rows = tmp_path / "rows.csv"
     rows.write_text("mean,sd\n1,2\n")
 
     def run(host, *arguments):
         finished = run_locust(
             *("-H", host, "--headless", "-t", "1s", "--rows", rows),
-            *("--json", tmp_path / "new" / "verdict.json", "--junit", tmp_path / "new" / "verdict.xml"),
+            *("--json", tmp_path / "new" / "result.json", "--junit", tmp_path / "new" / "result.xml"),
             *arguments,
         )
-        verdict = tmp_path / "new" / "verdict.json"
-        return finished, json.loads(verdict.read_text()) if verdict.exists() and verdict.stat().st_size else None
+        result = tmp_path / "new" / "result.json"
+        return finished, json.loads(result.read_text()) if result.exists() and result.stat().st_size else None
 
     return run
 
 
 def fail_every_second():
-    """Answer every second prediction with a 500."""
+    """Return a function that answers every second request with a 500."""
     count = 0
 
     def lie(answer):
@@ -55,46 +55,46 @@ def fail_every_second():
     ids=["failures", "allowed failures", "all met", "too slow", "too few", "nothing but warm-up"],
 )
 def test_exit_code_follows_the_criteria(start_service, run, options, code, missed):
-    """The code, the printed verdict and the file agree on what was missed."""
+    """The exit code, the printed result and the file agree on what was missed."""
     service = start_service(lie_about_prediction=fail_every_second())
 
-    finished, verdict = run(service.url, *options)
+    finished, result = run(service.url, *options)
 
     assert finished.returncode == code, finished.stdout + finished.stderr
-    assert verdict["exit_code"] == code
-    assert [judged["name"] for judged in verdict["criteria"] if not judged["is_met"]] == missed
+    assert result["exit_code"] == code
+    assert [criterion["name"] for criterion in result["criteria"] if not criterion["is_met"]] == missed
     assert f"(exit code {code})" in finished.stdout
     assert [line.split()[-1] for line in finished.stdout.splitlines()[1:]].count("missed") == len(missed)
 
 
-def test_warm_up_is_left_out(start_service, run):
-    """Failures of the beginning do not count, and all later requests do."""
+def test_warm_up_is_ignored(start_service, run):
+    """Failures during the warm-up do not count, and all later requests do."""
     service = start_service()
     failing_first = iter([(500, {"title": "Not yet"})] * 5)
     service.lie_about_prediction = lambda answer: next(failing_first, answer)
 
-    finished, verdict = run(service.url, "--warmup-s", "0.5")
+    finished, result = run(service.url, "--warmup-s", "0.5")
 
     assert finished.returncode == 0, finished.stdout
-    assert verdict["failures"] == 0
-    assert 0 < verdict["requests"] < len(service.predictions) + 2
-    assert verdict["seconds"] < 1
+    assert result["failures"] == 0
+    assert 0 < result["requests"] < len(service.predictions) + 2
+    assert result["seconds"] < 1
 
 
 @pytest.mark.parametrize("processes", [[], ["--processes", 2]], ids=["one process", "workers"])
 def test_unreachable_service(run, tmp_path, processes):
-    """Nothing is started, workers end with their master, and CI finds an error in its file."""
-    finished, verdict = run("http://127.0.0.1:9", *processes, *(meeting_point() if processes else []))
+    """Nothing is started, workers end with their master, and the JUnit file contains an error."""
+    finished, result = run("http://127.0.0.1:9", *processes, *(free_master_port() if processes else []))
 
     assert finished.returncode == 3
-    assert verdict["verdict"] == "unreachable"
-    assert next(ElementTree.parse(tmp_path / "new" / "verdict.xml").iter("error")) is not None
+    assert result["verdict"] == "unreachable"
+    assert next(ElementTree.parse(tmp_path / "new" / "result.xml").iter("error")) is not None
 
 
-def test_service_that_goes_silent_is_unreachable(start_service, run):
-    """A service that describes its model and then closes every connection has answered nothing."""
+def test_service_that_stops_answering_is_unreachable(start_service, run):
+    """A service that describes its model and then closes every connection is unreachable."""
     service = start_service()
-    service.handle_error = lambda *_: None  # http.server would print every one.
+    service.handle_error = lambda *_: None  # http.server would print every error.
     first = iter([True])
 
     def hang_up(answer):
@@ -105,10 +105,10 @@ def test_service_that_goes_silent_is_unreachable(start_service, run):
 
     service.lie_about_prediction, service.lie_about_model = hang_up, answer_once
 
-    finished, verdict = run(service.url)
+    finished, result = run(service.url)
 
     assert finished.returncode == 3, finished.stdout + finished.stderr
-    assert verdict["requests"] == verdict["unanswered"] > 0
+    assert result["requests"] == result["unanswered"] > 0
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ def test_service_that_goes_silent_is_unreachable(start_service, run):
         (["--shape-scale", "0"], "not a number of at least 0.01"),
         (["--max-fail-ratio", "5"], "of at most 1"),
         (["--p95-ms", "nan"], "not a number"),
-        (["--junit", "/proc/none/verdict.xml"], "cannot be written"),
+        (["--junit", "/proc/none/result.xml"], "cannot be written"),
     ],
 )
-def test_bad_usage_is_one_sentence(start_service, run, options, part):
-    """The code is that of a bad argument, the sentence says what is good, and nothing is sent."""
+def test_usage_error_is_reported_in_one_line(start_service, run, options, part):
+    """The exit code is that of a usage error, the message says what is valid, and nothing is sent."""
     service = start_service()
 
     finished, _ = run(service.url, *options)
@@ -134,31 +134,31 @@ def test_bad_usage_is_one_sentence(start_service, run, options, part):
     assert service.predictions == []
 
 
-def test_missing_host_is_bad_usage(run):
-    """Without a page to type it into, the host has to be named."""
+def test_missing_host_is_a_usage_error(run):
+    """Headless, the host is required."""
     finished, _ = run("")
 
     assert finished.returncode == 2
     assert "--host http://127.0.0.1:8000" in finished.stderr
 
 
-def test_bad_input_that_is_taken_fails(start_service, run):
-    """A service that answers bad input as if it were good, or with a 5xx, is told apart from one that refuses it."""
+def test_accepted_bad_input_fails(start_service, run):
+    """A 200 or a 5xx for an invalid request is a failure."""
     for answer in ((200, {"is_inlier": 1}), (500, {})):
         service = start_service(lie_about_prediction=lambda _, answer=answer: answer)
 
-        finished, verdict = run(service.url, "BadInputUser")
+        finished, result = run(service.url, "BadInputUser")
 
         assert finished.returncode == 1
-        assert verdict["failures"] == verdict["requests"] > 0
+        assert result["failures"] == result["requests"] > 0
 
 
-def test_user_who_needs_the_model_does_not_begin_without_it(start_service, run):
-    """A service that does not say what its model takes cannot be driven by every user."""
+def test_user_that_needs_the_model_does_not_start_without_it(start_service, run):
+    """Some users cannot send requests to a service that does not describe its model."""
     service = start_service()
 
-    finished, verdict = run(service.url, "BoundaryUser")
+    finished, result = run(service.url, "BoundaryUser")
 
-    # The fake says too little of its model.
+    # The fake service's description is incomplete.
     assert finished.returncode == 3
-    assert "does not describe a model" in verdict["sentence"]
+    assert "does not describe a model" in result["sentence"]

@@ -1,4 +1,4 @@
-"""Answers about many rows have a good value for each, and nothing else passes."""
+"""Answers about several rows need one valid value per row."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import json
 import pytest
 
 from loadtest.answers import WrongAnswer
-from loadtest.answers_of_many import check_inference, check_predictions
+from loadtest.batch_answers import check_inference, check_predictions
 
 LABELS = {"name": "is_inlier", "datatype": "INT64", "shape": [2], "data": [1, -1]}
 SCORES = {"name": "anomaly_score", "datatype": "FP64", "shape": [2], "data": [-0.4, -0.7]}
 INFERENCE = {"model_name": "credits", "model_version": "1", "outputs": [SCORES, LABELS]}
 
 
-def refused(check, *arguments):
-    """Give the sentence with which a check refuses."""
+def rejection(check, *arguments):
+    """Return the message with which a check fails."""
     with pytest.raises(WrongAnswer) as wrong:
         check(*arguments)
     return str(wrong.value)
 
 
-def test_good_batches_pass():
-    """One label a row, and one score a row where they were asked for."""
+def test_correct_batches_pass():
+    """One label per row, and one score per row if requested."""
     check_predictions(200, b'{"is_inlier": [1, -1], "anomaly_score": [-0.4, -1]}', 2, True)
     check_predictions(200, b'{"is_inlier": [1, -1]}', 2, False)
 
@@ -40,19 +40,19 @@ def test_good_batches_pass():
     ],
 )
 def test_wrong_batch_is_named(status, answer, sentence):
-    """The sentence says what was wrong with an answer to two rows and a wish for scores."""
-    assert refused(check_predictions, status, json.dumps(answer).encode(), 2, True) == sentence
+    """The message says what is wrong with an answer for two rows with scores."""
+    assert rejection(check_predictions, status, json.dumps(answer).encode(), 2, True) == sentence
 
 
-def test_scores_that_nobody_asked_for_are_wrong():
-    """Scores come exactly when they are asked for."""
+def test_scores_that_were_not_requested_are_wrong():
+    """Scores must be absent unless requested."""
     body = b'{"is_inlier": [1], "anomaly_score": [-0.4]}'
 
-    assert "did not ask for it" in refused(check_predictions, 200, body, 1, False)
+    assert "did not ask for it" in rejection(check_predictions, 200, body, 1, False)
 
 
-def test_good_inference_passes():
-    """Both outputs in any order, of the protocol's types."""
+def test_correct_inference_passes():
+    """Both outputs pass in any order, with the protocol's datatypes."""
     check_inference(200, json.dumps(INFERENCE).encode(), 2, "credits")
 
 
@@ -75,5 +75,5 @@ def test_good_inference_passes():
     ],
 )
 def test_wrong_inference_is_named(change, sentence):
-    """The sentence says what was wrong with an answer to two rows."""
-    assert refused(check_inference, 200, json.dumps(INFERENCE | change).encode(), 2, "credits") == sentence
+    """The message says what is wrong with an answer for two rows."""
+    assert rejection(check_inference, 200, json.dumps(INFERENCE | change).encode(), 2, "credits") == sentence
