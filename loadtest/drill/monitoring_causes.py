@@ -59,6 +59,4 @@ def rejecting_receiver(testbed: Testbed) -> Iterator[None]:
 
 FAILING_RULE = Cause("a rule that fails", ("PrometheusRuleFailures",), failing_rule)
 BROKEN_CONFIGURATION = Cause("a broken configuration", ("PrometheusConfigReloadFailed",), broken_configuration)
-REJECTING_RECEIVER = Cause(
-    "a receiver rejects alerts", ("AlertmanagerNotificationsFailing",), rejecting_receiver
-)
+REJECTING_RECEIVER = Cause("a receiver rejects alerts", ("AlertmanagerNotificationsFailing",), rejecting_receiver)

@@ -54,12 +54,17 @@ def test_proper_error_response_passes():
         (200, {"is_inlier": 1}, "application/json", "The status is 200, expected 400 or 422."),
         (500, PROBLEM | {"status": 500}, "application/problem+json", "The status is 500, expected 400 or 422."),
         (415, PROBLEM | {"status": 415}, "application/problem+json", "The status is 415, expected 400 or 422."),
-        (422, PROBLEM, "application/json", "The refusal is not of the media type application/problem+json."),
-        (422, PROBLEM | {"status": 400}, "application/problem+json", "The refusal names another status than its own."),
-        (422, PROBLEM | {"title": ""}, "application/problem+json", "The refusal has no title."),
-        (422, PROBLEM | {"detail": 3}, "application/problem+json", "The refusal has no detail."),
-        (422, PROBLEM | {"request_id": None}, "application/problem+json", "The refusal has no request_id."),
-        (422, [PROBLEM], "application/problem+json", "The refusal is JSON, but not an object."),
+        (422, PROBLEM, "application/json", "The error response does not have the media type application/problem+json."),
+        (
+            422,
+            PROBLEM | {"status": 400},
+            "application/problem+json",
+            "The problem document's status differs from the response's status.",
+        ),
+        (422, PROBLEM | {"title": ""}, "application/problem+json", "The problem document has no title."),
+        (422, PROBLEM | {"detail": 3}, "application/problem+json", "The problem document has no detail."),
+        (422, PROBLEM | {"request_id": None}, "application/problem+json", "The problem document has no request_id."),
+        (422, [PROBLEM], "application/problem+json", "The error response is not a JSON object."),
     ],
 )
 def test_any_other_response_is_named(status, body, media_type, sentence):

@@ -31,12 +31,12 @@ def test_correct_batches_pass():
     ("status", "answer", "sentence"),
     [
         (503, {"title": "No model"}, "The status is 503 (No model), expected 200."),
-        (200, {"anomaly_score": [-0.4, -0.5]}, "is_inlier is missing or is not a list."),
+        (200, {"anomaly_score": [-0.4, -0.5]}, "is_inlier is missing or not a list."),
         (200, {"is_inlier": [1, 1]}, "anomaly_score is missing although the request asked for it."),
         (200, {"is_inlier": [1, 2], "anomaly_score": [-0.4, -0.5]}, "is_inlier is 2, expected 1 or -1."),
-        (200, {"is_inlier": [1], "anomaly_score": [-0.4, -0.5]}, "is_inlier has not one value for each row."),
-        (200, {"is_inlier": [1, 1], "anomaly_score": [-0.4]}, "anomaly_score has not one value for each row."),
-        (200, {"is_inlier": [1, 1], "anomaly_score": [-0.4, 3]}, "anomaly_score is above the range of [-1, 0]."),
+        (200, {"is_inlier": [1], "anomaly_score": [-0.4, -0.5]}, "is_inlier does not have one value per row."),
+        (200, {"is_inlier": [1, 1], "anomaly_score": [-0.4]}, "anomaly_score does not have one value per row."),
+        (200, {"is_inlier": [1, 1], "anomaly_score": [-0.4, 3]}, "anomaly_score is above the range [-1, 0]."),
     ],
 )
 def test_wrong_batch_is_named(status, answer, sentence):
@@ -59,17 +59,20 @@ def test_correct_inference_passes():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"model_name": "other"}, "model_name is not the name of the model that was asked."),
-        ({"outputs": None}, "outputs is missing or is not a list of tensors."),
-        ({"outputs": [3]}, "outputs is missing or is not a list of tensors."),
+        ({"model_name": "other"}, "model_name is not the name of the requested model."),
+        ({"outputs": None}, "outputs is missing or not a list of tensors."),
+        ({"outputs": [3]}, "outputs is missing or not a list of tensors."),
         ({"outputs": [LABELS]}, "The output anomaly_score is missing."),
         ({"outputs": [SCORES]}, "The output is_inlier is missing."),
-        ({"outputs": [LABELS | {"datatype": "FP64"}, SCORES]}, "The output is_inlier is not of the datatype INT64."),
+        (
+            {"outputs": [LABELS | {"datatype": "FP64"}, SCORES]},
+            "The output is_inlier does not have the datatype INT64.",
+        ),
         (
             {"outputs": [LABELS, SCORES | {"shape": [2, 1]}]},
-            "The output anomaly_score has not the shape of one value for each row.",
+            "The output anomaly_score does not have the shape [rows].",
         ),
-        ({"outputs": [LABELS | {"data": [1]}, SCORES]}, "is_inlier has not one value for each row."),
+        ({"outputs": [LABELS | {"data": [1]}, SCORES]}, "is_inlier does not have one value per row."),
         ({"outputs": [LABELS | {"data": [1, 0]}, SCORES]}, "is_inlier is 0, expected 1 or -1."),
         ({"outputs": [LABELS, {"name": ["x"]}]}, "The output anomaly_score is missing."),
     ],

@@ -124,7 +124,7 @@ def without_score(answer):
         pytest.param(
             {"lie_about_model": lambda answer: (200, {})},
             "GET /model_information",
-            "model.version is missing or is not a text.",
+            "model.version is missing or not a string.",
             id="model without version",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Measurements of several processes and stretches of time add up to what one list of all requests would say."""
+"""Measurements of several processes and periods add up to those of all requests together."""
 
 from __future__ import annotations
 

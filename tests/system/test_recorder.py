@@ -330,7 +330,7 @@ def test_recorder_that_cannot_start_harms_nobody(tmp_path: Path, credits_models:
     # A fake: only the recorder imports drift detectors, so only it cannot run.
     (library / "sitecustomize.py").write_text("import sys\nsys.modules['app.drift.monitor'] = None\n")
     with start_service(tmp_path, credits_models, PYTHONPATH=str(library)) as service:
-        wait_until(lambda: "again in 2.0 s" in service.log(), "the third attempt", service)
+        wait_until(lambda: "restarted in 2.0 s" in service.log(), "the third attempt", service)
         assert service.predict(ROW).ok
         wait_until(lambda: _rows(service, "sent") + _rows(service, "dropped") == 1, "the row to be counted", service)
 
