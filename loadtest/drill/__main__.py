@@ -1,4 +1,4 @@
-"""The command result: ``python -m loadtest.drill``."""
+"""The command line: ``python -m loadtest.drill``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command result.
+    """Run the command line.
 
     Returns
     -------
@@ -101,10 +101,10 @@ def drill(alerts: Sequence[str] | None, keep: Path | None, scaling: TimeScaling)
         for number, causes in enumerate(PHASES, 1):
             chosen = [cause for cause in causes if alerts is None or set(cause.alerts) & set(alerts)]
             if chosen:
-                begin = time.monotonic()
+                started_at = time.monotonic()
                 print(f"Phase {number}: {', '.join(cause.title for cause in chosen)}.", flush=True)
                 found = run_phase(testbed, chosen, rules)
-                print(f"{table(found)}\n({time.monotonic() - begin:.0f} s)", flush=True)
+                print(f"{table(found)}\n({time.monotonic() - started_at:.0f} s)", flush=True)
                 results += found
     return results + [
         AlertResult(rule, NOT_DRIVEN[rule.name], is_driven=False) for rule in rules if rule.name in NOT_DRIVEN

@@ -46,10 +46,12 @@ def run_cause(testbed: Testbed, cause: Cause, rules: Sequence[AlertRule]) -> lis
     for result in results:
         result.was_quiet = testbed.alerts.state(result.rule) == "inactive"
     try:
-        begin = time.monotonic()
+        started_at = time.monotonic()
         with cause.produce(testbed):
             _poll_until(
-                testbed, _FIRE_SECONDS, lambda: _all_of(results, lambda result: _record_start(testbed, result, begin))
+                testbed,
+                _FIRE_SECONDS,
+                lambda: _all_of(results, lambda result: _record_start(testbed, result, started_at)),
             )
             end = time.monotonic()
         _poll_until(
@@ -64,21 +66,21 @@ def run_cause(testbed: Testbed, cause: Cause, rules: Sequence[AlertRule]) -> lis
 def check_always_firing(testbed: Testbed, rule: AlertRule) -> AlertResult:
     """Check an alert that must always fire."""
     result = AlertResult(rule, "always fires", always=True)
-    begin = time.monotonic()
-    _poll_until(testbed, _FIRE_SECONDS, lambda: _record_start(testbed, result, begin))
+    started_at = time.monotonic()
+    _poll_until(testbed, _FIRE_SECONDS, lambda: _record_start(testbed, result, started_at))
     return result
 
 
-def _record_start(testbed: Testbed, result: AlertResult, begin: float) -> bool:
+def _record_start(testbed: Testbed, result: AlertResult, started_at: float) -> bool:
     """Record the progress of an alert; return True once it has fired and was delivered."""
-    state, after = testbed.alerts.state(result.rule), time.monotonic() - begin
+    state, after = testbed.alerts.state(result.rule), time.monotonic() - started_at
     if state == "pending" and result.pending_after is None:
         result.pending_after = after
     if state == "firing" and result.fired_after is None:
         result.fired_after = after
-    reported = testbed.sink.received.fired_at(result.rule, since=begin)
+    reported = testbed.sink.received.fired_at(result.rule, since=started_at)
     if reported is not None and result.delivered_after is None:
-        result.delivered_after = reported - begin
+        result.delivered_after = reported - started_at
     return result.was_delivered
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 Answer = tuple[int, dict[str, Any]]
-Lie = Callable[[Answer], Answer]
+Change = Callable[[Answer], Answer]
 
 
-def honest_prediction(body: bytes) -> Answer:
+def correct_answer(body: bytes) -> Answer:
     """Answer as the API contract says; an invalid request gets a bare 422."""
     try:
         request = json.loads(body)
@@ -32,10 +32,10 @@ def honest_prediction(body: bytes) -> Answer:
 class FakeService(ThreadingHTTPServer):
     """Answer the two routes that the load test uses, and store every request."""
 
-    def __init__(self, lie_about_prediction: Lie | None, lie_about_model: Lie | None) -> None:
+    def __init__(self, change_prediction: Change | None, change_model: Change | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.lie_about_prediction = lie_about_prediction
-        self.lie_about_model = lie_about_model
+        self.change_prediction = change_prediction
+        self.change_model = change_model
         self.lock = threading.Lock()
         self.predictions: list[dict[str, Any]] = []
         # The same requests by client port: each user keeps its connection.
@@ -62,14 +62,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/prediction":
             self._send((404, {}))
             return
-        answer = honest_prediction(body)
+        answer = correct_answer(body)
         if answer[0] == 200:
             request = json.loads(body)
             with self.server.lock:
                 self.server.predictions.append(request)
                 self.server.predictions_by_port[self.client_address[1]].append(request)
-        lie = self.server.lie_about_prediction
-        self._send(lie(answer) if lie else answer)
+        change = self.server.change_prediction
+        self._send(change(answer) if change else answer)
 
     def do_GET(self) -> None:
         if self.path != "/model_information":
@@ -78,8 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.model_information_requests += 1
         answer: Answer = 200, {"n_estimators": 100, "model": {"version": "20260131T120000Z-0123abcd"}}
-        lie = self.server.lie_about_model
-        self._send(lie(answer) if lie else answer)
+        change = self.server.change_model
+        self._send(change(answer) if change else answer)
 
     def _send(self, answer: Answer) -> None:
         """Send a JSON response."""
@@ -113,7 +113,7 @@ def start_service() -> Iterator[Callable[..., FakeService]]:
     """Return a function that starts fake services, which are stopped after the test."""
     with ExitStack() as stack:
 
-        def start(lie_about_prediction: Lie | None = None, lie_about_model: Lie | None = None) -> FakeService:
-            return stack.enter_context(running(FakeService(lie_about_prediction, lie_about_model)))
+        def start(change_prediction: Change | None = None, change_model: Change | None = None) -> FakeService:
+            return stack.enter_context(running(FakeService(change_prediction, change_model)))
 
         yield start

@@ -34,15 +34,15 @@ def test_outliers_are_searched_beyond_the_known_rows():
 
 def test_few_requests_are_sent():
     """One request for the candidates and one per step, for all pairs together."""
-    asked = []
+    sizes = []
 
     def score(rows):
-        asked.append(len(rows))
+        sizes.append(len(rows))
         return score_by_distance(rows)
 
     find_boundary_rows([(0.0, 0.0), (9.0, 9.0)], -0.5, score, random.Random(3))
 
-    assert asked == [2 + PAIRS] + [PAIRS] * STEPS
+    assert sizes == [2 + PAIRS] + [PAIRS] * STEPS
 
 
 @pytest.mark.parametrize(("score", "missing"), [(-0.9, "inlier"), (-0.1, "outlier")])

@@ -34,12 +34,12 @@ def fail_every_second():
     """Return a function that answers every second request with a 500."""
     count = 0
 
-    def lie(answer):
+    def change(answer):
         nonlocal count
         count += 1
         return (500, {}) if count % 2 else answer
 
-    return lie
+    return change
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def fail_every_second():
 )
 def test_exit_code_follows_the_criteria(start_service, run, options, code, missed):
     """The exit code, the printed result and the file agree on what was missed."""
-    service = start_service(lie_about_prediction=fail_every_second())
+    service = start_service(change_prediction=fail_every_second())
 
     finished, result = run(service.url, *options)
 
@@ -71,7 +71,7 @@ def test_warm_up_is_ignored(start_service, run):
     """Failures during the warm-up do not count, and all later requests do."""
     service = start_service()
     failing_first = iter([(500, {"title": "Not yet"})] * 5)
-    service.lie_about_prediction = lambda answer: next(failing_first, answer)
+    service.change_prediction = lambda answer: next(failing_first, answer)
 
     finished, result = run(service.url, "--warmup-s", "0.5")
 
@@ -97,13 +97,13 @@ def test_service_that_stops_answering_is_unreachable(start_service, run):
     service.handle_error = lambda *_: None  # http.server would print every error.
     first = iter([True])
 
-    def hang_up(answer):
+    def close_connection(answer):
         raise ConnectionAbortedError
 
     def answer_once(answer):
-        return answer if next(first, False) else hang_up(answer)
+        return answer if next(first, False) else close_connection(answer)
 
-    service.lie_about_prediction, service.lie_about_model = hang_up, answer_once
+    service.change_prediction, service.change_model = close_connection, answer_once
 
     finished, result = run(service.url)
 
@@ -145,7 +145,7 @@ def test_missing_host_is_a_usage_error(run):
 def test_accepted_bad_input_fails(start_service, run):
     """A 200 or a 5xx for an invalid request is a failure."""
     for answer in ((200, {"is_inlier": 1}), (500, {})):
-        service = start_service(lie_about_prediction=lambda _, answer=answer: answer)
+        service = start_service(change_prediction=lambda _, answer=answer: answer)
 
         finished, result = run(service.url, "BadInputUser")
 

@@ -72,7 +72,7 @@ def slowly(answer):
 
 def test_the_end_of_a_run_waits_for_the_last_answer(start_service, rows_file):
     """A request in flight when the time is up is answered, checked and counted."""
-    service = start_service(lie_about_prediction=slowly)
+    service = start_service(change_prediction=slowly)
 
     finished = run_headless(service.url, rows_file, *statistics_file(rows_file), users=3)
 
@@ -101,37 +101,37 @@ def without_score(answer):
 
 
 @pytest.mark.parametrize(
-    ("lies", "name", "sentence"),
+    ("changes", "name", "sentence"),
     [
         pytest.param(
-            {"lie_about_prediction": without_score},
+            {"change_prediction": without_score},
             "POST /prediction",
             "anomaly_score is missing although the request asked for it.",
             id="score missing",
         ),
         pytest.param(
-            {"lie_about_prediction": lambda answer: (200, {**answer[1], "is_inlier": 7})},
+            {"change_prediction": lambda answer: (200, {**answer[1], "is_inlier": 7})},
             "POST /prediction",
             "is_inlier is 7, expected 1 or -1.",
             id="label 7",
         ),
         pytest.param(
-            {"lie_about_prediction": lambda answer: (422, {"title": "Wrong length"})},
+            {"change_prediction": lambda answer: (422, {"title": "Wrong length"})},
             "POST /prediction",
             "The status is 422 (Wrong length), expected 200.",
             id="refused",
         ),
         pytest.param(
-            {"lie_about_model": lambda answer: (200, {})},
+            {"change_model": lambda answer: (200, {})},
             "GET /model_information",
             "model.version is missing or not a string.",
             id="model without version",
         ),
     ],
 )
-def test_wrong_answers_fail(start_service, rows_file, lies, name, sentence):
+def test_wrong_answers_fail(start_service, rows_file, changes, name, sentence):
     """The exit code is 1, and the report says once what was wrong."""
-    service = start_service(**lies)
+    service = start_service(**changes)
 
     finished = run_headless(service.url, rows_file)
 
@@ -238,16 +238,16 @@ def test_the_web_page_starts_the_same_workers_again(start_service, rows_file, tm
 
 def test_a_stop_before_a_workers_users_have_started(start_service, rows_file, tmp_path):
     """A stop while one worker runs and the other still waits for the model's description ends both."""
-    asked, first_run, stopped = [], 10**6, threading.Event()
+    answers, first_run, stopped = [], 10**6, threading.Event()
 
     def slowly_for_the_last_worker(answer):
         """Delay the slower one of the second run's workers until the other has stopped."""
-        asked.append(answer)
-        if len(asked) == first_run + 2:
+        answers.append(answer)
+        if len(answers) == first_run + 2:
             assert stopped.wait(TIMEOUT_SECONDS)
         return answer
 
-    service = start_service(lie_about_model=slowly_for_the_last_worker)
+    service = start_service(change_model=slowly_for_the_last_worker)
     log = tmp_path / "locust.log"
     arguments = ["--rows", rows_file, "--processes", 2, *free_master_port(), "--stop-timeout", 600]
     form = {"user_count": 2, "spawn_rate": 2, "host": service.url}
@@ -257,7 +257,7 @@ def test_a_stop_before_a_workers_users_have_started(start_service, rows_file, tm
         wait_until(lambda: len(service.predictions_by_port) == 2, "the load")
         requests.post(f"{page}/stop", timeout=TIMEOUT_SECONDS).raise_for_status()
         wait_until(lambda: log.read_text().count("reported as ready") >= 4, "ready workers")
-        first_run = len(asked)
+        first_run = len(answers)
 
         assert requests.post(f"{page}/swarm", data=form, timeout=5).json()["success"]
         wait_until(lambda: len(service.predictions_by_port) == 3, "the load of one worker")

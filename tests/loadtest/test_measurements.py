@@ -49,10 +49,10 @@ def test_since_returns_later_measurements_only():
     for second in (11.0, 12.0):
         measurements.record(100.0, at_second=second, failed=True, answered=False)
 
-    stretch = measurements.since(earlier)
+    later = measurements.since(earlier)
 
-    assert (stretch.requests, stretch.failures, stretch.unanswered, stretch.rate) == (2, 2, 2, 1.0)
-    assert stretch.percentile(0.5) == pytest.approx(100, rel=0.01)
+    assert (later.requests, later.failures, later.unanswered, later.rate) == (2, 2, 2, 1.0)
+    assert later.percentile(0.5) == pytest.approx(100, rel=0.01)
     assert earlier == recorded([1.0] * 10)
 
 

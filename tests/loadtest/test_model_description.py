@@ -26,7 +26,7 @@ GOOD = {
 
 def test_description_is_requested_and_parsed(start_service):
     """The description is requested over HTTP, with or without a slash at the end of the host."""
-    service = start_service(lie_about_model=lambda answer: (200, {"model": GOOD}))
+    service = start_service(change_model=lambda answer: (200, {"model": GOOD}))
 
     for host in (service.url, service.url + "/"):
         assert request_model_description(host) == ModelDescription("credits", ("mean", "sd"), ((0, 1), (-2.5, 3)), -0.5)
@@ -61,7 +61,7 @@ def test_another_server_is_rejected(body):
 
 def test_service_without_a_model_is_reachable(start_service):
     """An error status is an answer without a description."""
-    service = start_service(lie_about_model=lambda answer: (503, {"title": "No model"}))
+    service = start_service(change_model=lambda answer: (503, {"title": "No model"}))
 
     with pytest.raises(UnusableDescription, match="status 503"):
         request_model_description(service.url)

@@ -63,10 +63,10 @@ def test_exception_in_a_user_does_not_pass():
 
 def test_no_answer_at_all_is_unreachable():
     """A service that answered nothing is unreachable; a single answer is enough for an evaluation."""
-    nobody = evaluate(measured(requests=5, failures=5, unanswered=5), Limits(max_fail_ratio=1))
-    somebody = evaluate(measured(requests=5, failures=4, unanswered=4), Limits(max_fail_ratio=1))
+    unanswered = evaluate(measured(requests=5, failures=5, unanswered=5), Limits(max_fail_ratio=1))
+    answered_once = evaluate(measured(requests=5, failures=4, unanswered=4), Limits(max_fail_ratio=1))
 
-    assert (nobody.exit_code, somebody.exit_code) == (ExitCode.UNREACHABLE, ExitCode.PASSED)
+    assert (unanswered.exit_code, answered_once.exit_code) == (ExitCode.UNREACHABLE, ExitCode.PASSED)
 
 
 def test_exit_codes_are_those_of_the_table():

@@ -72,7 +72,7 @@ def slow_for_more_than(users):
     """Return a function that delays answers while more than ``users`` requests are in flight."""
     lock, in_flight = threading.Lock(), 0
 
-    def lie(answer):
+    def change(answer):
         nonlocal in_flight
         with lock:
             in_flight += 1
@@ -82,12 +82,12 @@ def slow_for_more_than(users):
             in_flight -= 1
         return answer
 
-    return lie
+    return change
 
 
 def test_step_to_limit_reports_the_last_good_rate(start_service, rows_file):
     """Users are added until the p95 exceeds its limit; the result is that of the step before."""
-    service = start_service(lie_about_prediction=slow_for_more_than(2))
+    service = start_service(change_prediction=slow_for_more_than(2))
 
     finished, result = run_shape(service, rows_file, "step-to-limit", "--p95-ms", 250, "--min-rps", 1)
 
@@ -100,7 +100,7 @@ def test_step_to_limit_reports_the_last_good_rate(start_service, rows_file):
 
 def test_step_to_limit_without_a_good_step_fails(start_service, rows_file):
     """A service that is too slow for one user has no good rate."""
-    service = start_service(lie_about_prediction=slow_for_more_than(0))
+    service = start_service(change_prediction=slow_for_more_than(0))
 
     finished, result = run_shape(service, rows_file, "step-to-limit", "--p95-ms", 100)
 
@@ -110,7 +110,7 @@ def test_step_to_limit_without_a_good_step_fails(start_service, rows_file):
 
 def test_shape_ends_by_itself_on_the_web_page(start_service, rows_file, tmp_path):
     """A shape started on the web page stops and is evaluated, and can be started again."""
-    service = start_service(lie_about_prediction=slow_for_more_than(2))
+    service = start_service(change_prediction=slow_for_more_than(2))
     log = tmp_path / "locust.log"
     arguments = ["--rows", rows_file, "--shape", "step-to-limit", "--shape-scale", SHORT, "--p95-ms", 250]
     with running_page(service.url, log, *arguments) as page:

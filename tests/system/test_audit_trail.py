@@ -31,7 +31,7 @@ def run(program: str, *arguments: str, **environment: str) -> str:
 
 def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_models: Path):
     """A promotion, a rollback, a refused bundle, a purge, and a forgotten request are all recorded."""
-    models, began = tmp_path / "models", time.time()
+    models, started_at = tmp_path / "models", time.time()
     shutil.copytree(credits_models, models, symlinks=True)
     first = (models / "current").readlink().name
     shutil.copytree(models / first, models / "20260101T000000Z-aaaaaaaa")
@@ -62,7 +62,7 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
         run("app.records", "forget", answer.headers["X-Record-ID"], "--yes", DATABASE_URL=database)
         wait_until(lambda: number("purge") == number("forget") == 1, "the purge and the forgotten request", service)
         for kind in KINDS:
-            assert service.metric("records_event_timestamp_seconds", event=kind) > began - 1
+            assert service.metric("records_event_timestamp_seconds", event=kind) > started_at - 1
 
     run("app.records", "export", "--since", "1h", "--out", str(tmp_path / "out.csv"), DATABASE_URL=database)
     trail = (tmp_path / "out.events.csv").read_text()

@@ -204,8 +204,8 @@ def test_metrics_folder_is_emptied_and_locked(tmp_path: Path, credits_models: Pa
     (folder / "counter_1.db").write_bytes(b"left behind")
     with start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)) as service:
         assert service.get("/metrics").status_code == 200
-        refusal = pytest.raises(AssertionError, match="belongs to another running service: name another folder")
-        with refusal, start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)):
+        error = pytest.raises(AssertionError, match="belongs to another running service: name another folder")
+        with error, start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)):
             pass
 
 

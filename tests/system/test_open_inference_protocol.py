@@ -121,15 +121,15 @@ def test_features_may_be_separate_inputs(client, service, rows, credits_models: 
 
 def test_client_shows_the_error_message(client: InferenceServerClient, rows: np.ndarray):
     """The service's message reaches the client's user."""
-    with pytest.raises(InferenceServerException, match="expected shape") as refusal:
+    with pytest.raises(InferenceServerException, match="expected shape") as error:
         client.infer("isowatch", [_tensor("rows", rows[:, :1].copy(), True)])
-    assert refusal.value.status() == "400"
-    with pytest.raises(InferenceServerException, match="no model 'another'") as refusal:
+    assert error.value.status() == "400"
+    with pytest.raises(InferenceServerException, match="no model 'another'") as error:
         client.infer("another", [_tensor("rows", rows, True)])
-    assert refusal.value.status() == "404"
-    with pytest.raises(InferenceServerException, match="gzip is not supported") as refusal:
+    assert error.value.status() == "404"
+    with pytest.raises(InferenceServerException, match="gzip is not supported") as error:
         client.infer("isowatch", [_tensor("rows", rows, True)], request_compression_algorithm="gzip")
-    assert refusal.value.status() == "415"
+    assert error.value.status() == "415"
 
 
 def test_body_over_the_limit_is_rejected(service: RunningService):
@@ -149,7 +149,7 @@ def test_service_without_a_model_lists_none_and_is_not_ready(tmp_path: Path):
         assert client.is_server_live()
         assert not client.is_server_ready()
         assert client.get_model_repository_index() == []
-        with pytest.raises(InferenceServerException, match="make train") as refusal:
+        with pytest.raises(InferenceServerException, match="make train") as error:
             client.get_model_metadata("isowatch")
-        assert refusal.value.status() == "503"
+        assert error.value.status() == "503"
         client.close()
