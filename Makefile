@@ -99,7 +99,7 @@ explore: install $(EXAMPLE_DATA)  ## Show the data on a page, reports/exploratio
 	@$(BIN)/python -m training explore --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
 
 train: install $(EXAMPLE_DATA)  ## Train a model and make it current (TRAIN=file TEST=file ARGS="--contamination 0.001")
-	@$(BIN)/python -m training train --models "$(MODEL_DIR)" --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
+	@BIND="$(BIND)" $(BIN)/python -m training train --models "$(MODEL_DIR)" --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
 
 # Made once; a newer model is asked for with `make train`.
 $(MODEL_DIR)/current: | install

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from app.errors import InvalidSetting
+from app.errors import InvalidSetting, explain_missing_package
 from app.server.cpu_quota import allowed_cpus
 from app.server.log_config import log_configuration
 from app.settings import Settings
@@ -58,7 +58,10 @@ def on_starting(server):
         sys.exit(1)
     os.environ[FOLDER_VARIABLE] = str(server.metrics_folder.path)
     # Imported only now, because prometheus_client looks for the folder when it is imported.
-    from app.metrics.multiprocess import MetricsArchive
+    try:
+        from app.metrics.multiprocess import MetricsArchive
+    except ModuleNotFoundError as error:
+        sys.exit(f"isowatch: {explain_missing_package(error)}")
 
     server.metrics_archive = MetricsArchive(server.metrics_folder.path)
     server.ended_workers = 0

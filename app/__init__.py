@@ -5,6 +5,7 @@ The entry point is ``gunicorn "app:create_app()"``.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     # Imported here, because `import app.settings` must not load Flask and the metrics: Gunicorn's configuration reads
     # the settings before the metrics folder exists.
-    from app.factory import build_service
+    try:
+        from app.factory import build_service
+    except ModuleNotFoundError as error:
+        from app.errors import explain_missing_package
+
+        print(f"isowatch: {explain_missing_package(error)}", file=sys.stderr)
+        raise SystemExit(1) from None
 
     return build_service(settings)

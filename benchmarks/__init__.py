@@ -1,1 +1,1 @@
-"""Side-by-side measurements against other servers, each with the command that makes it: see ``README.md``."""
+"""Benchmarks against other servers and of single parts, each with the command that runs it: see ``README.md``."""

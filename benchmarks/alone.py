@@ -1,42 +1,41 @@
-"""One run at a time on a machine: two would measure each other."""
+"""Allow one benchmark run at a time on a machine: two would disturb each other."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 
 class AnotherRuns(Exception):
-    """Another run of the benchmarks has the machine; the message says what to do."""
+    """Another benchmark run is using the machine; the message says what to do."""
 
 
 @contextmanager
 def alone_on_machine(folder: Path | None = None) -> Iterator[None]:
-    """Hold the machine's one place for a run; the kernel gives it up when the process ends, however it ends.
+    """Hold the machine's benchmark lock; the kernel releases it when the process ends, in whatever way.
 
     Parameters
     ----------
     folder
-        Where the lock file lies; by default where all users of the machine find it.
+        Folder of the lock file; by default one that all users of the machine share.
 
     Raises
     ------
     AnotherRuns
-        If somebody else holds it.
+        If another process holds the lock.
     """
     file = (folder or Path(tempfile.gettempdir())) / "isowatch-bench.lock"
-    # Everybody may take it, whoever made it first; nothing is ever written into it.
-    descriptor = os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    # Everybody may lock it, whoever created it.
+    lock = FileLock(file, mode=0o666, blocking=False, fallback_to_soft=False)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise AnotherRuns("Benchmarks are running on this machine already: wait until they have ended.") from None
+        lock.acquire()
+    except Timeout:
+        raise AnotherRuns("Benchmarks are already running on this machine: wait until they have ended.") from None
     try:
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

@@ -1,9 +1,9 @@
-"""What is measured: each server, how it is asked, and how its answer is read.
+"""The measured servers: how to start each, how to send a request, and how to read its answer.
 
-A server lives in ``servers/<folder>/``: ``start.sh``, its code, and its locked packages. ``start.sh`` is run in that
-folder and finds in its environment ``BIN`` (programs of the server's virtual environment), ``PORT``, ``SPARE_PORT`` and
-``SECOND_SPARE_PORT`` (free ones), ``MODEL_JOBLIB`` (the fitted estimator), ``MODEL_DIR`` (the same model as a bundle)
-and ``WORK_DIR`` (a folder for what it makes).
+A server lives in ``servers/<folder>/``: ``start.sh``, its code, and its locked packages. ``start.sh`` runs in that
+folder with these environment variables: ``BIN`` (programs of the server's virtual environment), ``PORT``,
+``SPARE_PORT`` and ``SECOND_SPARE_PORT`` (free ones), ``MODEL_JOBLIB`` (the fitted estimator), ``MODEL_DIR`` (the same
+model as a bundle) and ``WORK_DIR`` (a folder for its files).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVERS = Path(__file__).with_name("servers")
 SERVICE_LOCK = ROOT / "requirements" / "service.txt"
 
-# What a server says of a row, as far as it does: label and score.
+# Label and score of a row; None for what a server does not return.
 Answer = tuple[int | None, float | None]
 
 
 @dataclass(frozen=True)
 class Interface:
-    """How a server is asked about one row.
+    """The HTTP interface of a server for one row.
 
     Parameters
     ----------
     path
-        Where requests are sent.
+        Path of the requests.
     body
-        Makes the JSON of a request from a row.
+        Converts a row to the JSON of a request.
     read
-        Takes label and score out of the JSON of an answer; None for what is not in it.
+        Extracts label and score from the JSON of an answer; None for what is missing.
     gives
-        What an answer holds, in words.
+        Content of an answer, in words.
     """
 
     path: str
@@ -57,15 +57,15 @@ class Contestant:
     folder
         Under ``servers/``.
     interface
-        How it is asked.
+        Its HTTP interface.
     package
-        Whose version is told in the results.
+        Package whose version is printed with the results.
     arguments
         For ``start.sh``.
     environment
-        Variables beside those of every server.
+        Environment variables besides those of every server.
     locks
-        What is installed for it.
+        Lock files of its packages.
     venv
         The virtual environment that it shares with others; by default one of its own.
     """
@@ -82,12 +82,12 @@ class Contestant:
 
 
 def _own_json(row: list[float]) -> dict[str, Any]:
-    """Ask as the service is asked."""
+    """Make a request to the service."""
     return {"feature_vector": row, "score": True}
 
 
 def _read_own_json(answer: Any) -> Answer:
-    """Read what the service answers."""
+    """Read an answer of the service."""
     return answer["is_inlier"], answer["anomaly_score"]
 
 
@@ -105,13 +105,13 @@ _MLFLOW = Interface(
 
 
 def _ours(name: str, title: str, *arguments: str, **environment: str) -> Contestant:
-    """Describe the service, started in one way or another."""
+    """Describe a variant of the service."""
     locks = (SERVICE_LOCK, SERVERS / "ours" / "requirements.txt")
     return Contestant(name, title, "ours", _OWN, "gunicorn", arguments, environment, locks, venv="ours")
 
 
 def _rival(name: str, title: str, interface: Interface, package: str, *arguments: str, folder: str = "") -> Contestant:
-    """Describe a server with packages of its own."""
+    """Describe a server with its own packages."""
     folder = folder or name
     return Contestant(
         name, title, folder, interface, package, arguments, {}, (SERVERS / folder / "requirements.txt",), folder
@@ -172,7 +172,7 @@ def choose(names: str) -> tuple[Contestant, ...]:
     Raises
     ------
     ValueError
-        If there is none of that name; the message lists those that there are.
+        If there is no such server; the message lists all.
 
     Examples
     --------
@@ -183,10 +183,10 @@ def choose(names: str) -> tuple[Contestant, ...]:
     wanted = [name.strip() for name in names.split(",") if name.strip()] or list(known)
     for name in wanted:
         if name not in known:
-            raise ValueError(f"there is no server {name!r}: take some of {', '.join(known)}")
+            raise ValueError(f"there is no server {name!r}: choose from {', '.join(known)}")
     return tuple(known[name] for name in dict.fromkeys(wanted))
 
 
 def body_lines(interface: Interface, rows: list[list[float]]) -> str:
-    """Write the requests about ``rows``, one a line."""
+    """Return the requests for ``rows``, one per line."""
     return "".join(json.dumps(interface.body(row)) + "\n" for row in rows)

@@ -1,4 +1,4 @@
-"""How much of a core others take while a server is measured on it: a figure from a busy machine is to be doubted."""
+"""Measure how much of a core other programs use during a measurement: results from a busy machine are unreliable."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import psutil
 
 
 class OthersShare:
-    """The share of a core's time that neither the server took nor nobody; in [0, 1], once it is known."""
+    """The share of a core's time that other programs used, in [0, 1]; set at the end of the measurement."""
 
     value = 0.0
 
 
 @contextmanager
 def watch_core(core: int) -> Iterator[OthersShare]:
-    """Watch a core while something of ours runs on it.
+    """Measure how others use a core while our processes run on it.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def watch_core(core: int) -> Iterator[OthersShare]:
 
     Returns
     -------
-    The share, filled in at the end. The kernel's own work for the server counts as the server's; time that the
-    machine's host gave to other machines counts as others'.
+    The share, set at the end. The kernel's work for the server counts as the server's; time that the host gave to other
+    virtual machines counts as others'.
     """
     share = OthersShare()
     core_before, own_before = _busy_seconds(core), _own_seconds()
@@ -36,12 +36,12 @@ def watch_core(core: int) -> Iterator[OthersShare]:
 
 
 def share_of_others(busy: float, total: float, own: float) -> float:
-    """Take one's own part out of how busy a core was.
+    """Compute the share of a core's time that was busy, but not with our processes.
 
     Parameters
     ----------
     busy, total, own
-        Seconds: that the core was busy, that passed on it, and that our processes had it.
+        In seconds: busy time of the core, elapsed time, and CPU time of our processes.
 
     Returns
     -------
@@ -58,15 +58,15 @@ def share_of_others(busy: float, total: float, own: float) -> float:
 
 
 def _busy_seconds(core: int) -> tuple[float, float]:
-    """Read how long a core was busy for anybody, and how long it exists."""
+    """Return the busy time and the total time of a core, in seconds."""
     times = psutil.cpu_times(percpu=True)[core]
-    # Interrupts are mostly the loopback's, that is the server's own traffic.
+    # Interrupts are mostly from the loopback device, that is the server's own traffic.
     busy = times.user + times.system + times.nice + times.steal
     return busy, busy + times.idle + times.iowait + times.irq + times.softirq
 
 
 def _own_seconds() -> float:
-    """Add up the CPU time of the processes that this one started, and which live."""
+    """Return the total CPU time of living child processes, in seconds."""
     seconds = 0.0
     for process in psutil.Process().children(recursive=True):
         try:

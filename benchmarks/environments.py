@@ -1,4 +1,4 @@
-"""The virtual environments of the measured servers: one each, made from its locks on first use."""
+"""The virtual environments of the measured servers, each created from its locks on first use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 _ENVIRONMENTS = Path(__file__).with_name(".venvs")
 
-# A copy of the locks that are installed; it is written last, so that half an installation has none.
+# A copy of the installed locks; it is written last, so that an incomplete installation has none.
 _INSTALLED = "installed.txt"
 
 # MLflow, the largest, takes about two minutes.
@@ -21,7 +21,7 @@ class CannotInstall(Exception):
 
 
 def prepare(name: str, locks: tuple[Path, ...]) -> Path:
-    """Give the ``bin`` folder of an environment that holds what the locks name, and make it if need be.
+    """Return the ``bin`` folder of an environment with the locked packages, and create it if necessary.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def prepare(name: str, locks: tuple[Path, ...]) -> Path:
     Raises
     ------
     CannotInstall
-        If pip fails; the message ends with what it said last.
+        If pip fails; the message ends with its last line.
     """
     folder = _ENVIRONMENTS / name
     wanted = sys.version + "\n" + "".join(lock.read_text(encoding="utf-8") for lock in locks)
-    note = folder / _INSTALLED
-    if note.is_file() and note.read_text(encoding="utf-8") == wanted:
+    installed = folder / _INSTALLED
+    if installed.is_file() and installed.read_text(encoding="utf-8") == wanted:
         return folder / "bin"
     print(f"Installing {name} (once) ...", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -48,28 +48,28 @@ def prepare(name: str, locks: tuple[Path, ...]) -> Path:
     for lock in locks:
         install += ["--requirement", str(lock)]
     _run(install)
-    note.write_text(wanted, encoding="utf-8")
+    installed.write_text(wanted, encoding="utf-8")
     return folder / "bin"
 
 
 def version_of(bin_folder: Path, package: str) -> str:
-    """Ask an environment for the version of a package.
+    """Return the version of a package in an environment.
 
     Raises
     ------
     CannotInstall
-        If it is not there.
+        If it is not installed.
     """
-    ask = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
-    return _run([str(bin_folder / "python"), "-c", ask, package]).strip()
+    code = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
+    return _run([str(bin_folder / "python"), "-c", code, package]).strip()
 
 
 def _run(command: list[str]) -> str:
-    """Run a command to its end and give what it printed."""
+    """Run a command and return its output."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotInstall(str(error)) from error
     if done.returncode:
-        raise CannotInstall((done.stderr.strip().splitlines() or ["it said nothing"])[-1])
+        raise CannotInstall((done.stderr.strip().splitlines() or ["no output"])[-1])
     return done.stdout

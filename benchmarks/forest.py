@@ -28,10 +28,10 @@ from benchmarks.results_page import write_results
 from benchmarks.results_table import ratio, spread
 from benchmarks.trained_model import CannotTrain, draw_batch, train
 
-# What POST /predictions takes at most.
+# The limit of POST /predictions.
 _BATCH_ROWS = 10_000
 
-# One row is scored so often in each round that the round's median is one of steady state.
+# Calls per round with one row: enough for the median to show the steady state.
 _FAST_CALLS, _SLOW_CALLS = 2000, 30
 
 Rows = NDArray[np.float64]
@@ -42,15 +42,15 @@ PREDICT, SCORE_SAMPLES, BOTH = "`predict`: label", "`score_samples`: score", "`p
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and write into ``README.md`` if asked to."""
+    """Measure, print, and write into ``README.md`` if requested."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.forest", description=__doc__, allow_abbrev=False)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each scorer (%(default)s)")
     parser.add_argument(
         "--train", type=Path, default=ROOT / "data" / "train.csv", metavar="FILE", help="training rows (data/train.csv)"
     )
-    parser.add_argument("--write", action="store_true", help="put the results into benchmarks/README.md")
+    parser.add_argument("--write", action="store_true", help="write the results into benchmarks/README.md")
     options = parser.parse_args(arguments)
-    # Neither scikit-learn nor NumPy gets a second core by a library's threads.
+    # On one core, so that threads of libraries cannot use a second one.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with alone_on_machine(), tempfile.TemporaryDirectory(prefix="isowatch-bench-") as folder:
         model = train(options.train, Path(folder) / "models")
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def scorers_of(forest: Forest, estimator: Any) -> dict[str, Scorer]:
-    """Name everything that is measured; a service that answers with label and score needs both of scikit-learn's.
+    """Return everything that is measured, by name; for label and score, scikit-learn needs two calls.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def scorers_of(forest: Forest, estimator: Any) -> dict[str, Scorer]:
 def measure(
     scorers: Mapping[str, Scorer], rows: Rows, batch: Rows, rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Let the scorers take turns.
+    """Measure the scorers in turns.
 
     Parameters
     ----------
@@ -104,11 +104,11 @@ def measure(
     batch
         Shape ``(n_rows, n_features)``; scored as a whole.
     rounds
-        How many turns each scorer gets.
+        Number of turns of each scorer.
 
     Returns
     -------
-    Microseconds for one row and rows a second of the batch, by name, one figure a round.
+    Microseconds for one row, and rows per second in the batch; by name, one value per round.
     """
     microseconds: dict[str, list[float]] = {name: [] for name in scorers}
     rows_per_second: dict[str, list[float]] = {name: [] for name in scorers}
@@ -122,7 +122,7 @@ def measure(
 
 
 def describe(microseconds: Mapping[str, list[float]], rows_per_second: Mapping[str, list[float]]) -> str:
-    """Write both tables in Markdown; ratios say how many times faster the compiled kernel is."""
+    """Return both tables in Markdown; the ratios are how many times faster the compiled kernel is."""
     lines = ["| one row | us | compiled is faster, times |", "|---|--:|--:|"]
     fastest = median(microseconds[COMPILED])
     lines += [
@@ -139,9 +139,9 @@ def describe(microseconds: Mapping[str, list[float]], rows_per_second: Mapping[s
 
 def _seconds(scorer: Scorer, rows: Rows) -> float:
     """Time one call."""
-    begun = time.perf_counter()
+    started = time.perf_counter()
     scorer(rows)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""On what, when and of which state of the repository something was measured."""
+"""Describe on which machine, when and from which commit a measurement was made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.contestants import ROOT
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Name the processor; where the kernel does not say, its architecture."""
+    """Return the processor's model name; if the kernel has none, its architecture."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -21,7 +21,7 @@ def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def commit() -> str:
-    """Name the commit that is checked out, and say whether anything differs from it."""
+    """Return the checked out commit, and whether there are changes."""
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--dirty=, with changes", "--exclude=*"],
@@ -40,9 +40,9 @@ def circumstances(command: str, versions: str) -> str:
     Parameters
     ----------
     command
-        What was typed.
+        The command line.
     versions
-        Of what was measured.
+        Versions of the measured programs.
     """
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, commit {commit()}, {cpu_model()}, {os.cpu_count()} cores, "

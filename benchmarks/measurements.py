@@ -1,4 +1,4 @@
-"""Turns of servers: start one, compare its answers, measure it, end it; and what came of all turns."""
+"""Measure servers in turns: start one, compare its answers, measure it, stop it; and collect the samples."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from benchmarks.running_server import ServerFailed
 from benchmarks.trained_model import TrainedModel
 from benchmarks.wrk import LoadFailed, Sample
 
-# Before each measurement, so that connections are open and caches hold what they will hold.
+# Before each measurement, so that connections are open and caches are warm.
 _WARM_UP_SECONDS = 1
 
-# A measurement beside a busier program is made again, so often at most. The service's own background work, which the
-# operating system may count late, stays below this share.
+# A measurement is repeated if other programs use more of the core, up to the number of tries. The service's own
+# background work, which the operating system may count late, stays below this share.
 _TOLERATED_SHARE = 0.05
 _TRIES = 3
 
 
 class Measurements:
-    """Samples of all contestants, and why some have none.
+    """The samples of all contestants, and why some have none.
 
     Parameters
     ----------
     contestants
-        Who takes part.
+        The servers to measure.
     connections
-        How many clients ask at a time, one measurement each.
+        Numbers of concurrent clients, one measurement each.
     seconds
-        How long a measurement takes.
+        Duration of a measurement.
     cores
-        For the server and for the load.
+        Cores of the server and of the load.
     """
 
     def __init__(
@@ -59,20 +59,20 @@ class Measurements:
                 self._programs[contestant.name] = prepare(contestant.venv, contestant.locks)
                 self.versions[contestant.package] = version_of(self._programs[contestant.name], contestant.package)
             except CannotInstall as reason:
-                self._note_failure(contestant, f"not installed: {reason}")
+                self._record_failure(contestant, f"not installed: {reason}")
 
     def play_round(self, model: TrainedModel, work: Path) -> None:
-        """Give each contestant that is installed one turn; a turn may be lost."""
+        """Measure each installed contestant once; a turn may fail."""
         for contestant in self.contestants:
             if contestant.name not in self._programs:
                 continue
             try:
                 self._take_turn(contestant, model, work)
             except (ServerFailed, LoadFailed) as reason:
-                self._note_failure(contestant, str(reason))
+                self._record_failure(contestant, str(reason))
 
     def _take_turn(self, contestant: Contestant, model: TrainedModel, work: Path) -> None:
-        """Start one server, check it, measure it at each number of connections, and end it."""
+        """Start one server, check it, measure it with each number of connections, and stop it."""
         bodies = work / f"{contestant.name}.bodies"
         bodies.write_text(body_lines(contestant.interface, model.rows.tolist()), encoding="utf-8")
         programs = self._programs[contestant.name]
@@ -90,11 +90,11 @@ class Measurements:
                 )
 
     def _measure_in_peace(self, url: str, bodies: Path, connections: int) -> tuple[Sample, float]:
-        """Measure, again if other programs took too much of the core, and give the sample with their least share."""
+        """Measure, again if other programs used too much of the core; return the sample with their lowest share."""
         server_core, load_core = self._cores
         best: tuple[Sample, float] | None = None
         for _ in range(_TRIES):
-            with suppress(LoadFailed):  # a slow server may answer nothing in so short a time
+            with suppress(LoadFailed):  # a slow server may answer nothing in this short time
                 wrk.measure(url, bodies, connections, _WARM_UP_SECONDS, load_core)
             with watch_core(server_core) as others:
                 sample = wrk.measure(url, bodies, connections, self._seconds, load_core)
@@ -105,7 +105,7 @@ class Measurements:
         assert best is not None
         return best
 
-    def _note_failure(self, contestant: Contestant, reason: str) -> None:
-        """Remember and say why there is no sample."""
+    def _record_failure(self, contestant: Contestant, reason: str) -> None:
+        """Store and print why there is no sample."""
         self.failures[contestant.name].append(reason)
         print(f"{contestant.name:<24} not measured: {reason}", flush=True)

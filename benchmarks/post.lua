@@ -1,7 +1,7 @@
--- What wrk sends and says: POSTs the bodies of a file, one a line, round and round; each connection pauses for so many
--- milliseconds before its next request.
+-- Script for wrk: POST the bodies of a file, one per line, repeatedly; each connection pauses for PAUSE milliseconds
+-- before its next request.
 --   wrk ... --script post.lua URL -- FILE PAUSE
--- The last line that it writes is `measured`, then figures for benchmarks/wrk.py.
+-- Its last line starts with `measured`, followed by the figures that benchmarks/wrk.py parses.
 
 local requests = {}
 local at = 0
@@ -13,7 +13,7 @@ function init(arguments)
    end
    local pause = tonumber(arguments[2])
    if pause > 0 then
-      -- wrk looks for it after this function, and works in another way if it is there.
+      -- wrk checks for this function after init(), and schedules requests differently if it exists.
       delay = function() return pause end
    end
 end

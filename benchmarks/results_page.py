@@ -1,29 +1,30 @@
-"""Where results go: into ``README.md``, between two markers."""
+"""Write results into ``README.md``, between two markers."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from app.server.atomic_file import replacing
 
 PAGE = Path(__file__).with_name("README.md")
 
 
 def paste(page: str, block: str, results: str) -> str:
-    r"""Put results in place of those that a page holds.
+    r"""Replace the results between two markers of a page.
 
     Parameters
     ----------
     page
-        The page's text.
+        Text of the page.
     block
-        Between which markers.
+        Name of the markers.
     results
         Markdown.
 
     Raises
     ------
     ValueError
-        If the page has not exactly one pair of the markers.
+        If the page does not have exactly one pair of the markers.
 
     Examples
     --------
@@ -32,17 +33,14 @@ def paste(page: str, block: str, results: str) -> str:
     """
     begin, end = f"<!-- {block} -->", f"<!-- end of {block} -->"
     if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
-        raise ValueError(f"the page needs {begin} and {end} behind it, once each")
+        raise ValueError(f"the page needs {begin} and, after it, {end}, once each")
     before, rest = page.split(begin)
     _, after = rest.split(end)
     return f"{before}{begin}\n\n{results}\n\n{end}{after}"
 
 
 def write_results(block: str, results: str, page: Path = PAGE) -> None:
-    """Paste results into the page, all or nothing."""
-    being_written = page.with_name(f".{page.name}.new")
-    with being_written.open("w", encoding="utf-8") as file:
-        file.write(paste(page.read_text(encoding="utf-8"), block, results))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(being_written, page)
+    """Paste results into the page, which is replaced as a whole or not at all."""
+    text = paste(page.read_text(encoding="utf-8"), block, results)
+    with replacing(page) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

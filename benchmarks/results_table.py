@@ -1,4 +1,4 @@
-"""From samples to a table: medians, spread, and ratios to the service."""
+"""Format samples as a table: medians, spread, and ratios to the service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.wrk import Sample
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """Write a median with the least and the greatest value.
+    """Format a median with minimum and maximum.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def spread(values: Sequence[float], digits: int = 0) -> str:
 
 
 def ratio(own: float, others: float) -> str:
-    """Write how many times the first is of the second.
+    """Format the ratio of two numbers.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def ratio(own: float, others: float) -> str:
     ('43', '1.01')
     """
     times = own / others
-    # Ten and more: another digit would be noise.
+    # From ten on, more digits would be noise.
     return f"{times:.0f}" if times >= 10 else f"{times:.2f}"
 
 
@@ -42,23 +42,23 @@ def results_table(
     failures: Mapping[str, Sequence[str]],
     reference: str,
 ) -> str:
-    """Write the table of one number of connections in Markdown.
+    """Return the table for one number of connections in Markdown.
 
     Parameters
     ----------
     contestants
-        One row each, in this order.
+        Rows of the table, in this order.
     samples
-        By name, one sample a round.
+        Samples by name, one per round.
     failures
-        By name, why turns of a contestant gave no sample.
+        Reasons for missing samples by name.
     reference
-        The name of the contestant that the ratios are about; it needs no samples.
+        Name of the contestant that others are compared with; it needs no samples.
 
     Returns
     -------
-    Requests per second, p50 and p99 as medians with least and greatest; how many times the requests per second of a
-    contestant the reference answers (above 1, the reference is the faster); what went wrong, over all rounds.
+    Requests per second, p50 and p99 as medians with minimum and maximum; requests per second of the reference divided
+    by those of the contestant (above 1, the reference is faster); failures over all rounds.
     """
     lines = [
         "| server | answer | requests/s | p50 ms | p99 ms | times | refused, broken |",
@@ -86,10 +86,10 @@ def results_table(
 
 
 def _lost_turns(count: int) -> str:
-    """Say that fewer rounds stand behind a row than behind others."""
+    """Describe that a row has fewer rounds than others."""
     return f" ({count} {'turn' if count == 1 else 'turns'} lost)" if count else ""
 
 
 def _in_cell(text: str) -> str:
-    """Make a text fit into a cell of a table."""
+    """Make a text fit into a table cell."""
     return " ".join(text.replace("|", "/").split())

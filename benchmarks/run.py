@@ -1,7 +1,7 @@
-"""``python -m benchmarks.run``: servers side by side, each on one core, the load on another, in turns.
+"""``python -m benchmarks.run``: measure servers in turns, each on one core, with the load on another.
 
-A turn starts a server, compares its answers with scikit-learn's, lets wrk ask for single predictions with score, and
-ends the server. Each round gives every server one turn, so that a slow minute of the machine falls on all.
+A turn starts a server, compares its answers with scikit-learn's, sends requests for single predictions with score by
+wrk, and stops the server. Each round measures every server once, so that a slow phase of the machine affects all.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from benchmarks.results_table import results_table
 from benchmarks.trained_model import CannotTrain, train
 from benchmarks.wrk import ProgramMissing
 
-# One group of contestants each: its block in README.md, and its title.
+# For each group of contestants: its block in README.md, and its title.
 _TABLES = (("servers", "Servers", PEERS), ("worker classes", "Worker classes of the service", (OURS, *WORKER_CLASSES)))
 
 
 def describe(measurements: Measurements, group: Sequence[Contestant]) -> str:
-    """Write one table for each number of connections, about those of a group that took part."""
+    """Return one table per number of connections, with those of a group that were measured."""
     present = [contestant for contestant in group if contestant in measurements.contestants]
     tables = [
         f"{count} connections:\n\n{results_table(present, samples, measurements.failures, OURS.name)}"
@@ -41,7 +41,7 @@ def describe(measurements: Measurements, group: Sequence[Contestant]) -> str:
 
 
 def describe_others(measurements: Measurements) -> str:
-    """Say how quiet the machine was."""
+    """Describe how much other programs used the machine."""
     shares = measurements.others_shares
     if not shares:
         return "Nothing was measured."
@@ -49,7 +49,7 @@ def describe_others(measurements: Measurements) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and write into ``README.md`` if asked to."""
+    """Measure, print, and write into ``README.md`` if requested."""
     options = _parse(arguments)
     server_core, load_core = _two_cores()
     wrk.find_programs()
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "--servers", type=_contestants, default=choose(""), metavar="NAMES", help="which, separated by commas (all)"
@@ -90,12 +90,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--train", type=Path, default=ROOT / "data" / "train.csv", metavar="FILE", help="training rows (data/train.csv)"
     )
-    parser.add_argument("--write", action="store_true", help="put the results into benchmarks/README.md")
+    parser.add_argument("--write", action="store_true", help="write the results into benchmarks/README.md")
     return parser.parse_args(arguments)
 
 
 def _contestants(text: str) -> tuple[Contestant, ...]:
-    """Find contestants by name."""
+    """Parse the names of contestants."""
     try:
         return choose(text)
     except ValueError as error:
@@ -103,7 +103,7 @@ def _contestants(text: str) -> tuple[Contestant, ...]:
 
 
 def _count(text: str) -> int:
-    """Read a number of at least 1."""
+    """Parse a number of at least 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
@@ -111,7 +111,7 @@ def _count(text: str) -> int:
 
 
 def _counts(text: str) -> list[int]:
-    """Read numbers separated by commas."""
+    """Parse numbers separated by commas."""
     return [_count(part) for part in text.split(",")]
 
 
@@ -119,12 +119,12 @@ def _two_cores() -> tuple[int, int]:
     """Choose a core for the server and one for the load."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
-        raise ProgramMissing("A server and its load need a core each, and this process may use one: allow it two.")
+        raise ProgramMissing("A server and its load need a core each, but this process may use only one: allow it two.")
     return cores[0], cores[1]
 
 
 if __name__ == "__main__":
-    # As Ctrl-C does, SIGTERM ends the server that runs, too.
+    # Like Ctrl-C, SIGTERM also stops the running server.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         sys.exit(main())

@@ -1,4 +1,4 @@
-"""One measured server: started on a core of its own, asked until it answers rightly, ended with all its processes."""
+"""Start a server on its own core, wait until its answers are right, and stop it with all its processes."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from benchmarks.trained_model import TrainedModel, find_difference
 # MLflow takes about ten seconds on a quiet machine.
 _START_SECONDS = 120
 _STOP_SECONDS = 15
-# Children that outlive their parent were not told to end.
+# Children that outlive their parent did not get a signal.
 _CHILD_STOP_SECONDS = 1
-_ASK_SECONDS = 20
+_REQUEST_SECONDS = 20
 
-# Between two tries to reach a server that starts.
+# Between two attempts to reach a starting server.
 _PAUSE_SECONDS = 0.2
 
-# Of a log or an answer, in the message about a server that failed.
+# How much of a log and of an answer is in the message about a failed server.
 _LAST_LINES = 5
 _FIRST_BYTES = 200
 
 
 class ServerFailed(Exception):
-    """A server did not start, or does not give scikit-learn's answers; the message says what happened."""
+    """A server did not start, or its answers differ from scikit-learn's; the message says what happened."""
 
 
 @contextmanager
 def start(contestant: Contestant, bin_folder: Path, model: TrainedModel, work: Path, core: int) -> Iterator[int]:
-    """Start a server, and end it afterwards.
+    """Start a server, and stop it when the block ends.
 
     Parameters
     ----------
     contestant
-        Which one.
+        The server.
     bin_folder
-        Programs of its environment.
+        ``bin`` folder of its environment.
     model
-        What it serves.
+        The model to serve.
     work
-        A folder for its log and what it makes.
+        Folder for its log and its files.
     core
-        The CPU that all its processes run on.
+        The core that all its processes run on.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def start(contestant: Contestant, bin_folder: Path, model: TrainedModel, work: P
     Raises
     ------
     ServerFailed
-        If it does not answer in time, or answers otherwise than scikit-learn; with the end of its log.
+        If it does not answer in time, or its answers differ from scikit-learn's; with the end of its log.
     """
     port, spare, second_spare = free_ports(3)
     variables = {
@@ -98,17 +98,17 @@ def start(contestant: Contestant, bin_folder: Path, model: TrainedModel, work: P
 
 
 def check_answers(port: int, interface: Interface, model: TrainedModel) -> None:
-    """Ask about every row once, which also warms the server up.
+    """Request every row once, which also warms the server up.
 
     Raises
     ------
     ServerFailed
-        At the first answer that differs from scikit-learn's, or that is none.
+        At the first answer that is missing or differs from scikit-learn's.
     """
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_ASK_SECONDS)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_SECONDS)) as connection:
         for row, label, score in zip(model.rows.tolist(), model.labels, model.scores, strict=True):
             try:
-                status, body = _ask(connection, interface, row)
+                status, body = _send(connection, interface, row)
                 difference = find_difference(interface, json.loads(body), label, score) if status == 200 else ""
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise ServerFailed(f"{row} is not answered ({type(error).__name__}: {error})") from error
@@ -119,7 +119,7 @@ def check_answers(port: int, interface: Interface, model: TrainedModel) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a process and all that it started: politely, then not."""
+    """Terminate a process and its children, and kill what is left."""
     try:
         family = psutil.Process(process.pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -130,7 +130,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    # psutil compares the time of birth too, so that a process id used again is left alone.
+    # psutil compares the start time too, so that a reused process id is left alone.
     left = psutil.wait_procs(family, timeout=_CHILD_STOP_SECONDS)[1]
     for child in left:
         child.kill()
@@ -138,7 +138,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports on which nobody listens."""
+    """Find free ports."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -146,8 +146,8 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-def _ask(connection: http.client.HTTPConnection, interface: Interface, row: list[float]) -> tuple[int, bytes]:
-    """Send one row, and give status and body of the answer."""
+def _send(connection: http.client.HTTPConnection, interface: Interface, row: list[float]) -> tuple[int, bytes]:
+    """Send one row, and return status and body of the answer."""
     body = json.dumps(interface.body(row))
     connection.request("POST", interface.path, body, {"Content-Type": "application/json"})
     answer = connection.getresponse()
@@ -157,15 +157,15 @@ def _ask(connection: http.client.HTTPConnection, interface: Interface, row: list
 def _wait_until_it_answers(
     process: subprocess.Popen[bytes], port: int, interface: Interface, model: TrainedModel
 ) -> None:
-    """Ask about one row again and again until there is an answer: some servers listen before they are ready."""
+    """Request one row repeatedly until there is an answer: some servers listen before they are ready."""
     row = model.rows[0].tolist()
     deadline = time.monotonic() + _START_SECONDS
     while True:
         if process.poll() is not None:
             raise ServerFailed(f"it ended with {process.returncode}")
         try:
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_ASK_SECONDS)) as connection:
-                status, body = _ask(connection, interface, row)
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_REQUEST_SECONDS)) as connection:
+                status, body = _send(connection, interface, row)
             last = f"{status} {body[:_FIRST_BYTES]!r}"
             if status == 200:
                 return

@@ -1,4 +1,4 @@
-"""The one model that every server serves, the rows that they are asked about, and scikit-learn's answers to them."""
+"""The model that every server serves, the rows of the requests, and scikit-learn's answers to them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from benchmarks.contestants import ROOT, Answer, Interface
 
-# So many different requests that no server gets away with remembering the last one.
+# Enough different requests to make caching the last one useless.
 _ROWS = 256
 
-# Every run asks the same.
+# Every run sends the same requests.
 _SEED = 0
 
-# What the compiled forest promises; scikit-learn's own servers meet it too.
+# Guaranteed by the compiled forest; servers with scikit-learn meet it too.
 _SCORE_TOLERANCE = 1e-12
 
 
@@ -29,7 +29,7 @@ class CannotTrain(Exception):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model in both shapes, rows to ask about, and the right answers.
+    """A model in both formats, rows to request, and the right answers.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class TrainedModel:
     training_rows
         Shape ``(n_training_rows, n_features)``.
     rows
-        Shape ``(n_rows, n_features)``, all different, in an order of chance.
+        Shape ``(n_rows, n_features)``, all different, in random order.
     labels, scores
         ``predict`` and ``score_samples`` of the rows.
     """
@@ -61,7 +61,7 @@ def train(csv: Path, folder: Path) -> TrainedModel:
     csv
         Training rows.
     folder
-        Where the bundle is written.
+        Folder for the bundle.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def train(csv: Path, folder: Path) -> TrainedModel:
         raise CannotTrain(f"{csv} does not exist: make it with `make data`, or name another file with --train FILE.")
     command = [sys.executable, "-m", "training", "train", "--train", str(csv.resolve()), "--models", str(folder)]
     done = subprocess.run(
-        # A share that people ask for when few rows are abnormal; the offset is then a score of a training row.
+        # A usual contamination if few rows are abnormal; the offset is then a score of a training row.
         [*command, "--contamination", "0.001", "--no-drift"],
         cwd=ROOT,
         capture_output=True,
@@ -85,8 +85,8 @@ def train(csv: Path, folder: Path) -> TrainedModel:
     estimator = joblib.load(estimator_file)
     training_rows = np.loadtxt(csv, delimiter=",", skiprows=1, ndmin=2)
     distinct = np.unique(training_rows, axis=0)
-    # Evenly over the sorted rows, so that normal and abnormal ones are among them; then in an order of chance, because
-    # a processor guesses right about sorted rows.
+    # Evenly over the sorted rows, to include normal and abnormal ones; then in random order, because a processor
+    # predicts branches better for sorted rows.
     rows = distinct[np.unique(np.linspace(0, len(distinct) - 1, _ROWS).astype(int))]
     np.random.default_rng(_SEED).shuffle(rows)
     return TrainedModel(
@@ -100,12 +100,12 @@ def train(csv: Path, folder: Path) -> TrainedModel:
 
 
 def draw_batch(training_rows: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
-    """Draw rows as traffic brings them: like the training rows, with their repetitions, in an order of chance."""
+    """Draw rows like traffic: distributed like the training rows, with repetitions, in random order."""
     return np.random.default_rng(_SEED).choice(training_rows, n_rows)
 
 
 def find_difference(interface: Interface, given: object, label: int, score: float) -> str | None:
-    """Say in which way an answer differs from scikit-learn's, if it does.
+    """Describe how an answer differs from scikit-learn's, if it does.
 
     Parameters
     ----------

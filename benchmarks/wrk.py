@@ -1,4 +1,4 @@
-"""One measurement with wrk: so many connections, for so many seconds, and what came of it."""
+"""Measure a server with wrk."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("post.lua")
 
-# A server that answers 60 requests a second needs over a second for each when 64 clients wait in line; wrk's own
-# limit of 2 s would count that as broken.
+# With 64 clients, a server that answers 60 requests per second needs over a second for each; wrk's default limit of 2 s
+# would count some as broken.
 _ANSWER_SECONDS = 20
 
-# Beyond the measured time: wrk waits up to _ANSWER_SECONDS for the last answers.
+# After the measured time, wrk waits up to _ANSWER_SECONDS for the last answers.
 _GRACE_SECONDS = _ANSWER_SECONDS + 10
 
 _MEASURED = re.compile(
@@ -23,21 +23,21 @@ _MEASURED = re.compile(
 
 
 class ProgramMissing(Exception):
-    """A program of the machine that the measurement needs is not installed; the message says how to get it."""
+    """A program that the measurement needs is not installed; the message says how to get it."""
 
 
 class LoadFailed(Exception):
-    """wrk could not measure; the message holds what it said."""
+    """wrk could not measure; the message has its output."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What one measurement gave.
+    """The result of one measurement.
 
     Parameters
     ----------
     requests_per_second
-        Answers a second, refusals among them.
+        Answers per second, including refusals.
     p50_ms, p99_ms
         Milliseconds within which half and 99 % of the requests were answered.
     refused
@@ -54,7 +54,7 @@ class Sample:
 
 
 def find_programs() -> None:
-    """Make sure that wrk and taskset are there.
+    """Check that wrk and taskset are installed.
 
     Raises
     ------
@@ -67,27 +67,27 @@ def find_programs() -> None:
 
 
 def measure(url: str, bodies: Path, connections: int, seconds: int, core: int, pause_ms: int = 0) -> Sample:
-    """Send the bodies round and round.
+    """Send the bodies repeatedly and measure the answers.
 
     Parameters
     ----------
     url
-        Where to.
+        URL of the requests.
     bodies
-        A file with one JSON body a line.
+        File with one JSON body per line.
     connections
-        How many clients there are; each sends its next request when it has an answer, and paused.
+        Number of clients; each sends its next request after an answer and a pause.
     seconds
-        For how long.
+        Duration of the measurement.
     core
         The CPU that wrk runs on.
     pause_ms
-        How long a client pauses. Without a pause the service is as busy as it can be.
+        Pause of a client; without a pause, the service is fully loaded.
 
     Raises
     ------
     LoadFailed
-        If wrk ends with an error or says nothing that can be read.
+        If wrk fails or its output cannot be read.
     """
     command = ["taskset", "--cpu-list", str(core), "wrk", "--threads", "1", "--connections", str(connections)]
     command += ["--duration", f"{seconds}s", "--timeout", f"{_ANSWER_SECONDS}s", "--script", str(_SCRIPT)]
@@ -105,12 +105,12 @@ def measure(url: str, bodies: Path, connections: int, seconds: int, core: int, p
 
 
 def parse(output: str) -> Sample:
-    r"""Read what ``post.lua`` wrote.
+    r"""Parse the output of ``post.lua``.
 
     Raises
     ------
     LoadFailed
-        If it is not there, or no request was answered.
+        If it is missing, or no request was answered.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def parse(output: str) -> Sample:
     """
     found = _MEASURED.search(output)
     if found is None:
-        raise LoadFailed(f"wrk gave no figures: {output.strip() or 'it said nothing'}")
+        raise LoadFailed(f"wrk gave no figures: {output.strip() or 'no output'}")
     requests, microseconds, p50, p99, refused, broken = (int(figure) for figure in found.groups())
     if requests == 0:
         raise LoadFailed("no request was answered")

@@ -1,4 +1,4 @@
-"""Check that the address in ``BIND`` is free, before anything long begins; say what to do when it is not."""
+"""Check that the address in ``BIND`` is free before anything slow starts, and print what to do if it is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 
 def problem_of(bind: str) -> str:
-    """Say in one sentence why ``bind`` cannot be listened on, or nothing.
+    """Return in one sentence why ``bind`` cannot be listened on; empty if it can.
 
     Parameters
     ----------
@@ -21,26 +21,27 @@ def problem_of(bind: str) -> str:
     >>> problem_of("127.0.0.1:0")
     ''
     >>> problem_of("127.0.0.1:eighty")
-    'BIND=127.0.0.1:eighty is no address: give host:port, for example BIND=127.0.0.1:8000.'
+    'BIND=127.0.0.1:eighty is not an address: use host:port, for example BIND=127.0.0.1:8000.'
     """
     if bind.startswith(("unix:", "fd://")):
         return ""
     host, _, port = bind.rpartition(":")
     host = host.strip("[]")
     if not (port.isascii() and port.isdigit() and int(port) <= 65535 and host):
-        return f"BIND={bind} is no address: give host:port, for example BIND=127.0.0.1:8000."
+        return f"BIND={bind} is not an address: use host:port, for example BIND=127.0.0.1:8000."
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            # As Gunicorn does it: a port whose connections are only fading away is free.
+            # As Gunicorn does it: a port whose old connections are in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"Port {port} is taken: stop what listens on {bind}, or say make run PORT=8001."
+            other = int(port) + 1 if int(port) < 65535 else 8000
+            return f"Port {port} is taken: stop what listens on {bind}, or use another port: make run PORT={other}."
         if error.errno == errno.EACCES:
-            return f"Port {port} is only for administrators: choose one above 1023, as in make run PORT=8000."
-        return f"Nothing can listen on BIND={bind} ({error.strerror}): give an address of this machine."
+            return f"Port {port} is reserved for administrators: use one above 1023, such as make run PORT=8000."
+        return f"Nothing can listen on BIND={bind} ({error.strerror}): use an address of this machine."
     return ""
 
 

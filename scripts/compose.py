@@ -1,4 +1,4 @@
-"""Docker Compose as the platform's scripts use it: a step that fails ends them with a sentence."""
+"""Docker Compose for the platform's scripts: a step that fails raises an error with one sentence for the user."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ OLDEST = (2, 24)
 
 
 class StepFailed(Exception):
-    """A step of starting or changing the platform failed; the text says which, and what to do."""
+    """A step of starting or changing the platform failed; the message says which, and what to do."""
 
 
 def require_compose() -> None:
-    """Make sure that an engine answers and that its Compose is new enough.
+    """Check that an engine answers and that its Compose is new enough.
 
     Raises
     ------
     StepFailed
-        If not, with what to install or start.
+        If not; the message says what to install or start.
     """
     try:
-        _said(["docker", "info", "--format", "{{.ServerVersion}}"])
+        _output(["docker", "info", "--format", "{{.ServerVersion}}"])
     except FileNotFoundError:
-        raise StepFailed("docker is not installed: install Docker Engine with Compose, or say make run.") from None
+        raise StepFailed("docker is not installed: install Docker Engine with Compose, or use make run.") from None
     except subprocess.CalledProcessError as error:
-        raise StepFailed(f"Docker does not answer ({error.stderr.strip()}): start it, or say make run.") from None
+        raise StepFailed(f"Docker does not answer ({error.stderr.strip()}): start it, or use make run.") from None
     try:
-        version = _said(["docker", "compose", "version", "--short"])
+        version = _output(["docker", "compose", "version", "--short"])
     except subprocess.CalledProcessError:
-        raise StepFailed("Docker has no Compose: install its plugin docker-compose, or say make run.") from None
+        raise StepFailed("Docker has no Compose: install its plugin docker-compose, or use make run.") from None
     if is_too_old(version):
         oldest = ".".join(map(str, OLDEST))
         raise StepFailed(f"Docker Compose {version} is too old: install {oldest} or newer.")
 
 
 def is_too_old(version: str) -> bool:
-    """Tell whether a version of Compose does not understand our files.
+    """Return whether a version of Compose is too old for our files.
 
     Examples
     --------
@@ -52,27 +52,27 @@ def is_too_old(version: str) -> bool:
 
 
 def compose(step: str, *arguments: str) -> None:
-    """Run ``docker compose``, whose output is shown.
+    """Run ``docker compose`` and show its output.
 
     Raises
     ------
     StepFailed
-        If it fails: ``step`` says what could not be done.
+        If it fails; the message starts with ``step``.
     """
     sys.stdout.flush()
     run = subprocess.run(["docker", "compose", *arguments], stdin=subprocess.DEVNULL)
     if run.returncode != 0:
-        raise StepFailed(f"{step} failed; what Docker said stands above.")
+        raise StepFailed(f"{step} failed; see the output of Docker above.")
 
 
 def succeeds(*arguments: str) -> bool:
-    """Tell whether a ``docker compose`` command that changes nothing succeeds."""
+    """Return whether a ``docker compose`` command succeeds; its output is discarded."""
     command = ["docker", "compose", *arguments]
     return subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
 
 
 def image_of(service: str) -> str:
-    """Name the image of a service: its version stands in docker-compose.yml alone."""
+    """Return the image of a service; its version is pinned in docker-compose.yml only."""
     image: str = _configuration()["services"][service]["image"]
     return image
 
@@ -84,19 +84,19 @@ class Volume:
     name: str
 
     def remove(self) -> None:
-        """Remove it, if it is there."""
-        known = _said(["docker", "volume", "ls", "--quiet"]).splitlines()
+        """Remove the volume if it exists."""
+        known = _output(["docker", "volume", "ls", "--quiet"]).splitlines()
         if self.name in known:
-            _said(["docker", "volume", "rm", self.name])
+            _output(["docker", "volume", "rm", self.name])
 
 
 def volume_named(name: str) -> Volume:
-    """Find out what the engine calls a volume of docker-compose.yml: the project's name stands before it."""
+    """Return a volume of docker-compose.yml under its full name, which starts with the project's name."""
     return Volume(_configuration()["volumes"][name]["name"])
 
 
 def run_image(step: str, image: str, *command: str, options: tuple[str, ...] = (), text: str = "") -> str:
-    """Run a command of an image, without a network or rights besides ``options``, and return what it prints.
+    """Run a command in an image, without network and capabilities except ``options``, and return its output.
 
     Raises
     ------
@@ -115,11 +115,11 @@ def run_image(step: str, image: str, *command: str, options: tuple[str, ...] = (
 
 
 def _configuration() -> dict[str, Any]:
-    """Read what Compose makes of its files."""
-    configuration: dict[str, Any] = json.loads(_said(["docker", "compose", "config", "--format", "json"]))
+    """Read the configuration that Compose resolves from its files."""
+    configuration: dict[str, Any] = json.loads(_output(["docker", "compose", "config", "--format", "json"]))
     return configuration
 
 
-def _said(command: list[str]) -> str:
-    """Run a command, which must succeed, and return what it prints."""
+def _output(command: list[str]) -> str:
+    """Run a command that must succeed, and return its output."""
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

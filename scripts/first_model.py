@@ -1,4 +1,4 @@
-"""The first model of the platform: trained in a container, into the volume, when the volume holds none."""
+"""Train the platform's first model, in a container and into the volume, if the volume has none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.compose import StepFailed, compose, succeeds
 
-# Where the training's container finds the data, and the name that the example's files have.
+# The data folder in the training container, and the file names of the example data.
 _DATA, _TRAIN, _TEST = "/data", "train.csv", "test.csv"
 
 _IN_CONTAINER = ("run", "--rm", "--no-deps", "-T")
@@ -21,11 +21,11 @@ class TrainingSettings:
     Parameters
     ----------
     settings
-        What has to stand in ``.env`` for it: the folder of the data, or None for the example's volume.
+        Settings to write into ``.env``: the folder of the data, or None for the volume of the example.
     train, test
         Names of files in that folder.
     is_example
-        Whether the example data have to be made.
+        Whether the example data are used, and must be made first.
     """
 
     settings: dict[str, str | None]
@@ -34,39 +34,39 @@ class TrainingSettings:
     is_example: bool
 
 
-def training_settings(root: Path, asked: str, folder: str = "") -> TrainingSettings:
-    """Find the data: the file that was asked for, else ``train.csv`` of the folder, else the synthetic example.
+def training_settings(root: Path, requested: str, folder: str = "") -> TrainingSettings:
+    """Find the data: the requested file, else ``train.csv`` in the folder, else the synthetic example.
 
     Parameters
     ----------
     root
-        The project's folder.
-    asked
-        A CSV file of training rows, or nothing.
+        The project folder.
+    requested
+        A CSV file of training rows; empty for none.
     folder
-        Where the data lie, when that was said before; by default ``data``.
+        Folder of the data, if it was chosen before; by default ``data``.
 
     Raises
     ------
     StepFailed
-        If the file that was asked for is not there.
+        If the requested file does not exist.
     """
-    path = (root / asked) if asked else root / (folder or "data") / _TRAIN
+    path = (root / requested) if requested else root / (folder or "data") / _TRAIN
     if path.is_file():
         test = _TEST if (path.parent / _TEST).is_file() else ""
         return TrainingSettings({"DATA": str(path.parent.resolve())}, path.name, test, is_example=False)
-    if asked:
-        raise StepFailed(f"TRAIN={asked} is no file: name a CSV file of training rows, or leave TRAIN out.")
+    if requested:
+        raise StepFailed(f"TRAIN={requested} is not a file: name a CSV file of training rows, or leave TRAIN out.")
     return TrainingSettings({"DATA": None}, _TRAIN, _TEST, is_example=True)
 
 
 def train_if_there_is_none(training: TrainingSettings) -> None:
-    """Train a model into the volume ``models`` unless one is live there.
+    """Train a model into the volume ``models``, unless one is live there.
 
     Raises
     ------
     StepFailed
-        If it cannot be trained.
+        If training fails.
     """
     is_live = "import os, sys; sys.exit(not os.path.exists('/models/current'))"
     if succeeds(*_IN_CONTAINER, "--entrypoint", "python", "service", "-c", is_live):
@@ -77,6 +77,6 @@ def train_if_there_is_none(training: TrainingSettings) -> None:
     options = ["--train", f"{_DATA}/{training.train}"]
     if training.test:
         options += ["--test", f"{_DATA}/{training.test}"]
-    # Without the watchers, which are not up yet.
+    # Without monitoring, which is not up yet.
     alone = ("-e", "PUSHGATEWAY_URL=", "-e", "TRAINING_METRICS_HOLD=0")
     compose("Training the first model", *_IN_CONTAINER, *alone, "training", "train", *options)

@@ -1,6 +1,6 @@
-"""``make monitor``: Prometheus and Alertmanager of this machine beside ``make run``, both ended by Ctrl-C.
+"""``make monitor``: run this machine's Prometheus and Alertmanager beside ``make run``, until Ctrl-C.
 
-Python's own library is all that it takes. What it can be told is in :mod:`scripts.monitor_settings`.
+It needs only Python's standard library. The settings are in :mod:`scripts.monitor_settings`.
 """
 
 from __future__ import annotations
@@ -17,40 +17,40 @@ from scripts.monitor_process import MonitorProcess
 from scripts.monitor_programs import ALERTMANAGER, PROMETHEUS, MonitorRefused, find_program
 from scripts.monitor_settings import MonitorSettings
 
-# They are ready within a second; Prometheus takes longer when it has to read what it wrote before it was killed.
+# They are ready within a second; Prometheus takes longer if it has to replay its log after being killed.
 _START_SECONDS = 120
 
-# How long Ctrl-C waits at most until it is noticed.
-_LOOK_SECONDS = 0.2
+# Interval at which Ctrl-C and the processes are checked.
+_POLL_SECONDS = 0.2
 
 
-class EndWanted:
-    """True once Ctrl-C, or whoever closed the terminal or ended this process, wants the monitors to end."""
+class StopRequested:
+    """True once Ctrl-C was pressed, the terminal was closed, or this process was terminated."""
 
     def __init__(self) -> None:
-        self._is_wanted = False
+        self._is_requested = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # nohup and shells have what is not meant for this process ignored.
+            # nohup and shells ignore signals that are not meant for this process.
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._note)
+                signal.signal(number, self._record)
 
     def __bool__(self) -> bool:
-        return self._is_wanted
+        return self._is_requested
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        """Note that a signal came; nothing is interrupted, so no process is started and then forgotten."""
-        self._is_wanted = True
+    def _record(self, number: int, frame: FrameType | None) -> None:
+        """Record the signal; nothing is interrupted, so that no process is started and then forgotten."""
+        self._is_requested = True
 
 
 def run(environ: Mapping[str, str]) -> None:
-    """Start both, say where they are, and end both when the end is wanted.
+    """Start both, print their addresses, and stop both when requested.
 
     Raises
     ------
     MonitorRefused
-        If something is missing or in the way, or one of them ends by itself.
+        If something is missing or in the way, or one of them exits.
     """
-    end_wanted = EndWanted()
+    stop_requested = StopRequested()
     prometheus, alertmanager = find_program(PROMETHEUS), find_program(ALERTMANAGER)
     settings = MonitorSettings.from_environ(environ)
     folder = settings.folder
@@ -63,15 +63,15 @@ def run(environ: Mapping[str, str]) -> None:
     try:
         for title, (address, command) in commands.items():
             monitors.append(MonitorProcess.start(title, address, folder / f"{title.lower()}.log", command))
-        wait_until_ready(monitors, end_wanted)
-        if not end_wanted:
+        wait_until_ready(monitors, stop_requested)
+        if not stop_requested:
             print(
                 f"Prometheus http://{settings.prometheus}/ and Alertmanager http://{settings.alertmanager}/ watch "
-                f"http://{settings.service}/; data and logs are in {folder}; Ctrl-C ends both.",
+                f"http://{settings.service}/; data and logs are in {folder}; press Ctrl-C to stop both.",
                 flush=True,
             )
-        while not end_wanted:
-            time.sleep(_LOOK_SECONDS)
+        while not stop_requested:
+            time.sleep(_POLL_SECONDS)
             for monitor in monitors:
                 monitor.require_alive()
     finally:
@@ -79,28 +79,28 @@ def run(environ: Mapping[str, str]) -> None:
             monitor.end()
 
 
-def wait_until_ready(monitors: list[MonitorProcess], end_wanted: EndWanted) -> None:
-    """Wait until all are ready, or the end is wanted.
+def wait_until_ready(monitors: list[MonitorProcess], stop_requested: StopRequested) -> None:
+    """Wait until all are ready, or a stop is requested.
 
     Raises
     ------
     MonitorRefused
-        If one ends by itself, or takes too long.
+        If one exits, or takes too long.
     """
     deadline = time.monotonic() + _START_SECONDS
-    while not end_wanted:
+    while not stop_requested:
         for monitor in monitors:
             monitor.require_alive()
         late = [monitor for monitor in monitors if not monitor.is_ready()]
         if not late:
             return
         if time.monotonic() > deadline:
-            raise MonitorRefused(f"{late[0].title} is not ready after {_START_SECONDS} s: {late[0].log} tells why.")
-        time.sleep(_LOOK_SECONDS)
+            raise MonitorRefused(f"{late[0].title} is not ready after {_START_SECONDS} s: see {late[0].log}.")
+        time.sleep(_POLL_SECONDS)
 
 
 def prometheus_command(program: str, settings: MonitorSettings) -> list[str]:
-    """Put Prometheus's command together, and write what it reads."""
+    """Return the command of Prometheus, and write its configuration."""
     return [
         program,
         f"--config.file={write_prometheus_configuration(settings)}",
@@ -113,13 +113,13 @@ def prometheus_command(program: str, settings: MonitorSettings) -> list[str]:
 
 
 def alertmanager_command(program: str, settings: MonitorSettings) -> list[str]:
-    """Put Alertmanager's command together, and write what it reads."""
+    """Return the command of Alertmanager, and write its configuration."""
     return [
         program,
         f"--config.file={write_alertmanager_configuration(settings)}",
         f"--storage.path={settings.folder / 'alertmanager'}",
         f"--web.listen-address={settings.alertmanager}",
-        # There is one; no other to gossip with.
+        # A single instance has no peers.
         "--cluster.listen-address=",
     ]
 

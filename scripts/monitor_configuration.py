@@ -1,4 +1,4 @@
-"""The shipped configurations with the addresses and folders of this machine, for ``make monitor``."""
+"""Write the shipped configurations with the addresses and folders of this machine, for ``make monitor``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from scripts.monitor_settings import ROOT, MonitorSettings
 
 NATIVE = ROOT / "monitoring" / "prometheus" / "native.yml"
 
-# Where Compose shows Alertmanager its secrets, which the examples name, and the folder that it shows there.
+# Folder of the secrets in the container, which the examples name, and on this machine.
 _SECRETS_IN_CONTAINER = "/run/secrets/alertmanager/"
 _SECRETS = ROOT / "secrets" / "alertmanager"
 
-# Programs that not everybody has, at their usual places, each with a metric that only it has: ports are often reused.
+# Optional programs at their usual addresses, each with a metric that only it has, because ports are often reused.
 _OPTIONAL = {
     "node": ("127.0.0.1:9100", "node_exporter_build_info"),
     "pushgateway": ("127.0.0.1:9091", "pushgateway_build_info"),
 }
 
-# They answer on this machine, within milliseconds.
+# They are on this machine and answer within milliseconds.
 _ANSWER_SECONDS = 2
 
-# Without the proxy of the environment: it is for addresses outside.
+# Without the proxy of the environment, which is for external addresses.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -35,7 +35,7 @@ def write_prometheus_configuration(settings: MonitorSettings) -> Path:
 
     Returns
     -------
-    The file to take; the rules are read where they are.
+    The file to use; the rules are read from their own folder.
     """
     folder = settings.folder
     rules = os.path.relpath(NATIVE.parent / "rules", folder)
@@ -45,7 +45,7 @@ def write_prometheus_configuration(settings: MonitorSettings) -> Path:
             "127.0.0.1:8000": settings.service,
             "127.0.0.1:9090": settings.prometheus,
             "127.0.0.1:9093": settings.alertmanager,
-            # In quotes: a folder may have any name.
+            # Quoted, because a folder may have any name.
             "rules/*.yml": json.dumps(f"{rules}/*.yml", ensure_ascii=False),
         },
     )
@@ -61,11 +61,11 @@ def write_prometheus_configuration(settings: MonitorSettings) -> Path:
 
 
 def write_alertmanager_configuration(settings: MonitorSettings) -> Path:
-    """Write the chosen configuration with the folder of the secrets; one that names none is taken where it is.
+    """Write the chosen configuration with the folder of the secrets; one without secrets is used as it is.
 
     Returns
     -------
-    The file to take.
+    The file to use.
     """
     chosen = settings.alertmanager_configuration
     text = chosen.read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def write_alertmanager_configuration(settings: MonitorSettings) -> Path:
 
 
 def replaced(text: str, replacements: dict[str, str]) -> str:
-    """Replace words at once, so that none is replaced twice.
+    """Replace words in one pass, so that none is replaced twice.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def replaced(text: str, replacements: dict[str, str]) -> str:
 
 
 def has_metric(address: str, metric: str) -> bool:
-    """Tell whether the metrics at an address hold this one."""
+    """Return whether the metrics at an address include this one."""
     try:
         with _OPENER.open(f"http://{address}/metrics", timeout=_ANSWER_SECONDS) as answer:
             return any(line.startswith(metric.encode()) for line in answer)

@@ -1,4 +1,4 @@
-"""One of the programs of ``make monitor``, running, with its log."""
+"""A running program of ``make monitor``, with its log."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from scripts.monitor_programs import MonitorRefused
 
-# A program on this machine that takes longer to answer is not ready.
+# A program on this machine that needs longer to answer is not ready.
 _ANSWER_SECONDS = 2
 
-# Prometheus writes what it holds in memory before it ends.
+# Prometheus writes its memory to disk before it exits.
 _END_SECONDS = 30
 
-# Of the log of a program that ended by itself: the reason is in its last lines.
+# The last lines of a log have the reason why the program exited.
 _LAST_LINES = 5
 
 
@@ -30,7 +30,7 @@ class MonitorProcess:
 
     @classmethod
     def start(cls, title: str, address: str, log: Path, command: list[str]) -> MonitorProcess:
-        """Start it with a new log, in a process group of its own: Ctrl-C in the terminal is for whoever started it."""
+        """Start the program with a new log, in its own process group: Ctrl-C in the terminal must not reach it."""
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, process_group=0
@@ -38,7 +38,7 @@ class MonitorProcess:
         return cls(title, address, log, process)
 
     def is_ready(self) -> bool:
-        """Tell whether it answers that it is ready."""
+        """Return whether it answers that it is ready."""
         host, _, port = self.address.partition(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=_ANSWER_SECONDS)
         try:
@@ -50,19 +50,19 @@ class MonitorProcess:
             connection.close()
 
     def require_alive(self) -> None:
-        """Make sure that it still runs.
+        """Check that it is still running.
 
         Raises
         ------
         MonitorRefused
-            If it ended by itself, with the end of its log.
+            If it exited, with the end of its log.
         """
         if self.process.poll() is not None:
             last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-            raise MonitorRefused("\n".join([f"{self.title} ended by itself; the end of {self.log}:", *last]))
+            raise MonitorRefused("\n".join([f"{self.title} exited; the end of {self.log}:", *last]))
 
     def end(self) -> None:
-        """Let it write what it holds, and wait until it has ended."""
+        """Terminate it, and wait until it has exited."""
         self.process.terminate()
         try:
             self.process.wait(_END_SECONDS)

@@ -1,4 +1,4 @@
-"""The programs that ``make monitor`` runs: found on PATH, and refused when they are too old."""
+"""Find the programs of ``make monitor`` on PATH, and refuse versions that are too old."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from dataclasses import dataclass
 
 
 class MonitorRefused(Exception):
-    """The monitors cannot run; the text says why, and what to do."""
+    """The monitors cannot run; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A program, the names it goes by, and the oldest version that understands our files."""
+    """A program, the names of its executable, and the oldest version that supports our files."""
 
     title: str
     names: tuple[str, ...]
     oldest: tuple[int, int]
 
 
-# Prometheus 3 reads rules and numbers in other ways than 2, and 3.5 is the oldest that our rules are tested with.
+# Prometheus 3 reads rules and numbers differently from 2, and our rules are tested with 3.5 and later.
 PROMETHEUS = Program("Prometheus", ("prometheus",), (3, 5))
 
-# 0.28 is the first that knows the receivers of all examples (Teams). Debian gives the program a longer name.
+# 0.28 is the first with the receivers of all examples (Teams). Debian uses a longer name.
 ALERTMANAGER = Program("Alertmanager", ("alertmanager", "prometheus-alertmanager"), (0, 28))
 
 _HOW_TO_INSTALL = "README.md says how to install it, under Without Docker"
 
 
 def find_program(program: Program) -> str:
-    """Find a program on PATH that is new enough.
+    """Find a program on PATH and check its version.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def find_program(program: Program) -> str:
         raise MonitorRefused(f"{path} does not run ({error}): {_HOW_TO_INSTALL}.") from None
     version = version_in(done.stdout + done.stderr)
     if version is None:
-        raise MonitorRefused(f"{path} does not tell its version, so it may not be {program.title}: {_HOW_TO_INSTALL}.")
+        raise MonitorRefused(f"{path} does not print its version, so it may not be {program.title}: {_HOW_TO_INSTALL}.")
     if version[:2] < program.oldest:
         found = ".".join(map(str, version))
         raise MonitorRefused(f"{path} is {found}, but {program.title} {oldest} or newer is needed: {_HOW_TO_INSTALL}.")
@@ -60,7 +60,7 @@ def find_program(program: Program) -> str:
 
 
 def version_in(text: str) -> tuple[int, ...] | None:
-    """Read the version that a program of the Prometheus project tells; None if it tells none.
+    """Parse the version that a program of the Prometheus project prints; None if there is none.
 
     Examples
     --------

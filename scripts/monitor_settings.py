@@ -1,4 +1,4 @@
-"""What ``make monitor`` can be told, each a variable of the environment."""
+"""The settings of ``make monitor``, from environment variables."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from scripts.print_urls import url_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Neither program asks for a password, so nobody but this machine reaches them.
+# Neither program asks for a password, so they listen on the loopback address only.
 _HOST = "127.0.0.1"
 
-# Lower ones are only for administrators.
+# Lower ones are reserved for administrators.
 _LOWEST_PORT, _HIGHEST_PORT = 1024, 65535
 
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """Addresses are ``host:port``, as seen from this machine.
+    """The settings; addresses are ``host:port``, as seen from this machine.
 
     Parameters
     ----------
     service
-        Of the service that is watched (``BIND``).
+        Address of the monitored service (``BIND``).
     prometheus, alertmanager
-        Where they listen (``PROMETHEUS_PORT``, ``ALERTMANAGER_PORT``).
+        Addresses to listen on (``PROMETHEUS_PORT``, ``ALERTMANAGER_PORT``).
     alertmanager_configuration
-        Who is told (``ALERTMANAGER_CONFIG``).
+        Who is notified (``ALERTMANAGER_CONFIG``).
     folder
-        Where data, logs and the effective configurations lie (``MONITOR_DIR``).
+        Folder of data, logs and effective configurations (``MONITOR_DIR``).
     """
 
     service: str
@@ -53,7 +53,7 @@ class MonitorSettings:
         """
         configuration = ROOT / (environ.get("ALERTMANAGER_CONFIG") or "monitoring/alertmanager/alertmanager.yml")
         if not configuration.is_file():
-            raise MonitorRefused(f"ALERTMANAGER_CONFIG={configuration} is no file: name one, or leave it out.")
+            raise MonitorRefused(f"ALERTMANAGER_CONFIG={configuration} is not a file: name one, or leave it out.")
         return cls(
             service=service_address(environ.get("BIND") or "127.0.0.1:8000"),
             prometheus=free_address("PROMETHEUS_PORT", environ.get("PROMETHEUS_PORT") or "9090"),
@@ -64,7 +64,7 @@ class MonitorSettings:
 
 
 def service_address(bind: str) -> str:
-    """Name the address at which a service that listens on ``bind`` is scraped.
+    """Return the address at which a service that listens on ``bind`` is scraped.
 
     Raises
     ------
@@ -79,33 +79,33 @@ def service_address(bind: str) -> str:
     address = urlsplit(url_of(bind)).netloc
     host, _, port = address.rpartition(":")
     if bind.startswith(("unix:", "fd://")) or not (host and port.isascii() and port.isdigit()):
-        raise MonitorRefused(f"BIND={bind} cannot be watched: give host:port, for example BIND=127.0.0.1:8000.")
+        raise MonitorRefused(f"BIND={bind} cannot be monitored: use host:port, for example BIND=127.0.0.1:8000.")
     return address
 
 
 def free_address(variable: str, port: str) -> str:
-    """Name the address of a port that nobody listens on.
+    """Return the address of a port, and check that it is free.
 
     Raises
     ------
     MonitorRefused
-        If it is no port, or taken.
+        If it is not a port, or taken.
 
     Examples
     --------
     >>> free_address("PROMETHEUS_PORT", "0")
     Traceback (most recent call last):
-    scripts.monitor_programs.MonitorRefused: PROMETHEUS_PORT=0 is no port: give a number from 1024 to 65535.
+    scripts.monitor_programs.MonitorRefused: PROMETHEUS_PORT=0 is not a port: use a number from 1024 to 65535.
     """
     if not (port.isascii() and port.isdigit() and _LOWEST_PORT <= int(port) <= _HIGHEST_PORT):
-        raise MonitorRefused(f"{variable}={port} is no port: give a number from {_LOWEST_PORT} to {_HIGHEST_PORT}.")
+        raise MonitorRefused(f"{variable}={port} is not a port: use a number from {_LOWEST_PORT} to {_HIGHEST_PORT}.")
     with socket.socket() as probe:
-        # As they do it: a port whose connections are only fading away is free.
+        # As both programs do it: a port whose old connections are in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, int(port)))
         except OSError:
             raise MonitorRefused(
-                f"Port {port} is taken: stop what listens there, or name another one, as in make monitor {variable}=..."
+                f"Port {port} is taken: stop what listens there, or use another one: make monitor {variable}=..."
             ) from None
     return f"{_HOST}:{port}"

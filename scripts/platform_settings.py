@@ -1,4 +1,4 @@
-"""The file ``.env``, where Docker Compose finds what was chosen for this platform."""
+"""The file ``.env``, from which Docker Compose reads the settings of the platform."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-# Compose files are told apart by a colon, also in .env.
+# Compose files are separated by a colon, also in .env.
 _ONE_ADDRESS = "docker-compose.yml:docker-compose.site.yml"
 
 _HEADER = """\
-# Settings of the platform: `make up` makes this file, Docker Compose reads it. Yours to edit; docs/compose.md lists
-# what can be set. Passwords are not here but in the folder secrets.
+# Settings of the platform: `make up` creates this file, Docker Compose reads it, and you may edit it. docs/compose.md
+# lists all settings. Passwords are in the folder secrets.
 """
 
-# What `make up` takes from its environment. The others of docs/compose.md are written by people.
+# Settings that `make up` reads from its environment. People write the others of docs/compose.md.
 _TAKEN = ("ADMIN_USER", "BIND_ADDRESS", "SITE_ADDRESS")
 
-# What we write into it is no secret.
+# We write no secrets into it.
 _MODE = 0o644
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """Read the settings of a file, which may be absent; quotes around a value are not part of it."""
+    """Read the settings of a file, which may not exist; quotes around a value are removed."""
     if not path.is_file():
         return {}
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
@@ -31,15 +31,14 @@ def read_settings(path: Path) -> dict[str, str]:
 
 
 def settings_wanted(there: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str | None]:
-    """Say what ``.env`` has to be changed to; None takes a setting out.
+    """Return the changes to ``.env``; None removes a setting.
 
     Parameters
     ----------
     there
-        What the file says now.
+        The current settings.
     environment
-        What was asked for this time: ``ADMIN_USER``, ``BIND_ADDRESS`` and ``SITE_ADDRESS``; empty means back to the
-        default.
+        The requested settings: ``ADMIN_USER``, ``BIND_ADDRESS`` and ``SITE_ADDRESS``; empty restores the default.
 
     Examples
     --------
@@ -63,7 +62,7 @@ def change_settings(path: Path, changes: Mapping[str, str | None]) -> None:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else _HEADER.splitlines()
     kept = [line for line in lines if line.partition("=")[0].strip() not in changes]
     new = [f"{name}={value}" for name, value in changes.items() if value is not None]
-    # An owner who wrote a password into DATABASE_URL has closed the file to others, and it stays closed.
+    # An owner who wrote a password into DATABASE_URL may have restricted the mode, so it is preserved.
     mode = path.stat().st_mode & 0o777 if path.is_file() else _MODE
     written = path.with_name(f"{path.name}.new")
     written.unlink(missing_ok=True)

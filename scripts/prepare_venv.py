@@ -1,9 +1,8 @@
-"""Make ``.venv`` and install locked groups in it, doing only what is not done yet.
+"""Make ``.venv`` and install locked groups in it, skipping what is already done.
 
-``python scripts/prepare_venv.py service training`` runs under the Python that the environment is to have. For
-each group it keeps a copy of the installed lock in ``.venv/installed/``: a lock that equals its copy is
-installed. One that differs, or another Python, means a new environment, so that no package stays behind that
-no lock names.
+``python scripts/prepare_venv.py service training`` must run with the Python that the environment is for. For each
+group, a copy of the installed lock is stored in ``.venv/installed/``: a lock that equals its copy is installed. If one
+differs, or the environment has another Python, it is made again, so that it holds only packages that are locked.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 VENV = Path(".venv")
@@ -26,10 +24,12 @@ class CannotPrepare(Exception):
 
 
 def is_usable() -> bool:
-    """Tell whether ``.venv`` has pip and is of the Python that runs this."""
+    """Return whether ``.venv`` has pip and is of the Python that runs this."""
+    if not any(VENV.glob("lib/python*/site-packages/pip")):
+        return False
     try:
         found = subprocess.run(
-            [VENV_PYTHON, "-c", "import pip, sys; print(sys.version)"],
+            [VENV_PYTHON, "-I", "-S", "-c", "import sys; print(sys.version)"],
             capture_output=True,
             text=True,
             check=True,
@@ -40,25 +40,28 @@ def is_usable() -> bool:
 
 
 def stale_groups() -> list[str]:
-    """Name the installed groups whose lock has changed or gone since."""
+    """Return the installed groups whose lock has changed or been removed since."""
     return [copy.stem for copy in INSTALLED.glob("*.txt") if not is_installed(copy.stem)]
 
 
 def is_installed(group: str) -> bool:
-    """Tell whether the group's lock, as it is now, is what was installed."""
+    """Return whether the current lock of a group is installed."""
     lock, copy = LOCKS / f"{group}.txt", INSTALLED / f"{group}.txt"
     return lock.is_file() and copy.is_file() and lock.read_bytes() == copy.read_bytes()
 
 
 def make_venv() -> None:
     """Replace ``.venv`` by an empty environment of this Python."""
+    # Imported here, because the usual run makes no environment and should not wait for it.
+    import venv
+
     try:
-        import ensurepip  # noqa: F401 - Debian ships it apart, and without it venv leaves a broken folder behind
+        import ensurepip  # noqa: F401 - Debian ships it separately, and without it venv leaves a broken folder behind
     except ImportError:
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise CannotPrepare(
-            f"Python {version} ({sys.executable}) cannot make virtual environments: install that part of it "
-            f"(on Debian and Ubuntu: apt-get install python{version}-venv) and say make again."
+            f"Python {version} ({sys.executable}) cannot make virtual environments: install its venv module "
+            f"(on Debian and Ubuntu: apt-get install python{version}-venv) and run make again."
         ) from None
     print(f"Making .venv with Python {sys.version.split()[0]} ...", flush=True)
     if VENV.exists():
@@ -67,26 +70,27 @@ def make_venv() -> None:
 
 
 def install(groups: list[str]) -> None:
-    """Install the locks of these groups and note that it is done."""
+    """Install the locks of these groups, and record that they are installed."""
     print(f"Installing the locked packages ({', '.join(groups)}; about a minute) ...", flush=True)
-    # --require-hashes refuses whatever is not byte for byte what was locked. Twice quiet: only errors, because
-    # what pip warns of (places that it looked in, its own age) hides the lines that a newcomer needs.
+    # --require-hashes refuses whatever is not byte for byte what was locked. -qq prints errors only: pip's warnings
+    # (about where it looked, and its own age) would hide the lines that a newcomer needs.
     command = [str(VENV_PYTHON), "-m", "pip", "install", "--require-hashes", "-qq", "--no-input"]
-    # --use-pep517, because flasgger comes as source only and older pips complain about how they build that.
+    # --use-pep517, because flasgger is distributed as source only, and older versions of pip warn about building that.
     command += ["--disable-pip-version-check", "--root-user-action=ignore", "--use-pep517"]
     for group in groups:
         command += ["--requirement", str(LOCKS / f"{group}.txt")]
     if subprocess.run(command).returncode != 0:
-        raise CannotPrepare("The locked packages are not installed: mend what pip says above and say make again.")
+        raise CannotPrepare("The locked packages are not installed: fix what pip reports above and run make again.")
     INSTALLED.mkdir(exist_ok=True)
     for group in groups:
-        being_written = INSTALLED / f"{group}.txt.new"
-        shutil.copyfile(LOCKS / f"{group}.txt", being_written)
-        os.replace(being_written, INSTALLED / f"{group}.txt")
+        # Not app.server.atomic_file: this script runs without the project in its path.
+        unfinished = INSTALLED / f"{group}.txt.new"
+        shutil.copyfile(LOCKS / f"{group}.txt", unfinished)
+        os.replace(unfinished, INSTALLED / f"{group}.txt")
 
 
 def prepare(groups: list[str]) -> None:
-    """Bring ``.venv`` to a state in which these groups are installed.
+    """Make sure that these groups are installed in ``.venv``.
 
     Raises
     ------

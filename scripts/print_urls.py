@@ -1,4 +1,4 @@
-"""Print where the service can be found, and a request that the model in ``MODEL_DIR`` answers."""
+"""Print the URLs of the service, and a request that the model in ``MODEL_DIR`` can answer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import os
 from pathlib import Path
 
-# What listens on every address of the machine is reached through this one.
+# An address that listens everywhere is reached through this one.
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
 def url_of(bind: str) -> str:
-    """Turn the address that Gunicorn listens on into one for a browser.
+    """Convert the address that Gunicorn listens on into a URL for a browser.
 
     Examples
     --------
@@ -23,11 +23,11 @@ def url_of(bind: str) -> str:
 
 
 def example_row(model_dir: Path) -> list[float]:
-    """Take a row of the length that the live model wants: one that it proves itself on at start.
+    """Return a row with the live model's number of features: one of its golden rows.
 
     Returns
     -------
-    A row of the example data if the bundle cannot be read: the service itself says what is wrong with it.
+    A row of the example data if the bundle cannot be read; the service reports what is wrong with it.
     """
     try:
         manifest = json.loads((model_dir / "current" / "manifest.json").read_text(encoding="utf-8"))
@@ -38,12 +38,12 @@ def example_row(model_dir: Path) -> list[float]:
 
 
 def main() -> None:
-    """Print the page, the documentation, the metrics and an example."""
+    """Print the URLs of page, documentation and metrics, and an example request."""
     url = url_of(os.environ["BIND"])
     body = json.dumps({"feature_vector": example_row(Path(os.environ["MODEL_DIR"])), "score": True})
     print(
         f"""
-Isowatch is starting; Ctrl-C ends it.
+Isowatch is starting; press Ctrl-C to stop it.
 
   Page     {url}/
   Docs     {url}/docs

@@ -1,7 +1,6 @@
-"""Starts a command when Alertmanager tells that ``RetrainingNeeded`` fires: ``retrain_on_alert.py -- COMMAND``.
+"""Start a command when Alertmanager reports that ``RetrainingNeeded`` fires: ``retrain_on_alert.py -- COMMAND``.
 
-Nothing in this repository starts it; docs/retraining.md says how it is set up. Python's own library is all that it
-takes.
+Nothing in this repository starts it; docs/retraining.md explains the setup. It needs only Python's standard library.
 """
 
 from __future__ import annotations
@@ -17,24 +16,24 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 _ALERT = "RetrainingNeeded"
 
-# Alertmanager's messages have some kilobytes.
-_MOST_BYTES = 1_000_000
+# Alertmanager's messages are a few kilobytes long.
+_MAX_BYTES = 1_000_000
 
-# Alertmanager gives up after ten seconds by itself; whoever connects and says nothing shall not keep it out for longer.
+# Alertmanager gives up after ten seconds; a silent connection must not block it for longer.
 _READ_SECONDS = 10
 
 
 class Command:
-    """Something to start, one at a time and not too often.
+    """A command to start, one at a time and not too often.
 
     Parameters
     ----------
     arguments
         The program and its arguments.
     pause_seconds
-        After a start, no other follows for so long: an alert is told again until its reason has gone.
+        Minimum time between two starts: Alertmanager repeats an alert until its cause is gone.
     clock
-        Seconds that never go back.
+        Monotonic clock, in seconds.
     """
 
     def __init__(
@@ -45,18 +44,18 @@ class Command:
         self._started = -float("inf")
 
     def start(self) -> str:
-        """Start, unless it runs or was started a short while ago; say which."""
+        """Start the command unless it is running or was started recently; return what happened."""
         if self._process is not None and self._process.poll() is None:
             return "it is running"
         if self._clock() - self._started < self._pause_seconds:
-            return "it was started a short while ago"
+            return "it was started recently"
         self._process = subprocess.Popen(self._arguments, stdin=subprocess.DEVNULL)
         self._started = self._clock()
         return "started"
 
 
 def is_wanted(message: object) -> bool:
-    """Tell whether a message of Alertmanager holds the alert, and it fires.
+    """Return whether a message of Alertmanager contains the firing alert.
 
     Examples
     --------
@@ -73,15 +72,15 @@ def is_wanted(message: object) -> bool:
 
 
 def make_server(port: int, command: Command) -> HTTPServer:
-    """Listen on the loopback address; port 0 takes a free one."""
+    """Listen on the loopback address; port 0 chooses a free one."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _READ_SECONDS
 
         def do_POST(self) -> None:
-            """Take a message."""
+            """Handle a message."""
             length = self.headers.get("Content-Length", "")
-            if not length.isdecimal() or int(length) > _MOST_BYTES:
+            if not length.isdecimal() or int(length) > _MAX_BYTES:
                 self.send_error(HTTPStatus.BAD_REQUEST)
                 return
             try:
@@ -89,11 +88,11 @@ def make_server(port: int, command: Command) -> HTTPServer:
             except ValueError:
                 self.send_error(HTTPStatus.BAD_REQUEST)
                 return
-            said = command.start() if is_wanted(message) else f"{_ALERT} does not fire"
-            print(said, flush=True)
+            result = command.start() if is_wanted(message) else f"{_ALERT} does not fire"
+            print(result, flush=True)
             self.send_response(HTTPStatus.OK)
             self.end_headers()
-            self.wfile.write(f"{said}\n".encode())
+            self.wfile.write(f"{result}\n".encode())
 
     return HTTPServer(("127.0.0.1", port), Handler)
 
@@ -101,11 +100,9 @@ def make_server(port: int, command: Command) -> HTTPServer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Listen until Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--port", type=int, default=9080, help="on the loopback address (%(default)s)")
-    parser.add_argument(
-        "--pause-hours", type=float, default=24.0, help="the least time from one start to the next (%(default)s)"
-    )
-    parser.add_argument("command", nargs="+", metavar="COMMAND", help="what to start, behind --")
+    parser.add_argument("--port", type=int, default=9080, help="port on the loopback address (%(default)s)")
+    parser.add_argument("--pause-hours", type=float, default=24.0, help="minimum time between two starts (%(default)s)")
+    parser.add_argument("command", nargs="+", metavar="COMMAND", help="the command to start, after --")
     options = parser.parse_args(arguments)
     with make_server(options.port, Command(options.command, options.pause_hours * 3600)) as server:
         print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)

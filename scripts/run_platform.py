@@ -1,6 +1,6 @@
 """The platform of docker-compose.yml: ``make up``, ``make password`` and ``make reset-grafana``.
 
-Python's own library is all that it takes, so that a machine needs Docker and a Python and nothing else.
+It needs only Python's standard library, so that a machine needs nothing but Docker and Python.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _READABLE, _ENTERABLE = 0o044, 0o011
 
 
 def up() -> None:
-    """Make what is missing (settings, passwords, images, a model), start everything and wait until it is healthy."""
+    """Create what is missing (settings, passwords, images, a model), start everything and wait until it is healthy."""
     change_settings(SETTINGS, settings_wanted(read_settings(SETTINGS), os.environ))
     training = training_settings(ROOT, os.environ.get("TRAIN", ""), read_settings(SETTINGS).get("DATA", ""))
     change_settings(SETTINGS, training.settings)
@@ -32,38 +32,38 @@ def up() -> None:
     compose("Building the image of the service", "build", "service")
     train_if_there_is_none(training)
     compose(
-        "Starting (if a port is taken, choose another in .env, such as SERVICE_PORT=8001; `make logs` tells more)",
+        "Starting (if a port is taken, choose another in .env, such as SERVICE_PORT=8001; `make logs` shows more)",
         *("up", "--detach", "--wait", "--remove-orphans"),
     )
-    # As for Compose, the environment wins.
+    # As in Compose, the environment overrides the file.
     print(addresses({**settings, **os.environ}))
 
 
 def password() -> None:
-    """Give every door a new password: ``ADMIN_PASSWORD``, else a random one."""
+    """Set a new password everywhere: ``ADMIN_PASSWORD``, else a random one."""
     settings = read_settings(SETTINGS)
     if "ADMIN_USER" not in settings:
-        raise StepFailed("There is no platform yet: say make up.")
+        raise StepFailed("There is no platform yet: run make up.")
     renew_password(SECRETS, settings["ADMIN_USER"], os.environ.get("ADMIN_PASSWORD", ""))
     if succeeds("exec", "-T", "grafana", "true"):
-        compose("Starting Caddy and Grafana anew", "up", "--detach", "--wait", "--force-recreate", "caddy", "grafana")
-    # Grafana looks at the file only when it makes its database.
+        compose("Restarting Caddy and Grafana", "up", "--detach", "--wait", "--force-recreate", "caddy", "grafana")
+    # Grafana reads the file only when it creates its database.
     change = "grafana cli admin reset-admin-password --password-from-stdin < /run/secrets/grafana_admin_password"
     if not succeeds("exec", "-T", "grafana", "sh", "-c", change):
-        print("Grafana did not take the new password: make reset-grafana gives it a new database, which does.")
+        print("Grafana did not accept the new password: make reset-grafana gives it a new database, which does.")
     print(f"The new password is in {SECRETS / ADMIN_PASSWORD}.")
 
 
 def reset_grafana() -> None:
-    """Give Grafana a new database. All that we ship comes from files; what people made in its pages is gone."""
+    """Give Grafana a new database. All that we ship comes from files; what people made in Grafana is lost."""
     compose("Stopping Grafana", "rm", "--stop", "--force", "grafana")
     volume_named("grafana_data").remove()
     compose("Starting Grafana", "up", "--detach", "--wait", "grafana")
-    print("Grafana has a new database, and the password of the other doors.")
+    print("Grafana has a new database, and the same password as the others.")
 
 
 def addresses(settings: dict[str, str]) -> str:
-    """Say where everything is, and who may go in.
+    """Describe the addresses of the platform, and where the credentials are.
 
     Examples
     --------
@@ -77,17 +77,17 @@ def addresses(settings: dict[str, str]) -> str:
         return f"https://{site}/{path}" if site else f"http://{host}:{settings.get(name, port)}/"
 
     return f"""
-Isowatch is up; make down ends it, numbers, models and records stay.
+Isowatch is up; make down stops it and keeps metrics, models and records.
   Service       {at("", "SERVICE_PORT", "8000")}
   Grafana       {at("grafana/", "GRAFANA_PORT", "3000")}
   Prometheus    {at("prometheus/", "PROMETHEUS_PORT", "9090")}
   Alertmanager  {at("alertmanager/", "ALERTMANAGER_PORT", "9093")}
 The user is {settings["ADMIN_USER"]}, the password is in {SECRETS / ADMIN_PASSWORD}.
-Who labels answers needs the key in {SECRETS / FEEDBACK_KEYS} (sudo cat)."""
+To send labels, use the key in {SECRETS / FEEDBACK_KEYS} (sudo cat)."""
 
 
 def _let_containers_read(folder: Path) -> None:
-    """Let other users read the configuration: a clone made under a strict umask would be closed to containers."""
+    """Make the configuration readable: containers could not read a clone made under a strict umask."""
     for path in [folder, *folder.rglob("*")]:
         wanted = path.stat().st_mode | _READABLE | (_ENTERABLE if path.is_dir() else 0)
         if path.stat().st_mode != wanted:
@@ -98,7 +98,7 @@ COMMANDS = {"up": up, "password": password, "reset-grafana": reset_grafana}
 
 
 def main() -> int:
-    """Run the command that is asked for."""
+    """Run the requested command."""
     try:
         require_compose()
         COMMANDS[sys.argv[1]]()

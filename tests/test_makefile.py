@@ -126,6 +126,7 @@ def test_python_that_does_not_run_is_skipped(tools):
 
     found = subprocess.run(
         ["sh", ROOT / "scripts/find_python.sh"],
+        cwd=tools,
         env={"PATH": str(tools)},
         capture_output=True,
         text=True,
@@ -134,6 +135,24 @@ def test_python_that_does_not_run_is_skipped(tools):
 
     assert found.stderr == ""
     assert Path(found.stdout.strip()).samefile(sys.executable)
+
+
+def test_python_of_the_environment_is_taken_without_a_search(checkout, tools):
+    """Running a second time must not wait for a version manager's shims."""
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    script(tools / "python3.14", "exit 42")
+
+    found = subprocess.run(
+        ["sh", ROOT / "scripts/find_python.sh"],
+        cwd=checkout,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert Path(found.stdout.strip()).is_file()
 
 
 def test_python_without_ensurepip_says_which_package_is_missing(checkout, tmp_path):

@@ -10,30 +10,21 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from training.commands import (
-    drift,
-    explore,
-    import_model,
-    models,
-    promote,
-    prune,
-    retrain,
-    rollback,
-    score,
-    train,
-    verify,
-)
-from training.console import REFUSALS, SIGNALLED, refuse, say
+from app.errors import explain_missing_package
 
-_COMMANDS = (explore, train, retrain, import_model, score, drift, models, promote, rollback, prune, verify)
+try:
+    from training.commands import drift, explore, import_model, retrain, score, train, versions
+    from training.console import REFUSALS, SIGNALLED, print_reason, refuse
+except ModuleNotFoundError as error:
+    sys.exit(f"training: {explain_missing_package(error)}")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses a bad argument in one line; where all options stand is said, not repeated."""
+    """A parser that refuses a bad argument in one line and refers to ``--help`` for the options."""
 
     def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        sys.exit(say(f"{message}; see {self.prog} --help.", 2))
+        """Exit with status 2."""
+        sys.exit(print_reason(f"{message}; see {self.prog} --help.", 2))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,26 +38,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     Exit status: 0 done, 1 failed or (``verify``) found a problem, 2 a bad argument or bad data, 3 (``drift``) a feature
-    has changed, (``retrain``) not promoted though that was asked for, 130 Ctrl-C.
+    has changed, (``retrain``) not promoted though requested, 130 Ctrl-C.
     """
-    parser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
+    parser: argparse.ArgumentParser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
+    for command in (explore, train, retrain, import_model, score, drift):
         command.add_command(commands)
+    versions.add_commands(commands)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(chosen))
+    except ModuleNotFoundError as error:
+        return print_reason(explain_missing_package(error), 1)
     except (*REFUSALS, KeyboardInterrupt) as error:
         return refuse(error)
 
 
-def _end_orderly(signal_number: int, frame: FrameType | None) -> None:
-    """Leave through the ordinary way out, which removes what is half written."""
+def _exit_on_signal(signal_number: int, frame: FrameType | None) -> None:
+    """Exit through ``SystemExit``, so that unfinished files are removed."""
     sys.exit(SIGNALLED + signal_number)
 
 
 if __name__ == "__main__":
-    # In the service's own environment the metrics of a training would be written among those of the workers.
+    # In the service's own environment, the metrics of a training would be written among those of the workers.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    signal.signal(signal.SIGTERM, _end_orderly)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     sys.exit(main())

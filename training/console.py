@@ -1,6 +1,6 @@
-"""What a person sees on standard error while training runs: a bar in a terminal, elsewhere a line a stage.
+"""What a person sees on standard error: progress, as a bar in a terminal and else as a line per stage, and refusals.
 
-How the command line says no: one line on standard error, and an exit status.
+A command refuses in one line on standard error and with an exit status.
 """
 
 from __future__ import annotations
@@ -9,44 +9,46 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
 from app.errors import IsowatchError
 from training.errors import TrainingError
 
-# What a command refuses with a reason; anything else is a fault of ours and ends with a traceback.
+# What a command refuses with a reason; anything else is a bug and ends with a traceback.
 REFUSALS = (TrainingError, IsowatchError)
 
-# What a shell reports of a process that a signal ended: 128 plus the signal's number.
+# A shell reports a process that was ended by a signal as 128 plus the signal's number.
 SIGNALLED = 128
 
 
 def refuse(error: TrainingError | IsowatchError | KeyboardInterrupt) -> int:
-    """Say why a command ends, and give its exit status."""
+    """Print why a command ends, and return its exit status."""
     if isinstance(error, KeyboardInterrupt):
-        return say(str(error) or "interrupted; nothing was changed.", SIGNALLED + signal.SIGINT)
-    return say(str(error), error.exit_status if isinstance(error, TrainingError) else 1)
+        return print_reason(str(error) or "interrupted; nothing was changed.", SIGNALLED + signal.SIGINT)
+    return print_reason(str(error), error.exit_status if isinstance(error, TrainingError) else 1)
 
 
-def say(reason: str, exit_status: int) -> int:
-    """Say a reason in one line, and give back the exit status."""
+def print_reason(reason: str, exit_status: int) -> int:
+    """Print a reason on one line, and return the exit status."""
     print(f"training: {' '.join(reason.split())}", file=sys.stderr)
     return exit_status
 
 
 def announce(stage: str) -> None:
-    """Say which stage begins."""
+    """Print which stage starts."""
     print(f"{stage} ...", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def show_calibration() -> Iterator[Callable[[float], None]]:
-    """Show how far the calibration of the drift detectors is, if there is one.
+    """Show the progress of calibrating the drift detectors, if they are calibrated.
 
     Returns
     -------
-    To be called with the part that is done, in [0, 1]; says which stage it is the first time, draws only in a terminal.
+    A function to call with the completed share, in [0, 1]. The first call announces the stage; a bar is drawn only in a
+    terminal.
     """
     bar: tqdm[None] | None = None
 
@@ -67,49 +69,31 @@ def show_calibration() -> Iterator[Callable[[float], None]]:
 
 @contextmanager
 def show_trees(n_trees: int) -> Iterator[Callable[[int], None]]:
-    """Show how many trees stand.
-
-    Parameters
-    ----------
-    n_trees
-        How many there will be.
+    """Show how many of ``n_trees`` trees are fitted.
 
     Returns
     -------
-    To be called with the number of trees that stand; draws only in a terminal.
+    A function to call with the number of fitted trees.
     """
-    if not sys.stderr.isatty():
-        announce(f"Fitting {n_trees} trees")
-        yield lambda n_fitted: None
-        return
-    with tqdm(total=n_trees, desc="Fitting", unit="tree", file=sys.stderr) as bar:
-        yield lambda n_fitted: bar.update(n_fitted - bar.n)
+    with _show_count(f"Fitting {n_trees} trees", total=n_trees, desc="Fitting", unit="tree") as show:
+        yield show
 
 
 @contextmanager
 def show_rows(n_rows: int) -> Iterator[Callable[[int], None]]:
-    """Show how many rows were replayed.
-
-    Parameters
-    ----------
-    n_rows
-        How many there are.
+    """Show how many of ``n_rows`` rows are replayed.
 
     Returns
     -------
-    To be called with the number of rows that are done; draws only in a terminal.
+    A function to call with the number of replayed rows.
     """
-    if not sys.stderr.isatty():
-        announce(f"Replaying {n_rows:,} rows")
-        yield lambda n_done: None
-        return
-    with tqdm(total=n_rows, desc="Replaying", unit="row", file=sys.stderr) as bar:
-        yield lambda n_done: bar.update(n_done - bar.n)
+    with _show_count(f"Replaying {n_rows:,} rows", total=n_rows, desc="Replaying", unit="row") as show:
+        yield show
 
 
 @contextmanager
 def show_record_rows(stage: str) -> Iterator[Callable[[int], None]]:
-    """Show how many recorded rows were read; how many there are is not known before.
+    """Show how many recorded rows are read; their total is not known beforehand.
 
     Parameters
     ----------
@@ -118,11 +102,18 @@ def show_record_rows(stage: str) -> Iterator[Callable[[int], None]]:
 
     Returns
     -------
-    To be called with the number of rows that are done; draws only in a terminal.
+    A function to call with the number of rows read so far.
     """
+    with _show_count(stage, desc=stage, unit="row", unit_scale=True) as show:
+        yield show
+
+
+@contextmanager
+def _show_count(stage: str, **options: Any) -> Iterator[Callable[[int], None]]:
+    """Draw a bar in a terminal; elsewhere announce the stage once."""
     if not sys.stderr.isatty():
         announce(stage)
         yield lambda n_done: None
         return
-    with tqdm(desc=stage, unit="row", unit_scale=True, file=sys.stderr) as bar:
+    with tqdm(file=sys.stderr, **options) as bar:
         yield lambda n_done: bar.update(n_done - bar.n)

@@ -1,4 +1,4 @@
-"""Everything that training refuses, and the exit status of each refusal.
+"""The errors with which training refuses to go on, and the exit status of each.
 
 * TrainingError        1  never raised itself
   * BadArgument        2  an option cannot be used as given
@@ -10,11 +10,14 @@ Each message is one sentence or two on one line: what is wrong, where, and what 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 
 class TrainingError(Exception):
-    """The root of every refusal; ``exit_status`` is what the command line ends with."""
+    """The base of all refusals; ``exit_status`` is that of the command line."""
 
     exit_status: ClassVar[int] = 1
 
@@ -33,3 +36,20 @@ class BadData(TrainingError):
 
 class ModelsNotWritable(TrainingError):
     """A bundle or a result could not be stored."""
+
+
+@contextmanager
+def refusing_output(target: Path) -> Iterator[None]:
+    """Turn an operating system error while ``target`` is written into a refusal that names ``--out``.
+
+    Raises
+    ------
+    ModelsNotWritable
+        If the block raises an ``OSError``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ModelsNotWritable(
+            f"{target} cannot be written ({error.strerror}); name another place with --out."
+        ) from error

@@ -7,13 +7,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from sqlalchemy.exc import SQLAlchemyError
+from app.errors import IsowatchError, explain_missing_package
 
-from app.db.errors import explain
-from app.db.url import DatabaseAddress
-from app.errors import IsowatchError
-from app.records.commands import export, forget, purge, status, upgrade
-from app.records.commands.options import database_address
+try:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.db.errors import explain
+    from app.db.url import DatabaseAddress
+    from app.records.commands import export, forget, purge, status, upgrade
+    from app.records.commands.options import database_address
+except ModuleNotFoundError as error:
+    sys.exit(f"records: {explain_missing_package(error)}")
 
 _COMMANDS = (status, export, purge, forget, upgrade)
 

@@ -12,8 +12,7 @@ from app.model.forest import OUTLIER, Forest
 from training.drift.calibrate import DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import compile_forest
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 
 # Enough for streams in which a row comes back rarely, while most rows are left for training as in practice.
 _HELD_OUT_SHARE = 0.25

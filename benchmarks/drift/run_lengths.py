@@ -17,7 +17,7 @@ from training.drift.simulate import ScoredRows
 _ROWS_AT_ONCE = 500
 
 # A run that long is taken for what it is: without it, a detector that cannot alarm would run for ever.
-_LONGEST_RUN = 40
+_MAX_RUN = 40
 
 # Draws the next rows of a stream: from how many, and from the number of the first.
 Source = Callable[[int, int], ScoredRows]
@@ -51,7 +51,7 @@ def measure_runs(
     statistics = SlidingStatistics(calibration)
     lines = {name: calibration.thresholds[name].by_row() for name in detectors}
     first_counted = max(skipped_rows, calibration.window - 1)
-    longest = _LONGEST_RUN * calibration.expected_run_time
+    longest = _MAX_RUN * calibration.expected_run_time
     runs: dict[str, int] = {}
     row = 0
     while len(runs) < len(lines) and row < first_counted + longest:
@@ -67,14 +67,14 @@ def measure_runs(
     return {name: runs.get(name, longest) for name in lines}
 
 
-def measure_event(watch: DriftMonitor, source: Source, skipped_rows: int, most_rows: int) -> int:
-    """Count the rows from a change after ``skipped_rows`` to the first event of any detector, at most ``most_rows``."""
-    for first in range(0, skipped_rows + most_rows, _ROWS_AT_ONCE):
+def measure_event(watch: DriftMonitor, source: Source, skipped_rows: int, max_rows: int) -> int:
+    """Count the rows from a change after ``skipped_rows`` to the first event of any detector, at most ``max_rows``."""
+    for first in range(0, skipped_rows + max_rows, _ROWS_AT_ONCE):
         rows = source(_ROWS_AT_ONCE, first)
         for finding in watch.update(rows.rows, rows.scores, rows.labels).findings:
             if finding.kind is Kind.EVENT and finding.row > skipped_rows:
                 return finding.row - skipped_rows
-    return most_rows
+    return max_rows
 
 
 def draw_from(rows: ScoredRows, generator: np.random.Generator) -> Source:

@@ -156,10 +156,10 @@ def _tabulate_promised_events(draws: Sequence[Draw], n_rows: int) -> Iterator[st
 def tabulate_cost(draw: Draw) -> Iterator[str]:
     """Take the processor time of the default settings, row by row and in batches."""
     run_time, window = _DEFAULT
-    begun = time.process_time()
+    started = time.process_time()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     calibration = draw.calibrate(run_time, window)
-    seconds, grown = time.process_time() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    seconds, grown = time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     watch = DriftMonitor(calibration, _FEATURES, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS)
     rows = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(0))(4000, 0)
     yield "| | |"
@@ -173,11 +173,11 @@ def tabulate_cost(draw: Draw) -> Iterator[str]:
 
 def _time_row(watch: DriftMonitor, rows: ScoredRows, at_once: int) -> float:
     """Take the processor time of a pass over the rows, in microseconds a row: others may use the machine, too."""
-    begun = time.process_time()
+    started = time.process_time()
     for i in range(0, len(rows), at_once):
         part = slice(i, i + at_once)
         watch.update(rows.rows[part], rows.scores[part], rows.labels[part])
-    return 1e6 * (time.process_time() - begun) / len(rows)
+    return 1e6 * (time.process_time() - started) / len(rows)
 
 
 def _change_after(draw: Draw, change: Change, skipped: int, generator: np.random.Generator) -> Source:

@@ -67,9 +67,9 @@ def _tabulate_cost() -> Iterator[str]:
         answers = _many_answers(n_alarms, n_audited)
         costs = []
         for _ in range(10):
-            begun = time.process_time()
+            started = time.process_time()
             estimate_quality(answers)
-            costs.append(1000 * (time.process_time() - begun))
+            costs.append(1000 * (time.process_time() - started))
         yield f"| {n_alarms:,}, {n_audited:,} | {np.median(costs):.0f} ms |"
 
 

@@ -1,1 +1,1 @@
-"""What the process behind the workers costs requests, at work, stopped and gone."""
+"""Measure how the recorder affects requests when it is working, stopped, or gone."""

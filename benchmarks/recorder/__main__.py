@@ -1,10 +1,10 @@
-"""Measure what the recorder costs requests, and print it as a table: ``python -m benchmarks.recorder``.
+"""Measure how the recorder affects requests, and print a table: ``python -m benchmarks.recorder``.
 
-Two workers and the recorder share one core, the load has another; with ``--apart``, the recorder shares the load's. In
-each round the service is started four times: with the recorder at work, with one that keeps no records, with one that
-was stopped (``SIGSTOP``), whose queues are full, and without one. With the pause of 4 ms, 8 clients send some 1,700
-requests a second, a third of what the core can answer; at full load (``--pause 0``) whatever the recorder does is
-missing elsewhere.
+Two workers and the recorder share one core, the load has another; with ``--apart``, the recorder shares the load's
+core. In each round the service is started four times: with a working recorder, with one that stores no records, with
+one that is stopped (``SIGSTOP``) and whose queues are full, and without one. With a pause of 4 ms, 8 clients send about
+1,700 requests per second, a third of the core's capacity; at full load (``--pause 0``), the recorder takes time from
+the workers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.contestants import ROOT
 from benchmarks.results_table import spread
 from benchmarks.wrk import Sample
 
-# A row of the example, as a client sends it.
+# A row of the example data, as a client sends it.
 _BODY = '{"feature_vector": [0.56, 0.23], "score": true}\n'
 
 _WITHOUT_RECORDS = "no records"
@@ -44,7 +44,7 @@ _PAUSE_SECONDS = 0.05
 
 
 class NothingScored(Exception):
-    """The service refused what it was to score, so that nothing was measured; the message says what to do."""
+    """The service refused the requests, so that nothing was measured; the message says what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", type=Path, default=ROOT / "models", help="a folder of bundles (%(default)s)")
     parser.add_argument("--rounds", type=int, default=10, help="measurements of each kind (%(default)s)")
     parser.add_argument("--seconds", type=int, default=3, help="length of a measurement (%(default)s)")
-    parser.add_argument("--connections", type=int, default=8, help="clients that ask at a time (%(default)s)")
+    parser.add_argument("--connections", type=int, default=8, help="concurrent clients (%(default)s)")
     parser.add_argument("--pause", type=int, default=4, help="ms between two requests of a client (%(default)s)")
-    parser.add_argument("--apart", action="store_true", help="let the recorder leave the workers' core to them")
+    parser.add_argument("--apart", action="store_true", help="run the recorder on the core of the load")
     options = parser.parse_args(arguments)
     if not (options.models / "current").exists():
         print(f"{options.models} has no current model: make one with `make train`, or name --models.", file=sys.stderr)
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bodies = Path(folder, "bodies")
             bodies.write_text(_BODY, encoding="ascii")
             for number in range(options.rounds):
-                # Another order each time, so that what changes on the machine favours none.
+                # Another order each time, so that changes on the machine favour none.
                 first = number % len(states)
                 for name in [*states, *states][first : first + len(states)]:
                     share = "off" if name == _WITHOUT_RECORDS else "all"
@@ -81,9 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         if options.apart:
                             _move_recorder(arbiter, load_core)
                         states[name](arbiter)
-                        ask = partial(wrk.measure, url, bodies, options.connections, core=load_core)
-                        ask(_WARM_UP_SECONDS, pause_ms=options.pause)
-                        sample = ask(options.seconds, pause_ms=options.pause)
+                        measure = partial(wrk.measure, url, bodies, options.connections, core=load_core)
+                        measure(_WARM_UP_SECONDS, pause_ms=options.pause)
+                        sample = measure(options.seconds, pause_ms=options.pause)
                     _check(sample)
                     samples[name].append(sample)
                     print(f"{number + 1:>3} {name:<18} {sample}", file=sys.stderr, flush=True)
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def tabulate(samples: dict[str, list[Sample]]) -> Iterator[str]:
-    """Lay out medians, least and greatest.
+    """Format medians, minimum and maximum.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def tabulate(samples: dict[str, list[Sample]]) -> Iterator[str]:
 
 
 def _check(sample: Sample) -> None:
-    """Let nobody take the speed of refusals for that of answers.
+    """Refuse a sample with refusals, which are faster than answers.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def _check(sample: Sample) -> None:
 
 @contextmanager
 def _service(models: Path, folder: Path, core: int, recorded: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Start a service on one core, of whose answers so many are recorded; give its address, and the arbiter."""
+    """Start a service on one core that records a share of its answers; yield its URL and the arbiter."""
     [port] = running_server.free_ports(1)
     settings = {
         "BIND": f"127.0.0.1:{port}",
@@ -156,27 +156,27 @@ def _service(models: Path, folder: Path, core: int, recorded: str) -> Iterator[t
         _wait_until(lambda: _works(f"http://127.0.0.1:{port}/drift"), "the recorder to report")
         yield f"http://127.0.0.1:{port}/prediction", arbiter
     finally:
-        # One that was stopped could not end by itself.
+        # A stopped process could not exit.
         for child in arbiter.children(recursive=True):
             child.resume()
         running_server.stop(process)
 
 
 def _move_recorder(arbiter: psutil.Process, core: int) -> None:
-    """Let the recorder, and what supervises it, run on another core."""
+    """Move the recorder and its supervisor to another core."""
     for process in _recorder_processes(arbiter):
         for thread in process.threads():
             os.sched_setaffinity(thread.id, {core})
 
 
 def _stop_recorder(arbiter: psutil.Process) -> None:
-    """Let the recorder live and do nothing."""
+    """Stop the recorder without ending it."""
     _, recorder = _recorder_processes(arbiter)
     recorder.suspend()
 
 
 def _end_recorder(arbiter: psutil.Process) -> None:
-    """End the recorder, and its supervisor before that, so that it stays away."""
+    """Kill the supervisor and then the recorder, so that it is not restarted."""
     for process in _recorder_processes(arbiter):
         process.send_signal(signal.SIGKILL)
 
@@ -189,7 +189,7 @@ def _recorder_processes(arbiter: psutil.Process) -> tuple[psutil.Process, psutil
 
 
 def _works(url: str) -> bool:
-    """Tell whether an address answers with 200."""
+    """Return whether a URL answers with 200."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
             return bool(answer.status == 200)
@@ -198,11 +198,11 @@ def _works(url: str) -> bool:
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Ask again and again."""
+    """Poll a condition until it is true."""
     deadline = time.monotonic() + _START_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {_START_SECONDS} s in vain for {what}")
+            raise TimeoutError(f"waited {_START_SECONDS} s for {what}")
         time.sleep(_PAUSE_SECONDS)
 
 

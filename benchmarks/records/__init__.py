@@ -1,1 +1,1 @@
-"""What records cost: how many rows a second a recorder writes, and how long a row is looked for among millions."""
+"""Measure records: how many rows per second a recorder writes, and how long finding a row among millions takes."""

@@ -1,7 +1,8 @@
 """Measure the writer of records, and print tables: ``python -m benchmarks.records``.
 
-A real recorder has one core; its rows come from another, at an even pace, as single-row requests. With ``--find``, a
-database of so many rows is filled, and rows are looked for by request id in random order, as for a label.
+A real recorder runs on one core; its rows are sent from another at a constant rate, as single-row requests. With
+``--find``, a database is filled with that many rows, and rows are looked up by request id in random order, as for
+labels.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from benchmarks.records.writing import Written, measure_writing
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.records", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--rate", type=int, default=5000, help="rows a second (%(default)s)")
+    parser.add_argument("--rate", type=int, default=5000, help="rows per second (%(default)s)")
     parser.add_argument("--seconds", type=int, default=20, help="length of a measurement (%(default)s)")
     parser.add_argument("--database", help="a DATABASE_URL without records; by default an SQLite file")
-    parser.add_argument("--folder", type=Path, help="where SQLite files are made for the while")
-    parser.add_argument("--find", type=int, metavar="ROWS", help="look for rows among so many instead")
+    parser.add_argument("--folder", type=Path, help="folder for temporary SQLite files")
+    parser.add_argument("--find", type=int, metavar="ROWS", help="look rows up among so many instead")
     options = parser.parse_args(arguments)
     recorder_core, load_core = sorted(os.sched_getaffinity(0))[:2]
     try:
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(measure_lookup(Path(folder), options.find))
                 return 0
             os.sched_setaffinity(0, {load_core})
-            print("| ids | rows/s sent | dropped | given up | not recorded | recorder's CPU | mean ms a batch |")
+            print("| ids | rows/s sent | not sent | dropped | not recorded | recorder's CPU | mean ms a batch |")
             print("|---|--:|--:|--:|--:|--:|--:|")
             for name, are_callers in (("our own", False), ("the callers'", True)):
                 address = options.database or f"sqlite:///{folder}/{are_callers}/records.db"
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tabulate(name: str, written: Written) -> str:
-    """Lay a measurement out.
+    """Format a measurement.
 
     Examples
     --------
@@ -58,7 +59,7 @@ def _tabulate(name: str, written: Written) -> str:
     """
     rate, share = written.n_sent / written.seconds, written.cpu_seconds / written.seconds
     return (
-        f"| {name} | {rate:.0f} | {written.n_dropped} | {written.n_given_up} | {written.n_sent - written.n_recorded} "
+        f"| {name} | {rate:.0f} | {written.n_not_sent} | {written.n_dropped} | {written.n_sent - written.n_recorded} "
         f"| {share:.1%} | {1000 * written.batch_seconds:.1f} |".replace("%", " %")
     )
 

@@ -1,4 +1,4 @@
-"""How many rows a second a recorder writes, and what it takes for it."""
+"""Measure how many rows per second a recorder writes, and what CPU time it needs."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ from app.model.scoring import ScoredRows
 from app.recorder.client import RecorderClient
 from app.recorder.listener import listen
 
-# Rows come in small bursts, as from workers that share a processor.
+# Rows are sent in small bursts, as from workers that share a processor.
 _BURST_SECONDS = 0.002
 
 _START_SECONDS = 60
 _PAUSE_SECONDS = 0.05
 
-# The drift detectors have no model here, so that the figures are those of records.
+# Without a model there are no drift detectors, so that only records are measured.
 _NO_MODELS = "no-models"
 
 
 @dataclass(frozen=True)
 class Written:
-    """What became of the rows of one measurement.
+    """The result of one measurement.
 
     Parameters
     ----------
-    n_sent, n_dropped, n_given_up, n_recorded
-        Rows that the socket took and did not take, that the recorder gave up, and that were committed.
+    n_sent, n_not_sent, n_dropped, n_recorded
+        Rows that the socket accepted and rejected, that the recorder dropped, and that were committed.
     seconds, cpu_seconds
-        From the first row to the last, and the processor time of the recorder meanwhile.
+        Time from the first row to the last, and CPU time of the recorder meanwhile.
     batch_seconds
-        Mean time of a transaction.
+        Mean duration of a transaction.
     """
 
     n_sent: int
     seconds: float
+    n_not_sent: int
     n_dropped: int
-    n_given_up: int
     n_recorded: int
     cpu_seconds: float
     batch_seconds: float
@@ -60,35 +60,35 @@ class Written:
 def measure_writing(
     address: str, folder: Path, are_callers: bool, rows_per_second: int, seconds: int, core: int
 ) -> Written:
-    """Send rows to a new recorder at an even pace, and wait until it has dealt with them.
+    """Send rows to a new recorder at a constant rate, and wait until it has processed them.
 
     Parameters
     ----------
     address
         The database.
     folder
-        For what the recorder keeps beside it.
+        Folder for the state of the recorder.
     are_callers
-        Whether each request has an id that its caller made.
+        Whether each request has an id chosen by its caller.
     rows_per_second, seconds
-        The pace, and for how long.
+        The rate, and the duration.
     core
-        Where the recorder runs.
+        Core of the recorder.
     """
     registry = CollectorRegistry()
     with _recorder(address, folder, core) as (process, metrics_folder):
         worker = RecorderClient(metrics_folder, ServiceMetrics(registry))
         _wait_until(lambda: _metric(metrics_folder, "records_up") == 1, "the database")
         scored = ScoredRows(np.array([[0.56, 0.23]], np.float32), np.array([-0.4]), np.array([1]), np.array([0.9]))
-        before, begun, n_rows = process.cpu_times(), time.perf_counter(), 0
-        while (elapsed := time.perf_counter() - begun) < seconds:
+        before, started, n_rows = process.cpu_times(), time.perf_counter(), 0
+        while (elapsed := time.perf_counter() - started) < seconds:
             while n_rows < elapsed * rows_per_second:
                 own = make_record_id()
                 worker.publish(str(uuid.uuid4()) if are_callers else own, "benchmark", scored, own)
                 n_rows += 1
             time.sleep(_BURST_SECONDS)
-        elapsed = time.perf_counter() - begun
-        n_sent, n_dropped = (
+        elapsed = time.perf_counter() - started
+        n_sent, n_not_sent = (
             int(registry.get_sample_value("recorder_rows_total", {"result": result}) or 0)
             for result in ("sent", "dropped")
         )
@@ -106,7 +106,7 @@ def measure_writing(
         return Written(
             n_sent,
             elapsed,
-            n_dropped,
+            n_not_sent,
             int(_metric(metrics_folder, "records_given_up_rows_total")),
             int(_metric(metrics_folder, "recorder_rows_total", result="recorded")),
             after.user + after.system - before.user - before.system,
@@ -116,14 +116,23 @@ def measure_writing(
 
 @contextmanager
 def _recorder(address: str, folder: Path, core: int) -> Iterator[tuple[psutil.Process, Path]]:
-    """Start a recorder as the supervisor does; give it and its metrics folder."""
+    """Start a recorder as the supervisor does; yield it and its metrics folder."""
     with TemporaryDirectory(dir=folder) as metrics_folder:
-        lifeline, arbiter = os.pipe()
-        with listen(Path(metrics_folder)) as door:
+        shutdown_pipe, arbiter = os.pipe()
+        with listen(Path(metrics_folder)) as listener:
             process = subprocess.Popen(
-                ["taskset", "--cpu-list", str(core), sys.executable, "-m", "app.recorder", str(door.fileno()), "r1"],
-                stdin=lifeline,
-                pass_fds=(door.fileno(),),
+                [
+                    "taskset",
+                    "--cpu-list",
+                    str(core),
+                    sys.executable,
+                    "-m",
+                    "app.recorder",
+                    str(listener.fileno()),
+                    "r1",
+                ],
+                stdin=shutdown_pipe,
+                pass_fds=(listener.fileno(),),
                 env=os.environ
                 | {
                     "PROMETHEUS_MULTIPROC_DIR": metrics_folder,
@@ -133,7 +142,7 @@ def _recorder(address: str, folder: Path, core: int) -> Iterator[tuple[psutil.Pr
                     "LOG_LEVEL": "error",
                 },
             )
-            os.close(lifeline)
+            os.close(shutdown_pipe)
             try:
                 yield psutil.Process(process.pid), Path(metrics_folder)
             finally:
@@ -142,7 +151,7 @@ def _recorder(address: str, folder: Path, core: int) -> Iterator[tuple[psutil.Pr
 
 
 def _metric(folder: Path, name: str, **labels: str) -> float:
-    """Add up a metric's samples; 0 while it is not there."""
+    """Sum the samples of a metric; 0 while it does not exist."""
     return sum(
         sample.value
         for family in read_metrics(folder)
@@ -152,9 +161,9 @@ def _metric(folder: Path, name: str, **labels: str) -> float:
 
 
 def _wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Ask again and again."""
+    """Poll a condition until it is true."""
     deadline = time.monotonic() + _START_SECONDS
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {_START_SECONDS} s in vain for {what}")
+            raise TimeoutError(f"waited {_START_SECONDS} s for {what}")
         time.sleep(_PAUSE_SECONDS)

@@ -29,7 +29,7 @@ def test_answers_of_all_kinds_are_read():
     ("output", "said"),
     [
         ("unable to connect to 127.0.0.1:1 Connection refused\n", "unable to connect"),
-        ("", "it said nothing"),
+        ("", "no output"),
         ("measured requests=0 microseconds=10000000 p50=0 p99=0 refused=0 broken=8\n", "no request was answered"),
     ],
 )

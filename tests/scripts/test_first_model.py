@@ -56,5 +56,5 @@ def test_example_is_made_without_data(tmp_path: Path):
 
 def test_file_that_is_not_there_is_named(project: Path):
     """A typing mistake does not train on something else."""
-    with pytest.raises(StepFailed, match=r"TRAIN=tranin\.csv is no file"):
+    with pytest.raises(StepFailed, match=r"TRAIN=tranin\.csv is not a file"):
         training_settings(project, "tranin.csv")

@@ -93,7 +93,7 @@ def test_other_program_of_the_name_is_refused(programs, monitor):
     """What tells no version may be anything."""
     fake(programs, "prometheus", "Prometheus brings fire")
 
-    assert_refused(monitor(), "does not tell its version")
+    assert_refused(monitor(), "does not print its version")
 
 
 def test_program_that_does_not_run_is_refused(programs, monitor):
@@ -117,18 +117,18 @@ def test_taken_port_is_named(variable, monitor):
 @pytest.mark.parametrize("port", ["http", "80", "65536", "-1"])
 def test_port_that_is_none_is_refused(port, monitor):
     """What cannot be a port is named with what can."""
-    assert_refused(monitor(PROMETHEUS_PORT=port), f"PROMETHEUS_PORT={port} is no port", "1024 to 65535")
+    assert_refused(monitor(PROMETHEUS_PORT=port), f"PROMETHEUS_PORT={port} is not a port", "1024 to 65535")
 
 
 @pytest.mark.parametrize("bind", ["unix:/run/isowatch.sock", "fd://3", "localhost", "127.0.0.1:http"])
 def test_service_that_prometheus_cannot_reach_is_refused(bind, monitor):
     """An address that cannot be scraped is named with an example of one that can."""
-    assert_refused(monitor(BIND=bind), f"BIND={bind} cannot be watched", "BIND=127.0.0.1:8000")
+    assert_refused(monitor(BIND=bind), f"BIND={bind} cannot be monitored", "BIND=127.0.0.1:8000")
 
 
 def test_missing_alertmanager_configuration_is_named(monitor):
     """A wrong path is said before anything starts."""
-    assert_refused(monitor(ALERTMANAGER_CONFIG="nowhere.yml"), "ALERTMANAGER_CONFIG=", "nowhere.yml is no file")
+    assert_refused(monitor(ALERTMANAGER_CONFIG="nowhere.yml"), "ALERTMANAGER_CONFIG=", "nowhere.yml is not a file")
 
 
 def test_program_that_ends_by_itself_is_shown_with_its_log(programs, monitor, tmp_path):
@@ -147,7 +147,7 @@ def test_program_that_ends_by_itself_is_shown_with_its_log(programs, monitor, tm
     done = monitor()
 
     assert done.returncode == 1
-    assert "Prometheus ended by itself" in done.stderr
+    assert "Prometheus exited" in done.stderr
     assert done.stderr.splitlines()[-1] == "the disk is full"
     assert "Traceback" not in done.stderr
     assert ended.exists()
@@ -175,7 +175,7 @@ def test_make_hands_its_variables_on(programs, tmp_path):
         timeout=60,
     )
 
-    assert "Prometheus ended by itself" in done.stderr
+    assert "Prometheus exited" in done.stderr
     written = (folder / "prometheus.yml").read_text()
     for address in ("127.0.0.1:8765", *(f"127.0.0.1:{port}" for port in ports)):
         assert address in written

@@ -45,7 +45,7 @@ def test_firing_alert_starts_the_command_once(listen, tmp_path):
 
     assert requests.post(address, json=FIRING, timeout=30).text == "started\n"
     wait_until(lambda: command._process.poll() is not None, "the end of the command")
-    assert requests.post(address, json=FIRING, timeout=30).text == "it was started a short while ago\n"
+    assert requests.post(address, json=FIRING, timeout=30).text == "it was started recently\n"
     now[0] = 101
     assert requests.post(address, json=FIRING, timeout=30).text == "started\n"
     wait_until(lambda: command._process.poll() is not None, "the end of the command")

@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import InvalidBundle, InvalidForest
 from training.__main__ import main
-from training.commands import verify
+from training.commands import versions
 from training.errors import BadArgument, BadData, ModelsNotWritable
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ def test_refusal_is_one_line_and_an_exit_status(error, status, shown, monkeypatc
     def refuse(options: object) -> int:
         raise error
 
-    monkeypatch.setattr(verify, "run", refuse)
+    monkeypatch.setattr(versions, "verify", refuse)
 
     assert main(["verify"]) == status
     assert capsys.readouterr().err == shown

@@ -1,6 +1,6 @@
-"""The forest's decision function over two features: what the plots of the boundary show.
+"""A forest's scores on a plane of two features, for the plots of its boundary, and the scales of their axes.
 
-The scale of a plot's axis: straight where values lie evenly, compressed where a few lie far out.
+A scale is linear where values are evenly spread, and compressed where a few are far out.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ from numpy.typing import ArrayLike, NDArray
 from app.model.forest import Forest
 from app.model.schema import LARGEST_NUMBER
 
-# Nine tenths of the values lie between these.
+# Nine tenths of the values are between these quantiles.
 _BULK = (0.05, 0.95)
 
-# Ranges this many times as wide as their bulk would squeeze it into a corner. A million normal values come to 3,
-# exponential ones to 5.
+# A range this many times as wide as its bulk would squeeze the bulk into a corner. A million normal values reach 3,
+# exponential ones 5.
 _HEAVY_TAIL = 10
 
-# The straight part around the median is half as wide as the bulk, and never so narrow a part of the range that the
-# picture would be about the median alone.
+# The linear part around the median is half as wide as the bulk, but not so narrow a part of the range that the picture
+# would show little but the median.
 _STRAIGHT_PART_OF_BULK, _NARROWEST_PART_OF_RANGE = 4, 1e4
 
-# What is left free around the values, as a share of the drawn length.
+# Margin around the values, as a share of the drawn length.
 _MARGIN = 0.04
 
 # More would overlap when the numbers are long.
 _TICKS = 7
 
-# How far a tick may move along the axis, as a share of its length, to stand at a shorter number.
+# How far a tick may move along the axis to a shorter number, as a share of its length.
 _TICK_SHIFT = 0.025
 
 
 @dataclass(frozen=True)
 class AxisScale:
-    """Where the values of one feature are drawn.
+    """The scale of an axis for the values of one feature.
 
-    A heavy-tailed feature is drawn by the inverse hyperbolic sine around its median: straight near it, logarithmic on
-    both sides of it. Unlike a logarithm it takes zero and negative numbers.
+    A heavy-tailed feature is scaled by the inverse hyperbolic sine around its median: linear near it, logarithmic on
+    both sides. Unlike a logarithm, it accepts zero and negative numbers.
 
     Parameters
     ----------
     centre
         The median of the values.
     width
-        How far from the centre the scale is straight, in units of the feature; None if it is straight everywhere.
+        How far from the centre the scale is linear, in units of the feature; None if it is linear everywhere.
     low, high
-        Where the axis begins and ends, in units of the feature.
+        Ends of the axis, in units of the feature.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class AxisScale:
         is_heavy = high - low > _HEAVY_TAIL * bulk
         width = max(bulk / _STRAIGHT_PART_OF_BULK, (high - low) / _NARROWEST_PART_OF_RANGE) if is_heavy else None
         if low == high:
-            # A constant stands in the middle of an axis of some length.
+            # A constant is drawn in the middle of an axis of some length.
             width, low, high = None, low - max(abs(low), 1) / 2, high + max(abs(high), 1) / 2
         whole = cls(centre, width, low, high)
         start, end = whole.forward([low, high])
@@ -89,40 +89,40 @@ class AxisScale:
 
     @property
     def is_straight(self) -> bool:
-        """Whether equal differences are drawn equally long everywhere."""
+        """Whether the scale is linear everywhere."""
         return self.width is None
 
     def forward(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Give the place on the drawn axis of each value."""
+        """Return the position of each value on the axis."""
         known = np.asarray(values, dtype=np.float64)
         return known if self.width is None else np.arcsinh((known - self.centre) / self.width)
 
     def backward(self, places: ArrayLike) -> NDArray[np.float64]:
-        """Give the value at each place: the inverse of :meth:`forward`."""
+        """Return the value at each position: the inverse of :meth:`forward`."""
         known = np.asarray(places, dtype=np.float64)
         return known if self.width is None else self.centre + self.width * np.sinh(known)
 
     def grid(self, n_values: int) -> NDArray[np.float64]:
-        """Give values from ``low`` to ``high`` that are drawn at equal distances, shape ``(n_values,)``."""
+        """Return values from ``low`` to ``high`` at equal distances on the axis, shape ``(n_values,)``."""
         start, end = self.forward([self.low, self.high])
         # Undoing the scale may overshoot the ends by a rounding error, beyond float32 for the largest numbers.
         return np.clip(self.backward(np.linspace(start, end, n_values)), self.low, self.high)
 
     def ticks(self) -> list[float]:
-        """Choose numbers to write at the axis: evenly spread, and as short as that allows."""
+        """Choose evenly spread ticks with numbers that are as short as possible."""
         start, end = self.forward([self.low, self.high])
         shift = _TICK_SHIFT * (end - start)
-        # In the middles of equal parts, so that none stands in a corner.
+        # In the middle of equal parts, so that none is in a corner.
         places = start + (np.arange(_TICKS) + 0.5) / _TICKS * (end - start)
         bounds = self.backward(np.stack([places - shift, places + shift], axis=1))
         return sorted({_shortest_between(low, high) for low, high in bounds.tolist()})
 
     def describe(self, name: str) -> str:
-        """Label the axis of a feature, saying so if it is not straight."""
+        """Return the label of the axis, which mentions a scale that is not linear."""
         return name if self.is_straight else f"{name} (logarithmic away from its median, {self.centre:.3g})"
 
     def apply(self, axes: Axes, which: Literal["x", "y"]) -> None:
-        """Give the scale, the ends and, where Matplotlib knows none for the scale, the ticks to a Matplotlib axis."""
+        """Set scale, ends and, if the scale is not Matplotlib's own, ticks of a Matplotlib axis."""
         if not self.is_straight:
             axes.set(**{f"{which}scale": FuncScale(None, (self.forward, self.backward))})
             ticks = self.ticks()
@@ -134,7 +134,7 @@ class AxisScale:
 
 
 def _shortest_between(low: float, high: float) -> float:
-    """Find the number of the fewest digits between two numbers.
+    """Find the number with the fewest digits between two numbers.
 
     Examples
     --------
@@ -143,16 +143,16 @@ def _shortest_between(low: float, high: float) -> float:
     """
     if low <= 0 <= high:
         return 0.0
-    # A multiple of this power of ten lies between for certain, one of the next power perhaps.
+    # There is certainly a multiple of this power of ten in between, and perhaps one of the next power.
     exponent = math.floor(math.log10(high - low))
     coarse, fine = (f"{math.ceil(low / 10.0**power):d}e{power}" for power in (exponent + 1, exponent))
     return float(coarse) if float(coarse) <= high else float(fine)
 
 
-# Points along each axis. A plot is about 600 pixels wide: finer cannot be seen, and is paid for with its square.
+# Points along each axis. A plot is about 600 pixels wide: more would be invisible, and their cost is quadratic.
 _GRID_POINTS = 300
 
-# Rows that fall on one spot of this many along each axis are one dot: a dot is wider than that.
+# Spots along each axis. Rows on one spot are one dot, since a dot is wider than a spot.
 _SPOTS = 500
 
 
@@ -163,11 +163,11 @@ class BoundaryPlane:
     Parameters
     ----------
     shown
-        Numbers of the two features that are drawn: across, up.
+        Column numbers of the two features that are drawn: across, up.
     names
         Names of all features.
     medians
-        Training medians, shape ``(n_features,)``: where the features that are not drawn stand.
+        Training medians, shape ``(n_features,)``: the values of the features that are not drawn.
     scales
         Scales of the two features.
     scores
@@ -182,7 +182,7 @@ class BoundaryPlane:
 
     @classmethod
     def of(cls, forest: Forest, rows: NDArray[np.float64], names: tuple[str, ...]) -> BoundaryPlane:
-        """Lay the plane through the two features that the forest splits the most, and score it.
+        """Choose the plane of the two features that the forest splits most often, and score it.
 
         Parameters
         ----------
@@ -204,7 +204,7 @@ class BoundaryPlane:
         medians = np.median(rows, axis=0)
         scales = AxisScale.of(rows[:, across]), AxisScale.of(rows[:, up])
         grid = np.tile(medians, (_GRID_POINTS**2, 1))
-        # Up is the slow direction, as in an image.
+        # The second axis is the slow one, as in an image.
         grid[:, up] = np.repeat(scales[1].grid(_GRID_POINTS), _GRID_POINTS)
         grid[:, across] = np.tile(scales[0].grid(_GRID_POINTS), _GRID_POINTS)
         scores = forest.score(grid).reshape(_GRID_POINTS, _GRID_POINTS)
@@ -212,20 +212,20 @@ class BoundaryPlane:
 
     @property
     def grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Values of the two features at which the scores are known: across, up."""
+        """The values of the two features at which scores are known: across, up."""
         return self.scales[0].grid(_GRID_POINTS), self.scales[1].grid(_GRID_POINTS)
 
     def shown_names(self) -> tuple[str, str]:
-        """Name the two features that are drawn."""
+        """Return the names of the two features that are drawn."""
         return self.names[self.shown[0]], self.names[self.shown[1]]
 
     def place(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Give a dot for each spot on which rows lie; no spot is left out, so extremes stay.
+        """Return a dot for each spot with rows; no spot is left out, so extremes are drawn.
 
         Parameters
         ----------
         rows
-            Shape ``(n_rows, n_features)``; what lies beyond the plane's range is put on its edge.
+            Shape ``(n_rows, n_features)``; rows beyond the plane's range are drawn at its edge.
 
         Returns
         -------
@@ -246,7 +246,7 @@ class BoundaryPlane:
 
 
 def _two_most_split(forest: Forest) -> tuple[int, int]:
-    """Find the two features that the most inner nodes test, in the order of the columns."""
+    """Find the two features that most inner nodes test, in column order."""
     arrays = forest.arrays
     splits = np.bincount(arrays.feature[~arrays.is_leaf()], minlength=forest.n_features)
     # A stable sort: of features that are split equally often, the first columns are drawn.

@@ -1,7 +1,4 @@
-"""Plots of what a forest learnt, drawn by Matplotlib without a window.
-
-The pictures in a bundle: where the boundary runs, and how the scores lie.
-"""
+"""The pictures in a bundle: the boundary of a forest, and the distribution of its scores, drawn by Matplotlib."""
 
 from __future__ import annotations
 
@@ -26,23 +23,23 @@ from training.fitting.evaluate import AUTO_THRESHOLD, Evaluation
 # Inches; with the resolution, 1080 x 840 pixels: sharp in a report column, and small as a file.
 _SIZE, _DOTS_PER_INCH = (9.0, 7.0), 120
 
-# Blue against red is told apart by nearly everybody, also in print, where the red is the darker.
+# Nearly everybody can distinguish blue and red, even in print, where the red is darker.
 _INLIER_COLOUR, _OUTLIER_COLOUR = "#2166ac", "#c62828"
 _BOUNDARY_COLOUR, _INLIER_REGION, _ROW_COLOUR = "darkred", "#fdf3e1", "#333333"
 
-# Steps between the boundary and the lowest score: enough to see a slope, few enough to tell the steps apart.
+# Steps between the boundary and the lowest score: enough to see a slope, few enough to distinguish the steps.
 _LEVELS = 8
 
-# The part of the colour map whose blues are soft enough for dots to be seen on them.
+# The part of the colour map whose blues are soft enough for dots to be visible on them.
 _SOFT_BLUES = colormaps["Blues"](np.linspace(0.65, 0.12, _LEVELS))
 
-# Square points: a dot of one row, and how much larger one is for each tenfold number of rows.
+# Areas in square points: of a dot for one row, and what each tenfold number of rows adds.
 _DOT_AREA, _DOT_GROWTH = 7.0, 14.0
 
 # A longer name would push the plot aside.
-_LONGEST_NAME = 40
+_MAX_NAME = 40
 
-# Bars of a histogram: over the usual range of scores, steps of about one hundredth.
+# Bars of a histogram: about 0.01 wide over the usual range of scores.
 _BARS = 60
 
 
@@ -52,14 +49,14 @@ def boundary_figure(forest: Forest, rows: NDArray[np.float64], names: tuple[str,
     Parameters
     ----------
     forest
-        A forest of at least two features. With more, the two that it splits the most are drawn and the others
-        stand at their medians; the title says so.
+        A forest of at least two features. With more, the two that it splits most often are drawn, with the others at
+        their medians; the title says so.
     rows
         Training rows, shape ``(n_rows, n_features)``.
     names
         Feature names.
     title
-        What is shown.
+        Title of the plot.
 
     Raises
     ------
@@ -70,33 +67,35 @@ def boundary_figure(forest: Forest, rows: NDArray[np.float64], names: tuple[str,
 
 
 def draw_training_rows(plane: BoundaryPlane, threshold: float, rows: NDArray[np.float64], title: str) -> Figure:
-    """Draw training rows on a plane that is scored already.
+    """Draw training rows on a plane whose scores are known.
 
     Parameters
     ----------
     plane
-        The plane, and its scores.
+        The plane with its scores.
     threshold
         Rows with a lower score are outliers, in [-1, 0].
     rows
         Shape ``(n_rows, n_features)``.
     title
-        What is shown.
+        Title of the plot.
     """
     figure, axes, legend = _draw_plane(plane, threshold, title)
-    legend.append(_draw_dots(axes, plane, rows, _ROW_COLOUR, f"training rows ({len(rows):,}; larger where many lie)"))
+    legend.append(
+        _draw_dots(axes, plane, rows, _ROW_COLOUR, f"training rows ({len(rows):,}; larger where many coincide)")
+    )
     return _finish(figure, legend)
 
 
 def draw_labelled_rows(
     plane: BoundaryPlane, threshold: float, rows: NDArray[np.float64], labels: NDArray[np.int64], title: str
 ) -> Figure:
-    """Draw rows in the colour of the label that the forest gave them: inliers blue, outliers red.
+    """Draw rows coloured by predicted label: inliers blue, outliers red.
 
     Parameters
     ----------
     plane
-        The plane, and its scores.
+        The plane with its scores.
     threshold
         Rows with a lower score are outliers, in [-1, 0].
     rows
@@ -104,10 +103,10 @@ def draw_labelled_rows(
     labels
         Shape ``(n_rows,)``: 1 inlier, -1 outlier.
     title
-        What is shown.
+        Title of the plot.
     """
     figure, axes, legend = _draw_plane(plane, threshold, title)
-    # Outliers last: they are few, and must not lie hidden.
+    # Outliers last: they are few, and must not be hidden.
     for label, called, colour in ((INLIER, "inliers", _INLIER_COLOUR), (OUTLIER, "outliers", _OUTLIER_COLOUR)):
         chosen = rows[labels == label]
         legend.append(_draw_dots(axes, plane, chosen, colour, f"{called} ({len(chosen):,})"))
@@ -115,7 +114,7 @@ def draw_labelled_rows(
 
 
 def score_histogram(scores: NDArray[np.float64], threshold: float, title: str) -> Figure:
-    """Draw how many rows have which score, and the threshold below which they are outliers.
+    """Draw the histogram of scores, and the threshold below which rows are outliers.
 
     Parameters
     ----------
@@ -124,12 +123,12 @@ def score_histogram(scores: NDArray[np.float64], threshold: float, title: str) -
     threshold
         Rows with a lower score are outliers, in [-1, 0].
     title
-        What is shown.
+        Title of the plot.
     """
     figure, axes = _begin(title)
     low, high = min(float(scores.min()), threshold), max(float(scores.max()), threshold)
     step = max((high - low) / _BARS, 1e-3)
-    # The threshold is an edge, so that each bar is of one colour. A score that equals it is an inlier's.
+    # The threshold is an edge, so that each bar has one colour. A score that equals the threshold is an inlier's.
     below = threshold - step * np.arange(np.ceil((threshold - low) / step) + 1)[::-1]
     above = threshold + step * np.arange(np.floor((high - threshold) / step) + 2)
     legend: list[Patch | Line2D] = []
@@ -141,7 +140,7 @@ def score_histogram(scores: NDArray[np.float64], threshold: float, title: str) -
         axes.stairs(np.histogram(chosen, edges)[0], edges, fill=True, color=colour)
         legend.append(Patch(color=colour, label=f"{called} ({len(chosen):,} of {len(scores):,})"))
     line = axes.axvline(threshold, color=_BOUNDARY_COLOUR, linewidth=2, label=f"threshold ({threshold:.4f})")
-    # A few outliers among many thousand rows would be invisible on a straight axis.
+    # A few outliers among many thousand rows would be invisible on a linear axis.
     axes.set_yscale("log")
     axes.set(
         xlim=(low - step, high + step),
@@ -154,17 +153,17 @@ def score_histogram(scores: NDArray[np.float64], threshold: float, title: str) -
 
 
 def to_png(figure: Figure) -> bytes:
-    """Give a figure as the content of a PNG file."""
+    """Return a figure as the content of a PNG file."""
     written = io.BytesIO()
     with warnings.catch_warnings():
-        # A column's name may be in a script that Matplotlib's own font lacks: boxes do no harm.
+        # A column's name may use a script that Matplotlib's font lacks; it is then drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(written, format="png", dpi=_DOTS_PER_INCH)
     return written.getvalue()
 
 
 def _begin(title: str) -> tuple[Figure, Axes]:
-    """Make an empty plot."""
+    """Create an empty plot."""
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, parse_math=False, wrap=True)
@@ -172,13 +171,13 @@ def _begin(title: str) -> tuple[Figure, Axes]:
 
 
 def _draw_plane(plane: BoundaryPlane, threshold: float, title: str) -> tuple[Figure, Axes, list[Patch | Line2D]]:
-    """Draw the decision function and its boundary; give the legend's first entries too."""
-    figure, axes = _begin(title + _say_what_is_fixed(plane))
+    """Draw the decision function and its boundary; return the first entries of the legend too."""
+    figure, axes = _begin(title + _describe_fixed_features(plane))
     decision = plane.scores - threshold
     across, up = plane.scales
     across.apply(axes, "x")
     up.apply(axes, "y")
-    # A dollar sign in a column's name is no mathematics.
+    # A dollar sign in a column's name does not start a formula.
     axes.set_xlabel(across.describe(_shorten(plane.shown_names()[0])), parse_math=False)
     axes.set_ylabel(up.describe(_shorten(plane.shown_names()[1])), parse_math=False)
     lowest, highest = float(decision.min()), float(decision.max())
@@ -200,7 +199,7 @@ def _draw_plane(plane: BoundaryPlane, threshold: float, title: str) -> tuple[Fig
 
 
 def _draw_dots(axes: Axes, plane: BoundaryPlane, rows: NDArray[np.float64], colour: str, called: str) -> Line2D:
-    """Draw rows as dots, larger where many lie on one spot; give the legend's entry."""
+    """Draw rows as dots, larger where many coincide; return the entry of the legend."""
     dots, counts = plane.place(rows)
     # Large dots first, so that they hide no small ones.
     order = np.argsort(-counts, kind="stable")
@@ -211,62 +210,62 @@ def _draw_dots(axes: Axes, plane: BoundaryPlane, rows: NDArray[np.float64], colo
 
 
 def _finish(figure: Figure, legend: list[Patch | Line2D]) -> Figure:
-    """Put the legend below the plot, where it covers nothing."""
+    """Add the legend below the plot, where it covers nothing."""
     figure.legend(handles=legend, loc="outside lower center", ncols=len(legend), frameon=False, fontsize="small")
     return figure
 
 
-def _say_what_is_fixed(plane: BoundaryPlane) -> str:
-    """Say where the features stand that are not drawn; nothing if there are none."""
+def _describe_fixed_features(plane: BoundaryPlane) -> str:
+    """Describe the values of the features that are not drawn; empty if there are none."""
     others = len(plane.names) - 2
     if not others:
         return ""
     where = "the third at its median" if others == 1 else f"the other {others} at their medians"
-    return f"\nthe two features that are split the most; {where}"
+    return f"\nthe two features that are split most often; {where}"
 
 
 def _digits(step: float) -> int:
-    """Count the decimals that tell numbers one step apart."""
+    """Return how many decimals distinguish numbers one step apart."""
     return max(2, 1 - math.floor(math.log10(step)))
 
 
 def _shorten(name: str) -> str:
-    """Cut a long name."""
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
+    """Truncate a long name."""
+    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 3] + "..."
 
 
 def draw_pictures(
     forest: Forest, contamination: object, sets: dict[str, tuple[Dataset, Evaluation]]
 ) -> dict[str, bytes]:
-    """Draw what a forest learnt.
+    """Draw all pictures of a bundle.
 
     Parameters
     ----------
     forest
         The compiled forest.
     contamination
-        What it was trained with: a share, or "auto".
+        Contamination that it was trained with: a share, or "auto".
     sets
-        Rows, and what the forest says of them: ``train`` and perhaps ``test``.
+        Rows and their evaluation: ``train`` and perhaps ``test``.
 
     Returns
     -------
-    PNG files by their names. A forest of one feature has no boundary to draw, only scores.
+    PNG files by name. A forest of one feature has no boundary to draw, only scores.
     """
     pictures = {}
     data, on_training = sets["train"]
     chosen = f"contamination {contamination}"
     if len(data.names) > 1:
         plane = BoundaryPlane.of(forest, data.rows, data.names)
-        base = _say_flagged(on_training.scores, AUTO_THRESHOLD, "training")
+        base = _describe_flagged(on_training.scores, AUTO_THRESHOLD, "training")
         pictures["boundary_base.png"] = draw_training_rows(
             plane, AUTO_THRESHOLD, data.rows, f"Base model, contamination auto: {base}"
         )
-        own = _say_flagged(on_training.scores, forest.offset, "training")
+        own = _describe_flagged(on_training.scores, forest.offset, "training")
         pictures["boundary.png"] = draw_training_rows(plane, forest.offset, data.rows, f"This model, {chosen}: {own}")
         if "test" in sets:
             test, on_test = sets["test"]
-            own = _say_flagged(on_test.scores, forest.offset, "test")
+            own = _describe_flagged(on_test.scores, forest.offset, "test")
             pictures["boundary_test.png"] = draw_labelled_rows(
                 plane, forest.offset, test.rows, on_test.labels, f"Test rows, {chosen}: {own}"
             )
@@ -278,6 +277,6 @@ def draw_pictures(
     return {file: to_png(figure) for file, figure in pictures.items()}
 
 
-def _say_flagged(scores: NDArray[np.float64], threshold: float, called: str) -> str:
-    """Say which share of the rows is flagged."""
+def _describe_flagged(scores: NDArray[np.float64], threshold: float, called: str) -> str:
+    """Describe which share of the rows is flagged."""
     return f"{np.mean(scores - threshold < 0):.3%} of the {called} rows are outliers"

@@ -1,67 +1,101 @@
-"""The report: what was learnt from which data, in one page of HTML that works without any other file or host."""
+"""The report and the model card of a bundle: what the model learnt, from which data, and how well it does.
+
+Both show the same tables and sentences, which are made here from the manifest and laid out by ``templates/``. The
+report is an HTML page that works without any other file or host; the model card is a page of Markdown.
+"""
 
 from __future__ import annotations
 
 import base64
+import re
 from datetime import datetime
-from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from training.bundle.facts import (
-    LICENCE,
-    LIMITS,
-    PURPOSE,
-    SET_TITLES,
-    Table,
-    describe_origin,
-    describe_reading,
-    tabulate_contaminations,
-    tabulate_features,
-    tabulate_figures,
-    tabulate_label_figures,
-    tabulate_parameters,
-    tabulate_versions,
+from jinja2 import Environment, FileSystemLoader
+
+from training.fitting.evaluate import FIGURE_TITLES
+
+_REPORT_FILE, _CARD_FILE = "report.html", "model_card.md"
+
+# Rows of cells; the first row is the head.
+Table: TypeAlias = tuple[tuple[str, ...], ...]
+
+SET_TITLES = {"train": "training", "test": "test"}
+
+PURPOSE = (
+    "Separates rows that resemble the training rows (inliers) from rows that do not (outliers). It is an Isolation "
+    "Forest, meant to draw a person's attention, not to make decisions."
 )
 
-_REPORT_FILE = "report.html"
+LIMITS = (
+    "A score is not a probability. It says how quickly random cuts isolate a row from the training rows, in [-1, 0]; "
+    'the lower, the more abnormal. A score of -0.8 is not "80 % abnormal".',
+    "Outlier means unlike the training rows, not wrong, fraudulent or worth less. A person should check before anybody "
+    "is treated differently because of it.",
+    "The contamination is the share of training rows that is flagged; live traffic is flagged as often only as long as "
+    "it resembles them. Rows with equal scores are flagged together or not at all, so the share is only approximate.",
+    "The cuts are parallel to the axes: a row that combines common values in an uncommon way may not be flagged.",
+    "Beyond the range of the training rows, all values are alike to the model: no tree cuts there.",
+)
+
+LICENCE = (
+    "Isowatch, which wrote this bundle, is under the Apache License 2.0. The model may be published under "
+    "whatever licence its training data allow; its publisher has to state which."
+)
 
 # What each picture shows, in the order of the page.
 _CAPTIONS = {
     "boundary_base.png": (
-        'The trees under contamination "auto", which flags scores below -0.5, as the original paper does: far too much '
-        "in heavy-tailed data. The axes are in the units of the data."
+        'The trees under contamination "auto", which flags scores below -0.5, as in the original paper: far too much '
+        "for heavy-tailed data. The axes are in the units of the data."
     ),
-    "boundary.png": "The same trees under the chosen contamination, which moves the boundary to flag as many as asked.",
+    "boundary.png": "The same trees under the chosen contamination, which moves the boundary to flag this share.",
     "boundary_test.png": (
-        "Rows that the model never saw, in the colour of the label that it gave them. Those beyond the range of the "
-        "training rows stand at the edge."
+        "Rows that the model never saw, coloured by predicted label. Those beyond the range of the training rows are "
+        "drawn at the edge."
     ),
-    "scores.png": "How many training rows have which score. Rows left of the line are outliers.",
-    "scores_test.png": "How many test rows have which score.",
+    "scores.png": "Distribution of the training scores. Rows left of the line are outliers.",
+    "scores_test.png": "Distribution of the test scores.",
 }
 
-# No script and no other host: a browser is told to refuse them, should a name of a column ever slip through.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
-_STYLE = """\
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff; margin: 0 auto; max-width: 62rem;
-  padding: 1.5rem; overflow-wrap: anywhere; }
-h1 { margin-bottom: 0; line-height: 1.2; }
-h2 { margin-top: 2.5rem; border-bottom: 1px solid #d0d7de; }
-.notice { background: #fff4d6; border-left: 4px solid #b7791f; padding: .5rem 1rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0; }
-th, td { border-bottom: 1px solid #d0d7de; padding: .3rem .9rem; text-align: right; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-thead th { border-bottom: 2px solid #8c959f; }
-tbody th { font-weight: normal; }
-figure { margin: 1.5rem 0; }
-img { max-width: 100%; height: auto; }
-figcaption { color: #57606a; }
-code { font-size: .9em; }
-"""
+class _Markdown(str):
+    """Text that is Markdown already."""
+
+
+# What would begin a tag, emphasis, code, a link or a cell of a table.
+_MARKUP = re.compile(r"([\\`*_\[\]|<>])")
+
+
+def _escape_markdown(value: object) -> str:
+    r"""Keep text from being read as markup.
+
+    Examples
+    --------
+    >>> print(_escape_markdown("a|b_<c>"))
+    a\|b\_\<c\>
+    """
+    return value if isinstance(value, _Markdown) else _MARKUP.sub(r"\\\1", str(value))
+
+
+def _to_code(text: str) -> _Markdown:
+    """Write a code span, in which a backslash escapes nothing."""
+    return _Markdown(f"`{text.replace('`', chr(39))}`")
+
+
+_LOADER = FileSystemLoader(Path(__file__).with_name("templates"))
+_HTML = Environment(loader=_LOADER, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+# Jinja2 escapes HTML only; ``finalize`` escapes every value for Markdown instead.
+_MARKDOWN = Environment(
+    loader=_LOADER,
+    autoescape=False,
+    finalize=_escape_markdown,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_MARKDOWN.filters["code"] = _to_code
 
 
 def write_report(folder: Path, manifest: dict[str, Any], pictures: dict[str, bytes]) -> None:
@@ -72,115 +106,182 @@ def write_report(folder: Path, manifest: dict[str, Any], pictures: dict[str, byt
     folder
         The bundle that is being written.
     manifest
-        What the bundle's manifest says.
+        The bundle's manifest.
     pictures
-        PNG files by their names.
+        PNG files by name.
     """
-    (folder / _REPORT_FILE).write_text(_compose(manifest, pictures), encoding="utf-8", newline="\n")
-
-
-def _compose(manifest: dict[str, Any], pictures: dict[str, bytes]) -> str:
-    """Lay the page out."""
-    title = escape(f"{manifest['name']} {manifest['version']}")
-    evaluation, trained_at = manifest["evaluation"], datetime.fromisoformat(manifest["trained_at"])
-    sections = (
-        ("What was learnt", _show_pictures(pictures)),
-        ("Figures", _lay_out(tabulate_figures(evaluation))),
-        (
-            "What other contaminations would flag",
-            "<p>The trees are the same for each; only the threshold moves.</p>"
-            + _lay_out(tabulate_contaminations(evaluation)),
-        ),
-        ("Against known labels", _compare_with_labels(evaluation)),
-        ("How the data were read", _describe_data(manifest)),
-        ("Training parameters", _lay_out(tabulate_parameters(manifest))),
-        ("Limits", f"<ul>{''.join(f'<li>{escape(limit)}</li>' for limit in LIMITS)}</ul>"),
-        ("Licence", _paragraph(LICENCE)),
-        ("Versions", _lay_out(tabulate_versions(manifest))),
-    )
-    body = "\n".join(f"<h2>{heading}</h2>\n{content}" for heading, content in sections)
-    return f"""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<title>{title}: training report</title>
-<style>
-{_STYLE}</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>Trained {trained_at:%d %B %Y, %H:%M} UTC.</p>
-{_paragraph(PURPOSE)}
-{_summarise(manifest)}
-{body}
-</body>
-</html>
-"""
-
-
-def _summarise(manifest: dict[str, Any]) -> str:
-    """Say what matters most in two sentences."""
-    training = manifest["training"]
-    notice = f'<p class="notice">{escape(describe_origin(training))}</p>' if training["synthetic"] else ""
-    return notice + _paragraph(
-        f"Rows with a score below {manifest['offset_']:.6g} are outliers: {training['flagged_rows']:,} of "
-        f"{training['rows']:,} training rows ({training['flagged_share']:.3%}), with contamination "
-        f"{manifest['parameters']['contamination']}."
-    )
-
-
-def _show_pictures(pictures: dict[str, bytes]) -> str:
-    """Put the pictures into the page itself."""
-    figures = [
-        f'<figure><img src="data:image/png;base64,{base64.b64encode(pictures[file]).decode()}" '
-        f'alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'
+    shown = [
+        {"caption": caption, "data": base64.b64encode(pictures[file]).decode()}
         for file, caption in _CAPTIONS.items()
         if file in pictures
     ]
-    if "boundary.png" not in pictures:
-        figures.insert(0, _paragraph("A model of one feature has no boundary to draw in two dimensions."))
-    return "\n".join(figures)
-
-
-def _describe_data(manifest: dict[str, Any]) -> str:
-    """Say which files were read, and how."""
-    training, features = manifest["training"], [feature["name"] for feature in manifest["features"]]
-    files = [("train", training)]
-    if "test" in manifest["evaluation"]:
-        files.append(("test", manifest["evaluation"]["test"]))
-    paragraphs = [
-        f"<p>{SET_TITLES[name].capitalize()}: <code>{escape(data['file'])}</code>, {data['rows']:,} rows, sha256 "
-        f"<code>{data['sha256']}</code>.<br>{escape(describe_reading(data, features))}</p>"
-        for name, data in files
-    ]
-    return "\n".join([_paragraph(describe_origin(training)), *paragraphs, _lay_out(tabulate_features(manifest))])
-
-
-def _compare_with_labels(evaluation: dict[str, Any]) -> str:
-    """Say how the model agrees with known labels."""
-    table = tabulate_label_figures(evaluation)
-    if table is None:
-        return _paragraph(
-            "No labels were known: how many of the outliers are real ones has not been measured. Name a column that "
-            "marks known outliers with --label."
-        )
-    return _paragraph("The labels were not used for fitting.") + _lay_out(table)
-
-
-def _lay_out(table: Table) -> str:
-    """Write a table in HTML."""
-    head, *rows = table
-    cells = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = "\n".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in others)}</tr>'
-        for first, *others in rows
+    page = _HTML.get_template("report.html").render(
+        _collect_facts(manifest), pictures=shown, has_boundary="boundary.png" in pictures
     )
-    return f'<div class="scroll"><table>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
+    (folder / _REPORT_FILE).write_text(f"{page}\n", encoding="utf-8", newline="\n")
 
 
-def _paragraph(text: str) -> str:
-    """Write a paragraph."""
-    return f"<p>{escape(text)}</p>"
+def write_model_card(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write ``model_card.md`` into a bundle; parameters are those of :func:`write_report`."""
+    card = _MARKDOWN.get_template("model_card.md").render(_collect_facts(manifest))
+    (folder / _CARD_FILE).write_text(card, encoding="utf-8", newline="\n")
+
+
+def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Collect what both templates show."""
+    training, evaluation = manifest["training"], manifest["evaluation"]
+    names = [feature["name"] for feature in manifest["features"]]
+    data = {"train": training} | ({"test": evaluation["test"]} if "test" in evaluation else {})
+    return {
+        "title": f"{manifest['name']} {manifest['version']}",
+        "trained_at": f"{datetime.fromisoformat(manifest['trained_at']):%d %B %Y, %H:%M} UTC",
+        "purpose": PURPOSE,
+        "limits": LIMITS,
+        "licence": LICENCE,
+        "is_synthetic": training["synthetic"],
+        "origin": _describe_origin(training),
+        "summary": f"Rows with a score below {manifest['offset_']:.6g} are outliers: {training['flagged_rows']:,} of "
+        f"{training['rows']:,} training rows ({training['flagged_share']:.3%}), with contamination "
+        f"{manifest['parameters']['contamination']}.",
+        "files": [
+            {
+                "title": SET_TITLES[name].capitalize(),
+                "name": each["file"],
+                "rows": f"{each['rows']:,}",
+                "sha256": each["sha256"],
+                "reading": _describe_reading(each, names),
+            }
+            for name, each in data.items()
+        ],
+        "features": _tabulate_features(manifest),
+        "parameters": _tabulate_parameters(manifest),
+        "figures": _tabulate_figures(evaluation),
+        "contaminations": _tabulate_contaminations(evaluation),
+        "label_figures": _tabulate_label_figures(evaluation),
+        "versions": _tabulate_versions(manifest),
+    }
+
+
+def _describe_origin(training: dict[str, Any]) -> str:
+    """Describe the origin of the data, from the manifest's part about the training data."""
+    if training["synthetic"]:
+        return (
+            "The data are synthetic: made by training.data.synthetic to resemble the credits that customers spend. "
+            "No row is a real person, and the figures say nothing about real customers."
+        )
+    if records := training.get("records"):
+        return (
+            f"The rows are requests that a running service answered between {records['since']} and {records['until']}. "
+            "Whether the people concerned agreed to this use is not recorded here."
+        )
+    return "Where the rows come from, and whether people agreed to this use, is not recorded here."
+
+
+def _describe_reading(data: dict[str, Any], features: list[str]) -> str:
+    """Describe how a file was read, from the manifest's part about it and the names of the features."""
+    if records := data.get("records"):
+        return _describe_records(records)
+    label = data["label_column"]
+    left_out = [column for column in data["columns"] if column not in (*features, label)]
+    return (
+        f"A comma-separated file in UTF-8 with {_count(len(data['columns']), 'column')}. Every cell of a feature is a "
+        "finite number; a file with any other cell is refused, and nothing is filled in or skipped. "
+        f"Left-out columns: {', '.join(left_out) or 'none'}. "
+        f"Labels: {f'column {label}, never used for fitting' if label else 'none'}."
+    )
+
+
+def _tabulate_features(manifest: dict[str, Any]) -> Table:
+    """Tabulate the features with their training ranges."""
+    features = ((each["name"], f"{each['low']:g}", f"{each['high']:g}") for each in manifest["features"])
+    return (("feature", "smallest", "largest"), *features)
+
+
+def _tabulate_parameters(manifest: dict[str, Any]) -> Table:
+    """Tabulate the result of ``get_params()``."""
+    parameters = ((name, str(value)) for name, value in manifest["parameters"].items())
+    return (("parameter", "value"), *parameters)
+
+
+def _tabulate_figures(evaluation: dict[str, Any]) -> Table:
+    """Tabulate the figures of each set of rows side by side."""
+    sets = list(evaluation.values())
+    quantiles = (
+        (f"score, quantile {quantile}", *(f"{figures['score_quantiles'][quantile]:.4f}" for figures in sets))
+        for quantile in sets[0]["score_quantiles"]
+    )
+    return (
+        ("", *(SET_TITLES[name] for name in evaluation)),
+        ("rows", *(f"{figures['rows']:,}" for figures in sets)),
+        ("outliers", *(f"{figures['flagged_rows']:,}" for figures in sets)),
+        ("inliers", *(f"{figures['inlier_share']:.3%}" for figures in sets)),
+        *quantiles,
+    )
+
+
+def _tabulate_contaminations(evaluation: dict[str, Any]) -> Table:
+    """Tabulate how many rows of each set each contamination would flag, with their share."""
+    sets = list(evaluation.values())
+    choices = zip(*(figures["flagged_by_contamination"] for figures in sets), strict=True)
+    return (
+        ("contamination", "threshold", *(f"{SET_TITLES[name]} rows flagged" for name in evaluation)),
+        *(
+            (
+                str(choice[0]["contamination"]),
+                f"{choice[0]['threshold']:.4f}",
+                *(
+                    f"{each['flagged_rows']:,} ({each['flagged_rows'] / figures['rows']:.3%})"
+                    for each, figures in zip(choice, sets, strict=True)
+                ),
+            )
+            for choice in choices
+        ),
+    )
+
+
+def _tabulate_label_figures(evaluation: dict[str, Any]) -> Table | None:
+    """Tabulate how well each set of rows agrees with its true labels; None without labels."""
+    labelled = {name: figures["labels"] for name, figures in evaluation.items() if "labels" in figures}
+    if not labelled:
+        return None
+    return (
+        ("", *(SET_TITLES[name] for name in labelled)),
+        *(
+            (title, *(_show_figure(figures[key]) for figures in labelled.values()))
+            for key, title in FIGURE_TITLES.items()
+        ),
+    )
+
+
+def _tabulate_versions(manifest: dict[str, Any]) -> Table:
+    """Tabulate the versions that the model was trained with."""
+    versions = manifest["versions"]
+    called = {"python": "Python", "numpy": "NumPy", "scikit_learn": "scikit-learn"}
+    return (("package", "version"), *((called[name], versions[name]) for name in called))
+
+
+def _describe_records(records: dict[str, Any]) -> str:
+    """Describe how the training rows were drawn from records."""
+    return (
+        f"Of {records['read']:,} recorded rows, {records['other_features'] + records['without_features']:,} have other "
+        f"features or none, {records['judging']:,} are in the holdout set, and from the "
+        f"{records['shaping']:,} others these were drawn, each answered row with probability {records['chance']:.3g}. "
+        + (
+            f"{records['labelled_outliers']:,} of them were labelled outliers; they were "
+            + ("left out when trees were grown." if records["excluded_outliers"] else "trained on like all others.")
+            if records["labelled_outliers"]
+            else "None of them was labelled an outlier."
+        )
+    )
+
+
+def _show_figure(figure: float | int | None) -> str:
+    """Format a figure of a comparison with labels."""
+    if figure is None:
+        return "needs outliers and inliers"
+    return f"{figure:,}" if isinstance(figure, int) else f"{figure:.4f}"
+
+
+def _count(number: int, what: str) -> str:
+    """Format a count with its noun."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

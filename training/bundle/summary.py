@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT
+from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
+
+# An address that listens everywhere is reached through this one.
+_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
 def summarise(manifest: dict[str, Any], folder: Path) -> str:
-    """Sum a new bundle up as aligned plain text.
+    """Summarise a new bundle as aligned plain text, with how to serve it.
 
     Parameters
     ----------
     manifest
-        What the bundle's manifest says.
+        The bundle's manifest.
     folder
-        Where the bundle lies.
+        The bundle's folder.
     """
     parameters, evaluation = manifest["parameters"], manifest["evaluation"]
     lines = [
@@ -42,29 +46,35 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
     ]
     width = max(len(label) for label, _ in lines)
     table = "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
-    return (
-        f"{table}\n\n"
-        "This model is live: a running service takes it over within two seconds.\n"
-        'To start one: gunicorn "app:create_app()", then open http://127.0.0.1:8000/'
-    )
+    return f"{table}\n\nThis model is live: a running service loads it within two seconds.\n{_describe_start()}"
+
+
+def _describe_start() -> str:
+    """Describe how to start a service at the address in ``BIND``, and where it then is."""
+    bind = os.environ.get("BIND", "")
+    host, _, port = (bind or "127.0.0.1:8000").rpartition(":")
+    command = f'{f"BIND={bind} " if bind else ""}gunicorn "app:create_app()"'
+    if not port.isdigit():  # a socket file, which no browser opens
+        return f"To start one: {command}"
+    return f"To start one: {command}, then open http://{_EVERY_ADDRESS.get(host, host)}:{port}/"
 
 
 def _count_flagged(figures: dict[str, Any]) -> str:
-    """Say how many rows of a set are outliers."""
+    """Format how many rows of a set are outliers."""
     return f"{figures['flagged_rows']:,} of {figures['rows']:,} ({1 - figures['inlier_share']:.3%})"
 
 
 def _describe_drift(manifest: dict[str, Any]) -> str:
-    """Say what the drift detectors promise, or why there are none."""
+    """Describe how drift is monitored, or why it is not."""
     drift = manifest["drift"]
     if drift is not None:
         return (
-            f"watched in windows of {drift['window']:,} rows; while nothing changes, an alarm of a detector every "
+            f"monitored in windows of {drift['window']:,} rows; without drift, a detector signals once every "
             f"{drift['expected_run_time']:,} rows"
         )
-    if manifest["training"]["rows"] < FEWEST_ROWS_FOR_DRIFT:
-        return f"not watched: calibrating takes {FEWEST_ROWS_FOR_DRIFT:,} training rows or more"
-    return "not watched, as asked for"
+    if manifest["training"]["rows"] < MIN_ROWS_FOR_DRIFT:
+        return f"not monitored: calibration needs at least {MIN_ROWS_FOR_DRIFT:,} training rows"
+    return "not monitored, as requested"
 
 
 def _shorten(names: list[str], most: int = 6) -> str:

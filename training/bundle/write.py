@@ -1,4 +1,4 @@
-"""Writing a bundle: everything about one trained model, complete or not at all."""
+"""Write a bundle: everything about one trained model, complete or not at all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from app.drift.calibration import Calibration
 from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
 from app.model.forest import Forest
 from app.model.schema import Features
-from training.bundle.golden_rows import check_agreement, choose_golden_rows
-from training.bundle.model_card import write_model_card
 from training.bundle.plots import draw_pictures
-from training.bundle.report import write_report
+from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset, is_synthetic
-from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
+from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
-from training.fitting.compile import compile_forest
+from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate
 from training.metrics.monitor import Stage
 from training.store.store import ModelStore
@@ -36,18 +34,18 @@ _ESTIMATOR_FILE = "model.joblib"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A fitted estimator and the data that it is judged by.
+    """A fitted estimator, and the data that it was fitted and is evaluated on.
 
     Parameters
     ----------
     name
-        What the model is called, in metrics and addresses.
+        Name of the model, in metrics and addresses.
     estimator
         The fitted scikit-learn estimator.
     training
-        The rows that it was fitted on.
+        The training rows.
     test
-        Rows that it never saw, if there are any.
+        Test rows, which the estimator never saw, if there are any.
     """
 
     name: str
@@ -58,7 +56,7 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class WrittenBundle:
-    """Where a bundle lies, and what its manifest says (without the digests)."""
+    """The folder of a bundle, and its manifest (without the digests)."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -73,31 +71,31 @@ def write_bundle(
     add_files: Callable[[Path, dict[str, Any]], None] = lambda folder, manifest: None,
     go_live: bool = True,
 ) -> WrittenBundle:
-    """Write ``models/<version>/`` and let ``models/current`` point to it.
+    """Write ``models/<version>/`` and make ``models/current`` point to it.
 
     Parameters
     ----------
     models
-        The folder of all bundles; made if it does not exist.
+        The folder of all bundles; created if it does not exist.
     model
-        What to write.
+        The model to write.
     on_stage
-        Called when each stage after the fitting begins.
+        Called at the start of each stage after the fitting.
     drift
-        How the drift detectors are calibrated; None for none. With fewer than 4,000 training rows there are none.
+        Parameters of the drift detectors; None for no detectors. There are none with fewer than 4,000 training rows.
     on_calibration
-        Called now and then with the part of the calibration that is done, in [0, 1].
+        Called regularly with the completed share of the calibration, in [0, 1].
     add_files
         Called with the bundle's unfinished folder and manifest, to write more files into it.
     go_live
-        Whether ``models/current`` is moved; else the bundle waits to be promoted.
+        Whether the bundle becomes live; if not, it can be promoted later.
 
     Raises
     ------
     InvalidForest
-        If the estimator cannot be compiled, or the compiled forest does not give scikit-learn's answers.
+        If the estimator cannot be compiled, or the compiled forest disagrees with scikit-learn.
     ModelsNotWritable
-        If the bundle cannot be stored. Whatever happens, ``models`` then is as it was.
+        If the bundle cannot be stored; ``models`` then stays as it was.
     """
     on_stage(Stage.EVALUATING)
     arrays = compile_forest(model.estimator)
@@ -109,13 +107,13 @@ def write_bundle(
     check_agreement(model.estimator, model.training.rows, on_training)
     reference, others = split_reference(len(model.training))
     calibration = None
-    if drift is not None and len(model.training) >= FEWEST_ROWS_FOR_DRIFT:
+    if drift is not None and len(model.training) >= MIN_ROWS_FOR_DRIFT:
         on_stage(Stage.CALIBRATING)
         scored = ScoredRows(model.training.rows, on_training.scores, on_training.labels)
         share = on_training.n_flagged / len(scored)
         calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration)
     manifest = _describe(model, forest, sets) | {"drift": _describe_drift(calibration)}
-    # Before the store is locked: others need not wait for pictures.
+    # Before the store is locked, so that nobody waits for pictures.
     pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets)
     on_stage(Stage.WRITING)
     store = ModelStore(models)
@@ -134,12 +132,12 @@ def write_bundle(
         write_report(folder, manifest, pictures)
         add_files(folder, manifest)
         write_manifest(folder, manifest)
-        place = store.publish(folder, version) if go_live else store.keep(folder, version)
+        place = store.publish(folder, version) if go_live else store.add(folder, version)
         return WrittenBundle(place, manifest)
 
 
 def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
-    """Collect what the manifest says apart from name, version and time."""
+    """Collect the content of the manifest, except name, version and time."""
     training, on_training = sets["train"]
     features = Features.of(training.names, training.rows)
     return {
@@ -161,7 +159,7 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             "scikit_learn": sklearn.__version__,
         },
         "evaluation": {
-            name: ({} if name == "train" else _describe_data(data)) | _give_figures(data, evaluation, on_training)
+            name: ({} if name == "train" else _describe_data(data)) | _collect_figures(data, evaluation, on_training)
             for name, (data, evaluation) in sets.items()
         },
         "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
@@ -169,7 +167,7 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
 
 
 def _describe_data(data: Dataset) -> dict[str, Any]:
-    """Note which data these were; without the folder, which is the training machine's own affair."""
+    """Describe a data set; without its folder, which is private to the training machine."""
     return {
         "file": data.path.name,
         "rows": len(data),
@@ -179,8 +177,8 @@ def _describe_data(data: Dataset) -> dict[str, Any]:
     } | ({"records": data.records} if data.records else {})
 
 
-def _give_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
-    """Collect the figures of one set of rows; those of its labels if it has any."""
+def _collect_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
+    """Collect the figures of one set of rows, including those of its labels if it has any."""
     figures = evaluation.as_figures()
     figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores)
     if data.labels is not None:
@@ -189,14 +187,14 @@ def _give_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation
 
 
 def _describe_drift(calibration: Calibration | None) -> dict[str, Any] | None:
-    """Note what the drift detectors promise: rows between first alarms while nothing changes."""
+    """Describe the drift detectors: their expected number of rows before the first signal without drift."""
     if calibration is None:
         return None
     run_times = {name: thresholds.run_time for name, thresholds in calibration.thresholds.items()}
     return {
         "window": calibration.window,
         "expected_run_time": calibration.expected_run_time,
-        # One that can never alarm has no run time.
+        # A detector that can never signal has no run time.
         "run_times": {name: rows if np.isfinite(rows) else None for name, rows in run_times.items()},
     }
 
@@ -216,7 +214,7 @@ def _write_reference(file: Path, reference_rows: NDArray[np.float64], on_trainin
 
 
 def _to_json(value: object) -> object:
-    """Keep what strict JSON can say of a parameter; name the rest (a generator as seed, say) by its text."""
+    """Convert a parameter to strict JSON; what JSON lacks (such as a generator as seed) becomes text."""
     if isinstance(value, np.generic):
         value = value.item()
     return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -1,5 +1,5 @@
-"""The commands of ``python -m training``, one a file.
+"""The commands of ``python -m training``.
 
-Each module is light to import: what takes a second to load (scikit-learn, pandas) is imported when a command
+Each module is fast to import: packages that take a second to load (scikit-learn, pandas) are imported when a command
 runs, so that ``--help`` and a mistyped option are answered at once.
 """

@@ -1,4 +1,4 @@
-"""``drift``: compare two files of rows, or let the live model's drift detectors watch a file."""
+"""``drift``: compare two files of rows, or replay a file through the live model's drift detectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.commands.options import add_models_option, column_names
 
-# What scripts tell from a failure.
+# The exit status that tells scripts apart drift and failure.
 DRIFTED = 3
 
 
@@ -31,7 +31,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compare or replay, as asked for."""
+    """Compare or replay, depending on the options."""
     from training.errors import BadArgument
 
     if options.replay and not (options.reference or options.current):
@@ -42,9 +42,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
-    """Add what concerns two files."""
+    """Add the options for comparing two files."""
     group = parser.add_argument_group("comparing two files")
-    group.add_argument("--reference", metavar="FILE", type=Path, help="CSV file to compare with, as the training rows")
+    group.add_argument(
+        "--reference", metavar="FILE", type=Path, help="CSV file to compare with, e.g. the training rows"
+    )
     group.add_argument("--current", metavar="FILE", type=Path, help="CSV file that may have changed")
     group.add_argument(
         "--min-effect",
@@ -59,9 +61,9 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_replay_options(parser: argparse.ArgumentParser) -> None:
-    """Add what concerns the replay; what the service reads from its environment is taken from there."""
+    """Add the options for a replay; the service's settings in the environment are the defaults."""
     group = parser.add_argument_group("replaying a file")
-    group.add_argument("--replay", metavar="FILE", type=Path, help="CSV file with rows in the order in which they came")
+    group.add_argument("--replay", metavar="FILE", type=Path, help="CSV file with rows in the order of their arrival")
     add_models_option(parser)
     group.add_argument("--version", metavar="VERSION", help="whose detectors to use (default: the live one's)")
     group.add_argument(
@@ -69,7 +71,7 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=positive_number,
         default=os.environ.get("DRIFT_ROWS_PER_SECOND") or "100",
-        help="how many rows a second the service watches at most (default: $DRIFT_ROWS_PER_SECOND, else 100)",
+        help="how many rows per second the detectors process at most (default: $DRIFT_ROWS_PER_SECOND, else 100)",
     )
     group.add_argument(
         "--false-alarm-days",
@@ -81,7 +83,7 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    """Read, compare, write, print."""
+    """Compare two files, write the page, and print a summary."""
     from training.console import announce
     from training.data.dataset import read_files_to_compare
     from training.drift.compare import compare_files, conclude, tabulate_comparison
@@ -98,7 +100,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    """Read the bundle and the file, replay, write, print."""
+    """Replay a file, write the page, and print a summary."""
     from app.drift.calibration import Calibration
     from app.drift.monitor import DriftMonitor
     from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, read_bundle
@@ -117,15 +119,15 @@ def _replay(options: argparse.Namespace) -> int:
     watch = DriftMonitor(calibration, bundle.features.names, options.rows_per_second, options.false_alarm_days)
     announce(f"Reading {options.replay}")
     data = read_features(open_csv_file(options.replay), bundle.features.names)
-    with show_rows(len(data)) as note_rows:
-        replayed = replay(bundle.forest, watch, data, note_rows)
+    with show_rows(len(data)) as show_progress:
+        replayed = replay(bundle.forest, watch, data, show_progress)
     written = write_page(options.out / REPLAY_FILE, compose_replay_page(replayed, f"{bundle.name} {bundle.version}"))
     print(tabulate_replay(replayed), "", written, sep="\n")
     return 0
 
 
 def distance(text: str) -> float:
-    """Check a Kolmogorov-Smirnov distance.
+    """Parse a Kolmogorov-Smirnov distance.
 
     Examples
     --------
@@ -139,7 +141,7 @@ def distance(text: str) -> float:
 
 
 def positive_number(text: str) -> float:
-    """Check a number that has to be above 0.
+    """Parse a number above 0.
 
     Examples
     --------
@@ -153,7 +155,7 @@ def positive_number(text: str) -> float:
 
 
 def _read_number(text: str) -> float:
-    """Read a number; what is none becomes NaN, which is in no range."""
+    """Parse a number; other text becomes NaN, which is in no range."""
     try:
         return float(text)
     except ValueError:

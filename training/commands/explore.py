@@ -1,4 +1,4 @@
-"""``explore``: write a page that shows a data set."""
+"""``explore``: write a page that describes a data set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from training.commands.options import add_table_options
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its options."""
-    parser = commands.add_parser("explore", help="write a page that shows a CSV file", allow_abbrev=False)
+    parser = commands.add_parser("explore", help="write a page that describes a CSV file", allow_abbrev=False)
     add_table_options(parser)
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("reports"), help="folder of the page (default: %(default)s)"
@@ -19,7 +19,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read, draw, write."""
+    """Read the files and write the page."""
     from training.console import announce
     from training.data.dataset import read_test_data, read_training_data
     from training.pages.exploration import write_exploration

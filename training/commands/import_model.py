@@ -30,7 +30,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Open, check against the data, write."""
+    """Open the estimator, check it against the data, and write a bundle."""
     from app.errors import InvalidForest
     from training.bundle.summary import summarise
     from training.bundle.write import TrainedModel, write_bundle
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _open(file: Path) -> Any:
-    """Unpickle an estimator, whatever it turns out to be."""
+    """Unpickle whatever the file holds."""
     import warnings
 
     import joblib
@@ -71,10 +71,10 @@ def _open(file: Path) -> Any:
         raise BadArgument(f"--model {file} is not a file; name a joblib file that holds an IsolationForest.")
     try:
         with warnings.catch_warnings():
-            # Another release's forest is compared with scikit-learn's answers before anything is written.
+            # Before anything is written, the forest is compared with the scikit-learn that is installed here.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             return joblib.load(file)
-    # Unpickling runs the file's own code, which can fail in any way.
+    # Unpickling runs the file's own code, which can raise anything.
     except Exception as error:
         raise BadArgument(
             f"--model {file} cannot be opened with scikit-learn {sklearn.__version__} "
@@ -83,7 +83,7 @@ def _open(file: Path) -> Any:
 
 
 def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
-    """Read the training data as the estimator saw them: by name if it knows names, else by position."""
+    """Read the training data as the estimator saw them: by name if it has names, else by position."""
     from training.data.dataset import read_features, read_training_data
     from training.data.tables import open_csv_file
 
@@ -93,7 +93,7 @@ def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
     training = read_training_data(options.train, options.features, options.drop, options.label)
     if len(training.names) != estimator.n_features_in_:
         raise BadArgument(
-            f"--model {options.model} takes {estimator.n_features_in_} features, {options.train} gives "
+            f"--model {options.model} takes {estimator.n_features_in_} features, {options.train} has "
             f"{len(training.names)} ({', '.join(training.names)}); choose columns with --features or --drop."
         )
     return training

@@ -1,7 +1,4 @@
-"""Options that several commands share.
-
-Options that say how a forest is grown.
-"""
+"""Command-line options that several commands share, and the parsers of their values."""
 
 from __future__ import annotations
 
@@ -12,15 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.model.live_model import CURRENT_LINK
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters
 
 # The name becomes part of addresses and of metric labels.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-_LARGEST_PORT = 65_535
+_MAX_PORT = 65_535
 
-# A day. Whoever wants the figures for longer wants the Pushgateway.
-_LONGEST_WAIT_SECONDS = 86_400
+# A day. To keep metrics for longer, use the Pushgateway.
+_MAX_WAIT_SECONDS = 86_400
 
 
 def add_models_option(parser: argparse.ArgumentParser) -> None:
@@ -35,18 +32,18 @@ def add_models_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add what names the training data and the model made of them."""
+    """Add the options for the training data, their labels and the name of the model."""
     add_table_options(parser)
     parser.add_argument(
         "--label",
         metavar="COLUMN",
-        help="column of known labels, 0 inlier and 1 outlier, or 1 and -1: to judge the model, never to fit it",
+        help="column of known labels, 0 inlier and 1 outlier, or 1 and -1: to evaluate the model, never to fit it",
     )
-    parser.add_argument("--name", type=model_name, default="isowatch", help="what the model is called (%(default)s)")
+    parser.add_argument("--name", type=model_name, default="isowatch", help="name of the model (%(default)s)")
 
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
-    """Add what names the data: the files, and which of their columns are features."""
+    """Add the options for the files and for which of their columns are features."""
     parser.add_argument("--train", metavar="FILE", type=Path, required=True, help="CSV file with the training rows")
     parser.add_argument("--test", metavar="FILE", type=Path, help="CSV file with rows to test on")
     columns = parser.add_mutually_exclusive_group()
@@ -55,20 +52,20 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_drift_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the drift detectors promise."""
+    """Add the options of the drift detectors."""
     parser.add_argument(
         "--drift-ert",
         metavar="ROWS",
         type=int,
         default=5000,
-        help="rows between first alarms of a drift detector while nothing changes (%(default)s)",
+        help="expected run time: rows between first signals of a drift detector without drift (%(default)s)",
     )
     parser.add_argument(
         "--drift-window",
         metavar="ROWS",
         type=int,
         default=100,
-        help="how many of the last rows drift detectors look at (%(default)s)",
+        help="how many of the latest rows drift detectors compare (%(default)s)",
     )
     parser.add_argument(
         "--no-drift", action="store_true", help="calibrate no drift detectors, which takes some seconds"
@@ -76,20 +73,20 @@ def add_drift_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_metrics_options(parser: argparse.ArgumentParser) -> None:
-    """Add where the metrics of a training can be had; a default of the environment suits containers."""
+    """Add the options for where the metrics of a training are served; environment defaults suit containers."""
     parser.add_argument(
         "--metrics-port",
         metavar="PORT",
         type=port_number,
         default=os.environ.get("TRAINING_METRICS_PORT") or "8002",
-        help="where Prometheus finds the metrics of the training, 0 for none "
+        help="port of the training's metrics, for Prometheus to scrape; 0 for none "
         "(default: $TRAINING_METRICS_PORT, else 8002)",
     )
     parser.add_argument(
         "--metrics-host",
         metavar="HOST",
         default=os.environ.get("TRAINING_METRICS_HOST") or "127.0.0.1",
-        help="the address that the metrics are served on; 0.0.0.0 for all of the machine "
+        help="address to serve the metrics on; 0.0.0.0 for every address of the machine "
         "(default: $TRAINING_METRICS_HOST, else 127.0.0.1)",
     )
     parser.add_argument(
@@ -97,25 +94,25 @@ def add_metrics_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         type=seconds,
         default=os.environ.get("TRAINING_METRICS_HOLD") or "0",
-        help="how long the metrics stay there after the training has ended (default: $TRAINING_METRICS_HOLD, else 0)",
+        help="how long the metrics are served after the training has ended (default: $TRAINING_METRICS_HOLD, else 0)",
     )
 
 
 def port_number(text: str) -> int:
-    """Check a port.
+    """Parse a port.
 
     Examples
     --------
     >>> port_number("8002")
     8002
     """
-    if not text.isdecimal() or int(text) > _LARGEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1 to {_LARGEST_PORT}, or 0 for no metrics.")
+    if not text.isdecimal() or int(text) > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1 to {_MAX_PORT}, or 0 for no metrics.")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """Check a time to wait.
+    """Parse a waiting time.
 
     Examples
     --------
@@ -126,13 +123,13 @@ def seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number <= _LONGEST_WAIT_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds; use 0 to {_LONGEST_WAIT_SECONDS}.")
+    if not 0 <= number <= _MAX_WAIT_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds; use 0 to {_MAX_WAIT_SECONDS}.")
     return number
 
 
 def column_names(text: str) -> list[str]:
-    """Split a list of column names.
+    """Parse a list of column names.
 
     Examples
     --------
@@ -146,7 +143,7 @@ def column_names(text: str) -> list[str]:
 
 
 def model_name(text: str) -> str:
-    """Check a model name.
+    """Parse a model name.
 
     Examples
     --------
@@ -160,15 +157,15 @@ def model_name(text: str) -> str:
     return text
 
 
-def add_growth_options(parser: argparse.ArgumentParser, defaults: ForestParameters | None) -> None:
-    """Add one option for each parameter.
+def add_forest_options(parser: argparse.ArgumentParser, defaults: ForestParameters | None) -> None:
+    """Add one option for each parameter of the forest.
 
     Parameters
     ----------
     parser
-        Of the command.
+        Parser of the command.
     defaults
-        None if what is not given is taken from the live model; it then is None among the options too.
+        None if parameters that are not given are the live model's; they then are None among the options.
     """
     default = "%(default)s" if defaults else "default: the live model's"
     parser.add_argument(
@@ -199,7 +196,7 @@ def add_growth_options(parser: argparse.ArgumentParser, defaults: ForestParamete
         "--bootstrap",
         action="store_true" if defaults else argparse.BooleanOptionalAction,
         default=defaults and defaults.bootstrap,
-        help="let a tree draw the same row more than once" + ("" if defaults else f" ({default})"),
+        help="allow a tree to draw the same row more than once" + ("" if defaults else f" ({default})"),
     )
     parser.add_argument(
         "--seed",
@@ -209,8 +206,8 @@ def add_growth_options(parser: argparse.ArgumentParser, defaults: ForestParamete
     )
 
 
-def read_growth(options: argparse.Namespace) -> dict[str, Any]:
-    """Give what was chosen by the names of ``ForestParameters``."""
+def read_forest_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the chosen values by the names of ``ForestParameters``."""
     return {
         "contamination": options.contamination,
         "n_estimators": options.estimators,
@@ -222,12 +219,12 @@ def read_growth(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _number_or_auto(text: str) -> float | Literal["auto"]:
-    """Read a share; its range is checked with the other parameters."""
+    """Parse a share; its range is checked with the other parameters."""
     return "auto" if text == "auto" else float(text)
 
 
 def _count_or_auto(text: str) -> int | Literal["auto"]:
-    """Read a number of rows; its range is checked with the other parameters."""
+    """Parse a number of rows; its range is checked with the other parameters."""
     return "auto" if text == "auto" else int(text)
 
 

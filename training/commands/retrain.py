@@ -1,4 +1,4 @@
-"""``retrain``: train the next model on records, compare it with the live one, and make it live if that is sure."""
+"""``retrain``: train a candidate on records, compare it with the live model, and promote it if it is better."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.records.timestamps import parse_timestamp
-from training.commands.options import add_growth_options, add_metrics_options, add_models_option, read_growth
+from training.commands.options import add_forest_options, add_metrics_options, add_models_option, read_forest_options
 from training.console import REFUSALS, refuse
 
 if TYPE_CHECKING:
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from training.metrics.monitor import TreeModelMonitor
     from training.retraining.retrain import Candidate
 
-# What scripts tell from a failure: the candidate is there, and the live model still is the live one.
+# The exit status that tells scripts: there is a candidate, but the live model is unchanged.
 NOT_PROMOTED = 3
 
-# The threshold is then set by hundreds of rows, and a table of many features still fits into a small machine's memory.
-_MOST_ROWS = 200_000
+# Enough for hundreds of rows beyond the threshold, and a table of many features still fits into a small machine's
+# memory.
+_MAX_ROWS = 200_000
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,39 +32,43 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "retrain",
         help="train the next model on records and compare it with the live one",
         description="Train a candidate on what the service recorded, compare it with the live model on labelled rows "
-        "and on the last week's traffic, and keep it in the store with a page comparison.html. It goes live only if "
-        "that is asked for and it is better beyond doubt; where it was asked for and is not, the status is 3.",
+        "and on the last week's traffic, and store it with a page comparison.html. It goes live only with "
+        "--promote-if-better and if it is certainly better; if it is not, the exit status is 3.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--since", metavar="WHEN", type=moment, default="30d", help="7d, 24h, 2026-01-31 or an ISO time (%(default)s)"
+        "--since",
+        metavar="WHEN",
+        type=past_time,
+        default="30d",
+        help="7d, 24h, 2026-01-31 or an ISO time (%(default)s)",
     )
     parser.add_argument(
         "--exclude-labelled-outliers",
         action="store_true",
-        help="grow no tree from rows that were labelled outliers",
+        help="do not grow trees from rows that were labelled outliers",
     )
     parser.add_argument(
-        "--promote-if-better", action="store_true", help="make the candidate live if it is better beyond doubt"
+        "--promote-if-better", action="store_true", help="make the candidate live if it is certainly better"
     )
     parser.add_argument(
         "--database",
         metavar="URL",
         default=os.environ.get("DATABASE_URL") or "sqlite:///records/records.db",
-        # The default itself may hold a password.
-        help="where records are kept (default: $DATABASE_URL, else sqlite:///records/records.db)",
+        # The default may hold a password, so it is not printed.
+        help="database of the records (default: $DATABASE_URL, else sqlite:///records/records.db)",
     )
     parser.add_argument(
         "--max-rows",
         metavar="N",
         type=int,
-        default=_MOST_ROWS,
-        help="train on at most so many rows, drawn by chance (%(default)s)",
+        default=_MAX_ROWS,
+        help="train on a random sample of at most N rows (%(default)s)",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write what came of it into a file for scripts")
-    add_growth_options(parser, defaults=None)
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result into a file, for scripts")
+    add_forest_options(parser, defaults=None)
     parser.add_argument(
-        "--no-drift", action="store_true", help="calibrate no drift detectors (default: as the live model's)"
+        "--no-drift", action="store_true", help="calibrate no drift detectors (default: like the live model's)"
     )
     add_models_option(parser)
     add_metrics_options(parser)
@@ -71,7 +76,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Retrain, watched from outside; promote if that was asked for; say what came of it."""
+    """Retrain and publish the metrics of the training; promote if requested; print the result."""
     from app.model.bundle import read_bundle
     from app.model.live_model import CURRENT_LINK
     from training.metrics.monitor import TreeModelMonitor
@@ -91,9 +96,9 @@ def run(options: argparse.Namespace) -> int:
             with monitor.watch_run():
                 candidate = _retrain(options, live, monitor)
                 obstacle = _promote(options, live, candidate)
-                _tell(options, candidate, obstacle)
+                _report(options, candidate, obstacle)
         except REFUSALS as error:
-            # Said here, so that the reason is known while the metrics are held.
+            # Printed here, so that the reason is visible while the metrics are held.
             return refuse(error)
     return NOT_PROMOTED if options.promote_if_better and obstacle else 0
 
@@ -102,34 +107,33 @@ def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonito
     """Open the records and retrain."""
     from app.records.reading import Period, RecordReader
     from training.errors import BadArgument
-    from training.retraining.retrain import RetrainingChoices, calibrate_alike, retrain
-    from training.retraining.training_records import FEWEST_ROWS
+    from training.retraining.retrain import RetrainingChoices, inherit_drift, retrain
+    from training.retraining.training_records import MIN_ROWS
 
     period = Period(options.since, time.time())
     if period.since >= period.until:
         raise BadArgument("--since is in the future; name a time that has passed.")
-    if options.max_rows < FEWEST_ROWS:
-        raise BadArgument(f"--max-rows {options.max_rows} is too few to train on; use at least {FEWEST_ROWS:,}.")
+    if options.max_rows < MIN_ROWS:
+        raise BadArgument(f"--max-rows {options.max_rows} is too few to train on; use at least {MIN_ROWS:,}.")
     choices = RetrainingChoices(
         period=period,
-        most_rows=options.max_rows,
+        max_rows=options.max_rows,
         exclude_outliers=options.exclude_labelled_outliers,
-        parameters=read_growth(options),
-        drift=None if options.no_drift else calibrate_alike(live.manifest),
+        parameters=read_forest_options(options),
+        drift=None if options.no_drift else inherit_drift(live.manifest),
     )
     with RecordReader(options.database) as reader:
         return retrain(reader, live, options.models, choices, monitor)
 
 
 def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) -> str:
-    """Make the candidate live if that was asked for and is sure; give the reason if not, else nothing."""
-    from training.store.store import ModelStore
-    from training.store.verify import require_sound
+    """Promote the candidate if requested and certain; return the reason if not, else an empty string."""
+    from training.store.store import ModelStore, require_sound
 
     if not options.promote_if_better:
-        return "not asked for (--promote-if-better)"
-    if not candidate.comparison.verdict.is_better:
-        return "; ".join(candidate.comparison.verdict.doubts)
+        return "not requested (--promote-if-better)"
+    if not candidate.comparison.decision.is_better:
+        return "; ".join(candidate.comparison.decision.doubts)
     store = ModelStore(options.models)
 
     def require_same_live(folder: Path) -> None:
@@ -140,28 +144,29 @@ def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) ->
     try:
         store.promote(candidate.written.manifest["version"], require_same_live)
     except _LiveModelChanged:
-        return f"{store.live_version()} went live meanwhile, which the candidate was not compared with"
+        return f"{store.live_version()} went live in the meantime, and the candidate was not compared with it"
     return ""
 
 
 class _LiveModelChanged(Exception):
-    """Somebody promoted another version while this one was trained."""
+    """Another version was promoted while this one was trained."""
 
 
-def _tell(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> None:
-    """Print what was found, and write it for scripts."""
-    from training.atomic_file import replacing
+def _report(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> None:
+    """Print the result, and write it for scripts."""
+    from app.server.atomic_file import replacing
+    from training.errors import refusing_output
     from training.retraining.comparison import conclude, tabulate_quality
     from training.retraining.comparison_page import COMPARISON_FILE
 
     comparison, written = candidate.comparison, candidate.written
     version, page = written.manifest["version"], written.folder / COMPARISON_FILE
     if options.json is not None:
-        with replacing(options.json) as opened:
-            outcome = {"candidate": version, "promoted": not obstacle, "not_promoted_because": obstacle}
-            files = {"folder": str(written.folder), "comparison": str(page)}
-            json.dump(outcome | files | comparison.as_figures(), opened, indent=1, allow_nan=False)
-            opened.write("\n")
+        outcome = {"candidate": version, "promoted": not obstacle, "not_promoted_because": obstacle}
+        files = {"folder": str(written.folder), "comparison": str(page)}
+        text = json.dumps(outcome | files | comparison.as_figures(), indent=1, allow_nan=False)
+        with refusing_output(options.json), replacing(options.json) as unfinished:
+            unfinished.write_text(f"{text}\n", encoding="utf-8")
     table = tabulate_quality(comparison)
     print(*([table, ""] if table else []), *conclude(comparison), "", page, "", sep="\n")
     if obstacle:
@@ -170,17 +175,17 @@ def _tell(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> N
             f"To make it live: python -m training promote {version} --models {options.models}"
         )
     else:
-        print(f"{version} was promoted; a running service takes it over within two seconds")
+        print(f"{version} was promoted; a running service loads it within two seconds")
 
 
-def moment(text: str) -> float:
-    """Read a time that has passed, as seconds since 1970; a day begins at midnight in UTC.
+def past_time(text: str) -> float:
+    """Parse a past time, as seconds since 1970; a day begins at midnight in UTC.
 
     Examples
     --------
-    >>> moment("1970-01-02")
+    >>> past_time("1970-01-02")
     86400.0
-    >>> time.time() - moment("24h") < 86401
+    >>> time.time() - past_time("24h") < 86401
     True
     """
     try:

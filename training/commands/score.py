@@ -18,7 +18,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read the live model and the rows, score, write."""
+    """Score a file with the live model and write the result."""
     from app.model.bundle import read_bundle
     from app.model.live_model import CURRENT_LINK
     from training.data.score_file import score_file

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from training.commands.options import (
     add_data_options,
     add_drift_options,
-    add_growth_options,
+    add_forest_options,
     add_metrics_options,
     add_models_option,
-    read_growth,
+    read_forest_options,
 )
 from training.console import REFUSALS, refuse
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters
 
 if TYPE_CHECKING:
     from training.bundle.write import WrittenBundle
@@ -26,7 +26,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Declare the command and its options."""
     parser = commands.add_parser("train", help="fit a forest on a CSV file and make it live", allow_abbrev=False)
     add_data_options(parser)
-    add_growth_options(parser, ForestParameters())
+    add_forest_options(parser, ForestParameters())
     add_drift_options(parser)
     add_models_option(parser)
     add_metrics_options(parser)
@@ -34,7 +34,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, watched from outside."""
+    """Train and publish the metrics of the training."""
     from training.bundle.summary import summarise
     from training.metrics.monitor import TreeModelMonitor
     from training.metrics.publication import MetricsPublication
@@ -52,14 +52,14 @@ def run(options: argparse.Namespace) -> int:
             with monitor.watch_run():
                 written = _train(options, monitor)
         except REFUSALS as error:
-            # Said here, so that the reason is known while the metrics are held.
+            # Printed here, so that the reason is visible while the metrics are held.
             return refuse(error)
         print(summarise(written.manifest, written.folder), flush=True)
     return 0
 
 
 def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBundle:
-    """Read, fit, evaluate, write."""
+    """Read the data, fit a forest, evaluate it, and write a bundle."""
     from training.bundle.write import TrainedModel, write_bundle
     from training.console import announce, show_calibration, show_trees
     from training.data.dataset import check_label, read_test_data, read_training_data
@@ -68,7 +68,7 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     from training.fitting.fit import fit
     from training.metrics.monitor import Stage
 
-    parameters = ForestParameters(**read_growth(options))
+    parameters = ForestParameters(**read_forest_options(options))
     drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
     monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
@@ -79,11 +79,11 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     monitor.begin_stage(Stage.FITTING)
     with show_trees(parameters.n_estimators) as show:
 
-        def note_progress(n_fitted: int) -> None:
+        def show_progress(n_fitted: int) -> None:
             show(n_fitted)
             monitor.record_trees(n_fitted, parameters.n_estimators)
 
-        estimator = fit(training.rows, parameters, note_progress)
+        estimator = fit(training.rows, parameters, show_progress)
     monitor.record_ensemble(EnsembleShape.of(estimator, training.names))
     announce("Evaluating and writing")
     model = TrainedModel(options.name, estimator, training, test)

@@ -1,7 +1,4 @@
-"""A table of numbers to train on or to score: chosen columns of a CSV file.
-
-Whether data are this project's own synthetic example: a model card must not pass them off as real.
-"""
+"""A table of numbers to train on or to score: selected columns of a CSV file."""
 
 from __future__ import annotations
 
@@ -21,16 +18,16 @@ from training.errors import BadArgument, BadData
 
 _COLUMNS = ("mean", "sd")
 
-# Prices are whole credits; normalising and back costs some 1e-15 of them. Of real data, which were scaled by
-# other numbers, one row in millions comes this near by chance.
+# Prices are whole credits; normalising them and back changes them by about 1e-15. Of real data, which were scaled with
+# other numbers, one row in millions comes this close by chance.
 _WHOLE = 1e-9
 
 
 def is_synthetic(data: Dataset) -> bool:
-    """Recognise what ``training.data.synthetic`` made, with whatever seed, by its normalisation.
+    """Return whether ``training.data.synthetic`` made the data, with any seed: a model card must not call them real.
 
-    Customers of one purchase bear a fixed standard deviation and have paid a whole number of credits; the bits
-    of the one and the scale of the other are the generator's own.
+    Customers with one purchase have a fixed standard deviation and paid a whole number of credits. The bits of the
+    former and the scale of the latter are specific to the generator.
 
     Parameters
     ----------
@@ -45,13 +42,13 @@ def is_synthetic(data: Dataset) -> bool:
     return bool(of_one_purchase.any() and (np.abs(paid - np.rint(paid)) < _WHOLE).all())
 
 
-# One row has no neighbours from which it could be isolated.
+# A single row has no neighbours to be isolated from.
 MIN_TRAINING_ROWS = 2
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Numbers and where they came from.
+    """A table of numbers and its origin.
 
     Parameters
     ----------
@@ -60,15 +57,15 @@ class Dataset:
     rows
         Shape ``(n_rows, n_features)``, finite, within float32.
     path
-        The CSV file; for recorded rows, what to call them.
+        The CSV file; for recorded rows, a name for them.
     sha256
         Digest of that file, or of the recorded rows, in hexadecimal.
     columns
-        All columns of that file, also those that are not features.
+        All columns of that file, including those that are not features.
     labels
-        Which rows are known to be outliers, if the file says so: to judge a forest by, never to fit it.
+        True labels, if the file has them: to evaluate a forest, never to fit it.
     records
-        Where rows come from that a running service recorded, as strict JSON values; None for those of a file.
+        Origin of rows that a running service recorded, as strict JSON values; None for the rows of a file.
     """
 
     names: tuple[str, ...]
@@ -83,7 +80,7 @@ class Dataset:
         return len(self.rows)
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """Give one feature's values, shape ``(n_rows,)``."""
+        """Return one feature's values, shape ``(n_rows,)``."""
         return self.rows[:, self.names.index(name)]
 
 
@@ -104,18 +101,18 @@ def read_training_data(
     drop
         Columns not to use.
     label
-        Column of known labels, which is no feature; the file may lack it.
+        Column of true labels, which is not a feature; the file may lack it.
 
     Raises
     ------
     BadArgument
-        If a column to use or to drop does not exist, none or more than 256 are left, or the label is to be used.
+        If a column to use or to drop does not exist, none or more than 256 are left, or the label is also a feature.
     BadData
         If the file cannot be used; the message names file, line and column.
     """
     file = open_csv_file(path)
     if label in (features or ()):
-        raise BadArgument(f"--features names {label}, the column of --label; a label is never trained on.")
+        raise BadArgument(f"--features names {label}, the column of --label; a model is never trained on labels.")
     not_used = [*(drop or ()), *(name for name in file.header if name == label)]
     dataset = _read(file, _choose_columns(file, features, not_used), label)
     if len(dataset) < MIN_TRAINING_ROWS:
@@ -124,7 +121,7 @@ def read_training_data(
 
 
 def read_test_data(path: Path, training: Dataset, label: str | None = None) -> Dataset:
-    """Read rows to test on: the features of ``training``, found by their names in whatever order they stand.
+    """Read rows to test on: the features of ``training``, found by name and in any order.
 
     Parameters
     ----------
@@ -133,17 +130,17 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None) -> D
     training
         What the model was trained on.
     label
-        Column of known labels; the file may lack it, and may have it if the training file does not.
+        Column of true labels; the file may lack it, and may have it even if the training file does not.
 
     Raises
     ------
     BadData
-        If the file cannot be used, misses a feature, or has a column that the training file did not have.
+        If the file cannot be used, lacks a feature, or has a column that the training file does not have.
     """
     file = open_csv_file(path)
-    if strangers := [name for name in file.header if name not in (*training.columns, label)]:
+    if unknown := [name for name in file.header if name not in (*training.columns, label)]:
         raise BadData(
-            f"{path} has a column {strangers[0]} which {training.path} does not have; "
+            f"{path} has a column {unknown[0]} which {training.path} does not have; "
             f"test on a file with the columns {', '.join(training.columns)}."
         )
     return read_features(file, training.names, label)
@@ -152,14 +149,14 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None) -> D
 def read_files_to_compare(
     reference: Path, current: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
 ) -> tuple[Dataset, Dataset]:
-    """Read two files whose rows are to be compared; neither needs to have any.
+    """Read two files whose rows are to be compared; either may have no rows.
 
     Parameters
     ----------
     reference
-        A CSV file with a header, whose columns are compared.
+        A CSV file with a header; its columns are compared.
     current
-        A CSV file in which they are found by their names; more columns may be there.
+        A CSV file in which they are found by name; it may have other columns too.
     features
         Columns to compare; by default all of the reference.
     drop
@@ -170,7 +167,7 @@ def read_files_to_compare(
     BadArgument
         If a column to compare or to drop does not exist, none or more than 256 are left.
     BadData
-        If a file cannot be used, or the current one misses a column.
+        If a file cannot be used, or the current one lacks a column.
     """
     first, second = open_csv_file(reference), open_csv_file(current)
     names = _choose_columns(first, features, drop)
@@ -188,24 +185,24 @@ def check_label(label: str | None, training: Dataset, test: Dataset | None) -> N
     Raises
     ------
     BadArgument
-        If a label was asked for and neither file has it.
+        If a label column was given and neither file has it.
     """
     if label and training.labels is None and (test is None or test.labels is None):
         files = f"{training.path} has" if test is None else f"neither {training.path} nor {test.path} has"
-        raise BadArgument(f"--label: {files} {'no' if test is None else 'a'} column {label}; name one that is there.")
+        raise BadArgument(f"--label: {files} {'no' if test is None else 'a'} column {label}; name an existing column.")
 
 
 def read_features(file: CsvFile, names: Sequence[str], label: str | None = None) -> Dataset:
-    """Read the features of a model from a CSV file by their names; other columns may be there.
+    """Read the features of a model from a CSV file by name; it may have other columns too.
 
     Parameters
     ----------
     file
-        The opened file.
+        The file.
     names
         The features, in the model's order.
     label
-        Column of known labels; the file may lack it.
+        Column of true labels; the file may lack it.
 
     Raises
     ------
@@ -215,7 +212,9 @@ def read_features(file: CsvFile, names: Sequence[str], label: str | None = None)
         If a feature is missing, there are no rows, or a cell cannot be used.
     """
     if label in names:
-        raise BadArgument(f"--label {label} is a feature of the model; a label that was trained on judges nothing.")
+        raise BadArgument(
+            f"--label {label} is a feature of the model; a label that the model was trained on cannot evaluate it."
+        )
     if missing := [name for name in names if name not in file.header]:
         raise BadData(
             f"{file.path} has no column {missing[0]}, which the model was trained on; "
@@ -228,7 +227,7 @@ def read_features(file: CsvFile, names: Sequence[str], label: str | None = None)
 
 
 def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
-    """Name the columns that become features."""
+    """Select the columns that become features."""
     for option, named in (("--features", features), ("--drop", drop)):
         if unknown := [name for name in named or () if name not in file.header]:
             raise BadArgument(
@@ -248,12 +247,12 @@ def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequenc
 
 
 def _read(file: CsvFile, names: tuple[str, ...], label: str | None) -> Dataset:
-    """Read chosen columns, and the labels if there are any."""
+    """Read the selected columns, and the labels if there are any."""
     rows = read_numbers(file, names)
     labels = read_labels(file, label) if label is not None and label in file.header and len(rows) else None
     return Dataset(names, rows, file.path, file.sha256, file.header, labels)
 
 
 def _count_rows(n_rows: int) -> str:
-    """Say a number of rows."""
+    """Describe a number of rows."""
     return {0: "no rows below its header", 1: "only 1 row"}.get(n_rows, f"{n_rows} rows")

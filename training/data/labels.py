@@ -1,4 +1,4 @@
-"""The column that says which rows are known to be outliers: for judging a forest, never for fitting it."""
+"""Read the column of true labels: to evaluate a forest, never to fit it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from training.errors import BadData
 
 @dataclass(frozen=True)
 class Labels:
-    """Which rows are known to be outliers.
+    """The true labels of rows.
 
     Parameters
     ----------
     column
-        The column that says so.
+        The column with the labels.
     is_outlier
         Shape ``(n_rows,)``.
     """
@@ -34,7 +34,7 @@ def read_labels(file: CsvFile, column: str) -> Labels:
     Parameters
     ----------
     file
-        The opened file; it has the column.
+        The file; it has the column.
     column
         Its cells are 0 (inlier) and 1 (outlier), as data sets mark them, or 1 (inlier) and -1 (outlier), as
         scikit-learn does.
@@ -42,14 +42,14 @@ def read_labels(file: CsvFile, column: str) -> Labels:
     Raises
     ------
     BadData
-        If a cell is something else, both ways are mixed, or every cell is 1, which either way could mean.
+        If a cell is something else, both conventions are mixed, or every cell is 1, which is ambiguous.
     """
     marks = read_numbers(file, [column])[:, 0]
     found = set(np.unique(marks).tolist())
     if strange := found - {-1.0, 0.0, 1.0}:
         raise BadData(
-            f"{_find(file, column, marks, min(strange))}: {min(strange):g} is no label; write 0 for inliers and 1 for "
-            "outliers, or 1 for inliers and -1 for outliers."
+            f"{_find(file, column, marks, min(strange))}: {min(strange):g} is not a label; write 0 for inliers and "
+            "1 for outliers, or 1 for inliers and -1 for outliers."
         )
     if found >= {-1.0, 0.0}:
         raise BadData(
@@ -58,14 +58,14 @@ def read_labels(file: CsvFile, column: str) -> Labels:
         )
     if found == {1.0}:
         raise BadData(
-            f"{file.path}, column {column}: every label is 1, which means only outliers beside 0 and only inliers "
-            "beside -1; write 0 for inliers, -1 for outliers, or leave the column out of this file."
+            f"{file.path}, column {column}: every label is 1, which means only outliers if 0 are inliers, and only "
+            "inliers if -1 are outliers; write 0 for inliers, -1 for outliers, or leave the column out of this file."
         )
     return Labels(column, np.equal(marks, -1 if -1.0 in found else 1))
 
 
 def _find(file: CsvFile, column: str, marks: NDArray[np.float64], wanted: float) -> str:
-    """Name the first cell with a number."""
+    """Return where the wanted number occurs first."""
     position = int((marks == wanted).argmax())
     line, _ = next(itertools.islice(file.records(), position, None))
     return f"{file.path} line {line}, column {column}"

@@ -1,8 +1,6 @@
-"""Tables that describe a data set; figures are of all rows.
+"""Tables that describe a data set, computed from all rows.
 
-Which rows of a table differ, and how often each occurs: repeated rows decide where a forest draws its boundary.
-
-The figures of a box plot: quartiles, fences, and how many values lie outside the fences.
+Besides distributions and box plots, they count repeated rows, which decide where a forest draws its boundary.
 """
 
 from __future__ import annotations
@@ -18,16 +16,16 @@ from training.data.dataset import Dataset
 
 @dataclass(frozen=True)
 class DistinctRows:
-    """The different rows of a table, in the order in which they first occur.
+    """The distinct rows of a table, in the order in which they first occur.
 
     Parameters
     ----------
     first
-        Where each occurs first, counted from 0, shape ``(n_distinct,)``.
+        Position of the first occurrence of each, counted from 0, shape ``(n_distinct,)``.
     counts
-        How often each occurs, at least 1, same shape.
+        Number of occurrences of each, at least 1, same shape.
     numbers
-        Which distinct row each row of the table is, counted from 0, shape ``(n_rows,)``.
+        Number of the distinct row for each row of the table, counted from 0, shape ``(n_rows,)``.
 
     Examples
     --------
@@ -56,32 +54,32 @@ class DistinctRows:
         return int((self.counts > 1).sum())
 
     def find_most_frequent(self, n: int) -> NDArray[np.int64]:
-        """Find which distinct rows occur most often, and more than once, the most frequent first; at most ``n``."""
+        """Find at most ``n`` distinct rows that occur most often and more than once, the most frequent first."""
         return np.argsort(-self.counts, kind="stable")[: min(n, self.n_repeated)]
 
 
 def find_distinct_rows(rows: NDArray[np.float64]) -> DistinctRows:
-    """Find the different rows of a table; takes about a second for a million rows of ten numbers.
+    """Find the distinct rows of a table; this takes about a second for a million rows of ten numbers.
 
     Parameters
     ----------
     rows
-        Shape ``(n_rows, n_features)``, finite. Rows are the same if all their numbers are equal, 0.0 and -0.0 too.
+        Shape ``(n_rows, n_features)``, finite. Rows are equal if all their numbers are; 0.0 equals -0.0.
     """
     columns = list(range(rows.shape[1]))
     numbers = pd.DataFrame(rows, columns=columns).groupby(columns, sort=False).ngroup().to_numpy()
-    # Distinct rows are numbered as they come, so a number larger than all before it is a new one.
+    # Distinct rows are numbered in order of occurrence, so a number larger than all before it is new.
     first = np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
     return DistinctRows(first, np.bincount(numbers), numbers)
 
 
-# Tukey's choice: of normally distributed values, 0.7 % lie outside fences at this many box lengths.
+# Tukey's choice: 0.7 % of normally distributed values are outside fences at this distance, in box lengths.
 _BOX_LENGTHS = 1.5
 
 
 @dataclass(frozen=True)
 class Fences:
-    """Quartiles of values, the fences around them, and what lies outside.
+    """Quartiles of values, the fences around them, and the number of values outside.
 
     Parameters
     ----------
@@ -92,7 +90,7 @@ class Fences:
     low_whisker, high_whisker
         The lowest and the highest value that is not outside the fences.
     n_below, n_above
-        How many values lie outside.
+        Number of values outside the fences.
 
     References
     ----------
@@ -128,7 +126,7 @@ def find_fences(values: NDArray[np.float64]) -> Fences:
     lower, median, upper = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
     reach = _BOX_LENGTHS * (upper - lower)
     low, high = lower - reach, upper + reach
-    # Never empty: the fences enclose the box, and the values next to the median are in it or near it.
+    # Never empty: the fences enclose the box, and the values next to the median are in the box or near it.
     inside = values[(values >= low) & (values <= high)]
     return Fences(
         lower_quartile=lower,
@@ -143,12 +141,12 @@ def find_fences(values: NDArray[np.float64]) -> Fences:
     )
 
 
-# Both tails as far as a thousandth, since that is where outliers are.
+# Down to a thousandth in both tails, since that is where outliers are.
 _PERCENTILES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 
 
 def first_rows(data: Dataset, n: int = 5) -> pd.DataFrame:
-    """Show the first rows, numbered from 1."""
+    """Tabulate the first rows, numbered from 1."""
     head = data.rows[:n]
     return pd.DataFrame(head, columns=list(data.names), index=pd.RangeIndex(1, len(head) + 1, name="row"))
 
@@ -158,8 +156,8 @@ def describe(data: Dataset) -> pd.DataFrame:
 
     Returns
     -------
-    One line a feature. The columns are those of ``DataFrame.describe``, with more percentiles, and how many
-    different values there are.
+    One line per feature. The columns are those of ``DataFrame.describe``, with more percentiles and the number of
+    distinct values.
     """
     table = pd.DataFrame(data.rows, columns=list(data.names))
     figures = table.describe(percentiles=list(_PERCENTILES)).T
@@ -169,11 +167,11 @@ def describe(data: Dataset) -> pd.DataFrame:
 
 
 def list_fences(data: Dataset) -> pd.DataFrame:
-    """List the fences of each feature's box plot, and how many rows lie outside.
+    """Tabulate the fences of each feature's box plot, and how many rows are outside.
 
     Returns
     -------
-    One line a feature.
+    One line per feature.
     """
     fences = [find_fences(values) for values in data.rows.T]
     return pd.DataFrame(
@@ -189,7 +187,7 @@ def list_fences(data: Dataset) -> pd.DataFrame:
 
 
 def most_repeated(data: Dataset, distinct: DistinctRows, n: int = 10) -> pd.DataFrame:
-    """List the rows that occur most often, with how often.
+    """Tabulate the rows that occur most often, with their number of occurrences.
 
     Parameters
     ----------
@@ -198,19 +196,19 @@ def most_repeated(data: Dataset, distinct: DistinctRows, n: int = 10) -> pd.Data
     distinct
         Their distinct rows.
     n
-        How many at most.
+        Maximum number of rows.
     """
     frequent = distinct.find_most_frequent(n)
     first, counts = distinct.first[frequent], distinct.counts[frequent]
     table = pd.DataFrame(data.rows[first], columns=list(data.names), index=first + 1)
-    # Before the features, which may be many, and may bear these names.
+    # Before the features, which may be many, and may have these names.
     table.insert(0, "share", counts / len(data), allow_duplicates=True)
     table.insert(0, "times", counts, allow_duplicates=True)
     return table.rename_axis("first at row")
 
 
 def compare(training: Dataset, test: Dataset) -> pd.DataFrame:
-    """Put what describes training and test data side by side.
+    """Tabulate the figures of training and test data side by side.
 
     Parameters
     ----------
@@ -221,7 +219,7 @@ def compare(training: Dataset, test: Dataset) -> pd.DataFrame:
 
     Returns
     -------
-    One line a feature; for each figure a column of either set, and how many test rows lie beyond the smallest and the
+    One line per feature; for each figure a column per set, and the number of test rows below the smallest and above the
     largest training value.
     """
     described = {"training": describe(training), "test": describe(test)}
@@ -238,7 +236,7 @@ def compare(training: Dataset, test: Dataset) -> pd.DataFrame:
 
 
 def count_rows_in(training: Dataset, test: Dataset) -> int:
-    """Count the test rows that equal a training row: what was learnt by heart looks better than it is."""
+    """Count the test rows that equal a training row: on these, a model looks better than it is."""
     distinct = find_distinct_rows(np.concatenate([training.rows, test.rows]))
     first_seen = distinct.first[distinct.numbers[len(training) :]]
     return int((first_seen < len(training)).sum())

@@ -1,19 +1,19 @@
 """Synthetic example data, credits spent by customers of an app: ``python -m training.data.synthetic``.
 
-Nobody's data is in here. Customers are simulated, and each becomes one row: the mean and the standard
-deviation of what its purchases cost.
+The rows are simulated and contain no personal data. Each customer becomes one row: the mean and the standard deviation
+of the costs of its purchases.
 
-1. A customer is of one kind of `training.data.synthetic`, from those who try the app once to the whales.
-2. It makes 1, 2, 3, ... purchases, by a logarithmic series: the classic, long-tailed law of how often people
+1. A customer is of one of the `CUSTOMER_KINDS`, from those who try the app once to the whales.
+2. The number of purchases, 1, 2, 3, ..., follows a logarithmic series: the classic long-tailed law of how often people
    buy [1]_.
-3. A purchase costs one of a few fixed prices, and customers are creatures of habit: the next one is often a
-   repetition of an earlier one, and the more often that was made, the likelier. This is a Pólya urn [2]_.
+3. A purchase costs one of a few fixed prices, and customers have habits: the next purchase often repeats an earlier
+one,
+   with a probability proportional to how often that one was made. This is a Pólya urn [2]_.
 4. Mean and standard deviation are normalised with two fixed pairs of numbers (`MEAN_SCALING`, `SD_SCALING`).
 
-The rest follows. Fixed prices and single purchases make atoms, points on which thousands of rows lie. Whales
-make the heavy right tails, and as their purchases differ in size as well, they correlate the columns. What
-does not come out of these four steps is not imitated: these rows know no time and no fraud, and none is
-labelled abnormal.
+Fixed prices and single purchases make atoms, points with thousands of rows. Whales make the heavy right tails, and as
+their purchases differ in size as well, they correlate the columns. Nothing else is imitated: the rows have no time and
+no fraud, and none is labelled abnormal.
 
 References
 ----------
@@ -21,16 +21,12 @@ References
    Purchasing Behaviour", Journal of the Royal Statistical Society A 129(3), 1966.
 .. [2] D. Blackwell and J. B. MacQueen, "Ferguson Distributions via Pólya Urn Schemes", The Annals of Statistics
    1(2), 1973.
-
-Who the customers behind the synthetic example data are, and how each kind of them buys.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,26 +34,28 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-# Credits; what one purchase can cost. They are the fixed prices that show through the real sample: customers
-# of one purchase lie on these values and on hardly any other.
+from app.server.atomic_file import replacing
+
+# Possible prices of a purchase, in credits. They are visible in the real sample: customers with one purchase have these
+# values and hardly any other.
 PRICES = (1, 2, 3, 5, 8, 10, 20, 25, 30, 50, 80, 125, 170, 200, 560, 650, 1350, 2100)
 
 
 @dataclass(frozen=True)
 class CustomerKind:
-    """Customers who buy alike.
+    """A group of customers with the same behaviour.
 
     Parameters
     ----------
     share
-        Part of all customers, in (0, 1].
+        Share of all customers, in (0, 1].
     repurchase
         Parameter of the logarithmic series of the number of purchases, in (0, 1); the nearer to 1, the more.
     novelty
-        How ready a customer is to try something, 0 or more: of its purchases, the one after the k-th is a
-        fresh choice with probability novelty / (novelty + k), else a repetition of one of the k before.
+        Tendency to try something new, 0 or more: the purchase after the k-th is a new choice with probability
+        novelty / (novelty + k), else it repeats one of the k before.
     price_weights
-        How often a fresh choice falls on each of `PRICES`; only the proportions count.
+        Weight of each of `PRICES` in a new choice; only the proportions matter.
     """
 
     share: float
@@ -66,9 +64,9 @@ class CustomerKind:
     price_weights: tuple[int, ...]
 
 
-# A random search fitted these numbers, first set by eye, to the distribution of the real sample, its atoms and
-# its correlation: on several seeds, the default one among them, because a few whales decide the far tail and
-# each seed draws others. tests/training/test_synthetic_credits.py holds the figures and how near they must be.
+# First set by eye, then fitted by a random search to the distribution, the atoms and the correlation of the real
+# sample: on several seeds, including the default, because a few whales determine the far tail and each seed draws
+# others. tests/training/data/test_synthetic.py has the figures and their tolerances.
 CUSTOMER_KINDS = (
     # Most customers: they buy once or twice, mainly five credits.
     CustomerKind(
@@ -77,7 +75,7 @@ CUSTOMER_KINDS = (
         novelty=1.67,
         price_weights=(13, 5, 5, 851, 42, 82, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
     ),
-    # The thrifty: the smallest packs only, and nearly always the same.
+    # The thrifty: only the smallest packs, and nearly always the same one.
     CustomerKind(
         share=0.038,
         repurchase=0.641,
@@ -105,7 +103,7 @@ CUSTOMER_KINDS = (
         novelty=3.32,
         price_weights=(0, 0, 0, 3, 0, 109, 152, 0, 233, 138, 140, 8, 32, 180, 6, 0, 0, 0),
     ),
-    # Whales: the most purchases, up to the greatest pack; the tails are theirs.
+    # Whales: the most purchases, up to the largest pack; they make the tails.
     CustomerKind(
         share=0.0023,
         repurchase=0.982,
@@ -115,20 +113,20 @@ CUSTOMER_KINDS = (
 )
 
 
-# Rows of the real sample's two files, for which these stand in.
+# Number of rows in the two files of the real sample.
 TRAIN_ROWS = 64_227
 TEST_ROWS = 16_057
 
-# Also the seed of training, so that one number reproduces the whole example.
+# Equals the default seed of training, so that one number reproduces the whole example.
 DEFAULT_SEED = 16
 
-# Credits; centre and scale of each column, as in (value - centre) / scale. They put the smallest mean, one
-# purchase of one credit, and the mark of a single purchase at the real sample's minima, -0.284889, -0.106749.
+# Centre and scale of each column in credits, as in (value - centre) / scale. They map the smallest mean, one purchase
+# of one credit, and SD_OF_ONE_PURCHASE to the minima of the real sample, -0.284889 and -0.106749.
 MEAN_SCALING = (9.977397, 31.51195)
 SD_SCALING = (2.0965338, 19.733526)
 
-# Credits. One purchase has no standard deviation. As in the real sample, it gets a value that no standard
-# deviation has, which tells it from several purchases at one price, whose standard deviation is 0.
+# Credits. A single purchase has no standard deviation. As in the real sample, it gets an impossible value, which
+# distinguishes it from several purchases at one price, whose standard deviation is 0.
 SD_OF_ONE_PURCHASE = -0.01
 
 
@@ -164,13 +162,13 @@ def make_credits(rows: int, seed: int | np.random.SeedSequence) -> npt.NDArray[n
     [-0.157953, -0.106749]
     """
     if rows < 1:
-        raise ValueError(f"rows is {rows}; ask for at least 1.")
+        raise ValueError(f"rows is {rows}; use at least 1.")
     generator = np.random.Generator(np.random.PCG64(seed))
     shares = np.array([kind.share for kind in CUSTOMER_KINDS])
     kind_of_customer = generator.choice(len(CUSTOMER_KINDS), size=rows, p=shares / shares.sum())
     repurchase = np.array([kind.repurchase for kind in CUSTOMER_KINDS])
     purchases = generator.logseries(repurchase[kind_of_customer])
-    # The purchases of a customer lie side by side in `prices`, from its `first` on.
+    # The purchases of a customer are adjacent in `prices`, starting at its `first`.
     first = np.concatenate([[0], np.cumsum(purchases)[:-1]])
     prices = _choose_prices(generator, np.repeat(kind_of_customer, purchases))
     novelty = np.array([kind.novelty for kind in CUSTOMER_KINDS])
@@ -185,7 +183,7 @@ def make_credits(rows: int, seed: int | np.random.SeedSequence) -> npt.NDArray[n
 
 
 def _choose_prices(generator: np.random.Generator, kind_of_purchase: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Draw a fresh choice for each purchase, given the kind of its customer."""
+    """Draw a new choice for each purchase, given the kind of its customer."""
     prices = np.empty(len(kind_of_purchase), dtype=np.int64)
     for index, kind in enumerate(CUSTOMER_KINDS):
         weights = np.array(kind.price_weights)
@@ -201,12 +199,12 @@ def _repeat_purchases(
     purchases: npt.NDArray[np.int64],
     novelty: npt.NDArray[np.float64],
 ) -> None:
-    """Replace fresh choices in ``prices`` by repetitions of earlier purchases, as the urn says."""
+    """Replace new choices in ``prices`` by repetitions of earlier purchases, according to the urn."""
     buying = np.arange(len(purchases))
-    # All customers take a step together; few make many purchases, so the later steps cost next to nothing.
+    # One step for all customers at a time; few make many purchases, so the later steps cost almost nothing.
     for earlier in range(1, int(purchases.max())):
         buying = buying[purchases[buying] > earlier]
-        # One draw decides both: below `earlier` it is a repetition, and its whole part says of which one.
+        # One draw decides both: below `earlier` it is a repetition, and its integer part selects of which purchase.
         draw = generator.random(len(buying)) * (novelty[buying] + earlier)
         repeats = draw < earlier
         start = first[buying[repeats]]
@@ -216,54 +214,43 @@ def _repeat_purchases(
 def _mean_and_sd(
     prices: npt.NDArray[np.int64], first: npt.NDArray[np.int64], purchases: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean and sample standard deviation of the purchases of each customer, in credits."""
+    """Compute mean and sample standard deviation of the purchases of each customer, in credits."""
     total = np.add.reduceat(prices, first)
-    # In whole numbers, so that the order of purchases cannot change the last bit, and equal rows are equal.
+    # In integers, so that the order of purchases cannot change the last bit, and equal rows are equal.
     scatter = purchases * np.add.reduceat(prices**2, first) - total**2
     sd = np.sqrt(scatter / np.maximum(purchases * (purchases - 1), 1))
     return total / purchases, np.where(purchases == 1, SD_OF_ONE_PURCHASE, sd)
 
 
 def write_credits(path: Path, rows: npt.NDArray[np.float64]) -> None:
-    """Write a CSV file with the header ``mean,sd``; a file that is there is replaced as a whole or not at all.
+    """Write a CSV file with the header ``mean,sd``; an existing file is replaced as a whole or not at all.
 
     Parameters
     ----------
     path
         The file; its folder exists.
     rows
-        Shape ``(rows, 2)``. Every number is written with all its digits: reading gives the same bits back.
+        Shape ``(rows, 2)``. Every number is written with all its digits, so that reading returns the same bits.
 
     Raises
     ------
     OSError
-        If the file cannot be written; nothing unfinished is left behind.
+        If the file cannot be written; no unfinished file is left behind.
     """
     lines = [f"{mean!r},{sd!r}\n" for mean, sd in rows.tolist()]
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    unfinished = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii", newline="\n") as file:
-            file.write("mean,sd\n")
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        # A temporary file is for its owner alone; example data are for everybody who may see the folder.
-        unfinished.chmod(0o644)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        unfinished.write_text("mean,sd\n" + "".join(lines), encoding="ascii", newline="\n")
 
 
 def _seed(text: str) -> int:
-    """Read the option ``--seed``."""
+    """Parse the option ``--seed``."""
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number, 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a seed; use a whole number, 0 or more")
     return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write ``train.csv`` and ``test.csv``; return the exit status, 1 if they could not be written."""
+    """Write ``train.csv`` and ``test.csv``; return the exit status: 1 if they cannot be written."""
     parser = argparse.ArgumentParser(
         prog="python -m training.data.synthetic",
         description="Make the synthetic example data: train.csv and test.csv with the columns mean and sd.",

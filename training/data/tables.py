@@ -1,6 +1,6 @@
-"""A CSV file as it lies on the disk: bytes, digest, header, and records with their line numbers.
+"""Read a CSV file strictly: its digest, its header, its records with line numbers, and the numbers in its columns.
 
-The numbers of a CSV file: read fast when all is well, cell by cell to name the culprit when it is not.
+pandas reads the numbers fast if the file is well formed; otherwise they are read cell by cell, to name the bad one.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from numpy.typing import NDArray
 from app.model.schema import LARGEST_NUMBER
 from training.errors import BadData
 
-# What spreadsheets of some countries and databases write where a comma belongs.
+# Used instead of commas by spreadsheets in some countries, and by databases.
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """An opened CSV file: UTF-8, comma-separated, with a header.
+    """The content of a CSV file: UTF-8, comma-separated, with a header.
 
     Parameters
     ----------
     path
-        Where it was read from.
+        The file.
     sha256
         Digest of the whole file, in hexadecimal.
     header
-        Column names in the file's order, without the blanks around them; all different, none empty.
+        Column names in the file's order, without surrounding blanks; all different, none empty.
     text
-        The file's bytes without byte order mark and without empty lines at the end.
+        The file's bytes without byte order mark and trailing empty lines.
     """
 
     path: Path
@@ -52,7 +52,7 @@ class CsvFile:
         return self.text.partition(b"\n")[2]
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Give each record below the header with the number of the line on which it starts, counted from 1.
+        """Yield each record below the header, with the number of the line on which it starts, counted from 1.
 
         Raises
         ------
@@ -67,24 +67,24 @@ class CsvFile:
                     f"{self.path} line {line}: the line is empty; remove it."
                     if not cells
                     else f"{self.path} line {line}: the header has {len(self.header)} columns, this line "
-                    f"{len(cells)}; give it one cell for each column."
+                    f"{len(cells)}; write one cell for each column."
                 )
             yield line, cells
 
 
 def open_csv_file(path: Path) -> CsvFile:
-    """Read a CSV file and check its header; the cells below are not looked at.
+    """Read a CSV file and check its header, but not the cells below.
 
     Parameters
     ----------
     path
-        UTF-8 with or without byte order mark, any line ends, cells quoted or not.
+        UTF-8 with or without byte order mark, any line endings, cells quoted or not.
 
     Raises
     ------
     BadData
         If there is no such file, it cannot be read, is empty, is not UTF-8, is not separated by commas, or
-        has no header with different column names.
+        has no header with distinct column names.
     """
     try:
         written = path.read_bytes()
@@ -105,7 +105,7 @@ def open_csv_file(path: Path) -> CsvFile:
 
 
 def is_number(cell: str) -> bool:
-    """Say whether a cell is a number, be it a finite one or not.
+    """Return whether a cell is a number, finite or not.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    # Python reads 1_000 as a number, no table program does.
+    # Python reads 1_000 as a number; no table program does.
     return "_" not in cell
 
 
@@ -135,7 +135,7 @@ def _number_records(path: Path, text: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_encoding(path: Path, text: bytes) -> None:
-    """Refuse what is not UTF-8, naming the line."""
+    """Refuse text that is not UTF-8, and name the line."""
     try:
         text.decode()
     except UnicodeDecodeError as error:
@@ -144,7 +144,7 @@ def _check_encoding(path: Path, text: bytes) -> None:
 
 
 def _check_header(path: Path, header: tuple[str, ...]) -> None:
-    """Refuse a first line that does not name the columns."""
+    """Refuse a first line that is not a list of column names."""
     if not header:
         raise BadData(f"{path} line 1: the line is empty; put the column names there.")
     if len(header) == 1:
@@ -165,8 +165,8 @@ def _check_header(path: Path, header: tuple[str, ...]) -> None:
         raise BadData(f"{path} line 1: two columns are called {twice[0]}; rename one of them.")
 
 
-# Longer cells are cut in messages, which are to stay on one line.
-_LONGEST_SHOWN_CELL = 40
+# Longer cells are cut in messages, which should stay on one line.
+_MAX_SHOWN_CELL = 40
 
 
 def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
@@ -175,9 +175,9 @@ def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
     Parameters
     ----------
     file
-        The opened file; the cells of its other columns may hold anything.
+        The file; the cells of its other columns may hold anything.
     names
-        Columns to read, in the order wanted.
+        Columns to read, in this order.
 
     Returns
     -------
@@ -194,13 +194,13 @@ def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
 
 
 def _read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | None:
-    """Let pandas read the body; None if anything is not as it should be, or cannot be told."""
+    """Read the body with pandas; return None if anything is wrong, or may be."""
     body = file.body
     if not body or b'"' in body:
         return None
     try:
         with warnings.catch_warnings():
-            # pandas only warns when it cuts a first line that is too long.
+            # pandas only warns when it truncates a first line that is too long.
             warnings.simplefilter("error")
             table = pd.read_csv(
                 io.BytesIO(body),
@@ -212,7 +212,7 @@ def _read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | Non
             )
     except (ValueError, OverflowError, Warning):
         return None
-    # pandas fills up a line that is too short and forgives a comma too many at the end: the commas tell.
+    # pandas fills lines that are too short and ignores an extra comma at the end, so count the commas.
     if body.count(b",") != len(table) * (len(file.header) - 1):
         return None
     rows = table[list(names)].to_numpy(dtype=np.float64)
@@ -221,7 +221,7 @@ def _read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | Non
 
 
 def _read_carefully(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
-    """Read cell by cell, several times slower, and stop at the first culprit."""
+    """Read cell by cell, which is several times slower, and stop at the first bad one."""
     columns = [(file.header.index(name), name) for name in names]
     numbers = [
         [_read_cell(file, line, name, cells[column]) for column, name in columns] for line, cells in file.records()
@@ -233,13 +233,15 @@ def _read_cell(file: CsvFile, line: int, column: str, cell: str) -> float:
     """Read one cell as a finite number within float32."""
     place = f"{file.path} line {line}, column {column}"
     if not cell.strip():
-        raise BadData(f"{place}: the cell is empty; fill it, or leave the line or (--drop {column}) the column out.")
-    shown = repr(cell if len(cell) <= _LONGEST_SHOWN_CELL else cell[:_LONGEST_SHOWN_CELL] + "...")
+        raise BadData(
+            f"{place}: the cell is empty; fill it, remove the line, or leave the column out with --drop {column}."
+        )
+    shown = repr(cell if len(cell) <= _MAX_SHOWN_CELL else cell[:_MAX_SHOWN_CELL] + "...")
     if not is_number(cell):
         raise BadData(f"{place}: {shown} is not a number; correct it, or leave the column out with --drop {column}.")
     number = float(cell)
     if not np.isfinite(number):
-        raise BadData(f"{place}: {shown} is not a finite number; correct it or leave the line out.")
+        raise BadData(f"{place}: {shown} is not a finite number; correct it or remove the line.")
     if abs(number) > LARGEST_NUMBER:
         raise BadData(f"{place}: {shown} is beyond what float32 holds (3.4e38); scale the column down.")
     return number

@@ -1,11 +1,7 @@
-"""Calibrating the drift detectors: where their lines have to be for the false alarms that were asked for, no more.
+"""Calibrate the drift detectors: find the thresholds that give the requested rate of false alarms.
 
-The reference rows stay as they are, because the detectors compare with just these. Streams in which nothing changes
-are drawn from the other training rows: drawn from the reference itself, they would be closer to it than live rows are.
-
-What a user chooses about the drift detectors, checked before anything is fitted.
-
-Which training rows live traffic is compared with, and how many more the drift detectors need.
+The reference rows are fixed, because the detectors compare live rows with exactly these. Streams without drift are
+drawn from the other training rows: drawn from the reference itself, they would be closer to it than live rows are.
 """
 
 from __future__ import annotations
@@ -17,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration
+from app.drift.mmd import RobustScaling
+from app.drift.windows import round_to_single
 from training.drift.simulate import DriftSimulation, ScoredRows
 from training.drift.thresholds import find_step_threshold, find_thresholds
 from training.errors import BadArgument
@@ -24,12 +22,12 @@ from training.errors import BadArgument
 
 @dataclass(frozen=True)
 class DriftParameters:
-    """What a user chooses about the drift detectors.
+    """The parameters of the drift detectors.
 
     Parameters
     ----------
     expected_run_time
-        Rows between first alarms of a detector while nothing changes, 100 to 50,000.
+        Expected run time: rows before the first signal of a detector without drift, 100 to 50,000.
     window
         Rows that are compared with the reference at a time, 2 to 1,000.
 
@@ -45,13 +43,13 @@ class DriftParameters:
     training.errors.BadArgument: --drift-window 1 is out of range; use 2 to 1000 rows.
     """
 
-    # 50 seconds at 100 rows a second: an alarm is cheap, since it is confirmed before anybody hears of it.
+    # 50 seconds at 100 rows a second: a signal is cheap, since it is confirmed before anybody is notified.
     expected_run_time: int = 5000
-    # A second at 100 rows a second; a moved feature shows after a tenth of it.
+    # One second at 100 rows a second; a shifted feature is visible after a tenth of it.
     window: int = 100
 
     def __post_init__(self) -> None:
-        # Beyond, the simulated streams would not fit into a usual machine's memory.
+        # With more, the simulated streams would not fit into an ordinary machine's memory.
         if not 100 <= self.expected_run_time <= 50_000:
             raise BadArgument(f"--drift-ert {self.expected_run_time} is out of range; use 100 to 50000 rows.")
         if not MIN_WINDOW <= self.window <= MAX_WINDOW:
@@ -63,20 +61,20 @@ class DriftParameters:
             )
 
 
-# More would slow each comparison down, fewer would blur it.
+# More would slow each comparison down, fewer would make it less sensitive.
 REFERENCE_ROWS = 2000
 
-# With fewer rows beside the reference, what is calibrated on one draw of them is far off on another.
+# With fewer rows besides the reference, thresholds that fit one sample of them are far off on another.
 _CALIBRATION_ROWS = 2000
 
-FEWEST_ROWS_FOR_DRIFT = REFERENCE_ROWS + _CALIBRATION_ROWS
+MIN_ROWS_FOR_DRIFT = REFERENCE_ROWS + _CALIBRATION_ROWS
 
-# The reference rows and thresholds depend on the data alone: two forests of the same data are compared alike.
+# Reference rows and thresholds depend on the data only: two forests trained on the same data have the same reference.
 _SEED = 0
 
 
 def split_reference(n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number the training rows that are the reference, and the others; both ascending.
+    """Return the positions of the reference rows and of the other training rows; both ascending.
 
     Examples
     --------
@@ -91,8 +89,37 @@ def split_reference(n_rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return reference, np.setdiff1d(np.arange(n_rows), reference)
 
 
-# More rows say nothing new about thresholds, and each is compared with the whole reference.
-_MOST_CALIBRATION_ROWS = 100_000
+def find_bandwidth(rows: NDArray[np.float64]) -> float:
+    """Return the kernel bandwidth by the median heuristic: the median distance of two scaled rows that differ.
+
+    Where many rows are equal, the median over all pairs would be near 0, and any two different rows would be not
+    similar at all. If all rows are equal, the bandwidth is 1.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_features)``.
+
+    References
+    ----------
+    A. Gretton et al., "A kernel two-sample test", Journal of Machine Learning Research 13, 2012, section 8.
+
+    Examples
+    --------
+    >>> round(find_bandwidth(np.array([[0.0], [0.0], [0.0], [0.0], [3.0]])), 3)
+    1.284
+    >>> find_bandwidth(np.zeros((5, 2)))
+    1.0
+    """
+    points = RobustScaling.of(rows).apply(rows)
+    # Differences, not products of rows: with products, rounding would make the distance of equal rows positive.
+    squares = np.concatenate([((points[i + 1 :] - point) ** 2).sum(axis=1) for i, point in enumerate(points)])
+    above_zero = squares[squares > 0]
+    return float(np.sqrt(np.median(above_zero))) if len(above_zero) else 1.0
+
+
+# More rows do not improve the thresholds, and each is compared with the whole reference.
+_MAX_CALIBRATION_ROWS = 100_000
 
 
 def calibrate(
@@ -107,30 +134,31 @@ def calibrate(
     Parameters
     ----------
     reference
-        What live rows will be compared with.
+        Rows that live rows will be compared with.
     others
         Training rows that are not in the reference, at least 2,000.
     training_outlier_share
         Share of all training rows that the model flagged.
     parameters
-        What was asked for.
+        Parameters of the detectors.
     on_progress
-        Called now and then with the part that is done, in [0, 1].
+        Called regularly with the completed share, in [0, 1].
     """
     generator = np.random.default_rng(_SEED)
-    if len(others) > _MOST_CALIBRATION_ROWS:
-        others = others.take(generator.choice(len(others), _MOST_CALIBRATION_ROWS, replace=False))
+    if len(others) > _MAX_CALIBRATION_ROWS:
+        others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
-    simulation = DriftSimulation(reference, others, training_outlier_share, window, run_time, generator)
+    bandwidth = find_bandwidth(round_to_single(reference.rows))
+    simulation = DriftSimulation(reference, others, training_outlier_share, bandwidth, window, run_time, generator)
     thresholds = {}
     for n_done, name in enumerate(DETECTORS):
 
-        def note_part(part: float, n_done: int = n_done) -> None:
+        def report_part(part: float, n_done: int = n_done) -> None:
             on_progress((n_done + part) / len(DETECTORS))
 
-        statistics = simulation.run(name, note_part)
+        statistics = simulation.run(name, report_part)
         if name == OUTLIER_RATE:
-            # Rounding makes one step of two shares that are equally far from training's, above and below it.
+            # Rounding merges two shares that are equally far above and below that of training.
             steps = np.unique(np.abs(np.arange(window + 1) / window - training_outlier_share).round(12))
             thresholds[name] = find_step_threshold(statistics, steps, window, run_time)
         else:
@@ -139,7 +167,7 @@ def calibrate(
         reference_rows=reference.rows,
         reference_scores=reference.scores,
         training_outlier_share=training_outlier_share,
-        bandwidth=simulation.bandwidth,
+        bandwidth=bandwidth,
         distance_scales=simulation.scales,
         expected_run_time=run_time,
         window=window,

@@ -1,8 +1,6 @@
-"""Whether a file of rows still looks like another one: each feature by itself, and all features together.
+"""Compare two files of rows: each feature separately, and all features together.
 
-Holm's correction: p-values of several tests, raised so that all tests together rarely find what is not there.
-
-What came of comparing two files, in words and as a table of plain text.
+The p-values of the features are corrected by Holm's method. The results are also given in sentences and as plain text.
 """
 
 from __future__ import annotations
@@ -23,9 +21,9 @@ from training.errors import BadData
 
 
 def correct_by_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Raise p-values so that comparing each with a level keeps the chance of any false finding below that level.
+    """Correct the p-values of several tests, so that the probability of any false positive stays below the level.
 
-    It holds however the tests depend on each other.
+    This holds even if the tests depend on each other.
 
     Parameters
     ----------
@@ -46,23 +44,23 @@ def correct_by_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     array([0.06, 0.03, 0.06])
     """
     order = np.argsort(p_values, kind="stable")
-    # The smallest is compared as one of all tests, the next one as one of those that are left, and so on.
+    # The smallest is multiplied by the number of tests, the next by the number of the remaining tests, and so on.
     raised = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1))
     corrected = np.empty(len(order))
     corrected[order] = np.minimum(raised, 1)
     return corrected
 
 
-# A corrected p-value below it is no chance: the usual level.
+# The usual level for corrected p-values.
 SIGNIFICANCE = 0.05
 
-# With fewer, only a feature that has left its whole range would be told from chance.
-FEWEST_ROWS = 20
+# With fewer, only a feature that left its whole range would be significant.
+MIN_ROWS = 20
 
 
 @dataclass(frozen=True)
 class FeatureChange:
-    """How far one feature has moved.
+    """How far the distribution of one feature moved.
 
     Parameters
     ----------
@@ -71,13 +69,13 @@ class FeatureChange:
     distance
         The Kolmogorov-Smirnov distance, in [0, 1]: the largest difference of the shares of rows up to any value.
     p_value, corrected_p_value
-        The chance of such a distance while nothing changes; corrected by Holm for the number of features.
+        Probability of such a distance without a change; corrected by Holm's method for the number of features.
     stability
-        The same by bins of the reference, with the population stability index.
+        Counts in bins of the reference, with the population stability index.
     medians
-        Of the reference and of the current rows.
+        Medians of the reference and of the current rows.
     shift
-        From one median to the other, in spreads of the reference: interquartile ranges, or wider where that is 0.
+        Difference of the medians in spreads of the reference: the interquartile range, or a wider one where that is 0.
     """
 
     name: str
@@ -90,22 +88,22 @@ class FeatureChange:
 
     @property
     def is_significant(self) -> bool:
-        """Whether it is more than chance."""
+        """Whether the change is significant."""
         return self.corrected_p_value < SIGNIFICANCE
 
 
 @dataclass(frozen=True)
 class DriftComparison:
-    """What came of comparing two files.
+    """The result of comparing two files.
 
     Parameters
     ----------
     reference, current
-        What was compared.
+        The compared files.
     features
-        The farthest first.
+        Results by feature, the largest distance first.
     whole_rows
-        All features together.
+        Result for all features together.
     min_effect
         The Kolmogorov-Smirnov distance up to which a change does not matter, in [0, 1).
     """
@@ -118,14 +116,14 @@ class DriftComparison:
 
     @property
     def changed(self) -> tuple[FeatureChange, ...]:
-        """The features whose change is more than chance and large enough to matter, the farthest first."""
+        """The features whose change is significant and large enough to matter, the largest distance first."""
         return tuple(each for each in self.features if each.is_significant and each.distance > self.min_effect)
 
     @property
     def smallest_visible_distance(self) -> float:
-        """The distance that is about where chance ends at these numbers of rows and features.
+        """The smallest distance that is about significant with these numbers of rows and features.
 
-        It is what the asymptotic distribution gives for the first, strictest step of Holm's correction.
+        It follows from the asymptotic distribution for the first and strictest step of Holm's correction.
         """
         level = SIGNIFICANCE / len(self.features)
         return min(sqrt(log(2 / level) / 2 * (1 / len(self.reference) + 1 / len(self.current))), 1.0)
@@ -147,12 +145,12 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
         If a file has too few rows.
     """
     for data in (reference, current):
-        if len(data) < FEWEST_ROWS:
+        if len(data) < MIN_ROWS:
             raise BadData(
-                f"{data.path} has {len(data)} row{'' if len(data) == 1 else 's'}, too few to tell a change from "
-                f"chance; give it {FEWEST_ROWS} or more."
+                f"{data.path} has {len(data)} row{'' if len(data) == 1 else 's'}, too few to distinguish a change "
+                f"from chance; use at least {MIN_ROWS}."
             )
-    # As the forest and the detectors see the rows: a file that was written in single precision has not changed.
+    # The forest and the detectors use single precision: a file that was rounded to it has not changed.
     before, after = round_to_single(reference.rows), round_to_single(current.rows)
     tests = [ks_2samp(*columns) for columns in zip(before.T, after.T, strict=True)]
     corrected = correct_by_holm(np.array([test.pvalue for test in tests]))
@@ -175,32 +173,32 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
     return DriftComparison(reference, current, tuple(farthest_first), compare_rows(before, after), min_effect)
 
 
-# More would fill a terminal; the table below has them all.
-_MOST_NAMES = 5
+# More would fill a terminal; the table below lists all.
+_MAX_NAMES = 5
 
 _HEADER = ("feature", "KS distance", "p", "p (Holm)", "PSI", "PSI threshold", "shift", "changed")
 
 
 def conclude(comparison: DriftComparison) -> list[str]:
-    """Say in sentences what was found, the most important first."""
+    """Describe the result in sentences, the most important first."""
     sentences = [_describe_features(comparison), _describe_whole_rows(comparison.whole_rows)]
     if (visible := comparison.smallest_visible_distance) > comparison.min_effect:
         sentences.append(
-            f"At these numbers of rows a KS distance below about {visible:.2g} cannot be told from chance: compare "
-            f"more rows, if a change of {comparison.min_effect:g} matters."
+            f"At these numbers of rows a KS distance below about {visible:.2g} cannot be distinguished from "
+            f"chance: compare more rows if a change of {comparison.min_effect:g} matters."
         )
     return sentences
 
 
 def judge(change: FeatureChange, min_effect: float) -> str:
-    """Say in a word or two whether a feature has changed."""
+    """Return in a word whether a feature changed."""
     if not change.is_significant:
         return "no"
     return "yes" if change.distance > min_effect else "little"
 
 
 def tabulate_comparison(comparison: DriftComparison) -> str:
-    """Lay out one line a feature, the farthest first, as aligned plain text."""
+    """Format one line per feature, the largest distance first, as aligned plain text."""
     lines = [_HEADER, *(_to_cells(change, comparison.min_effect) for change in comparison.features)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -210,7 +208,7 @@ def tabulate_comparison(comparison: DriftComparison) -> str:
 
 
 def format_p_value(p_value: float) -> str:
-    """Write a chance so that a very small one is not taken for none.
+    """Format a p-value such that a very small one is not shown as 0.
 
     Examples
     --------
@@ -221,18 +219,18 @@ def format_p_value(p_value: float) -> str:
 
 
 def _describe_features(comparison: DriftComparison) -> str:
-    """Name the features that have changed."""
+    """Describe which features changed."""
     changed, least = comparison.changed, f"a KS distance of {comparison.min_effect:g}"
     if changed:
-        named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MOST_NAMES])
-        others = f" and {len(changed) - _MOST_NAMES} more" if len(changed) > _MOST_NAMES else ""
+        named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MAX_NAMES])
+        others = f" and {len(changed) - _MAX_NAMES} more" if len(changed) > _MAX_NAMES else ""
         return f"{len(changed)} of {_count(len(comparison.features))} changed by more than {least}: {named}{others}."
     little = sum(change.is_significant for change in comparison.features)
     return f"No feature changed by more than {least}" + (f"; {little} changed by less." if little else ".")
 
 
 def _describe_whole_rows(whole_rows: KernelComparison) -> str:
-    """Say whether all features together have changed."""
+    """Describe whether all features together changed."""
     differ = "differ from" if whole_rows.p_value < SIGNIFICANCE else "show no difference from"
     return (
         f"Whole rows {differ} the reference: MMD {whole_rows.effect:.2g} beyond chance, p = {whole_rows.p_value:.2g} "
@@ -241,7 +239,7 @@ def _describe_whole_rows(whole_rows: KernelComparison) -> str:
 
 
 def _to_cells(change: FeatureChange, min_effect: float) -> tuple[str, ...]:
-    """Write a line."""
+    """Format the cells of a line."""
     return (
         change.name,
         f"{change.distance:.3f}",
@@ -255,5 +253,5 @@ def _to_cells(change: FeatureChange, min_effect: float) -> tuple[str, ...]:
 
 
 def _count(n_features: int) -> str:
-    """Say a number of features."""
+    """Format a number of features."""
     return "1 feature" if n_features == 1 else f"{n_features} features"

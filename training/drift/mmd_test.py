@@ -1,11 +1,9 @@
-"""Whether two samples of rows differ as a whole: maximum mean discrepancy (MMD) with a permutation test.
+"""Test whether two samples of rows differ as a whole: maximum mean discrepancy (MMD) with a permutation test.
 
 References
 ----------
 A. Gretton et al., "A kernel two-sample test", Journal of Machine Learning Research 13, 2012. B. Phipson and G. Smyth,
 "Permutation p-values should never be zero", Statistical Applications in Genetics and Molecular Biology 9, 2010.
-
-The bandwidth of the similarity of rows, by the median heuristic.
 """
 
 from __future__ import annotations
@@ -17,45 +15,16 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from app.drift.mmd import RobustScaling
+from training.drift.calibrate import find_bandwidth
 
-
-def find_bandwidth(rows: NDArray[np.float64]) -> float:
-    """Give the median distance of two rows that differ, after scaling; 1 if all are equal.
-
-    Where many rows are equal, the median over all pairs would be near 0 or 0, and any two different rows would count
-    as not similar at all.
-
-    Parameters
-    ----------
-    rows
-        Shape ``(n_rows, n_features)``.
-
-    References
-    ----------
-    A. Gretton et al., "A kernel two-sample test", Journal of Machine Learning Research 13, 2012, section 8.
-
-    Examples
-    --------
-    >>> round(find_bandwidth(np.array([[0.0], [0.0], [0.0], [0.0], [3.0]])), 3)
-    1.284
-    >>> find_bandwidth(np.zeros((5, 2)))
-    1.0
-    """
-    points = RobustScaling.of(rows).apply(rows)
-    # Differences, not products of rows: rounding would make distances above 0 of equal rows.
-    squares = np.concatenate([((points[i + 1 :] - point) ** 2).sum(axis=1) for i, point in enumerate(points)])
-    above_zero = squares[squares > 0]
-    return float(np.sqrt(np.median(above_zero))) if len(above_zero) else 1.0
-
-
-# Of each sample. Every row is compared with every other, which takes a second and 100 MB; one of two features that has
-# moved by a fifth of its standard deviation is seen nearly always.
-MOST_ROWS = 1000
+# Per sample. Every row is compared with every other, which takes a second and 100 MB; if one of two features moved by a
+# fifth of its standard deviation, the test is nearly always significant.
+MAX_ROWS = 1000
 
 # The smallest p-value is then 0.001.
 N_PERMUTATIONS = 999
 
-# Rounding must not part discrepancies that are equal; 2 is the largest there is.
+# Discrepancies that differ by less are equal but for rounding; the maximum is 2.
 _ROUNDING = 1e-12
 
 # The same samples give the same p-value.
@@ -64,18 +33,18 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class KernelComparison:
-    """What came of comparing whole rows.
+    """The result of comparing whole rows.
 
     Parameters
     ----------
     discrepancy
         The squared maximum mean discrepancy, in [0, 2]: the larger, the farther apart.
     by_chance
-        The same on average when rows are dealt into the two samples by chance.
+        Average discrepancy over random permutations of the rows.
     p_value
-        The share of such dealings that are at least as far apart, in (0, 1].
+        Share of permutations with at least the same discrepancy, in (0, 1].
     n_reference, n_current
-        How many rows were compared.
+        Number of compared rows.
     """
 
     discrepancy: float
@@ -86,20 +55,20 @@ class KernelComparison:
 
     @property
     def effect(self) -> float:
-        """The discrepancy beyond chance, not squared: 0 for no difference, at most 1.41."""
+        """The discrepancy beyond chance, as a square root: 0 for no difference, at most 1.41."""
         return float(np.sqrt(max(self.discrepancy - self.by_chance, 0)))
 
 
 def compare_rows(reference: NDArray[np.float64], current: NDArray[np.float64]) -> KernelComparison:
     """Compare two samples of rows as a whole, with all features together.
 
-    Rows are as similar as the drift detectors of the service find them; scale and bandwidth are those of both samples
-    together, because a permutation test must not know which is which.
+    The kernel is that of the service's drift detectors. Scale and bandwidth are computed from both samples together,
+    because a permutation test must treat them alike.
 
     Parameters
     ----------
     reference, current
-        Shape ``(n_rows, n_features)``, finite, within float32. Of more than 1,000 rows so many are drawn.
+        Shape ``(n_rows, n_features)``, finite, within float32. Of more than 1,000 rows, 1,000 are drawn.
 
     Examples
     --------
@@ -113,16 +82,16 @@ def compare_rows(reference: NDArray[np.float64], current: NDArray[np.float64]) -
     pooled = np.concatenate(samples)
     points = RobustScaling.of(pooled).apply(pooled) / find_bandwidth(pooled)
     similarities = np.exp(cdist(points, points, "sqeuclidean") / -2)
-    # The discrepancy is the mean similarity within both samples, less twice that between them.
+    # The discrepancy is the mean similarity within both samples, minus twice that between them.
     weights = np.repeat([1 / n_reference, -1 / n_current], [n_reference, n_current])
     discrepancy = float(weights @ similarities @ weights)
-    dealt = generator.permuted(np.tile(weights, (N_PERMUTATIONS, 1)), axis=1).T
-    permuted = ((similarities @ dealt) * dealt).sum(axis=0)
+    shuffled = generator.permuted(np.tile(weights, (N_PERMUTATIONS, 1)), axis=1).T
+    permuted = ((similarities @ shuffled) * shuffled).sum(axis=0)
     n_as_far = int((permuted >= discrepancy - _ROUNDING).sum())
     p_value = (1 + n_as_far) / (1 + N_PERMUTATIONS)
     return KernelComparison(discrepancy, float(permuted.mean()), p_value, n_reference, n_current)
 
 
 def _draw(rows: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Draw as many rows as can be compared."""
-    return rows if len(rows) <= MOST_ROWS else rows[generator.choice(len(rows), MOST_ROWS, replace=False)]
+    """Draw at most ``MAX_ROWS`` rows."""
+    return rows if len(rows) <= MAX_ROWS else rows[generator.choice(len(rows), MAX_ROWS, replace=False)]

@@ -1,10 +1,10 @@
-"""Population stability index (PSI), and the threshold that belongs to the sizes of the samples.
+"""The population stability index (PSI), with a threshold for the sizes of the samples.
 
 Notes
 -----
-While nothing changes, the index is about ``(1 / n + 1 / m)`` times a chi-squared variable with one degree of freedom
-less than there are bins. So a constant threshold means nothing: with ten bins, about 83 % of the pairs of unchanged
-samples of 100 rows are above 0.1, and of 1,000 rows none.
+Without a change, the index is about ``(1 / n + 1 / m)`` times a chi-squared variable with one degree of freedom less
+than there are bins. So a constant threshold is meaningless: with ten bins, about 83 % of the pairs of unchanged
+samples of 100 rows are above 0.1, but none of 1,000 rows.
 
 References
 ----------
@@ -21,41 +21,41 @@ from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
 
-# Usual in credit risk, where the index comes from: fine enough to see where a distribution has moved.
-MOST_BINS = 10
+# Usual in credit risk, where the index comes from: enough to see where a distribution moved.
+MAX_BINS = 10
 
-# Cochran's rule: where fewer rows are expected, a bin says more about chance than about the data.
+# Cochran's rule: with fewer expected rows, a bin shows chance rather than the data.
 _ROWS_EXPECTED_IN_A_BIN = 5
 
-# A share of 0 has no logarithm. Half a row of the smaller sample, for both samples alike, so that a bin that is empty
-# in both adds nothing.
+# A share of 0 has no logarithm. It is replaced by half a row of the smaller sample in both samples, so that a bin that
+# is empty in both adds nothing.
 _LEAST_ROWS = 0.5
 
-# The threshold is then known within about 3 %.
-_DEALS = 2000
+# The threshold is then accurate to about 3 %.
+_N_SPLITS = 2000
 
 # The same samples have the same threshold.
 _SEED = 0
 
 
-# Indices beyond the threshold are that rare while nothing changes.
+# Share of unchanged samples with an index beyond the threshold.
 FALSE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class Stability:
-    """How the shares of the bins of one feature have moved.
+    """How the shares of the bins of one feature moved.
 
     Parameters
     ----------
     bins
-        Where one bin ends and the next begins, ascending; see :func:`find_bins`.
+        Edges between the bins, ascending; see :func:`find_bins`.
     reference, current
         Rows in each bin, shape ``(n_bins,)``.
     index
         The population stability index, at least 0.
     threshold
-        What one unchanged feature in twenty exceeds at these numbers of rows.
+        Index that one unchanged feature in twenty exceeds at these numbers of rows.
     """
 
     bins: NDArray[np.float64]
@@ -74,20 +74,20 @@ class Stability:
 
 
 def find_bins(reference: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
-    """Divide the values of the reference into bins of about as many rows each.
+    """Divide the values of the reference into bins with about the same number of rows.
 
-    A value that many rows share gets a bin of its own, so that it cannot move a little and stay in its bin.
+    A value that many rows share gets its own bin, so that even a small move leaves the bin.
 
     Parameters
     ----------
     reference
         Shape ``(n_reference,)``, finite.
     n_rows
-        Rows of the smaller sample that will be counted: the fewer, the fewer bins, of ten at most.
+        Size of the smaller sample that will be counted: the fewer rows, the fewer bins; at most ten.
 
     Returns
     -------
-    Where one bin ends and the next begins, ascending; a bin holds its lower end. The outer bins have no outer ends.
+    Edges between the bins, ascending; a bin includes its lower edge. The outer bins are unbounded.
 
     Examples
     --------
@@ -96,28 +96,28 @@ def find_bins(reference: NDArray[np.float64], n_rows: int) -> NDArray[np.float64
     >>> find_bins(np.full(100, 7.0), n_rows=100).round(3)
     array([7., 7.])
     """
-    n_bins = max(min(MOST_BINS, n_rows // _ROWS_EXPECTED_IN_A_BIN), 2)
+    n_bins = max(min(MAX_BINS, n_rows // _ROWS_EXPECTED_IN_A_BIN), 2)
     quantiles = np.quantile(reference, np.linspace(0, 1, n_bins + 1), method="inverted_cdf")
     shared = quantiles[1:][np.diff(quantiles) == 0]
     return np.unique(np.concatenate([quantiles[1:-1], shared, np.nextafter(shared, np.inf)]))
 
 
 def count_by_bin(values: NDArray[np.float64], bins: NDArray[np.float64]) -> Counts:
-    """Count values, shape ``(n_values,)``, in each bin that :func:`find_bins` gave; shape ``(n_bins,)``."""
+    """Count values, shape ``(n_values,)``, in each bin of :func:`find_bins`; shape ``(n_bins,)``."""
     return np.bincount(bins.searchsorted(values, side="right"), minlength=len(bins) + 1)
 
 
 def stability_index(reference: Counts, current: Counts) -> NDArray[np.float64]:
-    """Say how far the shares of the bins have moved.
+    """Compute the population stability index.
 
     Parameters
     ----------
     reference, current
-        Rows in each bin, shape ``(..., n_bins)``; each sample has one row or more.
+        Rows in each bin, shape ``(..., n_bins)``; each sample has at least one row.
 
     Returns
     -------
-    Shape ``(...)``, at least 0, without unit: 0 for equal shares, and the larger the farther.
+    Shape ``(...)``, at least 0, unitless: 0 for equal shares, larger for larger differences.
 
     Examples
     --------
@@ -134,10 +134,10 @@ def stability_index(reference: Counts, current: Counts) -> NDArray[np.float64]:
 
 
 def find_threshold(reference: Counts, current: Counts, false_share: float) -> float:
-    """Find the index that so large a share of unchanged samples of these sizes exceeds.
+    """Find the index that a given share of unchanged samples of these sizes exceeds.
 
-    All rows are put together and dealt anew, many times, into two samples of the same sizes: what the index is then is
-    chance alone.
+    All rows are pooled and split at random many times into two samples of the same sizes; the index then differs from 0
+    by chance only.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def find_threshold(reference: Counts, current: Counts, false_share: float) -> fl
     (True, True)
     """
     generator = np.random.default_rng(_SEED)
-    together = reference + current
+    pooled = reference + current
     # "marginals" draws bin by bin, which takes the same time for a million rows as for a hundred.
-    dealt = generator.multivariate_hypergeometric(together, current.sum(), size=_DEALS, method="marginals")
-    return float(np.quantile(stability_index(together - dealt, dealt), 1 - false_share, method="higher"))
+    drawn = generator.multivariate_hypergeometric(pooled, current.sum(), size=_N_SPLITS, method="marginals")
+    return float(np.quantile(stability_index(pooled - drawn, drawn), 1 - false_share, method="higher"))

@@ -1,7 +1,4 @@
-"""What the drift detectors of the service would have said of a file of rows.
-
-What came of a replay, in words and as a table of plain text.
-"""
+"""Replay a file of rows through the drift detectors of the service, and describe the result."""
 
 from __future__ import annotations
 
@@ -17,26 +14,25 @@ from app.model.forest import Forest
 from training.data.dataset import Dataset
 from training.errors import BadData
 
-# Scored at once, as in a batch that a client sends.
+# Rows scored at a time, like a batch from a client.
 _ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class DetectorReplay:
-    """What one detector did.
+    """The result of one detector.
 
     Parameters
     ----------
     ratios
-        Statistic over alarm line after each row from the first full window on, shape ``(n_rows - window + 1,)``:
-        above 1 is beyond the line.
+        Statistic divided by threshold after each row from the first full window on, shape ``(n_rows - window + 1,)``.
     findings
-        Alarms and events, in their order.
+        Drift signals and drift events, in order.
     drifts
-        The first and the last row of each drift, counted from 1: from its event until windows were quiet again, or to
-        the end of the file.
+        First and last row of each drift, counted from 1: from its event until windows are below the threshold again, or
+        to the end of the file.
     expected_alarms
-        How many alarms chance alone makes in a file of this length, on average.
+        Average number of signals by chance in a file of this length.
     """
 
     ratios: NDArray[np.float64]
@@ -47,16 +43,16 @@ class DetectorReplay:
 
 @dataclass(frozen=True)
 class Replay:
-    """What all detectors did.
+    """The results of all detectors.
 
     Parameters
     ----------
     data
-        The rows, in the order in which they came.
+        The rows, in order of arrival.
     watch
-        The detectors, as they stand after the last row.
+        The detectors, in their state after the last row.
     detectors
-        By name.
+        Results by detector name.
     """
 
     data: Dataset
@@ -67,18 +63,18 @@ class Replay:
 def replay(
     forest: Forest, watch: DriftMonitor, data: Dataset, on_progress: Callable[[int], None] = lambda n_done: None
 ) -> Replay:
-    """Let detectors watch the rows of a file, one after the other.
+    """Feed the rows of a file to the detectors, one at a time.
 
     Parameters
     ----------
     forest
-        Scores and labels the rows.
+        The forest that scores and labels the rows.
     watch
         Detectors that have seen no row yet.
     data
-        At least as many rows as a window has.
+        The rows; at least one window of them.
     on_progress
-        Called now and then with the number of rows that are done.
+        Called regularly with the number of processed rows.
 
     Raises
     ------
@@ -86,9 +82,7 @@ def replay(
         If there are too few rows.
     """
     if len(data) < watch.window:
-        raise BadData(
-            f"{data.path} has {len(data)} rows, the detectors look at windows of {watch.window}; replay a longer file."
-        )
+        raise BadData(f"{data.path} has {len(data)} rows, but a window has {watch.window}; replay a longer file.")
     ratios: dict[str, list[float]] = {name: [] for name in watch.detectors}
     are_active: dict[str, list[bool]] = {name: [] for name in watch.detectors}
     findings: list[Finding] = []
@@ -121,7 +115,7 @@ def replay(
 
 
 def _find_spans(are_active: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """Give the first and the last row, counted from 1, of each run of active rows.
+    """Return the first and the last row, counted from 1, of each run of active rows.
 
     Examples
     --------
@@ -133,26 +127,26 @@ def _find_spans(are_active: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
     return tuple(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
-_HEADER = ("detector", "largest ratio", "alarms", "by chance", "events", "first event at row", "rows in drift")
+_HEADER = ("detector", "largest ratio", "signals", "by chance", "events", "first event at row", "rows in drift")
 
 
 def count(detector: DetectorReplay, kind: Kind) -> int:
-    """Count alarms or events."""
+    """Count signals or events."""
     return sum(finding.kind is kind for finding in detector.findings)
 
 
 def first_event_row(detector: DetectorReplay) -> int | None:
-    """Give the row of the first event, counted from 1; None if there was none."""
+    """Return the row of the first event, counted from 1; None without events."""
     return next((finding.row for finding in detector.findings if finding.kind is Kind.EVENT), None)
 
 
 def rows_in_drift(detector: DetectorReplay) -> int:
-    """Count the rows from each event until the drift was over."""
+    """Count the rows in drifts, from each event until the drift is over."""
     return sum(last - first + 1 for first, last in detector.drifts)
 
 
 def describe_detectors(replay: Replay) -> str:
-    """Say what the detectors look at, and what they promise."""
+    """Describe the windows of the detectors, and how often they signal by chance."""
     watch, n_windows = replay.watch, replay.watch.confirmation.n_windows
     confirming = (
         "the next window, which has no row in common with its own, is"
@@ -160,13 +154,13 @@ def describe_detectors(replay: Replay) -> str:
         else f"each of the next {n_windows} windows, which have no row in common, is"
     )
     return (
-        f"Windows of {watch.window:,} rows; while nothing changes, an alarm of a detector every "
-        f"{watch.expected_run_time:,} rows on average. An alarm becomes an event if {confirming} far from training."
+        f"Windows of {watch.window:,} rows; without drift, a detector signals every {watch.expected_run_time:,} rows "
+        f"on average. A signal becomes an event if {confirming} far from training."
     )
 
 
 def tabulate_replay(replay: Replay) -> str:
-    """Lay out one line a detector, as aligned plain text."""
+    """Format one line per detector as aligned plain text."""
     lines = [_HEADER, *(_to_cells(name, detector) for name, detector in replay.detectors.items())]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -175,7 +169,7 @@ def tabulate_replay(replay: Replay) -> str:
 
 
 def _to_cells(name: str, detector: DetectorReplay) -> tuple[str, ...]:
-    """Write a line."""
+    """Format the cells of a line."""
     first = first_event_row(detector)
     return (
         name,

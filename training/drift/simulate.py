@@ -1,55 +1,53 @@
-"""Streams of rows in which nothing changes, and what each drift detector computes of them."""
+"""Simulate streams without drift, and what each drift detector computes from them.
+
+Many streams are simulated at once. When a window slides by a row, a sum over its pairs changes only by the pairs of the
+row that enters and of the row that leaves, so each pair of rows that are ever in one window is compared once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, exp
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE
-from app.drift.cvm import RankReference
+from app.drift.cvm import RankReference, Whole
 from app.drift.mmd import KernelReference
-from app.drift.windows import round_to_single
-from training.drift.mmd_test import find_bandwidth
+from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
 from training.drift.thresholds import settling_rows
-from training.drift.window_simulation import (
-    make_jitter,
-    simulate_kernel_distances,
-    simulate_outlier_shares,
-    simulate_rank_distances,
-)
 
-# The run time is then known within 1 / sqrt(2000) = 2 %. A wide table or a long run time takes fewer, not below 4 %.
-_MOST_ALARMS, _FEWEST_ALARMS = 2000, 500
+# The standard error of the run time is then 1 / sqrt(2000) = 2 %; for wide tables and long run times, at most 4 %.
+_MAX_ALARMS, _MIN_ALARMS = 2000, 500
 
-# For the alarms that chance makes fewer than expected.
+# In case there are fewer signals than expected.
 _SPARE = 1.1
 
-# Comparisons of two rows in one column that a core does in about half a minute.
+# Number of comparisons of two rows in one column that a core makes in about half a minute.
 _COMPARISONS = 12e9
 
-# What a usual machine's memory holds of statistics, several times over.
-_MOST_ROWS = 30e6
+# So many statistics fit into an ordinary machine's memory several times.
+_MAX_ROWS = 30e6
 
-# Past the settling rows, a stream goes on for so many windows: most of its rows then count, and streams stay many.
+# A stream continues for so many windows after the settling rows: most of its rows count, and there are many streams.
 _WINDOWS_AT_RISK = 10
 
-# Streams are simulated in parts that fit into a processor's cache.
+# Streams are simulated in batches that fit into a processor's cache.
 _STREAMS_AT_ONCE = 64
 
-# Features and score are weighed by what so large a share of undrifted windows stays below.
+# The distances of each column are divided by this quantile of windows without drift.
 _SCALE_QUANTILE = 0.999
 
-# What is left of chance in the scales is calibrated away with the lines.
+# The thresholds are calibrated with these scales, which compensates for their random error.
 _WINDOWS_FOR_SCALES = 200_000
 
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Rows and what the model says of them.
+    """Rows with their scores and predicted labels.
 
     Parameters
     ----------
@@ -69,25 +67,27 @@ class ScoredRows:
         return len(self.rows)
 
     def take(self, chosen: NDArray[np.int64]) -> ScoredRows:
-        """Give the chosen rows, in their order."""
+        """Return the chosen rows, in this order."""
         return ScoredRows(self.rows[chosen], self.scores[chosen], self.labels[chosen])
 
 
 class DriftSimulation:
-    """The streams, the same for all detectors.
+    """Streams without drift, the same for all detectors.
 
     Parameters
     ----------
     reference
-        What the detectors compare with.
+        Rows that the detectors compare with.
     others
-        What the streams are drawn from.
+        Rows that the streams are drawn from.
     training_outlier_share
         Share of all training rows that the model flagged.
+    bandwidth
+        Bandwidth of the MMD kernel.
     window
         Rows in a window.
     run_time
-        Rows between first alarms that are wanted: how long streams have to be, and how many, follows from it.
+        Wanted expected run time, in rows; it determines the length and the number of the streams.
     generator
         Draws the rows.
     """
@@ -97,13 +97,13 @@ class DriftSimulation:
         reference: ScoredRows,
         others: ScoredRows,
         training_outlier_share: float,
+        bandwidth: float,
         window: int,
         run_time: int,
         generator: np.random.Generator,
     ) -> None:
         reference_rows, rows = round_to_single(reference.rows), round_to_single(others.rows)
-        self.bandwidth = find_bandwidth(reference_rows)
-        self._kernel = KernelReference(reference_rows, self.bandwidth)
+        self._kernel = KernelReference(reference_rows, bandwidth)
         self._ranks = RankReference(np.column_stack([reference_rows, round_to_single(reference.scores)]))
         self._points = self._kernel.place(rows)
         self._similarities = self._kernel.mean_similarity(self._points)
@@ -118,14 +118,14 @@ class DriftSimulation:
         self.scales = np.array([self._find_scale(column) for column in range(self._ranks.n_columns)])
 
     def run(self, detector: str, on_progress: Callable[[float], None] = lambda share: None) -> NDArray[np.float64]:
-        """Compute a detector's statistic of all streams.
+        """Compute a detector's statistic for all streams.
 
         Parameters
         ----------
         detector
-            Its name.
+            Name of the detector.
         on_progress
-            Called now and then with the part that is done, in [0, 1].
+            Called regularly with the completed share, in [0, 1].
 
         Returns
         -------
@@ -144,7 +144,7 @@ class DriftSimulation:
         return statistics
 
     def _compute(self, detector: str, part: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Compute a detector's statistic of some streams, without jitter."""
+        """Compute a detector's statistic for some streams, without jitter."""
         if detector == MMD:
             points = np.moveaxis(self._points[part], -1, 0)
             return simulate_kernel_distances(self._kernel, points, self._similarities[part], self._window)
@@ -162,20 +162,130 @@ class DriftSimulation:
         return simulate_rank_distances(self._ranks, self._places[part, column], column, self._window)
 
     def _find_scale(self, column: int) -> float:
-        """Find what one undrifted window in a thousand exceeds."""
+        """Find the distance that one window without drift in a thousand exceeds."""
         enough = self._parts[: ceil(_WINDOWS_FOR_SCALES / (_STREAMS_AT_ONCE * self._n_windows))]
         distances = np.concatenate([self._compute_distances(part, column) for part in enough])
-        # The least is a window of which one row has left a value that all reference rows share.
+        # The minimum is the distance of a window of which one row differs from a value that all reference rows share.
         return max(float(np.quantile(distances, _SCALE_QUANTILE)), 1 / (4 * self._window**2))
 
 
 def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]:
-    """Say how many streams are needed, and after how many rows of each the window is full."""
+    """Return how many streams are needed, and for how many full windows each."""
     settling, at_risk = settling_rows(window), min(_WINDOWS_AT_RISK * window, run_time)
     alarms_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
-    # The similarity of whole rows costs about as much as two columns of ranks, beside those of its own.
+    # The similarity of whole rows costs about as much as two more columns of ranks.
     comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
-    affordable_streams = min(_COMPARISONS / comparisons_per_stream, _MOST_ROWS / (settling + at_risk))
+    affordable_streams = min(_COMPARISONS / comparisons_per_stream, _MAX_ROWS / (settling + at_risk))
     affordable = affordable_streams * alarms_per_stream / _SPARE
-    n_alarms = min(_MOST_ALARMS, max(_FEWEST_ALARMS, affordable))
+    n_alarms = min(_MAX_ALARMS, max(_MIN_ALARMS, affordable))
     return ceil(_SPARE * n_alarms / alarms_per_stream), settling + at_risk
+
+
+def simulate_kernel_distances(
+    reference: KernelReference, points: NDArray[np.float64], mean_similarities: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
+    """Compute the statistic of :class:`app.drift.mmd.KernelWindow` after each full window.
+
+    Parameters
+    ----------
+    reference
+        Reference rows.
+    points
+        The placed rows of each stream, features first: shape ``(n_features, n_streams, n_rows)``.
+    mean_similarities
+        Mean similarity of these rows with the reference, shape ``(n_streams, n_rows)``.
+    size
+        Rows in the window.
+
+    Returns
+    -------
+    Shape ``(n_streams, n_rows - size + 1)``.
+    """
+
+    def compare(lag: int) -> NDArray[np.float64]:
+        similarities = np.zeros((points.shape[1], points.shape[2] - lag))
+        for feature in points:
+            difference = feature[:, lag:] - feature[:, :-lag]
+            difference *= difference
+            similarities -= difference
+        return np.exp(similarities, out=similarities)
+
+    pairs = _sum_pairs(compare, mean_similarities.shape, size, np.float64)
+    with_reference = _sum_window(mean_similarities, size)
+    distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
+    return distances + reference.own_similarity
+
+
+def simulate_rank_distances(reference: RankReference, places: Whole, column: int, size: int) -> NDArray[np.float64]:
+    """Compute the statistic of :class:`app.drift.cvm.RankWindow` for one column after each full window.
+
+    Parameters
+    ----------
+    reference
+        Reference rows.
+    places
+        Ranks of the column's values in the reference, shape ``(n_streams, n_rows)``.
+    column
+        Number of the column.
+    size
+        Rows in the window.
+
+    Returns
+    -------
+    Shape ``(n_streams, n_rows - size + 1)``.
+    """
+    table = reference.table
+    # Small integers are compared several times faster; an overlap is at most four times the number of reference rows.
+    small = np.int16 if 4 * reference.n_rows <= np.iinfo(np.int16).max else np.int32
+    above, ties = table[0].astype(small).take(places), table[1].astype(small).take(places)
+    names = (places - places.min()).astype(np.int32)
+
+    def compare(lag: int) -> NDArray[Any]:
+        overlaps: NDArray[Any] = np.minimum(above[:, lag:], above[:, :-lag])
+        overlaps -= ties[:, lag:] * (names[:, lag:] == names[:, :-lag])
+        return overlaps
+
+    pairs = _sum_pairs(compare, places.shape, size, np.int64)
+    with_itself = _sum_window((table[0] - table[1]).take(places), size)
+    with_reference = _sum_window(table[2].take(places), size)
+    n_rows, own = reference.n_rows, reference.own_overlaps[column]
+    sums = n_rows**2 * (with_itself + 2 * pairs) - 2 * size * n_rows * with_reference + size**2 * own
+    distances: NDArray[np.float64] = sums * (1 / (4 * n_rows**3 * size**2))
+    return distances
+
+
+def simulate_outlier_shares(are_outliers: NDArray[np.bool_], training_share: float, size: int) -> NDArray[np.float64]:
+    """Compute the statistic of :class:`app.drift.windows.OutlierWindow` after each full window; shapes as above."""
+    counts = _sum_window(are_outliers.astype(np.int64), size)
+    shares: NDArray[np.float64] = np.abs(counts / size - training_share)
+    return shares
+
+
+def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> NDArray[np.float64]:
+    """Generate the jitter of streams that start at random rows; shape ``(n_streams, n_rows)``."""
+    begins = generator.random((n_streams, 1))
+    jitter: NDArray[np.float64] = JITTER * ((begins + GOLDEN_RATIO * np.arange(n_rows)) % 1)
+    return jitter
+
+
+def _sum_pairs(
+    compare: Callable[[int], NDArray[Any]], shape: tuple[int, ...], size: int, dtype: type[np.generic]
+) -> NDArray[Any]:
+    """Sum over all pairs of distinct rows in each full window, each pair once."""
+    with_earlier, with_later = np.zeros((2, *shape), dtype)
+    for lag in range(1, size):
+        similarity = compare(lag)
+        with_earlier[:, lag:] += similarity
+        with_later[:, :-lag] += similarity
+    # The pairs that each row added so far, minus those that rows removed when they left the window.
+    sums = np.cumsum(with_earlier, axis=1)[:, size - 1 :]
+    sums[:, 1:] -= np.cumsum(with_later, axis=1)[:, :-size]
+    return sums
+
+
+def _sum_window(values: NDArray[Any], size: int) -> NDArray[Any]:
+    """Sum the values of each full window; shape ``(n_streams, n_rows - size + 1)``."""
+    sums = np.cumsum(values, axis=1)
+    windows = sums[:, size - 1 :].copy()
+    windows[:, 1:] -= sums[:, :-size]
+    return windows

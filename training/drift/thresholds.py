@@ -1,4 +1,4 @@
-"""Alarm lines for simulated streams: each row alarms with the same chance, given that no row before it has.
+"""Find thresholds on simulated streams, such that each row signals with the same probability if none before it did.
 
 References
 ----------
@@ -15,22 +15,22 @@ from app.drift.calibration import CONFIRMING_SHARES, Thresholds
 
 
 def settling_rows(window: int) -> int:
-    """Rows after the first full window for which lines are sought block by block; by then it has been left behind."""
+    """Return how many rows after the first full window get thresholds block by block, before they are constant."""
     return 2 * window
 
 
 def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int) -> Thresholds:
-    """Find the lines of a detector whose statistic takes any value.
+    """Find the thresholds of a detector with a continuous statistic.
 
     Parameters
     ----------
     statistics
         After each row from the first full window on, shape ``(n_streams, n_rows)`` with more rows than
-        :func:`settling_rows`. Nothing changes in these streams.
+        :func:`settling_rows`. These streams have no drift.
     window
         Rows in a window.
     run_time
-        Rows from the first full window to the first alarm that are wanted on average.
+        Wanted expected number of rows from the first full window to the first signal.
 
     Examples
     --------
@@ -46,31 +46,31 @@ def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int)
     for start, end in zip(starts, [*starts[1:], statistics.shape[1]], strict=True):
         highest = statistics[at_risk, start:end]
         np.maximum.accumulate(highest, axis=1, out=highest)
-        line = _find_line(highest, 1 / run_time)
+        line = _find_threshold(highest, 1 / run_time)
         at_risk = at_risk[highest[:, -1] <= line]
         lines.append(line)
-    confirming = _find_confirming_lines(statistics[:, ::window])
+    confirming = _find_confirming_thresholds(statistics[:, ::window])
     return Thresholds(np.array(starts), np.array(lines), confirming, float(run_time))
 
 
 def find_step_threshold(
     statistics: NDArray[np.float64], steps: NDArray[np.float64], window: int, run_time: int
 ) -> Thresholds:
-    """Find the line of a detector whose statistic takes few values; it lies midway between two of them.
+    """Find the threshold of a detector with a discrete statistic; it is midway between two of its values.
 
     Parameters
     ----------
     statistics, window
         As in :func:`find_thresholds`; overwritten.
     steps
-        The values that the statistic can take, ascending, at least 2.
+        Possible values of the statistic, ascending, at least 2.
     run_time
-        Rows from the first full window to the first alarm that are wanted at least.
+        Wanted minimum of the expected number of rows from the first full window to the first signal.
 
     Returns
     -------
-    The lowest line that alarms no more often, with the run time that it has; infinite if only a line above all steps
-    alarms seldom enough.
+    The lowest threshold that signals no more often, with its run time; infinite if only a threshold above all steps
+    signals seldom enough.
 
     Examples
     --------
@@ -80,11 +80,11 @@ def find_step_threshold(
     >>> thresholds.lines.round(3), round(thresholds.run_time)
     (array([0.975]), 49)
     """
-    confirming = _find_confirming_lines(statistics[:, ::window])
+    confirming = _find_confirming_thresholds(statistics[:, ::window])
     highest = np.maximum.accumulate(statistics, axis=1, out=statistics)
     line, reached = 2 * steps[-1] - steps[-2], float("inf")
     for candidate in (steps[:-1] + steps[1:])[::-1] / 2:
-        # A line that no stream reached counts as reached once: they were too short to tell.
+        # A threshold that no stream exceeded counts as exceeded once, since the streams may be too short.
         run = _rows_at_risk(highest, candidate) / max(1, int((highest[:, -1] > candidate).sum()))
         if run < run_time:
             break
@@ -93,7 +93,7 @@ def find_step_threshold(
 
 
 def _begin_blocks(n_rows: int) -> list[int]:
-    """Number the first row of each block: 0, 1, 3, 7, ... and the row after the last."""
+    """Return the first row of each block, 0, 1, 3, 7, ..., and the row after the last block."""
     starts, length = [0], 1
     while starts[-1] + length < n_rows:
         starts.append(starts[-1] + length)
@@ -101,10 +101,10 @@ def _begin_blocks(n_rows: int) -> list[int]:
     return [*starts, n_rows]
 
 
-def _find_line(highest: NDArray[np.float64], rate: float) -> float:
-    """Find the lowest line with at most so many alarms per row at risk; ``highest`` are running maxima of streams."""
+def _find_threshold(highest: NDArray[np.float64], rate: float) -> float:
+    """Find the lowest threshold with at most ``rate`` signals per row at risk; ``highest`` are running maxima."""
     maxima = np.sort(highest[:, -1])
-    # As many streams alarm as there are maxima above the line; the more, the fewer rows are at risk.
+    # As many streams signal as there are maxima above the threshold; the more, the fewer rows are at risk.
     fewest, most = 0, len(maxima) - 1
     while fewest < most:
         n_alarms = (fewest + most + 1) // 2
@@ -116,11 +116,11 @@ def _find_line(highest: NDArray[np.float64], rate: float) -> float:
 
 
 def _rows_at_risk(highest: NDArray[np.float64], line: float) -> int:
-    """Count the rows up to the first alarm of each stream, that row included."""
+    """Count the rows up to and including the first signal of each stream."""
     return int((highest <= line).sum() + (highest[:, -1] > line).sum())
 
 
-def _find_confirming_lines(windows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Find what windows that have no row in common exceed with the stored shares at most."""
+def _find_confirming_thresholds(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Find the thresholds that disjoint windows exceed with at most the stored probabilities."""
     lines: NDArray[np.float64] = np.quantile(windows, 1 - CONFIRMING_SHARES, method="higher")
     return lines

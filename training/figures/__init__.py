@@ -1,7 +1,7 @@
 """Interactive figures of a data set (Plotly), for a page or a notebook.
 
-Each function takes the training data and, to be drawn beside them, the test data. A figure holds few numbers however
-many rows there are: bars and boxes are computed here from all rows, and of points only some are drawn.
+Each function takes the training data and optionally the test data, which are drawn beside them. A figure holds few
+numbers, however many rows there are: bars and boxes are computed here from all rows, and only some points are drawn.
 """
 
 from training.figures.box import box_figure

@@ -13,22 +13,22 @@ from training.data.summary import Fences, find_fences
 from training.figures.points import thin_values
 from training.figures.style import ALL_ROWS, axis_name, buttons, colour_of, new_figure, pad_range, sets_of, shorten
 
-# Of the values outside the fences, so many are drawn; more would cover each other.
+# Maximum number of values outside the fences to draw; more would cover each other.
 MAX_DRAWN_VALUES = 500
 
-# Pixels: as high as a box, so that a fence is seen as one.
+# In pixels: as high as a box, so that it looks like a fence.
 _FENCE_HEIGHT = 44
 
 
 def box_figure(training: Dataset, feature: str, test: Dataset | None = None) -> go.Figure:
-    """Draw the quartiles of a feature, its fences, and what lies outside; every row is counted.
+    """Draw the quartiles of a feature, its fences, and the values outside; every row is counted.
 
     Parameters
     ----------
     training
         Training data.
     feature
-        One of their features.
+        The feature to draw.
     test
         Test data, drawn below the training data.
 
@@ -56,12 +56,12 @@ def box_figure(training: Dataset, feature: str, test: Dataset | None = None) -> 
 
 
 def _count_outside(name: str, box: Fences, n_rows: int) -> str:
-    """Say how many rows lie outside the fences."""
+    """Describe how many rows are outside the fences."""
     return f"{box.n_outside:,} {name} rows ({box.n_outside / n_rows:.2%})"
 
 
 def _add_box(figure: go.Figure, name: str, box: Fences) -> None:
-    """Draw one box from its figures alone."""
+    """Draw a box from its figures only."""
     figure.add_box(
         q1=[box.lower_quartile],
         median=[box.median],
@@ -76,7 +76,7 @@ def _add_box(figure: go.Figure, name: str, box: Fences) -> None:
 
 
 def _add_fences(figure: go.Figure, name: str, box: Fences) -> None:
-    """Mark both fences."""
+    """Draw both fences."""
     figure.add_scatter(
         x=[box.low, box.high],
         y=[name, name],
@@ -93,7 +93,7 @@ def _add_fences(figure: go.Figure, name: str, box: Fences) -> None:
 
 
 def _add_values_outside(figure: go.Figure, name: str, box: Fences, values: NDArray[np.float64]) -> None:
-    """Draw values outside the fences, thinned where there are very many."""
+    """Draw values outside the fences, thinned if there are very many."""
     outside = thin_values(values[(values < box.low) | (values > box.high)], MAX_DRAWN_VALUES)
     figure.add_scatter(
         x=outside,
@@ -105,7 +105,7 @@ def _add_values_outside(figure: go.Figure, name: str, box: Fences, values: NDArr
 
 
 def _add_buttons(figure: go.Figure, boxes: list[Fences]) -> None:
-    """Let the reader come closer to the boxes, where there is something to see."""
+    """Add buttons to zoom in on the boxes, if values outside the fences compress them."""
     low, high = min(box.low for box in boxes), max(box.high for box in boxes)
     if low == high or not any(box.n_outside for box in boxes):
         return

@@ -1,7 +1,4 @@
-"""What two models say of the same traffic: the share of outliers day by day, and how scores are spread.
-
-Figures of two models with their intervals, one above the other.
-"""
+"""Figures that compare two models: quality with intervals, the daily share of outliers, and the scores."""
 
 from __future__ import annotations
 
@@ -19,16 +16,16 @@ _HOVER = "%{y}: %{x:.3f} (%{customdata[0]:.3f} to %{customdata[1]:.3f})"
 def intervals_figure(
     title: str, subtitle: str, models: Mapping[str, Mapping[str, tuple[float, float, float]]], unit: str
 ) -> go.Figure:
-    """Draw each figure as a point on its interval.
+    """Draw each value as a point on its interval.
 
     Parameters
     ----------
     title, subtitle
         Plain text.
     models
-        By the model's name ("live", "candidate" or "difference"), for each figure's name its value and both ends.
+        For each model ("live", "candidate" or "difference"), the value and both ends by the name of the figure.
     unit
-        What the axis measures.
+        Title of the axis.
     """
     figure = new_figure(
         title,
@@ -65,7 +62,7 @@ def intervals_figure(
     return figure
 
 
-# So that where both models have rows, both are seen.
+# So that both models are visible where both have rows.
 _OPACITY = 0.55
 
 
@@ -75,16 +72,16 @@ def daily_shares_figure(days: Sequence[str], shares: Mapping[str, Sequence[float
     Parameters
     ----------
     days
-        Names of the days, in their order.
+        Names of the days, in order.
     shares
-        By the model's name ("live" and "candidate") one share for each day, in [0, 1].
+        For each model ("live" and "candidate"), one share per day, in [0, 1].
     rows
-        How many rows were answered each day.
+        Number of rows answered each day.
     """
     figure = new_figure(
         "Outliers day by day",
         "share of rows that each model flags, days in UTC",
-        # A day is a name here, not a moment: the first and the last one may be parts of days.
+        # A day is a category here, not a point in time: the first and the last day may be incomplete.
         xaxis={"type": "category"},
         yaxis={"title": {"text": "share of rows"}, "tickformat": ".3~%", "rangemode": "tozero"},
     )
@@ -105,16 +102,16 @@ def daily_shares_figure(days: Sequence[str], shares: Mapping[str, Sequence[float
 def score_spread_figure(
     edges: NDArray[np.float64], counts: NDArray[np.float64], offsets: tuple[float, float]
 ) -> go.Figure:
-    """Draw how scores of the live model and of the candidate are spread, and where each draws its line.
+    """Draw the distribution of the scores of the live model and of the candidate, with both thresholds.
 
     Parameters
     ----------
     edges
-        Between which scores rows were counted, ascending.
+        Edges of the bins of scores, ascending.
     counts
-        Rows between them, of the live model and of the candidate; shape ``(2, len(edges) - 1)``.
+        Rows in each bin, of the live model and of the candidate; shape ``(2, len(edges) - 1)``.
     offsets
-        The scores below which each flags a row.
+        Thresholds of both models.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = new_figure(
@@ -125,7 +122,7 @@ def score_spread_figure(
         yaxis={"title": {"text": "share of rows"}, "tickformat": ".3~%"},
     )
     for model, of_model, offset in zip(("live", "candidate"), shares, offsets, strict=True):
-        # Empty bins at both ends would press the others together.
+        # Empty bins at both ends would compress the others.
         seen = np.flatnonzero(counts.sum(axis=0))
         drawn = slice(seen[0], seen[-1] + 1) if len(seen) else slice(0)
         figure.add_bar(

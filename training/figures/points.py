@@ -1,7 +1,4 @@
-"""Rows as points of a scatter plot: equal rows are one point, and of very many rows a part is drawn.
-
-Which of very many points to draw, so that a browser can show them and no extreme one is lost.
-"""
+"""Rows as points of a plot: equal rows are one point, and very many are thinned without losing the extreme ones."""
 
 from __future__ import annotations
 
@@ -14,31 +11,31 @@ from numpy.typing import NDArray
 from training.data.summary import DistinctRows
 from training.figures.style import axis_name, colour_of
 
-# Of each axis, so many of the lowest and of the highest points are drawn whatever lies beside them.
+# Number of the lowest and of the highest points on each axis that are always drawn.
 KEPT_AT_EACH_END = 10
 
-# Which of the many points in the thick of the cloud are drawn says nothing; that they are the same each time does.
+# Which of the many points in the middle of the cloud are drawn does not matter, but they should be the same each time.
 _SEED = 0
 
 
 def thin_points(points: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
-    """Choose points to draw: the extreme ones, one of each place where there are any, and others by chance.
+    """Choose points to draw: the extreme ones, one in each place that has any, and a random sample of the others.
 
     Parameters
     ----------
     points
         Shape ``(n_points, 2)``, finite.
     limit
-        Draw at most so many, at least 100.
+        Maximum number to draw, at least 100.
 
     Returns
     -------
-    Which points to draw, counted from 0, ascending; all of them if the limit allows it.
+    Positions of the points to draw, counted from 0, ascending; all of them if the limit allows it.
 
     Notes
     -----
-    The places are the cells of a square grid over all points, with half as many cells as points may be drawn. A
-    point that lies alone is alone in its cell and stays, also in the middle of the plane.
+    The places are the cells of a square grid over all points, with half as many cells as points may be drawn. An
+    isolated point is alone in its cell and is drawn, even in the middle of the plane.
     """
     if len(points) <= limit:
         return np.arange(len(points))
@@ -54,14 +51,14 @@ def thin_points(points: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
 
 
 def thin_values(values: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
-    """Choose values to draw on a line: the extreme ones and, of the rest, as many of each stretch as there are.
+    """Choose values to draw on a line: the extreme ones, and an even sample of the sorted others.
 
     Parameters
     ----------
     values
         Shape ``(n_values,)``, finite.
     limit
-        Draw at most so many, at least 100.
+        Maximum number to draw, at least 100.
 
     Returns
     -------
@@ -77,18 +74,18 @@ def thin_values(values: NDArray[np.float64], limit: int) -> NDArray[np.float64]:
 
 
 def thin_curve(values: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
-    """Choose points of a curve to draw: of each stretch the lowest and the highest one, so that no peak is lost.
+    """Choose points of a curve to draw: the lowest and the highest of each stretch, so that no peak is lost.
 
     Parameters
     ----------
     values
         Shape ``(n_values,)``, finite, in the order in which they are drawn.
     limit
-        Draw at most so many, at least 4.
+        Maximum number to draw, at least 4.
 
     Returns
     -------
-    Which points to draw, counted from 0, ascending; all of them if the limit allows it.
+    Positions of the points to draw, counted from 0, ascending; all of them if the limit allows it.
 
     Examples
     --------
@@ -109,7 +106,7 @@ def _first_of_each_cell(points: NDArray[np.float64], cells_a_side: int) -> NDArr
     places = (points - low) / span
     columns, rows = np.minimum((places * cells_a_side).astype(np.int64), cells_a_side - 1).T
     cells = columns * cells_a_side + rows
-    # Assigned from the last point to the first, so that the first one of each cell is what remains.
+    # Assigned from the last point to the first, so that the first one of each cell remains.
     first = np.full(cells_a_side**2, -1)
     first[cells[::-1]] = np.arange(len(points))[::-1]
     return first[first >= 0]
@@ -127,12 +124,12 @@ _SHAPES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class RowPoints:
-    """Distinct rows of a set, which are drawn in a plane of two of their numbers.
+    """The distinct rows of a set, to be drawn in the plane of two features.
 
     Parameters
     ----------
     set_name
-        Which set they are of, "training" or "test".
+        The set, "training" or "test".
     distinct
         The distinct rows of the set.
     """
@@ -146,11 +143,11 @@ class RowPoints:
         Parameters
         ----------
         plane
-            What lies on the x and on the y axis, shape ``(n_rows, 2)``, of all rows of the set.
+            Values on the x and on the y axis for all rows of the set, shape ``(n_rows, 2)``.
         axes
-            What these are called.
+            Names of the axes.
         limit
-            Draw at most so many points.
+            Maximum number of points to draw.
         """
         places = plane[self.distinct.first]
         drawn = thin_points(places, limit)
@@ -159,7 +156,7 @@ class RowPoints:
             "x": places[drawn, 0],
             "y": places[drawn, 1],
             "mode": "markers",
-            # SVG, not WebGL: it is there in every browser, and sharp in print.
+            # SVG, not WebGL: every browser has it, and it is sharp in print.
             "marker": {"color": colour_of(self.set_name), "size": 5, "opacity": 0.55} | _SHAPES[self.set_name],
             "name": self.set_name,
             "legendgroup": self.set_name,
@@ -173,9 +170,9 @@ class RowPoints:
         }
 
 
-def say_what_is_drawn(points: list[RowPoints], limit: int) -> str:
-    """Tell whether all rows are seen."""
+def describe_drawn(points: list[RowPoints], limit: int) -> str:
+    """Describe whether all rows are drawn."""
     if all(len(of_set.distinct) <= limit for of_set in points):
         return "all rows are drawn; equal rows are one point"
     cut = "; ".join(f"{min(limit, len(of_set.distinct)):,} of {len(of_set.distinct):,}" for of_set in points)
-    return f"a part of the distinct rows is drawn, the extreme ones among them ({cut})"
+    return f"some of the distinct rows are drawn, including the extreme ones ({cut})"

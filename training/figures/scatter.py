@@ -1,7 +1,4 @@
-"""Scatter plot of a data set: two features against each other, or the widest ones by pairs.
-
-Scatter plots of the widest features of a data set, by pairs.
-"""
+"""Scatter plots of a data set: two features against each other, or in pairs the features with the widest range."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from training.data.dataset import Dataset
 from training.data.summary import find_distinct_rows
-from training.figures.points import RowPoints, say_what_is_drawn
+from training.figures.points import RowPoints, describe_drawn
 from training.figures.style import (
     ALL_ROWS,
     MIDDLE,
@@ -28,30 +25,30 @@ from training.figures.style import (
     shorten,
 )
 
-# Six features make fifteen pairs; of more, none would be large enough to be read.
+# Six features make fifteen pairs; with more, the plots would be too small to read.
 MAX_DRAWN_FEATURES = 6
 
-# Of each set in each pair: fifteen pairs of them are what a browser draws within a few seconds.
+# Per set and pair: a browser draws fifteen pairs with so many points within a few seconds.
 MAX_DRAWN_MATRIX_POINTS = 1_000
 
 # Pixels.
 _PANEL_HEIGHT, _FRAME_HEIGHT = 165, 210
 
 # Characters that fit beside one of the small plots.
-_LONGEST_NAME = 18
+_MAX_NAME = 18
 
 
 def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
-    """Draw the six features of the widest range by pairs, each pair once.
+    """Draw the six features with the widest range in pairs, each pair once.
 
     Parameters
     ----------
     sets
-        Data of at least two features by the name of the set, the training data first.
+        Data with at least two features by the name of the set, the training data first.
 
     Returns
     -------
-    A figure in which all plots of a feature keep to the same range, also when one of them is zoomed.
+    A figure in which all plots of a feature have the same range, even when one of them is zoomed.
     """
     [training, *_] = sets.values()
     names = choose_widest(training)
@@ -69,7 +66,7 @@ def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
             f"{len(names)} features by pairs"
             if len(names) == len(training.names)
             else f"The {len(names)} features of the widest range, of {len(training.names)}, by pairs",
-            say_what_is_drawn(points, MAX_DRAWN_MATRIX_POINTS),
+            describe_drawn(points, MAX_DRAWN_MATRIX_POINTS),
             height=_FRAME_HEIGHT + n_panels * _PANEL_HEIGHT,
             showlegend=len(sets) > 1,
         ),
@@ -82,10 +79,10 @@ def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
                 trace = of_set.draw(plane, (x_name, y_name), MAX_DRAWN_MATRIX_POINTS)
                 figure.add_scatter(**trace, showlegend=row == 0, row=row + 1, col=column + 1)
     for place, (x_name, y_name) in enumerate(itertools.pairwise(names), start=1):
-        figure.update_yaxes(title_text=axis_name(y_name, _LONGEST_NAME), row=place, col=1)
-        figure.update_xaxes(title_text=axis_name(x_name, _LONGEST_NAME), row=n_panels, col=place)
+        figure.update_yaxes(title_text=axis_name(y_name, _MAX_NAME), row=place, col=1)
+        figure.update_xaxes(title_text=axis_name(x_name, _MAX_NAME), row=n_panels, col=place)
     figure.update_traces(marker_size=4)
-    # Labels that are turned or close together would not fit under so small plots.
+    # Rotated or dense labels would not fit under plots of this size.
     figure.update_xaxes(nticks=4, tickangle=0)
     figure.update_yaxes(nticks=5)
     _add_matrix_buttons(figure, training, names)
@@ -93,21 +90,21 @@ def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
 
 
 def choose_widest(data: Dataset, most: int = MAX_DRAWN_FEATURES) -> tuple[str, ...]:
-    """Name the features whose largest value is farthest from their smallest, in the order of the data.
+    """Return the features with the widest range, in the order of the data.
 
     Parameters
     ----------
     data
         Any rows.
     most
-        How many features at most.
+        Maximum number of features.
     """
     chosen = np.sort(np.argsort(-np.ptp(data.rows, axis=0), kind="stable")[:most])
     return tuple(data.names[place] for place in chosen)
 
 
 def _add_matrix_buttons(figure: go.Figure, training: Dataset, names: tuple[str, ...]) -> None:
-    """Offer a closer view of heavy tails."""
+    """Add buttons to zoom in on the middle of heavy-tailed data."""
     middles = {name: find_middle(training.column(name)) for name in names}
     everything: dict[str, Any] = {}
     closer: dict[str, Any] = {}
@@ -124,7 +121,7 @@ def _add_matrix_buttons(figure: go.Figure, training: Dataset, names: tuple[str, 
         figure.update_layout(updatemenus=[buttons({ALL_ROWS: [{}, everything], MIDDLE: [{}, closer]})])
 
 
-# Of each set: what a browser draws within about a second.
+# Per set: a browser draws so many within about a second.
 MAX_DRAWN_POINTS = 8_000
 
 _ROW_NUMBER = "row"
@@ -137,20 +134,20 @@ def scatter_figure(training: Dataset, test: Dataset | None = None) -> go.Figure:
     ----------
     training
         Training data. Of two features the first lies on the x axis and the second on the y axis. One feature is
-        drawn over the number of the row. Of more than two, the six with the widest range are drawn by pairs.
+        drawn against the row number. Of more than two, the six with the widest range are drawn in pairs.
     test
         Test data, drawn over the training data.
 
     Returns
     -------
-    A figure of all distinct rows if they are few enough for a browser; else of the extreme ones and a part of the
-    others. Its subtitle says which.
+    A figure of all distinct rows if they are few enough for a browser; else of the extreme ones and some others. Its
+    subtitle says which.
     """
     sets = sets_of(training, test)
     if len(training.names) > 2:
         return scatter_matrix(sets)
     planes = {name: _place_on_plane(data) for name, data in sets.items()}
-    # Rows at different numbers are different points, however equal they are.
+    # Equal rows are different points if they are drawn against the row number.
     points = [
         RowPoints(name, find_distinct_rows(plane if len(training.names) == 1 else sets[name].rows))
         for name, plane in planes.items()
@@ -158,7 +155,7 @@ def scatter_figure(training: Dataset, test: Dataset | None = None) -> go.Figure:
     axes = (_ROW_NUMBER, training.names[0]) if len(training.names) == 1 else (training.names[0], training.names[1])
     figure = new_figure(
         f"{shorten(axes[1])} against {shorten(axes[0])}",
-        say_what_is_drawn(points, MAX_DRAWN_POINTS),
+        describe_drawn(points, MAX_DRAWN_POINTS),
         xaxis={"title": {"text": axis_name(axes[0])}},
         yaxis={"title": {"text": axis_name(axes[1])}},
         showlegend=len(sets) > 1,
@@ -171,14 +168,14 @@ def scatter_figure(training: Dataset, test: Dataset | None = None) -> go.Figure:
 
 
 def _place_on_plane(data: Dataset) -> NDArray[np.float64]:
-    """Give each row its place, shape ``(n_rows, 2)``; one feature is placed over the number of the row."""
+    """Return the position of each row, shape ``(n_rows, 2)``; a single feature is drawn against the row number."""
     if len(data.names) > 1:
         return data.rows
     return np.column_stack([np.arange(1.0, len(data) + 1), data.rows])
 
 
 def _add_buttons(figure: go.Figure, plane: NDArray[np.float64], axes: tuple[str, str]) -> None:
-    """Offer a closer view of heavy tails."""
+    """Add buttons to zoom in on the middle of heavy-tailed data."""
     closer: dict[str, Any] = {}
     for letter, axis, values in zip("xy", axes, plane.T, strict=True):
         if axis != _ROW_NUMBER and (middle := find_middle(values)):

@@ -1,4 +1,4 @@
-"""A detector's statistic against its alarm line, row by row."""
+"""A detector's statistic against its threshold, row by row."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from training.drift.replay import DetectorReplay
 from training.figures.points import thin_curve
 from training.figures.style import as_text, new_figure, scale_buttons
 
-# A curve of more would be no clearer at the width of a screen.
-_MOST_POINTS = 4000
+# More points would not be visible at the width of a screen.
+_MAX_POINTS = 4000
 
-# A statistic that goes this many times beyond its line would press the line to the bottom of a linear axis.
+# If the statistic exceeds its threshold by this factor, the threshold would be at the bottom of a linear axis.
 _HIGH = 10
 
-# On a logarithmic axis 0 has no place; so far below the line nobody reads a value.
+# A logarithmic axis has no 0; nobody reads values so far below the threshold.
 _LOWEST_SHOWN = 0.01
 
 _CURVE, _LINE, _DRIFT = "#1f5fa8", "#1f2933", "#d9730d"
@@ -26,21 +26,21 @@ _MARKS = {
     Kind.EVENT: {"symbol": "diamond", "size": 13, "color": "#b3261e"},
 }
 
-# Every mark is a point for a browser to draw; the page lists the others.
-_MOST_MARKS = 1000
+# A browser has to draw every mark; the page lists the others.
+_MAX_MARKS = 1000
 
 
 def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_row: int) -> go.Figure:
-    """Draw the statistic in units of the alarm line, with the line at 1, alarms, events and how long drifts lasted.
+    """Draw the statistic in units of the threshold, with signals, events and the duration of drifts.
 
     Parameters
     ----------
     name, subtitle
-        What to call the detector, and what it looks at, as plain text.
+        The detector, and what it monitors, as plain text.
     detector
-        What it did.
+        Its result.
     first_row
-        The row after which the window was full for the first time.
+        The row at which the window was full for the first time.
     """
     ratios = detector.ratios
     rows = np.arange(first_row, first_row + len(ratios))
@@ -50,15 +50,15 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
         xaxis={"title": {"text": "row"}, "tickformat": ","},
         yaxis={"title": {"text": "statistic / threshold"}},
     )
-    marks = {kind: [finding for finding in detector.findings if finding.kind is kind][:_MOST_MARKS] for kind in _MARKS}
-    # A mark tells nothing itself: beside the mouse is what the curve says at its row.
-    said = {finding.row: as_text(f"{kind} {finding.feature}") for kind in marks for finding in marks[kind]}
-    drawn = np.union1d(thin_curve(ratios, _MOST_POINTS), np.array(list(said), np.int64) - first_row)
+    marks = {kind: [finding for finding in detector.findings if finding.kind is kind][:_MAX_MARKS] for kind in _MARKS}
+    # Marks have no hover text of their own: the curve shows it at their rows.
+    texts = {finding.row: as_text(f"{kind} {finding.feature}") for kind in marks for finding in marks[kind]}
+    drawn = np.union1d(thin_curve(ratios, _MAX_POINTS), np.array(list(texts), np.int64) - first_row)
     figure.add_scatter(
         x=rows[drawn],
         y=np.maximum(ratios[drawn], _LOWEST_SHOWN),
         customdata=ratios[drawn],
-        text=[said.get(row, "") for row in rows[drawn].tolist()],
+        text=[texts.get(row, "") for row in rows[drawn].tolist()],
         hovertemplate="row %{x:,}: %{customdata:.3g}<br>%{text}<extra></extra>",
         mode="lines",
         line={"color": _CURVE, "width": 1},

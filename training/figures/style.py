@@ -1,9 +1,4 @@
-"""How all figures look, and the names and sets of rows that they show.
-
-A closer view of heavy-tailed data: the middle 98 %, which a few far values press into a corner otherwise.
-
-Buttons that let the reader choose between a linear and a logarithmic axis.
-"""
+"""The common style of all figures, with buttons for the scale of an axis and for a closer view of heavy-tailed data."""
 
 from __future__ import annotations
 
@@ -16,20 +11,20 @@ from numpy.typing import NDArray
 
 from training.data.dataset import Dataset
 
-# Blue and orange are told apart by nearly everybody, also those who see no red or no green.
+# Nearly everybody can distinguish blue and orange, even people who cannot see red or green.
 _BLUE, _ORANGE = "#1f5fa8", "#d9730d"
 
 _GRID, _INK, _PAPER = "#e4e7eb", "#1f2933", "#ffffff"
 
-# What came first is blue, what is compared with it orange.
+# The reference is blue, what is compared with it orange.
 _COLOURS = {
     **dict.fromkeys(("training", "reference", "live"), _BLUE),
     **dict.fromkeys(("test", "current", "candidate"), _ORANGE),
     "difference": _INK,
 }
 
-# Longer names would cover each other at the axes.
-_LONGEST_NAME = 32
+# Longer names would overlap at the axes.
+_MAX_NAME = 32
 
 _AXIS = {
     "gridcolor": _GRID,
@@ -37,7 +32,7 @@ _AXIS = {
     "linecolor": _INK,
     "showline": True,
     "automargin": True,
-    # Plotly would write 3B for three thousand millions, which is not what stands in the file.
+    # Plotly would write 3B for 3e9, unlike the file.
     "exponentformat": "e",
     "separatethousands": True,
 }
@@ -54,7 +49,7 @@ _TEMPLATE = go.layout.Template(
         # At the bottom, where it covers neither points nor buttons, however narrow the window is.
         "legend": {"orientation": "h", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom"},
         "title": {"x": 0, "xref": "paper", "y": 1, "yanchor": "top", "pad": {"t": 16}, "font": {"size": 16}},
-        # Pixels: what a page gives anyway, and a notebook would make flatter.
+        # In pixels: the height in a page, since a notebook would make figures flatter.
         "height": 450,
         "margin": {"l": 60, "r": 20, "t": 110, "b": 80},
     }
@@ -62,14 +57,14 @@ _TEMPLATE = go.layout.Template(
 
 
 def new_figure(title: str, subtitle: str = "", **layout: Any) -> go.Figure:
-    """Begin a figure.
+    """Create a figure.
 
     Parameters
     ----------
     title, subtitle
         Plain text.
     layout
-        What else Plotly's layout takes.
+        Other arguments of Plotly's layout.
     """
     return go.Figure(
         layout={
@@ -81,16 +76,16 @@ def new_figure(title: str, subtitle: str = "", **layout: Any) -> go.Figure:
 
 
 def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, indent: int = 0) -> dict[str, Any]:
-    """Make a row of buttons above a figure.
+    """Create a row of buttons above a figure.
 
     Parameters
     ----------
     choices
-        For each label the arguments of Plotly's ``update``: changes of the traces and of the layout.
+        For each label, the arguments of Plotly's ``update``: changes of the traces and of the layout.
     active
-        Which choice the figure starts with.
+        Number of the initial choice.
     indent
-        Pixels from the left end of the axis.
+        Distance from the left end of the axis, in pixels.
     """
     return {
         "type": "buttons",
@@ -108,29 +103,29 @@ def buttons(choices: dict[str, list[dict[str, Any]]], active: int = 0, indent: i
 
 
 def sets_of(training: Dataset, test: Dataset | None) -> dict[str, Dataset]:
-    """Name the sets of rows that are drawn, the training rows first."""
+    """Return the sets of rows by name, the training rows first."""
     return {"training": training} | ({"test": test} if test is not None else {})
 
 
 def colour_of(set_name: str) -> str:
-    """Tell a set's colour, the same in every figure."""
+    """Return a set's colour, the same in every figure."""
     return _COLOURS[set_name]
 
 
 def as_text(text: str) -> str:
-    """Keep Plotly from reading mark-up or a placeholder into plain text.
+    """Escape plain text, so that Plotly finds neither markup nor placeholders in it.
 
     Examples
     --------
     >>> as_text("spent < 10")
     'spent &lt; 10'
     """
-    # A space without width parts what would be a placeholder in the text beside the mouse.
+    # A zero-width space breaks what would be a placeholder in hover text.
     return html.escape(text, quote=False).replace("%{", "%\u200b{")
 
 
-def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
-    """Cut a feature's name to what an axis has room for.
+def shorten(name: str, longest: int = _MAX_NAME) -> str:
+    """Truncate a feature's name to the length that fits an axis.
 
     Examples
     --------
@@ -140,8 +135,8 @@ def shorten(name: str, longest: int = _LONGEST_NAME) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
-def axis_name(name: str, longest: int = _LONGEST_NAME) -> str:
-    """Name an axis after a feature, which may be called anything."""
+def axis_name(name: str, longest: int = _MAX_NAME) -> str:
+    """Return the title of a feature's axis; the feature may have any name."""
     return as_text(shorten(name, longest))
 
 
@@ -149,10 +144,10 @@ ALL_ROWS, MIDDLE = "All rows", "Middle 98 %"
 
 _MIDDLE_QUANTILES = (0.01, 0.99)
 
-# A closer view that shows nearly everything is no help: it is offered where it is at most this share as wide.
+# A closer view is useless if it shows nearly everything: it is offered if its width is at most this share.
 _WORTH_A_LOOK = 0.75
 
-# Of the width, on both sides, so that points on the border are seen whole.
+# Share of the width, on both sides, so that points on the border are not cut off.
 _PADDING = 0.03
 
 
@@ -162,11 +157,11 @@ def find_middle(*sets: NDArray[np.float64]) -> tuple[float, float] | None:
     Parameters
     ----------
     sets
-        Each of shape ``(n_rows,)``, finite; of several sets, the smallest first and the largest last percentile count.
+        Each of shape ``(n_rows,)``, finite; of several sets, the lowest first and the highest last percentile are used.
 
     Returns
     -------
-    Lowest and highest value of the closer view; None if all or nearly all of the range would be left, or nothing.
+    Lowest and highest value of the closer view; None if it would show nearly all of the range, or nothing.
 
     Examples
     --------
@@ -182,12 +177,12 @@ def find_middle(*sets: NDArray[np.float64]) -> tuple[float, float] | None:
 
 
 def pad_range(low: float, high: float) -> list[float]:
-    """Widen a range a little, or to something that is no single point."""
+    """Widen a range a little, also if it is a single point."""
     padding = _PADDING * (high - low) or max(abs(low) * _PADDING, _PADDING)
     return [low - padding, high + padding]
 
 
-# Pixels that the two buttons take.
+# Width of the two buttons, in pixels.
 WIDTH_OF_SCALES = 122
 
 # On a logarithmic axis a label at each power of ten is enough.
@@ -198,14 +193,14 @@ _SCALES: dict[str, dict[str, Any]] = {
 
 
 def scale_buttons(figure: go.Figure, logarithmic: bool) -> dict[str, Any]:
-    """Give the y axis its scale, and make the buttons that change it.
+    """Set the scale of the y axis, and return the buttons that change it.
 
     Parameters
     ----------
     figure
-        Its axis is changed.
+        The figure to change.
     logarithmic
-        Which scale it starts with.
+        Whether it starts with the logarithmic scale.
     """
     choices: dict[str, list[dict[str, Any]]] = {
         label: [{}, {f"yaxis.{key}": value for key, value in scale.items()} | {"yaxis.autorange": True}]

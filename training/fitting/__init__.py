@@ -1,1 +1,1 @@
-"""From a data set to a fitted and compiled forest."""
+"""Fit, compile and evaluate a forest."""

@@ -1,7 +1,12 @@
-"""From a fitted scikit-learn estimator to the plain arrays that the service walks."""
+"""Compiling a fitted scikit-learn forest into the plain arrays that the service scores with.
+
+The compiled forest is compared with scikit-learn on training rows. Some of these go into the bundle as golden rows,
+with which the service repeats the comparison.
+"""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,17 +14,28 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from app.errors import InvalidForest
+from app.model.bundle import SCORE_TOLERANCE
 from app.model.forest_arrays import ForestArrays
 from app.model.schema import MAX_FEATURES
+from training.fitting.evaluate import Evaluation
 
-# What scikit-learn writes as the child of a leaf.
+# The child of a leaf in scikit-learn.
 _NO_CHILD = -1
+
+# Enough to distinguish forests, few enough to be scored each time a bundle is opened.
+GOLDEN_ROWS = 32
+
+# About a third each: the most abnormal rows, typical ones, and (what is left) those nearest to the threshold.
+_LOWEST, _TYPICAL = 10, 11
+
+# scikit-learn would need over a minute for more rows; of more, every k-th is compared.
+MAX_COMPARED_ROWS = 1_000_000
 
 
 def compile_forest(estimator: object) -> ForestArrays:
     """Compile a fitted Isolation Forest.
 
-    Only public attributes are read, so that estimators of several scikit-learn releases can be compiled.
+    Only public attributes are used, so that estimators of several scikit-learn releases can be compiled.
 
     Parameters
     ----------
@@ -33,7 +49,7 @@ def compile_forest(estimator: object) -> ForestArrays:
     Raises
     ------
     InvalidForest
-        If it is something else, is not fitted, or takes more than 256 features.
+        If it is something else, is not fitted, or has more than 256 features.
 
     Examples
     --------
@@ -69,26 +85,72 @@ def compile_forest(estimator: object) -> ForestArrays:
     )
 
 
+def check_agreement(estimator: IsolationForest, rows: NDArray[np.float64], compiled: Evaluation) -> None:
+    """Compare the compiled forest's answers with scikit-learn's, on at most 1,000,000 training rows.
+
+    Parameters
+    ----------
+    estimator
+        The fitted estimator that was compiled.
+    rows
+        Training rows, shape ``(n_rows, n_features)``.
+    compiled
+        The compiled forest's answers to ``rows``.
+
+    Raises
+    ------
+    InvalidForest
+        If a label differs, or a score by more than 1e-12.
+    """
+    every = slice(None, None, -(-len(rows) // MAX_COMPARED_ROWS))
+    scores, labels = _predict_with_scikit_learn(estimator, rows[every])
+    differing = (labels != compiled.labels[every]) | (np.abs(scores - compiled.scores[every]) > SCORE_TOLERANCE)
+    if differing.any():
+        raise InvalidForest(
+            f"Compiled forest and scikit-learn differ on {int(differing.sum())} of {len(scores)} rows, so "
+            "no model was written; fit the forest again with the scikit-learn release installed here."
+        )
+
+
+def choose_golden_rows(
+    estimator: IsolationForest, rows: NDArray[np.float64], compiled: Evaluation, offset: float
+) -> dict[str, Any]:
+    """Choose up to 32 training rows with different scores, and record scikit-learn's answers to them.
+
+    Returns
+    -------
+    Strict JSON values: ``rows``, ``anomaly_score`` (the lower, the more abnormal), ``is_inlier`` (1 or -1).
+    """
+    # Rows with equal scores prove the same, so one of each is enough.
+    unique_scores, positions = np.unique(compiled.scores, return_index=True)
+    by_distance = np.argsort(np.abs(unique_scores - offset), kind="stable")
+    typical = np.linspace(0, len(positions) - 1, _TYPICAL).astype(int)
+    ranked = [*range(len(positions))[:_LOWEST], *typical.tolist(), *by_distance.tolist()]
+    chosen = rows[positions[list(dict.fromkeys(ranked))[:GOLDEN_ROWS]]]
+    scores, labels = _predict_with_scikit_learn(estimator, chosen)
+    return {"rows": chosen.tolist(), "anomaly_score": scores.tolist(), "is_inlier": labels.tolist()}
+
+
 def _is_leaf(tree: Any) -> NDArray[np.bool_]:
-    """Tell a tree's leaves from its inner nodes, shape ``(n_nodes,)``."""
+    """Return which nodes of a tree are leaves, shape ``(n_nodes,)``."""
     return np.asarray(tree.children_left == _NO_CHILD)
 
 
 def _map_features(tree: Any, seen: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Number the tested features as rows number them; ``seen`` are those that the tree was grown on."""
+    """Map the tested features to columns of the rows; ``seen`` are the columns that the tree was grown on."""
     return np.asarray(seen)[np.where(_is_leaf(tree), 0, tree.feature)].astype(np.int32)
 
 
 def _link_children(tree: Any, root: int) -> NDArray[np.int32]:
-    """Number both children of each node as in the whole forest; a leaf is its own child."""
+    """Number the children of each node within the whole forest; a leaf is its own child."""
     children = np.column_stack([tree.children_left, tree.children_right])
     own_number = np.arange(tree.node_count)[:, None]
     return (root + np.where(children == _NO_CHILD, own_number, children)).astype(np.int32)
 
 
 def _path_lengths(tree: Any) -> NDArray[np.float64]:
-    """Measure the path that ends in each leaf; 0 for inner nodes."""
-    # Nodes, not edges, in this order: scikit-learn counts so, and another order would round otherwise.
+    """Compute the path length of each leaf; 0 for inner nodes."""
+    # In scikit-learn's order of operations, counting nodes and not edges: another order would round differently.
     lengths = _count_nodes_to_root(tree) + _average_path_length(tree.n_node_samples) - 1.0
     return np.where(_is_leaf(tree), lengths, 0.0)
 
@@ -105,9 +167,24 @@ def _count_nodes_to_root(tree: Any) -> NDArray[np.float64]:
 
 
 def _average_path_length(n_rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Average the path length of a tree over ``n_rows`` rows, equation 1 of the Isolation Forest paper."""
+    """Compute the average path length of a tree over ``n_rows`` rows: equation 1 of the Isolation Forest paper."""
     lengths = np.zeros(len(n_rows))
     lengths[n_rows == 2] = 1.0
     n = n_rows[n_rows > 2]
     lengths[n_rows > 2] = 2.0 * (np.log(n - 1.0) + np.euler_gamma) - 2.0 * (n - 1.0) / n
     return lengths
+
+
+def _predict_with_scikit_learn(
+    estimator: IsolationForest, rows: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Score and label rows with scikit-learn."""
+    with warnings.catch_warnings():
+        # An imported estimator may have column names; the columns were matched by name when they were read.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        try:
+            return estimator.score_samples(rows), estimator.predict(rows)
+        except AttributeError as error:
+            raise InvalidForest(
+                f"The scikit-learn release installed here cannot use this forest ({error}); fit it again."
+            ) from None

@@ -1,10 +1,6 @@
-"""What a forest says about rows: scores, labels, and the figures that a person reads.
+"""Evaluate a forest: its scores and labels, their agreement with true labels, and the size of its trees.
 
-How well scores and labels of a forest agree with labels that are known.
-
-What other contaminations than the chosen one would flag: the table that a person chooses from.
-
-What the trees of a fitted forest look like: how deep, how many leaves, which features they split.
+A person chooses the contamination from a table of how many rows others would flag.
 """
 
 from __future__ import annotations
@@ -20,7 +16,7 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 
 from app.model.forest import OUTLIER, Forest
 
-# The low end is finer, since that is where outliers are.
+# Finer at the low end, where outliers are.
 _QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -61,11 +57,11 @@ class Evaluation:
         return 1 - self.n_flagged / len(self)
 
     def count_scores(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Give the different scores, ascending, and how many rows have each."""
+        """Return the distinct scores, ascending, and the number of rows with each."""
         return np.unique(self.scores, return_counts=True)
 
     def as_figures(self) -> dict[str, Any]:
-        """Sum up as strict JSON values."""
+        """Summarise as strict JSON values."""
         quantiles = np.quantile(self.scores, _QUANTILES)
         return {
             "rows": len(self),
@@ -81,7 +77,7 @@ def evaluate(forest: Forest, rows: NDArray[np.float64]) -> Evaluation:
     return Evaluation(scores, forest.label(scores))
 
 
-# As tables name them; the keys are those of the manifest.
+# Names in tables; the keys are those of the manifest.
 FIGURE_TITLES = {
     "outliers": "rows known to be outliers",
     "roc_auc": "ROC AUC",
@@ -94,21 +90,21 @@ FIGURE_TITLES = {
 
 
 def compare_with_labels(evaluation: Evaluation, is_outlier: NDArray[np.bool_]) -> dict[str, float | int | None]:
-    """Compare a forest's answers with known labels; outliers are the class to be found.
+    """Compare a forest's answers with true labels; outliers are the positive class.
 
     Parameters
     ----------
     evaluation
-        Scores and labels that the forest gave.
+        Scores and predicted labels.
     is_outlier
-        Shape ``(n_rows,)``: which rows are known to be outliers.
+        True labels, shape ``(n_rows,)``.
 
     Returns
     -------
     Strict JSON values under the keys of ``FIGURE_TITLES``. ``outliers`` counts; the others lie in [0, 1], the higher
-    the better. ROC AUC and average precision judge the order of the scores, whatever the threshold is; precision,
-    recall and F1 judge the labels, and are 0 where nothing was flagged. All but the count are None where only one
-    kind of rows is known.
+    the better. ROC AUC and average precision evaluate the order of the scores, independently of the threshold;
+    precision, recall and F1 evaluate the predicted labels, and are 0 if nothing was flagged. All except the count are
+    None if there are only outliers or only inliers.
 
     Examples
     --------
@@ -123,7 +119,7 @@ def compare_with_labels(evaluation: Evaluation, is_outlier: NDArray[np.bool_]) -
     n_outliers = int(is_outlier.sum())
     if n_outliers in (0, len(is_outlier)):
         return dict.fromkeys(FIGURE_TITLES) | {"outliers": n_outliers}
-    # scikit-learn's metrics expect the class to be found to have the higher scores.
+    # scikit-learn's metrics expect the positive class to have the higher scores.
     abnormality = -evaluation.scores
     precision, recall, f1, _ = precision_recall_fscore_support(
         is_outlier, evaluation.labels == OUTLIER, average="binary", zero_division=0.0
@@ -140,40 +136,40 @@ def compare_with_labels(evaluation: Evaluation, is_outlier: NDArray[np.bool_]) -
 
 
 def _precision_at_n(scores: NDArray[np.float64], is_outlier: NDArray[np.bool_], n: int) -> float:
-    """Measure the share of outliers among the ``n`` most abnormal rows, ``n`` being the number of outliers.
+    """Compute the share of outliers among the ``n`` most abnormal rows, where ``n`` is the number of outliers.
 
-    Of rows that share the n-th score, any may be among the n: they count with the share of outliers among them.
+    Of rows with the n-th score, any may be among the n, so they count with the share of outliers among them.
     """
     last_score = np.partition(scores, n - 1)[n - 1]
     surely, perhaps = is_outlier[scores < last_score], is_outlier[scores == last_score]
     return float((surely.sum() + (n - len(surely)) * perhaps.mean()) / n)
 
 
-# From one row in two thousand to one in twenty, which spans what alerting on outliers is asked for.
+# From one row in two thousand to one in twenty: the usual range for raising alarms.
 CONTAMINATIONS = (0.0005, 0.001, 0.005, 0.01, 0.05)
 
-# The threshold of contamination "auto": scikit-learn's, after the original paper.
+# scikit-learn's threshold for contamination "auto", from the original paper.
 AUTO_THRESHOLD = -0.5
 
 
 def count_flagged(training_scores: NDArray[np.float64], scores: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Count the rows that each contamination would flag; the trees are the same for all of them.
+    """Count the rows that each contamination would flag; the trees are the same for all.
 
     Parameters
     ----------
     training_scores
-        Scores of the training rows, from which the thresholds are learnt, shape ``(n_training_rows,)``.
+        Scores of the training rows, which determine the thresholds, shape ``(n_training_rows,)``.
     scores
         Scores of the rows to count, shape ``(n_rows,)``.
 
     Returns
     -------
-    Strict JSON values, a row of the table each: ``contamination``, ``threshold`` (rows with a lower score are
+    Strict JSON values, one per row of the table: ``contamination``, ``threshold`` (rows with a lower score are
     outliers), ``flagged_rows``.
 
     Examples
     --------
-    Equal scores are flagged together or not at all, so fewer rows may be flagged than were asked for.
+    Equal scores are flagged together or not at all, so fewer rows may be flagged than requested.
 
     >>> scores = np.repeat([-0.8, -0.6, -0.4], [1, 9, 90])
     >>> for row in count_flagged(scores, scores)[2:]:
@@ -183,7 +179,7 @@ def count_flagged(training_scores: NDArray[np.float64], scores: NDArray[np.float
     {'contamination': 0.05, 'threshold': -0.6, 'flagged_rows': 1}
     {'contamination': 'auto', 'threshold': -0.5, 'flagged_rows': 10}
     """
-    # As scikit-learn learns its offset.
+    # As scikit-learn computes its offset.
     learnt = np.percentile(training_scores, [100.0 * share for share in CONTAMINATIONS]).tolist()
     thresholds = dict(zip(CONTAMINATIONS, learnt, strict=True)) | {"auto": AUTO_THRESHOLD}
     return [
@@ -194,17 +190,17 @@ def count_flagged(training_scores: NDArray[np.float64], scores: NDArray[np.float
 
 @dataclass(frozen=True)
 class EnsembleShape:
-    """The size of a forest.
+    """The size of a forest, and the features that it splits.
 
     Parameters
     ----------
     n_trees, n_leaves
-        Of all trees together.
+        Totals of all trees.
     max_depth
         Edges from the root to the deepest leaf.
     split_shares
-        For each feature the share of all splits that test it, in [0, 1], the largest first; they add up to 1.
-        Empty if no tree splits anything, which is so where all rows are equal.
+        Share of all splits that test each feature, in [0, 1], the largest first; they add up to 1. Empty if no tree
+        splits anything, because all rows are equal.
 
     Examples
     --------
@@ -223,13 +219,13 @@ class EnsembleShape:
 
     @classmethod
     def of(cls, estimator: IsolationForest, names: Sequence[str]) -> EnsembleShape:
-        """Measure a fitted estimator; ``names`` are those of its features, in their order."""
+        """Measure a fitted estimator; ``names`` are those of its features, in order."""
         trees = [tree.tree_ for tree in estimator.estimators_]
         splits = np.zeros(len(names), dtype=np.int64)
         for tree, seen in zip(trees, estimator.estimators_features_, strict=True):
             # A leaf tests the feature -2.
             splits += np.bincount(np.asarray(seen)[tree.feature[tree.feature >= 0]], minlength=len(names))
-        # A stable sort: of features that are split equally often, the first columns come first.
+        # A stable sort: features that are split equally often stay in column order.
         order = np.argsort(-splits, kind="stable").tolist() if splits.any() else []
         return cls(
             n_trees=len(trees),

@@ -1,7 +1,4 @@
-"""The metrics of one training run: what it is doing, how far it is, what came out of it, what it used.
-
-The stages of a training, in their order.
-"""
+"""The metrics of one training run: its stage, its progress, its results, and the resources that it uses."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from training.fitting.evaluate import EnsembleShape
 
 
 class Stage(StrEnum):
-    """What a training is doing."""
+    """The stages of a training, in order."""
 
     READING = "reading"
     FITTING = "fitting"
@@ -29,17 +26,17 @@ class Stage(StrEnum):
 
 SUCCESS, FAILURE, INTERRUPTED = "success", "failure", "interrupted"
 
-# A data set may have hundreds of features; each label value is a series that Prometheus keeps.
-_MOST_SPLIT_FEATURES = 5
+# A data set may have hundreds of features; each label value is a series that Prometheus stores.
+_MAX_SPLIT_FEATURES = 5
 
 
 class TrainingMonitor:
-    """What every training can tell, whatever kind of model it makes.
+    """The metrics of every training, whatever kind of model it makes.
 
     Parameters
     ----------
     registry
-        Where the metrics are registered; by default one of their own.
+        Where the metrics are registered; by default a new registry.
 
     Examples
     --------
@@ -65,12 +62,10 @@ class TrainingMonitor:
             ("stage",),
             registry=registry,
         )
-        self._progress = Gauge(
-            "training_progress_ratio", "Part of the fitting that is done, 0 to 1.", registry=registry
-        )
+        self._progress = Gauge("training_progress_ratio", "Completed share of the fitting, 0 to 1.", registry=registry)
         self._last_progress = Gauge(
             "training_last_progress_timestamp_seconds",
-            "When a stage last began or the fitting last advanced.",
+            "When a stage last started or the fitting last advanced.",
             registry=registry,
         )
         self._rows = Gauge("training_rows", "Rows that the model is trained on.", registry=registry)
@@ -85,18 +80,18 @@ class TrainingMonitor:
         )
         self._validation = Gauge(
             "training_validation",
-            "Agreement with known labels, of the test rows if theirs are known, else of the training rows.",
+            "Agreement with known labels of the test rows if they are known, else of the training rows.",
             ("metric",),
             registry=registry,
         )
         self._memory = Gauge(
-            "training_memory_usage_bytes", "Memory that the training holds (resident set).", registry=registry
+            "training_memory_usage_bytes", "Memory that the training uses (resident set).", registry=registry
         )
         self._cpu = Gauge(
-            "training_cpu_usage_percent", "CPU time that the training takes; 100 is one core.", registry=registry
+            "training_cpu_usage_percent", "CPU usage of the training; 100 is one core.", registry=registry
         )
-        # Registered with the first success: until then it would claim that there was one in 1970, and a push
-        # after a failed run would overwrite when the last good one was.
+        # Registered at the first success: before that, it would claim a success in 1970, and a push after a failed run
+        # would overwrite the time of the last good one.
         self._last_success = Gauge(
             "training_last_success_timestamp_seconds", "When a training last succeeded.", registry=None
         )
@@ -106,11 +101,11 @@ class TrainingMonitor:
             self._stages.labels(stage)
             self._durations.labels(stage)
         self._running: Stage | None = None
-        self._begun = 0.0
+        self._started = 0.0
 
     @contextmanager
     def watch_run(self) -> Iterator[None]:
-        """Count the run that takes place inside, and say how it ended; whatever it raises passes through."""
+        """Count the run in the block by how it ends; what it raises is propagated."""
         result = FAILURE
         try:
             yield
@@ -126,28 +121,28 @@ class TrainingMonitor:
             self._runs.labels(result).inc()
 
     def begin_stage(self, stage: Stage) -> None:
-        """Note that a stage begins, and that the one before has ended."""
+        """Record that a stage starts and the previous one has ended."""
         self._end_stage()
-        self._running, self._begun = stage, time.perf_counter()
+        self._running, self._started = stage, time.perf_counter()
         self._stages.labels(stage).set(1)
         self._last_progress.set_to_current_time()
 
     def record_progress(self, ratio: float) -> None:
-        """Note how much of the fitting is done, in [0, 1]."""
+        """Record the completed share of the fitting, in [0, 1]."""
         self._progress.set(ratio)
         self._last_progress.set_to_current_time()
 
     def record_rows(self, n_rows: int) -> None:
-        """Note how many rows the model is trained on."""
+        """Record how many rows the model is trained on."""
         self._rows.set(n_rows)
 
     def record_evaluation(self, evaluation: Mapping[str, Mapping[str, Any]]) -> None:
-        """Note what the model says of each set of rows.
+        """Record the model's scores and labels for each set of rows.
 
         Parameters
         ----------
         evaluation
-            The part of the manifest: for "train", and "test" if there is one, ``inlier_share``,
+            That part of the manifest: for "train", and "test" if there is one, ``inlier_share``,
             ``score_quantiles`` and, if labels are known, ``labels``.
         """
         for name, figures in evaluation.items():
@@ -155,27 +150,27 @@ class TrainingMonitor:
             for quantile, score in figures["score_quantiles"].items():
                 self._scores.labels(name, quantile).set(score)
         labelled = [figures["labels"] for figures in evaluation.values() if figures.get("labels")]
-        # The test rows come last, and say more: the model never saw them.
+        # The test rows come last, and are more informative: the model never saw them.
         for metric, value in (labelled[-1] if labelled else {}).items():
-            # A None cannot be said of these labels; how many outliers there are is no figure of the model.
+            # None means unknown; the number of outliers describes the data and not the model.
             if value is not None and metric != "outliers":
                 self._validation.labels(metric).set(value)
 
     def record_usage(self, memory_bytes: int, cpu_percent: float) -> None:
-        """Note what the process uses; ``cpu_percent`` 100 is one core."""
+        """Record what the process uses; ``cpu_percent`` 100 is one core."""
         self._memory.set(memory_bytes)
         self._cpu.set(cpu_percent)
 
     def _end_stage(self) -> None:
-        """Note how long the running stage took, if one is."""
+        """Record how long the running stage took, if there is one."""
         if self._running is not None:
-            self._durations.labels(self._running).set(time.perf_counter() - self._begun)
+            self._durations.labels(self._running).set(time.perf_counter() - self._started)
             self._stages.labels(self._running).set(0)
         self._running = None
 
 
 class TreeModelMonitor(TrainingMonitor):
-    """What the training of an ensemble of trees can tell besides.
+    """The additional metrics of training an ensemble of trees.
 
     Parameters
     ----------
@@ -199,22 +194,22 @@ class TreeModelMonitor(TrainingMonitor):
         self._tree_count = Gauge("ensemble_tree_count", "Trees of the model.", registry=registry)
         self._split_shares = Gauge(
             "feature_split_share",
-            f"Share of all splits that test a feature, 0 to 1, for the {_MOST_SPLIT_FEATURES} largest.",
+            f"Share of all splits that test a feature, 0 to 1, for the {_MAX_SPLIT_FEATURES} largest.",
             ("feature_name",),
             registry=registry,
         )
         self._n_fitted = 0
 
     def record_trees(self, n_fitted: int, n_wanted: int) -> None:
-        """Note how many trees stand, of how many."""
+        """Record how many trees are fitted, of how many."""
         self._trees.inc(n_fitted - self._n_fitted)
         self._n_fitted = n_fitted
         self.record_progress(n_fitted / n_wanted)
 
     def record_ensemble(self, shape: EnsembleShape) -> None:
-        """Note what the trees look like."""
+        """Record the size of the trees."""
         self._tree_count.set(shape.n_trees)
         self._max_depth.set(shape.max_depth)
         self._leaf_count.set(shape.n_leaves)
-        for name, share in list(shape.split_shares.items())[:_MOST_SPLIT_FEATURES]:
+        for name, share in list(shape.split_shares.items())[:_MAX_SPLIT_FEATURES]:
             self._split_shares.labels(name).set(share)

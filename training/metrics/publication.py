@@ -1,8 +1,6 @@
-"""Making the metrics of a training known: to whoever scrapes while it runs, and to a Pushgateway at its end.
+"""Publish the metrics of a training: serve them while it runs, and push them to a Pushgateway when it ends.
 
-How much memory and CPU time this process takes, measured beside its work.
-
-The address on which Prometheus finds the metrics of a training while it runs.
+Memory and CPU usage are measured in a thread of their own.
 """
 
 from __future__ import annotations
@@ -14,30 +12,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import psutil
-from prometheus_client import CollectorRegistry, make_wsgi_app, pushadd_to_gateway
-from prometheus_client.exposition import ThreadingWSGIServer
+from prometheus_client import CollectorRegistry, pushadd_to_gateway, start_http_server
 
 from training.console import announce
 from training.errors import BadArgument
 from training.metrics.monitor import TrainingMonitor
 
-# Far more often than anybody scrapes, far less than would be felt.
+# Far more often than Prometheus scrapes, and far too seldom to slow the training down.
 SAMPLE_SECONDS = 0.5
 
 
 @contextmanager
 def sample_usage(record: Callable[[int, float], None], every_seconds: float = SAMPLE_SECONDS) -> Iterator[None]:
-    """Measure at the start, at the end, and every so many seconds in between.
+    """Measure at the start, at the end, and every ``every_seconds`` in between.
 
     Parameters
     ----------
     record
-        Called with the resident memory in bytes, and the CPU time since the call before as a share of one core
-        times 100.
+        Called with the resident memory in bytes, and the CPU usage since the previous call, where 100 is one core.
     every_seconds
         Time between two measurements.
     """
@@ -51,7 +45,7 @@ def sample_usage(record: Callable[[int, float], None], every_seconds: float = SA
         while not stopping.wait(every_seconds):
             measure()
 
-    measure()  # psutil tells 0 % of CPU the first time: there is nothing before to compare with
+    measure()  # psutil returns 0 % CPU the first time, as it has nothing to compare with
     thread = threading.Thread(target=measure_until_stopped, name="usage", daemon=True)
     thread.start()
     try:
@@ -62,10 +56,6 @@ def sample_usage(record: Callable[[int, float], None], every_seconds: float = SA
         measure()
 
 
-# How long a training may take longer because its server has to notice the end.
-_STOP_SECONDS = 0.05
-
-
 @contextmanager
 def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
     """Answer scrapes in the background.
@@ -73,27 +63,25 @@ def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator
     Parameters
     ----------
     registry
-        What to tell.
+        The metrics to serve.
     host, port
-        The address to listen on; no port (0) means that nobody can ask.
+        The address to listen on; port 0 serves nothing.
 
     Raises
     ------
     BadArgument
-        If the address is taken or cannot be had.
+        If the address is taken or cannot be used.
     """
     if not port:
         yield
         return
     try:
-        server = make_server(host, port, make_wsgi_app(registry), ThreadingWSGIServer, _QuietHandler)
+        server, thread = start_http_server(port, host, registry)
     except OSError as error:
         raise BadArgument(
             f"--metrics-port {port}: {host}:{port} cannot be listened on ({error.strerror}); "
             "name another port, or 0 for no metrics."
         ) from None
-    thread = threading.Thread(target=server.serve_forever, args=(_STOP_SECONDS,), name="metrics", daemon=True)
-    thread.start()
     try:
         yield
     finally:
@@ -102,34 +90,27 @@ def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator
         thread.join()
 
 
-class _QuietHandler(WSGIRequestHandler):
-    """Answers without a line on standard error, where a person watches the training."""
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
-        """Say nothing."""
-
-
-# What the Pushgateway groups by, beside the model's name: two models do not overwrite each other.
+# The Pushgateway groups by job and model name, so that two models do not overwrite each other.
 _JOB = "training"
 
-# A model that is trained and live shall not wait longer for a Pushgateway that does not answer.
+# A training that is done waits no longer for a Pushgateway that does not answer.
 _PUSH_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class MetricsPublication:
-    """Where and for how long the metrics of a training can be had.
+    """Where and for how long the metrics of a training are published.
 
     Parameters
     ----------
     host, port
         The address to scrape; port 0 for none.
     hold_seconds
-        How long it still answers after the training has ended, well or not.
+        How long the address still answers after the training has ended or failed.
     pushgateway_url
-        Where the metrics are pushed in the end; empty for nowhere.
+        Where the final metrics are pushed; empty for nowhere.
     model_name
-        What the model is called.
+        Name of the model.
     """
 
     host: str
@@ -140,12 +121,12 @@ class MetricsPublication:
 
     @contextmanager
     def publish(self, monitor: TrainingMonitor) -> Iterator[None]:
-        """Serve, measure and push the metrics of the training that takes place inside.
+        """Serve, measure and push the metrics of the training that runs in the block.
 
         Raises
         ------
         BadArgument
-            Before anything else, if the address cannot be had.
+            Before anything else, if the address cannot be used.
         """
         with serve_metrics(monitor.registry, self.host, self.port):
             hold = True
@@ -153,21 +134,21 @@ class MetricsPublication:
                 with sample_usage(monitor.record_usage):
                     yield
             except (KeyboardInterrupt, SystemExit):
-                hold = False  # somebody wants it to end now
+                hold = False  # the user wants it to end now
                 raise
             finally:
-                # The run is over: a signal ends the waiting, and changes nothing of how the run ended.
+                # The run is over: a signal ends the waiting and does not change the exit status.
                 with suppress(KeyboardInterrupt, SystemExit):
                     self._push(monitor)
                     if hold:
                         self._hold()
 
     def _push(self, monitor: TrainingMonitor) -> None:
-        """Push; a Pushgateway that cannot be reached does not make a good training a failed one."""
+        """Push the metrics; a Pushgateway that cannot be reached does not fail the training."""
         if not self.pushgateway_url:
             return
         try:
-            # Adding keeps what this run does not tell: after a failure, when the last success was.
+            # Adding leaves metrics that this run does not have: after a failure, the time of the last success.
             pushadd_to_gateway(
                 self.pushgateway_url,
                 _JOB,
@@ -182,7 +163,7 @@ class MetricsPublication:
             )
 
     def _hold(self) -> None:
-        """Keep the metrics where they are for a while."""
+        """Keep serving the metrics for a while."""
         if not self.port or not self.hold_seconds:
             return
         announce(f"Metrics stay on http://{self.host}:{self.port}/metrics for {self.hold_seconds:g} s")

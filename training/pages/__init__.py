@@ -1,1 +1,1 @@
-"""A page of text, tables and interactive figures in one file, which needs nothing from anywhere else."""
+"""HTML pages of text, tables and interactive figures, each in one file that needs no other."""

@@ -6,26 +6,26 @@ import pandas as pd
 
 from training.data.dataset import Dataset
 from training.drift.compare import SIGNIFICANCE, DriftComparison, FeatureChange, conclude, format_p_value, judge
-from training.figures.overlay import overlay_figure, stability_figure
+from training.figures.histogram import overlay_figure, stability_figure
 from training.pages.page import SelfContainedPage
 
 DRIFT_FILE = "drift.html"
 
 
 def compose_drift_page(comparison: DriftComparison) -> str:
-    """Compose the page.
+    """Render the page.
 
     Parameters
     ----------
     comparison
-        What was found.
+        The result of the comparison.
 
     Returns
     -------
     HTML.
     """
     page = SelfContainedPage(f"{comparison.current.path.name} against {comparison.reference.path.name}")
-    page.begin_section("What was found")
+    page.begin_section("Results")
     for sentence in conclude(comparison):
         page.add_paragraph(sentence)
     _add_file(page, "reference", comparison.reference)
@@ -35,9 +35,9 @@ def compose_drift_page(comparison: DriftComparison) -> str:
     _add_whole_rows(page, comparison)
     page.begin_section("Histograms")
     page.add_paragraph(
-        "The farthest feature first; all rows are counted. Each feature is drawn twice: in bins of equal width, and in "
-        "the bins of the PSI, which hold about as many rows of the reference each, with one for each value that many "
-        "rows share."
+        "The largest distance first; all rows are counted. Each feature is drawn twice: in bins of equal width, and in "
+        "the bins of the PSI, which hold about equally many rows of the reference each, with a separate bin for each "
+        "value that many rows share."
     )
     page.add_figures(
         [
@@ -54,12 +54,12 @@ def compose_drift_page(comparison: DriftComparison) -> str:
 
 
 def _add_file(page: SelfContainedPage, called: str, data: Dataset) -> None:
-    """Say what was read."""
+    """Describe a file."""
     page.add_paragraph(f"{data.path.name} ({called}): {len(data):,} rows; sha256 {data.sha256}.")
 
 
 def _tabulate(comparison: DriftComparison) -> pd.DataFrame:
-    """Put all figures of a feature on a line, the farthest feature first."""
+    """Tabulate one line per feature, the largest distance first."""
     features = comparison.features
     return pd.DataFrame(
         {
@@ -78,7 +78,7 @@ def _tabulate(comparison: DriftComparison) -> pd.DataFrame:
 
 
 def _add_whole_rows(page: SelfContainedPage, comparison: DriftComparison) -> None:
-    """Show what came of comparing whole rows."""
+    """Add the result for whole rows."""
     whole_rows = comparison.whole_rows
     page.begin_section("All features together")
     page.add_table(
@@ -97,28 +97,29 @@ def _add_whole_rows(page: SelfContainedPage, comparison: DriftComparison) -> Non
 
 
 def _describe_distance(change: FeatureChange) -> str:
-    """Say in a line how far a feature has moved."""
+    """Describe in a line how far a feature moved."""
     return f"KS distance {change.distance:.3f}, p (Holm) {format_p_value(change.corrected_p_value)}"
 
 
 def _add_explanation(page: SelfContainedPage, comparison: DriftComparison) -> None:
-    """Say what the figures mean."""
+    """Explain the figures."""
     page.begin_section("How to read it")
     for text in (
-        f"A feature has changed if its corrected p-value is below {SIGNIFICANCE:g} and its KS distance above "
-        f'{comparison.min_effect:g}; "little" is more than chance and no farther than that. With many rows the '
-        "smallest difference is more than chance, so look at the distance first.",
+        f"A feature changed if its corrected p-value is below {SIGNIFICANCE:g} and its KS distance above "
+        f'{comparison.min_effect:g}; "little" means significant but no farther than that. With many rows '
+        "even the smallest difference is significant, so look at the distance first.",
         "KS distance: the largest difference between the shares of rows up to any value, from 0 to 1. Holm's "
-        "correction keeps the chance that any unchanged feature is called changed below 5 %, however many there are.",
-        "PSI: the population stability index over about ten bins of the reference, over fewer where there are few "
-        "rows. Its threshold is what one unchanged feature in twenty exceeds at these numbers of rows. A constant "
-        "threshold would not do: of unchanged samples of 100 rows in ten bins, about 83 % are above 0.1.",
+        "correction keeps the probability that any unchanged feature is reported as changed below 5 %, however many "
+        "features there are.",
+        "PSI: the population stability index over about ten bins of the reference, or fewer if there are few "
+        "rows. One unchanged feature in twenty exceeds its threshold at these numbers of rows. A constant threshold "
+        "would not work: of unchanged samples of 100 rows in ten bins, about 83 % are above 0.1.",
         "Shift: from the median of the reference to the current one, in spreads of the reference. The spread is the "
         "interquartile range or, where that is 0 because many rows share a value, the range of the middle 80 %, 90 %, "
         "98 % or all of the rows.",
-        "MMD: how unlike whole rows are, also where each feature by itself looks the same. Its p-value is the share "
-        "of random dealings of all rows that are at least as far apart; by chance is their average.",
-        "All p-values suppose that rows are independent of each other. Rows that follow each other in time often are "
-        "not, and then look changed too easily. Where many rows share a value, p-values of KS are rather too large.",
+        "MMD: how different whole rows are, even if each feature alone looks the same. Its p-value is the share of "
+        'random permutations of all rows with at least the same distance; "by chance" is their average.',
+        "All p-values assume that rows are independent. Rows that follow each other in time often are not, and then "
+        "look changed too easily. Where many rows share a value, the p-values of KS are rather too large.",
     ):
         page.add_paragraph(text)

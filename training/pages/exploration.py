@@ -1,4 +1,4 @@
-"""The page that shows a data set: its first rows, its figures in numbers, and each feature drawn."""
+"""The page that describes a data set: its first rows, figures in numbers, and plots of each feature."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def write_exploration(folder: Path, training: Dataset, test: Dataset | None = No
     Parameters
     ----------
     folder
-        Made if it does not exist; a page that is there is replaced in one step.
+        Created if it does not exist; an existing page is replaced in one step.
     training
         Training data.
     test
-        Test data, shown beside them.
+        Test data, shown beside the training data.
 
     Returns
     -------
@@ -39,20 +39,20 @@ def write_exploration(folder: Path, training: Dataset, test: Dataset | None = No
     Raises
     ------
     ModelsNotWritable
-        If the page cannot be stored; what was there is there still.
+        If the page cannot be stored; an existing page then stays as it was.
     """
     return write_page(folder / EXPLORATION_FILE, explore(training, test))
 
 
 def explore(training: Dataset, test: Dataset | None = None) -> str:
-    """Compose the page.
+    """Render the page.
 
     Parameters
     ----------
     training
         Training data.
     test
-        Test data, shown beside them.
+        Test data, shown beside the training data.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def explore(training: Dataset, test: Dataset | None = None) -> str:
     _add_repeated_rows(page, training)
     page.begin_section("Scatter plot")
     page.add_paragraph(
-        "Drag to zoom, double-click to return, point at something for its numbers; the camera saves a picture."
+        "Drag to zoom, double-click to reset, hover over a point for its numbers; the camera saves a picture."
     )
     page.add_figures([scatter_figure(training, test)], wide=True)
     page.begin_section("Histograms")
@@ -83,7 +83,7 @@ def explore(training: Dataset, test: Dataset | None = None) -> str:
 
 
 def _add_shape(page: SelfContainedPage, training: Dataset, test: Dataset | None) -> None:
-    """Say what was read."""
+    """Describe the files."""
     page.begin_section("Shape")
     for called, data in (("training", training), ("test", test)):
         if data is None:
@@ -95,15 +95,15 @@ def _add_shape(page: SelfContainedPage, training: Dataset, test: Dataset | None)
             + f"; sha256 {data.sha256}."
         )
     if is_synthetic(training):
-        page.add_paragraph("These data are synthetic: made by training.data.synthetic. No person is behind a row.")
+        page.add_paragraph("These data are synthetic: made by training.data.synthetic. No row is a real person.")
     page.add_paragraph(
-        "Tables, bars and boxes are of all rows. Of points, only a part is drawn where there are more than a browser "
-        "shows quickly: the extreme ones, one of each place where there are any, and others by chance."
+        "Tables, bars and boxes include all rows. If there are more points than a browser can draw quickly, only some "
+        "are drawn: the extreme ones, one in each place that has any, and a random sample of the others."
     )
 
 
 def _add_repeated_rows(page: SelfContainedPage, data: Dataset) -> None:
-    """Count what occurs more than once."""
+    """Add the rows that occur more than once."""
     distinct = find_distinct_rows(data.rows)
     page.begin_section("Repeated rows")
     page.add_paragraph(
@@ -117,19 +117,19 @@ def _add_repeated_rows(page: SelfContainedPage, data: Dataset) -> None:
 
 
 def _add_boxes(page: SelfContainedPage, training: Dataset, test: Dataset | None) -> None:
-    """Draw the box plots, with their fences in numbers."""
+    """Add the box plots, and their fences in numbers."""
     page.begin_section("Box plots")
     page.add_paragraph(
-        "A box reaches from the first quartile to the third, with the median in it. The fences stand 1.5 box lengths "
-        "beside it; the whiskers end at the last value within them. Of the values outside, at most 500 are drawn, "
-        "the extreme ones among them. Outside the fences does not mean wrong: heavy tails always reach there."
+        "A box reaches from the first quartile to the third, with the median in it. The fences are 1.5 box lengths "
+        "away from it; the whiskers end at the last value within them. Of the values outside, at most 500 are drawn, "
+        "including the extreme ones. Values outside the fences are not wrong: heavy tails always reach there."
     )
     page.add_table(list_fences(training))
     page.add_figures([box_figure(training, name, test) for name in training.names])
 
 
 def _add_comparison(page: SelfContainedPage, training: Dataset, test: Dataset) -> None:
-    """Put training and test rows side by side in numbers; the figures above show both."""
+    """Add the figures of training and test rows side by side; the plots above show both."""
     page.begin_section("Training against test")
     page.add_table(compare(training, test))
     in_training = count_rows_in(training, test)

@@ -1,6 +1,6 @@
-"""Writing an HTML page that holds all it needs: style, script, and each figure's numbers.
+"""A self-contained HTML page: text, tables and interactive figures in one file, which needs no other file or host.
 
-Where a page is stored.
+The layout is in ``templates/page.html``, which escapes every text.
 """
 
 from __future__ import annotations
@@ -9,21 +9,32 @@ import html
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
+from jinja2 import Environment, FileSystemLoader
 from plotly.offline import get_plotlyjs
 
-from training.atomic_file import replacing
-from training.errors import ModelsNotWritable
+from app.server.atomic_file import replacing
+from training.errors import ModelsNotWritable, refusing_output
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).with_name("templates")
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+)
 
-# The page is given away as a file, so it says itself that it asks no host for anything, whatever a script would like.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
-
-# Characters of a saved picture's name which every file system takes.
+# Characters that the name of a saved picture must not hold, since not every file system takes them.
 _NOT_IN_A_FILE_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def _format_number(number: float) -> str:
+    """Format a number with as many digits as a reader compares."""
+    return f"{number:.5g}"
+
+
+# By NumPy's letter for the kind of a column; text is shown as it is.
+_FORMATS: dict[str, Callable[..., str]] = {"i": "{:,}".format, "u": "{:,}".format, "f": _format_number}
 
 
 class SelfContainedPage:
@@ -45,21 +56,20 @@ class SelfContainedPage:
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._sections: list[str] = []
-        self._parts: list[str] = []
+        # What is added before the first section has no heading.
+        self._sections: list[dict[str, Any]] = [{"heading": "", "parts": []}]
 
     def begin_section(self, heading: str) -> None:
-        """Begin a section; the list of them stands at the top of the page."""
-        self._sections.append(heading)
-        self._parts.append(f'<h2 id="section-{len(self._sections)}">{html.escape(heading)}</h2>')
+        """Begin a section; all sections are listed at the top of the page."""
+        self._sections.append({"heading": heading, "parts": []})
 
     def add_heading(self, heading: str) -> None:
-        """Add a heading within a section."""
-        self._parts.append(f"<h3>{html.escape(heading)}</h3>")
+        """Add a heading within the section."""
+        self._add("heading", text=heading)
 
     def add_paragraph(self, text: str) -> None:
         """Add a paragraph."""
-        self._parts.append(f"<p>{html.escape(text, quote=False)}</p>")
+        self._add("paragraph", text=text)
 
     def add_table(self, table: pd.DataFrame) -> None:
         """Add a table of numbers and texts; its index and columns are the headings."""
@@ -67,7 +77,7 @@ class SelfContainedPage:
         if table.columns.nlevels == 1:
             # Else pandas gives the name of the index a line of its own below the headings of the columns.
             table = table.rename_axis(index=None, columns=table.index.name)
-        self._parts.append(f'<div class="table" tabindex="0">{table.to_html(border=0, formatters=formats)}</div>')
+        self._add("table", html=table.to_html(border=0, formatters=formats))
 
     def add_figures(self, figures: list[go.Figure], wide: bool = False) -> None:
         """Add figures beside each other where the window is wide enough.
@@ -75,66 +85,33 @@ class SelfContainedPage:
         Parameters
         ----------
         figures
-            They are drawn when the reader comes near them.
+            Each is drawn when the reader scrolls near it.
         wide
             Whether each has a line of its own.
         """
-        drawn = "\n".join(_render_figure(figure) for figure in figures)
-        self._parts.append(f'<div class="figures{" wide" if wide else ""}">\n{drawn}\n</div>')
+        self._add("figures", figures=[_describe_figure(figure) for figure in figures], wide=wide)
 
     def render(self) -> str:
-        """Give the HTML."""
-        title = html.escape(self._title)
-        links = "".join(
-            f'<li><a href="#section-{number}">{html.escape(heading)}</a></li>'
-            for number, heading in enumerate(self._sections, start=1)
+        """Return the HTML."""
+        return _TEMPLATES.get_template("page.html").render(
+            title=self._title,
+            untitled=self._sections[0]["parts"],
+            sections=self._sections[1:],
+            plotly=get_plotlyjs(),
+            style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
+            script=(_FOLDER / "draw_figures.js").read_text(encoding="utf-8"),
         )
-        parts = "\n".join(self._parts)
-        return f"""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-{(_FOLDER / "page.css").read_text(encoding="utf-8")}</style>
-<script>{get_plotlyjs()}</script>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-<nav><ul>{links}</ul></nav>
-<noscript><p>The figures are drawn by a script, and scripts are off.</p></noscript>
-{parts}
-</main>
-<script>
-{(_FOLDER / "draw_figures.js").read_text(encoding="utf-8")}</script>
-</body>
-</html>
-"""
+
+    def _add(self, kind: str, **content: Any) -> None:
+        """Add a part to the last section."""
+        self._sections[-1]["parts"].append({"kind": kind, **content})
 
 
-def _render_figure(figure: go.Figure) -> str:
-    """Put a figure's numbers where the script finds them."""
-    title = figure.layout.title.text
-    file = _NOT_IN_A_FILE_NAME.sub("-", html.unescape(title)).strip("-") or "figure"
-    # Plotly escapes each "<" in it, so that no text can end the element that holds it.
-    numbers = figure.to_json()
-    return (
-        f'<div class="figure" data-file="{file}"><div role="group" aria-label="{html.escape(title)}"></div>'
-        f'<script type="application/json">{numbers}</script></div>'
-    )
-
-
-def _format_number(number: float) -> str:
-    """Show as many digits as a reader compares."""
-    return f"{number:.5g}"
-
-
-# By NumPy's letter for the kind of a column; text is shown as it is.
-_FORMATS: dict[str, Callable[..., str]] = {"i": "{:,}".format, "u": "{:,}".format, "f": _format_number}
+def _describe_figure(figure: go.Figure) -> dict[str, str]:
+    """Collect what the template shows of a figure."""
+    title = html.unescape(figure.layout.title.text)
+    file = _NOT_IN_A_FILE_NAME.sub("-", title).strip("-") or "figure"
+    return {"title": figure.layout.title.text, "file": file, "numbers": figure.to_json()}
 
 
 def write_page(file: Path, page: str) -> Path:
@@ -143,7 +120,7 @@ def write_page(file: Path, page: str) -> Path:
     Parameters
     ----------
     file
-        Its folder is made if it does not exist; a page that is there is replaced.
+        Its folder is made if it does not exist; an existing page is replaced.
     page
         HTML.
 
@@ -154,7 +131,7 @@ def write_page(file: Path, page: str) -> Path:
     Raises
     ------
     ModelsNotWritable
-        If the page cannot be stored; what was there is there still.
+        If the page cannot be stored; an existing one then stays as it was.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -162,6 +139,6 @@ def write_page(file: Path, page: str) -> Path:
         raise ModelsNotWritable(
             f"{file.parent} cannot be made ({error.strerror}); name another place with --out."
         ) from error
-    with replacing(file) as opened:
-        opened.write(page)
+    with refusing_output(file), replacing(file) as unfinished:
+        unfinished.write_text(page, encoding="utf-8", newline="")
     return file

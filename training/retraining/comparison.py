@@ -1,7 +1,4 @@
-"""All that a comparison of a candidate with the live model has found.
-
-What a comparison of two models has found, in sentences and as a table of plain text.
-"""
+"""The comparison of a candidate with the live model: its results, in sentences and as a table of plain text."""
 
 from __future__ import annotations
 
@@ -9,34 +6,34 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.records.reading import Period
-from training.retraining.promotion_gate import Verdict
+from training.retraining.promotion_gate import PromotionDecision
 from training.retraining.quality_comparison import METRICS, Interval, QualityComparison
 from training.retraining.traffic_comparison import TrafficComparison
-from training.retraining.training_records import say_time
+from training.retraining.training_records import format_timestamp
 
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """What came of comparing.
+    """How a candidate compares with the live model.
 
     Parameters
     ----------
     live
         Name and version of the live model.
     feature_names
-        Of both models.
+        Features of both models.
     offsets
-        Rows with lower scores are outliers: to the live model, to the candidate.
+        Thresholds of the live model and of the candidate; rows with lower scores are outliers.
     records
-        What the candidate was trained from, as strict JSON values.
+        Where the candidate's training rows come from, as strict JSON values.
     period
-        When the rows were answered that both were compared on.
+        When the rows were answered on which both were compared.
     quality
-        On labelled rows.
+        Comparison on labelled rows.
     traffic
-        On all recorded rows.
-    verdict
-        Whether the candidate is better.
+        Comparison on all recorded rows.
+    decision
+        Of the promotion gate.
     """
 
     live: str
@@ -46,17 +43,17 @@ class ModelComparison:
     period: Period
     quality: QualityComparison
     traffic: TrafficComparison
-    verdict: Verdict
+    decision: PromotionDecision
 
     def as_figures(self) -> dict[str, Any]:
-        """Sum up as strict JSON values, for scripts."""
+        """Return the results as strict JSON values, for scripts."""
         latest, quality = self.traffic.latest.counts, self.quality
         has_traffic = self.traffic.latest.n_recorded > 0
         return {
             "live": self.live,
             "records": self.records,
-            "better": self.verdict.is_better,
-            "doubts": list(self.verdict.doubts),
+            "better": self.decision.is_better,
+            "doubts": list(self.decision.doubts),
             "quality": {
                 "alarms": quality.n_alarms,
                 "audited": quality.n_audited,
@@ -67,7 +64,7 @@ class ModelComparison:
                 "difference": _to_figures(quality.difference),
             },
             "latest": {
-                "since": say_time(self.traffic.latest_since),
+                "since": format_timestamp(self.traffic.latest_since),
                 "recorded_rows": self.traffic.latest.n_recorded,
                 "agreement": latest.agreement if has_traffic else None,
                 "outlier_share_live": latest.flagged_share(0) if has_traffic else None,
@@ -77,7 +74,7 @@ class ModelComparison:
 
 
 def _to_figures(intervals: dict[str, Interval]) -> dict[str, dict[str, float]]:
-    """Write intervals as strict JSON values."""
+    """Convert intervals to strict JSON values."""
     return {name: asdict(interval) for name, interval in intervals.items()}
 
 
@@ -85,21 +82,21 @@ METRIC_TITLES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
 
 def conclude(comparison: ModelComparison) -> list[str]:
-    """Say in sentences what was found, the most important first."""
-    return [_describe_verdict(comparison), _describe_traffic(comparison), _describe_labels(comparison)]
+    """Describe the results in sentences, the most important first."""
+    return [_describe_decision(comparison), _describe_traffic(comparison), _describe_labels(comparison)]
 
 
 def _describe_labels(comparison: ModelComparison) -> str:
-    """Say what judged the models."""
+    """Describe the labelled rows."""
     quality = comparison.quality
     return (
-        f"{quality.n_alarms:,} labelled alarms and {quality.n_audited:,} audited rows judge, {quality.n_outliers:,} of "
-        "them known outliers; the candidate was trained on none of them."
+        f"{quality.n_alarms:,} labelled alarms and {quality.n_audited:,} audited rows are compared, "
+        f"{quality.n_outliers:,} of them known outliers; the candidate was trained on none of them."
     )
 
 
 def tabulate_quality(comparison: ModelComparison) -> str:
-    """Lay out one line a figure as aligned plain text; empty if there are not enough labels."""
+    """Format one line per figure as aligned plain text; empty if there are not enough labels."""
     quality = comparison.quality
     if quality.reason:
         return ""
@@ -120,7 +117,7 @@ def tabulate_quality(comparison: ModelComparison) -> str:
 
 
 def format_interval(interval: Interval, sign: str = "-") -> str:
-    """Write a figure with its interval.
+    """Format a figure with its interval.
 
     Examples
     --------
@@ -130,20 +127,20 @@ def format_interval(interval: Interval, sign: str = "-") -> str:
     return f"{interval.value:{sign}.3f} ({interval.low:{sign}.3f} to {interval.high:{sign}.3f})"
 
 
-def _describe_verdict(comparison: ModelComparison) -> str:
-    """Say whether the candidate is better."""
-    if comparison.verdict.is_better:
-        return "The candidate is better than the live model beyond doubt."
-    return f"The candidate is not better beyond doubt: {'; '.join(comparison.verdict.doubts)}."
+def _describe_decision(comparison: ModelComparison) -> str:
+    """Describe the decision of the promotion gate."""
+    if comparison.decision.is_better:
+        return "The candidate is certainly better than the live model."
+    return f"The candidate is not certainly better: {'; '.join(comparison.decision.doubts)}."
 
 
 def _describe_traffic(comparison: ModelComparison) -> str:
-    """Say what both do with the latest traffic."""
+    """Describe how both label the latest traffic."""
     latest = comparison.traffic.latest
     if not latest.n_recorded:
-        return "No row was answered in the latest days."
+        return "No row was answered in the last days."
     return (
-        f"On the {latest.counts.rows.sum():,.0f} rows of the latest days both agree on "
+        f"On the {latest.counts.rows.sum():,.0f} rows of the last days, both agree on "
         f"{latest.counts.agreement:.3%}; the live model flags {latest.counts.flagged_share(0):.3%}, the candidate "
         f"{latest.counts.flagged_share(1):.3%}."
     )

@@ -9,35 +9,35 @@ import pandas as pd
 from training.figures.model_comparison import daily_shares_figure, intervals_figure, score_spread_figure
 from training.pages.page import SelfContainedPage
 from training.retraining.comparison import METRIC_TITLES, ModelComparison, conclude, format_interval
-from training.retraining.promotion_gate import ALWAYS_BEARABLE_SHARE, MOST_TIMES_AS_MANY_ALARMS
+from training.retraining.promotion_gate import ACCEPTABLE_ALARM_SHARE, MAX_ALARM_RATIO
 from training.retraining.quality_comparison import METRICS, Interval
 from training.retraining.traffic_comparison import SCORE_EDGES, Difference
-from training.retraining.training_records import say_time
+from training.retraining.training_records import format_timestamp
 
 COMPARISON_FILE = "comparison.html"
 
-# A row of hundreds of numbers is not read; whoever wants them all asks the service for the record.
-_MOST_FEATURES = 10
+# Nobody reads a row of hundreds of numbers; the service shows the whole record.
+_MAX_FEATURES = 10
 
-_SECONDS_OF_A_DAY = 86_400
+_SECONDS_PER_DAY = 86_400
 
 
 def compose_comparison_page(comparison: ModelComparison, version: str) -> str:
-    """Compose the page.
+    """Render the page.
 
     Parameters
     ----------
     comparison
-        What was found.
+        The results.
     version
-        The candidate's.
+        The candidate's version.
 
     Returns
     -------
     HTML.
     """
     page = SelfContainedPage(f"{version} against {comparison.live}")
-    page.begin_section("What was found")
+    page.begin_section("Results")
     for sentence in conclude(comparison):
         page.add_paragraph(sentence)
     page.add_paragraph(
@@ -52,7 +52,7 @@ def compose_comparison_page(comparison: ModelComparison, version: str) -> str:
 
 
 def _add_quality(page: SelfContainedPage, comparison: ModelComparison) -> None:
-    """Show what labelled rows say."""
+    """Add the comparison on labelled rows."""
     quality = comparison.quality
     page.begin_section("On labelled rows")
     if quality.reason:
@@ -72,14 +72,14 @@ def _add_quality(page: SelfContainedPage, comparison: ModelComparison) -> None:
     page.add_figures(
         [
             intervals_figure(
-                "Quality of either model",
-                "95 % intervals; they may overlap though the difference is sure",
+                "Quality of both models",
+                "95 % intervals; they may overlap even if the difference is certain",
                 {name: drawn[name] for name in ("live", "candidate")},
                 "figure",
             ),
             intervals_figure(
                 "Difference",
-                "candidate less live model, 95 % intervals; above 0 is better",
+                "candidate minus live model, 95 % intervals; above 0 is better",
                 {"difference": drawn["difference"]},
                 "difference",
             ),
@@ -88,21 +88,21 @@ def _add_quality(page: SelfContainedPage, comparison: ModelComparison) -> None:
 
 
 def _ends(interval: Interval) -> tuple[float, float, float]:
-    """Give what is drawn of an interval."""
+    """Return value and ends of an interval."""
     return interval.value, interval.low, interval.high
 
 
 def _add_traffic(page: SelfContainedPage, comparison: ModelComparison) -> None:
-    """Show what both do with the latest rows."""
+    """Add the comparison on the latest traffic."""
     latest = comparison.traffic.latest
     page.begin_section("On the latest traffic")
     if not latest.n_recorded:
-        page.add_paragraph(f"No row was answered since {say_time(comparison.traffic.latest_since)}.")
+        page.add_paragraph(f"No row was answered since {format_timestamp(comparison.traffic.latest_since)}.")
         return
     rows = latest.counts.rows
     page.add_paragraph(
-        f"Rows that were answered since {say_time(comparison.traffic.latest_since)}: {rows.sum():,.0f}, of which "
-        f"{latest.n_recorded:,} are recorded. Each counts as many times as it stands for."
+        f"Rows answered since {format_timestamp(comparison.traffic.latest_since)}: {rows.sum():,.0f}, of which "
+        f"{latest.n_recorded:,} are recorded. Each is weighted by its inverse inclusion probability."
     )
     page.add_table(
         pd.DataFrame(
@@ -115,7 +115,7 @@ def _add_traffic(page: SelfContainedPage, comparison: ModelComparison) -> None:
     )
     days = sorted(latest.days)
     counts = [latest.days[day] for day in days]
-    names = [f"{datetime.fromtimestamp(day * _SECONDS_OF_A_DAY, UTC):%d %b}" for day in days]
+    names = [f"{datetime.fromtimestamp(day * _SECONDS_PER_DAY, UTC):%d %b}" for day in days]
     shares = {name: [of_day[place] / of_day[0] for of_day in counts] for place, name in ((1, "live"), (2, "candidate"))}
     page.add_figures(
         [
@@ -126,16 +126,16 @@ def _add_traffic(page: SelfContainedPage, comparison: ModelComparison) -> None:
 
 
 def _count(n_rows: float, of: float) -> str:
-    """Write a number of rows and its share."""
+    """Format a number of rows and its share."""
     return f"{n_rows:,.0f} ({n_rows / of:.3%})"
 
 
 def _add_differences(page: SelfContainedPage, comparison: ModelComparison) -> None:
-    """List the rows to which the models give different labels."""
+    """Add the rows to which the models give different labels."""
     page.begin_section("Rows where they differ")
     page.add_paragraph(
-        "Of the latest rows, those whose two scores are farthest apart, each measured from its model's threshold. A "
-        "service that still has the record shows all of it at /predictions/ and the record id."
+        "Of the latest rows, those whose scores are farthest apart, each measured from its model's threshold. A "
+        "service that still has the record shows all of it at /predictions/RECORD."
     )
     for candidate_flags, heading in (
         (True, "Only the candidate flags them"),
@@ -146,48 +146,48 @@ def _add_differences(page: SelfContainedPage, comparison: ModelComparison) -> No
         if differences:
             page.add_table(_tabulate(differences, comparison.feature_names))
         else:
-            page.add_paragraph("There is none.")
+            page.add_paragraph("None.")
 
 
 def _tabulate(differences: list[Difference], names: tuple[str, ...]) -> pd.DataFrame:
-    """Put each row on a line."""
-    said = {True: "outlier", False: "inlier", None: ""}
+    """Tabulate the rows, one per line."""
+    labels = {True: "outlier", False: "inlier", None: ""}
     table = pd.DataFrame(
         {
             "row": [difference.row for difference in differences],
-            "answered": [say_time(difference.answered_at) for difference in differences],
+            "answered": [format_timestamp(difference.answered_at) for difference in differences],
             "live score": [difference.live_score for difference in differences],
             "candidate score": [difference.candidate_score for difference in differences],
-            "known as": [said[difference.known] for difference in differences],
+            "true label": [labels[difference.known] for difference in differences],
         },
         index=pd.Index([difference.record_id for difference in differences], name="record"),
     )
-    for place, name in enumerate(names[:_MOST_FEATURES]):
+    for place, name in enumerate(names[:_MAX_FEATURES]):
         values = [float(difference.features[place]) for difference in differences]
-        # A feature may bear the name of another column.
+        # A feature may have the name of another column.
         table.insert(table.shape[1], name, values, allow_duplicates=True)
-    if len(names) > _MOST_FEATURES:
-        table.insert(table.shape[1], f"and {len(names) - _MOST_FEATURES} more", "", allow_duplicates=True)
+    if len(names) > _MAX_FEATURES:
+        table.insert(table.shape[1], f"and {len(names) - _MAX_FEATURES} more", "", allow_duplicates=True)
     return table
 
 
 def _add_records(page: SelfContainedPage, comparison: ModelComparison) -> None:
-    """Say what the candidate was trained on."""
+    """Add what the candidate was trained on."""
     page.begin_section("What the candidate was trained on")
     titles = {
         "read": "recorded rows",
         "other_features": "left out: models with other features",
         "without_features": "left out: recorded without features",
-        "judging": "left out: the half that judges",
-        "shaping": "the half that shapes the model",
+        "judging": "left out: holdout set",
+        "shaping": "train set",
         "kept": "training rows drawn from it",
         "labelled_outliers": "of these, labelled outliers",
-        "excluded_outliers": "of these, shaping no tree",
+        "excluded_outliers": "of these, left out when trees are grown",
     }
     records = comparison.records
     page.add_paragraph(
-        f"Rows that were answered between {records['since']} and {records['until']}. Each answered row of the half "
-        f"that shapes the model is a training row with the chance {records['chance']:.3g}, however it was recorded."
+        f"Rows answered between {records['since']} and {records['until']}. Each answered row of the train set is a "
+        f"training row with probability {records['chance']:.3g}, however it was recorded."
     )
     page.add_table(
         pd.DataFrame({"rows": [records[key] for key in titles]}, index=pd.Index(titles.values(), name="what"))
@@ -195,24 +195,23 @@ def _add_records(page: SelfContainedPage, comparison: ModelComparison) -> None:
 
 
 def _add_explanation(page: SelfContainedPage) -> None:
-    """Say what the figures mean."""
+    """Explain the figures."""
     page.begin_section("How to read it")
     for text in (
-        "A hash of record id and row deals all recorded rows into two halves, labelled or not: one shapes the "
-        "candidate, the labelled rows of the other judge both models. The live model may have been trained on any of "
-        "them.",
+        "A hash of record id and row number splits all recorded rows, labelled or not, into a train and a holdout set "
+        "of equal size. The candidate is trained on the train set; both models are compared on the labelled rows of "
+        "the holdout set. The live model may have been trained on any of them.",
         "Precision: the share of flagged rows that are outliers. Recall: the share of outliers that are flagged. F1: "
-        "their harmonic mean. All are of the rows that were answered, not of those that happened to be labelled: what "
-        "was labelled is grouped by the answer and by what either model says, and each group stands for all rows that "
-        "were answered in it.",
-        "Rows that were answered as inliers and labelled without having been drawn for an audit judge nothing: "
-        "somebody had a reason to look at them. Labelled alarms are supposed to be a random part of all alarms of "
-        "their group.",
-        "The interval of the difference is not that of the two figures: both models meet the same rows, so that much "
-        "of the doubt is common to both. Where nobody has labelled what only one model flags, any share of outliers "
-        "there is held possible, and the interval is wide.",
-        "Better beyond doubt: the whole 95 % interval of F1's difference is above 0, and of the latest rows the "
-        f"candidate flags at most {MOST_TIMES_AS_MANY_ALARMS:g} times as many as the live model, or at most "
-        f"{ALWAYS_BEARABLE_SHARE:.1%}.",
+        "their harmonic mean. All are estimates for all answered rows, not for those that happen to be labelled: "
+        "labelled rows are grouped by the recorded answer and by the labels of both models, and each group represents "
+        "all answered rows in it.",
+        "Rows that were answered as inliers and labelled without being drawn for an audit are not used: somebody had a "
+        "reason to look at them. Labelled alarms are assumed to be a random sample of all alarms in their group.",
+        "The interval of the difference does not follow from those of the two figures: both models meet the same rows, "
+        "so they share much of the uncertainty. Where no row that only one model flags is labelled, any share of "
+        "outliers among these is considered possible, and the interval is wide.",
+        "Certainly better: the whole 95 % interval of F1's difference is above 0, and of the latest rows the "
+        f"candidate flags at most {MAX_ALARM_RATIO:g} times as many as the live model, or at most "
+        f"{ACCEPTABLE_ALARM_SHARE:.1%}.",
     ):
         page.add_paragraph(text)

@@ -1,4 +1,4 @@
-"""Whether a candidate is better than the live model beyond doubt: what decides a promotion that nobody looks at."""
+"""The promotion gate: whether a candidate may replace the live model without a person looking at it."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from dataclasses import dataclass
 
 from training.retraining.quality_comparison import CellCounts, QualityComparison
 
-# Whoever looks at alarms has planned for about as many as there are.
-MOST_TIMES_AS_MANY_ALARMS = 2.0
+# The people who check alarms have planned for about as many as there are now.
+MAX_ALARM_RATIO = 2.0
 
-# One alarm in a thousand rows is bearable however few the live model gives.
-ALWAYS_BEARABLE_SHARE = 0.001
+# One alarm in a thousand rows is acceptable however few the live model raises.
+ACCEPTABLE_ALARM_SHARE = 0.001
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether the candidate may go live by itself.
+class PromotionDecision:
+    """The decision of the promotion gate.
 
     Parameters
     ----------
     doubts
-        Why not, each as a part of a sentence; empty if it may.
+        Why the candidate must not be promoted, each as part of a sentence; empty if it may be.
     """
 
     doubts: tuple[str, ...]
 
     @property
     def is_better(self) -> bool:
-        """Whether the candidate is better beyond doubt, and raises no flood of alarms."""
+        """Whether the candidate is certainly better, and does not raise far more alarms."""
         return not self.doubts
 
 
-def decide_promotion(quality: QualityComparison, latest: CellCounts) -> Verdict:
-    """Decide.
+def decide_promotion(quality: QualityComparison, latest: CellCounts) -> PromotionDecision:
+    """Decide whether a candidate may be promoted.
 
     Parameters
     ----------
     quality
-        What labelled rows say.
+        Comparison on labelled rows.
     latest
-        The latest traffic.
+        Counts of the latest traffic.
     """
     doubts = []
     if quality.reason:
@@ -50,9 +50,9 @@ def decide_promotion(quality: QualityComparison, latest: CellCounts) -> Verdict:
         )
     if not latest.rows.sum():
         doubts.append("there is no traffic in the latest days to compare on")
-    elif latest.flagged_share(1) > max(MOST_TIMES_AS_MANY_ALARMS * latest.flagged_share(0), ALWAYS_BEARABLE_SHARE):
+    elif latest.flagged_share(1) > max(MAX_ALARM_RATIO * latest.flagged_share(0), ACCEPTABLE_ALARM_SHARE):
         doubts.append(
             f"the candidate flags {latest.flagged_share(1):.3%} of the latest rows, more than "
-            f"{MOST_TIMES_AS_MANY_ALARMS:g} times as many as the live model's {latest.flagged_share(0):.3%}"
+            f"{MAX_ALARM_RATIO:g} times as many as the live model's {latest.flagged_share(0):.3%}"
         )
-    return Verdict(tuple(doubts))
+    return PromotionDecision(tuple(doubts))

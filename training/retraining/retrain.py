@@ -1,6 +1,6 @@
-"""From records to a candidate that waits in the store, and what a comparison with the live model says of it.
+"""Train a candidate on records, and compare it with the live model; the candidate stays in the store, not live.
 
-How the live model was grown: the next one is grown alike unless something else is asked for.
+The candidate has the live model's parameters unless others are chosen.
 """
 
 from __future__ import annotations
@@ -19,35 +19,34 @@ from app.model.forest import Forest
 from app.records.reading import LabelledRows, Period, RecordReader
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
 from training.console import announce, show_calibration, show_record_rows, show_trees
-from training.drift.calibrate import FEWEST_ROWS_FOR_DRIFT, DriftParameters
+from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters
 from training.fitting.compile import compile_forest
 from training.fitting.evaluate import EnsembleShape
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 from training.metrics.monitor import Stage, TreeModelMonitor
 from training.pages.page import write_page
 from training.retraining.comparison import ModelComparison
 from training.retraining.comparison_page import COMPARISON_FILE, compose_comparison_page
 from training.retraining.promotion_gate import decide_promotion
 from training.retraining.quality_comparison import compare_quality
-from training.retraining.traffic_comparison import compare_on_traffic, judge
+from training.retraining.traffic_comparison import compare_on_traffic, label_holdout
 from training.retraining.training_records import TrainingRecords, describe_records, read_training_records
 
 
-def grow_alike(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, Any]) -> ForestParameters:
-    """Take the live model's parameters, but for those that were chosen.
+def inherit_parameters(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, Any]) -> ForestParameters:
+    """Return the live model's parameters, except those that were chosen.
 
-    A forest that somebody fitted and imported may have parameters that scikit-learn takes and the command line does
-    not: samples as a share and features as a number are converted, and a seed that is no number becomes the usual one.
+    An imported forest may have parameters that scikit-learn accepts and the command line does not: samples as a share
+    and features as a number are converted, and a seed that is not a number is replaced by the default.
 
     Parameters
     ----------
     manifest
         The live bundle's.
     n_rows
-        How many rows the next model is trained on.
+        Number of training rows of the candidate.
     chosen
-        Parameters by their names; None for those of the live model.
+        Parameters by name; None for the live model's.
 
     Raises
     ------
@@ -58,7 +57,7 @@ def grow_alike(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, An
     --------
     >>> imported = {"max_samples": 0.5, "max_features": 1, "random_state": None, "n_estimators": 50, "n_jobs": 2}
     >>> manifest = {"parameters": imported, "features": [{}, {}]}
-    >>> grow_alike(manifest, n_rows=1000, chosen={"contamination": 0.01, "n_estimators": None})
+    >>> inherit_parameters(manifest, n_rows=1000, chosen={"contamination": 0.01, "n_estimators": None})
     ForestParameters(contamination=0.01, n_estimators=50, max_samples=500, max_features=0.5, bootstrap=False,
                      random_state=16)
     """
@@ -74,18 +73,18 @@ def grow_alike(manifest: Mapping[str, Any], n_rows: int, chosen: Mapping[str, An
     return ForestParameters(**parameters)
 
 
-def calibrate_alike(manifest: Mapping[str, Any]) -> DriftParameters | None:
-    """Take what the live model's drift detectors promise; None if it has none though it had rows enough.
+def inherit_drift(manifest: Mapping[str, Any]) -> DriftParameters | None:
+    """Return the parameters of the live model's drift detectors; None if it had rows enough for them and has none.
 
     Examples
     --------
-    >>> calibrate_alike({"drift": None, "training": {"rows": 10_000}}) is None
+    >>> inherit_drift({"drift": None, "training": {"rows": 10_000}}) is None
     True
     """
     drift = manifest["drift"]
     if drift is not None:
         return DriftParameters(drift["expected_run_time"], drift["window"])
-    return None if manifest["training"]["rows"] >= FEWEST_ROWS_FOR_DRIFT else DriftParameters()
+    return None if manifest["training"]["rows"] >= MIN_ROWS_FOR_DRIFT else DriftParameters()
 
 
 # A week holds each weekday once.
@@ -94,24 +93,24 @@ _LATEST_SECONDS = 7 * 86_400.0
 
 @dataclass(frozen=True)
 class RetrainingChoices:
-    """What a user chooses about a retraining.
+    """The options of a retraining.
 
     Parameters
     ----------
     period
         The records to use.
-    most_rows
-        The most rows to train on.
+    max_rows
+        Maximum number of training rows.
     exclude_outliers
-        Whether rows of the shaping half that were labelled outliers shall shape no tree.
+        Whether rows that were labelled outliers are left out when trees are grown.
     parameters
-        Of the forest, by their names; None for those of the live model.
+        Parameters of the forest, by name; None for the live model's.
     drift
-        How drift detectors are calibrated; None for none.
+        Parameters of the drift detectors; None for no detectors.
     """
 
     period: Period
-    most_rows: int
+    max_rows: int
     exclude_outliers: bool
     parameters: Mapping[str, Any]
     drift: DriftParameters | None
@@ -119,7 +118,7 @@ class RetrainingChoices:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that waits in the store, and how it compares with the live one."""
+    """A model in the store that is not live, and how it compares with the live one."""
 
     written: WrittenBundle
     comparison: ModelComparison
@@ -128,20 +127,20 @@ class Candidate:
 def retrain(
     reader: RecordReader, live: Bundle, models: Path, choices: RetrainingChoices, monitor: TreeModelMonitor
 ) -> Candidate:
-    """Train the next model on records, compare it with the live one, and keep it beside it.
+    """Train a candidate on records, compare it with the live model, and store it.
 
     Parameters
     ----------
     reader
-        Of the records.
+        Reader of the records.
     live
         The live model.
     models
         The folder of all bundles.
     choices
-        What was asked for.
+        The options.
     monitor
-        Told how far the training is.
+        Receives the progress of the training.
 
     Raises
     ------
@@ -152,16 +151,16 @@ def retrain(
     RecordsUnavailable
         If the database cannot be read.
     ModelsNotWritable
-        If the bundle cannot be stored. Whatever happens, the store then is as it was.
+        If the bundle cannot be stored. The store then stays as it was.
     """
     monitor.begin_stage(Stage.READING)
     period, names = choices.period, live.features.names
     versions = reader.find_versions(names)
     labelled = reader.read_labelled(period, versions, len(names))
-    with show_record_rows("Reading records") as note_rows:
+    with show_record_rows("Reading records") as show_progress:
         pages = reader.read_rows(period, versions, len(names))
         records = read_training_records(
-            pages, labelled, names, period, choices.most_rows, choices.exclude_outliers, note_rows
+            pages, labelled, names, period, choices.max_rows, choices.exclude_outliers, show_progress
         )
     monitor.record_rows(len(records.data))
     monitor.begin_stage(Stage.FITTING)
@@ -184,24 +183,24 @@ def retrain(
 def _grow(
     records: TrainingRecords, live: Bundle, choices: RetrainingChoices, monitor: TreeModelMonitor
 ) -> IsolationForest:
-    """Fit a forest like the live one."""
+    """Fit a forest with the live model's parameters."""
     rows = records.data.rows
-    shaping = rows[~records.is_labelled_outlier] if choices.exclude_outliers else rows
-    parameters = grow_alike(live.manifest, len(shaping), choices.parameters)
+    train_rows = rows[~records.is_labelled_outlier] if choices.exclude_outliers else rows
+    parameters = inherit_parameters(live.manifest, len(train_rows), choices.parameters)
     with show_trees(parameters.n_estimators) as show:
 
-        def note_progress(n_fitted: int) -> None:
+        def show_progress(n_fitted: int) -> None:
             show(n_fitted)
             monitor.record_trees(n_fitted, parameters.n_estimators)
 
-        estimator = fit(shaping, parameters, note_progress)
-    if len(shaping) < len(rows):
+        estimator = fit(train_rows, parameters, show_progress)
+    if len(train_rows) < len(rows):
         _set_threshold(estimator, rows, parameters)
     return estimator
 
 
 def _set_threshold(estimator: IsolationForest, rows: NDArray[np.float64], parameters: ForestParameters) -> None:
-    """Let the contamination be the share of all rows: without the outliers, as many rows again would be flagged."""
+    """Set the threshold on all rows: without the labelled outliers, the same share would flag more rows."""
     if parameters.contamination != "auto":
         estimator.offset_ = np.percentile(estimator.score_samples(rows), 100.0 * parameters.contamination)
 
@@ -214,14 +213,14 @@ def _compare(
     records: TrainingRecords,
     versions: frozenset[str],
 ) -> ModelComparison:
-    """Compare on labelled rows and on traffic; the records are read a second time, now that there is a candidate."""
+    """Compare on labelled rows and on traffic; the records are read again, now with the candidate."""
     period = records.period
-    with show_record_rows("Comparing on records") as note_rows:
+    with show_record_rows("Comparing on records") as show_progress:
         pages = reader.read_rows(period, versions, len(live.features.names))
         traffic = compare_on_traffic(
-            pages, live.forest, candidate, labelled, max(period.since, period.until - _LATEST_SECONDS), note_rows
+            pages, live.forest, candidate, labelled, max(period.since, period.until - _LATEST_SECONDS), show_progress
         )
-    quality = compare_quality(judge(labelled, live.forest, candidate), traffic.whole)
+    quality = compare_quality(label_holdout(labelled, live.forest, candidate), traffic.whole)
     return ModelComparison(
         live=f"{live.name} {live.version}",
         feature_names=live.features.names,
@@ -230,5 +229,5 @@ def _compare(
         period=period,
         quality=quality,
         traffic=traffic,
-        verdict=decide_promotion(quality, traffic.latest.counts),
+        decision=decide_promotion(quality, traffic.latest.counts),
     )

@@ -1,13 +1,11 @@
-"""Dealing recorded rows: one half shapes the next model, the other one judges it.
+"""Split recorded rows into a train and a holdout set, and draw an unbiased sample of the train set.
 
-What decides is a hash of what names a row, so a row is in the same half each time it is read, and whether it has been
-labelled has no say. That matters: if labelled rows alone were kept from training, outliers, which are labelled most,
-would be missing among the training rows, and a model that has to flag a share of these would flag too many of all.
+A hash of the row's identity decides, so a row is in the same set each time it is read, labelled or not. If only
+labelled rows were held out, outliers, which are labelled most often, would be missing from the training rows, and a
+model that has to flag a share of these would flag too many rows in production.
 
-A sample of recorded rows in which each row that was answered is with the same chance, however it was recorded.
-
-Records are biased: outliers are always kept, inliers perhaps with a share only. A forest that is told to flag a share
-of its training rows must not learn that share from records as they are.
+The sample corrects for the bias of records: outliers are always recorded, inliers perhaps only with some probability.
+A forest that learns to flag a share of its training rows must not learn that share from the records as they are.
 """
 
 from __future__ import annotations
@@ -18,30 +16,30 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-# Two numbers of 64 bits: one deals, one draws.
+# Two 64-bit numbers: one splits, the other draws.
 _DIGEST_BYTES = 16
 
-# What a double holds exactly.
+# A double holds so many bits exactly.
 _DRAWN_BITS = 53
 
 
-def deal(record_ids: Sequence[str], rows: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Deal rows into halves, and draw a number for each.
+def split_rows(record_ids: Sequence[str], rows: Sequence[int]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Split rows into a train and a holdout set of about equal size, and draw a number for each.
 
     Parameters
     ----------
     record_ids, rows
-        What names each row.
+        Record id of each row, and its number in the record.
 
     Returns
     -------
-    Whether each row judges, shape ``(n_rows,)``, and a number in [0, 1) that is as good as random and has nothing to do
-    with the half, same shape.
+    Whether each row is in the holdout set, shape ``(n_rows,)``, and a pseudo-random number in [0, 1) that is
+    independent of the split, same shape.
 
     Examples
     --------
-    >>> judges, drawn = deal(["a request"] * 1000, range(1000))
-    >>> round(float(judges.mean()), 1), round(float(drawn.mean()), 1)
+    >>> is_holdout, drawn = split_rows(["a request"] * 1000, range(1000))
+    >>> round(float(is_holdout.mean()), 1), round(float(drawn.mean()), 1)
     (0.5, 0.5)
     """
     hashed = b"".join(
@@ -52,21 +50,21 @@ def deal(record_ids: Sequence[str], rows: Sequence[int]) -> tuple[NDArray[np.boo
     return numbers[:, 0] % 2 == 1, (numbers[:, 1] >> np.uint64(64 - _DRAWN_BITS)) / 2.0**_DRAWN_BITS
 
 
-class EqualChanceSample:
-    """Rows that are seen once, one block after the other, of which a number that fits into memory is kept.
+class EqualProbabilitySample:
+    """A sample of a stream of rows, in which each answered row is included with the same probability.
 
-    A row that was recorded with the share s and drew the number u stays while u * s is below a bound: it is there with
-    the chance s * (bound / s), which is the bound. The bound is the least share of all rows or, if that leaves more
-    than ``limit`` rows, as much lower as it takes.
+    A row that was recorded with the inclusion probability s and drew the number u is in the sample while u * s is below
+    a bound, which happens with the probability s * (bound / s): the bound. The bound is the lowest inclusion
+    probability of all rows or, if that leaves more than ``limit`` rows, as much lower as necessary.
 
     Parameters
     ----------
     limit
-        The most rows to keep, at least 1.
+        Maximum size of the sample, at least 1.
 
     Examples
     --------
-    >>> sample = EqualChanceSample(limit=10)
+    >>> sample = EqualProbabilitySample(limit=10)
     >>> shares, drawn = np.array([1, 1, 0.1]), np.array([0.05, 0.5, 0.9])
     >>> sample.add(np.array([[1.0], [2.0], [3.0]]), np.zeros(3, bool), shares, drawn)
     >>> sample.take()[0], sample.chance
@@ -86,16 +84,16 @@ class EqualChanceSample:
         shares: NDArray[np.float64],
         drawn: NDArray[np.float64],
     ) -> None:
-        """Look at rows.
+        """Add a block of rows.
 
         Parameters
         ----------
         features
             Shape ``(n_rows, n_features)``.
         marks
-            Something to remember of each, shape ``(n_rows,)``.
+            A flag to store with each, shape ``(n_rows,)``.
         shares
-            The probability with which each was recorded, in (0, 1], same shape.
+            The inclusion probability with which each was recorded, in (0, 1], same shape.
         drawn
             For each a random number in [0, 1), same shape.
         """
@@ -104,20 +102,20 @@ class EqualChanceSample:
         self.chance = min(self.chance, float(shares.min()))
         self._blocks.append((features, marks, drawn * shares))
         self._n_held += len(features)
-        # Tidied up only when twice the limit is held, so that each row is moved about once.
+        # Only when twice the limit is held, so that each row is copied about once.
         if self._n_held > 2 * self._limit:
-            self._tidy()
+            self._drop_rows()
 
     def take(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Give the kept rows in the order in which they came, and their marks."""
-        self._tidy()
+        """Return the sampled rows in the order in which they were added, and their marks."""
+        self._drop_rows()
         if not self._blocks:
             return np.empty((0, 0), np.float32), np.empty(0, bool)
         [(features, marks, _)] = self._blocks
         return features, marks
 
-    def _tidy(self) -> None:
-        """Keep what is below the bound."""
+    def _drop_rows(self) -> None:
+        """Drop the rows that are not below the bound."""
         if not self._blocks:
             return
         features, marks, values = (np.concatenate(parts) for parts in zip(*self._blocks, strict=True))

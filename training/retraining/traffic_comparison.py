@@ -1,4 +1,4 @@
-"""What two models say of recorded traffic: how many rows each flags, where they agree, and where they do not."""
+"""Compare two models on recorded traffic: how many rows each flags, where they agree, and where they differ."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from app.model.forest import OUTLIER, Forest
 from app.records.reading import LabelledRows, RecordedPage, RecordedRows
-from training.retraining.quality_comparison import CELLS, CellCounts, JudgedRows
-from training.retraining.split import deal
+from training.retraining.quality_comparison import CELLS, CellCounts, HoldoutRows
+from training.retraining.split import split_rows
 
 _SECONDS_OF_A_DAY = 86_400
 
-# Of the rows that one model flags and the other does not, for either of them: what a person looks through.
-_MOST_DIFFERENCES = 20
+# Rows that only the candidate flags, and as many that only the live model flags: what a person reads.
+_MAX_DIFFERENCES = 20
 
-# Scores lie in [-1, 0]; fine enough to see a threshold between two bars.
+# Scores are in [-1, 0]; the steps are fine enough to see a threshold between two bars.
 SCORE_EDGES = np.linspace(-1, 0, 101)
 
 
@@ -29,7 +29,7 @@ class Difference:
     Parameters
     ----------
     record_id, row
-        What names it.
+        Its record, and its number in the record.
     answered_at
         Seconds since 1970.
     features
@@ -37,9 +37,9 @@ class Difference:
     live_score, candidate_score
         In [-1, 0]: the lower, the more abnormal.
     strength
-        How far the two scores are apart, each measured from its model's threshold.
+        Distance of the two scores, each measured from its model's threshold.
     known
-        The label that is known of it: True outlier, False inlier, None unknown.
+        True label: True outlier, False inlier, None unknown.
     """
 
     record_id: str
@@ -54,7 +54,7 @@ class Difference:
 
 @dataclass
 class Traffic:
-    """The rows of a period, counted; each recorded row counts as many times as it stands for.
+    """Counts of the rows of a period; each recorded row is weighted by its inverse inclusion probability.
 
     Parameters
     ----------
@@ -63,11 +63,12 @@ class Traffic:
     cells, variances
         See :class:`~training.retraining.quality_comparison.CellCounts`.
     days
-        For each day, counted in UTC from 1970, its rows, those that the live model flags, and the candidate's.
+        For each day (number of days since 1970, UTC): rows, rows that the live model flags, rows that the candidate
+        flags.
     scores
         Rows between the ``SCORE_EDGES``, of the live model and the candidate; shape ``(2, 100)``.
     differences
-        By whether the candidate flags the row, the strongest first.
+        By whether the candidate flags the row; the strongest first.
     """
 
     n_recorded: int = 0
@@ -79,22 +80,22 @@ class Traffic:
 
     @property
     def counts(self) -> CellCounts:
-        """How many rows were answered in each cell."""
+        """The number of answered rows in each cell."""
         return CellCounts(self.cells, self.variances)
 
 
 @dataclass(frozen=True)
 class TrafficComparison:
-    """What came of comparing.
+    """How two models label the same traffic.
 
     Parameters
     ----------
     whole
-        All rows of the period that labels were given in.
+        All rows of the period.
     latest
-        Those of its last days.
+        The rows of its last days.
     latest_since
-        When these days began, in seconds since 1970.
+        Start of these days, in seconds since 1970.
     """
 
     whole: CellCounts
@@ -110,7 +111,7 @@ def compare_on_traffic(
     latest_since: float,
     on_progress: Callable[[int], None] = lambda n_read: None,
 ) -> TrafficComparison:
-    """Let both models score recorded rows, a page at a time.
+    """Score recorded rows with both models, one page at a time.
 
     Parameters
     ----------
@@ -119,11 +120,11 @@ def compare_on_traffic(
     live, candidate
         The models.
     labelled
-        Rows whose label is known.
+        The labelled rows.
     latest_since
-        When the latest days begin, in seconds since 1970.
+        Start of the last days, in seconds since 1970.
     on_progress
-        Called after each page with the number of rows that were scored.
+        Called after each page with the number of rows scored so far.
     """
     keys = zip(labelled.rows.record_ids, labelled.rows.rows, strict=True)
     known = dict(zip(keys, labelled.is_known_outlier.tolist(), strict=True))
@@ -137,42 +138,42 @@ def compare_on_traffic(
         _count_cells(latest, rows, flags, is_latest)
         _count_days_and_scores(latest, rows, flags, scores, is_latest)
         margins = scores - np.array([[live.offset], [candidate.offset]])
-        _note_differences(latest, rows, flags, scores, np.where(is_latest, np.abs(margins[0] - margins[1]), -1), known)
+        strengths = np.where(is_latest, np.abs(margins[0] - margins[1]), -1)
+        _collect_differences(latest, rows, flags, scores, strengths, known)
         n_read += len(rows)
         on_progress(n_read)
     return TrafficComparison(whole.counts, latest, latest_since)
 
 
-def judge(labelled: LabelledRows, live: Forest, candidate: Forest) -> JudgedRows:
-    """Let both models label the rows that judge them.
+def label_holdout(labelled: LabelledRows, live: Forest, candidate: Forest) -> HoldoutRows:
+    """Label the labelled rows of the holdout set with both models.
 
-    These are the labelled alarms and the audited rows of the half that the candidate was not trained on. A row that was
-    answered as an inlier and labelled without having been drawn says nothing of the others: somebody had a reason to
-    look.
+    These are the labelled alarms and the audited rows that the candidate was not trained on. A row that was answered as
+    an inlier and labelled without being drawn for an audit represents no others: somebody had a reason to look at it.
     """
     rows = labelled.rows
-    judges, _ = deal(rows.record_ids, rows.rows)
+    is_holdout, _ = split_rows(rows.record_ids, rows.rows)
     is_audited = ~rows.is_outlier & ~np.isnan(labelled.audit_probabilities)
-    chosen = judges & (rows.is_outlier | is_audited)
+    chosen = is_holdout & (rows.is_outlier | is_audited)
     features = rows.features[chosen]
     answered = rows.is_outlier[chosen]
-    return JudgedRows(
+    return HoldoutRows(
         answered,
         live.label(live.score(features)) == OUTLIER,
         candidate.label(candidate.score(features)) == OUTLIER,
         labelled.is_known_outlier[chosen],
-        # Every alarm is recorded, and nobody draws among them; an audited row stands for as many as it was one of.
+        # Every alarm is recorded, and none is drawn; an audited row represents as many rows as its probability says.
         np.where(answered, 1.0, 1 / np.where(answered, 1.0, labelled.audit_probabilities[chosen])),
     )
 
 
 def _count_cells(traffic: Traffic, rows: RecordedRows, flags: NDArray[np.bool_], chosen: NDArray[np.bool_]) -> None:
-    """Count the rows of each cell, and how unsure these counts are."""
+    """Count the rows of each cell, and estimate the variances of the counts."""
     weights = 1 / rows.recorded_shares[chosen]
     cells = (rows.is_outlier[chosen] * 4 + flags[0, chosen] * 2 + flags[1, chosen]).astype(np.int64)
     traffic.n_recorded += len(weights)
     traffic.cells += np.bincount(cells, weights, minlength=8).reshape(CELLS)
-    # Horvitz and Thompson's estimate, for rows that are drawn independently.
+    # The Horvitz-Thompson estimator, for rows that are drawn independently.
     traffic.variances += np.bincount(cells, weights * (weights - 1), minlength=8).reshape(CELLS)
 
 
@@ -183,7 +184,7 @@ def _count_days_and_scores(
     scores: NDArray[np.float64],
     chosen: NDArray[np.bool_],
 ) -> None:
-    """Count by day and by score."""
+    """Count rows by day and by score."""
     weights = 1 / rows.recorded_shares[chosen]
     days = (rows.answered_at[chosen] // _SECONDS_OF_A_DAY).astype(np.int64)
     for day in np.unique(days).tolist():
@@ -194,7 +195,7 @@ def _count_days_and_scores(
         traffic.scores[model] += np.histogram(scores[model, chosen], SCORE_EDGES, weights=weights)[0]
 
 
-def _note_differences(
+def _collect_differences(
     traffic: Traffic,
     rows: RecordedRows,
     flags: NDArray[np.bool_],
@@ -202,11 +203,11 @@ def _note_differences(
     strengths: NDArray[np.float64],
     known: dict[tuple[str, int], bool],
 ) -> None:
-    """Keep the strongest differences of either kind; those with a strength below 0 are not looked at."""
-    for candidate_flags, noted in traffic.differences.items():
+    """Store the strongest differences of either kind; rows with a strength below 0 are skipped."""
+    for candidate_flags, strongest in traffic.differences.items():
         differing = np.flatnonzero((flags[0] != flags[1]) & (flags[1] == candidate_flags) & (strengths >= 0))
-        strongest = differing[np.argsort(-strengths[differing], kind="stable")][:_MOST_DIFFERENCES].tolist()
-        noted += [
+        chosen = differing[np.argsort(-strengths[differing], kind="stable")][:_MAX_DIFFERENCES].tolist()
+        strongest += [
             Difference(
                 rows.record_ids[place],
                 rows.rows[place],
@@ -217,7 +218,7 @@ def _note_differences(
                 float(strengths[place]),
                 known.get((rows.record_ids[place], rows.rows[place])),
             )
-            for place in strongest
+            for place in chosen
         ]
-        noted.sort(key=lambda difference: -difference.strength)
-        del noted[_MOST_DIFFERENCES:]
+        strongest.sort(key=lambda difference: -difference.strength)
+        del strongest[_MAX_DIFFERENCES:]

@@ -1,4 +1,4 @@
-"""Rows to train the next model on: those of one half of the records, each with the same chance."""
+"""Read the rows to train the next model on: a sample of the train set, each answered row with the same probability."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from numpy.typing import NDArray
 from app.records.reading import LabelledRows, Period, RecordedPage
 from training.data.dataset import Dataset
 from training.errors import BadData
-from training.retraining.split import EqualChanceSample, deal
+from training.retraining.split import EqualProbabilitySample, split_rows
 
-# With fewer, a share of a hundredth to flag would be decided by a handful of rows.
-FEWEST_ROWS = 1000
+# With fewer, a contamination of 0.01 would be decided by a handful of rows.
+MIN_ROWS = 1000
 
 
 @dataclass(frozen=True)
 class RecordCounts:
-    """What became of the rows of a period.
+    """How the rows of a period were used; the names are those of the manifest.
 
     Parameters
     ----------
     read
-        All that are recorded.
+        All recorded rows.
     other_features, without_features
-        Left out: of models with other features, or recorded without features.
+        Left out, because they are of models with other features, or were recorded without features.
     judging
-        Of the half that judges.
+        Rows in the holdout set.
     shaping
-        Of the half that shapes the model.
+        Rows in the train set.
     kept
-        Of these, what was drawn to train on.
+        Rows of the train set that were drawn to train on.
     chance
-        With which chance each answered row of the shaping half is among them, in (0, 1].
+        Inclusion probability of each answered row of the train set, in (0, 1].
     labelled_outliers
-        Rows among them that were labelled outliers.
+        Training rows that were labelled outliers.
     excluded_outliers
-        How many of these shape no tree: all or none.
+        How many of these are left out when trees are grown: all or none.
     """
 
     read: int
@@ -65,11 +65,11 @@ class TrainingRecords:
     data
         The rows, oldest first.
     is_labelled_outlier
-        Which of them were labelled outliers, shape ``(n_rows,)``.
+        Which training rows were labelled outliers, shape ``(n_rows,)``.
     period
         When they were answered.
     counts
-        What became of the others.
+        How all rows of the period were used.
     """
 
     data: Dataset
@@ -87,22 +87,22 @@ def read_training_records(
     exclude_outliers: bool,
     on_progress: Callable[[int], None] = lambda n_read: None,
 ) -> TrainingRecords:
-    """Draw the rows to train on.
+    """Read records and draw the rows to train on.
 
     Parameters
     ----------
     pages
         All recorded rows of the period.
     labelled
-        Those whose label is known.
+        The labelled ones.
     names
         The features.
     period
         When the rows were answered.
     limit
-        The most rows to keep.
+        Maximum number of training rows.
     exclude_outliers
-        Whether rows that were labelled outliers shall shape no tree.
+        Whether rows that were labelled outliers are left out when trees are grown.
     on_progress
         Called after each page with the number of rows that were read.
 
@@ -114,18 +114,19 @@ def read_training_records(
     known_outliers = {
         key for key, is_outlier in zip(_keys(labelled), labelled.is_known_outlier.tolist(), strict=True) if is_outlier
     }
-    sample = EqualChanceSample(limit)
+    sample = EqualProbabilitySample(limit)
     read = other_features = without_features = judging = shaping = 0
     for page in pages:
         rows = page.rows
-        judges, drawn = deal(rows.record_ids, rows.rows)
+        is_holdout, drawn = split_rows(rows.record_ids, rows.rows)
         marks = np.array([key in known_outliers for key in zip(rows.record_ids, rows.rows, strict=True)], bool)
-        sample.add(rows.features[~judges], marks[~judges], rows.recorded_shares[~judges], drawn[~judges])
+        chosen = ~is_holdout
+        sample.add(rows.features[chosen], marks[chosen], rows.recorded_shares[chosen], drawn[chosen])
         read += len(rows) + page.n_other_features + page.n_without_features
         other_features += page.n_other_features
         without_features += page.n_without_features
-        judging += int(judges.sum())
-        shaping += int((~judges).sum())
+        judging += int(is_holdout.sum())
+        shaping += int((~is_holdout).sum())
         on_progress(read)
     features, is_labelled_outlier = sample.take()
     counts = RecordCounts(
@@ -144,7 +145,7 @@ def read_training_records(
     data = Dataset(
         names,
         rows_in_double,
-        Path(f"records since {say_time(period.since)}"),
+        Path(f"records since {format_timestamp(period.since)}"),
         hashlib.sha256(features.astype("<f4").tobytes()).hexdigest(),
         names,
         records=describe_records(period, counts),
@@ -153,47 +154,47 @@ def read_training_records(
 
 
 def describe_records(period: Period, counts: RecordCounts) -> dict[str, Any]:
-    """Note where rows come from, as strict JSON values."""
-    return {"since": say_time(period.since), "until": say_time(period.until), **asdict(counts)}
+    """Describe where training rows come from, as strict JSON values."""
+    return {"since": format_timestamp(period.since), "until": format_timestamp(period.until), **asdict(counts)}
 
 
-def say_time(seconds: float) -> str:
-    """Write a moment in UTC.
+def format_timestamp(seconds: float) -> str:
+    """Format a timestamp in UTC.
 
     Examples
     --------
-    >>> say_time(0)
+    >>> format_timestamp(0)
     '1970-01-01 00:00 UTC'
     """
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _keys(labelled: LabelledRows) -> Iterable[tuple[str, int]]:
-    """Name the labelled rows."""
+    """Return record id and row number of the labelled rows."""
     return zip(labelled.rows.record_ids, labelled.rows.rows, strict=True)
 
 
 def _require_enough(counts: RecordCounts, period: Period) -> None:
-    """Refuse what no model should be made of, with the most likely reason."""
-    if counts.kept >= FEWEST_ROWS:
+    """Refuse too few training rows, with the most likely reason."""
+    if counts.kept >= MIN_ROWS:
         return
-    since = say_time(period.since)
+    since = format_timestamp(period.since)
     if not counts.read:
-        raise BadData(f"There are no records since {since}; name an earlier day with --since.")
+        raise BadData(f"There are no records since {since}; use an earlier time with --since.")
     if counts.without_features > counts.read / 2:
         raise BadData(
-            f"{counts.without_features:,} of the {counts.read:,} recorded rows since {since} were kept without their "
-            "features; set RECORD_FEATURES=true, and retrain when enough rows have come."
+            f"{counts.without_features:,} of the {counts.read:,} recorded rows since {since} were stored without "
+            "features; set RECORD_FEATURES=true, and retrain when there are enough rows."
         )
     if counts.other_features > counts.read / 2:
         raise BadData(
             f"{counts.other_features:,} of the {counts.read:,} recorded rows since {since} have other features than "
-            "the live model; retrain when enough rows have come for it."
+            "the live model; retrain when there are enough rows for it."
         )
     thinned = (
-        f", because some rows were recorded with a share of {counts.chance:g}" if counts.kept < counts.shaping else ""
+        f", because some rows were recorded with probability {counts.chance:g}" if counts.kept < counts.shaping else ""
     )
     raise BadData(
         f"The {counts.read:,} recorded rows since {since} leave {counts.kept:,} to train on{thinned}; retraining needs "
-        f"at least {FEWEST_ROWS:,}: wait for more, or name another --since."
+        f"at least {MIN_ROWS:,}: wait for more, or use an earlier --since."
     )

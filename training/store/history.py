@@ -1,114 +1,77 @@
-"""Which versions were live, in their order, so that one can go back.
+"""Which versions were live, in order, and who made which version live.
 
-Notes who made which version live, for the audit trail that the service keeps.
+The order is for ``rollback``; the changes are for the audit trail that the service keeps. Both files are written before
+the link to the live version is moved and renamed after it, so neither mentions a move that did not happen. After a
+crash in between, the link is right and the files are one move behind: the link counts, and the service records that it
+does not know who moved it.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from app.model.version_log import CHANGES_FILE, VersionChange, name_operator, read_changes
+from app.model.version_log import VersionChange, name_operator, read_changes
 
-UNFINISHED_CHANGES = ".writing-version-changes"
+# Hidden, like everything in the store that is not a version.
+HISTORY_FILE = ".live-versions"
 
-# A running service reads of a change within seconds; who stops it for months still has the last ones.
-_MOST_CHANGES = 200
+# Nobody goes back further than this, and the file of a store that gets a new version every hour stays small.
+_MAX_VERSIONS = 100
 
-
-class ChangeNotes:
-    """The changes of the live version, oldest first, a line each.
-
-    As with the history, the link is moved before the note is there, so no note tells of a move that did not happen.
-    After a crash in between, the service sees a link that nobody noted, and writes that it does not know who moved it.
-
-    Parameters
-    ----------
-    folder
-        The folder of all bundles.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._file, self._unfinished = folder / CHANGES_FILE, folder / UNFINISHED_CHANGES
-
-    def prepare(self, new_link: Path, what: str, before: str) -> None:
-        """Write what the notes will be; whatever can fail, such as a full disk, fails here.
-
-        Parameters
-        ----------
-        new_link
-            The link to the version, which is to become the live one.
-        what
-            ``promotion`` or ``rollback``.
-        before
-            The version that is live; empty if none is.
-        """
-        made_ns, version = new_link.lstat().st_mtime_ns, new_link.readlink().name
-        changes = [*read_changes(self._folder), VersionChange(made_ns, name_operator(), what, before, version)]
-        with self._unfinished.open("w", encoding="utf-8") as file:
-            file.writelines(change.to_line() for change in changes[-_MOST_CHANGES:])
-            file.flush()
-            os.fsync(file.fileno())
-
-    def commit(self) -> None:
-        """Put what was prepared in the notes' place."""
-        self._unfinished.replace(self._file)
-
-    def discard(self) -> None:
-        """Forget what was prepared, if anything still is."""
-        self._unfinished.unlink(missing_ok=True)
+# A running service reads a change within seconds; one that was stopped for months still finds the last ones.
+_MAX_CHANGES = 200
 
 
-# Hidden, like everything in the store that is no version.
-HISTORY_FILE, UNFINISHED_HISTORY = ".live-versions", ".writing-live-versions"
-
-# Nobody goes back further than this, and a store that is promoted into every hour stays small.
-_MOST_VERSIONS = 100
-
-
-class VersionHistory:
-    """The versions that were live, oldest first, a line each; the last one is the live one.
-
-    The link is moved before the history is, so after a crash in between the link is right and the history one move
-    behind: what the link says counts.
+def versions_up_to(live: str | None, folder: Path) -> list[str]:
+    """Return the versions that were live, oldest first, up to and including ``live``.
 
     Parameters
     ----------
+    live
+        The version that the link leads to, if any.
     folder
         The folder of all bundles.
     """
+    try:
+        versions = (folder / HISTORY_FILE).read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        versions = []
+    if live is None:
+        return versions
+    if live not in versions:  # somebody moved the link by hand, or a crash left the history behind
+        return [*versions, live]
+    return versions[: len(versions) - versions[::-1].index(live)]
 
-    def __init__(self, folder: Path) -> None:
-        self._file, self._unfinished = folder / HISTORY_FILE, folder / UNFINISHED_HISTORY
 
-    def up_to(self, live: str | None) -> list[str]:
-        """Name the versions that were live, ending with ``live``: the one that the link leads to, if any."""
-        versions = self._read()
-        if live is None:
-            return versions
-        if live not in versions:  # somebody moved the link by hand, or a crash kept the history behind
-            return [*versions, live]
-        return versions[: len(versions) - versions[::-1].index(live)]
+def write_history(file: Path, versions: list[str]) -> None:
+    """Write which versions were live, oldest first, one per line."""
+    _write_lines(file, (f"{version}\n" for version in versions[-_MAX_VERSIONS:]))
 
-    def prepare(self, versions: list[str]) -> None:
-        """Write what the history will be; whatever can fail, such as a full disk, fails here."""
-        with self._unfinished.open("w", encoding="utf-8") as file:
-            file.writelines(f"{version}\n" for version in versions[-_MOST_VERSIONS:])
-            file.flush()
-            os.fsync(file.fileno())
 
-    def commit(self) -> None:
-        """Put what was prepared in the history's place."""
-        self._unfinished.replace(self._file)
+def write_changes(file: Path, new_link: Path, what: str, before: str) -> None:
+    """Write the changes of the live version, oldest first, one per line, with a new one at the end.
 
-    def discard(self) -> None:
-        """Forget what was prepared, if anything still is."""
-        self._unfinished.unlink(missing_ok=True)
+    Parameters
+    ----------
+    file
+        What to write, in the folder of all bundles.
+    new_link
+        The link to the version that becomes live.
+    what
+        ``promotion`` or ``rollback``.
+    before
+        The version that is live; empty if none is.
+    """
+    made_ns, version = new_link.lstat().st_mtime_ns, new_link.readlink().name
+    changes = [*read_changes(file.parent), VersionChange(made_ns, name_operator(), what, before, version)]
+    _write_lines(file, (change.to_line() for change in changes[-_MAX_CHANGES:]))
 
-    def _read(self) -> list[str]:
-        """Read the file; a store that never had one has no history."""
-        try:
-            return self._file.read_text(encoding="utf-8").split()
-        except FileNotFoundError:
-            return []
+
+def _write_lines(file: Path, lines: Iterable[str]) -> None:
+    """Write a file and flush it to disk, so that a full disk is noticed before the link is moved."""
+    with file.open("w", encoding="utf-8") as opened:
+        opened.writelines(lines)
+        opened.flush()
+        os.fsync(opened.fileno())

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app.model.live_model import CURRENT_LINK
-from app.model.version_log import PROMOTION, ROLLBACK
-from training.errors import BadArgument, ModelsNotWritable
-from training.store.folder_lock import flush, locked
-from training.store.history import ChangeNotes, VersionHistory
-from training.store.version_name import age_of, is_version, name_version
+from filelock import FileLock, Timeout
 
-# Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One
-# name each is enough: who holds the lock is alone, and what it finds there was left by a process that was killed.
-_UNFINISHED_BUNDLE, _UNFINISHED_LINK, _REMOVED_BUNDLE = ".writing-bundle", ".writing-link", ".removing-bundle"
+from app.errors import InvalidBundle
+from app.model.bundle import find_problems, read_bundle
+from app.model.live_model import CURRENT_LINK
+from app.model.version_log import CHANGES_FILE, PROMOTION, ROLLBACK
+from app.server.atomic_file import replacing
+from training.console import announce
+from training.errors import BadArgument, ModelsNotWritable
+from training.store.history import HISTORY_FILE, versions_up_to, write_changes, write_history
+from training.store.versions import age_of, is_version, name_version
+
+# Stays in the folder, empty: removed, it could be locked by two processes at once.
+LOCK_FILE = ".lock"
+
+# Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One name
+# each is enough: the holder of the lock is alone, and what it finds there was left by a process that was killed.
+_UNFINISHED_BUNDLE, _REMOVED_BUNDLE = ".writing-bundle", ".removing-bundle"
 
 
 class ModelStore:
@@ -26,18 +35,17 @@ class ModelStore:
     Parameters
     ----------
     folder
-        Made when the first bundle is written.
+        Created when the first bundle is written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._history, self._notes = VersionHistory(folder), ChangeNotes(folder)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Lock the store, waiting while another writes, and give an empty folder to write a bundle into.
+        """Lock the store, waiting for other writers, and yield an empty folder for a bundle.
 
-        Whatever was not published when the block ends, by an error or by Ctrl-C, is removed.
+        What is not published when the block ends, be it by an error or by Ctrl-C, is removed.
 
         Raises
         ------
@@ -46,22 +54,21 @@ class ModelStore:
         """
         was_there = self.folder.exists()
         try:
-            with self._refusing_in_words():
+            with self._explaining_errors():
                 self.folder.mkdir(parents=True, exist_ok=True)
             with self._changing():
                 unfinished = self.folder / _UNFINISHED_BUNDLE
                 try:
-                    shutil.rmtree(unfinished, ignore_errors=True)
                     unfinished.mkdir()
                     yield unfinished
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
         finally:
-            if not was_there and self.folder.is_dir() and not any(self.folder.iterdir()):
-                self.folder.rmdir()
+            if not was_there and self.folder.is_dir() and not any(self.folder.glob("[!.]*")):
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def find_free_version(self, forest_sha256: str, trained_at: datetime) -> str:
-        """Name a version that does not exist yet: when the second is taken, the next free one.
+        """Return the name of a version that does not exist yet: if the second is taken, of the next free one.
 
         Parameters
         ----------
@@ -75,47 +82,47 @@ class ModelStore:
         return version
 
     def publish(self, unfinished: Path, version: str) -> Path:
-        """Give a bundle its place and make it the live one; if that fails, the store is as it was.
+        """Add a bundle and make it live; if that fails, the store stays as it was.
 
         Parameters
         ----------
         unfinished
-            The folder that :meth:`writing` gave, complete.
+            The folder that :meth:`writing` yielded, complete.
         version
             A version that does not exist yet.
         """
         place = self.folder / version
         try:
-            self.keep(unfinished, version)
-            self._go_live(version, [*self._history.up_to(self.live_version()), version], PROMOTION)
+            self.add(unfinished, version)
+            self._go_live(version, [*versions_up_to(self.live_version(), self.folder), version], PROMOTION)
         except BaseException:
             if self.live_version() != version:
                 shutil.rmtree(place, ignore_errors=True)
             raise
         return place
 
-    def keep(self, unfinished: Path, version: str) -> Path:
-        """Give a bundle its place, and leave the live one live; parameters are those of :meth:`publish`."""
+    def add(self, unfinished: Path, version: str) -> Path:
+        """Add a bundle without making it live; parameters are those of :meth:`publish`."""
         for file in unfinished.iterdir():
-            flush(file)
-        flush(unfinished)
+            _flush(file)
+        _flush(unfinished)
         place = unfinished.rename(self.folder / version)
-        flush(self.folder)
+        _flush(self.folder)
         return place
 
     def versions(self) -> list[str]:
-        """Name the versions that are there, oldest first."""
+        """Return the versions in the store, oldest first."""
         if not self.folder.is_dir():
             return []
         return [entry.name for entry in sorted(filter(is_version, self.folder.iterdir()), key=age_of)]
 
     def live_version(self) -> str | None:
-        """Name the version that the link leads to, whether it is there or not; None without a link."""
+        """Return the version that the link leads to, whether it exists or not; None without a link."""
         link = self.folder / CURRENT_LINK
         return link.readlink().name if link.is_symlink() else None
 
     def find(self, version: str) -> Path:
-        """Give the folder of a version.
+        """Return the folder of a version.
 
         Raises
         ------
@@ -130,15 +137,14 @@ class ModelStore:
         return self.folder / version
 
     def promote(self, version: str, check: Callable[[Path], None]) -> None:
-        """Make a version the live one.
+        """Make a version live.
 
         Parameters
         ----------
         version
-            One that is there.
+            An existing version.
         check
-            Called with the version's folder while nobody else can change the store; what it raises keeps things
-            as they are.
+            Called with the version's folder while nobody else can change the store; if it raises, nothing changes.
 
         Raises
         ------
@@ -150,13 +156,13 @@ class ModelStore:
         self.find(version)
         with self._changing():
             check(self.find(version))
-            history = self._history.up_to(live := self.live_version())
+            history = versions_up_to(live := self.live_version(), self.folder)
             self._go_live(version, history if version == live else [*history, version], PROMOTION)
 
     def rollback(self, check: Callable[[Path], None]) -> str:
-        """Make the version live again that was live before, and forget that the present one was.
+        """Make the previously live version live again, and remove the current one from the history.
 
-        Versions that are not there any more are passed over. A second call goes back one version further.
+        Versions that no longer exist are skipped. A second call goes back one version further.
 
         Parameters
         ----------
@@ -170,11 +176,11 @@ class ModelStore:
         Raises
         ------
         BadArgument
-            If no version that is there was live before.
+            If no existing version was live before.
         ModelsNotWritable
             If the link cannot be moved.
         """
-        with self._refusing_in_words():
+        with self._explaining_errors():
             self._find_previous()
         with self._changing():
             history = self._find_previous()
@@ -183,7 +189,7 @@ class ModelStore:
             return history[-1]
 
     def prune(self, keep: int) -> Iterator[str]:
-        """Remove all versions but the newest ``keep`` and the live one; each removed version is given at once."""
+        """Remove all versions but the newest ``keep`` and the live one; yield each as soon as it is removed."""
         if not self.folder.is_dir():
             return
         with self._changing():
@@ -194,9 +200,9 @@ class ModelStore:
                     yield version
 
     def _find_previous(self) -> list[str]:
-        """Cut the history off behind the version that was live before and is still there."""
+        """Return the history up to the previously live version that still exists."""
         live, there = self.live_version(), self.versions()
-        history = self._history.up_to(live)
+        history = versions_up_to(live, self.folder)
         while history and (history[-1] == live or history[-1] not in there):
             history.pop()
         if not history:
@@ -207,37 +213,50 @@ class ModelStore:
         return history
 
     def _remove(self, version: str) -> None:
-        """Remove a version; it is gone in one step, however long its files take."""
+        """Remove a version; it disappears in one step, however long removing its files takes."""
         removed = (self.folder / version).rename(self.folder / _REMOVED_BUNDLE)
         shutil.rmtree(removed)
 
     def _go_live(self, version: str, history: list[str], what: str) -> None:
-        """Let ``current`` point to a version in one step; relative, so that the store can be moved."""
-        new_link = self.folder / _UNFINISHED_LINK
-        try:
-            self._history.prepare(history)
-            new_link.unlink(missing_ok=True)
+        """Make ``current`` point to a version in one step; relative, so that the store can be moved."""
+        link = self.folder / CURRENT_LINK
+        with (
+            replacing(self.folder / CHANGES_FILE) as changes,
+            replacing(self.folder / HISTORY_FILE) as versions,
+            replacing(link, durable=False) as new_link,
+        ):
             new_link.symlink_to(version)
-            self._notes.prepare(new_link, what, self.live_version() or "")
-            new_link.replace(self.folder / CURRENT_LINK)
-            self._history.commit()
-            self._notes.commit()
-        finally:
-            new_link.unlink(missing_ok=True)
-            self._history.discard()
-            self._notes.discard()
-        flush(self.folder)
+            write_history(versions, history)
+            write_changes(changes, new_link, what, self.live_version() or "")
+        _flush(self.folder)
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed process left unfinished; only the holder of the lock may."""
+        for folder in (_UNFINISHED_BUNDLE, _REMOVED_BUNDLE):
+            shutil.rmtree(self.folder / folder, ignore_errors=True)
+        for file in self.folder.glob(".*.writing"):
+            file.unlink(missing_ok=True)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Be the only process that changes the store; say in words what the file system refuses."""
-        with self._refusing_in_words(), locked(self.folder):
-            shutil.rmtree(self.folder / _REMOVED_BUNDLE, ignore_errors=True)
-            yield
+        """Hold the lock of the store, and explain errors of the file system."""
+        # Everybody who may write into the folder may lock it, whoever made the file. A holder that dies frees the lock.
+        lock = FileLock(self.folder / LOCK_FILE, mode=0o666, fallback_to_soft=False)
+        with self._explaining_errors():
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                announce(f"Waiting for another process that is changing {self.folder}")
+                lock.acquire()
+            try:
+                self._remove_leftovers()
+                yield
+            finally:
+                lock.release()
 
     @contextmanager
-    def _refusing_in_words(self) -> Iterator[None]:
-        """Turn what the file system refuses into a sentence."""
+    def _explaining_errors(self) -> Iterator[None]:
+        """Turn errors of the file system into refusals."""
         try:
             yield
         except OSError as error:
@@ -245,3 +264,30 @@ class ModelStore:
                 f"{self.folder} cannot be written ({error.strerror or error}); "
                 "make room or correct the permissions, or name another folder with --models."
             ) from error
+
+
+def require_sound(folder: Path) -> None:
+    """Refuse a bundle that the service would refuse, or any of whose other files was changed.
+
+    Parameters
+    ----------
+    folder
+        ``models/<version>``.
+
+    Raises
+    ------
+    InvalidBundle
+        With the first problem found.
+    """
+    if problems := find_problems(folder):
+        raise InvalidBundle(problems[0])
+    read_bundle(folder)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder has reached the disk."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

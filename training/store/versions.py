@@ -1,28 +1,66 @@
-"""The table of all versions: which one is live, what each was trained on, how large it is."""
+"""The names of versions, and the table of all versions: which one is live, its training data and its size."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.errors import InvalidBundle
-from app.model.bundle import read_manifest
-from training.store.store import ModelStore
+from app.model.bundle import MANIFEST_FILE, read_manifest
+
+if TYPE_CHECKING:
+    from training.store.store import ModelStore
+
+# A name starts with the second of the training, in UTC.
+_TIME, _TIME_LENGTH = "%Y%m%dT%H%M%SZ", len("20260131T120059Z")
+
+_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 _LIVE, _HEADER = "*", ("", "version", "trained (UTC)", "rows", "contamination", "flagged", "size")
 
-# Numbers end where the numbers above and below them end.
+# Numbers are right-aligned.
 _NUMBERS = {"rows", "flagged", "size"}
 
 # Bytes per megabyte, as disks and `ls --si` count them.
 _MEGABYTE = 1_000_000
 
 
-def tabulate_versions(store: ModelStore) -> str:
-    """Lay out one line per version, oldest first, and mark the live one with a star.
+def name_version(forest_sha256: str, trained_at: datetime) -> str:
+    """Return the name of a version.
 
-    A version whose manifest cannot be read has its line as well, with the reason.
+    Parameters
+    ----------
+    forest_sha256
+        Digest of ``forest.npz``, in hexadecimal.
+    trained_at
+        When the forest was trained, in UTC.
+
+    Examples
+    --------
+    >>> name_version("abcdef0123456789", datetime(2026, 1, 31, 12, 0, 59))
+    '20260131T120059Z-abcdef01'
+    """
+    return f"{trained_at:{_TIME}}-{forest_sha256[:8]}"
+
+
+def is_version(entry: Path) -> bool:
+    """Return whether a path is a bundle, sound or not, and not something else, such as a user's notes."""
+    if not entry.is_dir() or entry.is_symlink() or entry.name.startswith("."):
+        return False
+    return bool(_NAME.fullmatch(entry.name)) or (entry / MANIFEST_FILE).exists()
+
+
+def age_of(version: Path) -> tuple[str, int]:
+    """Return the sort key of a version: the second in its name, then the time when it was written."""
+    return version.name[:_TIME_LENGTH], version.stat().st_mtime_ns
+
+
+def tabulate_versions(store: ModelStore) -> str:
+    """Format one line per version, oldest first, and mark the live one with a star.
+
+    A version whose manifest cannot be read is listed too, with the reason below the table.
 
     Parameters
     ----------
@@ -44,11 +82,11 @@ def tabulate_versions(store: ModelStore) -> str:
         return f"{store.folder} has no versions; train one with `make train`."
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(map(_align, line, _HEADER, widths)).rstrip() for line in lines]
-    return "\n".join([*table, "", _say_what_is_live(store, live), *reasons])
+    return "\n".join([*table, "", _describe_live(store, live), *reasons])
 
 
 def _describe(manifest: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Say when and on what a version was trained."""
+    """Describe when and on what a version was trained."""
     training = manifest["training"]
     return (
         f"{datetime.fromisoformat(manifest['trained_at']):%Y-%m-%d %H:%M:%S}",
@@ -59,19 +97,19 @@ def _describe(manifest: dict[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _align(cell: str, column: str, width: int) -> str:
-    """Fill a cell up with blanks."""
+    """Pad a cell with blanks."""
     return cell.rjust(width) if column in _NUMBERS else cell.ljust(width)
 
 
 def _size(folder: Path) -> str:
-    """Add up a bundle's files."""
+    """Return the size of a bundle's files."""
     return f"{sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / _MEGABYTE:.2f} MB"
 
 
-def _say_what_is_live(store: ModelStore, live: str | None) -> str:
+def _describe_live(store: ModelStore, live: str | None) -> str:
     """Explain the star, or why there is none."""
     if live is None:
         return f"No version is live: there is no link {store.folder}/current; make one with promote VERSION."
     if live not in store.versions():
-        return f"No version is live: the link leads to {live}, which is not there; move it with promote VERSION."
+        return f"No version is live: the link leads to {live}, which does not exist; move it with promote VERSION."
     return f"{_LIVE} is live."

@@ -50,7 +50,7 @@ def test_event_is_counted_from_the_change(calibration):
     """It comes some whole windows after the alarm."""
     watch = DriftMonitor(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1)
 
-    rows = measure_event(watch, change_at(600), skipped_rows=600, most_rows=2000)
+    rows = measure_event(watch, change_at(600), skipped_rows=600, max_rows=2000)
 
     assert watch.confirmation.n_windows * 10 < rows < watch.confirmation.n_windows * 10 + 100
 

@@ -8,8 +8,7 @@ import pytest
 from app.model.forest import Forest
 from training.bundle.boundary import BoundaryPlane
 from training.fitting.compile import compile_forest
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 
 NAMES = ("a", "b", "c", "d")
 

@@ -28,7 +28,7 @@ def test_card_has_all_parts(tmp_path, small_model):
     assert f"sha256 `{'0' * 64}`" in card
     assert "| contamination | 0.1 |" in card
     assert "|  | training | test |" in card
-    assert "A score is no probability" in card
+    assert "A score is not a probability" in card
 
 
 @pytest.mark.parametrize("synthetic", [True, False])

@@ -16,8 +16,7 @@ from app.model.forest import Forest
 from training.bundle.boundary import BoundaryPlane
 from training.bundle.plots import boundary_figure, draw_labelled_rows, draw_training_rows, score_histogram, to_png
 from training.fitting.compile import compile_forest
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 
 
 @pytest.fixture(scope="module")

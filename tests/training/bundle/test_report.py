@@ -92,7 +92,7 @@ def test_page_has_the_figures_of_the_manifest(tmp_path, small_model):
 
     assert "30 of 300 training rows (10.000%), with contamination 0.1." in text
     assert re.search(r"auto-0\.5000\d+ \(\d+\.\d{3}%\)\d+ \(\d+\.\d{3}%\)", text)
-    assert "ROC AUCneeds both kinds" in text
+    assert "ROC AUCneeds outliers and inliers" in text
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
@@ -102,7 +102,7 @@ def test_synthetic_data_are_announced_at_the_top(tmp_path, small_model, monkeypa
 
     page, _ = make_page(tmp_path, small_model)
 
-    assert ("The data are synthetic" in page.text.partition("What was learnt")[0]) == synthetic
+    assert ("The data are synthetic" in page.text.partition("What the model learnt")[0]) == synthetic
 
 
 def test_names_are_text(tmp_path, small_model):

@@ -26,9 +26,9 @@ from training.data.labels import Labels
 from training.drift.calibrate import DriftParameters
 from training.errors import ModelsNotWritable
 from training.fitting.compile import compile_forest
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 from training.store.history import HISTORY_FILE
+from training.store.store import LOCK_FILE
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +269,13 @@ def test_nothing_is_left_when_writing_fails(tmp_path, small_model, monkeypatch, 
     with pytest.raises((ModelsNotWritable, KeyboardInterrupt)) as refusal:
         write_bundle(tmp_path, small_model)
 
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == [HISTORY_FILE, CHANGES_FILE, before, "current"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        HISTORY_FILE,
+        LOCK_FILE,
+        CHANGES_FILE,
+        before,
+        "current",
+    ]
     assert read_bundle(tmp_path / "current").version == before
     if isinstance(error, OSError):
         assert "cannot be written (No space left on device); make room" in str(refusal.value)

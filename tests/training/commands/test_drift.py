@@ -90,7 +90,11 @@ def test_page_lies_in_reports_by_default(write_csv, tmp_path, monkeypatch):
         ([], "takes either --reference FILE and --current FILE, or --replay FILE", 2),
         (["--reference", "rows.csv"], "takes either", 2),
         (["--reference", "rows.csv", "--current", "rows.csv", "--replay", "rows.csv"], "takes either", 2),
-        (["--reference", "rows.csv", "--current", "rows.csv"], "rows.csv has 1 row, too few to tell a change", 2),
+        (
+            ["--reference", "rows.csv", "--current", "rows.csv"],
+            "rows.csv has 1 row, too few to distinguish a change",
+            2,
+        ),
         (["--reference", "rows.csv", "--current", "none.csv"], "none.csv does not exist", 2),
         (["--replay", "rows.csv"], "does not exist: train a model", 1),
         (["--replay", "rows.csv", "--version", "1"], "models has no version 1", 2),

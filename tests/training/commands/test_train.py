@@ -56,7 +56,7 @@ def test_model_is_trained_and_summed_up(train_csv, write_csv, tmp_path, capsys):
     assert values["rows"] == "300"
     assert values["features"] == "2: mean, sd"
     assert values["trees"] == "7"
-    assert values["drift"] == "not watched: calibrating takes 4,000 training rows or more"
+    assert values["drift"] == "not monitored: calibration needs at least 4,000 training rows"
     assert values["flagged, training"] == "30 of 300 (10.000%)"
     assert values["flagged, test"].endswith(" of 2 (50.000%)")
     assert values["folder"] == str(models / bundle.version)
@@ -107,9 +107,9 @@ def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatc
     [
         (
             ["--drift-ert", "100", "--drift-window", "10"],
-            "watched in windows of 10 rows; while nothing changes, an alarm of a detector every 100 rows",
+            "monitored in windows of 10 rows; without drift, a detector signals once every 100 rows",
         ),
-        (["--no-drift"], "not watched, as asked for"),
+        (["--no-drift"], "not monitored, as requested"),
     ],
 )
 def test_drift_detectors_are_calibrated_as_asked_for(write_csv, tmp_path, capsys, options, drift):
@@ -132,9 +132,9 @@ def test_drift_detectors_are_calibrated_as_asked_for(write_csv, tmp_path, capsys
         ([], "train.csv line 2, column day: 'monday' is not a number; correct it, or leave the column out"),
         (["--drop", "date"], "--drop: "),
         (["--drop", "day", "--contamination", "0.6"], "--contamination 0.6 is out of range"),
-        (["--drop", "day", "--label", "fraud"], "train.csv has no column fraud; name one that is there"),
+        (["--drop", "day", "--label", "fraud"], "train.csv has no column fraud; name an existing column"),
         (["--label", "day"], "line 2, column day: 'monday' is not a number"),
-        (["--drop", "day", "--label", "sd"], " is no label; write 0 for inliers and 1 for outliers"),
+        (["--drop", "day", "--label", "sd"], " is not a label; write 0 for inliers and 1 for outliers"),
         (["--drop", "day", "--drift-ert", "10"], "--drift-ert 10 is out of range; use 100 to 50000 rows"),
         (["--drop", "day", "--max-samples", "301"], "--max-samples 301 is more than the 300 training rows"),
     ],

@@ -100,7 +100,7 @@ def test_promote_and_rollback_move_the_link(models, run):
 
     status, shown, _ = run("promote", first)
     assert (status, live(models)) == (0, first)
-    assert shown == f"{first} is live; a running service takes it over within two seconds\n"
+    assert shown == f"{first} is live; a running service loads it within two seconds\n"
 
     status, shown, _ = run("rollback")
     assert (status, live(models)) == (0, third)

@@ -149,7 +149,7 @@ def test_label_that_no_file_has_is_refused(write_csv):
     """A mistyped name would otherwise mean no figures, silently."""
     data = read_training_data(write_csv("mean\n1\n3\n"), label="fraud")
 
-    with pytest.raises(BadArgument, match=r"--label: .*rows.csv has no column fraud; name one that is there"):
+    with pytest.raises(BadArgument, match=r"--label: .*rows.csv has no column fraud; name an existing column"):
         check_label("fraud", data, None)
     with pytest.raises(BadArgument, match=r"--label: neither .*rows.csv nor .*rows.csv has a column fraud"):
         check_label("fraud", data, data)

@@ -32,10 +32,10 @@ def test_both_spellings_are_read(write_csv, cells, is_outlier):
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (("0", "2", "1"), "line 3, column fraud: 2 is no label; write 0 for inliers and 1 for outliers, or 1 for"),
-        (("0", "0", "0.5"), "line 4, column fraud: 0.5 is no label"),
+        (("0", "2", "1"), "line 3, column fraud: 2 is not a label; write 0 for inliers and 1 for outliers, or 1 for"),
+        (("0", "0", "0.5"), "line 4, column fraud: 0.5 is not a label"),
         (("0", "1", "-1"), "line 4, column fraud: this label is -1 and others are 0"),
-        (("1", "1", "1"), "column fraud: every label is 1, which means only outliers beside 0 and only inliers"),
+        (("1", "1", "1"), "column fraud: every label is 1, which means only outliers if 0 are inliers, and only"),
         (("0", "yes", "1"), "line 3, column fraud: 'yes' is not a number"),
         (("0", "", "1"), "line 3, column fraud: the cell is empty"),
     ],
@@ -55,5 +55,5 @@ def test_line_is_counted_in_the_file(write_csv):
     """Also where a quoted cell spans lines."""
     path = write_csv('note,fraud\n"two\nlines",0\n"",3\n')
 
-    with pytest.raises(BadData, match=r"line 4, column fraud: 3 is no label"):
+    with pytest.raises(BadData, match=r"line 4, column fraud: 3 is not a label"):
         read_labels(open_csv_file(path), "fraud")

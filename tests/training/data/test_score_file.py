@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import pytest
@@ -56,8 +55,8 @@ def test_file_may_be_scored_in_place(bundle, write_csv):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("mean,sd,is_inlier\n1,2,1\n", "there is a column is_inlier already"),
-        ("mean,anomaly_score,sd\n1,2,1\n", "there is a column anomaly_score already"),
+        ("mean,sd,is_inlier\n1,2,1\n", "the column is_inlier exists already"),
+        ("mean,anomaly_score,sd\n1,2,1\n", "the column anomaly_score exists already"),
         ("mean\n1\n", "has no column sd"),
         ("mean,sd\n1,x\n", "line 2, column sd: 'x' is not a number"),
     ],
@@ -85,8 +84,8 @@ def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeyp
     """A result of an earlier run stays."""
     source, target = write_csv("mean,sd\n1,2\n"), write_csv("earlier", "out.csv")
 
-    def fail(unfinished: TextIO, *arguments: object) -> None:
-        unfinished.write("half")
+    def fail(unfinished: Path, *arguments: object) -> None:
+        unfinished.write_text("half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "_write", fail)

@@ -256,13 +256,13 @@ def test_bad_seed_is_refused(seed: str, tmp_path: Path, capsys: pytest.CaptureFi
         main(["--out", str(tmp_path), f"--seed={seed}"])
 
     assert ended.value.code == 2
-    assert f"{seed!r} is no seed" in capsys.readouterr().err
+    assert f"{seed!r} is not a seed" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_rows_are_refused():
     """Zero rows are a mistake of the caller, not an empty table."""
-    with pytest.raises(ValueError, match="rows is 0; ask for at least 1"):
+    with pytest.raises(ValueError, match="rows is 0; use at least 1"):
         make_credits(0, seed=1)
 
 
@@ -290,7 +290,7 @@ def test_kinds_are_complete():
 def test_module_starts_without_the_training_libraries():
     """Making example data imports neither pandas nor scikit-learn, which take seconds to load."""
     code = "import sys, training.data.synthetic; print(sorted({'pandas', 'scipy', 'sklearn'} & set(sys.modules)))"
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
 
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root).stdout
 

@@ -119,5 +119,5 @@ def test_too_few_rows_are_refused(n_reference, n_current, count):
     """Nothing could be told from chance."""
     reference, current = make_data(draw_rows(n_reference, 1)), make_data(draw_rows(n_current, 2))
 
-    with pytest.raises(BadData, match=f"has {count}, too few to tell a change from chance; give it 20 or more"):
+    with pytest.raises(BadData, match=f"has {count}, too few to distinguish a change from chance; use at least 20"):
         compare_files(reference, current, min_effect=0.1)

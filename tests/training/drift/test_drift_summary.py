@@ -58,7 +58,9 @@ def test_too_few_rows_for_the_question_are_said(compare):
     """No change that was seen is then no proof of none."""
     *_, warning = conclude(compare(100, [0.0]))
 
-    assert warning.startswith("At these numbers of rows a KS distance below about 0.19 cannot be told from chance")
+    assert warning.startswith(
+        "At these numbers of rows a KS distance below about 0.19 cannot be distinguished from chance"
+    )
     assert "if a change of 0.1 matters" in warning
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import ks_2samp, permutation_test
 
 from app.drift.mmd import RobustScaling
-from training.drift.mmd_test import MOST_ROWS, compare_rows, find_bandwidth
+from training.drift.calibrate import find_bandwidth
+from training.drift.mmd_test import MAX_ROWS, compare_rows
 
 
 def discrepancy_by_definition(reference, current):
@@ -91,9 +92,9 @@ def test_samples_without_anything_in_common_are_as_far_apart_as_can_be():
 
 def test_of_many_rows_some_are_compared():
     """The same each time, and the answer says how many."""
-    reference, current = draw_rows(2 * MOST_ROWS), draw_rows(300, seed=2)
+    reference, current = draw_rows(2 * MAX_ROWS), draw_rows(300, seed=2)
 
     found = compare_rows(reference, current)
 
-    assert (found.n_reference, found.n_current) == (MOST_ROWS, 300)
+    assert (found.n_reference, found.n_current) == (MAX_ROWS, 300)
     assert found == compare_rows(reference, current)

@@ -100,7 +100,7 @@ def test_file_shorter_than_a_window_is_refused(bundle, make_watch, data):
     """No statistic could be computed."""
     short = Dataset(data.names, data.rows[:9], data.path, data.sha256, data.columns)
 
-    with pytest.raises(BadData, match=r"stream.csv has 9 rows, the detectors look at windows of 10; replay a longer"):
+    with pytest.raises(BadData, match=r"stream.csv has 9 rows, but a window has 10; replay a longer"):
         replay(bundle.forest, make_watch(), short)
 
 
@@ -140,4 +140,4 @@ def test_page_without_findings_says_so(bundle, make_watch, data):
 
     page = compose_replay_page(replay(bundle.forest, make_watch(), short), "isowatch 1")
 
-    assert page.count("<p>There was none.</p>") == 2
+    assert page.count("<p>None.</p>") == 2

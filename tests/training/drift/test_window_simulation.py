@@ -8,7 +8,7 @@ import pytest
 from app.drift.cvm import RankReference, RankWindow
 from app.drift.mmd import KernelReference, KernelWindow
 from app.drift.windows import OutlierWindow
-from training.drift.window_simulation import (
+from training.drift.simulate import (
     make_jitter,
     simulate_kernel_distances,
     simulate_outlier_shares,

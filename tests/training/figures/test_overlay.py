@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.figures.overlay import overlay_figure
+from training.figures.histogram import overlay_figure
 
 
 def test_both_files_are_drawn_in_the_same_bins(make_data):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.drift.psi import Stability
-from training.figures.overlay import stability_figure
+from training.figures.histogram import stability_figure
 
 
 def test_bars_are_the_shares_of_each_bin():

@@ -7,8 +7,7 @@ import numpy as np
 from app.model.forest import Forest
 from training.fitting.compile import compile_forest
 from training.fitting.evaluate import CONTAMINATIONS, count_flagged
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 
 
 def test_counts_are_those_of_forests_with_that_contamination():

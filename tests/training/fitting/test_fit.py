@@ -13,8 +13,7 @@ from app.model.forest import Forest
 from training.data.dataset import read_training_data
 from training.fitting.compile import compile_forest
 from training.fitting.evaluate import evaluate
-from training.fitting.fit import fit
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters, fit
 
 ROWS = np.random.default_rng(1).normal(size=(400, 3))
 

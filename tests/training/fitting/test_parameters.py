@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training.errors import BadArgument
-from training.fitting.parameters import ForestParameters
+from training.fitting.fit import ForestParameters
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from training.metrics.monitor import Stage, TrainingMonitor, TreeModelMonitor
 
 @pytest.fixture
 def monitor() -> TreeModelMonitor:
-    """A monitor of a run that has not begun."""
+    """A monitor of a run that has not started."""
     return TreeModelMonitor()
 
 
@@ -44,8 +44,8 @@ def test_one_stage_runs_at_a_time(monitor):
             monitor.begin_stage(stage)
             assert values(monitor, "training_stage", "stage") == dict.fromkeys(Stage, 0) | {stage: 1}
             assert value(monitor, "training_duration_seconds", stage=stage) == 0
-            begun = time.perf_counter()
-            while time.perf_counter() == begun:
+            started = time.perf_counter()
+            while time.perf_counter() == started:
                 pass
 
     assert values(monitor, "training_stage", "stage") == dict.fromkeys(Stage, 0)

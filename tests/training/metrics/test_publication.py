@@ -35,7 +35,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def monitor() -> TrainingMonitor:
-    """A monitor of a run that has not begun."""
+    """A monitor of a run that has not started."""
     return TrainingMonitor()
 
 
@@ -113,9 +113,10 @@ def test_metrics_can_be_scraped_while_the_training_runs(monitor, publication):
 
 
 def test_port_zero_serves_nothing(monitor, publication):
-    """No thread listens."""
+    """The only new thread is that of the usage sampler."""
+    before = set(threading.enumerate())
     with replace(publication, port=0, hold_seconds=3600).publish(monitor):
-        assert not [thread for thread in threading.enumerate() if thread.name == "metrics"]
+        assert {thread.name for thread in threading.enumerate() if thread not in before} == {"usage"}
 
 
 def test_taken_port_is_refused_before_anything_runs(monitor, publication):

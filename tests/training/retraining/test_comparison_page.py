@@ -45,21 +45,21 @@ def comparison() -> ModelComparison:
 
 
 def test_page_tells_what_was_found(comparison):
-    """Verdict, figures with their intervals, traffic, records, and how to promote."""
+    """PromotionDecision, figures with their intervals, traffic, records, and how to promote."""
     page = compose_comparison_page(comparison, VERSION)
 
     assert f"<h1>{VERSION} against credits 20260101T000000Z-aaaaaaaa</h1>" in page
-    assert "<p>The candidate is better than the live model beyond doubt.</p>" in page
+    assert "<p>The candidate is certainly better than the live model.</p>" in page
     for sentence in conclude(comparison):
         assert f"<p>{sentence}</p>" in page
     assert f"python -m training promote {VERSION}" in page
     assert page.count("<td>0.500 (0.250 to 0.750)</td>") == 6
     assert page.count("<td>+0.500 (+0.250 to +0.750)</td>") == 3
     assert "<td>20 (2.000%)</td>" in page
-    assert "with the chance 0.5, however it was recorded" in page
-    assert re.search(r"of these, shaping no tree</th>\s*<td>7</td>", page)
+    assert "with probability 0.5, however it was recorded" in page
+    assert re.search(r"of these, left out when trees are grown</th>\s*<td>7</td>", page)
     drawn = re.findall(r'role="group" aria-label="(.*?)"', page)
-    assert drawn == ["Quality of either model", "Difference", "Outliers day by day", "Scores"]
+    assert drawn == ["Quality of both models", "Difference", "Outliers day by day", "Scores"]
 
 
 def test_differing_rows_are_listed(comparison):
@@ -73,7 +73,7 @@ def test_differing_rows_are_listed(comparison):
     assert "<th>feature 8</th>" in page
     assert "<th>feature 9</th>" not in page
     assert "<th>and 2 more</th>" in page
-    assert "There is none." in page
+    assert "<p>None.</p>" in page
 
 
 def test_page_without_labels_and_traffic_says_so(comparison):
@@ -81,14 +81,14 @@ def test_page_without_labels_and_traffic_says_so(comparison):
     unknown = QualityComparison(1, 0, 1, {}, {}, {}, "not enough labels: 1")
     empty = TrafficComparison(Traffic().counts, Traffic(), 0.0)
     nothing = replace(
-        comparison, quality=unknown, traffic=empty, verdict=decide_promotion(unknown, empty.latest.counts)
+        comparison, quality=unknown, traffic=empty, decision=decide_promotion(unknown, empty.latest.counts)
     )
 
     page = compose_comparison_page(nothing, VERSION)
 
     assert "No figures: not enough labels: 1." in page
     assert "No row was answered since 1970-01-01 00:00 UTC." in page
-    assert "The candidate is not better beyond doubt: not enough labels: 1; there is no traffic" in page
+    assert "The candidate is not certainly better: not enough labels: 1; there is no traffic" in page
     assert tabulate_quality(nothing) == ""
     assert nothing.as_figures()["latest"]["agreement"] is None
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from training.retraining import quality_comparison
-from training.retraining.quality_comparison import CELLS, METRICS, CellCounts, JudgedRows, compare_quality
+from training.retraining.quality_comparison import CELLS, METRICS, CellCounts, HoldoutRows, compare_quality
 
 N_ROWS = 50_000
 
 
-def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[JudgedRows, CellCounts, dict[str, float]]:
+def draw_world(
+    seed: int, correlation: float, recorded_share: float
+) -> tuple[HoldoutRows, CellCounts, dict[str, float]]:
     """Draw rows, what two models say of them, which are recorded and labelled, and the true differences."""
     generator = np.random.default_rng(seed)
     is_outlier = generator.random(N_ROWS) < 0.01
@@ -27,14 +29,14 @@ def draw_world(seed: int, correlation: float, recorded_share: float) -> tuple[Ju
     counts = CellCounts(sums[0], sums[1])
     # Of the alarms 4 in 10 are labelled, of the audited rows each second one.
     labelled = generator.random(N_ROWS) < np.where(live, 0.4, 0.5 * (drawn < audit_share))
-    judged = JudgedRows(
+    holdout = HoldoutRows(
         live[labelled],
         live[labelled],
         candidate[labelled],
         is_outlier[labelled],
         np.where(live, 1.0, 1 / audit_share)[labelled],
     )
-    return judged, counts, {name: of(candidate, is_outlier) - of(live, is_outlier) for name, of in FIGURES.items()}
+    return holdout, counts, {name: of(candidate, is_outlier) - of(live, is_outlier) for name, of in FIGURES.items()}
 
 
 def precision(flagged: np.ndarray, is_outlier: np.ndarray) -> float:
@@ -62,19 +64,19 @@ def test_interval_of_the_difference_holds_the_truth(is_long, monkeypatch, correl
     n_worlds = 1000 if is_long else 100
     held = dict.fromkeys(METRICS, 0)
     for seed in range(n_worlds):
-        judged, counts, truth = draw_world(seed, correlation, recorded_share)
-        compared = compare_quality(judged, counts, seed)
+        holdout, counts, truth = draw_world(seed, correlation, recorded_share)
+        compared = compare_quality(holdout, counts, seed)
         for name, interval in compared.difference.items():
             held[name] += interval.low <= truth[name] <= interval.high
     # Of intervals that hold the truth in 95 %, 86 in 100 or fewer are met once in two thousand times.
     assert min(held.values()) >= (0.93 if is_long else 0.87) * n_worlds
 
 
-def judge(n_found: dict[tuple[int, int, int], tuple[int, int]]) -> JudgedRows:
+def label_rows(n_found: dict[tuple[int, int, int], tuple[int, int]]) -> HoldoutRows:
     """Make labelled rows: for each cell, how many are outliers, and how many there are."""
     cells = np.array([cell for cell, (_, n) in n_found.items() for _ in range(n)], bool)
     is_outlier = np.array([place < found for found, n in n_found.values() for place in range(n)], bool)
-    return JudgedRows(cells[:, 0], cells[:, 1], cells[:, 2], is_outlier, np.ones(len(cells)))
+    return HoldoutRows(cells[:, 0], cells[:, 1], cells[:, 2], is_outlier, np.ones(len(cells)))
 
 
 def count(n_rows: dict[tuple[int, int, int], float]) -> CellCounts:
@@ -87,10 +89,10 @@ def count(n_rows: dict[tuple[int, int, int], float]) -> CellCounts:
 
 def test_figures_are_those_of_all_rows():
     """With many labels they come near what the shares of each cell give by hand."""
-    judged = judge({(0, 0, 0): (10, 10_000), (1, 1, 0): (1000, 10_000), (1, 1, 1): (9000, 10_000)})
+    holdout = label_rows({(0, 0, 0): (10, 10_000), (1, 1, 0): (1000, 10_000), (1, 1, 1): (9000, 10_000)})
     counts = count({(0, 0, 0): 100_000, (1, 1, 0): 1000, (1, 1, 1): 1000})
 
-    compared = compare_quality(judged, counts)
+    compared = compare_quality(holdout, counts)
 
     # 1,000 of 2,000 alarms are true, and 100 outliers are missed; the candidate flags half as many rows.
     assert compared.live["precision"].value == pytest.approx(0.5, abs=0.01)
@@ -102,8 +104,8 @@ def test_figures_are_those_of_all_rows():
 
 def test_figures_of_both_models_differ_by_the_difference():
     """Also where few labels make what is possible lopsided."""
-    judged = judge({(0, 0, 0): (0, 30), (1, 1, 0): (2, 25), (1, 1, 1): (30, 40)})
-    compared = compare_quality(judged, count({(0, 0, 0): 10_000, (1, 1, 0): 500, (1, 1, 1): 500}))
+    holdout = label_rows({(0, 0, 0): (0, 30), (1, 1, 0): (2, 25), (1, 1, 1): (30, 40)})
+    compared = compare_quality(holdout, count({(0, 0, 0): 10_000, (1, 1, 0): 500, (1, 1, 1): 500}))
 
     for name, difference in compared.difference.items():
         assert difference.value == pytest.approx(compared.candidate[name].value - compared.live[name].value)
@@ -111,9 +113,9 @@ def test_figures_of_both_models_differ_by_the_difference():
 
 def test_nothing_is_sure_of_rows_that_nobody_labelled():
     """The candidate's new alarms may all be true or all be false."""
-    judged = judge({(0, 0, 0): (0, 1000), (1, 1, 0): (0, 100), (1, 1, 1): (100, 100)})
+    holdout = label_rows({(0, 0, 0): (0, 1000), (1, 1, 0): (0, 100), (1, 1, 1): (100, 100)})
     without, with_new_alarms = (
-        compare_quality(judged, count({(0, 0, 0): 10_000, (1, 1, 0): 200, (1, 1, 1): 200, (0, 0, 1): n})).difference[
+        compare_quality(holdout, count({(0, 0, 0): 10_000, (1, 1, 0): 200, (1, 1, 1): 200, (0, 0, 1): n})).difference[
             "f1"
         ]
         for n in (0, 400)
@@ -125,9 +127,9 @@ def test_nothing_is_sure_of_rows_that_nobody_labelled():
 
 def test_equal_models_differ_by_nothing():
     """Both meet the same rows, so that all doubt is common to both."""
-    judged = judge({(0, 0, 0): (3, 300), (1, 1, 1): (25, 50)})
+    holdout = label_rows({(0, 0, 0): (3, 300), (1, 1, 1): (25, 50)})
 
-    difference = compare_quality(judged, count({(0, 0, 0): 10_000, (1, 1, 1): 100})).difference
+    difference = compare_quality(holdout, count({(0, 0, 0): 10_000, (1, 1, 1): 100})).difference
 
     assert {(each.low, each.value, each.high) for each in difference.values()} == {(0, 0, 0)}
 
@@ -142,7 +144,7 @@ def test_equal_models_differ_by_nothing():
 )
 def test_too_few_labels_give_no_figures(labelled):
     """Of outliers, of audited rows and of inliers 20 are needed; what there are is said."""
-    compared = compare_quality(judge(labelled), count(dict.fromkeys(labelled, 1000.0)))
+    compared = compare_quality(label_rows(labelled), count(dict.fromkeys(labelled, 1000.0)))
 
     assert compared.reason.startswith("not enough labels: ")
     assert not compared.difference

@@ -12,7 +12,7 @@ from app.model.bundle import find_problems, read_bundle, read_manifest
 from app.records.reading import Period, RecordReader
 from training.__main__ import main
 from training.commands.retrain import NOT_PROMOTED
-from training.retraining.split import deal
+from training.retraining.split import split_rows
 from training.retraining.training_records import read_training_records
 from training.store.store import ModelStore
 
@@ -69,7 +69,7 @@ def test_better_candidate_is_promoted(moved, tmp_path, capsys):
     assert outcome["quality"]["difference"]["f1"]["low"] > 0.3
     assert outcome["latest"]["outlier_share_live"] > 0.3 > 0.05 > outcome["latest"]["outlier_share_candidate"]
     assert f"{candidate.version} was promoted" in shown
-    assert "The candidate is better than the live model beyond doubt." in shown
+    assert "The candidate is certainly better than the live model." in shown
     folder = moved.models / candidate.version
     assert find_problems(folder) == []
     assert "comparison.html" in candidate.manifest["files"]
@@ -126,7 +126,7 @@ def test_candidate_is_not_promoted_past_another_version(moved, monkeypatch, caps
     assert retrain(moved, "--promote-if-better", "--seed", "3") == NOT_PROMOTED
 
     assert moved.live.version == other
-    assert f"{other} went live meanwhile" in capsys.readouterr().out
+    assert f"{other} went live in the meantime" in capsys.readouterr().out
 
 
 def test_row_that_judges_is_never_trained_on(make_service, make_rows):
@@ -134,7 +134,7 @@ def test_row_that_judges_is_never_trained_on(make_service, make_rows):
     service = make_service()
     rows, is_outlier = make_rows(4000, seed=3)
     ids = service.serve(rows, is_outlier)
-    judges, _ = deal(ids, [0] * len(ids))
+    judges, _ = split_rows(ids, [0] * len(ids))
 
     assert retrain(service, "--exclude-labelled-outliers") == 0
     trained = read_records(service).data.rows

@@ -8,8 +8,8 @@ import pytest
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
 from app.records.reading import LabelledRows, RecordedPage, RecordedRows
-from training.retraining.split import deal
-from training.retraining.traffic_comparison import compare_on_traffic, judge
+from training.retraining.split import split_rows
+from training.retraining.traffic_comparison import compare_on_traffic, label_holdout
 
 DAY = 86_400
 
@@ -101,9 +101,9 @@ def test_only_audits_and_alarms_of_the_other_half_judge():
     rows = rows_of(values)
     audited = np.where(np.arange(n_rows) % 4 == 0, 0.25, np.nan)
     labelled = LabelledRows(rows, values > 10, audited)
-    judges, _ = deal(rows.record_ids, rows.rows)
+    judges, _ = split_rows(rows.record_ids, rows.rows)
 
-    judged = judge(labelled, LIVE, CANDIDATE)
+    judged = label_holdout(labelled, LIVE, CANDIDATE)
 
     assert judged.answered.sum() == (judges & (values > 10)).sum()
     assert (~judged.answered).sum() == (judges & ~np.isnan(audited)).sum()

@@ -9,10 +9,9 @@ import pytest
 
 from app.errors import InvalidForest
 from app.model.forest import Forest
-from training.bundle import golden_rows
-from training.bundle.golden_rows import check_agreement, choose_golden_rows
 from training.bundle.write import TrainedModel
-from training.fitting.compile import compile_forest
+from training.fitting import compile as module
+from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, evaluate
 
 
@@ -53,10 +52,10 @@ def test_few_different_scores_give_few_golden_rows(small_model):
     assert len(choose_golden_rows(small_model.estimator, rows, compiled, -0.5)["rows"]) == 2
 
 
-@pytest.mark.parametrize("most_rows", [1_000_000, 100])
-def test_a_forest_that_answers_otherwise_is_refused(small_model, compiled, monkeypatch, most_rows):
+@pytest.mark.parametrize("max_rows", [1_000_000, 100])
+def test_a_forest_that_answers_otherwise_is_refused(small_model, compiled, monkeypatch, max_rows):
     """One label, or one score by more than rounding, is enough; of very many rows every so many are compared."""
-    monkeypatch.setattr(golden_rows, "MAX_COMPARED_ROWS", most_rows)
+    monkeypatch.setattr(module, "MAX_COMPARED_ROWS", max_rows)
     rows, first = small_model.training.rows, np.arange(len(compiled)) == 0
 
     check_agreement(small_model.estimator, rows, compiled)

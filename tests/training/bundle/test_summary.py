@@ -1,0 +1,29 @@
+"""The summary ends with how to start a service at the address that it will have."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.bundle.summary import _describe_start
+
+
+@pytest.mark.parametrize(
+    ("bind", "hint"),
+    [
+        ("", 'To start one: gunicorn "app:create_app()", then open http://127.0.0.1:8000/'),
+        (
+            "127.0.0.1:8500",
+            'To start one: BIND=127.0.0.1:8500 gunicorn "app:create_app()", then open http://127.0.0.1:8500/',
+        ),
+        (
+            "0.0.0.0:8500",
+            'To start one: BIND=0.0.0.0:8500 gunicorn "app:create_app()", then open http://127.0.0.1:8500/',
+        ),
+        ("unix:/run/isowatch.sock", 'To start one: BIND=unix:/run/isowatch.sock gunicorn "app:create_app()"'),
+    ],
+)
+def test_hint_shows_the_real_address(monkeypatch, bind, hint):
+    """It follows BIND, which make passes on, and names a reachable host."""
+    monkeypatch.setenv("BIND", bind)
+
+    assert _describe_start() == hint

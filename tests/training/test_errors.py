@@ -1,0 +1,54 @@
+"""A result is written as a whole or not at all, and a place that cannot be written is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.server.atomic_file import replacing
+from training.errors import ModelsNotWritable, refusing_output
+
+
+def write_half(target: Path) -> None:
+    """Start writing, and be interrupted."""
+    with refusing_output(target), replacing(target) as unfinished:
+        unfinished.write_text("half")
+        raise KeyboardInterrupt
+
+
+def test_file_is_replaced_when_the_block_ends(tmp_path):
+    """Until then the old content stays, and nothing else is left afterwards."""
+    target = tmp_path / "page.html"
+    target.write_text("old")
+
+    with refusing_output(target), replacing(target) as unfinished:
+        unfinished.write_text("né\n", encoding="utf-8")
+        assert target.read_text() == "old"
+
+    assert target.read_bytes() == "né\n".encode()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_interrupted_block_changes_nothing(tmp_path):
+    """Ctrl-C in the middle leaves the old file and no other."""
+    target = tmp_path / "page.html"
+    target.write_text("old")
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half(target)
+
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_place_that_cannot_be_written_is_named():
+    """The message names the option for another place."""
+    target = Path("/proc/page.html")
+
+    with (
+        pytest.raises(ModelsNotWritable, match=r"page\.html cannot be written \(.+\); name another place with --out"),
+        refusing_output(target),
+        replacing(target) as unfinished,
+    ):
+        unfinished.write_text("page")

@@ -1,0 +1,51 @@
+"""Without the virtual environment, a program says in one sentence which package is missing and what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def only_gunicorn(tmp_path: Path) -> Path:
+    """A folder of packages that holds Gunicorn and what it imports."""
+    for package in ("gunicorn", "packaging"):
+        found = importlib.util.find_spec(package)
+        (tmp_path / package).symlink_to(Path(found.origin).parent)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "program", "package"),
+    [
+        (["training", "models"], "training", "numpy"),
+        (["training", "--help"], "training", "numpy"),
+        (["app.records", "status"], "records", "sqlalchemy"),
+        (["gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"], "isowatch", "prometheus_client"),
+    ],
+)
+def test_missing_package_is_one_sentence(only_gunicorn, arguments, program, package):
+    """It names the package and how to get it, and the exit status is that of a failure."""
+    # -S leaves the environment's packages out.
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(only_gunicorn)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        f"{program}: the package {package} is not installed for {sys.executable}: run `make install`, then "
+        "`source .venv/bin/activate`."
+    )

@@ -1,0 +1,108 @@
+"""``models``, ``promote``, ``rollback``, ``prune`` and ``verify``: the commands for versions in the model store."""
+
+from __future__ import annotations
+
+import argparse
+
+from app.model.live_model import CURRENT_LINK
+from training.commands.options import add_models_option
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the commands and their options."""
+    models = commands.add_parser("models", help="list all versions and mark the live one", allow_abbrev=False)
+    models.set_defaults(run=list_versions)
+    promote_ = commands.add_parser("promote", help="verify a version and make it live", allow_abbrev=False)
+    promote_.add_argument("version", metavar="VERSION", help="one of those that `models` lists")
+    promote_.set_defaults(run=promote)
+    rollback_ = commands.add_parser(
+        "rollback",
+        help="go back to the version that was live before",
+        description="Verify the version that was live before the current one and make it live again. Run it again to "
+        "go back further; promote VERSION goes forward again.",
+        allow_abbrev=False,
+    )
+    rollback_.set_defaults(run=rollback)
+    prune_ = commands.add_parser(
+        "prune",
+        help="remove all versions but the newest and the live one",
+        description="Remove all versions but the newest N. The live version stays even if it is older.",
+        allow_abbrev=False,
+    )
+    prune_.add_argument("--keep", metavar="N", type=_count, required=True, help="how many of the newest versions stay")
+    prune_.set_defaults(run=prune)
+    verify_ = commands.add_parser("verify", help="check every file of a bundle", allow_abbrev=False)
+    verify_.add_argument("version", metavar="VERSION", nargs="?", help="which bundle (default: the live one)")
+    verify_.set_defaults(run=verify)
+    for parser in (models, promote_, rollback_, prune_, verify_):
+        add_models_option(parser)
+
+
+def list_versions(options: argparse.Namespace) -> int:
+    """Print the table of versions."""
+    from training.store.store import ModelStore
+    from training.store.versions import tabulate_versions
+
+    print(tabulate_versions(ModelStore(options.models)))
+    return 0
+
+
+def promote(options: argparse.Namespace) -> int:
+    """Verify a version and make it live."""
+    from training.store.store import ModelStore, require_sound
+
+    ModelStore(options.models).promote(options.version, require_sound)
+    print(f"{options.version} is live; a running service loads it within two seconds")
+    return 0
+
+
+def rollback(options: argparse.Namespace) -> int:
+    """Verify the previous version and make it live again."""
+    from training.store.store import ModelStore, require_sound
+
+    version = ModelStore(options.models).rollback(require_sound)
+    print(f"{version} is live again; a running service loads it within two seconds")
+    return 0
+
+
+def prune(options: argparse.Namespace) -> int:
+    """Remove old versions, and print each as soon as it is removed."""
+    from training.store.store import ModelStore
+
+    store = ModelStore(options.models)
+    before = store.versions()
+    try:
+        for version in store.prune(options.keep):
+            print(f"removed {version}", flush=True)
+    except KeyboardInterrupt:
+        n_removed = len(set(before) - set(store.versions()))
+        raise KeyboardInterrupt(f"interrupted; {n_removed} versions were removed, the others stay.") from None
+    print(f"{len(store.versions())} versions stay in {options.models}")
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Print every problem of a bundle, or that it has none."""
+    from app.model.bundle import find_problems, read_bundle
+    from training.store.store import ModelStore
+
+    folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
+    problems = find_problems(folder)
+    for problem in problems:
+        print(problem)
+    if problems:
+        return 1
+    bundle = read_bundle(folder)
+    print(f"{folder}: {bundle.name} {bundle.version}, every file is as it was written and scores as in training")
+    return 0
+
+
+def _count(text: str) -> int:
+    """Parse a number of versions."""
+    if (count := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of versions; use 0 or more.")
+    return count
+
+
+# argparse names the type in its message.
+_count.__name__ = "whole number"
