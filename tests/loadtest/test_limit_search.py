@@ -77,6 +77,17 @@ def test_step_without_requests_exceeds_the_limit():
     assert search.last_good.users == 1
 
 
+def test_step_without_answers_is_reported():
+    """A service that stops answering has no criterion to name."""
+    search = LimitSearch(Limits(p95_ms=100))
+    search.end_step(step(1))
+    unanswered = Measurements()
+    unanswered.record(1.0, at_second=10.0, failed=True, answered=False)
+
+    assert not search.end_step(unanswered)
+    assert str(search).endswith("with 2 users, no request was answered.")
+
+
 def test_stages_match_the_documentation():
     """Shapes have the documented numbers of users, and every stage starts within a second."""
     assert [(stage.seconds, stage.users) for stage in STAGES["ramp"]] == [
