@@ -1,1 +1,1 @@
-"""A load on the service, made and checked through HTTP alone."""
+"""Load tests: drive the service over HTTP and check every answer."""

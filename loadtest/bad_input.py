@@ -1,4 +1,4 @@
-"""Requests that the service must refuse, and what a refusal must look like."""
+"""Invalid requests, and the check that the service rejects them properly."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from loadtest.answers import WrongAnswer, strict_json
 JSON_MEDIA_TYPE = "application/json"
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
-# The largest float32 is 3.4e38; JSON and Python can say this one.
+# The largest float32 is 3.4e38; JSON and Python can represent this number.
 BEYOND_FLOAT32 = 1e39
 
-# One byte more than the service takes unless MAX_BODY_BYTES was raised. Where it was, the row is still too long.
-TOO_MANY_BYTES = 1_048_577
+# One byte over the service's default limit. If MAX_BODY_BYTES was raised, the row is still too long.
+OVERSIZED_BYTES = 1_048_577
 
 
 @dataclass(frozen=True)
 class BadInput:
-    """A request to ``POST /prediction`` that must be refused.
+    """An invalid request to ``POST /prediction``.
 
     Parameters
     ----------
     name
-        Under which Locust counts it.
+        Name in Locust's table.
     body
-        What is sent.
+        The request body.
     statuses
-        What it may be answered with.
+        Acceptable response statuses.
     media_type
-        What it says to be.
+        The request's Content-Type.
     ends_connection
-        Whether nothing else is sent over its connection: a body that is refused by its length is not read to its end.
+        Whether to close the connection afterwards: the service rejects a body by its Content-Length without reading it.
     """
 
     name: str
@@ -44,16 +44,16 @@ class BadInput:
 
 
 def make_bad_inputs(row: Sequence[float]) -> list[BadInput]:
-    """Spoil a good row in every way that callers do.
+    """Build invalid requests from a valid row, one for each mistake that callers make.
 
     Parameters
     ----------
     row
-        A row that the service would answer.
+        A valid row.
 
     Returns
     -------
-    One request for each way.
+    One request per mistake.
 
     Examples
     --------
@@ -65,13 +65,13 @@ def make_bad_inputs(row: Sequence[float]) -> list[BadInput]:
         BadInput("empty object", b"{}", (422,)),
         BadInput("wrong type", _body(["abc", *others]), (422,)),
         BadInput("wrong length", _body([*row, 0.0]), (422,)),
-        # Python writes NaN and Infinity, which JSON does not have.
+        # json.dumps writes NaN and Infinity, which are not part of JSON.
         BadInput("NaN", _body([float("nan"), *others]), (400,)),
         BadInput("infinite", _body([float("inf"), *others]), (400,)),
         BadInput("too big number", _body([BEYOND_FLOAT32, *others]), (422,)),
         BadInput(
             "too big body",
-            b'{"feature_vector": [%s0]}' % (b"0," * (TOO_MANY_BYTES // 2)),
+            b'{"feature_vector": [%s0]}' % (b"0," * (OVERSIZED_BYTES // 2)),
             (413, 422),
             ends_connection=True,
         ),
@@ -81,23 +81,23 @@ def make_bad_inputs(row: Sequence[float]) -> list[BadInput]:
 
 
 def check_refusal(status: int, body: bytes, media_type: str, expected: Sequence[int]) -> None:
-    """Check the answer to a bad request.
+    """Check the response to an invalid request.
 
     Parameters
     ----------
     status
         The HTTP status.
     body
-        The body as it came.
+        The response body.
     media_type
-        The answer's Content-Type.
+        The response's Content-Type.
     expected
-        The statuses that this request may be answered with.
+        Acceptable statuses for this request.
 
     Raises
     ------
     WrongAnswer
-        Unless the status is an expected one and the body is a problem document (RFC 9457) of that status with a
+        If the status is not an expected one, or the body is not a problem document (RFC 9457) with that status, a
         title, a detail and a request id.
 
     Examples
@@ -110,17 +110,17 @@ def check_refusal(status: int, body: bytes, media_type: str, expected: Sequence[
     if status not in expected:
         raise WrongAnswer(f"The status is {status}, expected {' or '.join(map(str, expected))}.")
     if media_type.partition(";")[0].strip() != PROBLEM_MEDIA_TYPE:
-        raise WrongAnswer(f"The refusal is not of the media type {PROBLEM_MEDIA_TYPE}.")
+        raise WrongAnswer(f"The error response does not have the media type {PROBLEM_MEDIA_TYPE}.")
     problem = strict_json(body)
     if not isinstance(problem, dict):
-        raise WrongAnswer("The refusal is JSON, but not an object.")
+        raise WrongAnswer("The error response is not a JSON object.")
     if problem.get("status") != status:
-        raise WrongAnswer("The refusal names another status than its own.")
+        raise WrongAnswer("The problem document's status differs from the response's status.")
     for name in ("title", "detail", "request_id"):
         if not isinstance(problem.get(name), str) or not problem[name]:
-            raise WrongAnswer(f"The refusal has no {name}.")
+            raise WrongAnswer(f"The problem document has no {name}.")
 
 
 def _body(numbers: Sequence[object]) -> bytes:
-    """Write a request as Python does."""
+    """Serialize a request with Python's json module, which also writes NaN and Infinity."""
     return json.dumps({"feature_vector": numbers}).encode()

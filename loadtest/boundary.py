@@ -1,53 +1,53 @@
-"""Rows close to the decision boundary, found by asking: between an inlier and an outlier the label changes."""
+"""Find rows close to the decision boundary by bisection between inliers and outliers."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
 
-from loadtest.payloads import Row
+from loadtest.rows import Row
 
-# How many pairs are looked between at once: enough that a detector of drift sees more than one place.
+# Pairs bisected at the same time: enough for drift detectors to see more than one point of the boundary.
 PAIRS = 16
 
-# Each step halves the distance, so 20 leave a millionth of it: float32 has little more to give.
+# Each step halves the distance; after 20 it is a millionth, close to the resolution of float32.
 STEPS = 20
 
-# How far outliers are looked for beyond the known rows when none of those is one, in their own spread: a forest
-# cuts nothing beyond what it was trained on, so twice the spread is as good as infinity.
-BEYOND = 2.0
+# If no known row is an outlier, search this many times the rows' range beyond them. A forest does not split
+# outside its training data, so going further would change nothing.
+RANGE_FACTOR = 2.0
 
-# How many rows the first question holds: with an outlier in a hundred, half a dozen of them are outliers.
-LOOKED_AT = 500
+# Rows scored in the first request: with 1 % outliers, about five of them are outliers.
+CANDIDATES = 500
 
 ScoreRows = Callable[[Sequence[Row]], Sequence[float]]
 
 
 class NoBoundary(Exception):
-    """All rows have the same label, even far outside; the message says which."""
+    """All rows have the same label, even far outside the training data; the message says which label is missing."""
 
 
 def find_boundary_rows(rows: Sequence[Row], threshold: float, score: ScoreRows, generator: random.Random) -> list[Row]:
     """Find rows whose score is close to the threshold.
 
-    Between an inlier and an outlier lies a place where the label changes. The middle of the two replaces the one
-    that has its label, again and again, and of all rows on the way the one with the score nearest to the threshold
-    is kept. Forests are constant between their cuts, so the nearest need not be the last.
+    For each pair of an inlier and an outlier, repeatedly replace the one that has the same label as their midpoint by
+    the midpoint. Of all midpoints, keep the one whose score is nearest to the threshold: the score of a forest is
+    piecewise constant, so that need not be the last one.
 
     Parameters
     ----------
     rows
-        At least one row to begin with.
+        At least one row to start from.
     threshold
         Rows with a lower score are outliers.
     score
-        Asks the service for the anomaly scores of rows, in their order.
+        Returns the service's anomaly scores for rows, in their order.
     generator
-        Decides which rows are paired.
+        Random generator that selects the pairs.
 
     Returns
     -------
-    ``PAIRS`` rows, the nearest of each pair.
+    ``PAIRS`` rows, the nearest one of each pair.
 
     Raises
     ------
@@ -62,14 +62,14 @@ def find_boundary_rows(rows: Sequence[Row], threshold: float, score: ScoreRows, 
     >>> all(abs(x - 5) < 1e-4 for x, in found)
     True
     """
-    candidates = generator.sample(list(rows), min(LOOKED_AT, len(rows)))
+    candidates = generator.sample(list(rows), min(CANDIDATES, len(rows)))
     candidates += _rows_beyond(rows, generator)
     scores = score(candidates)
     inliers = [row for row, value in zip(candidates, scores, strict=True) if value >= threshold]
     outliers = [row for row, value in zip(candidates, scores, strict=True) if value < threshold]
     if not inliers or not outliers:
         missing = "inlier" if not inliers else "outlier"
-        raise NoBoundary(f"No {missing} was found among {len(candidates)} rows: send rows of both kinds.")
+        raise NoBoundary(f"No {missing} found among {len(candidates)} rows: send rows of both kinds.")
     inside = generator.choices(inliers, k=PAIRS)
     outside = generator.choices(outliers, k=PAIRS)
     nearest: list[tuple[float, Row]] = [(float("inf"), row) for row in inside]
@@ -82,15 +82,15 @@ def find_boundary_rows(rows: Sequence[Row], threshold: float, score: ScoreRows, 
 
 
 def _rows_beyond(rows: Sequence[Row], generator: random.Random) -> list[Row]:
-    """Make rows around and beyond the known ones, up to ``BEYOND`` times their spread from their ends."""
+    """Generate rows within and beyond the known ones, up to ``RANGE_FACTOR`` times their range on each side."""
     reaches = []
     for column in zip(*rows, strict=True):
         low, high = min(column), max(column)
         spread = (high - low) or 1.0
-        reaches.append((low - BEYOND * spread, high + BEYOND * spread))
+        reaches.append((low - RANGE_FACTOR * spread, high + RANGE_FACTOR * spread))
     return [tuple(generator.uniform(low, high) for low, high in reaches) for _ in range(PAIRS)]
 
 
 def _middle(one: Row, other: Row) -> Row:
-    """Return the row halfway between two."""
+    """Return the midpoint of two rows."""
     return tuple(a + (b - a) / 2 for a, b in zip(one, other, strict=True))

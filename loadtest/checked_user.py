@@ -1,7 +1,7 @@
-"""What all simulated users have in common: a number, an order of the rows, and a check of every answer.
+"""The base class of all simulated users: a seeded random generator, an order of the rows, and checked answers.
 
-Importing Locust makes the sockets and threads of the whole process cooperative (gevent), so only the ``locust``
-program imports this module.
+Importing Locust monkey-patches the sockets and threads of the whole process (gevent), so only the ``locust`` program
+imports this module.
 """
 
 from __future__ import annotations
@@ -14,57 +14,58 @@ from locust import FastHttpUser
 
 from loadtest.answers import WrongAnswer, check_model_information
 from loadtest.model_description import ModelDescription
-from loadtest.payloads import Row, user_random, walk
+from loadtest.payloads import user_random, walk
+from loadtest.rows import Row
 
-# Few callers want the score; a quarter is enough to keep both kinds of answer under load and checked.
+# Few callers request the score; a quarter is enough to load and check both kinds of answer.
 SCORE_SHARE = 0.25
 
-# A caller of a service that answers in milliseconds has given up long before; Locust's own minute would let a
-# service that hangs look merely idle for the length of a whole run.
+# A caller of a service that answers in milliseconds would have timed out long before. With Locust's default of a
+# minute, a service that hangs would merely look idle for a whole run.
 REQUEST_TIMEOUT_SECONDS = 10.0
 
-# Takes an answer, its status and its body, and raises WrongAnswer unless it is what it must be.
+# Takes a response, its status and its body, and raises WrongAnswer if they violate the contract.
 Check = Callable[[Any, int, bytes], None]
 
 
 class CheckedUser(FastHttpUser):
-    """Sends the next request as soon as the last is answered, and checks every answer.
+    """Send the next request as soon as the last one is answered, and check every answer.
 
-    The loop is closed and does not wait: ``-u`` is the number of requests in flight, and the rate that Locust
-    shows is what the service sustains for so many callers. With pauses it would mostly show the pauses.
+    This is a closed loop without think time: ``-u`` is the number of requests in flight, and the rate that Locust
+    shows is what the service sustains for so many callers. With pauses it would mostly reflect the pauses.
 
-    It is a ``FastHttpUser`` because that took 0.11 ms of CPU for a request where ``HttpUser`` took 0.39 ms
-    (Locust 2.47, five users, mean of two runs of eight seconds, a server that answers at once), and what
-    Locust takes on a shared machine is missing from the service.
+    ``FastHttpUser`` took 0.11 ms of CPU per request, ``HttpUser`` 0.39 ms (Locust 2.47, five users, mean of two runs of
+    eight seconds, against a server that answers immediately). On a shared machine, whatever Locust uses is missing from
+    the service.
     """
 
     abstract = True
     network_timeout = REQUEST_TIMEOUT_SECONDS
     connection_timeout = REQUEST_TIMEOUT_SECONDS
 
-    # Set once for all users when a run begins, by the locustfile, which knows the command line.
+    # Set for all users at the start of a run by the locustfile, which knows the command line.
     rows: ClassVar[list[Row]] = []
     drifted_rows: ClassVar[list[Row]] = []
     model: ClassVar[ModelDescription | None] = None
     seed: ClassVar[int] = 0
     user_numbers: ClassVar[Iterator[int]] = itertools.count()
 
-    # Whether requests cannot be made without the model's description.
+    # Whether the user cannot build requests without the model's description.
     needs_model: ClassVar[bool] = False
 
     def on_start(self) -> None:
-        """Take a number, and with it an order of the rows and of everything else that is drawn."""
+        """Create this user's random generator and the order in which it sends the rows."""
         runner = self.environment.runner
         worker = runner.worker_index if runner is not None else 0
         self.random = user_random(self.seed, worker, next(CheckedUser.user_numbers))
         self.steps = walk(self.choose_rows(), self.random)
 
     def choose_rows(self) -> list[Row]:
-        """Say which rows this user walks through."""
+        """Return the rows that this user sends."""
         return self.rows
 
-    def draw_score_wish(self) -> bool:
-        """Decide whether the next request asks for the score."""
+    def wants_score(self) -> bool:
+        """Return whether the next request should include the score, at random."""
         return self.random.random() < SCORE_SHARE
 
     def send(self, check: Check, method: str, path: str, **request: Any) -> bytes | None:
@@ -73,27 +74,27 @@ class CheckedUser(FastHttpUser):
         Parameters
         ----------
         check
-            Judges the answer.
+            Checks the response.
         method, path, request
-            As Locust's clients take them.
+            As in Locust's clients.
 
         Returns
         -------
-        The body of a right answer, else None; Locust has counted the failure.
+        The body of a correct answer; None if it was wrong or missing, which Locust counts as a failure.
         """
         with self.client.request(method, path, catch_response=True, **request) as response:
             if response.status_code == 0:
-                return None  # No answer came; Locust counts the failure with the network's own words.
+                return None  # No answer; Locust counts the failure with the network error as its message.
             body = response.content or b""
             try:
                 check(response, response.status_code, body)
             except WrongAnswer as wrong:
                 response.failure(str(wrong))
                 return None
-            # A refusal that was asked for is a success, whatever its status.
+            # An expected rejection is a success, although Locust counts 4xx as failures by default.
             response.success()
             return body
 
-    def ask_for_model_information(self) -> None:
-        """Ask which model has answered."""
+    def request_model_information(self) -> None:
+        """Request and check the model information."""
         self.send(lambda _, status, body: check_model_information(status, body), "GET", "/model_information")

@@ -1,4 +1,4 @@
-"""One load: made ready before it begins, judged when it has ended. The locustfile calls it at Locust's events."""
+"""Prepare, start and evaluate a load test. The locustfile calls this on Locust's events."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from loadtest.checked_user import CheckedUser
 from loadtest.limit_search import DEFAULT_P95_MS, STEP_TO_LIMIT
-from loadtest.model_description import UnusableDescription, ask_for_model
+from loadtest.model_description import UnusableDescription, request_model_description
 from loadtest.options import UnusableOption, check_files, read_limits
-from loadtest.pass_criteria import Verdict, judge
-from loadtest.payloads import read_rows
+from loadtest.pass_criteria import LoadResult, evaluate
 from loadtest.recorder import Recorder
-from loadtest.row_sources import DEFAULT_ROWS, choose_rows, drift_rows
+from loadtest.result_files import write_json, write_junit
+from loadtest.rows import DEFAULT_ROWS, choose_rows, drift_rows, read_rows
 from loadtest.shapes import StagedShape, StepToLimitShape
 from loadtest.stages import STAGES
 from loadtest.user_choice import choose_users
 from loadtest.users import USERS, DriftedUser
-from loadtest.verdict_files import write_json, write_junit
 
 logger = logging.getLogger(__name__)
 
 
 class LoadRun:
-    """The load of one process: of a master, of a worker, or of the only one.
+    """The load test in one process: a master, a worker, or the only process.
 
     Parameters
     ----------
     environment
-        Locust's, with its runner.
+        Locust's environment, with its runner.
     """
 
     def __init__(self, environment: Environment) -> None:
@@ -45,26 +44,26 @@ class LoadRun:
         self.recorder = Recorder(environment)
         self.is_worker = isinstance(environment.runner, WorkerRunner)
         self.is_running = False
-        # Of the last run that has ended.
-        self.verdict: Verdict | None = None
+        # The result of the last run that has ended.
+        self.result: LoadResult | None = None
 
     def set_up(self) -> None:
-        """Choose users and shape; without a page, where the host may be another, make everything else ready too.
+        """Select users and shape. Headless, also prepare the run; with the web page, the host may still change.
 
         Raises
         ------
         UnusableOption
-            If an option cannot be done as asked.
+            If an option cannot be used.
         UnusableRows
-            If the named rows cannot be sent.
+            If the file given with --rows cannot be used.
         ServiceUnreachable, UnusableDescription
-            As ``prepare``.
+            As in ``prepare``.
         """
         options = self.options
         if self.is_worker:
-            # The master decides who runs. With the same options as the master, only these need to be ready.
+            # The master selects the users. With the same options, only these classes need to be available here.
             if options.user_classes or options.tags or options.exclude_tags:
-                # What cannot be chosen is the master's to say.
+                # The master reports invalid choices.
                 with suppress(UnusableOption):
                     self.environment.user_classes[:] = choose_users(options)
             return
@@ -72,105 +71,105 @@ class LoadRun:
         if options.rows:
             read_rows(Path(options.rows))
         self.environment.user_classes[:] = choose_users(options)
-        self._tell_chosen_users()
+        self._share_selected_users()
         if options.shape is not None:
             shape = self._make_shape()
             shape.runner = self.environment.runner
             self.environment.shape_class = shape
-            # Where the page has a class picker, the shape is chosen there.
+            # With --class-picker, the web page offers these shapes.
             self.environment.available_shape_classes = {options.shape: shape}
             if options.num_users or options.run_time:
-                logger.warning("--users and --run-time are not used: --shape %s decides both.", options.shape)
+                logger.warning("--users and --run-time are ignored: --shape %s determines both.", options.shape)
         if options.headless:
             self.prepare()
 
     def prepare(self) -> None:
-        """Ask what the model takes, and choose the rows.
+        """Request the model's description and select the rows.
 
         Raises
         ------
         UnusableOption
-            If no host was named.
+            If no host was given.
         UnusableRows
-            If the rows cannot be sent.
+            If the rows cannot be used.
         ServiceUnreachable
-            If nobody answers.
+            If the service does not answer.
         UnusableDescription
-            If the service does not say what its model takes, and it has to be known.
+            If the service does not describe its model, and the description is needed.
         """
         if not self.environment.host:
-            raise UnusableOption("Name the service with --host, such as --host http://127.0.0.1:8000.")
+            raise UnusableOption("No service given: add --host, such as --host http://127.0.0.1:8000.")
         options, users = self.options, [USERS[name] for name in self.options.chosen_users]
         model = None
         try:
-            model = ask_for_model(self.environment.host)
+            model = request_model_description(self.environment.host)
         except UnusableDescription as error:
             if any(user.needs_model for user in users) or not (options.rows or DEFAULT_ROWS.exists()):
                 raise
             logger.warning("%s", error)
         rows, source = choose_rows(Path(options.rows) if options.rows else None, DEFAULT_ROWS, model, options.seed)
-        logger.info("The rows come from %s.", source)
+        logger.info("Sending rows from %s.", source)
         if DriftedUser in users:
             CheckedUser.drifted_rows = drift_rows(rows, options.drift_shift, options.drift_scale)
         CheckedUser.rows, CheckedUser.model = rows, model
 
-    def begin(self) -> None:
-        """Let every run begin alike, with the options that were typed or set on the page.
+    def start(self) -> None:
+        """Reset everything at the start of a run, with the options from the command line or the web page.
 
         Raises
         ------
-        As ``prepare``, in a process that runs users and was not prepared at the start.
+        As ``prepare``, in a process that runs users and was not prepared at startup.
         """
         self.is_running = True
-        self.verdict = None
-        # A search for the limit leaves out the beginning of each of its steps instead.
-        self.recorder.begin(0.0 if self.options.shape == STEP_TO_LIMIT else self.options.warmup_s)
+        self.result = None
+        # The search for the limit ignores the beginning of each of its steps instead.
+        self.recorder.start(0.0 if self.options.shape == STEP_TO_LIMIT else self.options.warmup_s)
         CheckedUser.seed = self.options.seed
         CheckedUser.user_numbers = itertools.count()
         if not self.is_worker:
-            self._tell_chosen_users()
+            self._share_selected_users()
         has_users = not isinstance(self.environment.runner, MasterRunner)
         if has_users and (self.is_worker or not self.options.headless):
             self.prepare()
 
-    def end(self) -> Verdict:
-        """Judge the run that ends, once, and write the verdict where it is asked for."""
+    def end(self) -> LoadResult:
+        """Evaluate the run that ends, once, and write the requested result files."""
         self.is_running = False
-        if self.verdict is None:
+        if self.result is None:
             shape, runner = self.environment.shape_class, self.environment.runner
             search = shape.search if isinstance(shape, StepToLimitShape) else None
-            figures = search.result if search else self.recorder.figures
+            measurements = search.measurements if search else self.recorder.measurements
             errors = sum(error["count"] for error in runner.exceptions.values()) if runner else 0
-            self.verdict = judge(figures, read_limits(self.options), errors)
+            self.result = evaluate(measurements, read_limits(self.options), errors)
             if search:
-                self.verdict = replace(self.verdict, sentence=f"{self.verdict.sentence} {search}")
-            self.write(self.verdict)
-        return self.verdict
+                self.result = replace(self.result, sentence=f"{self.result.sentence} {search}")
+            self.write(self.result)
+        return self.result
 
-    def write(self, verdict: Verdict) -> None:
-        """Write a verdict where it is asked for."""
+    def write(self, result: LoadResult) -> None:
+        """Write the requested result files."""
         if self.options.junit_file:
-            write_junit(Path(self.options.junit_file), verdict)
-        if self.options.verdict_file:
+            write_junit(Path(self.options.junit_file), result)
+        if self.options.result_file:
             users = self.options.chosen_users
             write_json(
-                Path(self.options.verdict_file),
-                verdict,
+                Path(self.options.result_file),
+                result,
                 host=self.environment.host,
                 users=users,
                 shape=self.options.shape,
             )
 
-    def _tell_chosen_users(self) -> None:
-        """Put the users among the options, because Locust hands only those on to its workers."""
+    def _share_selected_users(self) -> None:
+        """Store the selected users in the options, the only thing that Locust passes on to its workers."""
         self.options.chosen_users = [user.__name__ for user in self.environment.user_classes]
 
     def _make_shape(self) -> LoadTestShape:
-        """Make the shape that is asked for."""
+        """Create the requested shape."""
         name, scale = self.options.shape, self.options.shape_scale
         if name != STEP_TO_LIMIT:
             return StagedShape(STAGES[name], scale)
         limits = read_limits(self.options)
         if limits.p95_ms is None and limits.p99_ms is None:
             limits = replace(limits, p95_ms=DEFAULT_P95_MS)
-        return StepToLimitShape(limits, scale, lambda: self.recorder.figures)
+        return StepToLimitShape(limits, scale, lambda: self.recorder.measurements)

@@ -1,4 +1,4 @@
-"""What the service says of its model: asked once before a run, to make requests that fit any model."""
+"""The service's description of its model, requested before a run to build requests that fit any model."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-# As long as a user waits for any answer: a service that needs longer is as good as gone.
+# The same timeout as for simulated users.
 TIMEOUT_SECONDS = 10.0
 
 
 class ServiceUnreachable(Exception):
-    """Nobody answers at the host; the message says who was asked and what to do."""
+    """The host does not answer; the message names it and says what to do."""
 
 
 class UnusableDescription(Exception):
-    """The service answers, but does not say what its model takes; the message says what was wrong."""
+    """The service answers, but does not describe its model; the message says what is wrong."""
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What a load needs to know of the live model.
+    """What a load test needs to know about the live model.
 
     Parameters
     ----------
     name
-        Under which the Open Inference Protocol knows the model.
+        The model's name in the Open Inference Protocol.
     feature_names
-        One for each number of a row, in their order.
+        One name per number in a row, in order.
     feature_ranges
-        Smallest and largest value of each feature in training, finite.
+        Smallest and largest value of each feature in the training data, finite.
     threshold
         Rows with a lower anomaly score are outliers.
     """
@@ -45,20 +45,20 @@ class ModelDescription:
     threshold: float
 
 
-def ask_for_model(host: str) -> ModelDescription:
-    """Ask ``GET /model_information`` of a service.
+def request_model_description(host: str) -> ModelDescription:
+    """Request ``GET /model_information`` and return the model's description.
 
     Parameters
     ----------
     host
-        The address that Locust was given, such as ``http://127.0.0.1:8000``.
+        The service's base URL, such as ``http://127.0.0.1:8000``.
 
     Raises
     ------
     ServiceUnreachable
-        If there is no HTTP answer.
+        If there is no HTTP response.
     UnusableDescription
-        If the answer is not a 200 with everything that a description holds.
+        If the response is not a 200 with a complete description.
     """
     url = f"{host.rstrip('/')}/model_information"
     try:
@@ -67,23 +67,23 @@ def ask_for_model(host: str) -> ModelDescription:
     except urllib.error.HTTPError as error:
         with error:
             raise UnusableDescription(
-                f"{url} answers with status {error.code}: see why in the service's log."
+                f"{url} answers with status {error.code}: see the service's log for the reason."
             ) from None
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise ServiceUnreachable(
-            f"{host} does not answer ({reason}): start the service, or name another with --host URL."
+            f"{host} does not answer ({reason}): start the service, or give another address with --host URL."
         ) from None
     return read_description(url, body)
 
 
 def read_description(url: str, body: bytes) -> ModelDescription:
-    """Read the body of an answer; ``url`` is only named in errors.
+    """Parse a response body; ``url`` is only used in error messages.
 
     Raises
     ------
     UnusableDescription
-        If something that a description holds is missing or of another kind.
+        If a part of the description is missing or has the wrong type.
     """
     try:
         model = json.loads(body)["model"]
@@ -100,7 +100,7 @@ def read_description(url: str, body: bytes) -> ModelDescription:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Ask as Locust's fast client does: of no proxy, and without doubting a certificate."""
+    """Create an opener that behaves like Locust's fast client: no proxy, no certificate verification."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -108,14 +108,14 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _text(value: Any) -> str:
-    """Return a text as it is."""
+    """Return a non-empty string unchanged."""
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is not a name")
+        raise ValueError(f"{value!r} is not a non-empty string")
     return value
 
 
 def _finite(value: Any) -> float:
-    """Return a number that rows can be made with."""
+    """Return a finite number as a float."""
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{value!r} is not a finite number")

@@ -1,12 +1,12 @@
-"""When a load test has passed: limits, what was measured against them, and the exit code that says so.
+"""The pass criteria of a load test, its result and the exit codes.
 
 ==== ==========================================================================================
 code meaning
 ==== ==========================================================================================
 0    passed: every criterion was met
-1    missed: a criterion was not met, or no request was made at all
-2    usage: an option, a file or a name was wrong, and nothing was started
-3    unreachable: the service gave no answer, or none that says what its model takes
+1    missed: a criterion was not met, or there was no request
+2    usage: an option, a file or a name was wrong; nothing was sent
+3    unreachable: the service did not answer, or not with a description of its model
 ==== ==========================================================================================
 """
 
@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from loadtest.figures import Figures
+from loadtest.measurements import Measurements
 
 
 class ExitCode(IntEnum):
-    """How the ``locust`` program ends, see the table above."""
+    """Exit codes of the ``locust`` program, see the table above."""
 
     PASSED = 0
     MISSED = 1
@@ -30,16 +30,16 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What the user asks for; None asks for nothing.
+    """The limits given by the user; None means no limit.
 
     Parameters
     ----------
     max_fail_ratio
-        Most failures over requests, in [0, 1]. Without another wish a single failure is one too many.
+        Maximum share of failed requests, in [0, 1]. By default no request may fail.
     p95_ms, p99_ms
-        Longest time in milliseconds for 95 and 99 of 100 requests.
+        Maximum 95th and 99th percentile of the response time, in milliseconds.
     min_rps
-        Fewest requests a second.
+        Minimum requests per second.
     """
 
     max_fail_ratio: float = 0.0
@@ -50,115 +50,117 @@ class Limits:
 
 @dataclass(frozen=True)
 class Criterion:
-    """One thing that is measured and limited, from above unless it ``is_least``."""
+    """A measured value and its limit, an upper limit unless ``is_minimum``."""
 
     name: str
     unit: str
-    measure: Callable[[Figures], float]
+    measure: Callable[[Measurements], float]
     limit: Callable[[Limits], float | None]
-    is_least: bool = False
+    is_minimum: bool = False
 
 
 CRITERIA = (
-    # A load test that sent nothing has shown nothing.
-    Criterion("requests", "", lambda figures: figures.requests, lambda limits: 1, is_least=True),
-    Criterion("fail ratio", "", lambda figures: figures.fail_ratio, lambda limits: limits.max_fail_ratio),
-    Criterion("p95", "ms", lambda figures: figures.percentile(0.95), lambda limits: limits.p95_ms),
-    Criterion("p99", "ms", lambda figures: figures.percentile(0.99), lambda limits: limits.p99_ms),
-    Criterion("rate", "requests/s", lambda figures: figures.rate, lambda limits: limits.min_rps, is_least=True),
+    # A load test without requests proves nothing.
+    Criterion("requests", "", lambda measurements: measurements.requests, lambda limits: 1, is_minimum=True),
+    Criterion("fail ratio", "", lambda measurements: measurements.fail_ratio, lambda limits: limits.max_fail_ratio),
+    Criterion("p95", "ms", lambda measurements: measurements.percentile(0.95), lambda limits: limits.p95_ms),
+    Criterion("p99", "ms", lambda measurements: measurements.percentile(0.99), lambda limits: limits.p99_ms),
+    Criterion(
+        "rate", "requests/s", lambda measurements: measurements.rate, lambda limits: limits.min_rps, is_minimum=True
+    ),
 )
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One criterion with what was measured and what was allowed."""
+class CriterionResult:
+    """A criterion with its measured value and its limit."""
 
     name: str
     unit: str
     measured: float
     limit: float
-    is_least: bool
+    is_minimum: bool
 
     @property
     def is_met(self) -> bool:
-        """Whether the measured value is on the right side of its limit, or on it."""
-        return self.measured >= self.limit if self.is_least else self.measured <= self.limit
+        """Whether the measured value is within its limit."""
+        return self.measured >= self.limit if self.is_minimum else self.measured <= self.limit
 
     def __str__(self) -> str:
-        bound = "at least" if self.is_least else "at most"
+        bound = "at least" if self.is_minimum else "at most"
         measured, limit = (f"{value:.6g} {self.unit}".rstrip() for value in (self.measured, self.limit))
         return f"{self.name:<12}{measured:<22}{bound} {limit:<22}{'met' if self.is_met else 'missed'}"
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How a run ended.
+class LoadResult:
+    """The result of a run.
 
     Parameters
     ----------
     exit_code
-        What the program ends with.
+        The program's exit code.
     sentence
-        The reason in one sentence.
+        The reason, in one sentence.
     criteria
-        Everything that was judged, in the order of ``CRITERIA``.
-    figures
-        What it was judged by.
+        The evaluated criteria, in the order of ``CRITERIA``.
+    measurements
+        The measurements that were evaluated.
     """
 
     exit_code: ExitCode
     sentence: str
-    criteria: tuple[Judged, ...] = ()
-    figures: Figures = field(default_factory=Figures)
+    criteria: tuple[CriterionResult, ...] = ()
+    measurements: Measurements = field(default_factory=Measurements)
 
     def __str__(self) -> str:
-        lines = [f"Verdict: {self.exit_code.name.lower()} (exit code {self.exit_code:d}). {self.sentence}"]
-        lines += [f"  {judged}".rstrip() for judged in self.criteria]
+        lines = [f"Result: {self.exit_code.name.lower()} (exit code {self.exit_code:d}). {self.sentence}"]
+        lines += [f"  {criterion}".rstrip() for criterion in self.criteria]
         return "\n".join(lines)
 
 
-def judge(figures: Figures, limits: Limits, user_errors: int = 0) -> Verdict:
-    """Judge a run.
+def evaluate(measurements: Measurements, limits: Limits, user_errors: int = 0) -> LoadResult:
+    """Evaluate a run against its limits.
 
     Parameters
     ----------
-    figures
-        What was measured after the warm-up.
+    measurements
+        The measurements after the warm-up.
     limits
-        What was asked for.
+        The limits given by the user.
     user_errors
-        How many errors of a user's own code, not of the service, ended a task.
+        Number of tasks that ended with an exception in the user's own code, not in the service.
 
     Returns
     -------
-    The verdict: unreachable if no request was answered, else passed if every criterion is met.
+    The result: unreachable if no request was answered, else passed if every criterion is met.
 
     Examples
     --------
-    >>> figures = Figures()
-    >>> figures.record(12.0, at_second=1.0)
-    >>> print(judge(figures, Limits(p95_ms=10)).sentence)
+    >>> measurements = Measurements()
+    >>> measurements.record(12.0, at_second=1.0)
+    >>> print(evaluate(measurements, Limits(p95_ms=10)).sentence)
     1 of 3 criteria is missed: p95.
-    >>> judge(figures, Limits(p95_ms=15)).exit_code.name
+    >>> evaluate(measurements, Limits(p95_ms=15)).exit_code.name
     'PASSED'
     """
-    if figures.requests and figures.unanswered == figures.requests:
-        return unreachable(f"Not one of {figures.requests} requests was answered.", figures)
+    if measurements.requests and measurements.unanswered == measurements.requests:
+        return unreachable_result(f"None of the {measurements.requests} requests was answered.", measurements)
     criteria = [
-        Judged(criterion.name, criterion.unit, criterion.measure(figures), limit, criterion.is_least)
+        CriterionResult(criterion.name, criterion.unit, criterion.measure(measurements), limit, criterion.is_minimum)
         for criterion in CRITERIA
         if (limit := criterion.limit(limits)) is not None
     ]
     if user_errors:
-        criteria.append(Judged("user errors", "", user_errors, 0, is_least=False))
-    missed = [judged.name for judged in criteria if not judged.is_met]
+        criteria.append(CriterionResult("user errors", "", user_errors, 0, is_minimum=False))
+    missed = [criterion.name for criterion in criteria if not criterion.is_met]
     if missed:
         verb = "is" if len(missed) == 1 else "are"
         sentence = f"{len(missed)} of {len(criteria)} criteria {verb} missed: {', '.join(missed)}."
-        return Verdict(ExitCode.MISSED, sentence, tuple(criteria), figures)
-    return Verdict(ExitCode.PASSED, f"All {len(criteria)} criteria are met.", tuple(criteria), figures)
+        return LoadResult(ExitCode.MISSED, sentence, tuple(criteria), measurements)
+    return LoadResult(ExitCode.PASSED, f"All {len(criteria)} criteria are met.", tuple(criteria), measurements)
 
 
-def unreachable(sentence: str, figures: Figures | None = None) -> Verdict:
-    """Give the verdict on a service that was not there."""
-    return Verdict(ExitCode.UNREACHABLE, sentence, figures=figures or Figures())
+def unreachable_result(sentence: str, measurements: Measurements | None = None) -> LoadResult:
+    """Return the result for a service that did not answer."""
+    return LoadResult(ExitCode.UNREACHABLE, sentence, measurements=measurements or Measurements())

@@ -1,113 +1,32 @@
-"""What the simulated users send: the rows of a CSV file, each user in an order of its own.
+"""Build request bodies, and choose the order in which each simulated user sends the rows.
 
-Nothing here imports Locust, so that all of it can be tested without starting a load.
+Nothing here imports Locust, so it can be tested without starting a load test.
 """
 
 from __future__ import annotations
 
-import csv
-import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-Row = tuple[float, ...]
-
-
-class UnusableRows(Exception):
-    """A file of rows that cannot be sent; the message names file, line and column and says what to do."""
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Read the rows that the users send.
-
-    Parameters
-    ----------
-    path
-        A CSV file with a header and one or more columns of finite numbers. Blank lines are skipped.
-
-    Returns
-    -------
-    The rows in the file's order, at least one, each as long as the header.
-
-    Raises
-    ------
-    UnusableRows
-        If the file is missing, unreadable, empty, ragged, has no header, or holds a cell that is not a
-        finite number.
-    """
-    try:
-        # "-sig" because spreadsheets begin the file with a byte order mark.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse_rows(path, file)
-    except FileNotFoundError:
-        raise UnusableRows(
-            f"{path} does not exist: make it with `make data`, or name another file with --rows FILE."
-        ) from None
-    except OSError as error:
-        raise UnusableRows(f"{path} cannot be read ({error.strerror}): name another file with --rows FILE.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnusableRows(f"{path} is not a CSV file in UTF-8 ({error}): save it as one.") from error
-
-
-def _parse_rows(path: Path, lines: Iterable[str]) -> list[Row]:
-    """Turn the lines of a CSV file into rows; ``path`` is only named in errors."""
-    reader = csv.reader(lines)
-    header = next(reader, [])
-    if not header:
-        raise UnusableRows(f"{path} does not begin with a header: add one line that names the columns.")
-    if all(_finite_number(cell) is not None for cell in header):
-        raise UnusableRows(f"{path} begins with numbers: add a header, one line that names the columns.")
-    rows = [_parse_row(path, reader.line_num, header, cells) for cells in reader if cells]
-    if not rows:
-        raise UnusableRows(f"{path} has a header and no rows: add at least one row of numbers.")
-    return rows
-
-
-def _parse_row(path: Path, line: int, header: Sequence[str], cells: Sequence[str]) -> Row:
-    """Turn the cells of one line into numbers, or say which cell is wrong."""
-    if len(cells) != len(header):
-        raise UnusableRows(
-            f"{path}, line {line}: the number of cells is {len(cells)} and the header's is {len(header)}; "
-            "give the line one number a column."
-        )
-    numbers = []
-    for column, cell in zip(header, cells, strict=True):
-        number = _finite_number(cell)
-        if number is None:
-            raise UnusableRows(
-                f"{path}, line {line}, column {column}: {cell!r} is not a finite number; "
-                "correct it, or leave the line out."
-            )
-        numbers.append(number)
-    return tuple(numbers)
-
-
-def _finite_number(cell: str) -> float | None:
-    """Return the number in a cell, or None where there is none that strict JSON can carry."""
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+from loadtest.rows import Row
 
 
 def user_random(seed: int, worker: int, user: int) -> random.Random:
-    """Make the generator that one simulated user draws everything from.
+    """Create the random generator of one simulated user.
 
     Parameters
     ----------
     seed
         The seed of the whole run.
     worker
-        Index of the Locust process: without it the processes of a distributed run would all send the same.
+        Index of the Locust process, so that the processes of a distributed run send different rows.
     user
-        Running number of the user within its process, from 0.
+        Sequence number of the user within its process, from 0.
 
     Returns
     -------
-    A generator that gives the same numbers in every run and on every machine.
+    A generator that returns the same numbers in every run and on every machine.
 
     Examples
     --------
@@ -116,23 +35,23 @@ def user_random(seed: int, worker: int, user: int) -> random.Random:
     >>> user_random(7, 0, 0).random() == user_random(7, 0, 1).random()
     False
     """
-    # Python hashes the whole text; a sum of the three would give some users the same order.
+    # Seeding with a string hashes all of it; with the sum of the three, some users would get the same order.
     return random.Random(f"{seed}/{worker}/{user}")
 
 
 def walk(rows: Sequence[Row], generator: random.Random) -> Iterator[Row]:
-    """Walk through all rows in a random order, and through the same order again at its end.
+    """Iterate over all rows in a random order, repeating the same order for ever.
 
     Parameters
     ----------
     rows
         At least one row.
     generator
-        Decides the order; drawn from at the first step only.
+        Random generator that determines the order; used at the first step only.
 
     Returns
     -------
-    An endless iterator. No row comes a second time before every other row has come.
+    An endless iterator. No row is repeated before every other row was returned.
 
     Examples
     --------
@@ -146,31 +65,31 @@ def walk(rows: Sequence[Row], generator: random.Random) -> Iterator[Row]:
         yield from order
 
 
-def prediction_request(row: Row, ask_score: bool) -> dict[str, Any]:
+def prediction_request(row: Row, with_score: bool) -> dict[str, Any]:
     """Build the body of ``POST /prediction``.
 
     Parameters
     ----------
     row
         The numbers to label, in the order of the model's features.
-    ask_score
-        Whether the answer has to carry the anomaly score.
+    with_score
+        Whether to request the anomaly score.
 
     Returns
     -------
-    What is sent, before it is written as JSON.
+    The body before it is serialized as JSON.
 
     Examples
     --------
-    >>> prediction_request((0.56, 0.23), ask_score=True)
+    >>> prediction_request((0.56, 0.23), with_score=True)
     {'feature_vector': [0.56, 0.23], 'score': True}
     """
-    return {"feature_vector": list(row), "score": ask_score}
+    return {"feature_vector": list(row), "score": with_score}
 
 
-def predictions_request(rows: Sequence[Row], ask_score: bool) -> dict[str, Any]:
-    """Build the body of ``POST /predictions``, as ``prediction_request`` does for one row."""
-    return {"feature_vectors": [list(row) for row in rows], "score": ask_score}
+def predictions_request(rows: Sequence[Row], with_score: bool) -> dict[str, Any]:
+    """Build the body of ``POST /predictions``, like ``prediction_request`` for several rows."""
+    return {"feature_vectors": [list(row) for row in rows], "score": with_score}
 
 
 def inference_request(rows: Sequence[Row]) -> dict[str, Any]:
@@ -183,7 +102,7 @@ def inference_request(rows: Sequence[Row]) -> dict[str, Any]:
 
     Returns
     -------
-    One tensor of shape ``[rows, features]``, its numbers row after row.
+    One tensor of shape ``[rows, features]``, in row-major order.
 
     Examples
     --------
@@ -196,18 +115,18 @@ def inference_request(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def batch_size(generator: random.Random, largest: int) -> int:
-    """Draw how many rows a batch holds.
+    """Return a random number of rows for a batch.
 
     Parameters
     ----------
     generator
-        Decides.
+        Random generator.
     largest
-        Most rows.
+        Maximum number of rows.
 
     Returns
     -------
-    In [1, largest], the logarithm uniform: batches of 1 to 10 rows are as frequent as those of 100 to 1,000.
+    A number in [1, largest] with a uniform logarithm: 1 to 10 rows are as frequent as 100 to 1,000.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""The shapes as Locust runs them.
+"""The shapes, as classes that Locust runs.
 
-The classes are abstract to Locust, which would otherwise run the first one that it finds: without ``--shape`` no shape
-exists, and ``-u`` and ``-t`` mean what they always do.
+The classes are abstract to Locust, which would otherwise run the first one that it finds: without ``--shape`` there is
+no shape, and ``-u`` and ``-t`` work as usual.
 """
 
 from __future__ import annotations
@@ -10,29 +10,29 @@ from collections.abc import Callable, Sequence
 
 from locust import LoadTestShape
 
-from loadtest.figures import Figures
 from loadtest.limit_search import SETTLING_SHARE, STEP_SECONDS, LimitSearch
+from loadtest.measurements import Measurements
 from loadtest.pass_criteria import Limits
 from loadtest.stages import Stage, spawn_rate, users_at
 
 
 class TimedShape(LoadTestShape):
-    """A shape that knows how long it has been running."""
+    """A shape that knows its run time."""
 
     abstract = True
 
     def __init__(self, scale: float) -> None:
-        # The ignores, here and below: Locust does not annotate its shapes.
+        # Locust does not annotate its shapes, hence the ignores here and below.
         super().__init__()  # type: ignore[no-untyped-call]
         self.scale = scale
 
     def elapsed(self) -> float:
-        """Tell the seconds since the beginning, in the time of a shape that is not scaled."""
+        """Return the seconds since the start, in the time of the unscaled shape."""
         return float(self.get_run_time()) / self.scale  # type: ignore[no-untyped-call]
 
 
 class StagedShape(TimedShape):
-    """A shape whose number of users depends on the time alone."""
+    """A shape whose number of users depends on time only."""
 
     abstract = True
 
@@ -41,53 +41,53 @@ class StagedShape(TimedShape):
         self.stages = stages
 
     def tick(self) -> tuple[int, float] | None:
-        """Answer Locust, which asks once a second; None ends the run."""
+        """Return the number of users and the spawn rate; None ends the run. Locust calls this once a second."""
         users = users_at(self.stages, self.elapsed())
         return None if users is None else (users, spawn_rate(users))
 
 
 class StepToLimitShape(TimedShape):
-    """Runs a search in Locust.
+    """Run a ``LimitSearch`` in Locust.
 
     Parameters
     ----------
     limits
-        What the service must keep.
+        The limits that end the search.
     scale
-        What the length of a step is multiplied by.
+        Factor for the duration of a step.
     measured
-        Gives all figures of the run so far.
+        Returns all measurements of the run so far.
     """
 
     abstract = True
 
-    def __init__(self, limits: Limits, scale: float, measured: Callable[[], Figures]) -> None:
+    def __init__(self, limits: Limits, scale: float, measured: Callable[[], Measurements]) -> None:
         super().__init__(scale)
         self.limits, self.measured = limits, measured
-        self.begin_search()
+        self.start_search()
 
-    def begin_search(self) -> None:
-        """Begin with one user."""
+    def start_search(self) -> None:
+        """Start the search with one user."""
         self.search = LimitSearch(self.limits)
-        self.begin_step()
+        self.start_step()
 
-    def begin_step(self) -> None:
-        """Begin a step: what comes before it has settled is left out."""
-        self.step_began = self.elapsed()
-        self.settled: Figures | None = None
+    def start_step(self) -> None:
+        """Start a step; its first part is not measured."""
+        self.step_started = self.elapsed()
+        self.settled: Measurements | None = None
 
     def reset_time(self) -> None:
-        """Begin again, as Locust asks at the beginning of every run."""
-        super().reset_time()  # type: ignore[no-untyped-call] # Locust does not annotate it.
-        self.begin_search()
+        """Restart the search; Locust calls this at the start of every run."""
+        super().reset_time()  # type: ignore[no-untyped-call]
+        self.start_search()
 
     def tick(self) -> tuple[int, float] | None:
-        """Answer Locust, which asks once a second; None ends the run."""
-        in_step = self.elapsed() - self.step_began
+        """Return the number of users and the spawn rate; None ends the run. Locust calls this once a second."""
+        in_step = self.elapsed() - self.step_started
         if self.settled is None and in_step >= STEP_SECONDS * SETTLING_SHARE:
             self.settled = self.measured().copy()
         elif self.settled is not None and in_step >= STEP_SECONDS:
             if not self.search.end_step(self.measured().since(self.settled)):
                 return None
-            self.begin_step()
+            self.start_step()
         return self.search.users, spawn_rate(self.search.users)

@@ -1,6 +1,6 @@
-"""Loads that change over time and end by themselves, as tables: what ``--shape NAME`` chooses from.
+"""Tables of the loads that ``--shape NAME`` offers, which change over time and end by themselves.
 
-``step-to-limit`` is no table, because what it does depends on what is measured; see ``loadtest.limit_search``.
+``step-to-limit`` is not a table, because its steps depend on the measurements; see ``loadtest.limit_search``.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-# All users of a stage begin within a second, so that the stage is one: Locust warns of more than 100 a second.
-HIGHEST_SPAWN_RATE = 100.0
+# Start all users of a stage within a second where possible; Locust warns about more than 100 per second.
+MAX_SPAWN_RATE = 100.0
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A number of users for a time.
+    """A number of users for a duration.
 
     Parameters
     ----------
     seconds
-        How long it lasts, at ``--shape-scale 1``.
+        Its duration at ``--shape-scale 1``.
     users
-        How many users there are, each with one request in flight.
+        Number of users, each with one request in flight.
     """
 
     seconds: float
@@ -30,33 +30,33 @@ class Stage:
 
 
 STAGES: dict[str, tuple[Stage, ...]] = {
-    # Up and down again in half-minutes: something to see on every dashboard within four minutes.
+    # Up and down in steps of half a minute: visible on every dashboard within four minutes.
     "ramp": tuple(Stage(seconds=30, users=users) for users in (1, 2, 3, 5, 3, 2, 1)),
-    # The same with more users, who send bad input: for panels and alerts about refused requests.
+    # The same with more users, who send invalid requests: for panels and alerts about rejected requests.
     "errors": tuple(Stage(seconds=30, users=users) for users in (1, 3, 5, 10, 5, 3, 1)),
-    # Twenty-five times the load within a second, and time to see the service recover.
+    # Twenty-five times the load within a second, then time for the service to recover.
     "spike": (Stage(seconds=60, users=2), Stage(seconds=30, users=50), Stage(seconds=90, users=2)),
-    # Long enough for a leak of a megabyte a minute to show; --shape-scale 8 is a working day.
+    # Long enough for a leak of a megabyte per minute to show; --shape-scale 8 is a working day.
     "soak": (Stage(seconds=3600, users=5),),
 }
 
-# Who runs in a shape unless users are chosen by name or tag; in all others it is the users who run without a shape.
+# Users of a shape unless others are selected by name or tag; all other shapes use the default users.
 USERS_OF_SHAPE = {"errors": "BadInputUser"}
 
 
 def users_at(stages: Sequence[Stage], seconds: float) -> int | None:
-    """Tell how many users there are at a time.
+    """Return the number of users at a time.
 
     Parameters
     ----------
     stages
-        One after the other.
+        The stages, in order.
     seconds
-        Since the beginning.
+        Time since the start.
 
     Returns
     -------
-    Number of users, or None after the last stage.
+    The number of users, or None after the last stage.
 
     Examples
     --------
@@ -69,5 +69,5 @@ def users_at(stages: Sequence[Stage], seconds: float) -> int | None:
 
 
 def spawn_rate(users: int) -> float:
-    """Tell how many users may begin or end in a second."""
-    return min(float(users), HIGHEST_SPAWN_RATE)
+    """Return how many users may be started or stopped per second."""
+    return min(float(users), MAX_SPAWN_RATE)

@@ -1,4 +1,4 @@
-"""Which user classes run: those that are named, those that have a wanted tag, or the one of the simplest load."""
+"""Select the user classes that run: by name, by tag, or the default."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from loadtest.users import USERS, SingleRowUser
 
 
 def choose_users(options: Namespace) -> list[type[CheckedUser]]:
-    """Choose the user classes.
+    """Select the user classes.
 
-    Locust alone would run all of them when none is named, and bad input beside good is not what a first run should
-    show.
+    Without names, Locust itself would run all of them, and a first run should not mix invalid requests with valid ones.
 
     Parameters
     ----------
     options
-        The command line. Its ``tags`` and ``exclude_tags`` filter whatever is named; without names they choose among
-        all classes; without either the shape decides, or ``SingleRowUser`` runs.
+        The command line. ``tags`` and ``exclude_tags`` filter the named classes, or all classes if none is named;
+        without any of these, the shape's users run, or ``SingleRowUser``.
 
     Returns
     -------
@@ -29,7 +28,7 @@ def choose_users(options: Namespace) -> list[type[CheckedUser]]:
     Raises
     ------
     UnusableOption
-        If no task is left.
+        If no class is left.
     """
     if options.user_classes:
         candidates = [USERS[name] for name in options.user_classes]
@@ -40,16 +39,16 @@ def choose_users(options: Namespace) -> list[type[CheckedUser]]:
     chosen = [user for user in candidates if _has_task(user, options)]
     if not chosen:
         tags = sorted({tag for user in USERS.values() for tag in tags_of(user)})
-        raise UnusableOption(f"No user has a task with these tags: the tags are {', '.join(tags)}.")
+        raise UnusableOption(f"No user matches these tags: the tags are {', '.join(tags)}.")
     return chosen
 
 
 def tags_of(user: type[CheckedUser]) -> set[str]:
-    """Give the tags of a user's tasks."""
+    """Return the tags of a user's tasks."""
     return {tag for task in user.tasks for tag in getattr(task, "locust_tag_set", ())}
 
 
 def _has_task(user: type[CheckedUser], options: Namespace) -> bool:
-    """Tell whether a task of the user is left by ``--tags`` and ``--exclude-tags``."""
+    """Return whether ``--tags`` and ``--exclude-tags`` leave a task of this user."""
     tags = tags_of(user)
     return (not options.tags or bool(tags & set(options.tags))) and not tags & set(options.exclude_tags or ())

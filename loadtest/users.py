@@ -1,4 +1,4 @@
-"""The users that can be chosen: by class name, by tag, or with the class picker of Locust's page."""
+"""The user classes, selectable by class name, by tag, or with the class picker of Locust's web page."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import ClassVar
 from locust import tag, task
 
 from loadtest.answers import check_prediction
-from loadtest.answers_of_many import check_inference, check_predictions
 from loadtest.bad_input import check_refusal, make_bad_inputs
+from loadtest.batch_answers import check_inference, check_predictions
 from loadtest.boundary import NoBoundary, find_boundary_rows
 from loadtest.checked_user import CheckedUser
-from loadtest.payloads import Row, batch_size, inference_request, prediction_request, predictions_request, walk
+from loadtest.payloads import batch_size, inference_request, prediction_request, predictions_request, walk
+from loadtest.rows import Row
 
-# Most rows of a batch, a tenth of what the service takes by default: a batch is then answered in milliseconds.
-LARGEST_BATCH = 1_000
+# A tenth of the service's default limit, so that a batch is answered in milliseconds.
+MAX_BATCH_ROWS = 1_000
 
-# Most rows of an inference request. Clients of the protocol send few rows, larger batches are BatchUser's.
-LARGEST_INFERENCE = 32
+# Clients of the protocol send few rows; BatchUser sends larger batches.
+MAX_INFERENCE_ROWS = 32
 
 
 class SearchInterrupted(Exception):
-    """The service did not answer a question of the search for the boundary as it must."""
+    """The search for the boundary got a wrong answer or none."""
 
 
 class SingleRowUser(CheckedUser):
-    """Sends the rows to ``/prediction`` one by one, asks for the score of a quarter, and at its end for the model."""
+    """Send single rows to ``/prediction``, a quarter of them with the score; finally request the model information."""
 
     @tag("single")
     @task
@@ -36,29 +37,29 @@ class SingleRowUser(CheckedUser):
         send_row(self)
 
     def on_stop(self) -> None:
-        """Ask once which model has answered."""
-        self.ask_for_model_information()
+        """Request the model information once."""
+        self.request_model_information()
 
 
 class BatchUser(CheckedUser):
-    """Sends batches of 1 to 1,000 rows to ``/predictions``."""
+    """Send batches of 1 to 1,000 rows to ``/predictions``."""
 
     @tag("batch")
     @task
     def predict(self) -> None:
         """Send the next rows."""
-        rows = [next(self.steps) for _ in range(batch_size(self.random, LARGEST_BATCH))]
-        ask_score = self.draw_score_wish()
+        rows = [next(self.steps) for _ in range(batch_size(self.random, MAX_BATCH_ROWS))]
+        with_score = self.wants_score()
         self.send(
-            lambda _, status, body: check_predictions(status, body, len(rows), ask_score),
+            lambda _, status, body: check_predictions(status, body, len(rows), with_score),
             "POST",
             "/predictions",
-            json=predictions_request(rows, ask_score),
+            json=predictions_request(rows, with_score),
         )
 
 
 class V2User(CheckedUser):
-    """Speaks the Open Inference Protocol, as clients of KServe, Triton and MLServer do."""
+    """Send tensors with the Open Inference Protocol, as clients of KServe, Triton and MLServer do."""
 
     needs_model = True
 
@@ -66,9 +67,9 @@ class V2User(CheckedUser):
     @task
     def infer(self) -> None:
         """Send the next rows as a tensor."""
-        assert self.model is not None  # The run does not begin without it.
+        assert self.model is not None  # The run does not start without it.
         name = self.model.name
-        rows = [next(self.steps) for _ in range(batch_size(self.random, LARGEST_INFERENCE))]
+        rows = [next(self.steps) for _ in range(batch_size(self.random, MAX_INFERENCE_ROWS))]
         self.send(
             lambda _, status, body: check_inference(status, body, len(rows), name),
             "POST",
@@ -78,12 +79,12 @@ class V2User(CheckedUser):
 
 
 class BadInputUser(CheckedUser):
-    """Sends what must be refused: a 4xx problem document is a success, a 5xx or a 200 is a failure."""
+    """Send invalid requests: a 4xx problem document is a success, a 5xx or a 200 is a failure."""
 
     @tag("bad-input")
     @task
     def predict(self) -> None:
-        """Spoil the next row in one of many ways."""
+        """Send the next row with a random mistake."""
         bad = self.random.choice(make_bad_inputs(next(self.steps)))
         self.send(
             lambda answer, status, body: check_refusal(
@@ -98,25 +99,25 @@ class BadInputUser(CheckedUser):
 
 
 class DriftedUser(CheckedUser):
-    """Sends rows moved by ``--drift-shift`` and stretched by ``--drift-scale``: drift detectors must speak."""
+    """Send rows shifted by ``--drift-shift`` and scaled by ``--drift-scale``, which drift detectors must signal."""
 
     def choose_rows(self) -> list[Row]:
-        """Walk through the moved rows."""
+        """Return the drifted rows."""
         return self.drifted_rows
 
     @tag("drifted")
     @task
     def predict(self) -> None:
-        """Send the next moved row."""
+        """Send the next drifted row."""
         send_row(self)
 
 
 class BoundaryUser(CheckedUser):
-    """Sends rows close to the decision boundary, which it finds by asking for scores: confidence must fall."""
+    """Send rows close to the decision boundary, found by bisection, which lower the confidence."""
 
     needs_model = True
 
-    # Apart in the table, because these questions are not the load.
+    # A separate line in the table, because these requests are not part of the load.
     search_name: ClassVar[str] = "/predictions (search for the boundary)"
 
     has_found_boundary = False
@@ -124,19 +125,19 @@ class BoundaryUser(CheckedUser):
     @tag("boundary")
     @task
     def predict(self) -> None:
-        """Send the next row of the boundary; at first, look for it."""
+        """Send the next boundary row; search for the boundary first."""
         if self.has_found_boundary:
             send_row(self)
         else:
-            self.look_for_boundary()
+            self.search_boundary()
 
-    def look_for_boundary(self) -> None:
-        """Walk through rows of the boundary from now on; without success, try again as the next task."""
-        assert self.model is not None  # The run does not begin without it.
+    def search_boundary(self) -> None:
+        """Find boundary rows and send those from now on; after a failure, the next task tries again."""
+        assert self.model is not None  # The run does not start without it.
         try:
-            rows = find_boundary_rows(self.rows, self.model.threshold, self.ask_for_scores, self.random)
+            rows = find_boundary_rows(self.rows, self.model.threshold, self.request_scores, self.random)
         except SearchInterrupted:
-            return  # Counted where it was asked.
+            return  # Already counted as a failed request.
         except NoBoundary as error:
             self.environment.events.request.fire(
                 request_type="POST", name=self.search_name, response_time=0.0, response_length=0, exception=error
@@ -145,14 +146,14 @@ class BoundaryUser(CheckedUser):
         self.steps = walk(rows, self.random)
         self.has_found_boundary = True
 
-    def ask_for_scores(self, rows: Sequence[Row]) -> list[float]:
-        """Ask for the scores of rows."""
+    def request_scores(self, rows: Sequence[Row]) -> list[float]:
+        """Request the scores of rows."""
         body = self.send(
-            lambda _, status, body: check_predictions(status, body, len(rows), asked_score=True),
+            lambda _, status, body: check_predictions(status, body, len(rows), with_score=True),
             "POST",
             "/predictions",
             name=self.search_name,
-            json=predictions_request(rows, ask_score=True),
+            json=predictions_request(rows, with_score=True),
         )
         if body is None:
             raise SearchInterrupted
@@ -166,10 +167,10 @@ USERS: dict[str, type[CheckedUser]] = {
 
 def send_row(user: CheckedUser) -> None:
     """Send a user's next row to ``/prediction``."""
-    ask_score = user.draw_score_wish()
+    with_score = user.wants_score()
     user.send(
-        lambda _, status, body: check_prediction(status, body, ask_score),
+        lambda _, status, body: check_prediction(status, body, with_score),
         "POST",
         "/prediction",
-        json=prediction_request(next(user.steps), ask_score),
+        json=prediction_request(next(user.steps), with_score),
     )

@@ -1,1 +1,1 @@
-"""Proves on a running chain that every alert fires, is told, and ends."""
+"""Check on running programs that every alert fires, is delivered and is resolved."""

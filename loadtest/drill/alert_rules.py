@@ -1,4 +1,4 @@
-"""The alerts that are shipped, one line of the drill for each rule."""
+"""The shipped alerting rules, each of which has one line in the drill's table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import yaml
 
 
 class AlertRule(NamedTuple):
-    """What tells an alerting rule from all others.
+    """The identity of an alerting rule.
 
     Parameters
     ----------
     name
-        Of the alert.
+        Name of the alert.
     window
-        Rules of one name look at windows of different lengths, which is a label of the alert; empty for others.
+        Label of the alert that distinguishes rules with the same name by the length of their window; may be empty.
 
     Examples
     --------
@@ -33,7 +33,7 @@ class AlertRule(NamedTuple):
 
     @classmethod
     def of_labels(cls, labels: Mapping[str, str]) -> AlertRule:
-        """Tell which rule an alert comes from."""
+        """Return the rule that an alert with these labels comes from."""
         return cls(labels["alertname"], labels.get("window", ""))
 
 
@@ -42,13 +42,13 @@ def read_rule_files(folder: Path) -> dict[str, Any]:
 
     Returns
     -------
-    What they hold, by file name.
+    The parsed files by name.
     """
     return {path.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yml"))}
 
 
 def alert_rules(files: Iterable[Mapping[str, Any]]) -> list[AlertRule]:
-    """List the alerting rules of rule files, in their order.
+    """Return the alerting rules of rule files, in order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a cause is, and a thread for those that have to be produced again and again."""
+"""The type of a cause, and a thread for causes that repeat an action."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from loadtest.drill.chain import Chain
+from loadtest.drill.testbed import Testbed
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Something that goes wrong, and what has to be told of it.
+    """A failure, and the alerts that it must trigger.
 
     Parameters
     ----------
     title
-        What happens, for the table.
+        Description for the table.
     alerts
-        Names of the alerts that have to fire, all windows of each.
+        Names of the alerts that must fire, with all their windows.
     produce
-        Lets it happen as long as the block runs.
+        Returns a context manager that produces the failure while its block runs.
     """
 
     title: str
     alerts: tuple[str, ...]
-    produce: Callable[[Chain], AbstractContextManager[None]]
+    produce: Callable[[Testbed], AbstractContextManager[None]]
 
 
 @contextmanager
-def repeated(chain: Chain, act: Callable[[], None], pause_seconds: float) -> Iterator[None]:
-    """Do something at once, and again after each pause, while the block runs."""
-    end_wanted = threading.Event()
+def repeated(testbed: Testbed, act: Callable[[], None], pause_seconds: float) -> Iterator[None]:
+    """Call ``act`` immediately and after each pause while the block runs."""
+    stop_requested = threading.Event()
 
-    def go_on() -> None:
-        while not end_wanted.is_set() and not chain.is_over.is_set():
+    def run() -> None:
+        while not stop_requested.is_set() and not testbed.is_over.is_set():
             act()
-            end_wanted.wait(pause_seconds)
+            stop_requested.wait(pause_seconds)
 
-    thread = threading.Thread(target=go_on, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        end_wanted.set()
+        stop_requested.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""The shipped configurations of Prometheus and Alertmanager, with the drill's targets, waits and receivers."""
+"""Derive the drill's Prometheus and Alertmanager configurations from the shipped ones."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _PROMETHEUS = ROOT / "monitoring" / "prometheus"
 RULES = _PROMETHEUS / "rules"
 _ALERTMANAGER = ROOT / "monitoring" / "alertmanager" / "alertmanager.yml"
 
-# A second is long enough for alerts of one name to come together, and short beside a drill's alert.
+# A second is enough for alerts of the same name to be grouped, and short compared with the drill's alerts.
 _GROUP_WAIT, _GROUP_INTERVAL = "1s", "2s"
 
-# Watchdog has to be told again and again; no other lasts long enough to be repeated.
+# Only Watchdog lasts long enough to be repeated.
 _REPEAT_INTERVAL = "8s"
 
 
 def prometheus_configuration(
     shipped: Mapping[str, Any], targets: Mapping[str, Sequence[str]], alertmanager: str, scrape_seconds: float
 ) -> dict[str, Any]:
-    """Derive Prometheus's configuration.
+    """Return Prometheus's configuration.
 
     Parameters
     ----------
     shipped
-        What ``native.yml`` holds.
+        The content of ``native.yml``.
     targets
-        The addresses of each job; jobs without any are left out.
+        Addresses by job; jobs without any are left out.
     alertmanager
         ``host:port`` of Alertmanager.
     scrape_seconds
-        Between two scrapes and between two evaluations.
+        Interval of scrapes and evaluations.
     """
     interval = f"{scrape_seconds * 1000:.0f}ms"
     jobs = []
@@ -59,16 +59,16 @@ def prometheus_configuration(
 
 
 def alertmanager_configuration(shipped: Mapping[str, Any], sink_url: str) -> dict[str, Any]:
-    """Derive Alertmanager's configuration: every receiver is a path of the sink, and nothing is held back.
+    """Return Alertmanager's configuration: every receiver is a path of the webhook, with short waits.
 
-    Mute times and inhibitions are left out, so that each alert is heard at any hour and whatever else fires.
+    Mute times and inhibitions are left out, so that each alert is delivered at any hour and whatever else is firing.
 
     Parameters
     ----------
     shipped
-        What ``alertmanager.yml`` holds.
+        The content of ``alertmanager.yml``.
     sink_url
-        Without a slash at the end.
+        URL of the webhook, without a trailing slash.
     """
     route = copy.deepcopy(shipped["route"])
     for part in (route, *route["routes"]):
@@ -82,25 +82,25 @@ def alertmanager_configuration(shipped: Mapping[str, Any], sink_url: str) -> dic
 
 
 def write_prometheus_files(
-    folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str, shrinking: TimeScaling
+    folder: Path, targets: Mapping[str, Sequence[str]], alertmanager: str, scaling: TimeScaling
 ) -> Path:
-    """Write Prometheus's configuration into a folder, and the rules below it.
+    """Write Prometheus's configuration and its rules into a folder.
 
     Returns
     -------
-    The configuration.
+    Path of the configuration.
     """
     rules = folder / "rules"
     rules.mkdir()
     for name, shipped in read_rule_files(RULES).items():
-        _write(rules / name, shrinking.rules(shipped, expressions()))
+        _write(rules / name, scaling.rules(shipped, expressions()))
     shipped = yaml.safe_load((_PROMETHEUS / "native.yml").read_text(encoding="utf-8"))
-    configuration = prometheus_configuration(shipped, targets, alertmanager, shrinking.scrape_seconds)
+    configuration = prometheus_configuration(shipped, targets, alertmanager, scaling.scrape_seconds)
     return _write(folder / "prometheus.yml", configuration)
 
 
 def write_alertmanager_file(folder: Path, sink_url: str) -> Path:
-    """Write Alertmanager's configuration into a folder and return it."""
+    """Write Alertmanager's configuration into a folder and return its path."""
     shipped = yaml.safe_load(_ALERTMANAGER.read_text(encoding="utf-8"))
     return _write(folder / "alertmanager.yml", alertmanager_configuration(shipped, sink_url))
 

@@ -1,4 +1,4 @@
-"""Starts Prometheus, Alertmanager and what else watches, and waits until each is ready."""
+"""Start Prometheus, Alertmanager and exporters, and wait until each is ready."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from loadtest.drill.programs import (
 )
 from loadtest.drill.time_scaling import TimeScaling
 
-# Programs that not everybody has, by their jobs. Debian gives them longer names.
+# Optional programs by job; Debian uses the longer names.
 _OPTIONAL = {
     "pushgateway": ("pushgateway", "prometheus-pushgateway"),
     "node": ("node_exporter", "prometheus-node-exporter"),
@@ -27,14 +27,14 @@ _OPTIONAL = {
 
 
 class Monitors:
-    """Starts programs that listen on free ports of this machine.
+    """Start programs that listen on free ports of this machine.
 
     Parameters
     ----------
     folder
-        Takes their logs, configurations and data.
+        Folder for their logs, configurations and data.
     stack
-        Ends them.
+        Stops them when it is closed.
 
     Raises
     ------
@@ -44,12 +44,12 @@ class Monitors:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder, self._stack = folder, stack
-        # Looked for at once: who lacks one should not wait for a training first.
+        # Look for both first, so that a missing one is reported before a model is trained.
         self._prometheus = require_program("prometheus")
         self._alertmanager = require_program("alertmanager", "prometheus-alertmanager")
 
     def start_optional(self) -> dict[str, str]:
-        """Start the programs that not everybody has, as far as they are found; give their addresses by their jobs."""
+        """Start the optional programs that are installed; return their addresses by job."""
         found = {job: program for job, names in _OPTIONAL.items() if (program := find_program(*names))}
         addresses = {job: _free_address() for job in found}
         for job, program in found.items():
@@ -57,30 +57,30 @@ class Monitors:
         return addresses
 
     def start_alertmanager(self, sink_url: str) -> str:
-        """Start Alertmanager, whose receivers are all a sink; give its address."""
+        """Start Alertmanager, with the webhook as its only receiver; return its address."""
         address = _free_address()
         command = [
             self._alertmanager,
             f"--config.file={write_alertmanager_file(self._folder, sink_url)}",
             f"--storage.path={self._folder / 'alertmanager'}",
-            # There is one; no other to gossip with.
+            # No clustering: there is only one.
             "--cluster.listen-address=",
         ]
         self._start("alertmanager", address, "/-/ready", command)
         return address
 
     def start_prometheus(
-        self, targets: Mapping[str, Sequence[str]], alertmanager: str, shrinking: TimeScaling
+        self, targets: Mapping[str, Sequence[str]], alertmanager: str, scaling: TimeScaling
     ) -> tuple[RunningProgram, str]:
-        """Start Prometheus, which also watches itself; give it and its address."""
+        """Start Prometheus, which also scrapes itself; return the program and its address."""
         address = _free_address()
         every_target = {**targets, "prometheus": [address], "alertmanager": [alertmanager]}
         command = [
             self._prometheus,
-            f"--config.file={write_prometheus_files(self._folder, every_target, alertmanager, shrinking)}",
+            f"--config.file={write_prometheus_files(self._folder, every_target, alertmanager, scaling)}",
             f"--storage.tsdb.path={self._folder / 'prometheus'}",
-            # What Alertmanager did not hear is told again, as shipped after a minute.
-            f"--rules.alert.resend-delay={shrinking.duration('1m')}",
+            # Alertmanager gets alerts again after a scaled minute, the shipped value, in case it missed one.
+            f"--rules.alert.resend-delay={scaling.duration('1m')}",
         ]
         return self._start("prometheus", address, "/-/ready", command), address
 
@@ -103,5 +103,5 @@ class Monitors:
 
 
 def _free_address() -> str:
-    """Give an address that nobody listens on, ``host:port``."""
+    """Return an unused ``host:port``."""
     return f"{HOST}:{free_port()}"

@@ -1,4 +1,4 @@
-"""Which causes are produced together, and which alerts have none here."""
+"""Which causes are produced together, and which alerts have no cause."""
 
 from __future__ import annotations
 
@@ -6,65 +6,65 @@ from collections.abc import Iterable
 
 from loadtest.drill.alert_rules import AlertRule
 from loadtest.drill.causes import Cause
-from loadtest.drill.causes_at_the_records import LOCKED_RECORDS
-from loadtest.drill.causes_at_the_watchers import BROKEN_CONFIGURATION, FAILING_RULE, REFUSING_RECEIVER
-from loadtest.drill.causes_by_models import (
+from loadtest.drill.model_causes import (
     BROKEN_MODEL,
     FAILING_TRAINING,
     MISSING_MODEL,
     OLD_MODEL,
     WAITING_TRAINING,
 )
-from loadtest.drill.causes_by_signals import (
+from loadtest.drill.monitoring_causes import BROKEN_CONFIGURATION, FAILING_RULE, REJECTING_RECEIVER
+from loadtest.drill.process_causes import (
     DYING_WORKERS,
     HANGING_RECORDER,
     HANGING_REPLICA,
+    LOCKED_RECORDS,
     MANY_WORKERS,
     SLOW_RECORDER,
 )
-from loadtest.drill.causes_by_traffic import MISTAKES, MOVED_ROWS, SLOW_BATCHES, UNSURE_ROWS
+from loadtest.drill.traffic_causes import BOUNDARY_ROWS, DRIFTED_ROWS, INVALID_REQUESTS, SLOW_BATCHES
 
-# Always fires, so there is no cause, and no quiet before and after.
+# Fires all the time, so it has no cause and is never quiet.
 ALWAYS = AlertRule("Watchdog")
 
-# In each phase nothing that disturbs another. Slow answers come first: their budget is the one that a busy machine may
-# spend by itself. A new model makes detectors begin anew, so rows move last.
+# The causes of a phase do not interfere with each other. Slow answers come first, because a busy machine may use up
+# their budget by itself. Drifted rows come late, because a new model resets the detectors.
 PHASES: tuple[tuple[Cause, ...], ...] = (
     (SLOW_BATCHES, HANGING_REPLICA, WAITING_TRAINING, FAILING_RULE, DYING_WORKERS, HANGING_RECORDER, OLD_MODEL),
     (
         MISSING_MODEL,
-        MISTAKES,
-        REFUSING_RECEIVER,
+        INVALID_REQUESTS,
+        REJECTING_RECEIVER,
         MANY_WORKERS,
         BROKEN_CONFIGURATION,
         FAILING_TRAINING,
         LOCKED_RECORDS,
     ),
     (BROKEN_MODEL, SLOW_RECORDER),
-    (MOVED_ROWS,),
-    (UNSURE_ROWS,),
+    (DRIFTED_ROWS,),
+    (BOUNDARY_ROWS,),
 )
 
-# Alerts that nothing on one machine without containers, or within minutes, can drive; their tests with promtool stand
-# for them.
+# Alerts that cannot be triggered on a single machine without containers, or within minutes. `promtool test rules` tests
+# them instead.
 NOT_DRIVEN = {
-    "ContainerMemoryNearLimit": "needs cAdvisor, which sees containers only",
-    "ContainerRestarting": "needs cAdvisor, which sees containers only",
+    "ContainerMemoryNearLimit": "needs cAdvisor, which only sees containers",
+    "ContainerRestarting": "needs cAdvisor, which only sees containers",
     "HostDiskFilling": "would need a disk of the machine to be filled",
-    "PrecisionBelowTarget": "needs many labels, and figures that are worked out once a minute, not once a scrape",
-    "RecallBelowTarget": "needs an audit queue that was labelled, and figures that are worked out once a minute",
-    "NoFeedbackArriving": "needs a label of three days ago; the service takes none of the past",
-    "SegmentOutlierRatioUneven": "needs thousands of rows by segment, and shares that are worked out once a minute",
+    "PrecisionBelowTarget": "needs many labels, and metrics that are updated once a minute, not once a scrape",
+    "RecallBelowTarget": "needs a labelled audit queue, and metrics that are updated once a minute",
+    "NoFeedbackArriving": "needs a label that is three days old; the service accepts none from the past",
+    "SegmentOutlierRatioUneven": "needs thousands of rows per segment, and ratios that are updated once a minute",
 }
 
 
 def rules_of(cause: Cause, rules: Iterable[AlertRule]) -> list[AlertRule]:
-    """List the rules that a cause has to drive."""
+    """Return the rules that a cause must trigger."""
     return [rule for rule in rules if rule.name in cause.alerts]
 
 
 def unplanned(rules: Iterable[AlertRule]) -> list[AlertRule]:
-    """List the rules that have neither a cause nor a reason why there is none.
+    """Return the rules that have neither a cause nor a reason for having none.
 
     Examples
     --------

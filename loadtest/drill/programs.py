@@ -1,4 +1,4 @@
-"""Programs that the drill starts, on free ports of this machine, and ends."""
+"""Start and stop programs on free ports of this machine."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# Nothing that the drill starts asks for a password.
+# Loopback only: nothing that the drill starts has authentication.
 HOST = "127.0.0.1"
 
-# A cold start takes a second or two, on a busy machine several times that.
+# A cold start takes a second or two, several times that on a busy machine.
 START_SECONDS = 60
 
-# Prometheus writes what it holds in memory before it ends, a service answers what was begun.
+# On SIGTERM Prometheus writes its memory to disk, and a service answers its pending requests.
 _END_SECONDS = 30
 
 # A program on this machine answers within milliseconds.
-_ANSWER_SECONDS = 5
+_TIMEOUT_SECONDS = 5
 
-# How often a condition is looked at.
-_LOOK_SECONDS = 0.1
+# Polling interval of conditions.
+_POLL_SECONDS = 0.1
 
-# Of a log, when a program ended by itself: the reason is in its last lines.
+# Lines of the log to show when a program exits unexpectedly: the reason is at the end.
 _LAST_LINES = 5
 
 
@@ -40,24 +40,24 @@ class DrillRefused(Exception):
 
 
 class RunningProgram:
-    """A program with its log.
+    """A running program with its log.
 
     Parameters
     ----------
     title
-        What it is called in messages and in the log's name.
+        Its name in messages.
     command
         Program and arguments.
     log
-        Takes everything that it writes.
+        File for its output.
     environment
-        All its variables; by default those of this process.
+        All its environment variables; by default those of this process.
     """
 
     def __init__(self, title: str, command: list[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         self.title, self.log = title, log
         with log.open("ab") as output:
-            # In a group of its own: Ctrl-C in the terminal is for the drill, which ends all in their order.
+            # In its own process group: only the drill receives Ctrl-C, and stops the programs in order.
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -73,8 +73,8 @@ class RunningProgram:
         """Its process id."""
         return self._process.pid
 
-    def family(self) -> list[psutil.Process]:
-        """List it and all that it started, itself first."""
+    def process_tree(self) -> list[psutil.Process]:
+        """Return the process and its descendants, itself first."""
         try:
             own = psutil.Process(self.pid)
             return [own, *own.children(recursive=True)]
@@ -82,27 +82,27 @@ class RunningProgram:
             return []
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to it alone."""
+        """Send a signal to this process only."""
         self._process.send_signal(number)
 
     def is_alive(self) -> bool:
-        """Tell whether it runs."""
+        """Return whether it is running."""
         return self._process.poll() is None
 
     def require_alive(self) -> None:
-        """Make sure that it runs.
+        """Check that it is running.
 
         Raises
         ------
         DrillRefused
-            If it ended by itself, with the end of its log.
+            If it has exited, with the end of its log.
         """
         if not self.is_alive():
             last = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-            raise DrillRefused("\n".join([f"{self.title} ended by itself; the end of {self.log}:", *last]))
+            raise DrillRefused("\n".join([f"{self.title} exited unexpectedly; the end of {self.log}:", *last]))
 
     def wait(self, seconds: float) -> int:
-        """Wait until it has ended, and give its exit status.
+        """Wait until it exits and return its exit status.
 
         Raises
         ------
@@ -112,24 +112,24 @@ class RunningProgram:
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise DrillRefused(f"{self.title} took longer than {seconds:.0f} s: {self.log} tells more.") from None
+            raise DrillRefused(f"{self.title} took longer than {seconds:.0f} s: see {self.log}.") from None
 
     def end(self) -> None:
-        """End it, also one that a signal has stopped."""
+        """Terminate it, even if it is stopped by a signal."""
         if not self.is_alive():
             return
-        family = self.family()
-        signal_all(family, signal.SIGCONT)
+        process_tree = self.process_tree()
+        signal_all(process_tree, signal.SIGCONT)
         self._process.terminate()
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            signal_all(family, signal.SIGKILL)
+            signal_all(process_tree, signal.SIGKILL)
             self._process.wait()
 
 
 def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
-    """Send a signal to processes; one may have ended meanwhile."""
+    """Send a signal to processes, ignoring those that have exited."""
     for process in processes:
         try:
             process.send_signal(number)
@@ -138,26 +138,26 @@ def signal_all(processes: list[psutil.Process], number: signal.Signals) -> None:
 
 
 def find_program(*names: str) -> str | None:
-    """Find a program on PATH by the first of its names that is there."""
+    """Return the path of a program by the first of its names found on PATH, or None."""
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
 def require_program(*names: str) -> str:
-    """Find a program that the drill cannot do without.
+    """Return the path of a required program.
 
     Raises
     ------
     DrillRefused
-        If it is not there.
+        If it is not on PATH.
     """
     found = find_program(*names)
     if found is None:
-        raise DrillRefused(f"{names[0]} is not on PATH: install it; README.md says how, under Without Docker.")
+        raise DrillRefused(f"{names[0]} is not on PATH: install it, see README.md, Without Docker.")
     return found
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -165,7 +165,7 @@ def free_port() -> int:
 
 
 def answers(address: str, path: str) -> bool:
-    """Tell whether a GET request is answered with 200.
+    """Return whether a GET request is answered with 200.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def answers(address: str, path: str) -> bool:
     path
         Such as ``/readyz``.
     """
-    connection = http.client.HTTPConnection(address, timeout=_ANSWER_SECONDS)
+    connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.client.OK
@@ -185,7 +185,7 @@ def answers(address: str, path: str) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> None:
-    """Look again and again until a condition holds.
+    """Poll until a condition holds.
 
     Raises
     ------
@@ -195,11 +195,11 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = START_
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise DrillRefused(f"Waited {seconds:.0f} s in vain for {what}.")
-        time.sleep(_LOOK_SECONDS)
+            raise DrillRefused(f"Timed out after {seconds:.0f} s waiting for {what}.")
+        time.sleep(_POLL_SECONDS)
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Give a program's variables: what every program needs, and these; no settings of whoever starts the drill."""
+    """Return environment variables for a program: the basic ones and ``variables``, but no settings of the caller."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH") if name in os.environ}
     return kept | {"LANG": "C.UTF-8"} | variables

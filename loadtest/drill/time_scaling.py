@@ -1,7 +1,7 @@
-"""The law by which hours become seconds: rules as they are shipped, looked at through shorter windows.
+"""Scale the times in Prometheus rules down, so that hours become seconds.
 
-Each range and each wait of a rule becomes the larger of four scrapes and itself over a factor. Expressions are
-otherwise untouched, except that a threshold that is named in a table gets another number.
+Each range, ``for`` and ``keep_firing_for`` is divided by a factor, but is not below four scrapes. Expressions are
+otherwise unchanged, except for the thresholds that are replaced.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# An increase over two samples is lost with one scrape that fails; four leave room for that.
+# With two samples, one failed scrape would lose an increase; four leave room for that.
 SCRAPES_IN_A_RANGE = 4
 
 _UNIT_SECONDS = {
@@ -27,24 +27,24 @@ _UNIT_SECONDS = {
 _DURATION = r"(?:\d+(?:ms|[smhdwy]))+"
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 
-# A range, the two numbers of a subquery, or an offset. A colon in a metric's name is never in brackets.
+# A range, a subquery's range and step, or an offset. A colon in a metric's name is never within brackets.
 _RANGE = re.compile(rf"\[\s*({_DURATION})\s*(?:(:)\s*({_DURATION})?\s*)?\]")
 _OFFSET = re.compile(rf"\b(offset\s+-?)({_DURATION})")
 
-# Strings of label matchers may hold anything, also what looks like a range.
+# Strings in label matchers may contain anything, including what looks like a range.
 _STRING = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
 
 
 @dataclass(frozen=True)
 class TimeScaling:
-    """How much shorter the drill's time is.
+    """Scales durations, expressions and rules down.
 
     Parameters
     ----------
     factor
-        What every duration is divided by, at least 1.
+        Divisor of every duration, at least 1.
     scrape_seconds
-        Between two scrapes of the drill, above 0.
+        The drill's scrape interval, above 0.
 
     Examples
     --------
@@ -59,40 +59,40 @@ class TimeScaling:
     scrape_seconds: float
 
     def seconds(self, shipped: float) -> float:
-        """Shrink a number of seconds."""
+        """Scale a number of seconds."""
         return max(SCRAPES_IN_A_RANGE * self.scrape_seconds, shipped / self.factor)
 
     def duration(self, shipped: str) -> str:
-        """Shrink a duration as Prometheus writes it."""
+        """Scale a duration in Prometheus's format."""
         return duration_text(self.seconds(duration_seconds(shipped)))
 
     def expression(self, shipped: str) -> str:
-        """Shrink the ranges of an expression, those of subqueries and offsets among them."""
+        """Scale the ranges, subqueries and offsets of an expression."""
         return "".join(
             part if place % 2 else _OFFSET.sub(self._offset, _RANGE.sub(self._range, part))
             for place, part in enumerate(_STRING.split(shipped))
         )
 
     def rules(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
-        """Shrink a file of rules.
+        """Scale a rule file.
 
         Parameters
         ----------
         shipped
-            What the file holds.
+            The parsed file.
         changed
-            New expressions by the names of the recorded thresholds.
+            New expressions by name of the threshold's recording rule.
         """
         return {"groups": [self._group(group, changed) for group in shipped["groups"]]}
 
     def _group(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
-        """Shrink a group; all are evaluated as often as there are scrapes."""
+        """Scale a group; without an interval of its own, it is evaluated with every scrape."""
         group = {name: value for name, value in shipped.items() if name != "interval"}
         return group | {"rules": [self._rule(rule, changed) for rule in shipped["rules"]]}
 
     def _rule(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
-        """Shrink a rule; the number of a changed threshold is replaced."""
-        # An expression may be a bare number.
+        """Scale a rule, or replace a changed threshold."""
+        # YAML parses an expression that is a bare number as a number.
         rule = dict(shipped) | {"expr": self.expression(str(shipped["expr"]))}
         if shipped.get("record") in changed:
             rule["expr"] = changed[shipped["record"]]
@@ -102,17 +102,17 @@ class TimeScaling:
         return rule
 
     def _range(self, found: re.Match[str]) -> str:
-        """Shrink what one pair of brackets holds."""
+        """Scale the content of a pair of brackets."""
         length, colon, step = found.groups()
         return f"[{self.duration(length)}{f':{self.duration(step) if step else str()}' if colon else ''}]"
 
     def _offset(self, found: re.Match[str]) -> str:
-        """Shrink an offset."""
+        """Scale an offset."""
         return found[1] + self.duration(found[2])
 
 
 def duration_seconds(text: str) -> float:
-    """Read a duration as Prometheus writes it.
+    """Parse a duration in Prometheus's format.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def duration_seconds(text: str) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """Write a duration as Prometheus reads it.
+    """Format a duration for Prometheus.
 
     Examples
     --------

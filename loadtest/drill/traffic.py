@@ -1,4 +1,4 @@
-"""Requests at an even rate, from threads of the drill, to one replica."""
+"""Send requests to a replica at a constant rate."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from loadtest.payloads import Row, prediction_request, predictions_request
+from loadtest.payloads import prediction_request, predictions_request
+from loadtest.rows import Row
 
-# A slow answer is part of the drill; one that takes so long is none.
-_ANSWER_SECONDS = 30
+# Slow answers are part of the drill; longer than this counts as no answer.
+_TIMEOUT_SECONDS = 30
 
 
-class Body:
-    """A request that was put together before it is sent: a large batch takes longer to write than to answer.
+class Request:
+    """A POST request that is serialized in advance: serializing a large batch takes longer than answering it.
 
     Parameters
     ----------
     path
-        Of the route.
+        The route's path.
     content
-        What becomes JSON.
+        The body, to be serialized as JSON.
     """
 
     def __init__(self, path: str, content: Any) -> None:
@@ -33,57 +34,57 @@ class Body:
         self.body = json.dumps(content).encode()
 
 
-def single(row: Row) -> Body:
-    """Ask for the label of one row."""
-    return Body("/prediction", prediction_request(row, ask_score=False))
+def single(row: Row) -> Request:
+    """Return a request for the label of one row."""
+    return Request("/prediction", prediction_request(row, with_score=False))
 
 
-def batch(rows: Sequence[Row], ask_score: bool = False) -> Body:
-    """Ask for the labels of many rows."""
-    return Body("/predictions", predictions_request(rows, ask_score))
+def batch(rows: Sequence[Row], with_score: bool = False) -> Request:
+    """Return a request for the labels of several rows."""
+    return Request("/predictions", predictions_request(rows, with_score))
 
 
 @contextmanager
-def traffic(address: str, per_second: float, choose: Callable[[int], Body]) -> Iterator[None]:
-    """Send requests while the block runs, one after the other.
+def traffic(address: str, per_second: float, choose: Callable[[int], Request]) -> Iterator[None]:
+    """Send requests while the block runs, one at a time.
 
     Parameters
     ----------
     address
         ``host:port`` of the replica.
     per_second
-        How many at most.
+        Maximum rate.
     choose
-        Gives the request with a number, counted from 0.
+        Returns the request with a number, counted from 0.
     """
-    end_wanted = threading.Event()
-    thread = threading.Thread(target=_send, args=(address, per_second, choose, end_wanted), daemon=True)
+    stop_requested = threading.Event()
+    thread = threading.Thread(target=_send, args=(address, per_second, choose, stop_requested), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        end_wanted.set()
+        stop_requested.set()
         thread.join()
 
 
-def ask(address: str, body: Body) -> dict[str, Any]:
-    """Send one request and give the answer's JSON."""
-    connection = http.client.HTTPConnection(address, timeout=_ANSWER_SECONDS)
+def request_json(address: str, request: Request) -> dict[str, Any]:
+    """Send one request and return the parsed JSON response."""
+    connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
     try:
-        answer: dict[str, Any] = json.loads(_post(connection, body))
+        answer: dict[str, Any] = json.loads(_post(connection, request))
         return answer
     finally:
         connection.close()
 
 
-def _send(address: str, per_second: float, choose: Callable[[int], Body], end_wanted: threading.Event) -> None:
-    """Send until the end is wanted; a replica that is ill may refuse a connection."""
-    connection = http.client.HTTPConnection(address, timeout=_ANSWER_SECONDS)
+def _send(address: str, per_second: float, choose: Callable[[int], Request], stop_requested: threading.Event) -> None:
+    """Send until stopped; connection errors are expected while a replica is failing."""
+    connection = http.client.HTTPConnection(address, timeout=_TIMEOUT_SECONDS)
     next_at = time.monotonic()
     for number in count():
-        # After an answer that was late there is no hurry: what was not sent meanwhile is left out.
+        # Do not catch up after a late answer.
         next_at = max(next_at + 1 / per_second, time.monotonic())
-        if end_wanted.wait(next_at - time.monotonic()):
+        if stop_requested.wait(next_at - time.monotonic()):
             break
         try:
             _post(connection, choose(number))
@@ -92,7 +93,7 @@ def _send(address: str, per_second: float, choose: Callable[[int], Body], end_wa
     connection.close()
 
 
-def _post(connection: http.client.HTTPConnection, body: Body) -> bytes:
-    """Send a request and read its answer, whatever its status."""
-    connection.request("POST", body.path, body.body, {"Content-Type": "application/json"})
+def _post(connection: http.client.HTTPConnection, request: Request) -> bytes:
+    """Send a request and read the response, whatever its status."""
+    connection.request("POST", request.path, request.body, {"Content-Type": "application/json"})
     return connection.getresponse().read()

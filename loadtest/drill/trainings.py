@@ -1,4 +1,4 @@
-"""Trainings of the drill: the model that answers, a newer one, one that waits for ever, and one that fails."""
+"""The drill's training runs: for the live model, for a newer one, one that waits for rows, and one that fails."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import sys
 from pathlib import Path
 
 from loadtest.drill.programs import HOST, DrillRefused, RunningProgram, environment, free_port
-from loadtest.payloads import Row
+from loadtest.rows import Row
 
 # Any fixed number: two drills train the same model.
 _SEED = 16
 
-# As few as drift detectors are calibrated with, and two in a hundred far from the others.
+# The minimum for calibrating drift detectors, with 2 % outliers far from the other rows.
 _ROWS, _OUTLIERS, _OUTLIER_DISTANCE = 4000, 80, 3.5
 
-# Detectors that are calibrated within seconds, and whose window is filled within a second.
+# Detectors that are calibrated within seconds and whose window fills within a second.
 _DRIFT = ("--drift-ert", "1000", "--drift-window", "50")
 
-# A training takes five seconds, on a busy machine several times that.
+# A training run takes five seconds, several times that on a busy machine.
 _TRAINING_SECONDS = 180
 
-# A training that failed is looked at until the drill ends it.
+# A failed training run keeps serving its metrics until the drill ends it.
 _HOLD_SECONDS = 3600
 
 
 class Trainings:
-    """Starts trainings whose models go live for all replicas.
+    """Start training runs, whose models go live on all replicas.
 
     Parameters
     ----------
     folder
-        Takes files of rows, models and logs.
+        Folder for rows, models and logs.
     pushgateway
-        ``host:port`` where last words go, or nothing.
+        ``host:port`` of the Pushgateway, or "".
     """
 
     def __init__(self, folder: Path, pushgateway: str) -> None:
@@ -48,39 +48,39 @@ class Trainings:
 
     @property
     def addresses(self) -> list[str]:
-        """Where Prometheus asks trainings, ``host:port`` each."""
+        """The ``host:port`` of the training runs' metrics."""
         return [f"{HOST}:{port}" for port in self._ports.values()]
 
     def train_live_model(self, seed: int = _SEED) -> None:
-        """Train a model and let it go live.
+        """Train a model that goes live.
 
         Raises
         ------
         DrillRefused
-            If the training fails.
+            If the training run fails.
         """
         program = self._start("live", self._file, "--seed", str(seed))
         if program.wait(_TRAINING_SECONDS) != 0:
-            raise DrillRefused(f"The training of the drill's model failed: {program.log} tells why.")
+            raise DrillRefused(f"Training the drill's model failed: see {program.log}.")
 
     def start_waiting(self, pipe: Path) -> RunningProgram:
-        """Start a training that reads a named pipe, and waits as long as nobody writes."""
+        """Start a training run that reads a named pipe, and waits until something is written to it."""
         os.mkfifo(pipe)
         return self._start("waiting", pipe, "--no-drift", "--metrics-port", str(self._ports["waiting"]))
 
     def start_failing(self) -> RunningProgram:
-        """Start a training whose file is no table, and which tells of its failure until it is ended."""
+        """Start a training run with an invalid file, which serves its failure metrics until it is ended."""
         file = self._folder / "no-table.csv"
         file.write_text("mean,sd\n0.5\n", encoding="utf-8")
         options = ("--metrics-port", str(self._ports["failing"]), "--metrics-hold", str(_HOLD_SECONDS))
         return self._start("failing", file, *options)
 
     def promote_broken_model(self) -> Path:
-        """Make a copy of the live model in which a byte differs the live one; every worker refuses it.
+        """Promote a copy of the live model with a changed byte, which every worker refuses.
 
         Returns
         -------
-        The folder of the model that was live.
+        The folder of the previous live model.
         """
         live = (self.models / "current").resolve()
         broken = self.models / f"{live.name[:-8]}deadbeef"
@@ -92,20 +92,20 @@ class Trainings:
         return live
 
     def promote(self, model: Path) -> None:
-        """Make a model the live one, at once."""
+        """Make a model live, atomically."""
         replace_link(self.models / "current", Path(model.name))
 
     def write_rows(self, pipe: Path) -> None:
-        """Write the rows into a file or a named pipe."""
+        """Write the rows to a file or a named pipe."""
         _write_rows(pipe, self.rows)
 
     def end(self) -> None:
-        """End all that run."""
+        """End all training runs."""
         for program in self._running:
             program.end()
 
     def _start(self, title: str, file: Path, *options: str) -> RunningProgram:
-        """Start a training."""
+        """Start a training run."""
         variables = {"TRAINING_METRICS_PORT": "0"}
         if self._pushgateway:
             variables["PUSHGATEWAY_URL"] = f"http://{self._pushgateway}"
@@ -121,7 +121,7 @@ class Trainings:
 
 
 def ordinary_rows(n_rows: int, generator: random.Random) -> list[Row]:
-    """Make rows of two numbers like those of the training, outliers among them.
+    """Generate rows of two numbers, with outliers, distributed like the training rows.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def ordinary_rows(n_rows: int, generator: random.Random) -> list[Row]:
 
 
 def replace_link(link: Path, target: Path) -> None:
-    """Let a symbolic link lead elsewhere, so that nobody finds it missing meanwhile."""
+    """Redirect a symbolic link atomically."""
     new = link.with_name(f"{link.name}.new")
     new.symlink_to(target)
     os.replace(new, link)

@@ -1,4 +1,4 @@
-"""An HTTP server on the loopback address that hears what Alertmanager tells, or refuses to listen."""
+"""A local HTTP server that receives Alertmanager's notifications, or rejects them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,23 @@ import json
 import threading
 from types import TracebackType
 
-from loadtest.drill.heard_alerts import HeardAlerts
 from loadtest.drill.programs import HOST
+from loadtest.drill.received_alerts import ReceivedAlerts
 
 
 class WebhookSink:
-    """Takes Alertmanager's messages on any path.
-
-    ``heard`` keeps what they tell.
-    """
+    """Accept Alertmanager's messages on any path and store their alerts in ``received``."""
 
     def __init__(self) -> None:
-        self.heard = HeardAlerts()
-        self._refused_paths: set[str] = set()
+        self.received = ReceivedAlerts()
+        self._rejected_paths: set[str] = set()
         self._server = http.server.ThreadingHTTPServer((HOST, 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def url(self) -> str:
-        """Where it listens, without a slash at the end."""
+        """Its URL, without a trailing slash."""
         return f"http://{HOST}:{self._server.server_address[1]}"
 
     def __enter__(self) -> WebhookSink:
@@ -40,31 +37,31 @@ class WebhookSink:
         self._server.server_close()
         self._thread.join()
 
-    def refuse(self, path: str) -> None:
-        """Answer whatever comes to a path with an error, until ``listen``."""
-        self._refused_paths.add(path)
+    def reject(self, path: str) -> None:
+        """Answer requests to a path with an error, until ``accept``."""
+        self._rejected_paths.add(path)
 
-    def listen(self, path: str) -> None:
-        """Take what comes to a path again."""
-        self._refused_paths.discard(path)
+    def accept(self, path: str) -> None:
+        """Accept requests to a path again."""
+        self._rejected_paths.discard(path)
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
-        """Make the class that answers a request."""
-        heard, refused_paths = self.heard, self._refused_paths
+        """Create the request handler class."""
+        received, rejected_paths = self.received, self._rejected_paths
 
-        class Keeper(http.server.BaseHTTPRequestHandler):
+        class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                """Keep what the message tells, unless its path is refused."""
+                """Record the message, unless its path is rejected."""
                 body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-                # Alertmanager tries again after a 5xx, and counts a failure at once after a 4xx.
-                is_refused = self.path in refused_paths
-                if not is_refused:
-                    heard.take(body)
-                self.send_response(400 if is_refused else 200)
+                # Alertmanager retries after a 5xx, but counts a 4xx as a failure immediately.
+                is_rejected = self.path in rejected_paths
+                if not is_rejected:
+                    received.record(body)
+                self.send_response(400 if is_rejected else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
             def log_message(self, *arguments: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
-        return Keeper
+        return Handler

@@ -62,8 +62,7 @@ def test_gunicorn_configuration_imports_little():
             {"joblib", "locust", "matplotlib", "pandas", "plotly", "scipy", "sklearn", "sqlalchemy", "training"},
         ),
         (
-            "import loadtest.bad_input, loadtest.boundary, loadtest.limit_search, loadtest.row_sources, "
-            "loadtest.verdict_files",
+            "import loadtest.bad_input, loadtest.boundary, loadtest.limit_search, loadtest.rows, loadtest.result_files",
             {"app", "gevent", "locust", "numpy", "pandas"},
         ),
     ],

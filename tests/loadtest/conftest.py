@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as the service does, counts, and lies when told to."""
+"""A real HTTP server that answers like the service, counts requests, and returns wrong answers on demand."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from typing import Any
 import pytest
 
 Answer = tuple[int, dict[str, Any]]
-Lie = Callable[[Answer], Answer]
+Change = Callable[[Answer], Answer]
 
 
-def honest_prediction(body: bytes) -> Answer:
-    """Answer as the contract says; what is no request is refused with no more than its status."""
+def correct_answer(body: bytes) -> Answer:
+    """Answer as the API contract says; an invalid request gets a bare 422."""
     try:
         request = json.loads(body)
-        asked_score = request["score"]
+        with_score = request["score"]
     except (ValueError, KeyError, TypeError):
         return 422, {}
     answer: dict[str, Any] = {"is_inlier": 1}
-    if asked_score:
+    if with_score:
         answer["anomaly_score"] = -0.43
     return 200, answer
 
 
 class FakeService(ThreadingHTTPServer):
-    """Answers the two routes that the load test asks, and remembers every request."""
+    """Answer the two routes that the load test uses, and store every request."""
 
-    def __init__(self, lie_about_prediction: Lie | None, lie_about_model: Lie | None) -> None:
+    def __init__(self, change_prediction: Change | None, change_model: Change | None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.lie_about_prediction = lie_about_prediction
-        self.lie_about_model = lie_about_model
+        self.change_prediction = change_prediction
+        self.change_model = change_model
         self.lock = threading.Lock()
         self.predictions: list[dict[str, Any]] = []
-        # The same requests by the port that they came from: a user keeps its connection.
+        # The same requests by client port: each user keeps its connection.
         self.predictions_by_port: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
         self.model_information_requests = 0
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its base URL."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: FakeService
     protocol_version = "HTTP/1.1"
-    # Without these two every answer would wait 40 ms for the acknowledgement of its own first half.
+    # Without these two, every answer would wait 40 ms for the acknowledgement of its own first half.
     disable_nagle_algorithm = True
     wbufsize = -1
 
@@ -62,14 +62,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/prediction":
             self._send((404, {}))
             return
-        answer = honest_prediction(body)
+        answer = correct_answer(body)
         if answer[0] == 200:
             request = json.loads(body)
             with self.server.lock:
                 self.server.predictions.append(request)
                 self.server.predictions_by_port[self.client_address[1]].append(request)
-        lie = self.server.lie_about_prediction
-        self._send(lie(answer) if lie else answer)
+        change = self.server.change_prediction
+        self._send(change(answer) if change else answer)
 
     def do_GET(self) -> None:
         if self.path != "/model_information":
@@ -78,11 +78,11 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.model_information_requests += 1
         answer: Answer = 200, {"n_estimators": 100, "model": {"version": "20260131T120000Z-0123abcd"}}
-        lie = self.server.lie_about_model
-        self._send(lie(answer) if lie else answer)
+        change = self.server.change_model
+        self._send(change(answer) if change else answer)
 
     def _send(self, answer: Answer) -> None:
-        """Write one JSON answer."""
+        """Send a JSON response."""
         status, content = answer
         body = json.dumps(content).encode()
         self.send_response(status)
@@ -92,12 +92,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so.
-        """Say nothing: the requests are counted instead."""
+        """Log nothing: requests are counted instead."""
 
 
 @contextmanager
 def running(service: FakeService) -> Iterator[FakeService]:
-    """Let the service answer while the block runs."""
+    """Run the service while the block runs."""
     thread = threading.Thread(target=service.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
@@ -110,10 +110,10 @@ def running(service: FakeService) -> Iterator[FakeService]:
 
 @pytest.fixture
 def start_service() -> Iterator[Callable[..., FakeService]]:
-    """Start fake services that end with the test."""
+    """Return a function that starts fake services, which are stopped after the test."""
     with ExitStack() as stack:
 
-        def start(lie_about_prediction: Lie | None = None, lie_about_model: Lie | None = None) -> FakeService:
-            return stack.enter_context(running(FakeService(lie_about_prediction, lie_about_model)))
+        def start(change_prediction: Change | None = None, change_model: Change | None = None) -> FakeService:
+            return stack.enter_context(running(FakeService(change_prediction, change_model)))
 
         yield start

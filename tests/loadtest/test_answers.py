@@ -1,4 +1,4 @@
-"""Every way to break the contract is noticed and named, and nothing that keeps it is."""
+"""Every violation of the API contract is detected and named, and correct answers pass."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from loadtest import (
     answers,
-    answers_of_many,
     bad_input,
+    batch_answers,
     boundary,
-    figures,
     limit_search,
+    measurements,
     pass_criteria,
     payloads,
-    row_sources,
+    rows,
     stages,
 )
 from loadtest.answers import WrongAnswer, check_model_information, check_prediction
@@ -28,7 +28,7 @@ JSON_VALUES = st.recursive(
     lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3),
     max_leaves=8,
 )
-# The contract's own names, so that the strategy comes near to a good answer often.
+# Use the contract's names, so that many generated answers are almost correct.
 ANSWERS = JSON_VALUES | st.fixed_dictionaries(
     {}, optional={"is_inlier": st.sampled_from([1, -1]) | JSON_VALUES, "anomaly_score": JSON_VALUES}
 )
@@ -38,19 +38,19 @@ ANSWERS = JSON_VALUES | st.fixed_dictionaries(
     "module",
     [
         answers,
-        answers_of_many,
+        batch_answers,
         bad_input,
         boundary,
-        figures,
+        measurements,
         limit_search,
         pass_criteria,
         payloads,
-        row_sources,
+        rows,
         stages,
     ],
 )
-def test_examples_hold(module):
-    """The examples in the docstrings run."""
+def test_docstring_examples(module):
+    """The examples in the docstrings are correct."""
     results = doctest.testmod(module)
 
     assert results.attempted > 0
@@ -58,13 +58,13 @@ def test_examples_hold(module):
 
 
 @given(label=st.sampled_from([1, -1]), score=st.floats(-1, 0) | st.sampled_from([0, -1]))
-def test_a_good_answer_passes(label, score):
-    """Both labels pass, with any score in the closed range where one was asked for."""
+def test_a_correct_answer_passes(label, score):
+    """Both labels pass, with any score in [-1, 0] if one was requested."""
     scored = json.dumps({"is_inlier": label, "anomaly_score": score}).encode()
     unscored = json.dumps({"is_inlier": label}).encode()
 
-    check_prediction(200, scored, asked_score=True)
-    check_prediction(200, unscored, asked_score=False)
+    check_prediction(200, scored, with_score=True)
+    check_prediction(200, unscored, with_score=False)
 
 
 @pytest.mark.parametrize(
@@ -79,63 +79,61 @@ def test_a_good_answer_passes(label, score):
         ),
         (500, b'{"title": NaN}', "The status is 500, expected 200."),
         (204, b"", "The status is 204, expected 200."),
-        (200, b"", "The answer is not JSON."),
-        (200, b"<html>", "The answer is not JSON."),
-        (200, b'{"is_inlier": "\xff"}', "The answer is not JSON."),
-        (200, b"[" * 100_000, "The answer is not JSON."),
-        (200, b'{"is_inlier": 1, "anomaly_score": NaN}', "The answer is not JSON, it holds NaN."),
-        (200, b'{"is_inlier": 1, "anomaly_score": -Infinity}', "The answer is not JSON, it holds -Infinity."),
-        (200, b"[1]", "The answer is JSON, but not an object."),
+        (200, b"", "The answer is not valid JSON."),
+        (200, b"<html>", "The answer is not valid JSON."),
+        (200, b'{"is_inlier": "\xff"}', "The answer is not valid JSON."),
+        (200, b"[" * 100_000, "The answer is not valid JSON."),
+        (200, b'{"is_inlier": 1, "anomaly_score": NaN}', "The answer is not valid JSON: it contains NaN."),
+        (200, b'{"is_inlier": 1, "anomaly_score": -Infinity}', "The answer is not valid JSON: it contains -Infinity."),
+        (200, b"[1]", "The answer is not a JSON object."),
         (200, b"{}", "is_inlier is missing."),
         (200, b'{"is_inlier": 7}', "is_inlier is 7, expected 1 or -1."),
         (200, b'{"is_inlier": 0}', "is_inlier is 0, expected 1 or -1."),
-        (200, b'{"is_inlier": true}', "is_inlier is of the type bool, expected the number 1 or -1."),
-        (200, b'{"is_inlier": 1.0}', "is_inlier is of the type float, expected the number 1 or -1."),
+        (200, b'{"is_inlier": true}', "is_inlier has type bool, expected the integer 1 or -1."),
+        (200, b'{"is_inlier": 1.0}', "is_inlier has type float, expected the integer 1 or -1."),
         (200, b'{"is_inlier": 1}', "anomaly_score is missing although the request asked for it."),
-        (200, b'{"is_inlier": 1, "anomaly_score": 0.001}', "anomaly_score is above the range of [-1, 0]."),
-        (200, b'{"is_inlier": 1, "anomaly_score": -1.001}', "anomaly_score is below the range of [-1, 0]."),
-        (200, b'{"is_inlier": 1, "anomaly_score": -1e999}', "anomaly_score is below the range of [-1, 0]."),
+        (200, b'{"is_inlier": 1, "anomaly_score": 0.001}', "anomaly_score is above the range [-1, 0]."),
+        (200, b'{"is_inlier": 1, "anomaly_score": -1.001}', "anomaly_score is below the range [-1, 0]."),
+        (200, b'{"is_inlier": 1, "anomaly_score": -1e999}', "anomaly_score is below the range [-1, 0]."),
         (
             200,
             b'{"is_inlier": 1, "anomaly_score": null}',
-            "anomaly_score is of the type NoneType, expected a number.",
+            "anomaly_score has type NoneType, expected a number.",
         ),
         (
             200,
             b'{"is_inlier": 1, "anomaly_score": false}',
-            "anomaly_score is of the type bool, expected a number.",
+            "anomaly_score has type bool, expected a number.",
         ),
     ],
 )
 def test_a_wrong_prediction_is_named(status, body, sentence):
-    """The sentence says what was wrong with an answer to a request that asked for the score."""
+    """The message says what is wrong with an answer to a request for the score."""
     with pytest.raises(WrongAnswer) as wrong:
-        check_prediction(status, body, asked_score=True)
+        check_prediction(status, body, with_score=True)
 
     assert str(wrong.value) == sentence
 
 
-def test_a_score_that_nobody_asked_for_is_wrong():
-    """The score comes exactly when it is asked for, even a right one, even null."""
+def test_a_score_that_was_not_requested_is_wrong():
+    """The score must be absent unless requested, even if it is valid or null."""
     for score in ("-0.5", "null"):
-        with pytest.raises(WrongAnswer, match="there although the request did not ask for it"):
-            check_prediction(200, b'{"is_inlier": 1, "anomaly_score": %s}' % score.encode(), asked_score=False)
+        with pytest.raises(WrongAnswer, match="present although the request did not ask for it"):
+            check_prediction(200, b'{"is_inlier": 1, "anomaly_score": %s}' % score.encode(), with_score=False)
 
 
-@given(content=ANSWERS, asked_score=st.booleans())
-def test_only_the_contract_passes(content, asked_score):
-    """For any JSON the check passes exactly what the contract allows, and ends in no other error."""
+@given(content=ANSWERS, with_score=st.booleans())
+def test_only_correct_answers_pass(content, with_score):
+    """For any JSON, the check accepts exactly what the contract allows, and raises no other exception."""
     keeps_contract = (
         isinstance(content, dict)
         and repr(content.get("is_inlier")) in ("1", "-1")
-        and ("anomaly_score" in content) == asked_score
-        and (
-            not asked_score or (type(content["anomaly_score"]) in (int, float) and -1 <= content["anomaly_score"] <= 0)
-        )
+        and ("anomaly_score" in content) == with_score
+        and (not with_score or (type(content["anomaly_score"]) in (int, float) and -1 <= content["anomaly_score"] <= 0))
         and not any(name in json.dumps(content) for name in ("NaN", "Infinity"))
     )
     try:
-        check_prediction(200, json.dumps(content).encode(), asked_score)
+        check_prediction(200, json.dumps(content).encode(), with_score)
     except WrongAnswer:
         assert not keeps_contract
     else:
@@ -143,9 +141,9 @@ def test_only_the_contract_passes(content, asked_score):
 
 
 def test_a_long_title_is_cut():
-    """A page in the title does not fill the table of failures."""
+    """A long title does not fill the table of failures."""
     with pytest.raises(WrongAnswer) as wrong:
-        check_prediction(400, json.dumps({"title": "a" * 5_000}).encode(), asked_score=False)
+        check_prediction(400, json.dumps({"title": "a" * 5_000}).encode(), with_score=False)
 
     assert len(str(wrong.value)) < 200
 
@@ -154,15 +152,15 @@ def test_a_long_title_is_cut():
     ("status", "body", "sentence"),
     [
         (503, b'{"title": "No model"}', "The status is 503 (No model), expected 200."),
-        (200, b"null", "The answer is JSON, but not an object."),
-        (200, b'{"n_estimators": 100}', "model.version is missing or is not a text."),
-        (200, b'{"model": "v1"}', "model.version is missing or is not a text."),
-        (200, b'{"model": {"version": 3}}', "model.version is missing or is not a text."),
-        (200, b'{"model": {"version": ""}}', "model.version is missing or is not a text."),
+        (200, b"null", "The answer is not a JSON object."),
+        (200, b'{"n_estimators": 100}', "model.version is missing or not a string."),
+        (200, b'{"model": "v1"}', "model.version is missing or not a string."),
+        (200, b'{"model": {"version": 3}}', "model.version is missing or not a string."),
+        (200, b'{"model": {"version": ""}}', "model.version is missing or not a string."),
     ],
 )
 def test_a_wrong_model_information_is_named(status, body, sentence):
-    """The sentence says what was wrong with the description of the model."""
+    """The message says what is wrong with the model's description."""
     with pytest.raises(WrongAnswer) as wrong:
         check_model_information(status, body)
 

@@ -1,4 +1,4 @@
-"""Bad requests are bad in the way they say, and only a proper refusal of them passes."""
+"""Each invalid request has the mistake that its name says, and only a proper error response passes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import json
 import pytest
 
 from loadtest.answers import WrongAnswer
-from loadtest.bad_input import TOO_MANY_BYTES, check_refusal, make_bad_inputs
+from loadtest.bad_input import OVERSIZED_BYTES, check_refusal, make_bad_inputs
 
 ROW = (0.5, 0.25)
 PROBLEM = {"title": "Unprocessable", "status": 422, "detail": "mean: a number", "request_id": "7"}
 
 
-def test_every_way_of_the_contract_is_there():
-    """The names are those that people look for in the table."""
+def test_every_mistake_is_covered():
+    """The names are those in Locust's table."""
     assert [bad.name for bad in make_bad_inputs(ROW)] == [
         "empty object",
         "wrong type",
@@ -28,22 +28,22 @@ def test_every_way_of_the_contract_is_there():
     ]
 
 
-def test_nothing_but_the_spoilt_part_is_bad():
-    """Each body differs from a good one in what its name says, so that the refusal is for that."""
+def test_each_request_has_one_mistake_only():
+    """Each body differs from a valid one only in what its name says."""
     bodies = {bad.name: bad.body for bad in make_bad_inputs(ROW)}
     vectors = {name: json.loads(body).get("feature_vector") for name, body in bodies.items() if name != "not JSON"}
 
     assert vectors["empty object"] is None
     assert vectors["wrong media type"] == list(ROW)
     assert vectors["wrong length"] == [*ROW, 0.0]
-    assert len(bodies["too big body"]) >= TOO_MANY_BYTES
+    assert len(bodies["too big body"]) >= OVERSIZED_BYTES
     for name in ("wrong type", "NaN", "infinite", "too big number"):
         assert vectors[name][1:] == [0.25]
         assert vectors[name][0] != 0.5
 
 
-def test_proper_refusal_passes():
-    """A problem document of the right status is what was asked for."""
+def test_proper_error_response_passes():
+    """A problem document with an expected status passes."""
     check_refusal(422, json.dumps(PROBLEM).encode(), "application/problem+json", [400, 422])
     check_refusal(422, json.dumps(PROBLEM).encode(), "application/problem+json; charset=utf-8", [422])
 
@@ -54,16 +54,21 @@ def test_proper_refusal_passes():
         (200, {"is_inlier": 1}, "application/json", "The status is 200, expected 400 or 422."),
         (500, PROBLEM | {"status": 500}, "application/problem+json", "The status is 500, expected 400 or 422."),
         (415, PROBLEM | {"status": 415}, "application/problem+json", "The status is 415, expected 400 or 422."),
-        (422, PROBLEM, "application/json", "The refusal is not of the media type application/problem+json."),
-        (422, PROBLEM | {"status": 400}, "application/problem+json", "The refusal names another status than its own."),
-        (422, PROBLEM | {"title": ""}, "application/problem+json", "The refusal has no title."),
-        (422, PROBLEM | {"detail": 3}, "application/problem+json", "The refusal has no detail."),
-        (422, PROBLEM | {"request_id": None}, "application/problem+json", "The refusal has no request_id."),
-        (422, [PROBLEM], "application/problem+json", "The refusal is JSON, but not an object."),
+        (422, PROBLEM, "application/json", "The error response does not have the media type application/problem+json."),
+        (
+            422,
+            PROBLEM | {"status": 400},
+            "application/problem+json",
+            "The problem document's status differs from the response's status.",
+        ),
+        (422, PROBLEM | {"title": ""}, "application/problem+json", "The problem document has no title."),
+        (422, PROBLEM | {"detail": 3}, "application/problem+json", "The problem document has no detail."),
+        (422, PROBLEM | {"request_id": None}, "application/problem+json", "The problem document has no request_id."),
+        (422, [PROBLEM], "application/problem+json", "The error response is not a JSON object."),
     ],
 )
-def test_anything_else_is_named(status, body, media_type, sentence):
-    """The sentence says what a refusal lacks."""
+def test_any_other_response_is_named(status, body, media_type, sentence):
+    """The message says what is wrong with the response."""
     with pytest.raises(WrongAnswer) as wrong:
         check_refusal(status, json.dumps(body).encode(), media_type, [400, 422])
 

@@ -1,4 +1,4 @@
-"""What the service says of its model is taken whole or refused in one sentence."""
+"""The service's description of its model is parsed completely or rejected with one message."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from loadtest.model_description import (
     ModelDescription,
     ServiceUnreachable,
     UnusableDescription,
-    ask_for_model,
     read_description,
+    request_model_description,
 )
 
 GOOD = {
@@ -24,12 +24,12 @@ GOOD = {
 }
 
 
-def test_description_is_asked_for_and_read(start_service):
-    """The service is asked over HTTP, with or without a slash at the end of its address."""
-    service = start_service(lie_about_model=lambda answer: (200, {"model": GOOD}))
+def test_description_is_requested_and_parsed(start_service):
+    """The description is requested over HTTP, with or without a slash at the end of the host."""
+    service = start_service(change_model=lambda answer: (200, {"model": GOOD}))
 
     for host in (service.url, service.url + "/"):
-        assert ask_for_model(host) == ModelDescription("credits", ("mean", "sd"), ((0, 1), (-2.5, 3)), -0.5)
+        assert request_model_description(host) == ModelDescription("credits", ("mean", "sd"), ((0, 1), (-2.5, 3)), -0.5)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_description_is_asked_for_and_read(start_service):
         {"threshold": float("nan")},
     ],
 )
-def test_anything_else_is_refused(change):
-    """A part that is missing or of another kind is said with the address."""
+def test_incomplete_description_is_rejected(change):
+    """A missing part or one of the wrong type is reported with the URL."""
     body = json.dumps({"model": GOOD | change}).encode()
 
     with pytest.raises(UnusableDescription, match=r"^http://h/model_information does not describe a model"):
@@ -53,31 +53,31 @@ def test_anything_else_is_refused(change):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"model": 3}'])
-def test_another_server_is_refused(body):
-    """Whatever else may listen there is not taken for a model."""
+def test_another_server_is_rejected(body):
+    """The response of some other program is not taken for a description."""
     with pytest.raises(UnusableDescription, match="is this an Isowatch service"):
         read_description("http://h/model_information", body)
 
 
 def test_service_without_a_model_is_reachable(start_service):
-    """An error status is an answer, which names no model."""
-    service = start_service(lie_about_model=lambda answer: (503, {"title": "No model"}))
+    """An error status is an answer without a description."""
+    service = start_service(change_model=lambda answer: (503, {"title": "No model"}))
 
     with pytest.raises(UnusableDescription, match="status 503"):
-        ask_for_model(service.url)
+        request_model_description(service.url)
 
 
-def test_nobody_is_unreachable():
-    """A port where nobody listens is said with the words of the network."""
+def test_closed_port_is_unreachable():
+    """A closed port is reported with the network's error."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
 
         with pytest.raises(ServiceUnreachable, match=r"does not answer \(.*refused\).*--host URL"):
-            ask_for_model(f"http://127.0.0.1:{unused.getsockname()[1]}")
+            request_model_description(f"http://127.0.0.1:{unused.getsockname()[1]}")
 
 
 @pytest.mark.parametrize("host", ["localhost", "http://", "http://127.0.0.1:port"])
-def test_address_that_is_none_is_unreachable(host):
-    """A host that cannot be one is refused in the same words."""
+def test_invalid_address_is_unreachable(host):
+    """An invalid host is reported with the same message."""
     with pytest.raises(ServiceUnreachable, match="does not answer"):
-        ask_for_model(host)
+        request_model_description(host)

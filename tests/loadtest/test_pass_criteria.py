@@ -1,23 +1,23 @@
-"""A load passes when everything that was asked for is met, and each way to fail has its exit code."""
+"""A load test passes if every criterion is met, and each kind of failure has its exit code."""
 
 from __future__ import annotations
 
 import pytest
 
-from loadtest.figures import Figures
-from loadtest.pass_criteria import ExitCode, Limits, judge, unreachable
+from loadtest.measurements import Measurements
+from loadtest.pass_criteria import ExitCode, Limits, evaluate, unreachable_result
 
 
 def measured(requests=100, failures=0, unanswered=0, milliseconds=10.0, seconds=10.0):
-    """Figures of equal requests."""
-    figures = Figures()
+    """Return the measurements of identical requests."""
+    measurements = Measurements()
     for number in range(requests):
-        figures.record(milliseconds, seconds, has_failed=number < failures, answered=number >= unanswered)
-    return figures
+        measurements.record(milliseconds, seconds, failed=number < failures, answered=number >= unanswered)
+    return measurements
 
 
 @pytest.mark.parametrize(
-    ("figures", "limits", "missed"),
+    ("measurements", "limits", "missed"),
     [
         (measured(), Limits(), []),
         (measured(failures=1), Limits(), ["fail ratio"]),
@@ -33,40 +33,40 @@ def measured(requests=100, failures=0, unanswered=0, milliseconds=10.0, seconds=
         (measured(requests=0), Limits(max_fail_ratio=1, p95_ms=1000), ["requests"]),
     ],
 )
-def test_each_limit_is_kept_or_missed_by_itself(figures, limits, missed):
-    """The verdict names the criteria that are missed, and passes exactly without one."""
-    verdict = judge(figures, limits)
+def test_each_limit_is_checked_separately(measurements, limits, missed):
+    """The result names the missed criteria, and passes if there are none."""
+    result = evaluate(measurements, limits)
 
-    assert [judged.name for judged in verdict.criteria if not judged.is_met] == missed
-    assert verdict.exit_code == (ExitCode.MISSED if missed else ExitCode.PASSED)
-    assert all(name in verdict.sentence for name in missed)
+    assert [criterion.name for criterion in result.criteria if not criterion.is_met] == missed
+    assert result.exit_code == (ExitCode.MISSED if missed else ExitCode.PASSED)
+    assert all(name in result.sentence for name in missed)
 
 
-def test_slow_tail_is_seen_by_the_percentile_that_reaches_it():
-    """Of 100 requests, 3 slow ones are in p99 and not in p95."""
-    figures = measured(requests=97)
+def test_slow_tail_shows_in_the_percentile_that_reaches_it():
+    """3 slow requests of 100 affect p99, but not p95."""
+    measurements = measured(requests=97)
     for _ in range(3):
-        figures.record(500.0, at_second=10.0)
+        measurements.record(500.0, at_second=10.0)
 
-    names = [judged.name for judged in judge(figures, Limits(p95_ms=20, p99_ms=20)).criteria if not judged.is_met]
+    result = evaluate(measurements, Limits(p95_ms=20, p99_ms=20))
 
-    assert names == ["p99"]
+    assert [criterion.name for criterion in result.criteria if not criterion.is_met] == ["p99"]
 
 
-def test_error_of_a_user_is_no_pass():
-    """A bug in a user's own code is not taken for a good service."""
-    verdict = judge(measured(), Limits(), user_errors=2)
+def test_exception_in_a_user_does_not_pass():
+    """A bug in a user's own code fails the load test."""
+    result = evaluate(measured(), Limits(), user_errors=2)
 
-    assert verdict.exit_code is ExitCode.MISSED
-    assert "user errors" in verdict.sentence
+    assert result.exit_code is ExitCode.MISSED
+    assert "user errors" in result.sentence
 
 
 def test_no_answer_at_all_is_unreachable():
-    """A service that answered nothing was not there; one answer is enough to judge it."""
-    nobody = judge(measured(requests=5, failures=5, unanswered=5), Limits(max_fail_ratio=1))
-    somebody = judge(measured(requests=5, failures=4, unanswered=4), Limits(max_fail_ratio=1))
+    """A service that answered nothing is unreachable; a single answer is enough for an evaluation."""
+    unanswered = evaluate(measured(requests=5, failures=5, unanswered=5), Limits(max_fail_ratio=1))
+    answered_once = evaluate(measured(requests=5, failures=4, unanswered=4), Limits(max_fail_ratio=1))
 
-    assert (nobody.exit_code, somebody.exit_code) == (ExitCode.UNREACHABLE, ExitCode.PASSED)
+    assert (unanswered.exit_code, answered_once.exit_code) == (ExitCode.UNREACHABLE, ExitCode.PASSED)
 
 
 def test_exit_codes_are_those_of_the_table():
@@ -74,14 +74,14 @@ def test_exit_codes_are_those_of_the_table():
     assert {code.name: int(code) for code in ExitCode} == {"PASSED": 0, "MISSED": 1, "USAGE": 2, "UNREACHABLE": 3}
 
 
-def test_verdict_is_printed_with_value_and_limit():
-    """People read each criterion, what was measured and what was allowed."""
-    first, *criteria = str(judge(measured(failures=1), Limits(min_rps=5))).splitlines()
+def test_result_is_printed_with_value_and_limit():
+    """The output shows each criterion with its measured value and limit."""
+    first, *criteria = str(evaluate(measured(failures=1), Limits(min_rps=5))).splitlines()
 
-    assert first == "Verdict: missed (exit code 1). 1 of 3 criteria is missed: fail ratio."
+    assert first == "Result: missed (exit code 1). 1 of 3 criteria is missed: fail ratio."
     assert [line.split() for line in criteria] == [
         ["requests", "100", "at", "least", "1", "met"],
         ["fail", "ratio", "0.01", "at", "most", "0", "missed"],
         ["rate", "10", "requests/s", "at", "least", "5", "requests/s", "met"],
     ]
-    assert str(unreachable("Nobody.")) == "Verdict: unreachable (exit code 3). Nobody."
+    assert str(unreachable_result("Nobody.")) == "Result: unreachable (exit code 3). Nobody."

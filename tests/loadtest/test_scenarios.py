@@ -1,4 +1,4 @@
-"""Every user against a real service: what is right passes, and the service sees what the user is for."""
+"""Every user class against a real service: correct answers pass, and the service gets the intended requests."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import sys
 
 import pytest
 
-from tests.loadtest.running_locust import meeting_point, requests_counted, run_locust, statistics_file
+from tests.loadtest.running_locust import free_master_port, requests_counted, run_locust, statistics_file
 from tests.system.running_service import REPOSITORY, start_service
 
 pytestmark = pytest.mark.system
 
 ALL_USERS = ("SingleRowUser", "BatchUser", "V2User", "BadInputUser", "DriftedUser", "BoundaryUser")
 
-WAYS_TO_BE_BAD = 9
+INVALID_REQUESTS = 9
 
 
 @pytest.fixture(scope="module")
@@ -28,19 +28,19 @@ def service(credits_models, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def rows_file(training_csv, tmp_path_factory):
-    """Take the header and the first rows of the training data."""
+    """Copy the header and the first rows of the training data."""
     file = tmp_path_factory.mktemp("rows") / "rows.csv"
     file.write_text("".join(training_csv.read_text().splitlines(keepends=True)[:301]))
     return file
 
 
 def run(service, *arguments, users=1, seconds=1):
-    """Run a load without the page."""
+    """Run a headless load test."""
     return run_locust("-H", service.address, "--headless", "-u", users, "-r", users, "-t", f"{seconds}s", *arguments)
 
 
 def test_every_user_passes(service, rows_file):
-    """All users together send every kind of request, and not one answer is wrong."""
+    """All users together send every kind of request, without one wrong answer."""
     finished = run(service, "--rows", rows_file, *statistics_file(rows_file), *ALL_USERS, users=6, seconds=3)
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -52,7 +52,7 @@ def test_every_user_passes(service, rows_file):
         "/v2/models/isowatch/infer",
         "/model_information",
     }
-    assert sum(name.startswith("/prediction (") for name in counted) == WAYS_TO_BE_BAD
+    assert sum(name.startswith("/prediction (") for name in counted) == INVALID_REQUESTS
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_every_user_passes(service, rows_file):
     ],
     ids=["tag", "two tags", "name", "none"],
 )
-def test_users_are_chosen_by_tag_or_name(service, rows_file, choice, names):
-    """Only the chosen ones run; without a choice it is the simplest."""
+def test_users_are_selected_by_tag_or_name(service, rows_file, choice, names):
+    """Only the selected users run; by default the simplest one does."""
     finished = run(service, "--rows", rows_file, *statistics_file(rows_file), *choice, users=2)
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
@@ -74,12 +74,12 @@ def test_users_are_chosen_by_tag_or_name(service, rows_file, choice, names):
 
 
 def test_boundary_user_sends_rows_whose_score_is_at_the_threshold(service, rows_file):
-    """After its search, the scores lie closer to the threshold than those of the rows that it began with."""
+    """After the search, scores are close to the threshold."""
     threshold = service.get("/model_information").json()["model"]["threshold"]
     finished = run(service, "--rows", rows_file, "BoundaryUser", *statistics_file(rows_file))
     assert finished.returncode == 0, finished.stdout + finished.stderr
     searched = sum(count for name, (count, _) in requests_counted(rows_file).items() if "search" in name)
-    assert searched == 21  # one look around and twenty steps
+    assert searched == 21  # one request for the candidates and twenty steps
 
     before = {name: service.metric(name) for name in ("prediction_score_magnitude_total", "predictions_scores_count")}
     finished = run(service, "--rows", rows_file, "BoundaryUser", seconds=3)
@@ -89,8 +89,8 @@ def test_boundary_user_sends_rows_whose_score_is_at_the_threshold(service, rows_
     assert abs(-magnitude / count - threshold) < 0.05
 
 
-def test_drifted_user_sends_what_training_has_not_seen(service, rows_file):
-    """Usual rows become outliers when they are moved far, and stay inliers when they are not moved."""
+def test_drifted_user_sends_outliers(service, rows_file):
+    """Ordinary rows become outliers when shifted far, and stay inliers when not shifted."""
 
     def outlier_share(*options):
         counts = {name: service.metric("predicted_class_total", class_name=name) for name in ("inlier", "outlier")}
@@ -105,8 +105,8 @@ def test_drifted_user_sends_what_training_has_not_seen(service, rows_file):
     assert outlier_share("--drift-shift", "0", "--drift-scale", "1") < 0.5
 
 
-def test_model_of_any_width_gets_rows_without_a_file(tmp_path):
-    """A model of three features is driven by rows made within their ranges."""
+def test_rows_are_generated_for_a_model_of_any_width(tmp_path):
+    """A model with three features gets rows generated within its ranges."""
     generator = random.Random(3)
     table = tmp_path / "three.csv"
     table.write_text(
@@ -122,21 +122,21 @@ def test_model_of_any_width_gets_rows_without_a_file(tmp_path):
     named = run_locust("-H", running.address, "--headless", "--rows", tmp_path / "missing.csv")
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "1000 rows made" in finished.stderr
+    assert "1000 rows generated" in finished.stderr
     assert scored > 0
     assert named.returncode == 2
 
 
-def test_workers_are_judged_together(service, rows_file, tmp_path):
-    """A master and two workers end with one verdict, on exactly the requests that Locust counts."""
+def test_workers_are_evaluated_together(service, rows_file, tmp_path):
+    """A master and two workers have one result, for exactly the requests that Locust counts."""
     finished = run(
         service,
-        *("--rows", rows_file, *statistics_file(rows_file), "--json", tmp_path / "verdict.json"),
-        *("--processes", 2, *meeting_point(), "--tags", "single", "v2"),
+        *("--rows", rows_file, *statistics_file(rows_file), "--json", tmp_path / "result.json"),
+        *("--processes", 2, *free_master_port(), "--tags", "single", "v2"),
         users=4,
     )
 
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    verdict = json.loads((tmp_path / "verdict.json").read_text())
-    assert verdict["requests"] == sum(count for count, _ in requests_counted(rows_file).values())
-    assert verdict["users"] == ["SingleRowUser", "V2User"]
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["requests"] == sum(count for count, _ in requests_counted(rows_file).values())
+    assert result["users"] == ["SingleRowUser", "V2User"]

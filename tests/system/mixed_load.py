@@ -1,4 +1,4 @@
-"""What callers of a service do in a day, within a minute: rows, batches, outliers, mistakes, questions, labels."""
+"""A mix of all kinds of requests: rows, batches, outliers, invalid requests, model information, labels."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ import requests
 # Any fixed number: two runs send the same requests.
 SEED = 16
 
-# Rows in a batch; enough for a batch to be seen beside single rows.
+# Enough rows for batches to show next to single rows.
 BATCH_ROWS = 40
 
-# How far from the middle of the others an outlier lies, in standard deviations: far, but not beyond all doubt.
+# Distance of outliers from the other rows, in standard deviations: far, but with some overlap.
 OUTLIER_DISTANCE = 3.5
 
-# Among all rows, as among those of the training.
+# Share of outliers, as in the training rows.
 OUTLIER_RATIO = 0.02
 
-# Kinds of callers: how many of the requests are theirs, and how many of their rows are outliers. One has more than the
-# others, but not so many that anybody is told.
+# Segments, with their share of the requests and their share of outliers. One has more outliers than the others, but not
+# enough for an alert.
 SEGMENTS = {"DE": (0.5, 0.0175), "FR": (0.3, 0.0175), "PL": (0.2, 0.03)}
 
-# Nobody finds the time to look at every alarm.
-LOOKED_AT = 0.7
+# Share of alarms that get a label.
+LABELLED_SHARE = 0.7
 
-# Rows of the audit queue that a caller labels within fifty requests: fewer than are drawn, so that some wait.
+# Rows of the audit queue that a caller labels per fifty requests: less than are sampled, so some stay pending.
 AUDITED_ROWS = 3
 
 
 @dataclass
 class Habits:
-    """What the rows of callers are like, which may change while they call.
+    """Properties of the callers' rows, which may change during the load.
 
     Parameters
     ----------
     shift
-        How far all rows are from those of the training, in standard deviations of each feature.
+        Distance of all rows from the training rows, in standard deviations of each feature.
     """
 
     shift: float = 0.0
 
 
 class MixedLoad:
-    """Requests of all kinds to one service, one after the other.
+    """Send requests of all kinds to a service, one at a time.
 
     Parameters
     ----------
     address
-        Of the service.
+        URL of the service.
     habits
-        What the rows are like.
+        Properties of the rows.
     caller
-        The number of the caller: no two send the same rows, which would look like a change of the data.
+        Number of the caller. Callers send different rows, because identical ones would look like drift.
     """
 
     def __init__(self, address: str, habits: Habits, caller: int) -> None:
@@ -69,7 +69,7 @@ class MixedLoad:
         self._session.trust_env = False
 
     def send(self, number: int) -> None:
-        """Send the request with this number; every kind has its turn within fifty."""
+        """Send the request with this number; every fifty requests include each kind."""
         turn = number % 50
         if turn == 0:
             self._get("/model_information")
@@ -90,32 +90,32 @@ class MixedLoad:
             self._predict_one(score=turn % 4 == 0)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
     def _predict_one(self, score: bool) -> None:
-        """Ask for one label."""
+        """Request one label."""
         segment, outlier_ratio = self._caller()
         row = self._row(outlier_ratio)
         answer = self._post("/prediction", {"feature_vector": row, "score": score, "segment": segment})
-        self._note_alarms(answer, [row], [answer.json()["is_inlier"]])
+        self._store_alarms(answer, [row], [answer.json()["is_inlier"]])
 
     def _predict_many(self) -> None:
-        """Ask for the labels of a batch."""
+        """Request the labels of a batch."""
         segment, outlier_ratio = self._caller()
         rows = [self._row(outlier_ratio) for _ in range(BATCH_ROWS)]
         answer = self._post("/predictions", {"feature_vectors": rows, "score": True, "segment": segment})
-        self._note_alarms(answer, rows, answer.json()["is_inlier"])
+        self._store_alarms(answer, rows, answer.json()["is_inlier"])
 
-    def _note_alarms(self, answer: requests.Response, rows: list[list[float]], labels: list[int]) -> None:
-        """Look at some of the alarms, and keep what they truly are until it is said."""
+    def _store_alarms(self, answer: requests.Response, rows: list[list[float]], labels: list[int]) -> None:
+        """Store true labels for some of the alarms, to be submitted later."""
         for place, (row, label) in enumerate(zip(rows, labels, strict=True)):
-            if label == -1 and self._random.random() < LOOKED_AT:
+            if label == -1 and self._random.random() < LABELLED_SHARE:
                 self._alarms.append(_label_of(answer.headers["X-Record-ID"], place, row))
 
     def _label(self) -> None:
-        """Say what alarms truly were, and what rows of the audit queue are."""
-        # Without rows while the database is busy.
+        """Submit true labels of alarms and of rows from the audit queue."""
+        # There are no rows while the database is busy.
         drawn = self._get(f"/audit/next?n={AUDITED_ROWS}").json().get("rows", [])
         audited = [_label_of(row["record_id"], row["row"], list(row["features"].values())) for row in drawn]
         if labels := self._alarms + audited:
@@ -123,12 +123,12 @@ class MixedLoad:
         self._alarms = []
 
     def _caller(self) -> tuple[str, float]:
-        """Choose who asks: the segment, and how many of its rows are outliers."""
+        """Return a random segment and its share of outliers."""
         name = str(self._random.choice(list(SEGMENTS), p=[share for share, _ in SEGMENTS.values()]))
         return name, SEGMENTS[name][1]
 
     def _row(self, outlier_ratio: float) -> list[float]:
-        """Make a row like those of the training, sometimes an outlier, unless habits have changed."""
+        """Generate a row like the training rows, shifted by the current habits, sometimes an outlier."""
         row: list[float] = self._random.normal(self._habits.shift, size=2).tolist()
         return [value + OUTLIER_DISTANCE for value in row] if self._random.random() < outlier_ratio else row
 
@@ -140,15 +140,15 @@ class MixedLoad:
 
 
 def _label_of(record_id: str, row: int, features: list[float]) -> dict[str, object]:
-    """Judge a row as somebody would who knows how both kinds are spread: by the kind that it is likelier of."""
-    # The logarithm of how many times likelier an outlier is; as everywhere, few rows are judged wrongly.
+    """Return the label that is likelier, given the distributions of inliers and outliers."""
+    # Log odds of being an outlier; as in reality, a few rows get the wrong label.
     evidence = OUTLIER_DISTANCE * (sum(features) - OUTLIER_DISTANCE) + math.log(OUTLIER_RATIO / (1 - OUTLIER_RATIO))
     return {"request_id": record_id, "row": row, "is_inlier": -1 if evidence > 0 else 1, "source": "load"}
 
 
 @contextmanager
 def under_load(address: str, pause_seconds: float = 0.02, callers: int = 2) -> Iterator[Habits]:
-    """Have several callers send requests of all kinds as long as the block takes; give what may change meanwhile."""
+    """Send requests of all kinds from several threads while the block runs; yield habits that may be changed."""
     ended, habits = threading.Event(), Habits()
 
     def call(caller: int) -> None:

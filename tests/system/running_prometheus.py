@@ -1,4 +1,4 @@
-"""A real Prometheus with the shipped rules, on a free port of the loopback address, for one test."""
+"""Run a real Prometheus with the shipped rules on a free local port."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ STOP_SECONDS = 30
 
 
 class RunningPrometheus:
-    """One Prometheus and what a test asks of it.
+    """A running Prometheus and its HTTP API.
 
     Parameters
     ----------
     address
-        Such as ``http://127.0.0.1:9090``.
+        Base URL, such as ``http://127.0.0.1:9090``.
     """
 
     def __init__(self, address: str) -> None:
@@ -33,30 +33,30 @@ class RunningPrometheus:
         self._session.trust_env = False
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Answer an expression as of now: one entry for each series."""
+        """Evaluate an expression now; return one entry per series."""
         return self._result("query", query=expression)
 
     def query_range(self, expression: str, begin: float, end: float, step_seconds: float) -> list[dict[str, Any]]:
-        """Answer an expression from ``begin`` to ``end``, in seconds since 1970."""
+        """Evaluate an expression from ``begin`` to ``end``, in seconds since 1970."""
         return self._result("query_range", query=expression, start=begin, end=end, step=step_seconds)
 
     def values(self, expression: str) -> list[float]:
-        """Give the values of all series as of now, NaN among them."""
+        """Return the current values of all series, including NaN."""
         return [float(series["value"][1]) for series in self.query(expression)]
 
     def is_ready(self) -> bool:
-        """Tell whether it takes questions."""
+        """Return whether it is ready to answer queries."""
         try:
             return self._session.get(f"{self.address}/-/ready", timeout=10).status_code == 200
         except requests.ConnectionError:
             return False
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
     def _result(self, api: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Ask Prometheus, which refuses what it cannot parse."""
+        """Call the API and return the result; fail if Prometheus rejects the query."""
         answer = self._session.post(f"{self.address}/api/v1/{api}", data=parameters, timeout=30).json()
         assert answer["status"] == "success", f"{parameters['query']}: {answer.get('error')}"
         result: list[dict[str, Any]] = answer["data"]["result"]
@@ -67,10 +67,10 @@ class RunningPrometheus:
 def start_prometheus(
     folder: Path, program: Path, targets: Mapping[str, str], interval: str | None = None
 ) -> Iterator[RunningPrometheus]:
-    """Start Prometheus with the jobs and rules that are shipped, and end it afterwards.
+    """Start Prometheus with the shipped jobs and rules, and stop it after the block.
 
-    ``targets`` says where the targets of a job are here; jobs that it does not name are left out. ``interval``
-    shortens how often everything is scraped and evaluated, so that a test has its samples soon.
+    ``targets`` maps jobs to their local targets; other jobs are left out. ``interval`` shortens the scrape and
+    evaluation intervals, so that a test has its samples soon.
     """
     port = free_port()
     configuration = folder / "prometheus.yml"
@@ -101,9 +101,9 @@ def start_prometheus(
 
 
 def _shipped_jobs(targets: Mapping[str, str], interval: str | None) -> dict[str, Any]:
-    """Take the shipped configuration, with targets on this machine in place of those of Compose."""
+    """Return the shipped configuration with targets on this machine instead of those in Compose."""
     shipped: dict[str, Any] = yaml.safe_load((SHIPPED / "prometheus.yml").read_text(encoding="utf-8"))
-    # Nobody is to be told of what fires in a test.
+    # Alerts of a test must not be sent to anybody.
     del shipped["alerting"]
     jobs = []
     for job in shipped["scrape_configs"]:
@@ -120,5 +120,5 @@ def _shipped_jobs(targets: Mapping[str, str], interval: str | None) -> dict[str,
 
 
 def _with_interval(rules: str, interval: str | None) -> str:
-    """Let groups that are evaluated less often than others be evaluated as often."""
+    """Replace the intervals of groups that are evaluated less often than others."""
     return re.sub(r"^    interval: \S+$", f"    interval: {interval}", rules, flags=re.MULTILINE) if interval else rules

@@ -1,4 +1,4 @@
-"""A real Gunicorn with real workers, on a free port of the loopback address, for one test."""
+"""Run a real Gunicorn with real workers on a free local port."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
-# A cold start takes about a second here; a loaded machine may need several times that.
+# A cold start takes about a second; on a busy machine several times that.
 START_SECONDS = 60
 STOP_SECONDS = 60
 
 
 class RunningService:
-    """One service and what a test asks of it."""
+    """A running service and what tests need from it."""
 
     def __init__(self, process: subprocess.Popen[bytes], address: str, log: Path) -> None:
         self.process, self.address, self._log = process, address, log
@@ -36,36 +36,36 @@ class RunningService:
         return self.session.get(self.address + path, timeout=30, **options)
 
     def predict(self, row: list[float], **options: Any) -> requests.Response:
-        """Ask for the label of a row."""
+        """Request the label of a row."""
         return self.session.post(f"{self.address}/prediction", json={"feature_vector": row} | options, timeout=30)
 
     def metric(self, name: str, **labels: str) -> float:
-        """Add up a metric's samples that carry ``labels``, over all others."""
+        """Return the sum of a metric's samples that have ``labels``."""
         families = text_string_to_metric_families(self.get("/metrics").text)
         samples = [sample for family in families for sample in family.samples if sample.name == name]
         assert samples, f"{name} is not in /metrics"
         return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
     def workers(self) -> list[int]:
-        """List the process ids of the workers."""
+        """Return the process ids of the workers."""
         return [pid for pid in children_of(self.process.pid) if "app.recorder" not in command_of(pid)]
 
     def supervisor(self) -> int:
-        """Give the process id of the recorder's supervisor."""
+        """Return the process id of the recorder's supervisor."""
         [pid] = [pid for pid in children_of(self.process.pid) if "app.recorder.supervisor" in command_of(pid)]
         return pid
 
     def recorder(self) -> int:
-        """Give the process id of the recorder."""
+        """Return the process id of the recorder."""
         [pid] = children_of(self.supervisor())
         return pid
 
     def log(self) -> str:
-        """Give everything that was written to standard error."""
+        """Return everything written to standard error."""
         return self._log.read_text()
 
     def stop(self) -> int:
-        """Ask the service to end, and give its exit status."""
+        """Terminate the service and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
@@ -74,9 +74,9 @@ class RunningService:
 def start_service(
     folder: Path, model_dir: Path, *arguments: str, until: str = "/readyz", **environment: str
 ) -> Iterator[RunningService]:
-    """Start Gunicorn, wait until it answers, and end it afterwards.
+    """Start Gunicorn, wait until it answers, and stop it after the block.
 
-    ``folder`` takes the log. Without a model, wait ``until`` "/healthz".
+    ``folder`` is for the log, state and records. Without a model, wait ``until`` "/healthz".
     """
     port = free_port()
     log = folder / f"service-{port}.log"
@@ -109,22 +109,22 @@ def start_service(
 
 
 def wait_until(condition: Any, what: str, service: RunningService | None = None) -> None:
-    """Ask again and again until ``condition()`` holds."""
+    """Poll until ``condition()`` holds; fail after ``START_SECONDS``."""
     deadline = time.monotonic() + START_SECONDS
     while not condition():
         log = service.log() if service else ""
-        assert service is None or service.process.poll() is None, f"the service ended:\n{log}"
-        assert time.monotonic() < deadline, f"waited {START_SECONDS} s in vain for {what}\n{log}"
+        assert service is None or service.process.poll() is None, f"the service exited:\n{log}"
+        assert time.monotonic() < deadline, f"timed out after {START_SECONDS} s waiting for {what}\n{log}"
         time.sleep(0.05)
 
 
 def children_of(pid: int) -> list[int]:
-    """List the process ids of a process's children."""
+    """Return the process ids of a process's children."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def command_of(pid: int) -> str:
-    """Give the words that a process was started with; nothing if it has just ended."""
+    """Return the command line of a process; empty if it has just exited."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except FileNotFoundError:
@@ -132,7 +132,7 @@ def command_of(pid: int) -> str:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -140,7 +140,7 @@ def free_port() -> int:
 
 
 def _answers(service: RunningService, path: str) -> bool:
-    """Tell whether a GET of ``path`` is answered with 200."""
+    """Return whether a GET request to ``path`` is answered with 200."""
     try:
         return service.get(path).status_code == 200
     except requests.ConnectionError:

@@ -1,4 +1,4 @@
-"""What happens to models and records reaches the audit trail and /metrics of a running service."""
+"""Events of models and records reach the audit trail and /metrics of a running service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = ("promotion", "rollback", "refused bundle", "purge", "forget")
 
 
 def run(program: str, *arguments: str, **environment: str) -> str:
-    """Run a program of ours, and give what it prints."""
+    """Run a module of this repository and return its output."""
     command = [sys.executable, "-m", program, *arguments]
     done = subprocess.run(
         command, cwd=REPOSITORY, env=dict(os.environ) | environment, capture_output=True, text=True, check=False
@@ -30,8 +30,8 @@ def run(program: str, *arguments: str, **environment: str) -> str:
 
 
 def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_models: Path):
-    """A promotion, a rollback, a broken bundle that was moved in by hand, a purge, and a request that is forgotten."""
-    models, began = tmp_path / "models", time.time()
+    """A promotion, a rollback, a refused bundle, a purge, and a forgotten request are all recorded."""
+    models, started_at = tmp_path / "models", time.time()
     shutil.copytree(credits_models, models, symlinks=True)
     first = (models / "current").readlink().name
     shutil.copytree(models / first, models / "20260101T000000Z-aaaaaaaa")
@@ -52,7 +52,7 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
         wait_until(lambda: number("rollback") == 1, "the rollback", service)
         (models / "by-hand").symlink_to("broken")
         (models / "by-hand").replace(models / "current")
-        wait_until(lambda: number("refused bundle") == 1, "the refusal", service)
+        wait_until(lambda: number("refused bundle") == 1, "the refused bundle", service)
 
         def is_recorded():
             return re.search(r"^rows +1$", run("app.records", "status", DATABASE_URL=database), re.MULTILINE)
@@ -60,9 +60,9 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
         wait_until(is_recorded, "the answer to be recorded", service)
         run("app.records", "purge", "--before", "2026-01-01", "--yes", DATABASE_URL=database)
         run("app.records", "forget", answer.headers["X-Record-ID"], "--yes", DATABASE_URL=database)
-        wait_until(lambda: number("purge") == number("forget") == 1, "the purge and what was forgotten", service)
+        wait_until(lambda: number("purge") == number("forget") == 1, "the purge and the forgotten request", service)
         for kind in KINDS:
-            assert service.metric("records_event_timestamp_seconds", event=kind) > began - 1
+            assert service.metric("records_event_timestamp_seconds", event=kind) > started_at - 1
 
     run("app.records", "export", "--since", "1h", "--out", str(tmp_path / "out.csv"), DATABASE_URL=database)
     trail = (tmp_path / "out.events.csv").read_text()

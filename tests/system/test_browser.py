@@ -1,4 +1,4 @@
-"""The docs page in a real browser: it works, keeps to this host, and works behind a proxy that adds a prefix."""
+"""The docs page in a real browser: it works, loads nothing from other hosts, and works behind a prefixing proxy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.system.browser_page import TIMEOUT_MILLISECONDS, BrowserPage, open_page, start_chromium
 from tests.system.running_service import RunningService, start_service
-from tests.system.watched_page import PATIENCE_MILLISECONDS, WatchedPage, open_page, start_chromium
 
 pytestmark = pytest.mark.system
 
-expect.set_options(timeout=PATIENCE_MILLISECONDS)
+expect.set_options(timeout=TIMEOUT_MILLISECONDS)
 
-# Where the proxy of a test puts the service; two segments, because one is easily handled by accident.
+# The proxy's prefix; two segments, because one might work by accident.
 PREFIX = "/models/credits"
 
 
@@ -31,7 +31,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
 
 @pytest.fixture(scope="module")
 def prefixed_address(service: RunningService) -> Iterator[str]:
-    """The address of a proxy that serves the service under a prefix, which the service never sees."""
+    """The URL of a proxy that adds a prefix, which the service does not see."""
 
     class Proxy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -57,7 +57,7 @@ def prefixed_address(service: RunningService) -> Iterator[str]:
             self.wfile.write(answer.content)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     thread = threading.Thread(target=proxy.serve_forever)
@@ -76,14 +76,14 @@ def browser(require_program: Callable[[str], Path]) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def watched(browser: Browser) -> Iterator[WatchedPage]:
-    """A page of a browser that knows nothing yet."""
+def opened_page(browser: Browser) -> Iterator[BrowserPage]:
+    """A new page in a browser without cookies or cache."""
     with open_page(browser) as page:
         yield page
 
 
 def try_prediction_out(page: Page) -> None:
-    """Send the example row, as a person would, and see its answer."""
+    """Send the example row with the page's form, and wait for the answer."""
     operation = page.locator("#operations-predictions-post_prediction")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()
@@ -93,29 +93,29 @@ def try_prediction_out(page: Page) -> None:
     expect(answer).to_contain_text("is_inlier")
 
 
-def test_prediction_can_be_tried_out(watched: WatchedPage, service: RunningService):
-    """Trying it out shows a 200, no other host is asked for anything, and the browser has nothing to complain of."""
-    watched.page.goto(f"{service.address}/docs")
+def test_prediction_can_be_tried_out(opened_page: BrowserPage, service: RunningService):
+    """The page shows a 200, no other host gets a request, and the browser reports no errors."""
+    opened_page.page.goto(f"{service.address}/docs")
 
-    try_prediction_out(watched.page)
+    try_prediction_out(opened_page.page)
 
-    assert watched.hosts() == {urlsplit(service.address).netloc}
-    assert watched.complaints == []
-
-
-def test_prediction_can_be_tried_out_behind_a_prefix(watched: WatchedPage, prefixed_address: str):
-    """A proxy may serve everything under a path of its own."""
-    watched.page.goto(f"{prefixed_address}/docs")
-
-    try_prediction_out(watched.page)
-
-    assert all(urlsplit(url).path.startswith(PREFIX) for url in watched.requested if url.startswith("http"))
-    assert watched.complaints == []
+    assert opened_page.hosts() == {urlsplit(service.address).netloc}
+    assert opened_page.errors == []
 
 
-def test_address_of_the_page_cannot_name_another_document(watched: WatchedPage, service: RunningService):
-    """A link to the page must not show somebody else's document under this service's name."""
-    watched.page.goto(f"{service.address}/docs?url=http://127.0.0.1:1/evil.json&configUrl=http://127.0.0.1:1/evil")
+def test_prediction_can_be_tried_out_behind_a_prefix(opened_page: BrowserPage, prefixed_address: str):
+    """The page works behind a proxy that serves everything under a prefix."""
+    opened_page.page.goto(f"{prefixed_address}/docs")
 
-    expect(watched.page.locator(".info .title")).to_contain_text("Isowatch")
-    assert watched.hosts() == {urlsplit(service.address).netloc}
+    try_prediction_out(opened_page.page)
+
+    assert all(urlsplit(url).path.startswith(PREFIX) for url in opened_page.requested if url.startswith("http"))
+    assert opened_page.errors == []
+
+
+def test_query_string_cannot_select_another_document(opened_page: BrowserPage, service: RunningService):
+    """A link to the page must not show a foreign document under this service's name."""
+    opened_page.page.goto(f"{service.address}/docs?url=http://127.0.0.1:1/evil.json&configUrl=http://127.0.0.1:1/evil")
+
+    expect(opened_page.page.locator(".info .title")).to_contain_text("Isowatch")
+    assert opened_page.hosts() == {urlsplit(service.address).netloc}

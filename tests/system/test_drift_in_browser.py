@@ -1,4 +1,4 @@
-"""The pages about drift in a real browser: they work from a file, without a network, and ask nobody for anything."""
+"""The drift pages in a real browser: they work offline, from a file, without any request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.system.watched_page import PATIENCE_MILLISECONDS, open_page, start_chromium
+from tests.system.browser_page import TIMEOUT_MILLISECONDS, open_page, start_chromium
 
 pytestmark = pytest.mark.system
 
-expect.set_options(timeout=PATIENCE_MILLISECONDS)
+expect.set_options(timeout=TIMEOUT_MILLISECONDS)
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,14 +34,14 @@ def browser(require_program: Callable[[str], Path]) -> Iterator[Browser]:
 
 
 def run_drift(folder: Path, *options: str) -> int:
-    """Let the command write its page into a folder; give its exit status."""
+    """Run the command with a folder for its page, and return its exit status."""
     command = [sys.executable, "-m", "training", "drift", "--out", str(folder), *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True).returncode
 
 
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page about heavy-tailed rows, half of which lie on one point, and others that have moved by a hair."""
+    """The page that compares heavy-tailed rows, half of them at the same point, with slightly shifted ones."""
     folder, generator = tmp_path_factory.mktemp("comparison"), random.Random(1)
     for file, shift in (("reference.csv", 0.0), ("current.csv", 0.001)):
         with (folder / file).open("w", newline="") as opened:
@@ -57,7 +57,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def replay(credits_models: Path, training_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page about training rows, the later of which have moved."""
+    """The page that replays training rows, the second half of them shifted."""
     folder = tmp_path_factory.mktemp("replay")
     with training_csv.open(newline="") as opened:
         header, *rows = csv.reader(opened)
@@ -70,7 +70,7 @@ def replay(credits_models: Path, training_csv: Path, tmp_path_factory: pytest.Te
 
 
 def draw_all(page: Page) -> list[Locator]:
-    """Scroll to each figure, and wait until it is drawn."""
+    """Scroll to each figure and wait until it is drawn."""
     figures = page.locator(".figure").all()
     for figure in figures:
         figure.scroll_into_view_if_needed()
@@ -80,20 +80,20 @@ def draw_all(page: Page) -> list[Locator]:
 
 @pytest.mark.parametrize(("name", "n_figures"), [("comparison", 2 * len(FEATURES)), ("replay", 4)])
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 1300, "height": 900}], ids=["phone", "desk"])
-def test_page_asks_nobody_and_fits(name: str, n_figures: int, viewport, browser: Browser, request):
-    """All figures are drawn, the browser complains of nothing, and only tables are scrolled sideways."""
+def test_page_works_offline_and_fits(name: str, n_figures: int, viewport, browser: Browser, request):
+    """All figures are drawn without errors, and only tables scroll sideways."""
     file = request.getfixturevalue(name)
     with open_page(browser, offline=True, viewport=viewport) as opened:
         opened.page.goto(file.as_uri())
 
         assert len(draw_all(opened.page)) == n_figures
         assert opened.requested == [file.as_uri()]
-        assert opened.complaints == []
+        assert opened.errors == []
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
 
 
-def test_bin_tells_its_values_and_rows(comparison: Path, browser: Browser):
-    """Beside the mouse; the value that half of the rows shared has a bin of its own."""
+def test_bin_shows_its_values_and_rows(comparison: Path, browser: Browser):
+    """The tooltip shows them; the value that half of the rows share has its own bin."""
     with open_page(browser) as opened:
         opened.page.goto(comparison.as_uri())
         of_bins = draw_all(opened.page)[1]
@@ -106,7 +106,7 @@ def test_bin_tells_its_values_and_rows(comparison: Path, browser: Browser):
 
 
 def test_event_is_marked_and_listed(replay: Path, browser: Browser):
-    """At its row, which stands beside the mouse."""
+    """The event is marked at its row, which the tooltip shows."""
     with open_page(browser) as opened:
         opened.page.goto(replay.as_uri())
         of_all_features = draw_all(opened.page)[0]

@@ -1,4 +1,4 @@
-"""The exploration page in a real browser: it works from a file, without a network, and asks nobody for anything."""
+"""The exploration page in a real browser: it works offline, from a file, without any request."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.system.watched_page import PATIENCE_MILLISECONDS, WatchedPage, open_page, start_chromium
+from tests.system.browser_page import TIMEOUT_MILLISECONDS, BrowserPage, open_page, start_chromium
 
 pytestmark = pytest.mark.system
 
-expect.set_options(timeout=PATIENCE_MILLISECONDS)
+expect.set_options(timeout=TIMEOUT_MILLISECONDS)
 
 ROOT = Path(__file__).parents[2]
 
-# What a PNG file begins with.
+# The first bytes of a PNG file.
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 # A small phone's width and height, in CSS pixels.
@@ -36,7 +36,7 @@ def browser(require_program: Callable[[str], Path]) -> Iterator[Browser]:
 
 
 def explore(folder: Path, *names: str) -> Path:
-    """Write heavy-tailed data with these features, and let the command write its page about them."""
+    """Write heavy-tailed data with these features, and run the command on them."""
     generator = random.Random(1)
     for file, n_rows in (("train.csv", 400), ("test.csv", 100)):
         rows = [",".join(str(generator.lognormvariate(0, 2)) for _ in names) for _ in range(n_rows)]
@@ -48,20 +48,20 @@ def explore(folder: Path, *names: str) -> Path:
 
 @pytest.fixture(scope="module")
 def two_features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of two features."""
+    """The page for two features."""
     return explore(tmp_path_factory.mktemp("two"), "mean", "sd")
 
 
 @pytest.fixture
-def watched(browser: Browser, two_features: Path) -> Iterator[WatchedPage]:
-    """That page, just opened, in a browser that is offline."""
+def opened_page(browser: Browser, two_features: Path) -> Iterator[BrowserPage]:
+    """That page, just opened in an offline browser."""
     with open_page(browser, offline=True) as opened:
         opened.page.goto(two_features.as_uri())
         yield opened
 
 
 def figure_of(page: Page, place: int) -> Locator:
-    """Find a figure, scroll to it, and wait until it is drawn."""
+    """Scroll to a figure, wait until it is drawn, and return it."""
     figure = page.locator(".figure").nth(place)
     figure.scroll_into_view_if_needed()
     expect(figure.locator(".main-svg").first).to_be_visible()
@@ -69,23 +69,23 @@ def figure_of(page: Page, place: int) -> Locator:
 
 
 def range_of(figure: Locator) -> list[float]:
-    """Tell what a figure's x axis shows."""
+    """Return the visible range of a figure's x axis."""
     found: list[float] = figure.locator(".js-plotly-plot").evaluate("plot => plot.layout.xaxis.range")
     return found
 
 
-def test_page_asks_nobody(watched: WatchedPage, two_features: Path):
-    """All figures are drawn, the browser complains of nothing, and the only address it opens is the file's."""
+def test_page_works_offline(opened_page: BrowserPage, two_features: Path):
+    """All figures are drawn without errors, and the only request is for the file."""
     for place in range(1 + 2 * 2):
-        figure_of(watched.page, place)
+        figure_of(opened_page.page, place)
 
-    assert watched.requested == [two_features.as_uri()]
-    assert watched.complaints == []
+    assert opened_page.requested == [two_features.as_uri()]
+    assert opened_page.errors == []
 
 
-def test_point_tells_its_row(watched: WatchedPage):
-    """Both numbers, and which row it is, stand beside the mouse."""
-    figure = figure_of(watched.page, 0)
+def test_point_shows_its_row(opened_page: BrowserPage):
+    """The tooltip shows both values and the row."""
+    figure = figure_of(opened_page.page, 0)
 
     figure.locator(".points path").first.hover(force=True)
 
@@ -94,9 +94,9 @@ def test_point_tells_its_row(watched: WatchedPage):
     expect(text).to_contain_text("row ")
 
 
-def test_dragging_zooms_and_double_click_returns(watched: WatchedPage):
-    """A smaller range is shown, then the whole again."""
-    page, figure = watched.page, figure_of(watched.page, 0)
+def test_dragging_zooms_and_double_click_resets(opened_page: BrowserPage):
+    """Dragging shows a smaller range, a double click the whole range again."""
+    page, figure = opened_page.page, figure_of(opened_page.page, 0)
     whole = range_of(figure)
     box = figure.locator(".nsewdrag").bounding_box()
 
@@ -113,34 +113,34 @@ def test_dragging_zooms_and_double_click_returns(watched: WatchedPage):
     assert range_of(figure) == pytest.approx(whole)
 
 
-def test_button_shows_the_middle(watched: WatchedPage):
-    """The closer view of the scatter plot ends before the heavy tail does."""
-    figure = figure_of(watched.page, 0)
+def test_button_shows_the_middle(opened_page: BrowserPage):
+    """The zoomed view of the scatter plot excludes the heavy tail."""
+    figure = figure_of(opened_page.page, 0)
     _, whole = range_of(figure)
 
     figure.get_by_text("Middle 98 %").click()
-    watched.page.wait_for_function(f"document.querySelector('.js-plotly-plot').layout.xaxis.range[1] < {whole}")
+    opened_page.page.wait_for_function(f"document.querySelector('.js-plotly-plot').layout.xaxis.range[1] < {whole}")
 
     figure.get_by_text("All rows", exact=True).click()
-    watched.page.wait_for_function(f"document.querySelector('.js-plotly-plot').layout.xaxis.range[1] >= {whole}")
+    opened_page.page.wait_for_function(f"document.querySelector('.js-plotly-plot').layout.xaxis.range[1] >= {whole}")
 
 
-def test_figure_is_saved_as_png(watched: WatchedPage, tmp_path: Path):
-    """Offline too; the file bears the name of the figure."""
-    figure = figure_of(watched.page, 1)
+def test_figure_is_saved_as_png(opened_page: BrowserPage, tmp_path: Path):
+    """Saving works offline, and the file is named after the figure."""
+    figure = figure_of(opened_page.page, 1)
     figure.hover()
 
-    with watched.page.expect_download() as download:
+    with opened_page.page.expect_download() as download:
         figure.locator(".modebar-btn").first.click()
 
     download.value.save_as(tmp_path / "saved.png")
     assert download.value.suggested_filename == "mean.png"
     assert (tmp_path / "saved.png").read_bytes().startswith(PNG_SIGNATURE)
-    assert watched.complaints == []
+    assert opened_page.errors == []
 
 
-def test_figures_far_below_are_drawn_when_the_reader_comes(browser: Browser, tmp_path: Path):
-    """Hundreds at once would take minutes; before printing all are drawn."""
+def test_figures_are_drawn_when_scrolled_into_view(browser: Browser, tmp_path: Path):
+    """Drawing hundreds at once would take minutes; before printing, all are drawn."""
     names = [f"f{place}" for place in range(24)]
     with open_page(browser) as opened:
         opened.page.goto(explore(tmp_path, *names).as_uri())
@@ -154,7 +154,7 @@ def test_figures_far_below_are_drawn_when_the_reader_comes(browser: Browser, tmp
 
 
 def test_page_fits_a_phone_and_strange_names(browser: Browser, tmp_path: Path):
-    """Nothing has to be scrolled sideways but tables, and a name that looks like mark-up is shown as it is."""
+    """Only tables scroll sideways, and a name that looks like markup is shown literally."""
     with open_page(browser, viewport=PHONE) as opened:
         page = opened.page
         page.goto(explore(tmp_path, *FEATURES).as_uri())
@@ -164,4 +164,4 @@ def test_page_fits_a_phone_and_strange_names(browser: Browser, tmp_path: Path):
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         title = figure_of(page, len(FEATURES)).locator(".gtitle")
         assert title.text_content().replace("\u200b", "") == "<b>%{x}"
-        assert opened.complaints == []
+        assert opened.errors == []

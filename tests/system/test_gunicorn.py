@@ -1,4 +1,4 @@
-"""The service as its users run it: real Gunicorn, several workers, real signals."""
+"""The service with real Gunicorn, several workers and real signals."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ ROW = [0.56, 0.23]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> Iterator[RunningService]:
-    """A service with three workers, for tests that leave it as it was."""
+    """A service with three workers, for tests that do not change it."""
     with start_service(tmp_path_factory.mktemp("service"), credits_models, WEB_CONCURRENCY="3") as running:
         yield running
 
 
 def test_totals_over_workers_are_exact(service: RunningService):
-    """Three workers and N requests give N, however the requests are spread."""
+    """N requests to three workers are counted as N, however they are distributed."""
     wait_until(lambda: service.metric("app_workers") == 3, "three workers", service)
     names = ["model_prediction_requests_total", "predictions_scores_count", "predictions_output_count"]
     before = {name: service.metric(name) for name in names}
     http_before = service.metric("flask_http_request_duration_seconds_count", url_rule="/prediction", status="200")
 
-    def ask() -> None:
-        # A connection of its own for each request, so that every worker gets some.
+    def send() -> None:
+        # A new connection per request, so that every worker gets some.
         for _ in range(50):
             answer = requests.post(f"{service.address}/prediction", json={"feature_vector": ROW}, timeout=30)
             assert answer.status_code == 200
 
-    threads = [threading.Thread(target=ask) for _ in range(6)]
+    threads = [threading.Thread(target=send) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -52,21 +52,21 @@ def test_totals_over_workers_are_exact(service: RunningService):
     assert http_after - http_before == 300
 
 
-def test_no_series_carries_a_process_id(service: RunningService):
-    """A label per process would grow for ever."""
+def test_no_series_has_a_process_id(service: RunningService):
+    """A label per process would create ever more series."""
     assert service.predict(ROW).status_code == 200
 
     assert "pid=" not in service.get("/metrics").text
 
 
-def test_scrape_has_the_media_type_that_prometheus_asks_for(service: RunningService):
-    """Prometheus 3 refuses a scrape without a known Content-Type."""
+def test_scrape_has_the_requested_media_type(service: RunningService):
+    """Prometheus 3 rejects a scrape without a known Content-Type."""
     assert service.get("/metrics").headers["Content-Type"].startswith("text/plain; version=")
     accept = "application/openmetrics-text; version=1.0.0"
     assert service.get("/metrics/", headers={"Accept": accept}).headers["Content-Type"].startswith(accept.split(";")[0])
 
 
-def test_usage_is_that_of_all_processes(service: RunningService):
+def test_resource_usage_covers_all_processes(service: RunningService):
     """The arbiter and its workers are measured together."""
     assert service.metric("app_memory_usage_bytes") > 50e6
     assert service.metric("app_memory_limit_bytes") >= service.metric("app_memory_usage_bytes")
@@ -74,8 +74,8 @@ def test_usage_is_that_of_all_processes(service: RunningService):
     assert service.metric("metrics_files") >= 3
 
 
-def test_body_over_the_limit_is_refused(service: RunningService):
-    """One byte more than 1 MiB is too much, and the answer arrives."""
+def test_body_over_the_limit_is_rejected(service: RunningService):
+    """A body one byte over 1 MiB is rejected, and the client receives the answer."""
     body = b'{"feature_vector": [1, 2]' + b" " * 1_048_576 + b"}"
     answer = service.session.post(
         f"{service.address}/prediction", data=body, headers={"Content-Type": "application/json"}, timeout=30
@@ -86,7 +86,7 @@ def test_body_over_the_limit_is_refused(service: RunningService):
 
 
 def test_each_request_is_one_json_line(tmp_path: Path, credits_models: Path):
-    """The log of a service that is no terminal can be searched by field."""
+    """Without a terminal, the log is JSON and searchable by field."""
     with start_service(tmp_path, credits_models) as service:
         service.predict(ROW)
         answer = service.get("/nowhere", headers={"X-Request-ID": "find-me"})
@@ -100,8 +100,8 @@ def test_each_request_is_one_json_line(tmp_path: Path, credits_models: Path):
     assert {line["level"] for line in lines} == {"info"}
 
 
-def test_replaced_worker_is_counted_and_its_requests_stay(tmp_path: Path, credits_models: Path):
-    """A worker that is killed takes no total with it."""
+def test_replaced_worker_is_counted_and_keeps_the_totals(tmp_path: Path, credits_models: Path):
+    """Killing a worker does not reduce any total."""
     with start_service(tmp_path, credits_models) as service:
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
         for _ in range(20):
@@ -116,14 +116,14 @@ def test_replaced_worker_is_counted_and_its_requests_stay(tmp_path: Path, credit
 
         assert before == 20
         assert service.metric("predictions_scores_count") == 20
-        # A new worker is no new start of the service.
+        # A new worker does not change the start time of the service.
         assert service.metric("app_started_timestamp_seconds") == started
         assert 0 < time.time() - started < 600
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
 
 
-def test_reload_keeps_the_numbers(tmp_path: Path, credits_models: Path):
-    """SIGHUP replaces the workers and reads the configuration again; nothing is lost."""
+def test_reload_keeps_the_totals(tmp_path: Path, credits_models: Path):
+    """SIGHUP replaces the workers and reloads the configuration; no count is lost."""
     with start_service(tmp_path, credits_models) as service:
         service.predict(ROW)
         old = set(service.workers())
@@ -135,43 +135,43 @@ def test_reload_keeps_the_numbers(tmp_path: Path, credits_models: Path):
         assert service.metric("predictions_scores_count") == 2
 
 
-def test_termination_answers_every_begun_request(tmp_path: Path, credits_models: Path):
-    """Under load, whoever a worker has begun to read gets an answer; later connections are refused."""
+def test_termination_answers_every_started_request(tmp_path: Path, credits_models: Path):
+    """Under load, every request that a worker has started to read is answered; later connections are refused."""
     answered, refused, broken = [], [], []
 
     with start_service(tmp_path, credits_models, GRACEFUL_TIMEOUT="20") as service:
         begin = threading.Barrier(9)
 
-        def ask() -> None:
+        def send() -> None:
             begin.wait()
             while True:
                 try:
                     with socket.create_connection(("127.0.0.1", int(service.address.rsplit(":", 1)[1])), 10) as client:
-                        answered.append(_ask_slowly(client))
+                        answered.append(_send_slowly(client))
                 except ConnectionRefusedError:
                     refused.append(1)
                     return
                 except (ConnectionError, EOFError) as error:
-                    # The kernel accepted the connection, but no worker ever took it.
+                    # The kernel accepted the connection, but no worker did.
                     broken.append(error)
 
-        # A request whose body is half sent when the signal comes: a worker has begun to read it.
+        # A request with half of its body sent when the signal arrives: a worker has started to read it.
         slow = socket.create_connection(("127.0.0.1", int(service.address.rsplit(":", 1)[1])), 30)
         head, body = _message()
         slow.sendall(head + body[:5])
-        threads = [threading.Thread(target=ask) for _ in range(8)]
+        threads = [threading.Thread(target=send) for _ in range(8)]
         for thread in threads:
             thread.start()
         begin.wait()
         wait_until(lambda: len(answered) > 50, "some load", service)
-        begun = time.monotonic()
+        started_at = time.monotonic()
         service.process.send_signal(signal.SIGTERM)
         wait_until(lambda: refused, "connections to be refused", None)
         slow.sendall(body[5:])
         slow_answer = slow.recv(65536)
         slow.close()
         assert service.process.wait(40) == 0
-        took = time.monotonic() - begun
+        took = time.monotonic() - started_at
         for thread in threads:
             thread.join()
 
@@ -183,7 +183,7 @@ def test_termination_answers_every_begun_request(tmp_path: Path, credits_models:
 
 
 def test_service_without_a_model_starts_and_becomes_ready(tmp_path: Path, credits_models: Path):
-    """It says what to do, and takes a model up as soon as there is one."""
+    """It says what to do, and loads a model as soon as there is one."""
     models = tmp_path / "models"
     with start_service(tmp_path, models, until="/healthz") as service:
         unready, prediction = service.get("/readyz"), service.predict(ROW)
@@ -197,20 +197,20 @@ def test_service_without_a_model_starts_and_becomes_ready(tmp_path: Path, credit
         assert service.predict(ROW).status_code == 200
 
 
-def test_folder_of_metrics_is_wiped_and_guarded(tmp_path: Path, credits_models: Path):
-    """A named folder starts empty, and a second service in it ends with a sentence."""
+def test_metrics_folder_is_emptied_and_locked(tmp_path: Path, credits_models: Path):
+    """A configured folder is emptied at startup, and a second service that uses it exits with a message."""
     folder = tmp_path / "metrics"
     folder.mkdir()
     (folder / "counter_1.db").write_bytes(b"left behind")
     with start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)) as service:
         assert service.get("/metrics").status_code == 200
-        refusal = pytest.raises(AssertionError, match="belongs to another running service: name another folder")
-        with refusal, start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)):
+        error = pytest.raises(AssertionError, match="belongs to another running service: name another folder")
+        with error, start_service(tmp_path, credits_models, PROMETHEUS_MULTIPROC_DIR=str(folder)):
             pass
 
 
-def test_preload_is_refused_with_a_sentence(tmp_path: Path, credits_models: Path):
-    """Metrics of preloaded workers would be wrong, so there are none."""
+def test_preload_is_rejected_with_a_message(tmp_path: Path, credits_models: Path):
+    """Metrics of preloaded workers would be wrong."""
     with (
         pytest.raises(AssertionError, match="does not run with --preload"),
         start_service(tmp_path, credits_models, "--preload"),
@@ -218,8 +218,8 @@ def test_preload_is_refused_with_a_sentence(tmp_path: Path, credits_models: Path
         pass
 
 
-def test_bad_setting_is_one_line(tmp_path: Path, credits_models: Path):
-    """No traceback for a typing mistake."""
+def test_invalid_setting_is_reported_in_one_line(tmp_path: Path, credits_models: Path):
+    """A typo does not cause a traceback."""
     with pytest.raises(AssertionError) as failure, start_service(tmp_path, credits_models, WORKER_THREADS="many"):
         pass
 
@@ -228,7 +228,7 @@ def test_bad_setting_is_one_line(tmp_path: Path, credits_models: Path):
 
 
 def test_nothing_is_left_behind(tmp_path: Path, credits_models: Path):
-    """The metrics folder in memory goes with the service, and the port is free again."""
+    """The metrics folder in memory is removed with the service, and the port is free again."""
     with start_service(tmp_path, credits_models) as service:
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
         (folder,) = {
@@ -245,14 +245,14 @@ def test_nothing_is_left_behind(tmp_path: Path, credits_models: Path):
 
 
 def _message() -> tuple[bytes, bytes]:
-    """Give head and body of a prediction request."""
+    """Return head and body of a prediction request."""
     body = json.dumps({"feature_vector": ROW, "score": True}).encode()
     head = b"POST /prediction HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nConnection: close\r\n"
     return head + b"Content-Length: %d\r\n\r\n" % len(body), body
 
 
-def _ask_slowly(client: socket.socket) -> bytes:
-    """Send one request in two parts, and read the whole answer; no answer at all is an EOFError."""
+def _send_slowly(client: socket.socket) -> bytes:
+    """Send one request in two parts and return the whole response; raise EOFError if there is none."""
     head, body = _message()
     client.sendall(head)
     time.sleep(0.002)

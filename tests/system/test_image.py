@@ -1,4 +1,4 @@
-"""The image of the service runs where little is allowed, and holds nothing that the service does not need."""
+"""The service's image runs with few permissions, and contains only what the service needs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.system
 ROOT = Path(__file__).resolve().parents[2]
 TAG = "isowatch:under-test"
 
-# The limit of the whole image, base included.
-MOST_BYTES = 350_000_000
+# Limit for the whole image, including its base.
+MAX_BYTES = 350_000_000
 
-ASK = """
+SCRIPT = """
 import json, urllib.request as u
 body = json.dumps({"feature_vector": [0.56, 0.23], "score": True}).encode()
 request = u.Request("http://127.0.0.1:8000/prediction", body, {"Content-Type": "application/json"})
@@ -31,7 +31,7 @@ print(json.load(u.urlopen("http://127.0.0.1:8000/model_information"))["model"]["
 @pytest.fixture(scope="module")
 def image(docker: Path) -> str:
     """The image, built from this tree."""
-    # Only a build on a machine that reaches package registries through the host needs the host's network.
+    # Only builds on a machine that reaches package registries through the host need the host's network.
     built = subprocess.run(
         [docker, "build", "--network", "host", "--quiet", "--tag", TAG, str(ROOT)], capture_output=True, text=True
     )
@@ -41,15 +41,15 @@ def image(docker: Path) -> str:
 
 @pytest.fixture
 def container(docker: Path, image: str, credits_models: Path, tmp_path: Path) -> Iterator[str]:
-    """A container that may write nowhere and do nothing special."""
+    """A read-only container without capabilities."""
     models = tmp_path / "models"
     copytree(credits_models, models, symlinks=True)
     for path in [tmp_path.parent, tmp_path, models, *models.rglob("*")]:
-        path.chmod(0o755)  # the container's user is nobody here
+        path.chmod(0o755)  # the container runs as user "nobody"
     run = subprocess.run(
         [
             *(docker, "run", "--detach", "--read-only", "--cap-drop", "ALL", "--network", "none"),
-            # State and records lie in volumes without a name, which go with the container.
+            # State and records are in anonymous volumes, which are removed with the container.
             *("--security-opt", "no-new-privileges", "--volume", f"{models}:/models:ro"),
             *("--volume", "/state", "--volume", "/records", image),
         ],
@@ -67,13 +67,13 @@ def _inside(docker: Path, container: str, *command: str) -> subprocess.Completed
     return subprocess.run([docker, "exec", container, *command], capture_output=True, text=True, timeout=60)
 
 
-def test_read_only_container_without_rights_answers(docker: Path, container: str):
-    """As nobody, without a home, with the compiled kernel, and without a word of complaint."""
+def test_restricted_container_answers(docker: Path, container: str):
+    """It works as user nobody, without a home, with the compiled kernel and without warnings."""
     deadline = time.monotonic() + 60
-    while (asked := _inside(docker, container, "python", "-c", ASK)).returncode != 0:
-        assert time.monotonic() < deadline, asked.stderr
+    while (run := _inside(docker, container, "python", "-c", SCRIPT)).returncode != 0:
+        assert time.monotonic() < deadline, run.stderr
         time.sleep(0.1)
-    answer, kernel = asked.stdout.splitlines()
+    answer, kernel = run.stdout.splitlines()
 
     assert json.loads(answer).keys() == {"is_inlier", "anomaly_score"}
     assert kernel == "compiled"
@@ -83,8 +83,8 @@ def test_read_only_container_without_rights_answers(docker: Path, container: str
     assert _inside(docker, container, "python", "-c", "import os; print(os.getuid())").stdout == "65534\n"
 
 
-def test_volume_of_records_is_closed_to_all_but_the_service_and_trainings(docker: Path, container: str):
-    """The service owns it; what it puts there gets the group that trainings have, and others do not even enter."""
+def test_volume_of_records_is_accessible_to_the_service_and_trainings_only(docker: Path, container: str):
+    """The service owns it, new files get the trainings' group, and others cannot enter it."""
     look = "import os; s = os.stat('/records'); print(oct(s.st_mode), s.st_uid, s.st_gid)"
 
     assert _inside(docker, container, "python", "-c", look).stdout == "0o42750 65534 1000\n"
@@ -92,8 +92,8 @@ def test_volume_of_records_is_closed_to_all_but_the_service_and_trainings(docker
     assert _inside(docker, container, "python", "-c", written).stdout == "1000\n"
 
 
-def test_image_is_small_and_holds_only_the_service(docker: Path, image: str):
-    """No compiler, no pip, no training, nothing that trains or draws."""
+def test_image_is_small_and_contains_only_the_service(docker: Path, image: str):
+    """It has no compiler, no pip, no training code, and no libraries for training or plotting."""
     size = subprocess.run(
         [docker, "image", "inspect", "--format", "{{.Size}}", image], capture_output=True, text=True, check=True
     )
@@ -106,5 +106,5 @@ def test_image_is_small_and_holds_only_the_service(docker: Path, image: str):
         check=True,
     )
 
-    assert int(size.stdout) < MOST_BYTES
+    assert int(size.stdout) < MAX_BYTES
     assert found.stdout.split() == ["[]", "None"]

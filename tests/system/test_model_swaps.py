@@ -1,4 +1,4 @@
-"""Models change while the service is under load: no request notices, and what is broken never goes live."""
+"""Models change under load: no request is affected, and a broken bundle never goes live."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ pytestmark = pytest.mark.system
 
 WORKERS = 2
 
-# Enough to keep both workers answering all the time, few enough to leave them the processor.
+# Enough to keep both workers busy, but few enough to leave them the CPU.
 CLIENTS = 4
 
 ROWS = 200
 
-# How much more memory may be in use after all swaps than before them.
+# Permitted relative change of memory usage over all swaps.
 MEMORY_TOLERANCE = 0.10
 
 
 @pytest.fixture
 def models(credits_models: Path, training_csv: Path, tmp_path: Path) -> Path:
-    """A folder with two versions that answer differently; the second is live."""
+    """A folder with two versions that answer differently; the second one is live."""
     copy = tmp_path / "models"
     shutil.copytree(credits_models, copy, symlinks=True)
     run_training(
@@ -56,16 +56,16 @@ def run_training(*arguments: str, models: Path) -> None:
 
 
 class Load:
-    """Clients that ask without a pause, and compare each answer with scikit-learn's for the version that it names.
+    """Clients that send requests without a pause, and compare each answer with scikit-learn's for the same version.
 
     Parameters
     ----------
     service
-        Who is asked.
+        The service.
     rows
-        What is asked for.
+        The rows to send.
     expected
-        For each version label and score of every row.
+        Label and score of every row, by version.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[Load]:
-        """Ask while the block runs."""
-        clients = [threading.Thread(target=self._ask, args=(number,)) for number in range(CLIENTS)]
+        """Send requests while the block runs."""
+        clients = [threading.Thread(target=self._send, args=(number,)) for number in range(CLIENTS)]
         for client in clients:
             client.start()
         try:
@@ -90,21 +90,21 @@ class Load:
                 client.join()
 
     def wait_for_answers(self, n_answers: int) -> None:
-        """Wait until there are so many more."""
+        """Wait for a number of further answers."""
         before = self.answers.total()
         wait_until(lambda: self.answers.total() - before >= n_answers, f"{n_answers} answers", self._service)
 
-    def _ask(self, client: int) -> None:
-        """Ask row after row, each client beginning with another one."""
+    def _send(self, client: int) -> None:
+        """Send row after row, each client starting with a different one."""
         with requests.Session() as session:
             session.trust_env = False
             for number in count(client * len(self._rows) // CLIENTS):
                 if self._stopping.is_set():
                     return
-                self._ask_for(number % len(self._rows), session)
+                self._send_row(number % len(self._rows), session)
 
-    def _ask_for(self, number: int, session: requests.Session) -> None:
-        """Ask for one row."""
+    def _send_row(self, number: int, session: requests.Session) -> None:
+        """Send one row and check the answer."""
         body = {"feature_vector": self._rows[number], "score": True}
         try:
             answer = session.post(f"{self._service.address}/prediction", json=body, timeout=30)
@@ -118,14 +118,14 @@ class Load:
 
 
 def read_rows(training_csv: Path) -> list[list[float]]:
-    """Read the first rows that differ from each other."""
+    """Read the first distinct rows."""
     with training_csv.open(newline="") as file:
         rows = dict.fromkeys(tuple(row) for row in islice(csv.reader(file), 1, None))
     return [[float(cell) for cell in row] for row in islice(rows, ROWS)]
 
 
-def ask_scikit_learn(models: Path, version: str, rows: list[list[float]]) -> list[tuple[int, float]]:
-    """Label and score rows with a version's own estimator."""
+def predict_with_scikit_learn(models: Path, version: str, rows: list[list[float]]) -> list[tuple[int, float]]:
+    """Return labels and scores of rows by a version's scikit-learn estimator."""
     estimator = joblib.load(models / version / "model.joblib")
     as_compared = np.array(rows, np.float32)
     labels, scores = estimator.predict(as_compared), estimator.score_samples(as_compared)
@@ -133,31 +133,31 @@ def ask_scikit_learn(models: Path, version: str, rows: list[list[float]]) -> lis
 
 
 def flip_bit(folder: Path) -> None:
-    """Change a bit in the middle of the forest."""
+    """Flip a bit in the middle of the forest."""
     content = bytearray((folder / "forest.npz").read_bytes())
     content[len(content) // 2] ^= 1
     (folder / "forest.npz").write_bytes(content)
 
 
 def cut_off(folder: Path) -> None:
-    """Lose the second half of the reference, as a copy that was broken off does."""
+    """Truncate the reference rows, like an interrupted copy."""
     content = (folder / "reference.npz").read_bytes()
     (folder / "reference.npz").write_bytes(content[: len(content) // 2])
 
 
 def rename_model(folder: Path) -> None:
-    """Change the manifest by hand."""
+    """Edit the manifest by hand."""
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"name": "mine"}, indent=1))
 
 
 def lose_manifest(folder: Path) -> None:
-    """Leave a folder that is no bundle."""
+    """Remove the manifest."""
     (folder / "manifest.json").unlink()
 
 
 def lose_forest(folder: Path) -> None:
-    """Leave a bundle without its trees."""
+    """Remove the trees."""
     (folder / "forest.npz").unlink()
 
 
@@ -165,7 +165,7 @@ WAYS_TO_BREAK: list[Callable[[Path], None]] = [flip_bit, cut_off, rename_model, 
 
 
 def break_copy(models: Path, version: str, number: int) -> str:
-    """Copy a version and break the copy; gives its name."""
+    """Copy a version, break the copy, and return its name."""
     broken = f"20200101T000000Z-{number:08x}"
     shutil.copytree(models / version, models / broken)
     WAYS_TO_BREAK[number % len(WAYS_TO_BREAK)](models / broken)
@@ -173,24 +173,24 @@ def break_copy(models: Path, version: str, number: int) -> str:
 
 
 def point_to(models: Path, version: str) -> None:
-    """Move the link by hand: `promote` would refuse a broken bundle."""
+    """Redirect the link by hand: `promote` would reject a broken bundle."""
     (models / "next").symlink_to(version)
     os.replace(models / "next", models / "current")
 
 
 def memory_of(service: RunningService) -> int:
-    """Add up what the service's processes hold; pages that several share count once."""
+    """Return the memory of the service's processes, counting shared pages once."""
     processes = [psutil.Process(pid) for pid in (service.process.pid, *service.workers())]
     return sum(process.memory_full_info().pss for process in processes)
 
 
-def test_swaps_under_load_are_not_noticed(models: Path, training_csv: Path, tmp_path: Path, is_long: bool):
-    """Every answer is that of the version in its header, memory stays, broken bundles change nothing."""
+def test_swaps_under_load_do_not_affect_requests(models: Path, training_csv: Path, tmp_path: Path, is_long: bool):
+    """Every answer is that of the version in its header, memory is stable, and broken bundles change nothing."""
     n_swaps, n_broken = (50, 10) if is_long else (10, 5)
     rows = read_rows(training_csv)
     live = (models / "current").readlink().name
     (other,) = {entry.name for entry in models.glob("*Z-*")} - {live}
-    expected = {version: ask_scikit_learn(models, version, rows) for version in (live, other)}
+    expected = {version: predict_with_scikit_learn(models, version, rows) for version in (live, other)}
     assert expected[live] != expected[other]
 
     with start_service(tmp_path, models, WEB_CONCURRENCY=str(WORKERS), LOG_REQUESTS="false") as service:
@@ -237,8 +237,8 @@ def test_swaps_under_load_are_not_noticed(models: Path, training_csv: Path, tmp_
     assert (swaps, "Traceback" in log) == (n_swaps, False)
 
 
-def test_broken_bundle_outlives_no_worker(models: Path, tmp_path: Path):
-    """Each is refused once by every worker; one that starts meanwhile serves what the others serve."""
+def test_broken_bundle_is_refused_once_per_worker(models: Path, tmp_path: Path):
+    """Every worker refuses each bundle once; a new worker serves the same model as the others."""
     live = (models / "current").readlink().name
     with start_service(tmp_path, models, WEB_CONCURRENCY=str(WORKERS)) as service:
         wait_until(lambda: service.metric("app_workers") == WORKERS, "every worker", service)

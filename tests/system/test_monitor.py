@@ -1,4 +1,4 @@
-"""`make monitor` beside a real service, with the real Prometheus and Alertmanager."""
+"""`make monitor` with a real service, Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ USUAL_INTERVAL_SECONDS = 15
 
 
 class RunningMonitor:
-    """`make monitor` in a process group of its own, as a shell would start it, and what a test asks Prometheus."""
+    """`make monitor` in its own process group, as in a shell, and Prometheus's API."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path, prometheus: str, alertmanager: str) -> None:
         self.process, self.folder = process, folder
@@ -38,54 +38,54 @@ class RunningMonitor:
         self.session = requests.Session()
         self.session.trust_env = False
 
-    def ask(self, path: str, **parameters: str) -> Any:
-        """Ask Prometheus's interface; None while it does not answer."""
+    def query(self, path: str, **parameters: str) -> Any:
+        """Query Prometheus's API; return None while it does not answer."""
         try:
             answer = self.session.get(f"{self.prometheus}/api/v1/{path}", params=parameters, timeout=30)
         except requests.ConnectionError:
-            assert self.process.poll() is None, f"make monitor ended: {self.output()}"
+            assert self.process.poll() is None, f"make monitor exited: {self.output()}"
             return None
         return answer.json()["data"] if answer.ok else None
 
     def targets(self) -> dict[str, str]:
-        """Map each job that is scraped to its health: up, down or unknown."""
-        found = self.ask("targets", state="active") or {"activeTargets": []}
+        """Return the health of each scraped job: up, down or unknown."""
+        found = self.query("targets", state="active") or {"activeTargets": []}
         return {target["labels"]["job"]: target["health"] for target in found["activeTargets"]}
 
     def groups(self) -> list[dict[str, Any]]:
-        """List the groups of rules."""
-        groups: list[dict[str, Any]] = self.ask("rules")["groups"]
+        """Return the groups of rules."""
+        groups: list[dict[str, Any]] = self.query("rules")["groups"]
         return groups
 
     def has_value(self, query: str) -> bool:
-        """Tell whether a query is answered with a number that is none of Prometheus's special ones."""
-        found = self.ask("query", query=query)["result"]
+        """Return whether a query returns finite numbers."""
+        found = self.query("query", query=query)["result"]
         return bool(found) and all(sample["value"][1] not in {"NaN", "+Inf", "-Inf"} for sample in found)
 
     def output(self) -> str:
-        """Give what it printed."""
+        """Return its output."""
         return (self.folder / "output").read_text()
 
     def processes(self) -> list[str]:
-        """List the commands that run on its folder."""
+        """Return the commands of all processes that use its folder."""
         commands = []
         for file in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 command = file.read_bytes().replace(b"\0", b" ").decode()
-            except OSError:  # it ended while we looked
+            except OSError:  # the process has just exited
                 continue
             if f"={self.folder}/" in command:
                 commands.append(command)
         return commands
 
     def interrupt(self) -> None:
-        """Press Ctrl-C: the terminal sends the signal to the whole group."""
+        """Simulate Ctrl-C: a terminal sends the signal to the whole group."""
         os.killpg(self.process.pid, signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> Iterator[RunningService]:
-    """A service that was asked nothing yet."""
+    """A service without any requests so far."""
     with start_service(tmp_path_factory.mktemp("service"), credits_models) as service:
         yield service
 
@@ -94,7 +94,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
 def monitor(
     service: RunningService, tmp_path_factory: pytest.TempPathFactory, require_program: Callable[[str], Path]
 ) -> Iterator[RunningMonitor]:
-    """`make monitor` for that service, on free ports; the tests of this file share it in their order."""
+    """`make monitor` for that service, on free ports; this file's tests share it, in order."""
     for program in ("make", "prometheus", "alertmanager"):
         require_program(program)
     folder = tmp_path_factory.mktemp("monitor")
@@ -123,43 +123,43 @@ def monitor(
         running.session.close()
 
 
-def test_all_that_is_there_is_watched(monitor, service):
-    """Service, Prometheus and Alertmanager are up, and one line says where to look."""
+def test_all_targets_are_monitored(monitor, service):
+    """Service, Prometheus and Alertmanager are up, and one line shows their URLs."""
     wait_until(
         lambda: all(monitor.targets().get(job) == "up" for job in ("service", "prometheus", "alertmanager")),
         "the targets to be up",
         service,
     )
 
-    # On a busy machine Prometheus may warn of a scrape that came late.
+    # On a busy machine Prometheus may warn about a late scrape.
     [line] = [line for line in monitor.output().splitlines() if monitor.alertmanager in line]
     for address in (monitor.prometheus, monitor.alertmanager, service.address):
         assert f"{address}/" in line
-    # What nobody runs is not asked for; only a training is waited for.
+    # Optional programs that are not running have no target; only a training run may be expected.
     assert set(monitor.targets()) <= {"service", "prometheus", "alertmanager", "model-training", "node", "pushgateway"}
-    assert [found["url"] for found in monitor.ask("alertmanagers")["activeAlertmanagers"]] == [
+    assert [found["url"] for found in monitor.query("alertmanagers")["activeAlertmanagers"]] == [
         f"{monitor.alertmanager}/api/v2/alerts"
     ]
 
 
-def test_idle_service_raises_no_alarm(monitor, service):
-    """After a start without a single prediction, no alert but Watchdog fires or is about to."""
-    scraped = monitor.ask("query", query='timestamp(up{job="service"})')["result"][0]["value"][1]
+def test_idle_service_fires_no_alert(monitor, service):
+    """Without any prediction, no alert except Watchdog is pending or firing."""
+    scraped = monitor.query("query", query='timestamp(up{job="service"})')["result"][0]["value"][1]
 
     def is_evaluated_since() -> bool:
-        # Groups that look at days are evaluated every few minutes: longer than a test waits.
+        # Groups with windows of days are evaluated every few minutes, which is too long for a test.
         groups = [group for group in monitor.groups() if group["interval"] <= USUAL_INTERVAL_SECONDS]
         evaluations = [datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in groups]
         return all(evaluation > float(scraped) for evaluation in evaluations)
 
     wait_until(is_evaluated_since, "every rule to be evaluated", service)
 
-    assert {alert["labels"]["alertname"] for alert in monitor.ask("alerts")["alerts"]} <= {"Watchdog"}
+    assert {alert["labels"]["alertname"] for alert in monitor.query("alerts")["alerts"]} <= {"Watchdog"}
 
 
-def test_rules_are_sound_and_recorded(monitor, service):
-    """Every rule is evaluated without an error, and what is recorded of the service has a value once it is used."""
-    # What has not happened yet has no rate: rows of both kinds, a mistake of the caller.
+def test_rules_are_valid_and_have_values(monitor, service):
+    """Every rule is evaluated without errors, and the service's recording rules have values once it is used."""
+    # Rates need events: rows of both labels and an invalid request.
     for row in ([0.56, 0.23], [50.0, 50.0]):
         assert service.predict(row).status_code == 200
     assert service.predict([]).status_code == 422
@@ -177,8 +177,8 @@ def test_rules_are_sound_and_recorded(monitor, service):
     assert faults == []
 
 
-def test_logs_hold_no_error(monitor):
-    """Neither program complains about what it was given."""
+def test_logs_contain_no_errors(monitor):
+    """Neither program reports errors or warnings."""
     for name in ("prometheus", "alertmanager"):
         log = (monitor.folder / f"{name}.log").read_text()
         assert "level=INFO" in log
@@ -186,8 +186,8 @@ def test_logs_hold_no_error(monitor):
         assert "level=WARN" not in log
 
 
-def test_ctrl_c_ends_both(monitor):
-    """Nothing is left of either program, and both had the time to end in order."""
+def test_ctrl_c_stops_both_programs(monitor):
+    """No process is left, and Prometheus shut down cleanly."""
     assert len(monitor.processes()) == 2
 
     monitor.interrupt()

@@ -1,4 +1,4 @@
-"""A client that others wrote, Triton's, finds, describes and calls the model: real Gunicorn, scikit-learn's answers."""
+"""NVIDIA Triton's client finds, describes and calls the model, and gets scikit-learn's answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
 
 @pytest.fixture
 def client(service: RunningService) -> Iterator[InferenceServerClient]:
-    """Triton's client of it."""
+    """Triton's client, connected to the service."""
     client = InferenceServerClient(service.address.removeprefix("http://"))
     yield client
     client.close()
@@ -37,13 +37,13 @@ def client(service: RunningService) -> Iterator[InferenceServerClient]:
 
 @pytest.fixture(scope="module")
 def rows(training_csv: Path) -> np.ndarray:
-    """The first rows of the training file, as the forest compares them."""
+    """The first rows of the training file, in the precision of the forest."""
     with training_csv.open(newline="") as file:
         return np.array([[float(cell) for cell in row] for row in islice(csv.reader(file), 1, ROWS + 1)], np.float32)
 
 
 def _tensor(name: str, values: np.ndarray, is_binary: bool) -> InferInput:
-    """Fill an input."""
+    """Return an input tensor."""
     datatype = {"float32": "FP32", "float64": "FP64"}[values.dtype.name]
     tensor = InferInput(name, list(values.shape), datatype)
     tensor.set_data_from_numpy(values, binary_data=is_binary)
@@ -51,7 +51,7 @@ def _tensor(name: str, values: np.ndarray, is_binary: bool) -> InferInput:
 
 
 def _assert_answer_of_scikit_learn(result, rows: np.ndarray, models: Path) -> None:
-    """Compare labels and scores with those of the fitted estimator."""
+    """Compare labels and scores with those of the scikit-learn estimator."""
     estimator = joblib.load(models / "current" / "model.joblib")
     labels, scores = result.as_numpy("is_inlier"), result.as_numpy("anomaly_score")
     assert (labels.dtype, scores.dtype) == (np.int64, np.float64)
@@ -59,8 +59,8 @@ def _assert_answer_of_scikit_learn(result, rows: np.ndarray, models: Path) -> No
     np.testing.assert_allclose(scores, estimator.score_samples(rows), rtol=0, atol=1e-12)
 
 
-def test_client_finds_the_service_alive_and_ready(client: InferenceServerClient, service: RunningService):
-    """Server and model, by name and by version."""
+def test_service_is_live_and_ready(client: InferenceServerClient, service: RunningService):
+    """Server and model are ready, the model by name and by version."""
     (model,) = client.get_model_repository_index()
 
     assert client.is_server_live()
@@ -71,8 +71,8 @@ def test_client_finds_the_service_alive_and_ready(client: InferenceServerClient,
     assert not client.is_model_ready(model["name"], "another")
 
 
-def test_client_describes_the_model(client: InferenceServerClient, service: RunningService):
-    """What the metadata says is what `/model_information` says."""
+def test_metadata_describes_the_model(client: InferenceServerClient, service: RunningService):
+    """The metadata agrees with `/model_information`."""
     (listed,) = client.get_model_repository_index()
     live = service.get("/model_information").json()["model"]
     described = client.get_model_metadata(listed["name"])
@@ -93,7 +93,7 @@ def test_client_describes_the_model(client: InferenceServerClient, service: Runn
 @pytest.mark.parametrize("is_binary_in", [True, False])
 @pytest.mark.parametrize("is_binary_out", [True, False])
 def test_answers_are_those_of_scikit_learn(client, rows, credits_models: Path, is_binary_in: bool, is_binary_out: bool):
-    """Rows as one input, in and out as bytes or as JSON."""
+    """Rows as a single tensor, with binary or JSON input and output."""
     outputs = [InferRequestedOutput(name, binary_data=is_binary_out) for name in ("anomaly_score", "is_inlier")]
     result = client.infer("isowatch", [_tensor("rows", rows, is_binary_in)], outputs=outputs, request_id="r-17")
 
@@ -105,8 +105,8 @@ def test_answers_are_those_of_scikit_learn(client, rows, credits_models: Path, i
 
 
 @pytest.mark.parametrize("is_binary", [True, False])
-def test_features_may_be_inputs_of_their_own(client, service, rows, credits_models: Path, is_binary: bool):
-    """One input for each feature, in any order, of either type and either shape."""
+def test_features_may_be_separate_inputs(client, service, rows, credits_models: Path, is_binary: bool):
+    """One input per feature, in any order, with either datatype and either shape."""
     live = service.get("/model_information").json()["model"]
     first, second = live["feature_names"]
     inputs = [
@@ -119,21 +119,21 @@ def test_features_may_be_inputs_of_their_own(client, service, rows, credits_mode
     _assert_answer_of_scikit_learn(result, rows, credits_models)
 
 
-def test_client_shows_the_reason_of_a_refusal(client: InferenceServerClient, rows: np.ndarray):
-    """Our sentence reaches the person at the other end."""
-    with pytest.raises(InferenceServerException, match="expected shape") as refusal:
+def test_client_shows_the_error_message(client: InferenceServerClient, rows: np.ndarray):
+    """The service's message reaches the client's user."""
+    with pytest.raises(InferenceServerException, match="expected shape") as error:
         client.infer("isowatch", [_tensor("rows", rows[:, :1].copy(), True)])
-    assert refusal.value.status() == "400"
-    with pytest.raises(InferenceServerException, match="no model 'another'") as refusal:
+    assert error.value.status() == "400"
+    with pytest.raises(InferenceServerException, match="no model 'another'") as error:
         client.infer("another", [_tensor("rows", rows, True)])
-    assert refusal.value.status() == "404"
-    with pytest.raises(InferenceServerException, match="gzip is not supported") as refusal:
+    assert error.value.status() == "404"
+    with pytest.raises(InferenceServerException, match="gzip is not supported") as error:
         client.infer("isowatch", [_tensor("rows", rows, True)], request_compression_algorithm="gzip")
-    assert refusal.value.status() == "415"
+    assert error.value.status() == "415"
 
 
-def test_body_over_the_limit_is_refused(service: RunningService):
-    """Inference has a limit of its own, and the answer arrives."""
+def test_body_over_the_limit_is_rejected(service: RunningService):
+    """Inference has its own limit, and the client receives the answer."""
     answer = service.session.post(
         f"{service.address}/v2/models/isowatch/infer", data=b" " * (8_388_608 + 1), timeout=30
     )
@@ -143,13 +143,13 @@ def test_body_over_the_limit_is_refused(service: RunningService):
 
 
 def test_service_without_a_model_lists_none_and_is_not_ready(tmp_path: Path):
-    """It lives, and says what to do."""
+    """It is live, and says what to do."""
     with start_service(tmp_path, tmp_path / "models", until="/v2/health/live") as service:
         client = InferenceServerClient(service.address.removeprefix("http://"))
         assert client.is_server_live()
         assert not client.is_server_ready()
         assert client.get_model_repository_index() == []
-        with pytest.raises(InferenceServerException, match="make train") as refusal:
+        with pytest.raises(InferenceServerException, match="make train") as error:
             client.get_model_metadata("isowatch")
-        assert refusal.value.status() == "503"
+        assert error.value.status() == "503"
         client.close()

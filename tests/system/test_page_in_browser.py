@@ -1,4 +1,4 @@
-"""The page at ``/`` in a real browser: its form, its answers, and what it says when something is wrong."""
+"""The page at ``/`` in a real browser: its form, answers and error messages."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.system.browser_page import TIMEOUT_MILLISECONDS, BrowserPage, open_page, start_chromium
 from tests.system.running_service import RunningService, start_service
-from tests.system.watched_page import PATIENCE_MILLISECONDS, WatchedPage, open_page, start_chromium
 
 pytestmark = pytest.mark.system
 
-expect.set_options(timeout=PATIENCE_MILLISECONDS)
+expect.set_options(timeout=TIMEOUT_MILLISECONDS)
 
 # A small phone's width and height, in CSS pixels.
 PHONE = {"width": 320, "height": 640}
 
-# The contrast that WCAG 2 asks of text, level AA.
-READABLE = 4.5
+# Minimum contrast of text in WCAG 2, level AA.
+MIN_CONTRAST = 4.5
 
-# Tells the contrast of each visible text with what lies behind it: relative luminance as WCAG 2 defines it.
+# Computes the contrast of each visible text with its background, from WCAG 2's relative luminance.
 CONTRASTS = """() => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const linear = (c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
@@ -60,7 +60,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
 
 
 @pytest.fixture
-def watched(browser: Browser, service: RunningService) -> Iterator[WatchedPage]:
+def opened_page(browser: Browser, service: RunningService) -> Iterator[BrowserPage]:
     """The page, just opened."""
     with open_page(browser) as opened:
         opened.page.goto(service.address)
@@ -68,14 +68,14 @@ def watched(browser: Browser, service: RunningService) -> Iterator[WatchedPage]:
 
 
 def send(page: Page, example: str) -> None:
-    """Fill an example in and send it."""
+    """Fill in an example and send it."""
     page.get_by_role("button", name=example).click()
     page.get_by_role("button", name="Send").click()
 
 
-def test_row_is_sent_and_its_answer_shown(watched: WatchedPage, service: RunningService):
-    """Label, score, threshold, version, time and the answer as it came; no other host has a part in it."""
-    page = watched.page
+def test_row_is_sent_and_its_answer_shown(opened_page: BrowserPage, service: RunningService):
+    """Label, score, threshold, version, time and raw answer are shown, without requests to other hosts."""
+    page = opened_page.page
 
     send(page, "Typical row")
 
@@ -87,37 +87,37 @@ def test_row_is_sent_and_its_answer_shown(watched: WatchedPage, service: Running
     expect(page.locator("#measured-time")).to_contain_text("ms")
     version = service.get("/readyz").headers["X-Model-Version"]
     expect(page.locator("#measured-version")).to_have_text(version)
-    assert watched.hosts() == {urlsplit(service.address).netloc}
-    assert watched.complaints == []
+    assert opened_page.hosts() == {urlsplit(service.address).netloc}
+    assert opened_page.errors == []
 
 
-def test_scale_shows_on_which_side_of_the_threshold_the_score_lies(watched: WatchedPage):
-    """The marker of an outlier is left of the limit, where abnormal is written, that of an inlier right of it."""
-    limit, marker = watched.page.locator(".limit"), watched.page.locator(".marker")
+def test_scale_shows_on_which_side_of_the_threshold_the_score_lies(opened_page: BrowserPage):
+    """An outlier's marker is left of the threshold, on the abnormal side, an inlier's is right of it."""
+    limit, marker = opened_page.page.locator(".limit"), opened_page.page.locator(".marker")
 
-    send(watched.page, "Unusual row")
-    expect(watched.page.get_by_role("status")).to_have_text("Outlier: an abnormal row")
+    send(opened_page.page, "Unusual row")
+    expect(opened_page.page.get_by_role("status")).to_have_text("Outlier: an abnormal row")
     assert marker.bounding_box()["x"] < limit.bounding_box()["x"]
 
-    send(watched.page, "Typical row")
-    expect(watched.page.get_by_role("status")).to_have_text("Inlier: a normal row")
+    send(opened_page.page, "Typical row")
+    expect(opened_page.page.get_by_role("status")).to_have_text("Inlier: a normal row")
     assert marker.bounding_box()["x"] > limit.bounding_box()["x"]
 
 
-def test_score_is_shown_only_when_asked_for(watched: WatchedPage):
-    """Without the tick the service gives a label alone, and no scale pretends to know more."""
-    watched.page.get_by_label("include the anomaly score").uncheck()
+def test_score_is_shown_only_if_requested(opened_page: BrowserPage):
+    """Without the score, only the label is shown, and no scale."""
+    opened_page.page.get_by_label("include the anomaly score").uncheck()
 
-    send(watched.page, "Typical row")
+    send(opened_page.page, "Typical row")
 
-    expect(watched.page.locator("#measured-score")).to_have_text("not asked for")
-    expect(watched.page.locator("#scale")).to_be_hidden()
-    assert "anomaly_score" not in watched.page.locator("#raw").inner_text()
+    expect(opened_page.page.locator("#measured-score")).to_have_text("not asked for")
+    expect(opened_page.page.locator("#scale")).to_be_hidden()
+    assert "anomaly_score" not in opened_page.page.locator("#raw").inner_text()
 
 
-def test_refusal_stands_beside_its_input(watched: WatchedPage):
-    """The service's own words, tied to the input for those who do not see it; the next good answer clears them."""
-    page = watched.page
+def test_errors_are_shown_at_their_inputs(opened_page: BrowserPage):
+    """The service's messages are linked to their inputs for screen readers, and cleared by the next valid answer."""
+    page = opened_page.page
     mean, sd = page.get_by_label("mean"), page.get_by_label("sd")
     mean.fill("")
     sd.fill("1e39")
@@ -137,9 +137,9 @@ def test_refusal_stands_beside_its_input(watched: WatchedPage):
     expect(page.locator("[aria-invalid]")).to_have_count(0)
 
 
-def test_number_outside_the_training_range_is_pointed_out(watched: WatchedPage):
-    """The forest scores it all the same, but has seen nothing like it."""
-    page = watched.page
+def test_number_outside_the_training_range_is_pointed_out(opened_page: BrowserPage):
+    """The page warns about a value outside the training range, although the forest can score it."""
+    page = opened_page.page
     hint = page.get_by_text("this lies outside").locator("visible=true")
     expect(hint).to_have_count(0)
 
@@ -149,9 +149,9 @@ def test_number_outside_the_training_range_is_pointed_out(watched: WatchedPage):
     expect(hint).to_have_count(0)
 
 
-def test_unreachable_service_is_told(watched: WatchedPage):
-    """A network that is gone, and a proxy that answers in the service's place, are both said in words."""
-    page = watched.page
+def test_unreachable_service_is_reported(opened_page: BrowserPage):
+    """A lost network and an error page of a proxy are both reported."""
+    page = opened_page.page
     page.context.set_offline(True)
     send(page, "Typical row")
     expect(page.get_by_role("status")).to_have_text("No answer")
@@ -163,9 +163,9 @@ def test_unreachable_service_is_told(watched: WatchedPage):
     expect(page.locator("#raw")).to_contain_text("<h1>Bad Gateway</h1>")
 
 
-def test_answer_of_another_model_is_called_so(watched: WatchedPage):
-    """The page's threshold says nothing of a model that went live after the page was loaded."""
-    page = watched.page
+def test_answer_of_another_model_is_marked(opened_page: BrowserPage):
+    """The page's threshold does not apply to a model that went live after the page was loaded."""
+    page = opened_page.page
     answer = {"body": '{"is_inlier": -1, "anomaly_score": -0.4}', "headers": {"X-Model-Version": "newer"}}
     page.route("**/prediction", lambda route: route.fulfill(content_type="application/json", **answer))
 
@@ -176,9 +176,9 @@ def test_answer_of_another_model_is_called_so(watched: WatchedPage):
     expect(page.locator("#scale")).to_be_hidden()
 
 
-def test_form_works_by_keyboard_alone(watched: WatchedPage):
-    """Tab leads from a button through every input; Enter fills in and sends."""
-    page = watched.page
+def test_form_works_with_the_keyboard_only(opened_page: BrowserPage):
+    """Tab moves through all inputs; Enter fills in an example and sends the form."""
+    page = opened_page.page
     page.get_by_role("button", name="Unusual row").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
@@ -190,38 +190,38 @@ def test_form_works_by_keyboard_alone(watched: WatchedPage):
     expect(page.get_by_role("status")).to_have_text("Outlier: an abnormal row")
 
 
-def test_command_sends_the_row_of_the_form(watched: WatchedPage, require_program: Callable[[str], Path]):
-    """Pasted into a shell it gives the answer that the page shows."""
+def test_command_sends_the_row_of_the_form(opened_page: BrowserPage, require_program: Callable[[str], Path]):
+    """Pasted into a shell, it prints the answer that the page shows."""
     require_program("curl")
-    send(watched.page, "Near the threshold")
-    expect(watched.page.locator("#raw")).to_be_visible()
+    send(opened_page.page, "Near the threshold")
+    expect(opened_page.page.locator("#raw")).to_be_visible()
 
-    command = watched.page.locator("#curl").inner_text()
+    command = opened_page.page.locator("#curl").inner_text()
     pasted = subprocess.run(["sh", "-c", f"{command} --silent --noproxy '*'"], check=True, capture_output=True)
 
-    assert json.loads(pasted.stdout) == json.loads(watched.page.locator("#raw").inner_text().partition("\n")[2])
-    assert shlex.split(command)[1] == watched.page.url + "prediction"
+    assert json.loads(pasted.stdout) == json.loads(opened_page.page.locator("#raw").inner_text().partition("\n")[2])
+    assert shlex.split(command)[1] == opened_page.page.url + "prediction"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_is_readable_on_a_phone(browser: Browser, service: RunningService, scheme: str):
-    """Nothing has to be scrolled sideways, and every text stands out from its ground, whatever the outcome."""
+    """Nothing scrolls sideways, and all text has enough contrast, whatever the outcome."""
     with open_page(browser, viewport=PHONE, color_scheme=scheme) as opened:
         page = opened.page
         page.goto(service.address)
-        for number, verdict in (("", "Refused"), ("1000", "Outlier"), ("-0.15", "Inlier")):
+        for number, outcome in (("", "Refused"), ("1000", "Outlier"), ("-0.15", "Inlier")):
             page.get_by_label("mean").fill(number)
             page.get_by_role("button", name="Send").click()
-            expect(page.get_by_role("status")).to_contain_text(verdict)
+            expect(page.get_by_role("status")).to_contain_text(outcome)
 
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
             contrasts = page.evaluate(CONTRASTS)
             assert len(contrasts) > 30
-            assert [found for found in contrasts if found[1] < READABLE] == []
+            assert [found for found in contrasts if found[1] < MIN_CONTRAST] == []
 
 
-def test_page_without_a_model_shows_one_as_soon_as_it_is_there(browser: Browser, tmp_path: Path, credits_models: Path):
-    """Nobody has to reload it after training."""
+def test_page_shows_a_model_as_soon_as_there_is_one(browser: Browser, tmp_path: Path, credits_models: Path):
+    """It reloads itself after training."""
     models = tmp_path / "models"
     with start_service(tmp_path, models, until="/healthz") as service, open_page(browser) as opened:
         opened.page.goto(service.address)

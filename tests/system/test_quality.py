@@ -1,4 +1,4 @@
-"""From predictions through the recorder and labels to figures: in ``GET /quality`` and in the metrics."""
+"""Predictions and labels become quality figures in ``GET /quality`` and in the metrics."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from tests.system.running_service import RunningService, start_service, wait_unt
 
 pytestmark = pytest.mark.system
 
-# As many customers spend, and as none does.
+# A typical inlier, and a clear outlier.
 ROW, FAR_ROW = [-0.1, -0.1], [60.0, 60.0]
 
 ALARMS, TRUE_ALARMS, INLIERS = 30, 24, 100
 
 
-# Asked for one after the other: a worker keeps what it was asked for lately, and records are kept for 720 hours.
+# A different window for each request: a worker caches recent ones, and records are kept for 720 hours.
 _HOURS = cycle(range(1, 700))
 
 
-def group_of(service: RunningService) -> dict[str, Any]:
-    """Ask for the figures of all answers, of a window that nobody has asked for lately."""
+def overall_figures(service: RunningService) -> dict[str, Any]:
+    """Request the figures for all answers, for a window that is not cached."""
     overall: dict[str, Any] = service.get(f"/quality?window={next(_HOURS)}h").json()["overall"]
     return overall
 
 
 def precision_of(service: RunningService) -> float | None:
-    """Look the figure up that Prometheus gets; None while one recorder has gone and the next has not begun."""
+    """Return the precision in the metrics; None while the recorder is being restarted."""
     families = text_string_to_metric_families(service.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples if sample.name == "model_quality"]
     return next((sample.value for sample in samples if sample.labels == {"metric": "precision"}), None)
 
 
 def predict(service: RunningService, row: list[float], n_rows: int, label: int) -> str:
-    """Ask for labels that are known beforehand, and give the id of their record."""
+    """Request labels that are known in advance, and return the record's id."""
     body = {"feature_vectors": [row] * n_rows}
     answer = service.session.post(f"{service.address}/predictions", json=body, timeout=30)
     assert answer.json()["is_inlier"] == [label] * n_rows
     return answer.headers["X-Record-ID"]
 
 
-def give_labels(service: RunningService, rows: list[tuple[str, int]], n_outliers: int) -> None:
-    """Label rows, the first ones as outliers."""
+def submit_labels(service: RunningService, rows: list[tuple[str, int]], n_outliers: int) -> None:
+    """Submit true labels for rows, outliers first."""
     labels = [
         {"request_id": record_id, "row": row, "is_inlier": -1 if place < n_outliers else 1, "source": "tests"}
         for place, (record_id, row) in enumerate(rows)
@@ -58,18 +58,18 @@ def give_labels(service: RunningService, rows: list[tuple[str, int]], n_outliers
 
 
 def test_labels_become_figures(tmp_path: Path, credits_models: Path):
-    """The answers are counted exactly; a recorder that is started anew tells Prometheus what the database knows."""
+    """The figures are exact, and a restarted recorder exports what is in the database."""
     with start_service(tmp_path, credits_models, AUDIT_SHARE="1") as service:
         wait_until(lambda: service.get("/quality").ok, "the tables of records", service)
         assert math.isnan(precision_of(service) or 0)
         alarms = predict(service, FAR_ROW, ALARMS, label=-1)
         predict(service, ROW, INLIERS, label=1)
-        wait_until(lambda: group_of(service)["rows"] == ALARMS + INLIERS, "the records", service)
-        give_labels(service, [(alarms, row) for row in range(ALARMS)], TRUE_ALARMS)
+        wait_until(lambda: overall_figures(service)["rows"] == ALARMS + INLIERS, "the records", service)
+        submit_labels(service, [(alarms, row) for row in range(ALARMS)], TRUE_ALARMS)
         drawn = service.get(f"/audit/next?n={INLIERS}").json()["rows"]
-        give_labels(service, [(row["record_id"], row["row"]) for row in drawn], n_outliers=1)
+        submit_labels(service, [(row["record_id"], row["row"]) for row in drawn], n_outliers=1)
 
-        whole = group_of(service)
+        whole = overall_figures(service)
         os.kill(service.recorder(), signal.SIGKILL)
         wait_until(
             lambda: precision_of(service) == whole["figures"]["precision"]["value"],

@@ -1,4 +1,4 @@
-"""The service keeps what its own OpenAPI document promises, whatever is sent."""
+"""The service conforms to its OpenAPI document, whatever is sent."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from tests.system.running_service import start_service, wait_until
 
 pytestmark = pytest.mark.system
 
-# Requests per operation and phase: shortened, and in full.
+# Requests per operation and phase, by default and with --long.
 EXAMPLES, EXAMPLES_IN_FULL = 50, 1000
 FEW_EXAMPLES = 5
 
-# All checks are on, unless something here or on the command line says otherwise.
-# A made-up model name would only ever meet a 404. That data has as many numbers as shape says is more than a JSON
-# Schema can ask for, so a body of tensors that keeps its schema may still be refused.
-# How long records are kept is a setting, so a window of many days may be refused.
-# Schemathesis does not expect that too many rows are told apart from malformed ones.
-# A label of an unknown row is answered when the recorder has come far enough, up to a second later: so a few will do.
+# All checks are enabled, except for the following.
+# A generated model name would always lead to a 404. JSON Schema cannot express that data has as many numbers as its
+# shape says, so a tensor that conforms to the schema may still be rejected.
+# How long records are kept is a setting, so a window of many days may be rejected.
+# Schemathesis does not expect too many rows (413) to be distinguished from malformed ones.
+# A label of an unknown row is answered once the recorder has written all earlier rows, up to a second later, so there
+# are few of them.
 CONFIGURATION = """
 [auth.openapi.feedbackKey]
 api_key = "{key}"
@@ -54,7 +55,7 @@ KEY = "a-key-for-the-fraud-desk"
 
 
 def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, is_long: bool):
-    """No answer that the document does not describe, no good request refused, no bad one taken, no 5xx."""
+    """No undocumented response, no valid request rejected, no invalid one accepted, no 5xx."""
     (tmp_path / "keys").write_text(KEY)
     with start_service(tmp_path, credits_models, FEEDBACK_API_KEYS_FILE=str(tmp_path / "keys")) as service:
         configuration = tmp_path / "schemathesis.toml"
@@ -63,8 +64,8 @@ def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, i
         record = service.predict([0.56, 0.23]).headers["X-Record-ID"]
         path, key = f"/predictions/{record}", {"X-API-Key": KEY}
         wait_until(lambda: service.get(path, headers=key).status_code == 200, "the record", service)
-        said = {"key": KEY, "record": record, "labels": labels, "covers_labels": str(is_long).lower()}
-        configuration.write_text(CONFIGURATION.format_map(model | said))
+        values = {"key": KEY, "record": record, "labels": labels, "covers_labels": str(is_long).lower()}
+        configuration.write_text(CONFIGURATION.format_map(model | values))
         run = subprocess.run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration)),

@@ -1,4 +1,4 @@
-"""What the service answers is what scikit-learn answers: real Gunicorn, real rows, every answer compared."""
+"""The service's answers equal scikit-learn's, with real Gunicorn and real rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = 500
 
 
 def test_every_answer_is_that_of_scikit_learn(tmp_path: Path, training_csv: Path, credits_models: Path):
-    """500 rows over two workers: equal labels, scores within 1e-12."""
+    """500 rows, two workers: labels are equal, scores are within 1e-12."""
     with training_csv.open(newline="") as file:
         rows = [[float(cell) for cell in row] for row in islice(csv.reader(file), 1, ROWS + 1)]
     with start_service(tmp_path, credits_models, WEB_CONCURRENCY="2") as service:

@@ -1,4 +1,4 @@
-"""Workers come and go by the hundred; the metrics stay exact, never fall, and stay few."""
+"""Workers are restarted hundreds of times; counts stay exact and never decrease, and files stay few."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.system
 
 ROW = {"feature_vector": [0.56, 0.23], "score": True}
 
-# Restarts, shortened and in full; a worker takes about half a second to start.
+# Number of restarts, by default and with --long; a worker takes about half a second to start.
 RESTARTS, RESTARTS_IN_FULL = 20, 1000
 
 # Counters, histograms, and gauges in four modes.
@@ -30,14 +30,14 @@ KINDS_OF_FILES = 6
 
 
 class _Observer:
-    """Sends predictions and scrapes, all the while, and notes what it sees."""
+    """Send predictions and scrapes in threads, and record the results."""
 
     def __init__(self, service: RunningService) -> None:
         self._address = service.address
         self.sent = self.answered = 0
-        self.fallen: list[str] = []
+        self.decreased: list[str] = []
         self.scrape_seconds: list[float] = []
-        self.most_files = 0.0
+        self.max_files = 0.0
         self._stopping = threading.Event()
         self._threads = [threading.Thread(target=task) for task in (self._predict, self._scrape)]
 
@@ -55,7 +55,7 @@ class _Observer:
         while not self._stopping.is_set():
             self.sent += 1
             try:
-                # A new connection each time, so that a worker which ends breaks none that is being reused.
+                # A new connection per request, so that a worker that ends does not break a reused one.
                 answer = requests.post(f"{self._address}/prediction", json=ROW, timeout=30)
             except requests.ConnectionError:
                 continue
@@ -64,33 +64,33 @@ class _Observer:
     def _scrape(self) -> None:
         before: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         while not self._stopping.wait(0.02):
-            begun = time.perf_counter()
+            started_at = time.perf_counter()
             try:
                 answer = requests.get(f"{self._address}/metrics", timeout=30)
             except requests.ConnectionError:
                 continue
-            self.scrape_seconds.append(time.perf_counter() - begun)
+            self.scrape_seconds.append(time.perf_counter() - started_at)
             assert answer.status_code == 200
             now = {
                 (sample.name, tuple(sorted(sample.labels.items()))): sample.value
                 for family in text_string_to_metric_families(answer.text)
                 if family.type in ("counter", "histogram")
                 for sample in family.samples
-                # Scores are negative, so their sum may fall; times of creation are no counts.
+                # Scores are negative, so their sum may decrease; creation times are not counts.
                 if not sample.name.endswith(("_scores_sum", "_output_sum", "_created"))
             }
-            self.fallen += [
+            self.decreased += [
                 f"{series}: {before[series]} -> {now.get(series)}"
                 for series in before
                 if now.get(series, -1) < before[series]
             ]
             before = now
             families = {family.name: family for family in text_string_to_metric_families(answer.text)}
-            self.most_files = max(self.most_files, families["metrics_files"].samples[0].value)
+            self.max_files = max(self.max_files, families["metrics_files"].samples[0].value)
 
 
 def _restart_workers(service: RunningService, restarts: int, end: Callable[[int], None]) -> None:
-    """End the oldest worker, wait for its successor, and so on."""
+    """End the oldest worker and wait for its replacement, repeatedly."""
     for _ in range(restarts):
         before = service.workers()
         end(before[0])
@@ -98,13 +98,13 @@ def _restart_workers(service: RunningService, restarts: int, end: Callable[[int]
 
 
 def _has_successor(service: RunningService, before: list[int]) -> bool:
-    """Tell whether one worker was replaced by another."""
+    """Return whether one worker was replaced."""
     now = service.workers()
     return len(now) == len(before) and len(set(now) - set(before)) == 1
 
 
 def test_graceful_restarts_lose_nothing(tmp_path: Path, credits_models: Path, is_long: bool):
-    """No total ever falls, the last ones equal what was sent, and the files are those of live workers and archives."""
+    """No total ever decreases, the final ones are exact, and only files of live workers and archives remain."""
     restarts = RESTARTS_IN_FULL if is_long else RESTARTS
     with start_service(tmp_path, credits_models) as service:
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
@@ -116,23 +116,23 @@ def test_graceful_restarts_lose_nothing(tmp_path: Path, credits_models: Path, is
         )
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
 
-        assert observer.fallen == []
+        assert observer.decreased == []
         assert observer.answered == observer.sent > restarts
         assert service.metric("predictions_scores_count") == observer.sent
         assert service.metric("model_prediction_requests_total", status="success") == observer.sent
         assert service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES
         assert service.metric("metrics_files_quarantined_total") == 0
-        # For whoever runs this with -s; times are measured, never asserted.
+        # Visible with -s; times are measured, but not asserted.
         tenth = max(1, len(observer.scrape_seconds) // 10)
         first = statistics.median(observer.scrape_seconds[:tenth]) * 1000
         last = statistics.median(observer.scrape_seconds[-tenth:]) * 1000
         print(f"{restarts} restarts, {observer.sent} predictions, {len(observer.scrape_seconds)} scrapes")
         print(f"median scrape: {first:.1f} ms in the first tenth, {last:.1f} ms in the last")
-        print(f"at most {observer.most_files:.0f} files at once")
+        print(f"at most {observer.max_files:.0f} files at once")
 
 
-def test_killed_workers_lose_no_answer(tmp_path: Path, credits_models: Path, is_long: bool):
-    """`kill -9`: whatever was answered is counted, and no total falls."""
+def test_killed_workers_lose_no_counts(tmp_path: Path, credits_models: Path, is_long: bool):
+    """After SIGKILL, every answered request is counted, and no total decreases."""
     restarts = RESTARTS_IN_FULL // 10 if is_long else RESTARTS // 4
     with start_service(tmp_path, credits_models) as service:
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
@@ -141,13 +141,13 @@ def test_killed_workers_lose_no_answer(tmp_path: Path, credits_models: Path, is_
             _restart_workers(service, restarts, lambda worker: os.kill(worker, signal.SIGKILL))
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
 
-        assert observer.fallen == []
+        assert observer.decreased == []
         assert observer.answered <= service.metric("predictions_scores_count") <= observer.sent
         assert service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES
 
 
-def test_worker_that_hangs_with_the_lock_holds_up_nobody(tmp_path: Path, credits_models: Path):
-    """The arbiter puts the fold off, and makes up for it with the next restart."""
+def test_hanging_worker_with_the_lock_delays_nobody(tmp_path: Path, credits_models: Path):
+    """The arbiter postpones merging the files of dead workers until the next restart."""
     with start_service(tmp_path, credits_models) as service:
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
         folder = _metrics_folder(service)
@@ -155,23 +155,23 @@ def test_worker_that_hangs_with_the_lock_holds_up_nobody(tmp_path: Path, credits
         for _ in range(4):
             requests.post(f"{service.address}/prediction", json=ROW, timeout=30)
         with (folder / "fold.lock").open("r+") as stuck:
-            fcntl.flock(stuck, fcntl.LOCK_SH)  # as a worker that hangs in the middle of a scrape
+            fcntl.flock(stuck, fcntl.LOCK_SH)  # like a worker that hangs during a scrape
             _restart_workers(service, 3, lambda worker: os.kill(worker, signal.SIGTERM))
             assert service.metric("predictions_scores_count") == 4
             wait_until(lambda: len(_counter_files(folder)) == 5, "three dead and two live workers", service)
         service.session.close()
         _restart_workers(service, 1, lambda worker: os.kill(worker, signal.SIGTERM))
-        wait_until(lambda: len(_counter_files(folder)) == 3, "the fold to be made up for", service)
+        wait_until(lambda: len(_counter_files(folder)) == 3, "the files to be merged", service)
 
         assert service.metric("predictions_scores_count") == 4
 
 
 def _metrics_folder(service: RunningService) -> Path:
-    """Find the folder that a worker writes its metrics to."""
+    """Return the folder of a worker's metric files."""
     links = [link.readlink() for link in Path(f"/proc/{service.workers()[0]}/fd").iterdir()]
     return next(target.parent for target in links if target.suffix == ".db")
 
 
 def _counter_files(folder: Path) -> list[Path]:
-    """List the files of counters, without the recorder's."""
+    """Return the counter files, without the recorder's."""
     return [file for file in folder.glob("counter_*.db") if "recorder" not in file.name]

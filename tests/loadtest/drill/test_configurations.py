@@ -1,4 +1,4 @@
-"""What the drill makes of the shipped configurations."""
+"""The drill's configurations are derived from the shipped ones."""
 
 import subprocess
 
@@ -20,8 +20,8 @@ SHIPPED_PROMETHEUS = yaml.safe_load((ROOT / "monitoring/prometheus/native.yml").
 TARGETS = {"service": ["127.0.0.1:1", "127.0.0.1:2"], "prometheus": ["127.0.0.1:3"], "pushgateway": ["127.0.0.1:4"]}
 
 
-def test_each_receiver_is_a_path_of_the_sink():
-    """Whoever is told in the shipped configuration is told in the drill's, by a webhook."""
+def test_each_receiver_is_a_path_of_the_webhook():
+    """Every shipped receiver is kept, as a webhook."""
     derived = alertmanager_configuration(SHIPPED_ALERTMANAGER, "http://127.0.0.1:9")
     assert derived["receivers"] == [
         {"name": receiver["name"], "webhook_configs": [{"url": f"http://127.0.0.1:9/{receiver['name']}"}]}
@@ -29,8 +29,8 @@ def test_each_receiver_is_a_path_of_the_sink():
     ]
 
 
-def test_routes_choose_as_the_shipped_ones_do_and_nothing_is_muted():
-    """Matchers, receivers and grouping stay; only waits and mute times differ."""
+def test_routes_match_the_shipped_ones_and_nothing_is_muted():
+    """Matchers, receivers and grouping are unchanged; only waits and mute times differ."""
     derived = alertmanager_configuration(SHIPPED_ALERTMANAGER, "http://127.0.0.1:9")
     route, shipped = derived["route"], SHIPPED_ALERTMANAGER["route"]
     assert route["group_by"] == shipped["group_by"]
@@ -43,7 +43,7 @@ def test_routes_choose_as_the_shipped_ones_do_and_nothing_is_muted():
 
 
 def test_jobs_keep_their_names_and_have_the_drills_targets():
-    """Jobs without a target are left out; labels of the Pushgateway's series are honoured as shipped."""
+    """Jobs without targets are left out; `honor_labels` of the Pushgateway job is kept."""
     derived = prometheus_configuration(SHIPPED_PROMETHEUS, TARGETS, "127.0.0.1:5", 2)
     jobs = {job["job_name"]: job for job in derived["scrape_configs"]}
     assert {name: job["static_configs"] for name, job in jobs.items()} == {
@@ -55,8 +55,8 @@ def test_jobs_keep_their_names_and_have_the_drills_targets():
 
 
 @pytest.mark.parametrize("factor", [1, 1000])
-def test_prometheus_and_alertmanager_take_what_is_written(tmp_path, require_program, factor):
-    """The programs' own checkers find nothing wrong, and find every rule."""
+def test_prometheus_and_alertmanager_accept_the_configurations(tmp_path, require_program, factor):
+    """Promtool and amtool find no errors, and every rule file is there."""
     promtool, amtool = require_program("promtool"), require_program("amtool")
     written = write_prometheus_files(tmp_path, TARGETS, "127.0.0.1:5", TimeScaling(factor, 2))
     commands = (

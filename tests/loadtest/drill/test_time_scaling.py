@@ -1,4 +1,4 @@
-"""The law by which the drill's rules are made from the shipped ones."""
+"""The drill's rules are the shipped ones with scaled times."""
 
 import copy
 import re
@@ -11,9 +11,9 @@ from loadtest.drill.configurations import RULES
 from loadtest.drill.time_scaling import TimeScaling, duration_seconds, duration_text
 
 SHIPPED = read_rule_files(RULES)
-SHRINKING = TimeScaling(factor=1000, scrape_seconds=2)
+SCALING = TimeScaling(factor=1000, scrape_seconds=2)
 
-# Whatever is between brackets or behind an offset, and nothing else, may differ.
+# Only ranges in brackets and offsets may differ.
 RANGE = re.compile(r"\[[^\]]*\]|(?<=\boffset )\w+")
 
 
@@ -21,9 +21,9 @@ RANGE = re.compile(r"\[[^\]]*\]|(?<=\boffset )\w+")
     ("shipped", "expected"),
     [("5m", "8s"), ("1h", "8s"), ("8000s", "8s"), ("3h", "10800ms"), ("3d", "259200ms"), ("2d6h", "194400ms")],
 )
-def test_a_duration_is_over_the_factor_or_four_scrapes_if_they_are_longer(shipped, expected):
-    """What would be shorter than four scrapes is four scrapes; what is longer is the duration over the factor."""
-    assert SHRINKING.duration(shipped) == expected
+def test_a_duration_is_divided_but_at_least_four_scrapes(shipped, expected):
+    """Durations are divided by the factor; results below four scrapes become four scrapes."""
+    assert SCALING.duration(shipped) == expected
 
 
 @pytest.mark.parametrize(
@@ -38,28 +38,28 @@ def test_a_duration_is_over_the_factor_or_four_scrapes_if_they_are_longer(shippe
         ("15 * 60", "15 * 60"),
     ],
 )
-def test_ranges_subqueries_and_offsets_shrink_and_nothing_else(shipped, expected):
-    """Names, strings of matchers and numbers stay, whatever they look like."""
-    assert SHRINKING.expression(shipped) == expected
+def test_only_ranges_subqueries_and_offsets_are_scaled(shipped, expected):
+    """Names, matchers' strings and numbers are unchanged, whatever they look like."""
+    assert SCALING.expression(shipped) == expected
 
 
 def test_shipped_expressions_differ_in_ranges_and_changed_thresholds_only():
-    """Without ranges and offsets all shrunk expressions are the shipped ones, but for the thresholds in the table."""
+    """Apart from ranges, offsets and the changed thresholds, all expressions equal the shipped ones."""
     changed = set()
     for file in SHIPPED.values():
-        for group, short_group in zip(file["groups"], SHRINKING.rules(file, expressions())["groups"], strict=True):
+        for group, short_group in zip(file["groups"], SCALING.rules(file, expressions())["groups"], strict=True):
             for rule, short in zip(group["rules"], short_group["rules"], strict=True):
                 if RANGE.sub("", str(rule["expr"])) != RANGE.sub("", short["expr"]):
                     changed.add(rule["record"])
     assert changed == {threshold.record for threshold in CHANGED}
 
 
-def test_waits_shrink_and_everything_else_of_a_rule_stays():
-    """``for`` and ``keep_firing_for`` shrink as ranges do; names, labels and annotations are as shipped."""
+def test_waits_are_scaled_and_the_rest_of_a_rule_is_unchanged():
+    """``for`` and ``keep_firing_for`` are scaled like ranges; names, labels and annotations are as shipped."""
     waits = ("for", "keep_firing_for")
     n_waits = 0
     for file in SHIPPED.values():
-        for group, short_group in zip(file["groups"], SHRINKING.rules(file, {})["groups"], strict=True):
+        for group, short_group in zip(file["groups"], SCALING.rules(file, {})["groups"], strict=True):
             assert group["name"] == short_group["name"]
             for rule, short in zip(group["rules"], short_group["rules"], strict=True):
                 for wait in set(waits) & set(rule):
@@ -70,23 +70,23 @@ def test_waits_shrink_and_everything_else_of_a_rule_stays():
     assert n_waits > 10
 
 
-def test_groups_that_are_evaluated_less_often_are_evaluated_with_the_others():
-    """An interval of a group would be longer than a drill's window, so it is left out."""
+def test_group_intervals_are_removed():
+    """A group's own interval would be longer than the drill's windows."""
     shipped = [group for file in SHIPPED.values() for group in file["groups"]]
-    short = [group for file in SHIPPED.values() for group in SHRINKING.rules(file, {})["groups"]]
+    short = [group for file in SHIPPED.values() for group in SCALING.rules(file, {})["groups"]]
     assert any("interval" in group for group in shipped)
     assert not any("interval" in group for group in short)
 
 
 def test_shipped_rules_are_not_changed_in_place():
-    """What was read can be shrunk again by another factor."""
+    """The parsed rules can be scaled again with another factor."""
     before = copy.deepcopy(SHIPPED)
     for file in SHIPPED.values():
-        SHRINKING.rules(file, expressions())
+        SCALING.rules(file, expressions())
     assert before == SHIPPED
 
 
 @pytest.mark.parametrize("seconds", [8, 10.8, 259.2, 0.5])
-def test_a_written_duration_is_read_as_the_same(seconds):
-    """Writing and reading a duration are each other's inverse, down to a millisecond."""
+def test_durations_survive_a_round_trip(seconds):
+    """Formatting and parsing a duration are inverse, to the millisecond."""
     assert duration_seconds(duration_text(seconds)) == pytest.approx(seconds)

@@ -1,4 +1,4 @@
-"""The receiver of the drill."""
+"""The drill's webhook."""
 
 import time
 
@@ -11,42 +11,42 @@ RULE = AlertRule("DriftDetected")
 
 
 def message(*alerts):
-    """Write a message of Alertmanager's about alerts, each a fingerprint and a status."""
+    """Return a message of Alertmanager about alerts, each a fingerprint and a status."""
     labels = {"alertname": RULE.name}
     return {"alerts": [{"labels": labels, "fingerprint": name, "status": status} for name, status in alerts]}
 
 
-def tell(sink, *alerts):
-    """Send a message as Alertmanager does, and give the status of the answer."""
+def post(sink, *alerts):
+    """Send a message like Alertmanager and return the response's status."""
     return requests.post(f"{sink.url}/default", json=message(*alerts), timeout=30).status_code
 
 
-def test_an_alert_is_over_when_each_of_its_instances_is():
-    """While one of two was not told to be over, the receiver believes that the alert fires."""
+def test_an_alert_is_resolved_when_all_instances_are():
+    """The alert is firing until both instances are reported as resolved."""
     with WebhookSink() as sink:
-        assert tell(sink, ("cvm", "firing"), ("mmd", "firing")) == 200
-        tell(sink, ("cvm", "resolved"))
-        assert sink.heard.believes_in(RULE)
-        tell(sink, ("mmd", "resolved"))
-        assert not sink.heard.believes_in(RULE)
+        assert post(sink, ("cvm", "firing"), ("mmd", "firing")) == 200
+        post(sink, ("cvm", "resolved"))
+        assert sink.received.is_firing(RULE)
+        post(sink, ("mmd", "resolved"))
+        assert not sink.received.is_firing(RULE)
 
 
-def test_what_was_told_before_a_cause_does_not_count_for_it():
-    """An alert of an earlier cause is not taken for that of a later one."""
+def test_earlier_reports_do_not_count():
+    """An alert of an earlier cause does not count for a later one."""
     with WebhookSink() as sink:
-        tell(sink, ("cvm", "firing"))
+        post(sink, ("cvm", "firing"))
         begin = time.monotonic()
-        assert sink.heard.fired_at(RULE, since=begin) is None
-        tell(sink, ("mmd", "firing"))
-        assert sink.heard.fired_at(RULE, since=begin) >= begin
+        assert sink.received.fired_at(RULE, since=begin) is None
+        post(sink, ("mmd", "firing"))
+        assert sink.received.fired_at(RULE, since=begin) >= begin
 
 
-def test_a_path_that_is_refused_hears_nothing():
-    """Alertmanager gets an error that it counts at once, until the sink listens again."""
+def test_a_rejected_path_records_nothing():
+    """Alertmanager gets a 4xx, which it counts immediately, until the path is accepted again."""
     with WebhookSink() as sink:
-        sink.refuse("/default")
-        assert tell(sink, ("cvm", "firing")) == 400
-        assert not sink.heard.believes_in(RULE)
-        sink.listen("/default")
-        assert tell(sink, ("cvm", "firing")) == 200
-        assert sink.heard.believes_in(RULE)
+        sink.reject("/default")
+        assert post(sink, ("cvm", "firing")) == 400
+        assert not sink.received.is_firing(RULE)
+        sink.accept("/default")
+        assert post(sink, ("cvm", "firing")) == 200
+        assert sink.received.is_firing(RULE)

@@ -1,4 +1,4 @@
-"""The lines of the table that a drill prints, and its verdict."""
+"""The results of a drill, as a table and a summary."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ _HEAD = ("alert", "cause", "quiet", "pending after", "fired after", "delivered",
 
 
 @dataclass
-class Line:
-    """What was seen of one alert. Times are in seconds; None is what was not seen.
+class AlertResult:
+    """What was observed of one alert. Times are in seconds; None if the event was not observed.
 
     Parameters
     ----------
     rule
         The alert's rule.
     cause
-        What was done, or why nothing was.
+        The cause, or the reason why there is none.
     is_driven
-        Whether a cause was produced here.
+        Whether the drill produces a cause.
     was_quiet
-        Whether it neither fired nor waited to when its cause began.
+        Whether it was neither firing nor pending when its cause started.
     pending_after, fired_after, delivered_after
-        Since the cause began.
+        Since the cause started.
     resolved_after
-        Since the cause ended, until Prometheus did not hold it any more and the receiver had been told.
+        From the end of the cause until it was inactive in Prometheus and reported as resolved to the webhook.
     always
-        Whether it has to fire all the time, without a cause.
+        Whether it must fire all the time, without a cause.
     """
 
     rule: AlertRule
@@ -43,21 +43,21 @@ class Line:
     always: bool = False
 
     @property
-    def has_reached(self) -> bool:
-        """Whether it fired and its receiver heard of it."""
+    def was_delivered(self) -> bool:
+        """Whether it fired and was delivered to its receiver."""
         return self.fired_after is not None and self.delivered_after is not None
 
     @property
     def has_passed(self) -> bool:
-        """Whether all was seen that has to be."""
+        """Whether everything required was observed."""
         if not self.is_driven:
             return True
         if self.always:
-            return self.has_reached
-        return self.was_quiet and self.has_reached and self.resolved_after is not None
+            return self.was_delivered
+        return self.was_quiet and self.was_delivered and self.resolved_after is not None
 
     def cells(self) -> tuple[str, ...]:
-        """Give the words of the line, one for each column."""
+        """Return the cells of the table row, one per column."""
         if not self.is_driven:
             return (str(self.rule), self.cause, "", "", "", "", "", "not driven")
         ends = ("-", "always") if self.always else ("yes" if self.was_quiet else "NO", _seconds(self.resolved_after))
@@ -65,7 +65,7 @@ class Line:
             str(self.rule),
             self.cause,
             ends[0],
-            # Alerts without a wait are never seen to be pending.
+            # Alerts without `for` are never pending.
             "-" if self.pending_after is None else _seconds(self.pending_after),
             _seconds(self.fired_after),
             _seconds(self.delivered_after),
@@ -74,12 +74,12 @@ class Line:
         )
 
 
-def table(lines: Sequence[Line]) -> str:
-    """Write the lines below each other.
+def table(lines: Sequence[AlertResult]) -> str:
+    """Format the results as a table.
 
     Examples
     --------
-    >>> print(table([Line(AlertRule("Watchdog"), "", True, False, None, 0.0, 1.25, None, True)]))
+    >>> print(table([AlertResult(AlertRule("Watchdog"), "", True, False, None, 0.0, 1.25, None, True)]))
     alert     cause  quiet  pending after  fired after  delivered  resolved after  result
     Watchdog         -      -              0.0 s        1.2 s      always          passed
     """
@@ -88,8 +88,8 @@ def table(lines: Sequence[Line]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def verdict(lines: Iterable[Line]) -> str:
-    """Say in one sentence how many alerts did what they have to."""
+def summary(lines: Iterable[AlertResult]) -> str:
+    """Return one sentence with the number of alerts that passed."""
     every = list(lines)
     driven = [line for line in every if line.is_driven]
     failed = [str(line.rule) for line in driven if not line.has_passed]
@@ -100,5 +100,5 @@ def verdict(lines: Iterable[Line]) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    """Write a time, or that it did not come."""
+    """Format a time, or NEVER."""
     return "NEVER" if value is None else f"{value:.1f} s"

@@ -1,4 +1,4 @@
-"""What Prometheus says of each alert, asked again and again by one thread."""
+"""Poll the states of all alerts from Prometheus in a thread."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from loadtest.drill.alert_rules import AlertRule
 
 State = Literal["inactive", "pending", "firing"]
 
-# Several times within one evaluation of the rules.
-_ASK_SECONDS = 0.4
+# Several times per evaluation of the rules.
+_POLL_SECONDS = 0.4
 
-# Prometheus is on this machine.
-_ANSWER_SECONDS = 10
+# Prometheus runs on this machine.
+_TIMEOUT_SECONDS = 10
 
 
-class AlertWatch:
-    """Knows the state of every alert as of a moment ago.
+class AlertPoller:
+    """Store the latest state of every alert while the block runs.
 
     Parameters
     ----------
@@ -32,10 +32,10 @@ class AlertWatch:
     def __init__(self, address: str) -> None:
         self._address = address
         self._states: dict[AlertRule, State] = {}
-        self._end_wanted = threading.Event()
+        self._stop_requested = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> AlertWatch:
+    def __enter__(self) -> AlertPoller:
         self._states = self._ask()
         self._thread.start()
         return self
@@ -43,24 +43,24 @@ class AlertWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end_wanted.set()
+        self._stop_requested.set()
         self._thread.join()
 
     def state(self, rule: AlertRule) -> State:
-        """Tell the state of a rule; one that fires for anything fires."""
+        """Return the state of a rule, which is firing if any of its alerts is."""
         return self._states.get(rule, "inactive")
 
     def _watch(self) -> None:
-        """Ask until the end is wanted; while Prometheus does not answer, what it said last holds."""
-        while not self._end_wanted.wait(_ASK_SECONDS):
+        """Poll until stopped; while Prometheus does not answer, the last states remain."""
+        while not self._stop_requested.wait(_POLL_SECONDS):
             try:
                 self._states = self._ask()
             except (OSError, http.client.HTTPException, ValueError):
                 continue
 
     def _ask(self) -> dict[AlertRule, State]:
-        """Ask once."""
-        connection = http.client.HTTPConnection(self._address, timeout=_ANSWER_SECONDS)
+        """Request the states once."""
+        connection = http.client.HTTPConnection(self._address, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request("GET", "/api/v1/alerts")
             return states_of(json.loads(connection.getresponse().read())["data"]["alerts"])
@@ -69,12 +69,12 @@ class AlertWatch:
 
 
 def states_of(alerts: Iterable[Mapping[str, Any]]) -> dict[AlertRule, State]:
-    """Sum alerts up by their rules.
+    """Return the state of each rule.
 
     Parameters
     ----------
     alerts
-        As Prometheus lists them.
+        Alerts as listed by Prometheus's API.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The whole watching chain on this machine: replicas, Prometheus, Alertmanager, a sink, and what else is found."""
+"""Start everything that a drill needs on this machine: replicas, Prometheus, Alertmanager, a webhook, exporters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.drill.alert_watch import AlertWatch
+from loadtest.drill.alert_poller import AlertPoller
 from loadtest.drill.monitors import Monitors
 from loadtest.drill.programs import RunningProgram
 from loadtest.drill.replica import Replica
@@ -17,65 +17,65 @@ from loadtest.drill.time_scaling import TimeScaling
 from loadtest.drill.trainings import Trainings
 from loadtest.drill.webhook_sink import WebhookSink
 
-# One for each illness, so that causes which would disturb each other need not wait for each other. Only that which is
-# asked and that whose workers are killed have several workers.
-_WORKERS = {"asked": 2, "hanging": 1, "modelless": 1, "recording": 1, "working": 2}
+# Workers per replica. Each replica is for one kind of failure, so that causes can be produced at the same time. Only
+# the one with ordinary traffic and the one whose workers are killed have several workers.
+_WORKERS = {"serving": 2, "hanging": 1, "modelless": 1, "recording": 1, "working": 2}
 
-# Rows that pile up before a database are the illness of another: RecordsNotWritten then silences RecorderDropsRows.
+# RecordsNotWritten inhibits RecorderDropsRows, so the replica that drops rows must not write records.
 _WITHOUT_RECORDS = "hanging"
 
-# The link through which a replica loses its models.
+# The link that is redirected to take a replica's models away.
 REPLACEABLE_MODELS = "replaceable-models"
 
 
 @dataclass(frozen=True)
-class Chain:
-    """What causes act on.
+class Testbed:
+    """The programs that causes act on.
 
     Parameters
     ----------
     folder
-        Takes everything that is written.
+        Contains all files of the drill.
     replicas
-        By what happens to them.
+        By the kind of failure that they are for.
     trainings
-        Train the models that the replicas answer with.
+        Trains the replicas' models.
     prometheus
-        The running program.
+        The running Prometheus.
     alerts
-        What it says.
+        Its alerts.
     sink
-        What Alertmanager told.
+        The webhook that receives Alertmanager's notifications.
     is_over
-        Set when the drill ends, so that no thread goes on.
+        Set when the drill ends, to stop all threads.
     """
 
     folder: Path
     replicas: dict[str, Replica]
     trainings: Trainings
     prometheus: RunningProgram
-    alerts: AlertWatch
+    alerts: AlertPoller
     sink: WebhookSink
     is_over: threading.Event
 
     def reload_prometheus(self) -> None:
-        """Let Prometheus read its files again."""
+        """Make Prometheus reload its configuration."""
         self.prometheus.send(signal.SIGHUP)
 
     @property
     def prometheus_file(self) -> Path:
-        """Prometheus's configuration; rules lie in the folder ``rules`` beside it."""
+        """Prometheus's configuration; the rules are in the folder ``rules`` next to it."""
         return self.folder / "prometheus.yml"
 
     @property
     def replaceable_models(self) -> Path:
-        """A link to the folder of models, which only the modelless replica follows."""
+        """A link to the folder of models, used only by the modelless replica."""
         return self.folder / REPLACEABLE_MODELS
 
 
 @contextmanager
-def running_chain(folder: Path, shrinking: TimeScaling) -> Iterator[Chain]:
-    """Start the chain in an empty folder, wait until every part of it is ready, and end it.
+def running_testbed(folder: Path, scaling: TimeScaling) -> Iterator[Testbed]:
+    """Start everything in an empty folder, wait until it is ready, and stop it after the block.
 
     Raises
     ------
@@ -94,15 +94,15 @@ def running_chain(folder: Path, shrinking: TimeScaling) -> Iterator[Chain]:
         targets = {job: [address] for job, address in optional.items()}
         targets["service"] = [replica.address for replica in replicas.values()]
         targets["model-training"] = trainings.addresses
-        prometheus, address = monitors.start_prometheus(targets, alertmanager, shrinking)
-        alerts = stack.enter_context(AlertWatch(address))
+        prometheus, address = monitors.start_prometheus(targets, alertmanager, scaling)
+        alerts = stack.enter_context(AlertPoller(address))
         is_over = threading.Event()
         stack.callback(is_over.set)
-        yield Chain(folder, replicas, trainings, prometheus, alerts, sink, is_over)
+        yield Testbed(folder, replicas, trainings, prometheus, alerts, sink, is_over)
 
 
 def _start_replicas(stack: ExitStack, folder: Path, models: Path) -> dict[str, Replica]:
-    """Start all replicas with the same models; one finds them through a link that can lead elsewhere."""
+    """Start all replicas with the same models; one of them reads them through a link that can be redirected."""
     link = folder / REPLACEABLE_MODELS
     link.symlink_to(models)
     replicas = {

@@ -1,4 +1,4 @@
-"""Rows fit the model: from a file where one fits, else made; and drift moves and stretches them."""
+"""Rows fit the model: from a file that fits, else generated; drift shifts and scales them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.model_description import ModelDescription
-from loadtest.payloads import UnusableRows
-from loadtest.row_sources import choose_rows, drift_rows, make_rows
+from loadtest.rows import UnusableRows, choose_rows, drift_rows, generate_rows
 
 TWO = ModelDescription("two", ("mean", "sd"), ((0.0, 1.0), (5.0, 9.0)), -0.5)
 THREE = ModelDescription("three", ("a", "b", "c"), ((0.0, 1.0),) * 3, -0.5)
@@ -19,15 +18,15 @@ RANGES = st.lists(st.tuples(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300)).
 
 @pytest.fixture
 def file(tmp_path):
-    """Make a file of two columns."""
+    """Write a file with two columns."""
     path = tmp_path / "rows.csv"
     path.write_text("mean,sd\n1,2\n3,4\n")
     return path
 
 
 @pytest.mark.parametrize("model", [TWO, None], ids=["fits", "unknown model"])
-def test_named_or_default_file_is_taken(file, model, tmp_path):
-    """A file is taken, whether it was named or is the default, also when the service does not describe its model."""
+def test_given_or_default_file_is_used(file, model, tmp_path):
+    """A file given with --rows or the default file is used, also if the service does not describe its model."""
     for named, default in ((file, tmp_path / "none.csv"), (None, file)):
         rows, source = choose_rows(named, default, model, seed=16)
 
@@ -35,48 +34,48 @@ def test_named_or_default_file_is_taken(file, model, tmp_path):
         assert source == str(file)
 
 
-def test_named_file_that_does_not_fit_is_refused(file):
-    """What the user named is never silently replaced."""
-    with pytest.raises(UnusableRows, match=r"rows.csv has 2 columns and the model takes 3 \(a, b, c\)"):
+def test_given_file_that_does_not_fit_is_rejected(file):
+    """A file given by the user is never silently replaced."""
+    with pytest.raises(UnusableRows, match=r"rows.csv has 2 columns but the model takes 3 \(a, b, c\)"):
         choose_rows(file, file, THREE, seed=16)
 
 
-def test_rows_are_made_where_no_file_fits(file, tmp_path):
-    """Without a default file, or with that of another model, rows have the width of the model."""
+def test_rows_are_generated_if_no_file_fits(file, tmp_path):
+    """Without a default file that fits the model, generated rows have the width of the model."""
     for default in (tmp_path / "none.csv", file):
         rows, source = choose_rows(None, default, THREE, seed=16)
 
         assert {len(row) for row in rows} == {3}
-        assert "made" in source
+        assert "generated" in source
 
 
-def test_nothing_to_make_rows_from_is_said(tmp_path):
-    """Neither file nor description leaves one way out, and the sentence names it."""
+def test_no_file_and_no_description_is_reported(tmp_path):
+    """Without file and description, the message says how to give a file."""
     with pytest.raises(UnusableRows, match=r"none.csv does not exist.*--rows FILE"):
         choose_rows(None, tmp_path / "none.csv", None, seed=16)
 
 
 @given(ranges=RANGES, seed=st.integers(0, 100))
-def test_made_rows_lie_in_their_ranges(ranges, seed):
-    """Every number is within its feature's range, however wide, and the seed decides which."""
-    rows = make_rows(ranges, seed)
+def test_generated_rows_are_within_their_ranges(ranges, seed):
+    """Every number is within its feature's range, however wide, and the seed determines it."""
+    rows = generate_rows(ranges, seed)
 
-    assert rows == make_rows(ranges, seed)
+    assert rows == generate_rows(ranges, seed)
     for column, (low, high) in zip(zip(*rows, strict=True), ranges, strict=True):
         assert low - abs(low) * 1e-9 <= min(column)
         assert max(column) <= high + abs(high) * 1e-9
 
 
-def test_made_rows_differ_by_seed_and_from_each_other():
-    """Neither the seed nor the feature is forgotten."""
+def test_generated_rows_differ_by_seed_and_by_feature():
+    """Different seeds give different rows, and features are independent."""
     ranges = [(0.0, 1.0), (0.0, 1.0)]
 
-    assert make_rows(ranges, 1) != make_rows(ranges, 2)
-    assert all(one != other for one, other in make_rows(ranges, 1))
+    assert generate_rows(ranges, 1) != generate_rows(ranges, 2)
+    assert all(one != other for one, other in generate_rows(ranges, 1))
 
 
-def test_drift_is_counted_in_the_spread_of_the_rows():
-    """The mean moves by so many deviations, the deviation is multiplied, whatever the feature's unit."""
+def test_drift_is_relative_to_the_standard_deviation():
+    """The mean shifts by that many standard deviations, which are scaled, whatever the feature's unit."""
     rows = [(value, 1000 * value) for value in (1.0, 2.0, 3.0, 6.0)]
     first, second = zip(*drift_rows(rows, shift=3, scale=2), strict=True)
     deviation = statistics.pstdev([1, 2, 3, 6])
@@ -86,14 +85,14 @@ def test_drift_is_counted_in_the_spread_of_the_rows():
     assert second == pytest.approx([1000 * value for value in first])
 
 
-def test_no_drift_leaves_the_rows():
-    """Shift 0 and scale 1 are the rows themselves."""
+def test_no_drift_does_not_change_the_rows():
+    """Shift 0 and scale 1 return the same rows."""
     rows = [(1.0, 5.0), (2.0, 5.0)]
 
     assert drift_rows(rows, shift=0, scale=1) == rows
 
 
-def test_drift_beyond_all_numbers_is_refused():
-    """A number that JSON cannot carry is not sent."""
+def test_infinite_drift_is_rejected():
+    """A number that JSON cannot represent is not sent."""
     with pytest.raises(UnusableRows, match="--drift-scale"):
         drift_rows([(1e300,), (-1e300,)], shift=0, scale=1e30)

@@ -1,4 +1,4 @@
-"""A prediction on an open connection is answered at once, however its bytes arrive, and nobody slow is in the way."""
+"""Predictions on an open connection are answered promptly, however their bytes arrive, and despite slow clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BODY = json.dumps({"feature_vector": [0.56, 0.23], "score": True}).encode()
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> Iterator[RunningService]:
-    """A service with one worker, so that every connection meets the same loop."""
+    """A service with one worker, so that every connection uses the same event loop."""
     with start_service(tmp_path_factory.mktemp("service"), credits_models, WEB_CONCURRENCY="1") as running:
         yield running
 
@@ -33,7 +33,7 @@ def _message(body: bytes = BODY, path: str = "/prediction", more: str = "") -> b
 
 
 def _read_answer(client: socket.socket) -> tuple[int, dict[str, object]]:
-    """Read exactly one answer: its status and its JSON."""
+    """Read exactly one response and return its status and JSON."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = client.recv(1)
@@ -47,7 +47,7 @@ def _read_answer(client: socket.socket) -> tuple[int, dict[str, object]]:
 
 
 def test_requests_follow_each_other_on_one_connection(service: RunningService):
-    """The first goes through a thread, the others through the express lane, with the same answers."""
+    """The first request uses a thread, the others the fast path, with the same answers."""
     before = service.metric("predictions_scores_count")
     with _connect(service) as client:
         answers = []
@@ -61,7 +61,7 @@ def test_requests_follow_each_other_on_one_connection(service: RunningService):
 
 
 def test_requests_in_one_packet_are_all_answered(service: RunningService):
-    """A client that does not wait gets its answers in order."""
+    """A client that pipelines requests gets its answers in order."""
     with _connect(service) as client:
         client.sendall(_message())
         _read_answer(client)
@@ -70,8 +70,8 @@ def test_requests_in_one_packet_are_all_answered(service: RunningService):
         assert [_read_answer(client)[0] for _ in range(3)] == [200, 422, 200]
 
 
-def test_bad_request_does_not_close_the_lane(service: RunningService):
-    """A refusal, another route, another length of body: each finds its way."""
+def test_other_requests_may_use_the_same_connection(service: RunningService):
+    """Invalid requests, other routes and longer bodies are answered correctly in between."""
     with _connect(service) as client:
         statuses = []
         for message in (
@@ -88,8 +88,8 @@ def test_bad_request_does_not_close_the_lane(service: RunningService):
         assert statuses == [200, 400, 422, 200, 200, 200]
 
 
-def test_slow_sender_holds_up_nobody(service: RunningService):
-    """Whoever sends byte by byte waits alone, on a new connection and on an open one."""
+def test_slow_sender_does_not_delay_others(service: RunningService):
+    """Only a client that sends slowly has to wait, on a new connection and on an open one."""
     with _connect(service) as slow, _connect(service) as slow_later, _connect(service) as quick:
         for client in (slow_later, quick):
             client.sendall(_message())
@@ -105,8 +105,8 @@ def test_slow_sender_holds_up_nobody(service: RunningService):
         assert _read_answer(slow)[0] == 200
 
 
-def test_connection_that_shall_close_is_closed(service: RunningService):
-    """After the answer, and not before."""
+def test_connection_is_closed_on_request(service: RunningService):
+    """The connection is closed after the answer, not before."""
     with _connect(service) as client:
         client.sendall(_message())
         _read_answer(client)

@@ -1,4 +1,4 @@
-"""A service under load, a training, and the Prometheus that watches both: what the dashboards are about."""
+"""A service under load, a training run, and a Prometheus that monitors both, for the dashboards."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from tests.system.mixed_load import OUTLIER_DISTANCE, SEED, Habits, under_load
 from tests.system.running_prometheus import RunningPrometheus, start_prometheus
 from tests.system.running_service import REPOSITORY, RunningService, free_port, start_service, wait_until
 
-# As few as drift detectors are calibrated with; the load has the same share of outliers, so that nothing drifts.
+# The minimum for calibrating drift detectors; the load has the same share of outliers, so nothing drifts.
 ROWS, OUTLIERS = 4000, 80
 
-# Calibrated within seconds, and a window is filled within a second.
+# Calibrated within seconds; a window fills within a second.
 DRIFT = ("--drift-ert", "1000", "--drift-window", "50")
 
-# The example's forests have a hundred trees; a thousand take long enough to be seen while they are fitted.
-WATCHED_TREES = 1000
+# The example's forests have a hundred trees; fitting a thousand takes long enough to be visible.
+TREES = 1000
 
-# A training takes two seconds, on a busy machine several times that.
+# A training run takes two seconds, several times that on a busy machine.
 TRAINING_SECONDS = 120
 STOP_SECONDS = 30
 
-# As many as ``start_service`` starts.
+# The default of ``start_service``.
 WORKERS = 2
 
-# The figure that needs labels of alarms and of audited inliers.
+# Recall needs labels of alarms and of audited inliers.
 RECALL = 'model_quality{metric="recall"}'
 
-# Of the inliers, so many are drawn for labelling that figures are known within seconds.
+# Share of inliers sampled for the audit: enough to have figures within seconds.
 AUDIT_SHARE = 0.05
 
 
 @dataclass(frozen=True)
-class WatchedService:
-    """The service, who watches it, and what its callers ask."""
+class MonitoredService:
+    """The service, its Prometheus, and the callers' habits."""
 
     service: RunningService
     prometheus: RunningPrometheus
@@ -51,13 +51,13 @@ class WatchedService:
     habits: Habits
 
     def is_swapped(self) -> bool:
-        """Tell whether both workers and the recorder have taken the second model over."""
+        """Return whether both workers and the recorder have loaded the second model."""
         live = (self.models / "current").resolve().name
         swaps = self.service.metric("model_swaps_total", result="swapped")
         return swaps == WORKERS and self.service.get("/drift").json()["model_version"] == live
 
     def promote_broken_model(self) -> None:
-        """Make a copy of the live model, in which a byte differs, the live one; every worker refuses it."""
+        """Promote a copy of the live model with a changed byte, which every worker refuses."""
         live = (self.models / "current").resolve()
         broken = self.models / f"{live.name[:-8]}deadbeef"
         shutil.copytree(live, broken)
@@ -69,12 +69,12 @@ class WatchedService:
 
 
 @contextmanager
-def start_watched_service(
+def start_monitored_service(
     folder: Path, programs: Mapping[str, Path], interval: str | None = None
-) -> Iterator[WatchedService]:
-    """Start everything, with load on the service and a training that brings it a second model.
+) -> Iterator[MonitoredService]:
+    """Start everything, with load on the service and a training run that produces a second model.
 
-    ``programs`` holds prometheus, pushgateway and node_exporter; ``interval`` is that of ``start_prometheus``.
+    ``programs`` contains prometheus, pushgateway and node_exporter; ``interval`` is that of ``start_prometheus``.
     """
     models = folder / "models"
     for seed, name in enumerate(("train", "test"), SEED):
@@ -86,7 +86,7 @@ def start_watched_service(
         wait_until(lambda: service.get("/audit/next").ok, "the tables of records", service)
         habits = stack.enter_context(under_load(service.address))
         wait_until(lambda: _is_labelled(service), "labels", service)
-        # A recorder works figures out five seconds after its start and then once a minute, which is too long to wait.
+        # A recorder computes figures five seconds after its start and then once a minute, which is too long to wait.
         os.kill(service.recorder(), signal.SIGKILL)
         for job, program in (("pushgateway", "pushgateway"), ("node", "node_exporter")):
             stack.enter_context(_running(programs[program], ports[job], folder / f"{job}.log"))
@@ -95,25 +95,25 @@ def start_watched_service(
         prometheus = stack.enter_context(start_prometheus(folder, programs["prometheus"], targets, interval))
         wait_until(lambda: prometheus.values('up{job="service"}') == [1], "the first scrape", service)
         wait_until(lambda: prometheus.query(f"{RECALL} >= 0"), "figures", service)
-        # Only now, so that Prometheus sees figures, which a new model has to earn anew, and the second model come.
+        # Only now, because a new model starts without figures, and Prometheus has to see some first.
         training = _train(
             folder,
-            f"--estimators={WATCHED_TREES}",
+            f"--estimators={TREES}",
             f"--metrics-port={ports['model-training']}",
             "--metrics-hold=3600",
             PUSHGATEWAY_URL=f"http://127.0.0.1:{ports['pushgateway']}",
         )
         stack.callback(_end, training)
-        yield WatchedService(service, prometheus, models, habits)
+        yield MonitoredService(service, prometheus, models, habits)
 
 
 def _is_labelled(service: RunningService) -> bool:
-    """Tell whether alarms and audited inliers have labels."""
+    """Return whether alarms and audited inliers have labels."""
     return all(service.metric("feedback_total", predicted=answer) > 0 for answer in ("outlier", "inlier"))
 
 
 def _write_rows(path: Path, seed: int) -> None:
-    """Write rows of two numbers, and of each whether it is an outlier."""
+    """Write rows of two numbers with their true label."""
     random = np.random.default_rng(seed)
     rows = random.normal(size=(ROWS, 2))
     rows[:OUTLIERS] += OUTLIER_DISTANCE
@@ -122,7 +122,7 @@ def _write_rows(path: Path, seed: int) -> None:
 
 
 def _train(folder: Path, *options: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a training with the rows in a folder, whose outliers are known and about as many as it is told."""
+    """Start a training run with the labelled rows in a folder."""
     files = [
         "--train",
         str(folder / "train.csv"),
@@ -142,7 +142,7 @@ def _train(folder: Path, *options: str, **environment: str) -> subprocess.Popen[
 
 @contextmanager
 def _running(program: Path, port: int, log: Path) -> Iterator[None]:
-    """Run an exporter as long as the block takes."""
+    """Run an exporter while the block runs."""
     with log.open("wb") as log_file:
         process = subprocess.Popen(
             [program, f"--web.listen-address=127.0.0.1:{port}"], stdout=log_file, stderr=log_file
@@ -154,6 +154,6 @@ def _running(program: Path, port: int, log: Path) -> Iterator[None]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that was started here."""
+    """Terminate a process and wait for its end."""
     process.terminate()
     process.wait(STOP_SECONDS)
