@@ -37,7 +37,7 @@ _SOFT_BLUES = colormaps["Blues"](np.linspace(0.65, 0.12, _LEVELS))
 _DOT_AREA, _DOT_GROWTH = 7.0, 14.0
 
 # A longer name would push the plot aside.
-_MAX_NAME = 40
+_MAX_NAME_LENGTH = 40
 
 # Bars of a histogram: about 0.01 wide over the usual range of scores.
 _BARS = 60
@@ -231,7 +231,7 @@ def _digits(step: float) -> int:
 
 def _shorten(name: str) -> str:
     """Truncate a long name."""
-    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 3] + "..."
+    return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 3] + "..."
 
 
 def draw_pictures(

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from app.model.forest import OUTLIER, Forest
 from app.records.reading import LabelledRows, RecordedPage, RecordedRows
+from app.records.timestamps import SECONDS_PER_DAY
 from training.retraining.quality_comparison import CELLS, CellCounts, HoldoutRows
 from training.retraining.split import split_rows
-
-_SECONDS_OF_A_DAY = 86_400
 
 # Rows that only the candidate flags, and as many that only the live model flags: what a person reads.
 _MAX_DIFFERENCES = 20
@@ -186,7 +185,7 @@ def _count_days_and_scores(
 ) -> None:
     """Count rows by day and by score."""
     weights = 1 / rows.recorded_shares[chosen]
-    days = (rows.answered_at[chosen] // _SECONDS_OF_A_DAY).astype(np.int64)
+    days = (rows.answered_at[chosen] // SECONDS_PER_DAY).astype(np.int64)
     for day in np.unique(days).tolist():
         of_day = days == day
         counts = np.array([weights[of_day].sum(), *(weights[of_day & each[chosen]].sum() for each in flags)])

@@ -66,7 +66,7 @@ def test_differing_rows_are_listed(comparison):
     """With both scores and what is known; of many features ten are shown, whatever they are called."""
     page = compose_comparison_page(comparison, VERSION)
 
-    assert re.search(rf"<th>{'ab' * 16}</th>\s*<td>3</td>\s*<td>2024-10-04 00:00 UTC</td>\s*<td>-0.7</td>", page)
+    assert re.search(rf"<th>{'ab' * 16}</th>\s*<td>3</td>\s*<td>2024-10-04T00:00:00\.000Z</td>\s*<td>-0.7</td>", page)
     assert "<td>inlier</td>" in page
     assert "<th>&lt;visits&gt;</th>" in page
     assert "<visits>" not in page
@@ -87,7 +87,7 @@ def test_page_without_labels_and_traffic_says_so(comparison):
     page = compose_comparison_page(nothing, VERSION)
 
     assert "No figures: not enough labels: 1." in page
-    assert "No row was answered since 1970-01-01 00:00 UTC." in page
+    assert "No row was answered since 1970-01-01T00:00:00.000Z." in page
     assert "The candidate is not certainly better: not enough labels: 1; there is no traffic" in page
     assert tabulate_quality(nothing) == ""
     assert nothing.as_figures()["latest"]["agreement"] is None
