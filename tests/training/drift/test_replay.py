@@ -84,7 +84,7 @@ def test_alarms_by_chance_follow_from_the_promise(replayed):
     """So many rows with a full window, over the rows between alarms."""
     expected = (3000 - 9) / replayed.watch.run_times["cvm"]
 
-    assert replayed.detectors["cvm"].expected_alarms == pytest.approx(expected)
+    assert replayed.detectors["cvm"].expected_signals == pytest.approx(expected)
     assert 5 < expected < 15
 
 
@@ -114,7 +114,7 @@ def test_table_has_a_line_for_each_detector(replayed):
     [(first, last)] = mmd.drifts
     n_alarms = sum(finding.kind is Kind.ALARM for finding in mmd.findings)
     assert lines[0].split() == [
-        *("mmd", f"{mmd.ratios.max():.2f}", f"{n_alarms}", f"{mmd.expected_alarms:.1f}"),
+        *("mmd", f"{mmd.ratios.max():.2f}", f"{n_alarms}", f"{mmd.expected_signals:.1f}"),
         *("1", f"{first:,}", f"{last - first + 1:,}"),
     ]
 
