@@ -63,7 +63,7 @@ def test_boundary_is_drawn_with_the_training_rows(small_model, forest):
     assert legend_of(figure) == [
         "inlier region",
         "boundary (decision function 0)",
-        "training rows (300; larger where many lie)",
+        "training rows (300; larger where many coincide)",
     ]
     [dots] = dots_of(figure)
     assert {*map(tuple, np.asarray(dots.get_offsets()).tolist())} <= {*map(tuple, rows.tolist())}
@@ -77,7 +77,7 @@ def test_other_features_are_named_in_the_title():
 
     title = boundary_figure(forest, rows, ("a", "b", "c", "d"), "Title").axes[0].get_title()
 
-    assert title == "Title\nthe two features that are split the most; the other 2 at their medians"
+    assert title == "Title\nthe two features that are split most often; the other 2 at their medians"
 
 
 def test_boundary_is_where_the_decision_changes(plane, forest):

@@ -65,7 +65,7 @@ def test_forest_without_feature_names_uses_the_column_order(import_model, tmp_pa
     [
         (
             IsolationForest().fit(TABLE[["mean", "sd"]].to_numpy()),
-            "takes 2 features, {} gives 3 (id, mean, sd); choose",
+            "takes 2 features, {} has 3 (id, mean, sd); choose",
         ),
         (
             IsolationForest().fit(TABLE.rename(columns={"sd": "age"})),

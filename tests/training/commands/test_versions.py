@@ -88,7 +88,7 @@ def test_missing_versions_are_reported(models, run, tmp_path, capsys):
 
     gone = live(models)
     shutil.rmtree(models / gone)
-    assert f"the link leads to {gone}, which is not there; move it with promote" in run("models")[1]
+    assert f"the link leads to {gone}, which does not exist; move it with promote" in run("models")[1]
 
     (models / "current").unlink()
     assert "No version is live: there is no link" in run("models")[1]

@@ -1,4 +1,4 @@
-"""Each row alarms with the same chance, given that none before it has."""
+"""Each row signals with the same probability, given that no earlier row has."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ WINDOW, RUN_TIME = 10, 100
 
 
 def make_streams(seed: int, ties: bool) -> np.ndarray:
-    """Means of sliding windows, which depend on each other as statistics do; with ties they take few values."""
+    """Make moving averages, which are autocorrelated like the statistics; with ties they take few values."""
     noise = np.random.default_rng(seed).random((20_000, WINDOW - 1 + settling_rows(WINDOW) + 100))
     sums = np.cumsum((noise < 0.3).astype(np.float64) if ties else noise, axis=1)
     return (sums[:, WINDOW:] - sums[:, :-WINDOW]) / WINDOW
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_first_alarms_come_as_often_in_every_part_of_a_run(ties):
-    """On other streams than the lines were found on: one in a hundred of the rows at risk, early and late."""
+def test_signals_are_equally_frequent_in_every_part_of_a_run(ties):
+    """On new streams, one in a hundred of the rows at risk signals, early and late."""
     jitter = np.random.default_rng(9).random((2, 20_000, 120)) * 1e-9
     calibrated, others = make_streams(1, ties) + jitter[0, :, : 119 + 0], make_streams(2, ties) + jitter[1, :, :119]
 
@@ -37,8 +37,8 @@ def test_first_alarms_come_as_often_in_every_part_of_a_run(ties):
     assert thresholds.run_time == RUN_TIME
 
 
-def test_confirming_lines_are_exceeded_by_the_stored_shares():
-    """And by no more where a statistic takes few values."""
+def test_confirming_thresholds_are_exceeded_with_the_stored_probabilities():
+    """At most, if the statistic takes few values."""
     for ties in (False, True):
         own = make_streams(1, ties)
         lines = find_thresholds(own, WINDOW, RUN_TIME).confirming
@@ -52,8 +52,8 @@ def test_confirming_lines_are_exceeded_by_the_stored_shares():
         assert ties or (shares >= CONFIRMING_SHARES - spread).all()
 
 
-def test_line_of_few_values_alarms_no_more_often_than_asked():
-    """It lies between two of them, and the run time that it has is told."""
+def test_threshold_for_few_values_signals_at_most_as_often_as_requested():
+    """It is between two values, and its run time is reported."""
     streams = np.round(make_streams(1, ties=True), 12)
     steps = np.arange(11) / 10
 
@@ -69,7 +69,7 @@ def test_line_of_few_values_alarms_no_more_often_than_asked():
     assert thresholds.run_time >= RUN_TIME
 
 
-def test_detector_that_would_alarm_too_often_at_every_step_never_alarms():
+def test_detector_that_signals_too_often_at_every_threshold_is_switched_off():
     """Its run time is infinite."""
     streams = np.tile([0.0, 1.0], (100, 60))
 
