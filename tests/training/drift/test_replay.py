@@ -112,9 +112,9 @@ def test_table_has_a_line_for_each_detector(replayed):
     assert [line.split()[0] for line in lines] == list(replayed.detectors)
     mmd = replayed.detectors["mmd"]
     [(first, last)] = mmd.drifts
-    n_alarms = sum(finding.kind is Kind.ALARM for finding in mmd.findings)
+    n_signals = sum(finding.kind is Kind.ALARM for finding in mmd.findings)
     assert lines[0].split() == [
-        *("mmd", f"{mmd.ratios.max():.2f}", f"{n_alarms}", f"{mmd.expected_signals:.1f}"),
+        *("mmd", f"{mmd.ratios.max():.2f}", f"{n_signals}", f"{mmd.expected_signals:.1f}"),
         *("1", f"{first:,}", f"{last - first + 1:,}"),
     ]
 
@@ -128,10 +128,10 @@ def test_page_shows_and_lists_the_findings_of_each_detector(replayed):
     assert "The detectors are those of isowatch 1." in page
     assert describe_detectors(replayed) in page
     assert page.count('role="group"') == len(replayed.detectors)
-    events, alarms = page.split(">Events</h2>")[1].split(">Alarms</h2>")
+    events, signals = page.split(">Events</h2>")[1].split(">Signals</h2>")
     for detector in replayed.detectors.values():
         for finding in detector.findings:
-            assert f"<th>{finding.row}</th>" in (events if finding.kind is Kind.EVENT else alarms)
+            assert f"<th>{finding.row}</th>" in (events if finding.kind is Kind.EVENT else signals)
 
 
 def test_page_without_findings_says_so(bundle, make_watch, data):

@@ -200,8 +200,8 @@ def test_records_of_other_features_are_left_out_and_counted(make_service, make_r
     """Records of older versions with the same features are used."""
     service = make_service()
     rows, is_outlier = make_rows(3000, seed=1)
-    service.know_version("older")
-    service.know_version("other", ("mean", "sd", "visits"))
+    service.add_version("older")
+    service.add_version("other", ("mean", "sd", "visits"))
     service.record(rows[:2500], is_outlier[:2500], version="older")
     service.record(np.zeros((500, 3)), is_outlier[2500:], version="other")
     before = set(ModelStore(service.models).versions())
