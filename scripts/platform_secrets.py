@@ -36,7 +36,7 @@ _AS_CADDY = ("--cap-add", "NET_BIND_SERVICE")
 
 
 def make_secrets(folder: Path, user: str, password: str = "") -> None:
-    """Create missing secrets, and give each to its reader.
+    """Create missing secrets, and make each readable for the user who needs it.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def password() -> None:
 
 
 def reset_grafana() -> None:
-    """Give Grafana a new database. All that we ship comes from files; what people made in Grafana is lost."""
+    """Replace Grafana's database. Shipped dashboards come from files; what people created in Grafana is lost."""
     compose("Stopping Grafana", "rm", "--stop", "--force", "grafana")
     volume_named("grafana_data").remove()
     compose("Starting Grafana", "up", "--detach", "--wait", "grafana")

@@ -144,7 +144,7 @@ ALL_ROWS, MIDDLE = "All rows", "Middle 98 %"
 
 _MIDDLE_QUANTILES = (0.01, 0.99)
 
-# A closer view is useless if it shows nearly everything: it is offered if its width is at most this share.
+# A detail view is useless if it shows nearly everything: it is offered if its width is at most this share.
 _MAX_ZOOM_SHARE = 0.75
 
 # Share of the width, on both sides, so that points on the border are not cut off.

@@ -161,7 +161,7 @@ def label_holdout(labelled: LabelledRows, live: Forest, candidate: Forest) -> Ho
         live.label(live.score(features)) == OUTLIER,
         candidate.label(candidate.score(features)) == OUTLIER,
         labelled.is_known_outlier[chosen],
-        # Every alarm is recorded, and none is drawn; an audited row represents as many rows as its probability says.
+        # Alarms are all recorded, so each counts once; audited rows are weighted by their inverse probability.
         np.where(answered, 1.0, 1 / np.where(answered, 1.0, labelled.audit_probabilities[chosen])),
     )
 
