@@ -79,7 +79,7 @@ def test_correct_answers_are_accepted(name, answer):
 
 
 @pytest.mark.parametrize(
-    ("name", "answer", "said"),
+    ("name", "answer", "message"),
     [
         ("ours", {"is_inlier": 1, "anomaly_score": -0.7}, "label 1"),
         ("ours", {"is_inlier": -1, "anomaly_score": -0.7 + 2e-12}, "score"),
@@ -89,9 +89,9 @@ def test_correct_answers_are_accepted(name, answer):
         ("mlflow", {"predictions": [1]}, "label 1"),
     ],
 )
-def test_wrong_answers_are_detected(name, answer, said):
+def test_wrong_answers_are_detected(name, answer, message):
     """A server must not win with wrong answers."""
-    assert said in find_difference(interface_of(name), answer, label=-1, score=-0.7)
+    assert message in find_difference(interface_of(name), answer, label=-1, score=-0.7)
 
 
 @pytest.mark.parametrize("contestant", PEERS, ids=lambda contestant: contestant.name)

@@ -26,16 +26,16 @@ def test_all_kinds_of_answers_are_counted():
 
 
 @pytest.mark.parametrize(
-    ("output", "said"),
+    ("output", "message"),
     [
         ("unable to connect to 127.0.0.1:1 Connection refused\n", "unable to connect"),
         ("", "no output"),
         ("measured requests=0 microseconds=10000000 p50=0 p99=0 refused=0 broken=8\n", "no request was answered"),
     ],
 )
-def test_output_without_figures_is_an_error(output, said):
+def test_output_without_figures_is_an_error(output, message):
     """A sample of zeros would distort medians."""
-    with pytest.raises(wrk.LoadFailed, match=said):
+    with pytest.raises(wrk.LoadFailed, match=message):
         wrk.parse(output)
 
 

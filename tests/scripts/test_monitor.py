@@ -53,9 +53,9 @@ def assert_refused(done, *parts):
     """Check that it failed with one line that contains these parts."""
     assert done.returncode == 1
     assert done.stdout == ""
-    [said] = done.stderr.splitlines()
+    [message] = done.stderr.splitlines()
     for part in parts:
-        assert part in said
+        assert part in message
 
 
 @pytest.mark.parametrize("version", ["2.42.0", "3.4.2", "3.0.1"])

@@ -164,7 +164,7 @@ def test_signal_while_fitting_leaves_nothing(train_csv, tmp_path, number, status
     try:
         assert training.stderr is not None
         while "Fitting" not in (line := training.stderr.readline()):
-            assert line, "the training ended before it was asked to"
+            assert line, "the training ended before the signal"
         training.send_signal(number)
         _, rest = training.communicate()
     finally:

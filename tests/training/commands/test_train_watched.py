@@ -68,7 +68,7 @@ def wait_for(process: subprocess.Popen[str], text: str) -> list[str]:
     lines: list[str] = []
     while not lines or text not in lines[-1]:
         line = process.stderr.readline()
-        assert line, f"the training ended and said only {lines}"
+        assert line, f"the training ended with the output {lines}"
         lines.append(line)
     return lines
 
@@ -115,9 +115,9 @@ def test_metrics_are_held_after_the_end(train_csv, tmp_path):
         wait_for(process, "Metrics stay on")
         metrics = scrape(port)
         process.send_signal(signal.SIGINT)
-        shown, said = process.communicate()
+        shown, errors = process.communicate()
 
-    assert (process.returncode, said) == (0, "")
+    assert (process.returncode, errors) == (0, "")
     assert "This model is live" in shown
     assert metrics["training_runs_total/success"] == 1
     assert metrics["training_trees_total"] == metrics["ensemble_tree_count"] == 7
@@ -203,9 +203,9 @@ def test_ctrl_c_leaves_the_models_unchanged(train_csv, tmp_path):
     with running_training(*options, *ENDLESS, "--metrics-port", str(port), "--metrics-hold", "600") as process:
         wait_for(process, "Fitting")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate()
+        _, errors = process.communicate()
 
-    assert (process.returncode, said) == (130, "training: interrupted; nothing was changed.\n")
+    assert (process.returncode, errors) == (130, "training: interrupted; nothing was changed.\n")
     assert snapshot(models) == before
 
 

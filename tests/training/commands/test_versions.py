@@ -186,9 +186,9 @@ def test_concurrent_trainings_and_promotion_are_all_complete(models, write_csv):
         )
         for command in commands
     ]
-    said = [process.communicate()[1] for process in running]
+    errors = [process.communicate()[1] for process in running]
 
-    assert [process.returncode for process in running] == [0] * 4, said
+    assert [process.returncode for process in running] == [0] * 4, errors
     assert len(ModelStore(models).versions()) == 5
     assert all(main(["verify", name, "--models", str(models)]) == 0 for name in ModelStore(models).versions())
     assert not [entry.name for entry in models.iterdir() if entry.name.startswith((".writing", ".removing"))]

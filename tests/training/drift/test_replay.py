@@ -52,8 +52,8 @@ def test_replay_equals_the_service(bundle, make_watch, data, replayed):
 
     for name, detector in replayed.detectors.items():
         assert detector.ratios.tolist() == expected.ratios[name]
-        said = [(finding.kind, finding.feature, finding.row) for finding in detector.findings]
-        assert said == [
+        found = [(finding.kind, finding.feature, finding.row) for finding in detector.findings]
+        assert found == [
             (finding.kind, finding.feature, finding.row) for finding in expected.findings if finding.detector == name
         ]
     assert replayed.watch.describe()["detectors"].keys() == replayed.detectors.keys()

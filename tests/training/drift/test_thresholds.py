@@ -27,13 +27,13 @@ def test_signals_are_equally_frequent_in_every_part_of_a_run(ties):
     thresholds = find_thresholds(calibrated, WINDOW, RUN_TIME)
 
     by_row = thresholds.by_row()
-    lines = np.array([by_row[min(row, len(by_row) - 1)] for row in range(others.shape[1])])
-    beyond = others > lines
+    thresholds_by_row = np.array([by_row[min(row, len(by_row) - 1)] for row in range(others.shape[1])])
+    beyond = others > thresholds_by_row
     first = np.where(beyond.any(axis=1), beyond.argmax(axis=1), others.shape[1])
     for begin, end in ((0, 7), (7, 20), (20, 60), (60, others.shape[1])):
-        alarms = ((first >= begin) & (first < end)).sum()
+        signals = ((first >= begin) & (first < end)).sum()
         at_risk = (np.minimum(first + 1, end) - begin).clip(0).sum()
-        assert alarms / at_risk == pytest.approx(1 / RUN_TIME, rel=0.1)
+        assert signals / at_risk == pytest.approx(1 / RUN_TIME, rel=0.1)
     assert thresholds.run_time == RUN_TIME
 
 
@@ -41,12 +41,13 @@ def test_confirming_thresholds_are_exceeded_with_the_stored_probabilities():
     """At most, if the statistic takes few values."""
     for ties in (False, True):
         own = make_streams(1, ties)
-        lines = find_thresholds(own, WINDOW, RUN_TIME).confirming
+        confirming = find_thresholds(own, WINDOW, RUN_TIME).confirming
         assert all(
-            (own[:, ::WINDOW] > line).mean() <= share for line, share in zip(lines, CONFIRMING_SHARES, strict=True)
+            (own[:, ::WINDOW] > threshold).mean() <= share
+            for threshold, share in zip(confirming, CONFIRMING_SHARES, strict=True)
         )
         windows = make_streams(2, ties)[:, ::WINDOW]
-        shares = np.array([(windows > line).mean() for line in lines])
+        shares = np.array([(windows > threshold).mean() for threshold in confirming])
         spread = 4 * np.sqrt(CONFIRMING_SHARES / windows.size)
         assert (shares <= CONFIRMING_SHARES + spread).all()
         assert ties or (shares >= CONFIRMING_SHARES - spread).all()

@@ -101,12 +101,12 @@ def test_only_audits_and_alarms_of_the_holdout_set_are_used():
     rows = rows_of(values)
     audited = np.where(np.arange(n_rows) % 4 == 0, 0.25, np.nan)
     labelled = LabelledRows(rows, values > 10, audited)
-    judges, _ = split_rows(rows.record_ids, rows.rows)
+    is_holdout, _ = split_rows(rows.record_ids, rows.rows)
 
-    judged = label_holdout(labelled, LIVE, CANDIDATE)
+    holdout = label_holdout(labelled, LIVE, CANDIDATE)
 
-    assert judged.answered.sum() == (judges & (values > 10)).sum()
-    assert (~judged.answered).sum() == (judges & ~np.isnan(audited)).sum()
-    assert set(judged.weights[judged.answered]) == {1}
-    assert set(judged.weights[~judged.answered]) == {4}
-    assert (judged.live == judged.is_outlier).all()
+    assert holdout.answered.sum() == (is_holdout & (values > 10)).sum()
+    assert (~holdout.answered).sum() == (is_holdout & ~np.isnan(audited)).sum()
+    assert set(holdout.weights[holdout.answered]) == {1}
+    assert set(holdout.weights[~holdout.answered]) == {4}
+    assert (holdout.live == holdout.is_outlier).all()
