@@ -23,21 +23,22 @@ def only_gunicorn(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "program", "package"),
+    ("arguments", "log_format", "program", "package"),
     [
-        (["training", "models"], "training", "numpy"),
-        (["training", "--help"], "training", "numpy"),
-        (["app.records", "status"], "records", "sqlalchemy"),
-        (["gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"], "isowatch", "prometheus_client"),
+        (["training", "models"], "text", "training", "numpy"),
+        (["training", "--help"], "text", "training", "numpy"),
+        (["app.records", "status"], "text", "records", "sqlalchemy"),
+        (["gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"], "text", "isowatch", "prometheus_client"),
+        (["gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"], "json", "isowatch", "pythonjsonlogger"),
     ],
 )
-def test_missing_package_is_reported_in_one_line(only_gunicorn, arguments, program, package):
+def test_missing_package_is_reported_in_one_line(only_gunicorn, arguments, log_format, program, package):
     """It names the package and how to install it, and the exit status is that of a failure."""
     # -S excludes the packages of the environment.
     done = subprocess.run(
         [sys.executable, "-S", "-m", *arguments],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(only_gunicorn)},
+        env=os.environ | {"PYTHONPATH": str(only_gunicorn), "LOG_FORMAT": log_format},
         capture_output=True,
         text=True,
         timeout=60,
