@@ -1,7 +1,7 @@
 """``/openapi.json`` and ``/docs``: our own document, shown by flasgger with a current Swagger UI.
 
 By itself, flasgger would build a document from docstrings and show it with an old Swagger UI that loads fonts from
-other hosts. Here it serves the document of ``app.api.openapi``, and the assets of the package ``flask-swagger-ui``.
+other hosts. Here its page shows the document of ``app.api.openapi``, with the assets of ``flask-swagger-ui``.
 """
 
 from __future__ import annotations
@@ -9,60 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from flasgger import Swagger
-from flasgger.base import APIDocsView, APISpecsView
-from flask import Blueprint, Flask, current_app
+from flask import Blueprint, Flask, Response, current_app
 
 from app.api.openapi import build_openapi
 from app.api.operation import HTML_MEDIA_TYPE, Operation, routes_of
 from app.model.schema import Features
-
-_ENDPOINT = "openapi"
+from app.web.codecs import answer_json
 
 # Swagger UI only changes with a release of the service.
 _ASSETS_MAX_AGE_SECONDS = 3600
 
-_describe_page = Operation(
-    summary="This document as a page, on which you can try each route.",
-    description="Swagger UI; nothing is loaded from another host.",
-    tag="pages",
-    media_type=HTML_MEDIA_TYPE,
-)
-_describe_document = Operation(
-    summary="This document.",
-    description="OpenAPI 3.1, for the features of the live model.",
-    tag="pages",
-)
-
-
-class _OwnDocument(Swagger):  # type: ignore[misc]
-    """flasgger, with our document and without its other pages."""
-
-    def __init__(self, app: Flask, live_features: Callable[[], Features | None], max_batch_rows: int) -> None:
-        self._live_features, self._max_batch_rows = live_features, max_batch_rows
-        config = {
-            "specs": [{"endpoint": _ENDPOINT, "route": "/openapi.json", "title": "Isowatch"}],
-            "title": "Isowatch",
-            "headers": [],
-        }
-        super().__init__(app, config=config)
-
-    def get_apispecs(self, endpoint: str = _ENDPOINT) -> dict[str, Any]:
-        """Return the document for the model that is live now."""
-        return build_openapi(routes_of(current_app), self._live_features(), self._max_batch_rows)
-
-    def register_views(self, app: Flask) -> None:
-        """Register the page, the document and the assets."""
-        # flasgger's page looks up its assets under this blueprint's name.
-        blueprint = Blueprint("flasgger", __name__, static_folder=str(_assets_folder()), static_url_path="/docs/assets")
-        blueprint.get_send_file_max_age = lambda filename: _ASSETS_MAX_AGE_SECONDS  # type: ignore[method-assign]
-        page = APIDocsView.as_view("page", view_args={"config": self.config})
-        blueprint.add_url_rule("/docs", view_func=_describe_page(page))
-        document = APISpecsView.as_view(_ENDPOINT, loader=self.get_apispecs)
-        blueprint.add_url_rule("/openapi.json", view_func=_describe_document(document))
-        app.register_blueprint(blueprint)
+_FLASGGER_CONFIG = {"title": "Isowatch", "specs": [{"endpoint": "openapi", "route": "/openapi.json"}]}
 
 
 def register_docs(app: Flask, live_features: Callable[[], Features | None], max_batch_rows: int) -> None:
@@ -77,7 +35,30 @@ def register_docs(app: Flask, live_features: Callable[[], Features | None], max_
     max_batch_rows
         Maximum number of rows in one request.
     """
-    _OwnDocument(app, live_features, max_batch_rows)
+    # flasgger's page looks up its assets under this blueprint's name.
+    docs = Blueprint("flasgger", __name__, static_folder=str(_assets_folder()), static_url_path="/docs/assets")
+    docs.get_send_file_max_age = lambda filename: _ASSETS_MAX_AGE_SECONDS  # type: ignore[method-assign]
+
+    @docs.get("/docs")
+    @Operation(
+        summary="This document as a page, on which you can try each route.",
+        description="Swagger UI; nothing is loaded from another host.",
+        tag="pages",
+        media_type=HTML_MEDIA_TYPE,
+    )
+    def show_page() -> str:
+        # Imported on first use: it takes a quarter of a second, which every start of a worker would pay.
+        from flasgger.base import APIDocsView
+
+        page: str = APIDocsView(view_args={"config": _FLASGGER_CONFIG}).get()
+        return page
+
+    @docs.get("/openapi.json")
+    @Operation(summary="This document.", description="OpenAPI 3.1, for the features of the live model.", tag="pages")
+    def openapi() -> Response:
+        return answer_json(build_openapi(routes_of(current_app), live_features(), max_batch_rows))
+
+    app.register_blueprint(docs)
 
 
 def _assets_folder() -> Path:

@@ -23,7 +23,7 @@ class DriftEvent(Schema):
     at = fields.AwareDateTime(required=True)
     row = fields.Integer(required=True, metadata={"description": "Its number among the rows that the detectors saw."})
     feature = fields.String(
-        required=True, metadata={"description": "The feature farthest from training; empty if the detector names none."}
+        required=True, metadata={"description": "The feature that has moved most; empty if the detector names none."}
     )
 
 
@@ -53,7 +53,7 @@ class DriftDetector(Schema):
         keys=fields.String(),
         values=fields.Float(),
         metadata={
-            "description": "Distance of each feature from training, farthest first; one window in a thousand is above "
+            "description": "Distance of each feature from training, largest first; one window in a thousand is above "
             "1 while nothing changes. Only for `cvm`."
         },
     )

@@ -210,7 +210,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
 
 @contextmanager
 def _quiet_alembic() -> Iterator[None]:
-    """Let Alembic log only warnings, even while it is imported, when it logs each of its plugins."""
+    """Limit Alembic to warnings, also while it is imported, when it logs each of its plugins."""
     logger = logging.getLogger("alembic")
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -62,7 +62,7 @@ def shorten_log(connection: Connection) -> None:
 
 
 def give_back_free_pages(engine: Engine) -> None:
-    """Give free pages back to the file system, in steps between which others can write."""
+    """Return free pages to the file system, in steps between which others can write."""
     if engine.dialect.name == "postgresql":
         return
     with engine.connect() as connection:
@@ -72,7 +72,7 @@ def give_back_free_pages(engine: Engine) -> None:
 
 
 def give_back_space(connection: Connection) -> bool:
-    """Give some free pages back to the file system if far more are free than the next rows need; return if it did."""
+    """Return some free pages to the file system if many more are free than needed; return whether it did."""
     if connection.dialect.name != "sqlite":
         return False  # PostgreSQL's autovacuum does it
     n_pages, n_free = (connection.scalar(text(f"PRAGMA {name}")) for name in ("page_count", "freelist_count"))

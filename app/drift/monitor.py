@@ -27,7 +27,7 @@ class Finding:
     kind
         A signal (stored as ``alarm``), or an event: a signal that was confirmed.
     feature
-        The feature that is farthest from training, if the detector is ``cvm``; else empty.
+        The feature that has moved most, if the detector is ``cvm``; else empty.
     row
         The number of the row at which it was found, counted from 1 since monitoring of the model started.
     seconds

@@ -28,6 +28,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.server.atomic_file import replacing
+
 log = logging.getLogger(__name__)
 
 # These add up over all workers that ever lived; gauges only describe live workers.
@@ -102,15 +104,12 @@ class MetricsArchive:
         for file in [archive, *dead]:
             for key, value in _read_or_quarantine(file):
                 totals[key] += value
-        # Scrapes do not read files with this suffix. If the arbiter dies between the two steps below, the service ends
-        # with it, and the next one starts from 0.
-        unfinished = archive.with_suffix(".tmp")
-        unfinished.unlink(missing_ok=True)
-        written = MmapedDict(str(unfinished))
-        for key, value in totals.items():
-            written.write_value(key, value, 0.0)
-        written.close()
-        os.replace(unfinished, archive)
+        # If the arbiter dies between the two steps below, the service ends with it, and the next one starts from 0.
+        with replacing(archive, durable=False) as unfinished:  # scrapes do not read its suffix
+            written = MmapedDict(str(unfinished))
+            for key, value in totals.items():
+                written.write_value(key, value, 0.0)
+            written.close()
         for file in dead:
             file.unlink(missing_ok=True)
 

@@ -94,7 +94,7 @@ class BatchBuilder:
         self._throttle = throttle
 
     def build(self, parts: Sequence[PublishedRows]) -> RecordBatch:
-        """Build the rows. A second call with the same rows draws anew."""
+        """Build the rows. A second call with the same rows samples again."""
         labels = np.concatenate([part.scored.labels for part in parts])
         sampled = self._sampler.sample(labels)
         columns = zip(

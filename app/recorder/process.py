@@ -1,6 +1,6 @@
 """The arbiter's side: starts and stops the supervisor and the recorder. Workers inherit it, so it imports little.
 
-A shutdown pipe tells both processes that the service has ended: it is their standard input, and the arbiter holds its
+A shutdown pipe signals the end of the service to both processes: it is their standard input, and the arbiter holds its
 only write end and never writes. When the arbiter ends, even if it is killed, the kernel closes the pipe.
 """
 

@@ -45,7 +45,7 @@ class RecordKeeping:
     settings
         What is recorded, and where.
     folder
-        The metrics folder, which tells this service from others on the machine.
+        The metrics folder, which identifies this service among others on the machine.
     drained_until
         Returns the time up to which all rows that workers sent were received, in seconds since 1970.
     live_version

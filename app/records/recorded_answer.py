@@ -136,7 +136,7 @@ def read_answer(connection: Connection, given_id: str, first_row: int, max_rows:
         return None
     # Together with the start of the page, this is one range of the primary key; an equality is a slower search.
     of_record = select(PREDICTIONS).where(PREDICTIONS.c.record_id <= record_id)
-    # One row more than is returned tells whether there is another page.
+    # One extra row shows whether there is another page.
     found = connection.execute(next_page(of_record, RecordKey(record_id, first_row - 1), max_rows + 1)).all()
     if not found:
         return None

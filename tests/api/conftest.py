@@ -16,12 +16,14 @@ from tests.api.recorded_service import RecordedService, start_recorded_service
 
 
 @pytest.fixture
-def make_service() -> Iterator[Callable[[Path], Flask]]:
-    """Return a function that builds services; their background jobs end with the test."""
+def make_service(tmp_path: Path) -> Iterator[Callable[[Path], Flask]]:
+    """Return a function that builds services without records; their background jobs end with the test."""
     services: list[Flask] = []
+    # Not the default address, under which the user of this folder may have records.
+    no_database = f"sqlite:///{tmp_path}/no_records/records.db"
 
     def make(models: Path) -> Flask:
-        services.append(create_app(Settings(model_dir=str(models))))
+        services.append(create_app(Settings(model_dir=str(models), database_url=no_database)))
         return services[-1]
 
     yield make

@@ -1,0 +1,187 @@
+"""Count the files on the three walks of docs/architecture.md by tracing real runs: ``python -m tests.contract.walks``.
+
+A file is on a walk if one of its functions runs there. Not counted are middleware, HTTP metrics and record ids, which
+belong to every request, and settings and errors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# What docs/architecture.md promises.
+MAX_FILES = {"prediction": 12, "record": 18, "training": 30}
+
+_OF_EVERY_REQUEST = {"app/web/middleware.py", "app/web/access_log.py", "app/metrics/http.py", "app/db/ids.py"}
+_NOT_COUNTED = _OF_EVERY_REQUEST | {"app/settings.py", "app/errors.py"}
+
+# CO_OPTIMIZED: set for functions, not for the bodies of modules and classes.
+_IS_FUNCTION = 1
+
+
+class _Tracer:
+    """Collects the functions of ``app`` and ``training`` that run, also in threads started inside ``_tracing``.
+
+    Parameters
+    ----------
+    first
+        Path and name of the function at which collecting starts; by default it starts at once.
+    """
+
+    def __init__(self, first: tuple[str, str] | None = None) -> None:
+        self.functions: set[tuple[str, str]] = set()
+        self._first = first
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
+        """Collect a call; the signature is that of ``sys.setprofile``."""
+        code = frame.f_code
+        if event == "call" and code.co_flags & _IS_FUNCTION and code.co_filename.startswith(str(ROOT)):
+            path = Path(code.co_filename).relative_to(ROOT).as_posix()
+            if self._first == (path, code.co_qualname):
+                self._first = None
+            if self._first is None and path.startswith(("app/", "training/")):
+                self.functions.add((path, code.co_qualname))
+
+    def files(self) -> list[str]:
+        """Return the files of the functions."""
+        return sorted({path for path, _ in self.functions} - _NOT_COUNTED)
+
+
+@contextmanager
+def _tracing(first: tuple[str, str] | None = None) -> Iterator[_Tracer]:
+    """Trace this thread and those that it starts."""
+    tracer = _Tracer(first)
+    threading.setprofile(tracer)
+    sys.setprofile(tracer)
+    try:
+        yield tracer
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def train(folder: Path) -> list[str]:
+    """Train a model on a small file, and return the files on the way from a CSV row to the bundle."""
+    import numpy as np
+
+    from training.__main__ import main
+
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    np.savetxt(folder / "train.csv", rows, delimiter=",", header="mean,sd", comments="")
+    arguments = ["train", "--train", str(folder / "train.csv"), "--models", str(folder / "models")]
+    # From the checked command line on: each command declares its options before.
+    with _tracing(first=("training/commands/train.py", "run")) as tracer:
+        main([*arguments, "--estimators", "5", "--metrics-port", "0"])
+    return tracer.files()
+
+
+def predict(folder: Path, content_type: str) -> list[str]:
+    """Send one prediction request, and return the files between the parsed request and the serialized answer.
+
+    Parameters
+    ----------
+    folder
+        Holds ``models``.
+    content_type
+        ``application/json`` takes the fast path; with a parameter, the request goes through Flask.
+    """
+    from app import create_app
+    from app.api.service import service_of
+    from app.metrics.service import ServiceMetrics
+    from app.recorder.client import RecorderClient
+    from app.recorder.listener import listen
+    from app.settings import Settings
+
+    settings = Settings(
+        model_dir=str(folder / "models"), database_url=f"sqlite:///{folder}/none.db", log_requests=False
+    )
+    app = create_app(settings)
+    parts = service_of(app)
+    with closing(listen(folder)):
+        assert isinstance(parts.metrics, ServiceMetrics)
+        recorder = RecorderClient(folder, parts.metrics)
+        object.__setattr__(parts, "recorder", recorder)  # a process without Gunicorn has none
+        body = b'{"feature_vector": [0.5, 0.5], "score": true, "confidence": true, "segment": "web"}'
+        client = app.test_client()
+        client.post("/prediction", data=body, content_type=content_type)  # fills caches
+        with _tracing() as tracer:
+            answer = client.post("/prediction", data=body, content_type=content_type)
+        assert answer.status_code == 200, answer.text
+        parts.close()
+    # Checked before the body is parsed.
+    return [path for path in tracer.files() if path != "app/api/operation.py"]
+
+
+def record(folder: Path) -> list[str]:
+    """Publish one row, and return the files on the way to the committed INSERT, whatever else runs there meanwhile."""
+    import numpy as np
+    from prometheus_client import CollectorRegistry
+
+    from app.metrics.recorder import RecorderMetrics
+    from app.metrics.records import REASONS, FeedbackMetrics, RecordsMetrics
+    from app.metrics.service import ServiceMetrics
+    from app.model.bundle import read_bundle
+    from app.model.scoring import score_rows
+    from app.recorder.client import RecorderClient
+    from app.recorder.listener import listen
+    from app.recorder.records import start_writer
+    from app.recorder.server import RecorderServer
+    from app.recorder.server import record as run_recorder
+    from app.settings import Settings
+    from tests.records.running_writer import wait_until
+
+    bundle = read_bundle((folder / "models" / "current").resolve())
+    scored = score_rows(bundle, np.array([[0.5, 0.5]], np.float32))
+    settings = Settings(model_dir=str(folder / "models"), database_url=f"sqlite:///{folder}/records/records.db")
+    registry = CollectorRegistry()
+    shutdown_read, shutdown_write = os.pipe()
+    with _tracing() as tracer:
+        server = RecorderServer(listen(folder), shutdown_read)
+        metrics = RecorderMetrics(registry, ["mmd"], "cvm")
+        writer = start_writer(
+            settings,
+            folder,
+            lambda: server.drained_until,
+            metrics,
+            RecordsMetrics(registry, REASONS, is_enabled=True),
+            FeedbackMetrics(registry),
+        )
+        loop = threading.Thread(target=run_recorder, args=(server, [writer], folder))
+        loop.start()
+        client = RecorderClient(folder, ServiceMetrics(CollectorRegistry()))
+        time.sleep(2)  # the writer opens the database
+        tracer.functions.clear()
+        client.publish("request", bundle.version, scored, "0" * 32, "web")
+        wait_until(lambda: registry.get_sample_value("recorder_rows_total", {"result": "recorded"}) == 1)
+        files = tracer.files()
+        client.close()
+        os.close(shutdown_write)
+        loop.join()
+        server.close()
+    os.close(shutdown_read)
+    return files
+
+
+def count_walks() -> dict[str, list[str]]:
+    """Return the files on each walk; of the two paths of a prediction, the longer one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        training = train(folder)
+        predictions = [predict(folder, kind) for kind in ("application/json", "application/json; charset=utf-8")]
+        return {"prediction": max(predictions, key=len), "record": record(folder), "training": training}
+
+
+if __name__ == "__main__":
+    for walk, files in count_walks().items():
+        print(f"{walk}: {len(files)} of at most {MAX_FILES[walk]} files")
+        print(*(f"    {file}" for file in files), sep="\n")
