@@ -1,25 +1,25 @@
-# One command per intention, the same for people and for CI. `make help` prints the list.
+# The same commands for people and for CI. `make help` lists them.
 
-# Each is a variable of the environment or of the command line: make run PORT=8001, make train TRAIN=my.csv.
+# Set these in the environment or on the command line: make run PORT=8001, make train TRAIN=my.csv.
 PORT ?= 8000
 BIND ?= 127.0.0.1:$(PORT)
 MODEL_DIR ?= models
 TRAIN ?= data/train.csv
 ARGS ?=
-# Without ?=, because shells and the time command have variables of these names that mean something else.
+# Not ?=: shells and the time command set variables of these names with another meaning.
 HOST = http://$(BIND)
 USERS = 10
 TIME = 30s
 WORKERS = 4
 SHAPE =
-# Most tests wait, so two cores run two at a time; those that start a service want a core for themselves.
+# For two cores; tests that start a service need a core of their own.
 PROCESSES ?= 2
 
-# Not exported to everything: tests choose their own.
+# Not exported: tests choose their own.
 SERVICE_SETTINGS = BIND="$(BIND)" MODEL_DIR="$(MODEL_DIR)"
 
-# A user's own training file has its own test file, or none. Asked for in a shell when it is used, because make
-# would remember what was there before the example data was made.
+# A user's own training file has its own test file, or none. The shell checks for the example's test file at the time
+# of use, because make would cache the state from before the example data was made.
 ifeq ($(TRAIN),data/train.csv)
 TEST ?= $(shell test -f data/test.csv && echo data/test.csv)
 EXAMPLE_DATA := data/train.csv
@@ -28,48 +28,48 @@ endif
 BIN := .venv/bin
 KERNEL := app/model/forest_kernel.so
 
-# The steps of a target depend on each other's results, also under make -j.
+# The prerequisites of a target depend on each other, so run them in order even under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards dashboard-pictures bench format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-drill install-notebooks install-all
 
-help:  ## Print this list
+help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
 
-run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; make what it needs first (PORT=8000)
+run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; install, make example data and train first if needed (PORT=8000)
 	@$(SERVICE_SETTINGS) $(BIN)/python scripts/print_urls.py
 	@exec env $(SERVICE_SETTINGS) $(BIN)/gunicorn "app:create_app()"
 
 check-address:
 	@python=$$(sh scripts/find_python.sh) && $(SERVICE_SETTINGS) "$$python" scripts/check_address.py
 
-# A variable that is given to make on its command line is in the environment of what it starts.
-monitor:  ## Watch `make run` by this machine's Prometheus and Alertmanager (PROMETHEUS_PORT, ALERTMANAGER_PORT)
+# make passes variables of its command line on in the environment.
+monitor:  ## Monitor `make run` with this machine's Prometheus and Alertmanager (PROMETHEUS_PORT, ALERTMANAGER_PORT)
 	@python=$$(sh scripts/find_python.sh) && exec env BIND="$(BIND)" "$$python" -m scripts.monitor
 
 up:  ## Start the whole platform with Docker Compose (ADMIN_USER, ADMIN_PASSWORD, SITE_ADDRESS, BIND_ADDRESS, TRAIN)
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform up
 
-down:  ## End the platform; numbers, models and records stay
+down:  ## Stop the platform; metrics, models and records are kept
 	@docker compose --profile '*' down
 
-password:  ## Give every door of the platform a new password (ADMIN_PASSWORD=..., else a random one)
+password:  ## Change the platform's password (ADMIN_PASSWORD=..., else a random one)
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform password
 
 logs:  ## Follow the logs of the platform (ARGS="caddy service")
 	@docker compose logs --follow --tail 100 $(ARGS)
 
-reset-grafana:  ## Give Grafana a new database; what was made in its pages is gone
+reset-grafana:  ## Replace Grafana's database; what was created in Grafana is lost
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform reset-grafana
 
-install:  ## Install what training and the service need into .venv
+install:  ## Install the service and training into .venv
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training
 
 install-loadtest:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py loadtest
 
-# It reads the rules, which the group of the dashboards does as well.
+# The drill parses the alert rules, which needs the packages of the dashboards group.
 install-drill:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dashboards
 
@@ -79,15 +79,15 @@ install-notebooks:
 install-all:
 	@python=$$(sh scripts/find_python.sh) && "$$python" scripts/prepare_venv.py service training loadtest dashboards dev
 
-kernel: install  ## Compile what scores rows, for this machine (without a C compiler NumPy does it)
+kernel: install  ## Compile the scoring kernel for this machine (without a C compiler, NumPy is used)
 	@$(BIN)/python -m app.model.build_kernel
 
 $(KERNEL): app/model/forest_kernel.c app/model/build_kernel.py | install
 	@$(MAKE) --no-print-directory kernel
 
-data:  ## Make the synthetic example data (data/train.csv and data/test.csv)
+data:  ## Generate the synthetic example data (data/train.csv and data/test.csv)
 	@for file in data/train.csv data/test.csv; do \
-		test ! -e $$file || { echo "$$file is there: move it away first, it may be yours." >&2; exit 1; }; \
+		test ! -e $$file || { echo "$$file exists and may be yours: move it away first." >&2; exit 1; }; \
 	done
 	@$(MAKE) --no-print-directory install
 	@$(BIN)/python -m training.data.synthetic
@@ -95,69 +95,69 @@ data:  ## Make the synthetic example data (data/train.csv and data/test.csv)
 data/train.csv:
 	@$(MAKE) --no-print-directory data
 
-explore: install $(EXAMPLE_DATA)  ## Show the data on a page, reports/exploration.html (TRAIN=file TEST=file ARGS="--drop id")
+explore: install $(EXAMPLE_DATA)  ## Write a page about the data, reports/exploration.html (TRAIN=file TEST=file ARGS="--drop id")
 	@$(BIN)/python -m training explore --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
 
-train: install $(EXAMPLE_DATA)  ## Train a model and make it current (TRAIN=file TEST=file ARGS="--contamination 0.001")
+train: install $(EXAMPLE_DATA)  ## Train a model and promote it (TRAIN=file TEST=file ARGS="--contamination 0.001")
 	@BIND="$(BIND)" $(BIN)/python -m training train --models "$(MODEL_DIR)" --train "$(TRAIN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
 
-# Made once; a newer model is asked for with `make train`.
+# Only if there is no model yet; `make train` trains a newer one.
 $(MODEL_DIR)/current: | install
 	@$(MAKE) --no-print-directory train
 
 notebook: install-notebooks $(KERNEL)  ## Open the notebooks in Jupyter Lab (ARGS="--port 8889")
 	@exec $(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/training/notebooks/exploration.ipynb $(ARGS)
 
-serve: check-address install $(KERNEL)  ## Start the service with the model that is there
+serve: check-address install $(KERNEL)  ## Start the service with the existing model
 	@exec env $(SERVICE_SETTINGS) $(BIN)/gunicorn "app:create_app()"
 
-# A shape decides the users and the time itself.
+# A load shape sets the number of users and the time itself.
 LOCUST = $(BIN)/locust -f loadtest/locustfile.py --host "$(HOST)" --headless --only-summary \
 	$(if $(SHAPE),--shape $(SHAPE),--users $(USERS) --spawn-rate $(USERS) --run-time $(TIME))
 
-loadtest: install-loadtest  ## Drive a running service (HOST=http://127.0.0.1:8000 USERS=10 TIME=30s, or SHAPE=ramp)
+loadtest: install-loadtest  ## Load-test a running service (HOST=http://127.0.0.1:8000 USERS=10 TIME=30s, or SHAPE=ramp)
 	@$(LOCUST) $(ARGS)
 
-# The master listens for its workers on every address unless it is told not to.
-loadtest-distributed: install-loadtest  ## The same with several processes (WORKERS=4)
+# By default the master listens for its workers on every address.
+loadtest-distributed: install-loadtest  ## Load-test with several processes (WORKERS=4)
 	@$(LOCUST) --processes $(WORKERS) --master-bind-host 127.0.0.1 $(ARGS)
 
 drill: install-drill $(KERNEL)  ## Check that every alert fires, is delivered and is resolved (needs Prometheus, Alertmanager; 5 min)
 	@$(BIN)/python -m loadtest.drill $(ARGS)
 
-dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check only compares)
+dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check to compare only)
 	@$(BIN)/python -m monitoring.dashboards $(ARGS)
 
-dashboard-pictures: install-all $(KERNEL)  ## Draw the dashboards into docs/pictures (PREVIEW=program that draws; needs Prometheus)
+dashboard-pictures: install-all $(KERNEL)  ## Draw the dashboards into docs/pictures (PREVIEW=rendering program; needs Prometheus)
 	@$(BIN)/python -m tests.system.draw_dashboards --preview "$(PREVIEW)"
 
-bench: install $(KERNEL) $(EXAMPLE_DATA)  ## Measure the service beside others into benchmarks/README.md (needs wrk; 35 min)
+bench: install $(KERNEL) $(EXAMPLE_DATA)  ## Compare the service with others and update benchmarks/README.md (needs wrk; 35 min)
 	@$(BIN)/python -m benchmarks.run --write --train "$(TRAIN)" $(ARGS)
 	@$(BIN)/python -m benchmarks.forest --write --train "$(TRAIN)"
 
-format: install-all  ## Format the code and mend what the linter can
+format: install-all  ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
 
 check: install-all  ## Check format, lint, types, import contracts and spelling
-	@$(BIN)/ruff format --check --quiet || { echo "The files above are not formatted: say make format." >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet || { echo "The files above are not formatted: run make format." >&2; exit 1; }
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/codespell
 
-test: check $(KERNEL)  ## Check and run every test, long proofs shortened (ARGS="-k name" PROCESSES=2)
+test: check $(KERNEL)  ## Check and run all tests, the long ones shortened (ARGS="-k name" PROCESSES=2)
 	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
-test-long: check $(KERNEL)  ## Check and run every test, long proofs in full
+test-long: check $(KERNEL)  ## Check and run all tests in full
 	@$(BIN)/pytest --long $(ARGS)
 
-test-system: install-all  ## Start the whole platform with Compose and prove what it promises (needs Docker)
+test-system: install-all  ## Start the whole platform with Compose and test it (needs Docker)
 	@$(BIN)/pytest --platform tests/platform $(ARGS)
 
-lock: install-all  ## Lock the dependencies of pyproject.toml again (ARGS=--upgrade for newer versions)
+lock: install-all  ## Update the lock files from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh scripts/lock_requirements.sh $(ARGS)
 
-clean:  ## Remove .venv, caches and the compiled kernel; data, models and records stay
+clean:  ## Remove .venv, caches and the compiled kernel; data, models and records are kept
 	@rm -rf .venv benchmarks/.venvs .hypothesis .mypy_cache .pytest_cache .ruff_cache $(KERNEL)
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,7 +29,7 @@ def alone_on_machine(folder: Path | None = None) -> Iterator[None]:
         If another process holds the lock.
     """
     file = (folder or Path(tempfile.gettempdir())) / "isowatch-bench.lock"
-    # Everybody may lock it, whoever created it.
+    # Every user can lock it, whoever created it.
     lock = FileLock(file, mode=0o666, blocking=False, fallback_to_soft=False)
     try:
         lock.acquire()

@@ -140,7 +140,7 @@ PEERS = (
     ),
     _rival(
         "fastapi_compiled_logged",
-        "the same with uvicorn's log of requests",
+        "the same with uvicorn's access log",
         _OWN,
         "fastapi",
         folder="fastapi_compiled",

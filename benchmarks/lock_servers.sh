@@ -1,6 +1,6 @@
 #!/bin/sh
 # Locks what each server under benchmarks/servers/ needs: requirements.in to requirements.txt, with hashes and
-# without a word about where the packages come from. Options such as --upgrade go to uv.
+# without the address of a package index. Options such as --upgrade are passed to uv.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,9 +8,9 @@ for wanted in benchmarks/servers/*/requirements.in; do
     folder=$(dirname "$wanted")
     lock="$folder/requirements.txt"
     being_written="$folder/.requirements.txt.new"
-    # What is locked stays as it is as long as it fits.
+    # Keep the locked versions where they satisfy the requirements.
     if [ -f "$lock" ]; then cp "$lock" "$being_written"; fi
-    # Held to what the repository has locked, so that all servers read the same model with the same packages.
+    # Constrained by the repository's own lock, so that all servers load the model with the same packages.
     .venv/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes \
         --no-emit-index-url --no-annotate --no-header \
         --constraint requirements/training.txt \

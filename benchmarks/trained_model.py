@@ -19,7 +19,7 @@ _ROWS = 256
 # Every run sends the same requests.
 _SEED = 0
 
-# Guaranteed by the compiled forest; servers with scikit-learn meet it too.
+# Guaranteed by the compiled forest; servers with scikit-learn are as accurate.
 _SCORE_TOLERANCE = 1e-12
 
 

@@ -1,4 +1,4 @@
-"""``make monitor``: run this machine's Prometheus and Alertmanager beside ``make run``, until Ctrl-C.
+"""``make monitor``: run this machine's Prometheus and Alertmanager for ``make run`` until Ctrl-C.
 
 It needs only Python's standard library. The settings are in :mod:`scripts.monitor_settings`.
 """

@@ -36,7 +36,7 @@ _AS_CADDY = ("--cap-add", "NET_BIND_SERVICE")
 
 
 def make_secrets(folder: Path, user: str, password: str = "") -> None:
-    """Create missing secrets, and give each to its reader.
+    """Create missing secrets, and make each readable for the user who needs it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def make_secrets(folder: Path, user: str, password: str = "") -> None:
         # With a newline, so that a key can be appended.
         write_secret(folder / FEEDBACK_KEYS, f"{secrets.token_urlsafe(_RANDOM_BYTES)}\n")
     mount = ("--volume", f"{folder}:/secrets", "--workdir", "/secrets")
-    run_image("Giving the secrets to their readers", image, "sh", "-c", _CHANGE_OWNERS, options=(*_AS_ROOT, *mount))
+    run_image("Setting the owners of the secrets", image, "sh", "-c", _CHANGE_OWNERS, options=(*_AS_ROOT, *mount))
 
 
 def renew_password(folder: Path, user: str, password: str = "") -> None:

@@ -20,7 +20,7 @@ VENV_PYTHON = VENV / "bin" / "python"
 
 
 class CannotPrepare(Exception):
-    """The environment cannot be made; the message says what to do."""
+    """The environment cannot be created; the message says what to do."""
 
 
 def is_usable() -> bool:

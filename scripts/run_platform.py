@@ -50,16 +50,16 @@ def password() -> None:
     # Grafana reads the file only when it creates its database.
     change = "grafana cli admin reset-admin-password --password-from-stdin < /run/secrets/grafana_admin_password"
     if not succeeds("exec", "-T", "grafana", "sh", "-c", change):
-        print("Grafana did not accept the new password: make reset-grafana gives it a new database, which does.")
+        print("Grafana did not accept the new password: run make reset-grafana, which replaces its database.")
     print(f"The new password is in {SECRETS / ADMIN_PASSWORD}.")
 
 
 def reset_grafana() -> None:
-    """Give Grafana a new database. All that we ship comes from files; what people made in Grafana is lost."""
+    """Replace Grafana's database. Shipped dashboards come from files; what people created in Grafana is lost."""
     compose("Stopping Grafana", "rm", "--stop", "--force", "grafana")
     volume_named("grafana_data").remove()
     compose("Starting Grafana", "up", "--detach", "--wait", "grafana")
-    print("Grafana has a new database, and the same password as the others.")
+    print("Grafana has a new database and the password of the platform.")
 
 
 def addresses(settings: dict[str, str]) -> str:

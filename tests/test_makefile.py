@@ -1,4 +1,4 @@
-"""A newcomer's first commands work, and explain what is missing."""
+"""Make targets: first use, help, and messages about missing requirements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HELP_LINE = re.compile(r"make ([a-z-]+) +\S.*")
 
 
 def make(*arguments, folder=ROOT, path=os.environ["PATH"]):
-    """Run make as from a fresh login: nothing but a home, a path and a terminal type in its environment."""
+    """Run make as after a fresh login, with only HOME, PATH and TERM in its environment."""
     environ = {"HOME": os.environ.get("HOME", "/"), "PATH": str(path), "TERM": "dumb"}
     return subprocess.run(
         ["make", *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
@@ -25,14 +25,14 @@ def make(*arguments, folder=ROOT, path=os.environ["PATH"]):
 
 
 def assert_refused_in_one_sentence(done, *parts):
-    """Check that make failed with one sentence, and that it contains these parts."""
-    said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+    """Check that make failed with a single line that contains these parts."""
+    messages = [line for line in done.stderr.splitlines() if not line.startswith("make")]
 
     assert done.returncode != 0
     assert done.stdout == ""
-    assert len(said) == 1, done.stderr
+    assert len(messages) == 1, done.stderr
     for part in parts:
-        assert part in said[0]
+        assert part in messages[0]
 
 
 def script(path, text):
@@ -44,7 +44,7 @@ def script(path, text):
 
 @pytest.fixture
 def tools(tmp_path):
-    """A folder for PATH with the tools of every system, but without Python."""
+    """Return a folder for PATH with standard tools but without Python."""
     folder = tmp_path / "tools"
     folder.mkdir()
     for name in ("sh", "make", "awk", "env"):
@@ -54,7 +54,7 @@ def tools(tmp_path):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A copy of the files that the first command needs, so that tests do not change their own environment."""
+    """Copy the files that the first command needs, so that tests do not change their own environment."""
     folder = tmp_path / "checkout"
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
@@ -66,7 +66,7 @@ def checkout(tmp_path):
 
 
 def test_help_is_the_default():
-    """`make` without a target prints its help."""
+    """`make` without a target prints the help."""
     assert make().stdout == make("help").stdout != ""
 
 
@@ -78,8 +78,8 @@ def test_help_prints_one_line_for_each_public_target():
     assert listed == public.group(1).split()
 
 
-def test_taken_port_is_named_before_anything_is_installed(checkout):
-    """A port that is in use is reported in one sentence with a way out, before the long part starts."""
+def test_port_in_use_is_reported_before_installation(checkout):
+    """A port in use is reported in one line with a solution, before the installation starts."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -112,15 +112,15 @@ def test_missing_python_is_reported(checkout, tools):
     assert_refused_in_one_sentence(done, "Python 3.11 or newer", "no Python")
 
 
-def test_unusable_python_in_the_variable_is_reported(checkout):
-    """If PYTHON= names an unusable program, no other Python is used in its place."""
+def test_unusable_python_variable_is_reported(checkout):
+    """If PYTHON= names an unusable program, no other Python is used instead."""
     done = make("install", "PYTHON=/nowhere/python3", folder=checkout)
 
     assert_refused_in_one_sentence(done, "PYTHON=/nowhere/python3")
 
 
 def test_python_that_does_not_run_is_skipped(tools):
-    """A version manager's shim for a missing Python does not hide an older one that works."""
+    """A version manager's shim for a missing Python does not hide an older Python that works."""
     script(tools / "python3.14", 'echo "python3.14: command not found" >&2; exit 127')
     script(tools / "python3.11", f'exec {sys.executable} "$@"')
 
@@ -137,8 +137,8 @@ def test_python_that_does_not_run_is_skipped(tools):
     assert Path(found.stdout.strip()).samefile(sys.executable)
 
 
-def test_python_of_the_environment_is_taken_without_a_search(checkout, tools):
-    """Running a second time must not wait for a version manager's shims."""
+def test_python_of_the_environment_is_used_without_a_search(checkout, tools):
+    """Later runs do not wait for the shims of a version manager."""
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
     script(tools / "python3.14", "exit 42")
@@ -155,8 +155,8 @@ def test_python_of_the_environment_is_taken_without_a_search(checkout, tools):
     assert Path(found.stdout.strip()).is_file()
 
 
-def test_python_without_ensurepip_says_which_package_is_missing(checkout, tmp_path):
-    """For Debian's Python without its venv package, the message has the apt-get command that fixes it."""
+def test_missing_ensurepip_is_reported_with_its_package(checkout, tmp_path):
+    """If Debian's Python lacks its venv package, the message contains the apt-get command that fixes it."""
     (tmp_path / "ensurepip.py").write_text("raise ModuleNotFoundError('No module named ensurepip')\n")
 
     # Make passes variables from its command line on to the programs that it starts.
@@ -168,7 +168,7 @@ def test_python_without_ensurepip_says_which_package_is_missing(checkout, tmp_pa
 
 
 def test_environment_is_rebuilt_only_after_a_lock_changed(checkout):
-    """A second install does nothing, a changed lock begins from an empty environment."""
+    """A second install does nothing; after a lock file changed, the environment is rebuilt from scratch."""
     first = make("install", f"PYTHON={sys.executable}", folder=checkout)
     left_behind = checkout / ".venv" / "left-behind"
     left_behind.touch()
@@ -184,8 +184,8 @@ def test_environment_is_rebuilt_only_after_a_lock_changed(checkout):
     assert not left_behind.exists()
 
 
-def test_failed_install_is_tried_again(checkout):
-    """An installation that pip did not finish is repeated."""
+def test_failed_install_is_repeated(checkout):
+    """An installation that pip did not finish is repeated by the next command."""
     (checkout / "requirements" / "service.txt").write_text("this is no requirement\n")
 
     done = [make("install", f"PYTHON={sys.executable}", folder=checkout) for _ in range(2)]
@@ -195,13 +195,13 @@ def test_failed_install_is_tried_again(checkout):
         assert "The locked packages are not installed" in attempt.stderr
 
 
-def test_example_data_never_replaces_a_file(checkout):
-    """An existing training file may be the user's own, so `make data` does not replace it."""
+def test_example_data_never_overwrites_a_file(checkout):
+    """An existing training file may be the user's own, so `make data` does not overwrite it."""
     (checkout / "data").mkdir()
     (checkout / "data" / "train.csv").write_text("mine\n")
 
     done = make("data", folder=checkout)
 
     assert done.returncode != 0
-    assert "data/train.csv is there" in done.stderr
+    assert "data/train.csv exists" in done.stderr
     assert (checkout / "data" / "train.csv").read_text() == "mine\n"

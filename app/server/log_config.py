@@ -1,16 +1,28 @@
 """The configuration of logs.
 
-Gunicorn's configuration and the recorder's supervisor use this file, so it imports only the standard library.
+Gunicorn's configuration and the recorder's supervisor use this file, so it loads nothing but the standard library and
+:mod:`app.errors`.
 """
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import Any
+
+from app.errors import explain_missing_package
 
 _TEXT_FORMATTER = {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}
 
-# Named by its path, so that it is imported only if log lines are JSON.
-_JSON_FORMATTER = {"()": "app.server.json_log.JSONFormatter"}
+
+def _make_json_formatter() -> logging.Formatter:
+    """Create the JSON formatter, which is imported only if log lines are JSON."""
+    try:
+        from app.server.json_log import JSONFormatter
+    except ModuleNotFoundError as error:
+        # Here, because logging would report only that it cannot configure a formatter.
+        sys.exit(f"isowatch: {explain_missing_package(error)}")
+    return JSONFormatter()
 
 
 def log_configuration(as_text: bool, level: str) -> dict[str, Any]:
@@ -26,7 +38,7 @@ def log_configuration(as_text: bool, level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"lines": _TEXT_FORMATTER if as_text else _JSON_FORMATTER},
+        "formatters": {"lines": _TEXT_FORMATTER if as_text else {"()": _make_json_formatter}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",

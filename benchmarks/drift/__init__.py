@@ -1,1 +1,1 @@
-"""Whether the drift detectors keep their promise, how soon they find a change, and what they cost."""
+"""Measure the drift detectors: rate of false signals, detection delay and cost."""

@@ -1,4 +1,4 @@
-"""Measure the drift detectors on a table and print what stands in README.md: ``python -m benchmarks.drift``."""
+"""Measure the drift detectors on a table and print the tables of README.md: ``python -m benchmarks.drift``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Measure and print the chosen sections."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "--train",
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=200, help="runs of each draw (%(default)s)")
     parser.add_argument("--only", metavar="A,B", help="sections: promise, delays, repetition, events, cost")
     options = parser.parse_args(arguments)
-    # What a library's threads would do on a second core is no part of what the detectors cost.
+    # One core only: threads of a library on a second core would distort the cost.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     table = read_training_data(options.train).rows
     draws = [Draw.of(table, seed) for seed in range(options.draws)]

@@ -1,4 +1,4 @@
-"""Ways in which live rows stop being like the training rows."""
+"""Simulated drift: changes that make live rows differ from the training rows."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-# Of the slow change: when it has reached the shift of the fast ones.
+# Rows that the slow change takes to reach the shift of the sudden ones.
 SLOW_ROWS = 5000
 
-# Large for the real sample, whose quartiles are 0.02 and 0.0005 apart; the shift of an earlier trial, to compare with.
+# Large for the real sample, whose quartiles are 0.02 and 0.0005 apart; the same as in an earlier trial, for comparison.
 _SHIFT = 0.3
 
 _FAR_SHARE = 0.05
 
-# Beyond all but the wildest training rows.
+# Beyond all but the most extreme training rows.
 _FAR = 50.0
 
 Rows = NDArray[np.float64]
 
-# Changes rows, given how many rows after the change the first of them is.
+# Applied to rows; the number says how many rows after the change the first of them is.
 Change = Callable[[Rows, int, np.random.Generator], Rows]
 
 
@@ -40,13 +40,13 @@ def _shift_one(rows: Rows, first: int, generator: np.random.Generator) -> Rows:
 
 
 def _throw_far(rows: Rows, first: int, generator: np.random.Generator) -> Rows:
-    """Put some rows far outside."""
+    """Move some rows far away."""
     is_far = generator.random(len(rows)) < _FAR_SHARE
     return np.where(is_far[:, None], rows + _FAR, rows)
 
 
 def _shift_slowly(rows: Rows, first: int, generator: np.random.Generator) -> Rows:
-    """Shift both features little by little."""
+    """Shift both features gradually."""
     part = ((first + np.arange(len(rows))) / SLOW_ROWS).clip(0, 1)
     return rows + _SHIFT * part[:, None]
 
@@ -56,5 +56,5 @@ CHANGES: dict[str, Change] = {
     "both features times 1.5": _stretch,
     "+0.3 on the first feature": _shift_one,
     "5 % of the rows +50 on both": _throw_far,
-    f"+0.3 on both, little by little over {SLOW_ROWS:,} rows": _shift_slowly,
+    f"+0.3 on both, gradually over {SLOW_ROWS:,} rows": _shift_slowly,
 }

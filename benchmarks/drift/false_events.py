@@ -1,4 +1,4 @@
-"""How an alarm becomes an event while nothing changes, factor by factor."""
+"""Measure how often drift signals and drift events occur while nothing changes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from benchmarks.drift.run_lengths import Source
 
 @dataclass(frozen=True)
 class WindowShares:
-    """Windows without a common row, in a stream in which nothing changes.
+    """How often disjoint windows exceed the confirming threshold in a stream without drift.
 
     Parameters
     ----------
     n_windows
-        How many were looked at.
+        Number of windows.
     beyond
-        The share beyond the confirming line.
+        Share of windows above the confirming threshold.
     beyond_after_one
-        The same among windows that follow such a one; equal if windows are independent, NaN if there was none.
+        The same share among windows that follow such a window: equal if windows are independent, NaN if there is none.
     """
 
     n_windows: int
@@ -35,7 +35,7 @@ class WindowShares:
 def measure_windows(
     calibration: Calibration, confirmation: Confirmation, source: Source, n_windows: int
 ) -> dict[str, WindowShares]:
-    """Compare disjoint windows with the confirming lines; by detector."""
+    """Compare disjoint windows with the confirming thresholds, by detector."""
     statistics = SlidingStatistics(calibration)
     found = []
     for number in range(n_windows):
@@ -45,8 +45,8 @@ def measure_windows(
         found.append(last.by_detector)
     shares = {}
     for name, thresholds in calibration.thresholds.items():
-        line = thresholds.confirming_threshold(confirmation.share)
-        beyond = np.array([each[name] > line for each in found])
+        threshold = thresholds.confirming_threshold(confirmation.share)
+        beyond = np.array([each[name] > threshold for each in found])
         after_one = beyond[1:][beyond[:-1]]
         shares[name] = WindowShares(
             n_windows, float(beyond.mean()), float(after_one.mean()) if len(after_one) else float("nan")
@@ -55,7 +55,7 @@ def measure_windows(
 
 
 def count_events(watch: DriftMonitor, source: Source, n_rows: int, rows_at_once: int = 1000) -> tuple[int, int]:
-    """Watch a stream in which nothing changes, and count alarms and events of all detectors."""
+    """Count the drift signals and drift events of all detectors in a stream without drift."""
     for first in range(0, n_rows, rows_at_once):
         rows = source(rows_at_once, first)
         watch.update(rows.rows, rows.scores, rows.labels)

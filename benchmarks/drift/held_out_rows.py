@@ -1,4 +1,4 @@
-"""Rows for the detectors' reference and calibration, and rows apart from both for streams."""
+"""Split a table into rows for the detectors' reference and calibration, and held-out rows for streams."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from training.drift.simulate import ScoredRows
 from training.fitting.compile import compile_forest
 from training.fitting.fit import ForestParameters, fit
 
-# Enough for streams in which a row comes back rarely, while most rows are left for training as in practice.
+# Enough that a stream seldom repeats a row, while most rows are used for training, as in practice.
 _HELD_OUT_SHARE = 0.25
 
-# About one row in a thousand is an outlier, so `outlier_rate` has the steps that it has in practice.
+# About one row in a thousand is an outlier, so `outlier_rate` has the same steps as in practice.
 _CONTAMINATION = 0.001
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One way to split a table: a forest, its training rows, and rows that neither it nor a detector has seen.
+    """One split of a table: a forest, its training rows, and rows that neither the forest nor a detector has seen.
 
     Parameters
     ----------
     forest
         Fitted on the training rows.
     reference, others
-        Training rows: what live rows are compared with, and what is calibrated on.
+        Training rows: those that live rows are compared with, and those for the calibration.
     held_out
-        Rows apart from both, shape ``(n_rows, n_features)``.
+        All other rows, shape ``(n_rows, n_features)``.
     """
 
     forest: Forest
@@ -42,7 +42,7 @@ class Draw:
 
     @classmethod
     def of(cls, table: NDArray[np.float64], seed: int) -> Draw:
-        """Split a table, shape ``(n_rows, n_features)``; the same seed splits it alike."""
+        """Split a table, shape ``(n_rows, n_features)``; the same seed gives the same split."""
         shuffled = np.random.default_rng(seed).permutation(table)
         n_held_out = int(_HELD_OUT_SHARE * len(table))
         held_out, training = shuffled[:n_held_out], shuffled[n_held_out:]

@@ -1,4 +1,4 @@
-"""Rows from the first full window to the first alarm, by the code that runs in the service."""
+"""Measure run lengths, from the first full window to the first drift signal, with the code of the service."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from training.drift.simulate import ScoredRows
 # Rows that are drawn and scored at a time.
 _ROWS_AT_ONCE = 500
 
-# A run that long is taken for what it is: without it, a detector that cannot alarm would run for ever.
+# Longer runs, in expected run times, are cut off; a detector that cannot signal would otherwise run for ever.
 _MAX_RUN = 40
 
-# Draws the next rows of a stream: from how many, and from the number of the first.
+# Draws the next rows of a stream, given their number and the position of the first one.
 Source = Callable[[int, int], ScoredRows]
 
 
@@ -29,42 +29,41 @@ def measure_runs(
     detectors: Collection[str] = DETECTORS,
     skipped_rows: int = 0,
 ) -> dict[str, int]:
-    """Run one stream until each detector has alarmed.
+    """Run one stream until each detector has signalled drift.
 
     Parameters
     ----------
     calibration
-        Of the detectors.
+        Calibration of the detectors.
     source
-        Where rows come from.
+        Source of the rows.
     detectors
-        Which of them.
+        Names of the detectors to measure.
     skipped_rows
-        Rows at the beginning that fill the window and may not alarm: the stream changes after them, and a detector
-        that alarms before is taken for one that does not.
+        Rows at the start that fill the window; the stream changes after them, and signals in them are ignored.
 
     Returns
     -------
-    By detector: the rows after the first full window, or after the skipped ones, with that of the alarm. At most 40
-    times the expected run time.
+    By detector: the number of rows from the first full window, or from the first row after the skipped ones, to the
+    signal, both included. At most 40 times the expected run time.
     """
     statistics = SlidingStatistics(calibration)
-    lines = {name: calibration.thresholds[name].by_row() for name in detectors}
+    thresholds = {name: calibration.thresholds[name].by_row() for name in detectors}
     first_counted = max(skipped_rows, calibration.window - 1)
     longest = _MAX_RUN * calibration.expected_run_time
     runs: dict[str, int] = {}
     row = 0
-    while len(runs) < len(lines) and row < first_counted + longest:
+    while len(runs) < len(thresholds) and row < first_counted + longest:
         rows = source(_ROWS_AT_ONCE, row)
         for after_row in statistics.push(rows.rows, rows.scores, rows.labels < 0, row):
             counted, watched = row - first_counted, row - calibration.window + 1
             row += 1
             if counted < 0:
                 continue
-            for name, by_row in lines.items():
+            for name, by_row in thresholds.items():
                 if name not in runs and after_row.by_detector[name] > by_row[min(watched, len(by_row) - 1)]:
                     runs[name] = counted + 1
-    return {name: runs.get(name, longest) for name in lines}
+    return {name: runs.get(name, longest) for name in thresholds}
 
 
 def measure_event(watch: DriftMonitor, source: Source, skipped_rows: int, max_rows: int) -> int:
@@ -78,7 +77,7 @@ def measure_event(watch: DriftMonitor, source: Source, skipped_rows: int, max_ro
 
 
 def draw_from(rows: ScoredRows, generator: np.random.Generator) -> Source:
-    """Make a stream of rows that are independent of each other."""
+    """Return a stream of independent rows."""
 
     def draw(n_rows: int, first: int) -> ScoredRows:
         return rows.take(generator.integers(0, len(rows), n_rows))
@@ -87,7 +86,7 @@ def draw_from(rows: ScoredRows, generator: np.random.Generator) -> Source:
 
 
 def repeat_from(rows: ScoredRows, generator: np.random.Generator, share: float) -> Source:
-    """Make a stream in which a row is like the one before with the chance ``share``, else a new one."""
+    """Return a stream in which a row repeats the previous one with probability ``share`` and is a new one otherwise."""
     last: NDArray[np.int64] = np.zeros(1, np.int64)
 
     def draw(n_rows: int, first: int) -> ScoredRows:

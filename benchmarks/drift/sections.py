@@ -1,4 +1,4 @@
-"""The tables of ``README.md``, in Markdown."""
+"""Compute the tables of ``README.md``, in Markdown."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from benchmarks.drift.held_out_rows import Draw, score
 from benchmarks.drift.run_lengths import Source, draw_from, measure_event, measure_runs, repeat_from
 from training.drift.simulate import ScoredRows
 
-# Expected run time and window; the last one is the default.
+# Expected run time and window; the last pair is the default.
 SETTINGS = ((300, 10), (300, 50), (5000, 100))
 
 _DEFAULT = SETTINGS[-1]
 
-# What is promised for each value of the statistic; `outlier_rate` has steps and is told apart.
+# Detectors that reach the expected run time exactly; `outlier_rate` moves in steps and is measured separately.
 _EXACT = (MMD, CVM, SCORE)
 
-# Of the default settings of the service.
+# The service's default settings.
 _ROWS_PER_SECOND, _FALSE_ALARM_DAYS = 100, 30
 
 # `outlier_rate` runs three times as long as the others, so it runs less often.
@@ -60,7 +60,7 @@ def tabulate_promise(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
 
 
 def tabulate_delays(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
-    """Count the rows from a change to the first alarm, and to the first event with the default settings."""
+    """Count the rows from a change to the first signal, and with the default settings to the first event."""
     yield (
         "| change | ERT, window | " + " | ".join(f"`{name}`" for name in DETECTORS) + " | first event of any detector |"
     )
@@ -87,8 +87,8 @@ def tabulate_delays(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
 
 
 def tabulate_repetition(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
-    """Compare run lengths with the expected run time where rows depend on each other, which nobody promised."""
-    yield "| chance that a row repeats the one before | " + " | ".join(f"`{name}`" for name in _EXACT) + " |"
+    """Compare run lengths with the expected run time for dependent rows, for which nothing is promised."""
+    yield "| probability that a row repeats the previous one | " + " | ".join(f"`{name}`" for name in _EXACT) + " |"
     yield "|---|" + "--:|" * len(_EXACT)
     run_time, window = SETTINGS[1]
     calibrations = [draw.calibrate(run_time, window) for draw in draws]
@@ -103,15 +103,15 @@ def tabulate_repetition(draws: Sequence[Draw], n_runs: int) -> Iterator[str]:
 
 
 def tabulate_events(draws: Sequence[Draw], n_windows: int, n_rows: int) -> Iterator[str]:
-    """Show what turns an alarm into an event while nothing changes, factor by factor."""
+    """Show how often windows confirm each other, and how often events occur, while nothing changes."""
     run_time, window = _DEFAULT
     plan = plan_confirmation(run_time, _ROWS_PER_SECOND, _FALSE_ALARM_DAYS, len(DETECTORS))
     yield (
-        f"{_FALSE_ALARM_DAYS} days at {_ROWS_PER_SECOND} rows a second: {plan.n_windows} windows beyond a line that an "
-        f"undrifted one exceeds with a chance of {plan.share:.4f} at most."
+        f"{_FALSE_ALARM_DAYS} days at {_ROWS_PER_SECOND} rows a second: {plan.n_windows} windows above a threshold "
+        f"that an undrifted window exceeds with a probability of at most {plan.share:.4f}."
     )
     yield ""
-    yield "| detector | share of undrifted windows beyond it | after such a window | windows |"
+    yield "| detector | share of undrifted windows above it | after such a window | windows |"
     yield "|---|--:|--:|--:|"
     calibrations = [draw.calibrate(run_time, window) for draw in draws]
     found = []
@@ -131,30 +131,30 @@ def tabulate_events(draws: Sequence[Draw], n_windows: int, n_rows: int) -> Itera
 
 
 def _tabulate_promised_events(draws: Sequence[Draw], n_rows: int) -> Iterator[str]:
-    """Count events where the promise is so lax that a short stream has some."""
-    yield "| promise: at most one false event in | windows | rows watched | alarms | events promised at most | events |"
+    """Count events where so many are allowed that a short stream has some."""
+    yield "| promise: at most one false event in | windows | rows | drift signals | events promised at most | events |"
     yield "|---|--:|--:|--:|--:|--:|"
     run_time, window = SETTINGS[1]
     calibrations = [draw.calibrate(run_time, window) for draw in draws]
     for rows_per_event in (2_000, 20_000, 100_000):
         days = rows_per_event / _ROWS_PER_SECOND / 86_400
-        alarms = events = 0
+        signals = events = 0
         plan: Confirmation | None = None
         for seed, (draw, calibration) in enumerate(zip(draws, calibrations, strict=True)):
             watch = DriftMonitor(calibration, _FEATURES, _ROWS_PER_SECOND, days)
             plan = watch.confirmation
             source = draw_from(score(draw.forest, draw.held_out), np.random.default_rng(seed))
-            more_alarms, more_events = count_events(watch, source, n_rows)
-            alarms, events = alarms + more_alarms, events + more_events
+            more_signals, more_events = count_events(watch, source, n_rows)
+            signals, events = signals + more_signals, events + more_events
         watched = n_rows * len(draws)
         yield (
-            f"| {rows_per_event:,} rows | {plan.n_windows if plan else 0} | {watched:,} | {alarms:,} | "
+            f"| {rows_per_event:,} rows | {plan.n_windows if plan else 0} | {watched:,} | {signals:,} | "
             f"{watched / rows_per_event:,.0f} | {events:,} |"
         )
 
 
 def tabulate_cost(draw: Draw) -> Iterator[str]:
-    """Take the processor time of the default settings, row by row and in batches."""
+    """Measure the CPU time of the default settings, row by row and in batches."""
     run_time, window = _DEFAULT
     started = time.process_time()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -168,11 +168,11 @@ def tabulate_cost(draw: Draw) -> Iterator[str]:
         costs = [_time_row(watch, rows, at_once) for _ in range(5)]
         yield f"| rows at a time: {at_once} | {np.median(costs):.1f} us a row ({min(costs):.1f} at best) |"
     yield f"| calibration | {seconds:.1f} s |"
-    yield f"| memory that calibration adds to what training takes | {grown / 1024:.0f} MiB |"
+    yield f"| memory that calibration adds to training | {grown / 1024:.0f} MiB |"
 
 
 def _time_row(watch: DriftMonitor, rows: ScoredRows, at_once: int) -> float:
-    """Take the processor time of a pass over the rows, in microseconds a row: others may use the machine, too."""
+    """Measure the CPU time of a pass over the rows, in microseconds per row; wall time would include other programs."""
     started = time.process_time()
     for i in range(0, len(rows), at_once):
         part = slice(i, i + at_once)
@@ -181,7 +181,7 @@ def _time_row(watch: DriftMonitor, rows: ScoredRows, at_once: int) -> float:
 
 
 def _change_after(draw: Draw, change: Change, skipped: int, generator: np.random.Generator) -> Source:
-    """Make a stream that changes after so many rows."""
+    """Return a stream that changes after ``skipped`` rows."""
 
     def take(n_rows: int, first: int) -> ScoredRows:
         rows = draw.held_out[generator.integers(0, len(draw.held_out), n_rows)]

@@ -1,1 +1,1 @@
-"""The Isolation Forest paper's Mulcross set, made anew and detected by training's own commands."""
+"""Train on the Isolation Forest paper's Mulcross data set, which is generated from its description."""

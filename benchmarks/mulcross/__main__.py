@@ -19,27 +19,27 @@ from benchmarks.mulcross.rows import N_FEATURES, N_ROWS, make_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What the paper's table of AUC figures says of this set.
+# The AUC of this data set in the paper.
 AUC_OF_THE_PAPER = 0.97
 
 SEEDS = (1, 2, 3, 4, 5)
 
 
 def measure(seed: int, folder: Path, n_rows: int = N_ROWS) -> dict[str, Any]:
-    """Train on one set through the command line, and let scikit-learn judge its own scores of the same rows.
+    """Train on one set with the command line, and compute scikit-learn's AUC for the same rows.
 
     Parameters
     ----------
     seed
-        Of the rows and of the forest.
+        Seed of the rows and of the forest.
     folder
-        Where the data and the models are put.
+        Folder for the data and the models.
     n_rows
-        How many rows the set has.
+        Number of rows.
 
     Returns
     -------
-    ``own``, the label figures of the report; ``scikit_learn``, the AUC that scikit-learn alone comes to.
+    ``own``, the label figures of the report; ``scikit_learn``, the AUC that scikit-learn computes from the estimator.
     """
     rows, is_outlier = make_rows(seed, n_rows)
     file, models = folder / "mulcross.csv", folder / "models"
@@ -61,12 +61,12 @@ def measure(seed: int, folder: Path, n_rows: int = N_ROWS) -> dict[str, Any]:
 
 
 def tabulate(measured: dict[int, dict[str, Any]]) -> str:
-    """Lay out as Markdown, with the means and the paper's figure below.
+    """Format the figures as a Markdown table, followed by their means and the paper's figure.
 
     Parameters
     ----------
     measured
-        What :func:`measure` gave for each seed.
+        Results of :func:`measure` by seed.
 
     Examples
     --------

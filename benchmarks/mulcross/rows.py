@@ -1,4 +1,4 @@
-"""The rows of the Mulcross set: a normal cloud, and a tenth of the rows in two dense clusters beside it."""
+"""Generate the Mulcross set: a normal cloud, and a tenth of the rows in two dense clusters outside it."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-# Of the paper's table: rows, features, share of outliers, clusters of outliers.
+# From the paper's table: rows, features, share of outliers, clusters of outliers.
 N_ROWS, N_FEATURES, OUTLIER_SHARE, N_CLUSTERS = 262_144, 4, 0.1, 2
 
-# A cluster's distance from the cloud's middle: twice the radius within which 99 % of the cloud lie.
+# A cluster's distance from the centre of the cloud: twice the radius that contains 99 % of the cloud.
 CLUSTER_DISTANCE = 2 * float(np.sqrt(chi2.ppf(0.99, df=N_FEATURES)))
 
 
 def make_rows(seed: int, n_rows: int = N_ROWS) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Make the set.
+    """Generate the set.
 
     Parameters
     ----------
     seed
-        0 or more. The same seed gives the same rows, with the same version of NumPy.
+        0 or more. The same seed and version of NumPy give the same rows.
     n_rows
-        How many; the paper has 262,144.
+        Number of rows; 262,144 in the paper.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def make_rows(seed: int, n_rows: int = N_ROWS) -> tuple[NDArray[np.float64], NDA
     References
     ----------
     D. M. Rocke and D. L. Woodruff, "Identification of Outliers in Multivariate Data", Journal of the American
-    Statistical Association 91(435), 1996: the generator after which the set is named.
+    Statistical Association 91(435), 1996: the generator that gave the set its name.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def make_rows(seed: int, n_rows: int = N_ROWS) -> tuple[NDArray[np.float64], NDA
     generator = np.random.default_rng(seed)
     rows = generator.standard_normal((n_rows, N_FEATURES))
     n_outliers = round(OUTLIER_SHARE * n_rows)
-    # The k-th cluster lies on the k-th axis.
+    # The k-th cluster is on the k-th axis.
     rows[np.arange(n_outliers), np.arange(n_outliers) % N_CLUSTERS] += CLUSTER_DISTANCE
     order = generator.permutation(n_rows)
     return rows[order], order < n_outliers

@@ -1,4 +1,4 @@
-"""Measure how often intervals hold the truth and print what stands in README.md: ``python -m benchmarks.quality``."""
+"""Measure the coverage of intervals and print the tables of README.md: ``python -m benchmarks.quality``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from app.quality.estimate import estimate_quality
 from app.quality.labels import LabelledAnswers
-from benchmarks.quality.coverage import Coverage, Held, measure_coverage
+from benchmarks.quality.coverage import Coverage, FigureCoverage, measure_coverage
 from benchmarks.quality.scenarios import SCENARIOS
 
-# The false-negative rate is one less recall, so its interval holds when that of recall does.
+# Without the false-negative rate: it is one minus recall, so its interval has the same coverage.
 _SHOWN = {
     "precision": "precision",
     "recall": "recall",
@@ -25,7 +25,7 @@ _SHOWN = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__, allow_abbrev=False)
     parser.add_argument("--years", type=int, default=2000, help="years of each scenario (%(default)s)")
     options = parser.parse_args(arguments)
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tabulate_labels(coverages: dict[str, Coverage]) -> Iterator[str]:
-    """Show how many labels there are in a year."""
+    """Tabulate the mean number of labels in a year."""
     yield "| scenario | labelled alarms | audited inliers | misses among them |"
     yield "|---|--:|--:|--:|"
     for name, each in coverages.items():
@@ -46,7 +46,7 @@ def _tabulate_labels(coverages: dict[str, Coverage]) -> Iterator[str]:
 
 
 def _tabulate_figures(coverages: dict[str, Coverage]) -> Iterator[str]:
-    """Show the share of intervals that hold the truth, and how wide they are."""
+    """Tabulate the share of intervals that contain the true value, and their mean width."""
     yield "| scenario | " + " | ".join(_SHOWN.values()) + " | naive recall |"
     yield "|---|" + "--:|" * (len(_SHOWN) + 1)
     for name, each in coverages.items():
@@ -54,14 +54,14 @@ def _tabulate_figures(coverages: dict[str, Coverage]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} | {_cell(each.naive_recall)} |"
 
 
-def _cell(held: Held) -> str:
-    """Write the share that held, and the mean width."""
-    return f"**{held.share:.3f}** ({held.mean_width:.2f})" if held.n_known else "never enough labels"
+def _cell(coverage: FigureCoverage) -> str:
+    """Format the coverage and the mean width."""
+    return f"**{coverage.share:.3f}** ({coverage.mean_width:.2f})" if coverage.n_known else "never enough labels"
 
 
 def _tabulate_cost() -> Iterator[str]:
-    """Take the processor time of all figures of one group."""
-    yield "| labelled alarms, audited inliers | processor time |"
+    """Measure the CPU time of all figures of one group."""
+    yield "| labelled alarms, audited inliers | CPU time |"
     yield "|---|--:|"
     for n_alarms, n_audited in ((100, 100), (5_000, 2_000), (100_000, 20_000)):
         answers = _many_answers(n_alarms, n_audited)
@@ -74,7 +74,7 @@ def _tabulate_cost() -> Iterator[str]:
 
 
 def _many_answers(n_alarms: int, n_audited: int) -> LabelledAnswers:
-    """Make labels with no equal scores, and outliers everywhere among them: nothing is quick about these."""
+    """Make labels without equal scores and with outliers at all scores, which are the slowest to evaluate."""
     generator = np.random.default_rng(0)
     return LabelledAnswers(
         2 * n_alarms,

@@ -1,4 +1,4 @@
-"""How often the interval of each figure holds the truth."""
+"""Measure how often the interval of each figure contains the true value."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from benchmarks.quality.simulated_year import Scenario, simulate_year
 
 
 @dataclass(frozen=True)
-class Held:
-    """What became of one figure in many years.
+class FigureCoverage:
+    """How often the intervals of one figure contained the true value.
 
     Parameters
     ----------
     n_known
-        Years with an interval, the others did not have enough labels.
+        Years with an interval; the other years did not have enough labels.
     n_held
-        Years whose interval held the truth.
+        Years whose interval contained the true value.
     mean_width
-        Of the intervals, in [0, 1]; NaN without any.
+        Mean width of the intervals, in [0, 1]; NaN if there are none.
     """
 
     n_known: int
@@ -31,34 +31,34 @@ class Held:
 
     @property
     def share(self) -> float:
-        """Of the intervals that held the truth; NaN without any."""
+        """The share of intervals that contained the true value; NaN if there are none."""
         return self.n_held / self.n_known if self.n_known else float("nan")
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What became of all figures in many years of one scenario.
+    """Coverage of all figures in many years of one scenario.
 
     Parameters
     ----------
     figures
-        By the names in ``METRICS``.
+        Coverage by the names in ``METRICS``.
     naive_recall
-        The share of caught outliers among all labelled ones, with Wilson's interval, as one would have it without an
-        audit.
+        Coverage of Wilson's interval for the share of caught outliers among all labelled outliers: the estimate that
+        is available without an audit.
     mean_labelled_alarms, mean_audited, mean_misses
-        Labels in a year: of alarms, of audited inliers, and those of them that were misses.
+        Labels in a year: of alarms, of audited inliers, and of missed outliers among these.
     """
 
-    figures: dict[str, Held]
-    naive_recall: Held
+    figures: dict[str, FigureCoverage]
+    naive_recall: FigureCoverage
     mean_labelled_alarms: float
     mean_audited: float
     mean_misses: float
 
 
 def measure_coverage(scenario: Scenario, n_years: int) -> Coverage:
-    """Simulate so many years, each with a seed of its own, and look which intervals hold the truth of their year."""
+    """Simulate years with different seeds, and count the intervals that contain the true value of their year."""
     intervals: dict[str, list[tuple[float, float, float]]] = {name: [] for name in (*METRICS, "naive recall")}
     labels = []
     for seed in range(n_years):
@@ -71,14 +71,14 @@ def measure_coverage(scenario: Scenario, n_years: int) -> Coverage:
             intervals["naive recall"].append((low, year.truth["recall"], high))
         is_miss = year.answers.audit_is_outlier
         labels.append((len(year.answers.alarm_scores), len(is_miss), is_miss.sum()))
-    held = {name: _held(found) for name, found in intervals.items()}
+    held = {name: _summarize(found) for name, found in intervals.items()}
     naive = held.pop("naive recall")
     alarms, audited, misses = np.mean(labels, axis=0)
     return Coverage(held, naive, float(alarms), float(audited), float(misses))
 
 
-def _held(intervals: list[tuple[float, float, float]]) -> Held:
-    """Count those that hold the truth, and take their mean width."""
+def _summarize(intervals: list[tuple[float, float, float]]) -> FigureCoverage:
+    """Count the intervals that contain the true value, and compute their mean width."""
     n_held = sum(low <= truth <= high for low, truth, high in intervals)
     widths = [high - low for low, _, high in intervals]
-    return Held(len(intervals), n_held, float(np.mean(widths)) if widths else float("nan"))
+    return FigureCoverage(len(intervals), n_held, float(np.mean(widths)) if widths else float("nan"))

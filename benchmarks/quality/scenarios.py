@@ -1,4 +1,4 @@
-"""Years in which quality figures are hard to tell, each in another way."""
+"""Scenarios in which quality figures are hard to estimate, each for a different reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 from benchmarks.quality.simulated_year import Scenario
 
-# An alarm line at -0.5 has some of these outliers on its wrong side.
+# A threshold of -0.5 misses some of these outliers.
 _HALF_CAUGHT = NormalDist(-0.53, 0.06)
 
 SCENARIOS: tuple[Scenario, ...] = (

@@ -1,4 +1,4 @@
-"""A year of answers whose truth is known, and labels that come as they do in practice: mostly for alarms."""
+"""Simulate a year of answers with known true labels, of which, as in practice, mostly alarms are labelled."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from numpy.typing import NDArray
 from app.quality.labels import LabelledAnswers, labelling_probabilities
 from app.quality.ranking import average_precision, roc_auc
 
-# Scores come in so many steps: counts by step are the whole year, without a row for each answer.
+# Number of distinct scores. Counts by score describe the whole year, without a row for each answer.
 _N_LEVELS = 2000
 
 _LEVELS: NDArray[np.float64] = np.linspace(-0.85, -0.25, _N_LEVELS)
 
-# A detector's usual alarm line.
+# The usual threshold of a model.
 _THRESHOLD = -0.5
 
-# Scores of inliers and of outliers are spread like this.
+# Distribution of the scores of inliers.
 _INLIERS = NormalDist(-0.40, 0.03)
 
-# Chance that an inlier which is one gets a label without the queue: hardly anybody confirms that nothing is wrong.
+# Probability that a true inlier is labelled without the audit queue: people rarely confirm that nothing is wrong.
 _IDLE_LABELS = 1e-5
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """How many answers there are, how good the detector is, and who labels what.
+    """Traffic, quality of the model, and which answers get labels.
 
     Parameters
     ----------
     name
-        For the table.
+        Title in the table.
     n_answers
-        In the year.
+        Answers in the year.
     outlier_share
-        Of all answers, in (0, 1).
+        Share of outliers among all answers, in (0, 1).
     outlier_scores
-        How the scores of outliers are spread; the farther below the alarm line, the fewer are missed.
+        Distribution of the scores of outliers; the farther below the threshold, the fewer are missed.
     alarm_labels
-        Chance that an alarm is labelled, whether right or not.
+        Probability that an alarm is labelled, whether it is right or not.
     audit_shares
-        Chance that an inlier is drawn for the audit queue; its setting, one for each equal part of the year.
+        Probability that an inlier is drawn for the audit queue, which is its setting; one for each equal part of the
+        year.
     handed_out
-        Share of the drawn rows that the queue comes to.
+        Share of the drawn rows that the queue hands out.
     answered
-        Chance that a row is labelled when it is handed out.
+        Probability that a row is labelled after it was handed out.
     complaints
-        Chance that a miss is labelled without the queue: somebody complains.
+        Probability that a missed outlier is labelled without the queue, because of a complaint.
     inlier_scores
-        How the scores of inliers are spread.
+        Distribution of the scores of inliers.
     """
 
     name: str
@@ -68,16 +69,16 @@ class Scenario:
 
 @dataclass(frozen=True)
 class SimulatedYear:
-    """One year as it came out.
+    """A simulated year.
 
     Parameters
     ----------
     answers
-        What is known.
+        The answers and their labels.
     truth
-        The figures of all answers of this very year, labelled or not.
+        The figures of all answers of this year, labelled or not.
     naive_counts
-        Labelled outliers that were caught, and all labelled ones, however their label came.
+        Labelled outliers that were caught, and all labelled outliers, from whatever source.
     """
 
     answers: LabelledAnswers
@@ -86,7 +87,7 @@ class SimulatedYear:
 
 
 def simulate_year(scenario: Scenario, generator: np.random.Generator) -> SimulatedYear:
-    """Draw a year, exactly as if row by row: what happens to rows of one kind is a binomial count."""
+    """Simulate a year; binomial counts of rows of one kind are equivalent to a simulation row by row."""
     n_parts = len(scenario.audit_shares)
     chances = np.concatenate(
         [
@@ -103,14 +104,16 @@ def simulate_year(scenario: Scenario, generator: np.random.Generator) -> Simulat
     labelled_alarms = generator.binomial(alarms, scenario.alarm_labels)
     outside = np.array([scenario.complaints, _IDLE_LABELS])[:, np.newaxis]
     drawn = generator.binomial(inliers, np.array(scenario.audit_shares)[:, np.newaxis, np.newaxis])
-    reached = generator.binomial(drawn, scenario.handed_out)
-    known = generator.binomial(reached, outside)
-    asked = reached - known
-    answered = generator.binomial(asked, scenario.answered)
-    complained = generator.binomial(inliers - reached, outside)
+    handed_out = generator.binomial(drawn, scenario.handed_out)
+    known = generator.binomial(handed_out, outside)
+    requested = handed_out - known
+    answered = generator.binomial(requested, scenario.answered)
+    complained = generator.binomial(inliers - handed_out, outside)
 
     alarm_scores, alarm_is_outlier = _alarm_rows(labelled_alarms)
-    audit_scores, audit_is_outlier, probabilities = _audit_rows(np.array(scenario.audit_shares), known, asked, answered)
+    audit_scores, audit_is_outlier, probabilities = _audit_rows(
+        np.array(scenario.audit_shares), known, requested, answered
+    )
     answers = LabelledAnswers(
         int(alarms.sum()),
         int(inliers.sum()),
@@ -126,24 +129,24 @@ def simulate_year(scenario: Scenario, generator: np.random.Generator) -> Simulat
 
 
 def _spread(scores: NormalDist) -> NDArray[np.float64]:
-    """Give the chance of each level."""
+    """Return the probability of each score level."""
     density = np.array([scores.pdf(level) for level in _LEVELS])
     chances: NDArray[np.float64] = density / density.sum()
     return chances
 
 
 def _alarm_rows(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Make a row of each labelled alarm: scores and labels."""
+    """Expand the counts of labelled alarms to rows: scores and labels."""
     scores = np.concatenate([np.repeat(_LEVELS, of_class) for of_class in counts])
     return scores, np.arange(len(scores)) < counts[0].sum()
 
 
 def _audit_rows(
-    shares: NDArray[np.float64], known: NDArray[np.int64], asked: NDArray[np.int64], answered: NDArray[np.int64]
+    shares: NDArray[np.float64], known: NDArray[np.int64], requested: NDArray[np.int64], answered: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Make a row of each labelled one that the queue came to: scores, labels and probabilities."""
-    # Axes: known, answered or asked in vain, then those of the counts.
-    states = np.stack([known, answered, asked - answered])
+    """Expand the counts of labelled audit rows to rows: scores, labels and labelling probabilities."""
+    # Axes: known before, labelled or left unlabelled; then those of the counts.
+    states = np.stack([known, answered, requested - answered])
     state, part, of_class, level = (np.repeat(axis, states.ravel()) for axis in np.indices(states.shape).reshape(4, -1))
     is_labelled = state < 2
     probabilities = labelling_probabilities(shares[part], state == 0, is_labelled)

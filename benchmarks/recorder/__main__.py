@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             bodies = Path(folder, "bodies")
             bodies.write_text(_BODY, encoding="ascii")
             for number in range(options.rounds):
-                # Another order each time, so that changes on the machine favour none.
+                # A different order each time, so that changes of the machine's load favour none.
                 first = number % len(states)
                 for name in [*states, *states][first : first + len(states)]:
                     share = "off" if name == _WITHOUT_RECORDS else "all"

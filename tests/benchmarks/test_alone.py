@@ -1,4 +1,4 @@
-"""Two runs at once would measure each other."""
+"""Only one benchmark runs at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.alone import AnotherRuns, alone_on_machine
 
 
 def test_second_run_is_refused_until_the_first_has_ended(tmp_path):
-    """Nobody waits in line, and the place is free again after a run."""
+    """It does not wait, and the lock is released after a run."""
     with (
         alone_on_machine(tmp_path),
         pytest.raises(AnotherRuns, match="wait until they have ended"),
@@ -20,8 +20,8 @@ def test_second_run_is_refused_until_the_first_has_ended(tmp_path):
         pass
 
 
-def test_run_that_failed_gives_the_place_up(tmp_path):
-    """An error does not block the machine."""
+def test_failed_run_releases_the_lock(tmp_path):
+    """An error does not block later runs."""
 
     def fail():
         with alone_on_machine(tmp_path):

@@ -1,4 +1,4 @@
-"""Every server that is named can be started, installed from a lock, asked and read."""
+"""Every listed server can be installed from a lock, started and queried."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LOCKS = sorted(SERVERS.glob("*/requirements.txt"))
 
 
 def interface_of(name):
-    """Find how a server is asked."""
+    """Return the interface of a server."""
     return choose(name)[0].interface
 
 
 @pytest.mark.parametrize("contestant", ALL, ids=lambda contestant: contestant.name)
 def test_every_contestant_has_its_files(contestant):
-    """A start script that the shell can read, and the locks that are installed."""
+    """A valid start script, and the lock files that are installed."""
     script = SERVERS / contestant.folder / "start.sh"
 
     assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0
@@ -33,18 +33,18 @@ def test_every_contestant_has_its_files(contestant):
 
 
 def test_names_are_unique():
-    """Samples are kept by name."""
+    """Samples are stored by name."""
     assert len({contestant.name for contestant in ALL}) == len(ALL)
 
 
 def test_every_server_folder_is_measured():
-    """A folder whose contestant has gone is removed with it."""
+    """If a server is removed from the list, its folder has to go too."""
     assert {path.parent.name for path in SERVERS.glob("*/start.sh")} == {contestant.folder for contestant in ALL}
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.parent.name)
-def test_locks_pin_with_hashes_and_name_no_address(lock):
-    """Where packages come from is the business of each machine."""
+def test_locks_have_hashes_and_no_index_address(lock):
+    """Each machine configures its own package index."""
     text = lock.read_text(encoding="utf-8")
     entries = text.replace("\\\n", " ").splitlines()
 
@@ -57,7 +57,7 @@ def test_locks_pin_with_hashes_and_name_no_address(lock):
 
 
 def test_unknown_name_is_refused_with_those_that_exist(capsys):
-    """A typing error is answered with the names, before anything is started."""
+    """A mistyped name is answered with the valid ones before anything starts."""
     with pytest.raises(SystemExit, match="2"):
         main(["--servers", "ours,mlfow"])
 
@@ -73,13 +73,13 @@ def test_unknown_name_is_refused_with_those_that_exist(capsys):
         ("ours_bare_route", {"is_inlier": 1, "anomaly_score": -0.5}),
     ],
 )
-def test_right_answers_are_accepted(name, answer):
-    """Each server's answer is read in its own way; what it cannot tell is not held against it."""
+def test_correct_answers_are_accepted(name, answer):
+    """In the format of each server; a server without scores is checked for labels only."""
     assert find_difference(interface_of(name), answer, label=-1, score=-0.7) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "answer", "said"),
+    ("name", "answer", "message"),
     [
         ("ours", {"is_inlier": 1, "anomaly_score": -0.7}, "label 1"),
         ("ours", {"is_inlier": -1, "anomaly_score": -0.7 + 2e-12}, "score"),
@@ -89,14 +89,14 @@ def test_right_answers_are_accepted(name, answer):
         ("mlflow", {"predictions": [1]}, "label 1"),
     ],
 )
-def test_wrong_answers_are_found(name, answer, said):
-    """A fast wrong answer wins nothing."""
-    assert said in find_difference(interface_of(name), answer, label=-1, score=-0.7)
+def test_wrong_answers_are_detected(name, answer, message):
+    """A server must not win with wrong answers."""
+    assert message in find_difference(interface_of(name), answer, label=-1, score=-0.7)
 
 
 @pytest.mark.parametrize("contestant", PEERS, ids=lambda contestant: contestant.name)
-def test_bodies_are_one_json_a_line_and_hold_the_row(contestant):
-    """The load tool reads a body a line."""
+def test_each_body_is_one_line_of_json_with_the_row(contestant):
+    """The load generator reads one body per line."""
     rows = [ROW, [1e-300, 2.5]]
     lines = body_lines(contestant.interface, rows).splitlines()
 

@@ -1,4 +1,4 @@
-"""How busy others keep a core."""
+"""Share of a core that other programs use."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from benchmarks.core_usage import watch_core
 CORE = min(os.sched_getaffinity(0))
 
 
-def test_work_of_our_own_children_is_seen():
-    """What a process that we started does counts as ours, as long as it lives."""
+def test_own_child_processes_are_not_others():
+    """The CPU time of a running child process counts as our own."""
     child = subprocess.Popen(
         [sys.executable, "-c", "sum(range(10_000_000)); print('done', flush=True); input()"],
         stdin=subprocess.PIPE,
@@ -27,8 +27,8 @@ def test_work_of_our_own_children_is_seen():
     assert worked > 0
 
 
-def test_share_of_others_is_a_share():
-    """Whatever the machine does meanwhile, the share lies between none and all."""
+def test_share_of_others_is_between_0_and_1():
+    """Whatever the machine does meanwhile."""
     with watch_core(CORE) as others:
         sum(range(200_000))
 

@@ -1,4 +1,4 @@
-"""The comparison of forests measures every scorer in every round and tells ratios the right way round."""
+"""The comparison of forests measures every scorer in every round and computes ratios in the right direction."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 from benchmarks.forest import COMPILED, NUMPY, PREDICT, SCORE_SAMPLES, describe, measure
 
 
-def test_every_scorer_gets_its_turns_and_all_rows():
-    """One figure a round for each, of single rows and of the batch."""
+def test_every_scorer_is_measured_in_every_round():
+    """One figure per round for single rows and one for the batch."""
     seen = []
     scorers = {name: lambda rows, name=name: seen.append((name, len(rows))) for name in (COMPILED, PREDICT)}
 
@@ -20,8 +20,8 @@ def test_every_scorer_gets_its_turns_and_all_rows():
     assert order == [COMPILED, PREDICT, COMPILED, PREDICT]
 
 
-def test_ratios_say_how_much_faster_the_compiled_kernel_is():
-    """Fewer microseconds and more rows a second are faster."""
+def test_ratios_show_how_much_faster_the_compiled_kernel_is():
+    """Fewer microseconds and more rows per second are faster."""
     table = describe(
         {COMPILED: [5.0], NUMPY: [50.0], PREDICT: [5000.0], SCORE_SAMPLES: [4000.0]},
         {COMPILED: [1_000_000.0], NUMPY: [100_000.0], PREDICT: [250_000.0], SCORE_SAMPLES: [500_000.0]},

@@ -1,4 +1,4 @@
-"""A server that fails is skipped, the others go on, and a busy machine is noticed."""
+"""Failing servers are skipped, the others are measured, and a busy machine is detected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.wrk import Sample
 
 @pytest.fixture
 def measurements(monkeypatch, tmp_path):
-    """Three servers, of which BentoML cannot be installed and MLflow does not start."""
+    """Measure three servers, of which BentoML cannot be installed and MLflow does not start."""
 
     def prepare(venv, locks):
         if venv == "bentoml":
@@ -43,8 +43,8 @@ def measurements(monkeypatch, tmp_path):
     return measurements_module.Measurements(choose("ours,mlflow,bentoml"), [8, 64], seconds=1, cores=(0, 0))
 
 
-def test_servers_that_fail_are_skipped_by_name(measurements, tmp_path):
-    """Two rounds give two samples of the server that works, and reasons for the others."""
+def test_failing_servers_are_skipped_with_a_reason(measurements, tmp_path):
+    """Two rounds give two samples of the working server, and reasons for the others."""
     measurements.install()
     for _ in range(2):
         measurements.play_round(SimpleNamespace(rows=np.zeros((1, 2))), tmp_path)
@@ -60,8 +60,8 @@ def test_servers_that_fail_are_skipped_by_name(measurements, tmp_path):
     assert "64,000" in page
 
 
-def test_turn_that_is_lost_is_told_and_the_next_one_counts(measurements, tmp_path, monkeypatch):
-    """A server keeps its place, whatever happens to it in one round."""
+def test_failed_round_is_reported_and_the_next_one_counts(measurements, tmp_path, monkeypatch):
+    """A failure in one round does not exclude the server from the next one."""
     measurements.install()
     model = SimpleNamespace(rows=np.zeros((1, 2)))
     measurements.play_round(model, tmp_path)
@@ -79,8 +79,8 @@ def test_turn_that_is_lost_is_told_and_the_next_one_counts(measurements, tmp_pat
     assert measurements.failures["ours"] == ["no request was answered"]
 
 
-def test_measurement_beside_a_busy_program_is_made_again(measurements, tmp_path, monkeypatch):
-    """Of up to three tries, the one with the quietest machine counts."""
+def test_measurement_on_a_busy_core_is_repeated(measurements, tmp_path, monkeypatch):
+    """Of up to three tries, the one with the least other load counts."""
     shares, rates = iter([0.9, 0.3, 0.5, 0.01]), iter(range(100))
 
     @contextmanager
@@ -92,7 +92,7 @@ def test_measurement_beside_a_busy_program_is_made_again(measurements, tmp_path,
     measurements.install()
     measurements.play_round(SimpleNamespace(rows=np.zeros((1, 2))), tmp_path)
 
-    # Every second call of wrk warms up: the tries at 8 connections gave 1, 3 and 5, the one at 64 gave 7.
+    # Every second call of wrk is a warm-up: the tries with 8 connections gave 1, 3 and 5, the one with 64 gave 7.
     assert {count: by["ours"] for count, by in measurements.samples.items()} == {
         8: [Sample(3, 1, 2, 0, 0)],
         64: [Sample(7, 1, 2, 0, 0)],

@@ -1,12 +1,12 @@
-"""What the benchmark of the recorder says where it cannot measure."""
+"""The benchmark of the recorder reports what is missing."""
 
 from __future__ import annotations
 
 from benchmarks.recorder.__main__ import main
 
 
-def test_without_a_model_it_says_what_to_do(tmp_path, capsys):
-    """It would measure how fast requests are refused."""
+def test_missing_model_is_reported(tmp_path, capsys):
+    """Otherwise it would measure how fast requests are refused."""
     assert main(["--models", str(tmp_path)]) == 1
 
     refused = capsys.readouterr()

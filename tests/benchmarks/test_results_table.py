@@ -1,4 +1,4 @@
-"""Medians, spread and ratios as they stand in the table."""
+"""Medians, spread and ratios in the table of results."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ OURS, MLFLOW = choose("ours,mlflow")
 
 
 def sample(rate, p50=3.0, p99=9.0, refused=0, broken=0):
-    """A sample of so many requests a second."""
+    """Return a sample with this throughput."""
     return Sample(rate, p50, p99, refused, broken)
 
 
 def rows_of(table):
-    """Split a table's body into cells."""
+    """Return the cells of a table's body."""
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def test_row_tells_medians_spread_ratio_and_errors():
-    """Each figure is the median with its range, the ratio that of the medians, errors the sum."""
+def test_row_has_medians_spread_ratio_and_errors():
+    """Medians with ranges, the ratio of the medians, and the sum of the errors."""
     samples = {
         "ours": [sample(3000), sample(2000, broken=1), sample(2800, p50=2.5, p99=30)],
         "mlflow": [sample(140, refused=2), sample(100, refused=5), sample(160)],
@@ -36,30 +36,30 @@ def test_row_tells_medians_spread_ratio_and_errors():
     assert mlflow[5:] == ["20", "7, 0"]
 
 
-def test_skipped_server_is_named_with_its_reason():
-    """A server without samples has a row that says why, in one line that breaks no table."""
+def test_skipped_server_has_a_row_with_the_reason():
+    """On one line, without characters that break the table."""
     table = results_table([OURS, MLFLOW], {"ours": [sample(1)]}, {"mlflow": ["not installed:\nno | wheel"]}, "ours")
 
     assert "skipped: not installed: no / wheel" in rows_of(table)[1][2]
 
 
-def test_lost_turns_are_told():
-    """A median of fewer rounds than the others' says so."""
+def test_failed_rounds_are_reported():
+    """If a median has fewer rounds than the others, the row says so."""
     [row] = rows_of(results_table([OURS], {"ours": [sample(1)]}, {"ours": ["no answer", "no answer"]}, "ours"))
 
     assert row[0] == f"{OURS.title} (2 turns lost)"
 
 
 def test_table_without_the_reference_has_no_ratios():
-    """A part of the servers can be measured without the service itself."""
+    """Servers can be measured without the service itself."""
     [row] = rows_of(results_table([MLFLOW], {"mlflow": [sample(140)]}, {}, "ours"))
 
     assert row[5] == ""
 
 
 @given(st.lists(st.floats(1, 1e6), min_size=2, max_size=7))
-def test_median_lies_within_the_spread(values):
-    """Whatever the order of rounds, least <= median <= greatest."""
+def test_median_is_within_the_spread(values):
+    """In any order of rounds: minimum <= median <= maximum."""
     middle, rest = spread(values, digits=1).split(" (")
     low, high = rest.rstrip(")").split(" to ")
 
@@ -67,6 +67,6 @@ def test_median_lies_within_the_spread(values):
     assert numbers == sorted(numbers)
 
 
-def test_ratio_has_the_digits_that_mean_something():
-    """Small ratios are told to two places, great ones to whole numbers."""
+def test_ratio_has_significant_digits_only():
+    """Small ratios have two decimals, large ones none."""
     assert [ratio(1, 3), ratio(9.99, 1), ratio(1234.5, 1)] == ["0.33", "9.99", "1234"]

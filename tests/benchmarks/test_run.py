@@ -1,4 +1,4 @@
-"""A run that cannot give figures says so before anything is installed or started."""
+"""A run that cannot give useful figures is refused before anything is installed or started."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from benchmarks import run, wrk
 
 
-def test_one_core_is_too_few(monkeypatch):
-    """A server that shares its core with the load measures the load."""
+def test_single_core_is_refused(monkeypatch):
+    """The server would share its core with the load generator."""
     monkeypatch.setattr("benchmarks.run.os.sched_getaffinity", lambda pid: {3})
 
     with pytest.raises(wrk.ProgramMissing, match="a core each"):

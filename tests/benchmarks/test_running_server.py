@@ -1,4 +1,4 @@
-"""A server is used only when its answers are right, and all its processes end."""
+"""A server is used only if its answers are correct, and all its processes end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.contestants import choose
 from benchmarks.running_server import ServerFailed, start
 from benchmarks.trained_model import TrainedModel
 
-# A server with a child process, as many have; ``$1`` is the label that it answers.
+# A server with a child process, like many real ones; ``$1`` is the label that it returns.
 START = """#!/bin/sh
 exec "$BIN/python" server.py "$PORT" "$1"
 """
@@ -46,14 +46,14 @@ CORE = min(os.sched_getaffinity(0))
 
 @pytest.fixture
 def model(tmp_path):
-    """Two rows that scikit-learn would label 1 and score -0.5."""
+    """Return a model with two rows that scikit-learn would label 1 and score -0.5."""
     rows = np.array([[0.0, 1.0], [2.0, 3.0]])
     return TrainedModel(tmp_path, tmp_path / "model.joblib", rows, rows, [1, 1], [-0.5, -0.5])
 
 
 @pytest.fixture
-def begin(tmp_path, model, monkeypatch, require_program):
-    """Start the small server above with the label that it shall answer."""
+def start_server(tmp_path, model, monkeypatch, require_program):
+    """Return a function that starts the small server above with the label to return."""
     require_program("taskset")
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / "start.sh").write_text(START)
@@ -61,21 +61,21 @@ def begin(tmp_path, model, monkeypatch, require_program):
     monkeypatch.setattr(running_server, "SERVERS", tmp_path)
     [ours] = choose("ours")
 
-    def begin(label):
+    def start_server(label):
         small = dataclasses.replace(ours, name="small", folder="small", arguments=(label,))
         return start(small, Path(sys.executable).parent, model, tmp_path, CORE)
 
-    return begin
+    return start_server
 
 
 def child_of(folder):
-    """Read which child the server has started."""
+    """Return the child process of the server."""
     return int((folder / "small.log").read_text().split()[1])
 
 
-def test_right_server_is_used_on_its_core_and_ended_with_its_children(begin, tmp_path):
-    """It runs where it shall, and nothing of it is left."""
-    with begin("1"):
+def test_correct_server_runs_on_its_core_and_ends_with_its_children(start_server, tmp_path):
+    """It runs on the given core, and no process is left."""
+    with start_server("1"):
         child = psutil.Process(child_of(tmp_path))
         server = child.parent()
         assert server.cpu_affinity() == [CORE]
@@ -84,13 +84,13 @@ def test_right_server_is_used_on_its_core_and_ended_with_its_children(begin, tmp
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_wrong_answer_is_refused(begin):
-    """A server whose label differs from scikit-learn's is not measured."""
-    with pytest.raises(ServerFailed, match="label -1 where scikit-learn says 1"), begin("-1"):
+def test_wrong_answer_is_refused(start_server):
+    """A server whose labels differ from scikit-learn's is not measured."""
+    with pytest.raises(ServerFailed, match="label -1 where scikit-learn says 1"), start_server("-1"):
         pass
 
 
-def test_server_that_ends_is_told_with_its_last_words(begin):
-    """The reason stands in the log, so the message holds its end."""
-    with pytest.raises(ServerFailed, match=r"ended with 1; its log ends with: .*no model here"), begin("0"):
+def test_server_that_exits_is_reported_with_the_end_of_its_log(start_server):
+    """The log has the reason."""
+    with pytest.raises(ServerFailed, match=r"ended with 1; its log ends with: .*no model here"), start_server("0"):
         pass

@@ -1,4 +1,4 @@
-"""The model that all servers serve, and what they are asked."""
+"""The model that all servers load, and the rows that they are sent."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from app.model.bundle import read_bundle
 from benchmarks.trained_model import CannotTrain, draw_batch, train
 
 
-def test_both_shapes_are_one_model_and_rows_are_many_and_different(training_csv, tmp_path):
-    """The bundle gives scikit-learn's answers to the rows, which are not sorted."""
+def test_bundle_equals_the_estimator_and_rows_are_distinct(training_csv, tmp_path):
+    """The bundle gives scikit-learn's answers to the rows, which are in random order."""
     model = train(training_csv, tmp_path)
 
     forest = read_bundle(model.bundles / "current").forest
@@ -23,8 +23,8 @@ def test_both_shapes_are_one_model_and_rows_are_many_and_different(training_csv,
     assert model.rows.tolist() != sorted(model.rows.tolist())
 
 
-def test_batch_is_drawn_from_the_training_rows_and_always_the_same():
-    """Two runs score the same rows, all of which training saw."""
+def test_batch_of_training_rows_is_reproducible():
+    """Every run scores the same training rows."""
     training_rows = np.arange(10.0).reshape(5, 2)
     batch = draw_batch(training_rows, 100)
 
@@ -33,7 +33,7 @@ def test_batch_is_drawn_from_the_training_rows_and_always_the_same():
     assert np.array_equal(batch, draw_batch(training_rows, 100))
 
 
-def test_missing_file_is_said_with_what_to_do(tmp_path):
+def test_missing_file_is_reported_with_what_to_do(tmp_path):
     """Nothing is trained without rows."""
     with pytest.raises(CannotTrain, match=r"none\.csv does not exist: make it with `make data`"):
         train(tmp_path / "none.csv", tmp_path)

@@ -1,4 +1,4 @@
-"""What wrk's output is read as, and what is said when it cannot be."""
+"""Parsing the output of wrk, and errors if that is impossible."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from benchmarks import wrk
 
 
-def test_answers_of_all_kinds_are_read():
-    """The line that the Lua script writes becomes a sample, wherever in wrk's talk it stands."""
+def test_all_kinds_of_answers_are_counted():
+    """The line of the Lua script is found anywhere in the output of wrk."""
     output = (
         "Running 10s test @ http://127.0.0.1:8000/prediction\n"
         "  25000 requests in 10.00s\n"
@@ -26,21 +26,21 @@ def test_answers_of_all_kinds_are_read():
 
 
 @pytest.mark.parametrize(
-    ("output", "said"),
+    ("output", "message"),
     [
         ("unable to connect to 127.0.0.1:1 Connection refused\n", "unable to connect"),
         ("", "no output"),
         ("measured requests=0 microseconds=10000000 p50=0 p99=0 refused=0 broken=8\n", "no request was answered"),
     ],
 )
-def test_output_without_figures_is_an_error(output, said):
-    """What cannot be measured is no sample of zero, which would spoil medians."""
-    with pytest.raises(wrk.LoadFailed, match=said):
+def test_output_without_figures_is_an_error(output, message):
+    """A sample of zeros would distort medians."""
+    with pytest.raises(wrk.LoadFailed, match=message):
         wrk.parse(output)
 
 
-def test_missing_program_is_said_with_its_package(monkeypatch):
-    """A newcomer without wrk is told how to get it."""
+def test_missing_program_is_reported_with_its_package(monkeypatch):
+    """The message says how to install wrk."""
     monkeypatch.setattr("benchmarks.wrk.shutil.which", lambda program: None)
 
     with pytest.raises(wrk.ProgramMissing, match="apt-get install wrk"):
@@ -48,7 +48,7 @@ def test_missing_program_is_said_with_its_package(monkeypatch):
 
 
 class RefusingHandler(http.server.BaseHTTPRequestHandler):
-    """Refuses the row 13 and answers every other."""
+    """Refuses the row 13 and answers every other one."""
 
     protocol_version = "HTTP/1.1"
     seen: ClassVar[set[tuple[str, int]]] = set()
@@ -61,11 +61,11 @@ class RefusingHandler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *arguments):
-        """Keep quiet."""
+        """Log nothing."""
 
 
 def test_real_wrk_sends_every_body_and_counts_refusals(require_program, tmp_path):
-    """The Lua script walks through all rows as JSON, and an answer of 422 is counted as refused."""
+    """The Lua script sends all rows as JSON, and a status of 422 counts as refused."""
     require_program("wrk")
     require_program("taskset")
     bodies = tmp_path / "bodies"
@@ -85,5 +85,5 @@ def test_real_wrk_sends_every_body_and_counts_refusals(require_program, tmp_path
     assert sample.requests_per_second > 0
     assert sample.refused > 0
     assert sample.broken == 0
-    # Two clients, each with a request at the start and at most one every 200 ms.
+    # Two clients, each with a request at the start and then at most one every 200 ms.
     assert 0 < pausing.requests_per_second < 20

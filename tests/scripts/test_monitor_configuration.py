@@ -20,7 +20,7 @@ PROMETHEUS = ROOT / "monitoring" / "prometheus"
 
 @pytest.fixture
 def settings(tmp_path):
-    """Addresses that are each other's defaults, so that a replacement made twice would show."""
+    """Return settings whose addresses are each other's defaults, so that replacing one twice would show."""
     return MonitorSettings(
         service="127.0.0.1:9090",
         prometheus="127.0.0.1:9093",
@@ -31,18 +31,18 @@ def settings(tmp_path):
 
 
 def jobs(path):
-    """Map the jobs of a configuration to their settings."""
+    """Return the jobs of a configuration by name."""
     return {job["job_name"]: job for job in yaml.safe_load(path.read_text())["scrape_configs"]}
 
 
 def targets(job):
-    """Give the addresses that a job scrapes."""
+    """Return the addresses that a job scrapes."""
     return job["static_configs"][0]["targets"]
 
 
 @pytest.fixture
 def metrics_page():
-    """Serve a page of metrics on a free port; called with its text, it gives the address."""
+    """Return a function that serves a page of metrics on a free port and returns the address."""
     servers = []
 
     def serve(text):
@@ -53,7 +53,7 @@ def metrics_page():
                 self.wfile.write(text.encode())
 
             def log_message(self, *arguments):
-                """Say nothing."""
+                """Log nothing."""
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -66,8 +66,8 @@ def metrics_page():
         server.server_close()
 
 
-def test_addresses_are_those_that_were_chosen(settings):
-    """Every job, and the place that alerts go to, follows the settings."""
+def test_addresses_follow_the_settings(settings):
+    """Of every job, and of the Alertmanager that alerts are sent to."""
     path = write_prometheus_configuration(settings)
 
     configuration = yaml.safe_load(path.read_text())
@@ -78,7 +78,7 @@ def test_addresses_are_those_that_were_chosen(settings):
 
 
 def test_rules_are_the_shipped_ones(settings):
-    """The written configuration finds exactly the rule files beside native.yml, and none of their tests."""
+    """The configuration finds exactly the shipped rule files and none of their tests."""
     path = write_prometheus_configuration(settings)
 
     [pattern] = yaml.safe_load(path.read_text())["rule_files"]
@@ -86,19 +86,19 @@ def test_rules_are_the_shipped_ones(settings):
     assert found == set((PROMETHEUS / "rules").glob("*.yml")) != set()
 
 
-def test_jobs_are_those_of_compose():
-    """A job of native.yml has the name and the manners of the one in prometheus.yml: rules and dashboards go by it."""
+def test_jobs_match_those_of_compose():
+    """Rules and dashboards use their names, so names and options must be equal in native.yml and prometheus.yml."""
     native, compose = jobs(PROMETHEUS / "native.yml"), jobs(PROMETHEUS / "prometheus.yml")
 
-    # Without containers there is neither cAdvisor nor Caddy.
+    # Without containers, there is neither cAdvisor nor Caddy.
     assert set(native) == set(compose) - {"cadvisor", "caddy"}
     for name, job in native.items():
         for key in ("scrape_interval", "scrape_timeout", "honor_labels", "metrics_path"):
             assert job.get(key) == compose[name].get(key), (name, key)
 
 
-def test_optional_program_is_watched_while_it_is_there(settings, metrics_page, monkeypatch):
-    """A node_exporter that answers gets a target, and loses it at the next start if it has gone."""
+def test_optional_program_is_scraped_while_it_runs(settings, metrics_page, monkeypatch):
+    """A running node_exporter becomes a target; if it is gone at the next start, the target is removed."""
     address = metrics_page('# HELP node_exporter_build_info x\nnode_exporter_build_info{version="1.12.1"} 1\n')
     monkeypatch.setattr(monitor_configuration, "_OPTIONAL", {"node": (address, "node_exporter_build_info")})
     [file] = jobs(PROMETHEUS / "native.yml")["node"]["file_sd_configs"][0]["files"]
@@ -111,8 +111,8 @@ def test_optional_program_is_watched_while_it_is_there(settings, metrics_page, m
     assert not (settings.folder / file).exists()
 
 
-def test_other_program_at_the_usual_port_is_not_watched(settings, metrics_page, monkeypatch):
-    """A port alone proves nothing: many programs use the Pushgateway's."""
+def test_other_program_on_the_usual_port_is_not_scraped(settings, metrics_page, monkeypatch):
+    """Many programs use the port of the Pushgateway."""
     address = metrics_page("something_else 1\n")
     monkeypatch.setattr(monitor_configuration, "_OPTIONAL", {"pushgateway": (address, "pushgateway_build_info")})
 
@@ -121,8 +121,8 @@ def test_other_program_at_the_usual_port_is_not_watched(settings, metrics_page, 
     assert not (settings.folder / "targets" / "pushgateway.json").exists()
 
 
-def test_secrets_are_read_from_the_folder_that_compose_would_show(settings):
-    """An example that names a secret of a container finds it without one."""
+def test_secrets_are_read_from_the_folder_that_compose_mounts(settings):
+    """An example that refers to a secret in a container works without one."""
     path = write_alertmanager_configuration(settings)
 
     [message] = yaml.safe_load(path.read_text())["receivers"][0]["slack_configs"]
@@ -130,8 +130,8 @@ def test_secrets_are_read_from_the_folder_that_compose_would_show(settings):
     assert path.parent == settings.folder
 
 
-def test_configuration_without_secrets_is_taken_where_it_is(settings, tmp_path):
-    """Templates beside a configuration of one's own are still found."""
+def test_configuration_without_secrets_is_used_in_place(settings, tmp_path):
+    """Templates next to a user's own configuration are still found."""
     own = tmp_path / "own.yml"
     own.write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
 

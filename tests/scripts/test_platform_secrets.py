@@ -1,4 +1,4 @@
-"""Secrets are for their owner alone, at any time, and a password that would not count is refused."""
+"""Secrets are readable by their owner only, and unusable passwords are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.platform_secrets import FEEDBACK_KEYS, checked, make_secrets, renew
 
 
 def test_nobody_else_can_read_a_secret_under_any_umask(tmp_path: Path):
-    """Not even for the moment between making the file and closing it to others."""
+    """Not even between creating the file and restricting its mode."""
     before = os.umask(0)
     try:
         write_secret(tmp_path / "password", "first")
@@ -26,14 +26,14 @@ def test_nobody_else_can_read_a_secret_under_any_umask(tmp_path: Path):
 
 
 @pytest.mark.parametrize("password", ["x" * 73, "ä" * 37, "two\nlines", "two\rlines"])
-def test_password_that_would_not_count_is_refused(password: str):
-    """Bcrypt looks at 72 bytes, and a file of passwords has one on a line."""
+def test_unusable_password_is_refused(password: str):
+    """Bcrypt uses 72 bytes only, and a password file has one password per line."""
     with pytest.raises(StepFailed, match="one line of at most 72 bytes"):
         checked(password)
 
 
 def test_password_that_cannot_be_hashed_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """An engine that fails in the middle leaves the old password in force, for people and for programs."""
+    """If Docker fails half-way, the old password stays valid for people and programs."""
 
     def fail(*_: object, **__: object) -> str:
         raise StepFailed("Hashing the password failed")
@@ -50,22 +50,22 @@ def test_password_that_cannot_be_hashed_replaces_nothing(tmp_path: Path, monkeyp
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
-def _pretend_containers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Put a fake in the place of containers, which hash and change owners; return what it is asked to run."""
-    asked: list[str] = []
+def _fake_containers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Replace the containers that hash passwords and change owners; return the list of commands they run."""
+    commands: list[str] = []
 
     def run(step: str, image: str, *command: str, **_: object) -> str:
-        asked.append(" ".join(command))
+        commands.append(" ".join(command))
         return "hash"
 
     monkeypatch.setattr("scripts.platform_secrets.image_of", lambda service: "caddy")
     monkeypatch.setattr("scripts.platform_secrets.run_image", run)
-    return asked
+    return commands
 
 
-def test_key_for_labels_is_made_once_and_given_to_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Also where a platform was set up before there were keys; a line of its own, so that another can be appended."""
-    asked = _pretend_containers(monkeypatch)
+def test_feedback_key_is_created_once_and_readable_by_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also on a platform from before there were keys; it ends with a line break, so that more can be appended."""
+    commands = _fake_containers(monkeypatch)
     for name in ("admin_password", "caddy_users", "grafana_admin_password", "jupyter_token"):
         write_secret(tmp_path / name, "old")
     make_secrets(tmp_path, "admin")
@@ -74,16 +74,16 @@ def test_key_for_labels_is_made_once_and_given_to_the_service(tmp_path: Path, mo
     assert len(key) == 33
     assert key.endswith("\n")
     assert (tmp_path / FEEDBACK_KEYS).stat().st_mode & 0o777 == 0o600
-    # nobody, who is the user of the service's image
-    assert f"chown 65534:65534 {FEEDBACK_KEYS}" in asked[-1]
+    # The user nobody, as which the service's image runs.
+    assert f"chown 65534:65534 {FEEDBACK_KEYS}" in commands[-1]
 
     make_secrets(tmp_path, "admin")
     assert (tmp_path / FEEDBACK_KEYS).read_text() == key
 
 
-def test_new_password_leaves_the_keys_of_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Who labels goes on labelling after `make password`."""
-    _pretend_containers(monkeypatch)
+def test_new_password_keeps_the_feedback_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Programs that submit labels keep working after `make password`."""
+    _fake_containers(monkeypatch)
     make_secrets(tmp_path, "admin")
     key, password = ((tmp_path / name).read_text() for name in (FEEDBACK_KEYS, "admin_password"))
 

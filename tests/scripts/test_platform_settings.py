@@ -1,4 +1,4 @@
-"""The file .env: made when it is missing, changed where it was asked for, otherwise its owner's."""
+"""The file .env is created if it is missing, and changed only where requested."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from scripts.platform_settings import change_settings, read_settings, settings_wanted
 
 
-def test_first_start_makes_a_file_that_says_what_it_is(tmp_path: Path):
-    """A person who opens it learns where to read on, and finds no password."""
+def test_new_file_explains_itself(tmp_path: Path):
+    """It refers to the documentation and contains no password."""
     path = tmp_path / ".env"
     change_settings(path, settings_wanted(read_settings(path), {"ADMIN_PASSWORD": "battery"}))
 
@@ -17,8 +17,8 @@ def test_first_start_makes_a_file_that_says_what_it_is(tmp_path: Path):
     assert "battery" not in path.read_text()
 
 
-def test_what_its_owner_wrote_stays(tmp_path: Path):
-    """Other settings, comments and their order are not ours to change."""
+def test_other_lines_are_kept(tmp_path: Path):
+    """Other settings, comments and their order."""
     path = tmp_path / ".env"
     path.write_text("# mine\nSERVICE_CPUS='2.0'\n\nADMIN_USER=eva\nBIND_ADDRESS=10.0.0.1\n")
     change_settings(path, settings_wanted(read_settings(path), {"BIND_ADDRESS": "10.0.0.2"}))
@@ -27,8 +27,8 @@ def test_what_its_owner_wrote_stays(tmp_path: Path):
     assert read_settings(path)["SERVICE_CPUS"] == "2.0"
 
 
-def test_site_address_chooses_the_files_and_goes_back(tmp_path: Path):
-    """Compose is told to take the second file with it, so that plain commands agree with `make up`."""
+def test_site_address_selects_the_compose_files(tmp_path: Path):
+    """COMPOSE_FILE makes plain docker compose commands agree with `make up`; without an address it is removed."""
     path = tmp_path / ".env"
     change_settings(path, settings_wanted({}, {"SITE_ADDRESS": "example.org"}))
     assert read_settings(path)["COMPOSE_FILE"] == "docker-compose.yml:docker-compose.site.yml"
@@ -39,8 +39,8 @@ def test_site_address_chooses_the_files_and_goes_back(tmp_path: Path):
     assert [file.name for file in tmp_path.iterdir()] == [".env"]
 
 
-def test_file_that_was_closed_to_others_stays_closed(tmp_path: Path):
-    """Who writes a password into DATABASE_URL says `chmod 600 .env` once."""
+def test_restricted_mode_is_kept(tmp_path: Path):
+    """People who write a password into DATABASE_URL run `chmod 600 .env` once."""
     path = tmp_path / ".env"
     change_settings(path, {"ADMIN_USER": "eva"})
     assert path.stat().st_mode & 0o777 == 0o644

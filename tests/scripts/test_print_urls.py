@@ -1,3 +1,5 @@
+"""The addresses and the example request that `make run` prints."""
+
 import json
 import os
 import subprocess
@@ -9,29 +11,29 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "print_urls.py"
 
 
-def say_print_urls(model_dir):
-    """Run the script as make does, and give what it prints."""
+def run_print_urls(model_dir):
+    """Run the script as make does, and return its output."""
     environ = {**os.environ, "BIND": "127.0.0.1:8123", "MODEL_DIR": str(model_dir)}
     return subprocess.run([sys.executable, SCRIPT], env=environ, capture_output=True, text=True, check=True).stdout
 
 
 def test_example_request_fits_the_model(tmp_path):
-    """The printed curl sends as many numbers as the live model wants."""
+    """The printed curl command sends as many numbers as the live model has features."""
     (tmp_path / "current").mkdir()
     (tmp_path / "current" / "manifest.json").write_text(json.dumps({"golden": {"rows": [[1.5, -2.0, 3.25]]}}))
 
-    said = say_print_urls(tmp_path)
+    printed = run_print_urls(tmp_path)
 
-    assert '"feature_vector": [1.5, -2.0, 3.25]' in said
+    assert '"feature_vector": [1.5, -2.0, 3.25]' in printed
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", '{"golden": {"rows": []}}'])
-def test_broken_manifest_does_not_keep_the_service_from_starting(tmp_path, manifest):
-    """Every address is printed whatever the bundle looks like; the service itself refuses it."""
+def test_invalid_manifest_is_ignored(tmp_path, manifest):
+    """Every address is printed; the service itself refuses the bundle."""
     (tmp_path / "current").mkdir()
     (tmp_path / "current" / "manifest.json").write_text(manifest)
 
-    said = say_print_urls(tmp_path)
+    printed = run_print_urls(tmp_path)
 
     for address in ("8123/\n", "8123/docs", "8123/metrics", "8123/prediction"):
-        assert address in said
+        assert address in printed

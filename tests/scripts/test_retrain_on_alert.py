@@ -1,4 +1,4 @@
-"""A message of Alertmanager starts the command, once."""
+"""A notification from Alertmanager starts the command once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRING = {"alerts": [{"status": "firing", "labels": {"alertname": "RetrainingNee
 
 @pytest.fixture
 def listen():
-    """Serve until the test ends; gives the address."""
+    """Return a function that serves until the test ends and returns the address."""
     servers = []
 
     def start(command: Command) -> str:
@@ -38,7 +38,7 @@ def listen():
 
 
 def test_firing_alert_starts_the_command_once(listen, tmp_path):
-    """What Alertmanager tells again is not trained again, until the pause is over."""
+    """Repeated notifications do not start another training until the pause is over."""
     now = [0.0]
     command = Command(["sh", "-c", f"echo started >> {tmp_path}/runs"], pause_seconds=100, clock=lambda: now[0])
     address = listen(command)
@@ -53,7 +53,7 @@ def test_firing_alert_starts_the_command_once(listen, tmp_path):
     assert (tmp_path / "runs").read_text() == "started\n" * 2
 
 
-def test_command_that_runs_is_not_started_again(listen):
+def test_running_command_is_not_started_again(listen):
     """However long it takes."""
     command = Command(["cat"], pause_seconds=0)
     command._process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
@@ -74,15 +74,15 @@ def test_command_that_runs_is_not_started_again(listen):
         "RetrainingNeeded",
     ],
 )
-def test_other_messages_start_nothing(listen, message):
-    """They are answered, so that Alertmanager does not send them again."""
+def test_other_notifications_start_nothing(listen, message):
+    """They get a successful answer, so that Alertmanager does not repeat them."""
     answer = requests.post(listen(Command(["false"], 0)), json=message, timeout=30)
 
     assert (answer.status_code, answer.text) == (200, "RetrainingNeeded does not fire\n")
 
 
-def test_what_is_no_message_is_refused(listen):
-    """Text that is no JSON, and a length that nobody sends."""
+def test_invalid_request_is_refused(listen):
+    """Text that is not JSON, and an implausible length."""
     address = listen(Command(["false"], 0))
 
     assert requests.post(address, data="{", timeout=30).status_code == 400
@@ -90,7 +90,7 @@ def test_what_is_no_message_is_refused(listen):
 
 
 def test_alertmanager_starts_the_command(require_program, tmp_path):
-    """The real one, and the program as it is started."""
+    """With a real Alertmanager and the program as a process."""
     done = tmp_path / "done"
     listening = subprocess.Popen(
         [sys.executable, ROOT / "scripts/retrain_on_alert.py", "--port", "0", "--", "touch", done],

@@ -1,4 +1,4 @@
-"""What `make up` says when it cannot begin, and where things are when it could."""
+"""Errors of `make up`, and the addresses that it prints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _up(path: Path) -> subprocess.CompletedProcess[str]:
-    """Run the command of `make up` with nothing but these programs."""
+    """Run the command of `make up` with only these programs on PATH."""
     return subprocess.run(
         [sys.executable, "-m", "scripts.run_platform", "up"],
         cwd=ROOT,
@@ -27,7 +27,7 @@ def _up(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def _fake_docker(folder: Path, script: str) -> None:
-    """Put a fake docker into a folder."""
+    """Write a fake docker into a folder."""
     (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "docker").chmod(0o755)
 
@@ -41,8 +41,8 @@ def _fake_docker(folder: Path, script: str) -> None:
         ('[ "$1" = info ] || echo 2.20.3', "Docker Compose 2.20.3 is too old: install 2.24 or newer."),
     ],
 )
-def test_docker_that_will_not_do_is_told_of_in_one_sentence(tmp_path: Path, script: str, sentence: str):
-    """Before anything is made."""
+def test_unsuitable_docker_is_reported_in_one_line(tmp_path: Path, script: str, sentence: str):
+    """Before anything is created."""
     if script:
         _fake_docker(tmp_path, script)
     done = _up(tmp_path)
@@ -54,7 +54,7 @@ def test_docker_that_will_not_do_is_told_of_in_one_sentence(tmp_path: Path, scri
 
 
 def test_addresses_follow_the_settings():
-    """Ports that were chosen, an address of this machine, or a site."""
+    """Chosen ports, an address of this machine, or a site."""
     here = addresses({"ADMIN_USER": "eva", "BIND_ADDRESS": "0.0.0.0", "SERVICE_PORT": "8001"})
     assert "http://127.0.0.1:8001/" in here
     assert "http://127.0.0.1:3000/" in here

@@ -1,4 +1,4 @@
-"""Small data and small models."""
+"""Small files and models for the tests of training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.data.dataset import Dataset
 
 @pytest.fixture
 def write_csv(tmp_path: Path) -> Callable[..., Path]:
-    """Write a file into the test's folder and give its path."""
+    """Return a function that writes a file into the test's folder and returns its path."""
 
     def write(content: str | bytes, name: str = "rows.csv") -> Path:
         path = tmp_path / name
@@ -27,7 +27,7 @@ def write_csv(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def small_model() -> TrainedModel:
-    """A forest of five trees on 300 rows."""
+    """Return a forest of five trees on 300 rows."""
     rows = np.random.default_rng(1).normal(size=(300, 2))
     estimator = IsolationForest(n_estimators=5, contamination=0.1, random_state=1).fit(rows)
     return TrainedModel("credits", estimator, Dataset(("mean", "sd"), rows, Path("rows.csv"), "0" * 64, ("mean", "sd")))

@@ -1,4 +1,4 @@
-"""In a terminal a bar moves; elsewhere each stage is a line."""
+"""Terminals get a progress bar, other outputs one line per stage."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from training.console import announce, show_calibration, show_rows, show_trees
 
 
 class Terminal(io.StringIO):
-    """Standard error of a person who looks on."""
+    """Standard error that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say that somebody does."""
+        """Return True."""
         return True
 
 
-def test_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch):
+def test_terminal_shows_a_progress_bar(monkeypatch: pytest.MonkeyPatch):
     """It ends with all trees."""
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
 
@@ -29,8 +29,8 @@ def test_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch):
     assert "40/40" in terminal.getvalue()
 
 
-def test_terminal_shows_how_many_rows_were_replayed(monkeypatch: pytest.MonkeyPatch):
-    """It ends with all of them."""
+def test_terminal_shows_the_progress_of_a_replay(monkeypatch: pytest.MonkeyPatch):
+    """It ends with all rows."""
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
 
     with show_rows(3000) as on_progress:
@@ -40,8 +40,8 @@ def test_terminal_shows_how_many_rows_were_replayed(monkeypatch: pytest.MonkeyPa
     assert "3000/3000" in terminal.getvalue()
 
 
-def test_terminal_shows_how_far_the_calibration_is(monkeypatch: pytest.MonkeyPatch):
-    """In per cent; nothing is shown where nothing is calibrated."""
+def test_terminal_shows_the_progress_of_the_calibration(monkeypatch: pytest.MonkeyPatch):
+    """In per cent, and only if something is calibrated."""
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
 
     with show_calibration():
@@ -54,8 +54,8 @@ def test_terminal_shows_how_far_the_calibration_is(monkeypatch: pytest.MonkeyPat
     assert "100/100" in terminal.getvalue()
 
 
-def test_elsewhere_each_stage_is_a_line(capsys):
-    """A log file is not filled with bars."""
+def test_other_outputs_get_a_line_per_stage(capsys):
+    """Progress bars would fill a log file."""
     announce("Reading")
     with show_trees(40) as on_progress:
         on_progress(40)

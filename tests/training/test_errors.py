@@ -1,4 +1,4 @@
-"""A result is written as a whole or not at all, and a place that cannot be written is refused by name."""
+"""Output is written completely or not at all, and an unwritable path is refused by name."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from training.errors import ModelsNotWritable, refusing_output
 
 
 def write_half(target: Path) -> None:
-    """Start writing, and be interrupted."""
+    """Start writing, then raise an interruption."""
     with refusing_output(target), replacing(target) as unfinished:
         unfinished.write_text("half")
         raise KeyboardInterrupt
 
 
 def test_file_is_replaced_when_the_block_ends(tmp_path):
-    """Until then the old content stays, and nothing else is left afterwards."""
+    """The old content stays until then, and no other file is left afterwards."""
     target = tmp_path / "page.html"
     target.write_text("old")
 
@@ -31,7 +31,7 @@ def test_file_is_replaced_when_the_block_ends(tmp_path):
 
 
 def test_interrupted_block_changes_nothing(tmp_path):
-    """Ctrl-C in the middle leaves the old file and no other."""
+    """After Ctrl-C, only the old file is there."""
     target = tmp_path / "page.html"
     target.write_text("old")
 
@@ -42,8 +42,8 @@ def test_interrupted_block_changes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_place_that_cannot_be_written_is_named():
-    """The message names the option for another place."""
+def test_unwritable_path_is_reported():
+    """The message names the option that changes it."""
     target = Path("/proc/page.html")
 
     with (

@@ -1,4 +1,4 @@
-"""The command line: one line and the right exit status for whatever goes wrong."""
+"""The command line: every error is one line with the right exit status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.errors import BadArgument, BadData, ModelsNotWritable
 
 ROOT = Path(__file__).parents[2]
 
-# Loading these takes a second or more, which nobody should wait for a list of options.
+# Loading these takes a second or more, too long for a list of options.
 HEAVY = {"sklearn", "pandas", "joblib", "scipy", "plotly", "matplotlib"}
 
 VERSION_COMMANDS = ("models", "promote", "rollback", "prune", "verify")
@@ -37,8 +37,8 @@ def test_help_is_printed(arguments, capsys):
     assert "usage: python -m training" in capsys.readouterr().out
 
 
-def test_help_does_not_load_what_training_needs():
-    """It answers at once."""
+def test_help_does_not_load_the_training_libraries():
+    """It is printed at once."""
     shown = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "training", "--help"],
         cwd=ROOT,
@@ -76,7 +76,7 @@ def test_help_does_not_load_what_training_needs():
     ],
 )
 def test_mistyped_argument_is_refused_in_one_line(arguments, message, capsys):
-    """It says what is wrong and where the options stand, with exit status 2."""
+    """It says what is wrong and how to list the options, with exit status 2."""
     with pytest.raises(SystemExit) as end:
         main(arguments)
 
@@ -101,7 +101,7 @@ def test_mistyped_argument_is_refused_in_one_line(arguments, message, capsys):
     ],
 )
 def test_refusal_is_one_line_and_an_exit_status(error, status, shown, monkeypatch, capsys):
-    """Whatever the command raises."""
+    """Whichever error the command raises."""
 
     def refuse(options: object) -> int:
         raise error

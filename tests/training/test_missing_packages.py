@@ -1,4 +1,4 @@
-"""Without the virtual environment, a program says in one sentence which package is missing and what to do."""
+"""Without the virtual environment, a program reports in one line which package is missing and what to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def only_gunicorn(tmp_path: Path) -> Path:
-    """A folder of packages that holds Gunicorn and what it imports."""
+    """Return a folder of packages that has only Gunicorn and its dependencies."""
     for package in ("gunicorn", "packaging"):
         found = importlib.util.find_spec(package)
         (tmp_path / package).symlink_to(Path(found.origin).parent)
@@ -23,21 +23,22 @@ def only_gunicorn(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "program", "package"),
+    ("arguments", "log_format", "program", "package"),
     [
-        (["training", "models"], "training", "numpy"),
-        (["training", "--help"], "training", "numpy"),
-        (["app.records", "status"], "records", "sqlalchemy"),
-        (["gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"], "isowatch", "prometheus_client"),
+        (["training", "models"], "text", "training", "numpy"),
+        (["training", "--help"], "text", "training", "numpy"),
+        (["app.records", "status"], "text", "records", "sqlalchemy"),
+        (["gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"], "text", "isowatch", "prometheus_client"),
+        (["gunicorn", "app:create_app()", "--bind", "127.0.0.1:0"], "json", "isowatch", "pythonjsonlogger"),
     ],
 )
-def test_missing_package_is_one_sentence(only_gunicorn, arguments, program, package):
-    """It names the package and how to get it, and the exit status is that of a failure."""
-    # -S leaves the environment's packages out.
+def test_missing_package_is_reported_in_one_line(only_gunicorn, arguments, log_format, program, package):
+    """It names the package and how to install it, and the exit status is that of a failure."""
+    # -S excludes the packages of the environment.
     done = subprocess.run(
         [sys.executable, "-S", "-m", *arguments],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(only_gunicorn)},
+        env=os.environ | {"PYTHONPATH": str(only_gunicorn), "LOG_FORMAT": log_format},
         capture_output=True,
         text=True,
         timeout=60,

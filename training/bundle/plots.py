@@ -37,7 +37,7 @@ _SOFT_BLUES = colormaps["Blues"](np.linspace(0.65, 0.12, _LEVELS))
 _DOT_AREA, _DOT_GROWTH = 7.0, 14.0
 
 # A longer name would push the plot aside.
-_MAX_NAME = 40
+_MAX_NAME_LENGTH = 40
 
 # Bars of a histogram: about 0.01 wide over the usual range of scores.
 _BARS = 60
@@ -128,7 +128,7 @@ def score_histogram(scores: NDArray[np.float64], threshold: float, title: str) -
     figure, axes = _begin(title)
     low, high = min(float(scores.min()), threshold), max(float(scores.max()), threshold)
     step = max((high - low) / _BARS, 1e-3)
-    # The threshold is an edge, so that each bar has one colour. A score that equals the threshold is an inlier's.
+    # The threshold is a bin edge, so that each bar has one colour. A score equal to the threshold is an inlier's.
     below = threshold - step * np.arange(np.ceil((threshold - low) / step) + 1)[::-1]
     above = threshold + step * np.arange(np.floor((high - threshold) / step) + 2)
     legend: list[Patch | Line2D] = []
@@ -201,7 +201,7 @@ def _draw_plane(plane: BoundaryPlane, threshold: float, title: str) -> tuple[Fig
 def _draw_dots(axes: Axes, plane: BoundaryPlane, rows: NDArray[np.float64], colour: str, called: str) -> Line2D:
     """Draw rows as dots, larger where many coincide; return the entry of the legend."""
     dots, counts = plane.place(rows)
-    # Large dots first, so that they hide no small ones.
+    # Large dots first, so that they do not hide small ones.
     order = np.argsort(-counts, kind="stable")
     areas = _DOT_AREA + _DOT_GROWTH * np.log10(counts[order])
     across, up = dots[order].T
@@ -231,7 +231,7 @@ def _digits(step: float) -> int:
 
 def _shorten(name: str) -> str:
     """Truncate a long name."""
-    return name if len(name) <= _MAX_NAME else name[: _MAX_NAME - 3] + "..."
+    return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 3] + "..."
 
 
 def draw_pictures(

@@ -8,8 +8,8 @@ from typing import Any
 
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
 
-# An address that listens everywhere is reached through this one.
-_EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+# How a service that listens on every address is reached from this machine.
+_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
 def summarise(manifest: dict[str, Any], folder: Path) -> str:
@@ -56,7 +56,7 @@ def _describe_start() -> str:
     command = f'{f"BIND={bind} " if bind else ""}gunicorn "app:create_app()"'
     if not port.isdigit():  # a socket file, which no browser opens
         return f"To start one: {command}"
-    return f"To start one: {command}, then open http://{_EVERY_ADDRESS.get(host, host)}:{port}/"
+    return f"To start one: {command}, then open http://{_LOCAL_ADDRESSES.get(host, host)}:{port}/"
 
 
 def _count_flagged(figures: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from training.commands.options import add_models_option, column_names
 
-# The exit status that tells scripts apart drift and failure.
+# Exit status by which scripts distinguish drift from failure.
 DRIFTED = 3
 
 

@@ -1,4 +1,4 @@
-"""``import``: make somebody's own fitted ``IsolationForest`` the live model."""
+"""``import``: promote an ``IsolationForest`` that was fitted elsewhere."""
 
 from __future__ import annotations
 

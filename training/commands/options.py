@@ -17,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MAX_PORT = 65_535
 
 # A day. To keep metrics for longer, use the Pushgateway.
-_MAX_WAIT_SECONDS = 86_400
+_MAX_HOLD_SECONDS = 86_400
 
 
 def add_models_option(parser: argparse.ArgumentParser) -> None:
@@ -123,8 +123,8 @@ def seconds(text: str) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number <= _MAX_WAIT_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds; use 0 to {_MAX_WAIT_SECONDS}.")
+    if not 0 <= number <= _MAX_HOLD_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds; use 0 to {_MAX_HOLD_SECONDS}.")
     return number
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from training.metrics.monitor import TreeModelMonitor
     from training.retraining.retrain import Candidate
 
-# The exit status that tells scripts: there is a candidate, but the live model is unchanged.
+# Exit status if there is a candidate but the live model is unchanged.
 NOT_PROMOTED = 3
 
 # Enough for hundreds of rows beyond the threshold, and a table of many features still fits into a small machine's

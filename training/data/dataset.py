@@ -20,7 +20,7 @@ _COLUMNS = ("mean", "sd")
 
 # Prices are whole credits; normalising them and back changes them by about 1e-15. Of real data, which were scaled with
 # other numbers, one row in millions comes this close by chance.
-_WHOLE = 1e-9
+_ROUNDING = 1e-9
 
 
 def is_synthetic(data: Dataset) -> bool:
@@ -39,7 +39,7 @@ def is_synthetic(data: Dataset) -> bool:
     mean, sd = data.rows.T
     of_one_purchase = sd == (SD_OF_ONE_PURCHASE - SD_SCALING[0]) / SD_SCALING[1]
     paid = mean[of_one_purchase] * MEAN_SCALING[1] + MEAN_SCALING[0]
-    return bool(of_one_purchase.any() and (np.abs(paid - np.rint(paid)) < _WHOLE).all())
+    return bool(of_one_purchase.any() and (np.abs(paid - np.rint(paid)) < _ROUNDING).all())
 
 
 # A single row has no neighbours to be isolated from.

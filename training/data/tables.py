@@ -166,7 +166,7 @@ def _check_header(path: Path, header: tuple[str, ...]) -> None:
 
 
 # Longer cells are cut in messages, which should stay on one line.
-_MAX_SHOWN_CELL = 40
+_MAX_SHOWN_CELL_LENGTH = 40
 
 
 def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
@@ -236,7 +236,7 @@ def _read_cell(file: CsvFile, line: int, column: str, cell: str) -> float:
         raise BadData(
             f"{place}: the cell is empty; fill it, remove the line, or leave the column out with --drop {column}."
         )
-    shown = repr(cell if len(cell) <= _MAX_SHOWN_CELL else cell[:_MAX_SHOWN_CELL] + "...")
+    shown = repr(cell if len(cell) <= _MAX_SHOWN_CELL_LENGTH else cell[:_MAX_SHOWN_CELL_LENGTH] + "...")
     if not is_number(cell):
         raise BadData(f"{place}: {shown} is not a number; correct it, or leave the column out with --drop {column}.")
     number = float(cell)

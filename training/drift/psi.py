@@ -29,7 +29,7 @@ _ROWS_EXPECTED_IN_A_BIN = 5
 
 # A share of 0 has no logarithm. It is replaced by half a row of the smaller sample in both samples, so that a bin that
 # is empty in both adds nothing.
-_LEAST_ROWS = 0.5
+_MIN_ROWS_IN_A_BIN = 0.5
 
 # The threshold is then accurate to about 3 %.
 _N_SPLITS = 2000
@@ -127,8 +127,8 @@ def stability_index(reference: Counts, current: Counts) -> NDArray[np.float64]:
     0.0
     """
     n_reference, n_current = reference.sum(axis=-1, keepdims=True), current.sum(axis=-1, keepdims=True)
-    least = _LEAST_ROWS / np.minimum(n_reference, n_current)
-    before, after = np.maximum(reference / n_reference, least), np.maximum(current / n_current, least)
+    min_share = _MIN_ROWS_IN_A_BIN / np.minimum(n_reference, n_current)
+    before, after = np.maximum(reference / n_reference, min_share), np.maximum(current / n_current, min_share)
     index: NDArray[np.float64] = ((after - before) * np.log(after / before)).sum(axis=-1)
     return index
 

@@ -31,14 +31,14 @@ class DetectorReplay:
     drifts
         First and last row of each drift, counted from 1: from its event until windows are below the threshold again, or
         to the end of the file.
-    expected_alarms
+    expected_signals
         Average number of signals by chance in a file of this length.
     """
 
     ratios: NDArray[np.float64]
     findings: tuple[Finding, ...]
     drifts: tuple[tuple[int, int], ...]
-    expected_alarms: float
+    expected_signals: float
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _to_cells(name: str, detector: DetectorReplay) -> tuple[str, ...]:
         name,
         f"{detector.ratios.max():.2f}",
         f"{count(detector, Kind.ALARM):,}",
-        f"{detector.expected_alarms:.1f}",
+        f"{detector.expected_signals:.1f}",
         f"{count(detector, Kind.EVENT):,}",
         "-" if first is None else f"{first:,}",
         f"{rows_in_drift(detector):,}",

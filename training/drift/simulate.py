@@ -20,16 +20,17 @@ from app.drift.mmd import KernelReference
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
 from training.drift.thresholds import settling_rows
 
-# The standard error of the run time is then 1 / sqrt(2000) = 2 %; for wide tables and long run times, at most 4 %.
-_MAX_ALARMS, _MIN_ALARMS = 2000, 500
+# Simulated first signals of each detector. The standard error of the run time is 1 / sqrt(2000) = 2 %; for wide tables
+# and long run times, which get fewer, at most 4 %.
+_MAX_SIGNALS, _MIN_SIGNALS = 2000, 500
 
-# In case there are fewer signals than expected.
-_SPARE = 1.1
+# Streams are simulated in excess, in case there are fewer signals than expected.
+_RESERVE = 1.1
 
-# Number of comparisons of two rows in one column that a core makes in about half a minute.
-_COMPARISONS = 12e9
+# Comparisons of two rows in one column; a core makes so many in about half a minute.
+_MAX_COMPARISONS = 12e9
 
-# So many statistics fit into an ordinary machine's memory several times.
+# Rows of all streams together; their statistics fit into an ordinary machine's memory several times.
 _MAX_ROWS = 30e6
 
 # A stream continues for so many windows after the settling rows: most of its rows count, and there are many streams.
@@ -172,13 +173,13 @@ class DriftSimulation:
 def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]:
     """Return how many streams are needed, and for how many full windows each."""
     settling, at_risk = settling_rows(window), min(_WINDOWS_AT_RISK * window, run_time)
-    alarms_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
+    signals_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
     # The similarity of whole rows costs about as much as two more columns of ranks.
     comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
-    affordable_streams = min(_COMPARISONS / comparisons_per_stream, _MAX_ROWS / (settling + at_risk))
-    affordable = affordable_streams * alarms_per_stream / _SPARE
-    n_alarms = min(_MAX_ALARMS, max(_MIN_ALARMS, affordable))
-    return ceil(_SPARE * n_alarms / alarms_per_stream), settling + at_risk
+    affordable_streams = min(_MAX_COMPARISONS / comparisons_per_stream, _MAX_ROWS / (settling + at_risk))
+    affordable = affordable_streams * signals_per_stream / _RESERVE
+    n_signals = min(_MAX_SIGNALS, max(_MIN_SIGNALS, affordable))
+    return ceil(_RESERVE * n_signals / signals_per_stream), settling + at_risk
 
 
 def simulate_kernel_distances(

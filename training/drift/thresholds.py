@@ -82,14 +82,14 @@ def find_step_threshold(
     """
     confirming = _find_confirming_thresholds(statistics[:, ::window])
     highest = np.maximum.accumulate(statistics, axis=1, out=statistics)
-    line, reached = 2 * steps[-1] - steps[-2], float("inf")
+    threshold, reached = 2 * steps[-1] - steps[-2], float("inf")
     for candidate in (steps[:-1] + steps[1:])[::-1] / 2:
         # A threshold that no stream exceeded counts as exceeded once, since the streams may be too short.
         run = _rows_at_risk(highest, candidate) / max(1, int((highest[:, -1] > candidate).sum()))
         if run < run_time:
             break
-        line, reached = candidate, run
-    return Thresholds(np.array([0]), np.array([line]), confirming, float(reached))
+        threshold, reached = candidate, run
+    return Thresholds(np.array([0]), np.array([threshold]), confirming, float(reached))
 
 
 def _begin_blocks(n_rows: int) -> list[int]:
@@ -105,22 +105,22 @@ def _find_threshold(highest: NDArray[np.float64], rate: float) -> float:
     """Find the lowest threshold with at most ``rate`` signals per row at risk; ``highest`` are running maxima."""
     maxima = np.sort(highest[:, -1])
     # As many streams signal as there are maxima above the threshold; the more, the fewer rows are at risk.
-    fewest, most = 0, len(maxima) - 1
-    while fewest < most:
-        n_alarms = (fewest + most + 1) // 2
-        if n_alarms <= rate * _rows_at_risk(highest, maxima[-1 - n_alarms]):
-            fewest = n_alarms
+    low, high = 0, len(maxima) - 1
+    while low < high:
+        n_signals = (low + high + 1) // 2
+        if n_signals <= rate * _rows_at_risk(highest, maxima[-1 - n_signals]):
+            low = n_signals
         else:
-            most = n_alarms - 1
-    return float(maxima[-1 - fewest])
+            high = n_signals - 1
+    return float(maxima[-1 - low])
 
 
-def _rows_at_risk(highest: NDArray[np.float64], line: float) -> int:
+def _rows_at_risk(highest: NDArray[np.float64], threshold: float) -> int:
     """Count the rows up to and including the first signal of each stream."""
-    return int((highest <= line).sum() + (highest[:, -1] > line).sum())
+    return int((highest <= threshold).sum() + (highest[:, -1] > threshold).sum())
 
 
 def _find_confirming_thresholds(windows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Find the thresholds that disjoint windows exceed with at most the stored probabilities."""
-    lines: NDArray[np.float64] = np.quantile(windows, 1 - CONFIRMING_SHARES, method="higher")
-    return lines
+    thresholds: NDArray[np.float64] = np.quantile(windows, 1 - CONFIRMING_SHARES, method="higher")
+    return thresholds

@@ -29,7 +29,7 @@ from training.figures.style import (
 N_BINS = 20
 
 # If one bar has more than this share of the rows, the others are hardly visible on a linear axis.
-_OVERWHELMING = 0.8
+_DOMINANT_SHARE = 0.8
 
 _HOVER = "%{customdata[0]:.6g} to %{customdata[1]:.6g}<br>%{customdata[2]:,} rows (%{customdata[3]:.3%})"
 
@@ -77,7 +77,7 @@ def histogram_figure(training: Dataset, feature: str, test: Dataset | None = Non
         for place, (name, values) in enumerate(columns.items()):
             counts = np.histogram(values, edges)[0]
             if view == ALL_ROWS:
-                logarithmic |= _OVERWHELMING < counts.max() / len(values) < 1
+                logarithmic |= _DOMINANT_SHARE < counts.max() / len(values) < 1
             bars = _draw_bars(edges, counts, len(values), test is not None, place, len(columns))
             colour = colour_of(name)
             figure.add_bar(**bars, name=name, marker_color=colour, visible=view == ALL_ROWS)
@@ -120,7 +120,7 @@ def overlay_figure(reference: Dataset, current: Dataset, feature: str, subtitle:
         for name, values in columns.items():
             counts = np.histogram(values, edges)[0]
             shares = counts / len(values)
-            logarithmic |= view == ALL_ROWS and bool(_OVERWHELMING < shares.max() < 1)
+            logarithmic |= view == ALL_ROWS and bool(_DOMINANT_SHARE < shares.max() < 1)
             figure.add_bar(
                 x=edges[:-1],
                 y=shares,

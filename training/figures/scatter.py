@@ -35,7 +35,7 @@ MAX_DRAWN_MATRIX_POINTS = 1_000
 _PANEL_HEIGHT, _FRAME_HEIGHT = 165, 210
 
 # Characters that fit beside one of the small plots.
-_MAX_NAME = 18
+_MAX_NAME_LENGTH = 18
 
 
 def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
@@ -79,8 +79,8 @@ def scatter_matrix(sets: dict[str, Dataset]) -> go.Figure:
                 trace = of_set.draw(plane, (x_name, y_name), MAX_DRAWN_MATRIX_POINTS)
                 figure.add_scatter(**trace, showlegend=row == 0, row=row + 1, col=column + 1)
     for place, (x_name, y_name) in enumerate(itertools.pairwise(names), start=1):
-        figure.update_yaxes(title_text=axis_name(y_name, _MAX_NAME), row=place, col=1)
-        figure.update_xaxes(title_text=axis_name(x_name, _MAX_NAME), row=n_panels, col=place)
+        figure.update_yaxes(title_text=axis_name(y_name, _MAX_NAME_LENGTH), row=place, col=1)
+        figure.update_xaxes(title_text=axis_name(x_name, _MAX_NAME_LENGTH), row=n_panels, col=place)
     figure.update_traces(marker_size=4)
     # Rotated or dense labels would not fit under plots of this size.
     figure.update_xaxes(nticks=4, tickangle=0)

@@ -14,10 +14,10 @@ from training.figures.style import as_text, new_figure, scale_buttons
 _MAX_POINTS = 4000
 
 # If the statistic exceeds its threshold by this factor, the threshold would be at the bottom of a linear axis.
-_HIGH = 10
+_LOGARITHMIC_FROM = 10
 
 # A logarithmic axis has no 0; nobody reads values so far below the threshold.
-_LOWEST_SHOWN = 0.01
+_MIN_SHOWN_RATIO = 0.01
 
 _CURVE, _LINE, _DRIFT = "#1f5fa8", "#1f2933", "#d9730d"
 
@@ -56,7 +56,7 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
     drawn = np.union1d(thin_curve(ratios, _MAX_POINTS), np.array(list(texts), np.int64) - first_row)
     figure.add_scatter(
         x=rows[drawn],
-        y=np.maximum(ratios[drawn], _LOWEST_SHOWN),
+        y=np.maximum(ratios[drawn], _MIN_SHOWN_RATIO),
         customdata=ratios[drawn],
         text=[texts.get(row, "") for row in rows[drawn].tolist()],
         hovertemplate="row %{x:,}: %{customdata:.3g}<br>%{text}<extra></extra>",
@@ -75,7 +75,7 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
     for kind, found in marks.items():
         figure.add_scatter(
             x=[finding.row for finding in found],
-            y=[max(ratios[finding.row - first_row], _LOWEST_SHOWN) for finding in found],
+            y=[max(ratios[finding.row - first_row], _MIN_SHOWN_RATIO) for finding in found],
             hoverinfo="skip",
             mode="markers",
             marker=_MARKS[kind],
@@ -98,6 +98,6 @@ def statistic_figure(name: str, subtitle: str, detector: DetectorReplay, first_r
             }
             for first, last in detector.drifts
         ],
-        updatemenus=[scale_buttons(figure, logarithmic=bool(ratios.max() > _HIGH))],
+        updatemenus=[scale_buttons(figure, logarithmic=bool(ratios.max() > _LOGARITHMIC_FROM))],
     )
     return figure

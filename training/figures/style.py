@@ -24,7 +24,7 @@ _COLOURS = {
 }
 
 # Longer names would overlap at the axes.
-_MAX_NAME = 32
+_MAX_NAME_LENGTH = 32
 
 _AXIS = {
     "gridcolor": _GRID,
@@ -124,7 +124,7 @@ def as_text(text: str) -> str:
     return html.escape(text, quote=False).replace("%{", "%\u200b{")
 
 
-def shorten(name: str, longest: int = _MAX_NAME) -> str:
+def shorten(name: str, longest: int = _MAX_NAME_LENGTH) -> str:
     """Truncate a feature's name to the length that fits an axis.
 
     Examples
@@ -135,7 +135,7 @@ def shorten(name: str, longest: int = _MAX_NAME) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
-def axis_name(name: str, longest: int = _MAX_NAME) -> str:
+def axis_name(name: str, longest: int = _MAX_NAME_LENGTH) -> str:
     """Return the title of a feature's axis; the feature may have any name."""
     return as_text(shorten(name, longest))
 
@@ -144,8 +144,8 @@ ALL_ROWS, MIDDLE = "All rows", "Middle 98 %"
 
 _MIDDLE_QUANTILES = (0.01, 0.99)
 
-# A closer view is useless if it shows nearly everything: it is offered if its width is at most this share.
-_WORTH_A_LOOK = 0.75
+# A detail view is useless if it shows nearly everything: it is offered if its width is at most this share.
+_MAX_ZOOM_SHARE = 0.75
 
 # Share of the width, on both sides, so that points on the border are not cut off.
 _PADDING = 0.03
@@ -173,7 +173,7 @@ def find_middle(*sets: NDArray[np.float64]) -> tuple[float, float] | None:
     lows, highs = np.array([np.quantile(values, _MIDDLE_QUANTILES) for values in sets]).T
     low, high = float(lows.min()), float(highs.max())
     whole = max(float(values.max()) for values in sets) - min(float(values.min()) for values in sets)
-    return (low, high) if 0 < high - low <= _WORTH_A_LOOK * whole else None
+    return (low, high) if 0 < high - low <= _MAX_ZOOM_SHARE * whole else None
 
 
 def pad_range(low: float, high: float) -> list[float]:

@@ -75,12 +75,12 @@ class SelfContainedPage:
         """Add a table of numbers and texts; its index and columns are the headings."""
         formats = [_FORMATS.get(kind.kind, str) for kind in table.dtypes]
         if table.columns.nlevels == 1:
-            # Else pandas gives the name of the index a line of its own below the headings of the columns.
+            # Otherwise pandas puts the name of the index on a separate line below the column headings.
             table = table.rename_axis(index=None, columns=table.index.name)
         self._add("table", html=table.to_html(border=0, formatters=formats))
 
     def add_figures(self, figures: list[go.Figure], wide: bool = False) -> None:
-        """Add figures beside each other where the window is wide enough.
+        """Add figures next to each other where the window is wide enough.
 
         Parameters
         ----------

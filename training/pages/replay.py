@@ -70,7 +70,7 @@ def _tabulate(replay: Replay) -> pd.DataFrame:
             "monitors": [_MONITORS[name] for name in detectors],
             "largest ratio": [float(detector.ratios.max()) for detector in detectors.values()],
             "signals": [count(detector, Kind.ALARM) for detector in detectors.values()],
-            "signals by chance": [detector.expected_alarms for detector in detectors.values()],
+            "signals by chance": [detector.expected_signals for detector in detectors.values()],
             "events": [count(detector, Kind.EVENT) for detector in detectors.values()],
             "first event at row": ["none" if first is None else f"{first:,}" for first in firsts],
             "rows in drift": [rows_in_drift(detector) for detector in detectors.values()],

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.records.reading import Period
+from app.records.timestamps import format_timestamp
 from training.retraining.promotion_gate import PromotionDecision
 from training.retraining.quality_comparison import METRICS, Interval, QualityComparison
 from training.retraining.traffic_comparison import TrafficComparison
-from training.retraining.training_records import format_timestamp
 
 
 @dataclass(frozen=True)

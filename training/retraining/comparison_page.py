@@ -6,20 +6,18 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from app.records.timestamps import SECONDS_PER_DAY, format_timestamp
 from training.figures.model_comparison import daily_shares_figure, intervals_figure, score_spread_figure
 from training.pages.page import SelfContainedPage
 from training.retraining.comparison import METRIC_TITLES, ModelComparison, conclude, format_interval
 from training.retraining.promotion_gate import ACCEPTABLE_ALARM_SHARE, MAX_ALARM_RATIO
 from training.retraining.quality_comparison import METRICS, Interval
 from training.retraining.traffic_comparison import SCORE_EDGES, Difference
-from training.retraining.training_records import format_timestamp
 
 COMPARISON_FILE = "comparison.html"
 
 # Nobody reads a row of hundreds of numbers; the service shows the whole record.
 _MAX_FEATURES = 10
-
-_SECONDS_PER_DAY = 86_400
 
 
 def compose_comparison_page(comparison: ModelComparison, version: str) -> str:
@@ -115,7 +113,7 @@ def _add_traffic(page: SelfContainedPage, comparison: ModelComparison) -> None:
     )
     days = sorted(latest.days)
     counts = [latest.days[day] for day in days]
-    names = [f"{datetime.fromtimestamp(day * _SECONDS_PER_DAY, UTC):%d %b}" for day in days]
+    names = [f"{datetime.fromtimestamp(day * SECONDS_PER_DAY, UTC):%d %b}" for day in days]
     shares = {name: [of_day[place] / of_day[0] for of_day in counts] for place, name in ((1, "live"), (2, "candidate"))}
     page.add_figures(
         [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from training.retraining.quality_comparison import CellCounts, QualityComparison
 
-# The people who check alarms have planned for about as many as there are now.
+# The people who check alarms can handle about as many as there are now.
 MAX_ALARM_RATIO = 2.0
 
 # One alarm in a thousand rows is acceptable however few the live model raises.

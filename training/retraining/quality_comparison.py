@@ -6,7 +6,7 @@ in each cell is known from the records; the share of outliers among them is esti
 cell, which are a random sample of it. All figures of both models follow from the same shares.
 
 :mod:`app.quality` estimates the figures of one model, figure by figure. Its intervals cannot be reused: this is a
-paired comparison, and the interval of a difference needs draws in which both models meet the same outliers.
+paired comparison, and the interval of a difference needs draws of the same outliers for both models.
 
 Notes
 -----
@@ -16,8 +16,8 @@ the lower and the upper end of the Clopper-Pearson interval, and the mixture giv
 and on average not too narrow. Rows that were drawn with unequal probabilities weigh their inverses, and :math:`n`
 is the effective number, the square of the sum of the weights over the sum of their squares.
 
-Resampling the labelled rows would work if each cell had many. But few rows are flagged by the new model only, and
-perhaps none of these is labelled: a resample cannot show what is not there, while the draws above then allow any share.
+A bootstrap of the labelled rows would work if each cell had many. But few rows are flagged by the new model only, and
+perhaps none of them is labelled: a bootstrap cannot represent an empty cell, while the draws above allow any share.
 
 References
 ----------
@@ -32,13 +32,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.quality.figures import MIN_LABELS_PER_CLASS, f1_score, precision, recall
+
 METRICS = ("precision", "recall", "f1")
 
-# Known outliers, known inliers, and audited rows (without which the number of missed outliers is unknown): with fewer
-# of any, one more label could reverse the decision.
-MIN_LABELS = 20
-
-# From one seed to another, the ends of an interval then move by less than a hundredth of its width.
+# Enough that the ends of an interval vary between seeds by less than a hundredth of its width.
 _DRAWS = 20_000
 
 _ENDS = (0.025, 0.975)
@@ -162,7 +160,8 @@ def compare_quality(holdout: HoldoutRows, cells: CellCounts, seed: int = 0) -> Q
     """
     n_outliers, n_alarms = int(holdout.is_outlier.sum()), int(holdout.answered.sum())
     n_inliers, n_audited = len(holdout) - n_outliers, len(holdout) - n_alarms
-    if min(n_outliers, n_inliers, n_audited) < MIN_LABELS:
+    # Without audited rows the number of missed outliers is unknown.
+    if min(n_outliers, n_inliers, n_audited) < MIN_LABELS_PER_CLASS:
         return QualityComparison(
             n_alarms,
             n_audited,
@@ -171,14 +170,14 @@ def compare_quality(holdout: HoldoutRows, cells: CellCounts, seed: int = 0) -> Q
             candidate={},
             difference={},
             reason=f"not enough labels: {n_outliers:,} known outliers, {n_inliers:,} known inliers and {n_audited:,} "
-            f"audited rows, and {MIN_LABELS} of each are needed",
+            f"audited rows, and {MIN_LABELS_PER_CLASS} of each are needed",
         )
     generator = np.random.default_rng(seed)
     rows, outliers = _draw_cells(holdout, cells, generator)
-    figures = [_figures(rows, outliers, axis) for axis in (2, 3)]
-    live, candidate = ({name: _sum_up(values) for name, values in each.items()} for each in figures)
-    # In each draw both models meet the same outliers, which makes the difference more certain than either figure.
-    difference = {name: _sum_up(figures[1][name] - figures[0][name]) for name in METRICS}
+    figures = [_compute_metrics(rows, outliers, axis) for axis in (2, 3)]
+    live, candidate = ({name: _summarize(values) for name, values in each.items()} for each in figures)
+    # In each draw both models face the same outliers, which makes the difference more certain than either figure.
+    difference = {name: _summarize(figures[1][name] - figures[0][name]) for name in METRICS}
     return QualityComparison(n_alarms, n_audited, n_outliers, live, candidate, difference)
 
 
@@ -212,18 +211,21 @@ def _draw_shares(n_found: float, n: float, generator: np.random.Generator) -> ND
     return np.where(generator.random(_DRAWS) < 0.5, low, high)
 
 
-def _figures(rows: NDArray[np.float64], outliers: NDArray[np.float64], axis: int) -> dict[str, NDArray[np.float64]]:
-    """Compute each figure of one model for every draw; ``axis`` is the model's."""
+def _compute_metrics(
+    rows: NDArray[np.float64], outliers: NDArray[np.float64], axis: int
+) -> dict[str, NDArray[np.float64]]:
+    """Compute each metric of one model for every draw; ``axis`` is the model's."""
     flagged = rows.take(1, axis=axis).sum(axis=(1, 2))
-    found = outliers.take(1, axis=axis).sum(axis=(1, 2))
-    every = outliers.sum(axis=(1, 2, 3))
-    with np.errstate(invalid="ignore"):
-        # A model that flags nothing raises no false alarm and finds nothing: its precision counts as 0.
-        precision = np.where(flagged > 0, found / flagged, 0.0)
-    return {"precision": precision, "recall": found / every, "f1": 2 * found / (flagged + every)}
+    caught = outliers.take(1, axis=axis).sum(axis=(1, 2))
+    missed = outliers.take(0, axis=axis).sum(axis=(1, 2))
+    return {
+        "precision": precision(caught, flagged),
+        "recall": recall(caught, missed),
+        "f1": f1_score(caught, missed, flagged),
+    }
 
 
-def _sum_up(values: NDArray[np.float64]) -> Interval:
+def _summarize(values: NDArray[np.float64]) -> Interval:
     """Return the mean and the ends of the interval."""
     low, high = np.quantile(values, _ENDS)
     # Unlike medians, the means of two figures differ by the mean of their differences, as readers expect.

@@ -17,6 +17,7 @@ from sklearn.ensemble import IsolationForest
 from app.model.bundle import Bundle
 from app.model.forest import Forest
 from app.records.reading import LabelledRows, Period, RecordReader
+from app.records.timestamps import SECONDS_PER_DAY
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
 from training.console import announce, show_calibration, show_record_rows, show_trees
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters
@@ -88,7 +89,7 @@ def inherit_drift(manifest: Mapping[str, Any]) -> DriftParameters | None:
 
 
 # A week holds each weekday once.
-_LATEST_SECONDS = 7 * 86_400.0
+_LATEST_SECONDS = 7.0 * SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from app.model.forest import OUTLIER, Forest
 from app.records.reading import LabelledRows, RecordedPage, RecordedRows
+from app.records.timestamps import SECONDS_PER_DAY
 from training.retraining.quality_comparison import CELLS, CellCounts, HoldoutRows
 from training.retraining.split import split_rows
-
-_SECONDS_OF_A_DAY = 86_400
 
 # Rows that only the candidate flags, and as many that only the live model flags: what a person reads.
 _MAX_DIFFERENCES = 20
@@ -162,7 +161,7 @@ def label_holdout(labelled: LabelledRows, live: Forest, candidate: Forest) -> Ho
         live.label(live.score(features)) == OUTLIER,
         candidate.label(candidate.score(features)) == OUTLIER,
         labelled.is_known_outlier[chosen],
-        # Every alarm is recorded, and none is drawn; an audited row represents as many rows as its probability says.
+        # Alarms are all recorded, so each counts once; audited rows are weighted by their inverse probability.
         np.where(answered, 1.0, 1 / np.where(answered, 1.0, labelled.audit_probabilities[chosen])),
     )
 
@@ -186,7 +185,7 @@ def _count_days_and_scores(
 ) -> None:
     """Count rows by day and by score."""
     weights = 1 / rows.recorded_shares[chosen]
-    days = (rows.answered_at[chosen] // _SECONDS_OF_A_DAY).astype(np.int64)
+    days = (rows.answered_at[chosen] // SECONDS_PER_DAY).astype(np.int64)
     for day in np.unique(days).tolist():
         of_day = days == day
         counts = np.array([weights[of_day].sum(), *(weights[of_day & each[chosen]].sum() for each in flags)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.records.reading import LabelledRows, Period, RecordedPage
+from app.records.timestamps import format_timestamp
 from training.data.dataset import Dataset
 from training.errors import BadData
 from training.retraining.split import EqualProbabilitySample, split_rows
@@ -156,17 +156,6 @@ def read_training_records(
 def describe_records(period: Period, counts: RecordCounts) -> dict[str, Any]:
     """Describe where training rows come from, as strict JSON values."""
     return {"since": format_timestamp(period.since), "until": format_timestamp(period.until), **asdict(counts)}
-
-
-def format_timestamp(seconds: float) -> str:
-    """Format a timestamp in UTC.
-
-    Examples
-    --------
-    >>> format_timestamp(0)
-    '1970-01-01 00:00 UTC'
-    """
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _keys(labelled: LabelledRows) -> Iterable[tuple[str, int]]:

@@ -40,7 +40,7 @@ def versions_up_to(live: str | None, folder: Path) -> list[str]:
         versions = []
     if live is None:
         return versions
-    if live not in versions:  # somebody moved the link by hand, or a crash left the history behind
+    if live not in versions:  # the link was moved by hand, or a crash left the history out of date
         return [*versions, live]
     return versions[: len(versions) - versions[::-1].index(live)]
 

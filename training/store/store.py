@@ -240,7 +240,7 @@ class ModelStore:
     @contextmanager
     def _changing(self) -> Iterator[None]:
         """Hold the lock of the store, and explain errors of the file system."""
-        # Everybody who may write into the folder may lock it, whoever made the file. A holder that dies frees the lock.
+        # Every user who can write to the folder can lock it. The system releases the lock of a process that dies.
         lock = FileLock(self.folder / LOCK_FILE, mode=0o666, fallback_to_soft=False)
         with self._explaining_errors():
             try:

@@ -1,7 +1,7 @@
-"""The strongest rival that we could think of: FastAPI on uvloop with our own compiled forest, counted for Prometheus.
+"""The strongest competitor: FastAPI on uvloop with our own compiled forest and Prometheus metrics of requests.
 
-It checks a row as the service does and gives the same answer. It does without the rest: what the service counts of
-scores and labels, its log, request ids, and models that are swapped while it runs.
+It validates rows as the service does and returns the same answers, but has no metrics of scores and labels, no log, no
+request ids and no model reload.
 """
 
 import os
@@ -42,7 +42,7 @@ class PredictionAnswer(BaseModel):
     anomaly_score: float | None = None
 
 
-# A coroutine, because a plain function would be sent to a thread and back, which takes longer than the forest.
+# A coroutine: FastAPI runs plain functions in a thread, which would take longer than the forest.
 @app.post("/prediction", response_model_exclude_none=True)
 async def predict(prediction_request: PredictionRequest) -> PredictionAnswer:
     """Label one row and, if asked for, score it."""

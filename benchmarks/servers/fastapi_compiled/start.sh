@@ -1,4 +1,4 @@
 #!/bin/sh
-# uvloop and httptools, which uvicorn takes because they are installed.
+# uvicorn uses uvloop and httptools because they are installed.
 set -eu
 PYTHONPATH=../../.. exec "$BIN/uvicorn" server:app --host 127.0.0.1 --port "$PORT" "$@"

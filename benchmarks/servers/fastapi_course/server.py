@@ -1,4 +1,4 @@
-"""The service as a course on deploying models builds it: FastAPI, and the estimator asked for each request."""
+"""The service as courses on deploying models teach it: FastAPI that calls the estimator for each request."""
 
 import os
 

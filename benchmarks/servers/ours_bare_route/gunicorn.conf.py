@@ -1,4 +1,4 @@
-"""The service's Gunicorn settings without its hooks, which ask the application for what a bare one has not."""
+"""The service's Gunicorn settings without its hooks, which need the service's own application."""
 
 import runpy
 from pathlib import Path

@@ -9,5 +9,5 @@ ANSWER = b'{"is_inlier":1,"anomaly_score":-0.6429671336132159}'
 
 @app.post("/prediction")
 def predict() -> Response:
-    """Answer without looking at the row."""
+    """Return a constant without reading the row."""
     return Response(ANSWER, mimetype="application/json")

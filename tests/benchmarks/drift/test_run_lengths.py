@@ -1,4 +1,4 @@
-"""Runs are counted from where they should be, and streams are what they are called."""
+"""Run lengths and delays are counted from the right row, and streams have the described properties."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from training.drift.calibrate import DriftParameters, calibrate
 
 @pytest.fixture(scope="module")
 def calibration():
-    """Windows of ten rows, a hundred rows between first alarms."""
+    """Calibrate windows of ten rows for a hundred rows between signals."""
     training = score_rows(make_rows(6000, seed=1))
     reference, others = training.take(np.arange(2000)), training.take(np.arange(2000, 6000))
     return calibrate(reference, others, 0.03, DriftParameters(100, 10))
 
 
 def change_at(row):
-    """Make a stream that is far away from a row on."""
+    """Return a stream that is shifted far away from this row on."""
 
     def draw(n_rows, first):
         rows = make_rows(n_rows, seed=first)
@@ -34,12 +34,12 @@ def change_at(row):
 
 
 def test_run_is_counted_from_the_first_full_window(calibration):
-    """The row that completes it is the first; a stream that is far away from the start alarms there."""
+    """The row that completes it counts as 1; a stream that is far away from the start signals there."""
     assert measure_runs(calibration, change_at(0), [MMD, CVM]) == {MMD: 1, CVM: 1}
 
 
 def test_delay_is_counted_from_the_change(calibration):
-    """The first changed row is the first."""
+    """The first changed row counts as 1."""
     delays = measure_runs(calibration, change_at(50), [MMD, CVM], skipped_rows=50)
 
     assert 1 <= delays[MMD] <= 10
@@ -47,7 +47,7 @@ def test_delay_is_counted_from_the_change(calibration):
 
 
 def test_event_is_counted_from_the_change(calibration):
-    """It comes some whole windows after the alarm."""
+    """It follows the signal by some whole windows."""
     watch = DriftMonitor(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=1)
 
     rows = measure_event(watch, change_at(600), skipped_rows=600, max_rows=2000)
@@ -55,7 +55,7 @@ def test_event_is_counted_from_the_change(calibration):
     assert watch.confirmation.n_windows * 10 < rows < watch.confirmation.n_windows * 10 + 100
 
 
-def test_detector_that_does_not_alarm_ends(calibration):
+def test_run_without_a_signal_ends(calibration):
     """After forty expected run times."""
     lasting = score_rows(np.tile(calibration.reference_rows[:1], (10, 1)))
     deaf = replace(
@@ -65,8 +65,8 @@ def test_detector_that_does_not_alarm_ends(calibration):
     assert measure_runs(deaf, draw_from(lasting, np.random.default_rng(1)), [MMD]) == {MMD: 4000}
 
 
-def test_repeated_rows_repeat_as_often_as_they_should():
-    """Also from one call to the next."""
+def test_rows_repeat_with_the_given_probability():
+    """Also across calls."""
     rows = score_rows(np.arange(10_000.0)[:, None])
     source = repeat_from(rows, np.random.default_rng(1), share=0.5)
 
@@ -77,8 +77,8 @@ def test_repeated_rows_repeat_as_often_as_they_should():
 
 
 @pytest.mark.parametrize("name", list(CHANGES))
-def test_changes_change_rows(name):
-    """All keep the shape; the slow one begins where rows were."""
+def test_changes_shift_rows(name):
+    """All keep the shape; the slow one starts from the unchanged rows."""
     rows = make_rows(400, seed=1)
     changed = CHANGES[name](rows, 2500, np.random.default_rng(1))
 

@@ -1,4 +1,4 @@
-"""The Mulcross benchmark finds what the paper found, as scikit-learn does."""
+"""The Mulcross benchmark reproduces the paper's AUC, equal to scikit-learn's."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from benchmarks.mulcross.__main__ import SEEDS, measure
 from benchmarks.mulcross.rows import N_ROWS
 
 
-def test_auc_is_scikit_learns_and_like_the_papers(tmp_path, is_long):
-    """Five seeds of the whole set when there is time, else one of a smaller set."""
+def test_auc_equals_scikit_learns_and_is_close_to_the_papers(tmp_path, is_long):
+    """Five seeds of the full set in a long run, else one seed of a smaller set."""
     seeds, n_rows = (SEEDS, N_ROWS) if is_long else (SEEDS[:1], 20_000)
 
     measured = [measure(seed, tmp_path, n_rows) for seed in seeds]

@@ -1,4 +1,4 @@
-"""The proof: intervals hold the truth of a year, and what one would have without an audit does not."""
+"""Intervals contain the true values of a year; an estimate without audits does not."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from app.quality.estimate import METRICS
 from benchmarks.quality.coverage import measure_coverage
 from benchmarks.quality.scenarios import SCENARIOS
 
-# What is promised is 0.95, by approximations in part.
+# The nominal coverage is 0.95, some of it by approximation.
 PROMISED = 0.93
 
-# The shortened proof looks at these: years with few labels, and no margin that would hide an interval too narrow.
+# The short run covers these: few labels, and no margin that would hide intervals that are too narrow.
 SHORT = ("many misses are audited", "one alarm in a hundred is labelled", "outliers look like inliers, a small service")
 
 
-# 2,000 years of one scenario take a minute or two.
+# 2,000 years of a scenario take one or two minutes.
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_intervals_hold_the_truth(scenario, is_long):
-    """In 93 % of 2,000 years each; in a short run, in no fewer than chance would leave of that once in a million."""
+def test_intervals_contain_the_true_value(scenario, is_long):
+    """In 93 % of 2,000 years; a short run fails by chance once in a million times."""
     if not is_long and scenario.name not in SHORT:
         pytest.skip("three scenarios are enough for a short run: run all with make test-long")
     n_years = 2000 if is_long else 150

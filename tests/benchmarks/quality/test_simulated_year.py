@@ -1,4 +1,4 @@
-"""A simulated year is a year: its counts, labels and truth fit together."""
+"""The counts, labels and true values of a simulated year are consistent."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def simulate(seed=0, **changes):
 
 @pytest.fixture(scope="module")
 def known_year():
-    """A year in which every row is labelled: the labels are the truth."""
+    """Return a year in which every row is labelled, so that the labels give the true values."""
     return simulate(alarm_labels=1.0, audit_shares=(1.0,), handed_out=1.0, answered=1.0)
 
 
-def test_truth_is_that_of_all_rows(known_year):
-    """As scikit-learn computes it, row by row."""
+def test_true_values_are_those_of_all_rows(known_year):
+    """Compared with scikit-learn, row by row."""
     answers = known_year.answers
     is_outlier = np.append(answers.alarm_is_outlier, answers.audit_is_outlier)
     scores = np.append(answers.alarm_scores, answers.audit_scores)
@@ -44,14 +44,14 @@ def test_truth_is_that_of_all_rows(known_year):
     )
 
 
-def test_alarms_are_what_is_below_the_alarm_line(known_year):
+def test_alarms_are_below_the_threshold(known_year):
     """Inliers are above it."""
     assert known_year.answers.alarm_scores.max() < -0.5 <= known_year.answers.audit_scores.min()
     assert known_year.answers.n_alarms == pytest.approx(20_000 * 0.1 * 0.69, rel=0.1)
 
 
-def test_labels_come_as_often_as_the_scenario_says():
-    """Half of the alarms; of inliers those that were drawn, reached, and answered or complained about."""
+def test_labels_are_as_frequent_as_in_the_scenario():
+    """Half of the alarms, and the inliers that were handed out and answered, or complained about."""
     answers = simulate().answers
 
     assert len(answers.alarm_scores) == pytest.approx(0.5 * answers.n_alarms, rel=0.1)
@@ -61,8 +61,8 @@ def test_labels_come_as_often_as_the_scenario_says():
     assert answers.audit_is_outlier.sum() == pytest.approx(n_missed * 0.25 * 0.8 * (0.3 + 0.7 * 0.7), rel=0.25)
 
 
-def test_naive_count_takes_every_label():
-    """Also of misses that were complained about, whether the queue knows them or not."""
+def test_naive_count_includes_every_label():
+    """Also missed outliers that were complained about, whether or not the queue handed them out."""
     without, with_complaints = simulate(complaints=0.0), simulate(complaints=1.0)
 
     assert without.naive_counts[1] - without.naive_counts[0] == without.answers.audit_is_outlier.sum()
@@ -72,6 +72,6 @@ def test_naive_count_takes_every_label():
     assert with_complaints.answers.audit_is_outlier.sum() < n_missed
 
 
-def test_seed_makes_the_year():
-    """The same seed the same one, another one another."""
+def test_year_depends_on_the_seed():
+    """Equal seeds give equal years, different seeds different ones."""
     assert simulate().truth == simulate().truth != simulate(seed=1).truth

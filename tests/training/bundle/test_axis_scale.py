@@ -1,4 +1,4 @@
-"""Axes show where the rows are, whatever their values, and say so when they are not straight."""
+"""Axis scales of the boundary plot cover all values, and heavy tails get a non-linear scale."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NUMBERS = st.floats(-LARGEST_NUMBER, LARGEST_NUMBER, width=32)
 
 
 @given(st.lists(NUMBERS, min_size=1, max_size=50))
-def test_any_values_have_a_place_on_their_axis(values: list[float]):
-    """Within its ends, which a float32 can hold; the grid goes from end to end, ticks stand between."""
+def test_axis_covers_any_values(values: list[float]):
+    """All values are between the ends, which fit into a float32; the grid spans the axis, ticks are inside it."""
     scale = AxisScale.of(np.array(values))
     places = scale.forward(values)
     start, end = scale.forward([scale.low, scale.high])
@@ -30,8 +30,8 @@ def test_any_values_have_a_place_on_their_axis(values: list[float]):
     assert all(scale.low <= tick <= scale.high for tick in scale.ticks())
 
 
-def test_normal_values_are_drawn_straight():
-    """Also when there are many of them."""
+def test_normal_values_get_a_linear_axis():
+    """Even if there are many values."""
     scale = AxisScale.of(np.random.default_rng(1).normal(size=100_000))
 
     assert scale.is_straight
@@ -39,7 +39,7 @@ def test_normal_values_are_drawn_straight():
 
 
 def test_heavy_tail_does_not_squeeze_the_bulk():
-    """Nine tenths of the rows keep a good part of the axis, where a straight one would give them a hundredth."""
+    """The middle 90 % of the rows get a good part of the axis, instead of a hundredth on a linear axis."""
     values = np.random.default_rng(1).lognormal(sigma=2.5, size=10_000)
     scale = AxisScale.of(values)
     start, end = scale.forward([scale.low, scale.high])
@@ -52,16 +52,16 @@ def test_heavy_tail_does_not_squeeze_the_bulk():
     assert scale.describe("mean") == f"mean (logarithmic away from its median, {np.median(values):.3g})"
 
 
-def test_constant_stands_in_the_middle():
-    """An axis has some length even if nothing varies."""
+def test_constant_is_in_the_middle_of_its_axis():
+    """The axis has a positive length even if no value varies."""
     assert AxisScale.of(np.full(3, 7.0)).forward([7.0]) == pytest.approx(7)
     low, high = (getattr(AxisScale.of(np.zeros(3)), end) for end in ("low", "high"))
     assert low == -high < 0
 
 
 @pytest.mark.parametrize("which", ["x", "y"])
-def test_scale_is_given_to_the_plot(which):
-    """Ends, ticks and the scale itself."""
+def test_plot_uses_the_scale(which):
+    """The plot has the ends, the ticks and the transformation of the scale."""
     scale = AxisScale.of(np.array([*range(99), 1e6]))
     axes = Figure().add_subplot()
 
@@ -70,7 +70,7 @@ def test_scale_is_given_to_the_plot(which):
     assert getattr(axes, f"get_{which}scale")() == "function"
     assert getattr(axes, f"get_{which}lim")() == (scale.low, scale.high)
     assert getattr(axes, f"get_{which}ticks")().tolist() == scale.ticks()
-    # At first and last tick, the plot puts a value where the scale says.
+    # At the first and the last tick, the plot places values as the scale does.
     places = axes.transData.transform([scale.ticks()[i] * np.ones(2) for i in (0, 1, 2)])
     if which == "x":
         drawn, meant = np.diff(places[:, 0]), np.diff(scale.forward(scale.ticks()[:3]))

@@ -1,4 +1,4 @@
-"""The plane goes through the features that matter, and holds the forest's own scores."""
+"""The plane of the boundary plot: its features, scores and dots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("a", "b", "c", "d")
 
 @pytest.fixture(scope="module")
 def rows() -> np.ndarray:
-    """Columns of which the second and the fourth vary."""
+    """Return rows of which only the second and the fourth column vary."""
     rows = np.random.default_rng(1).normal(size=(500, 4))
     rows[:, [0, 2]] = [5.0, 7.0]
     return rows
@@ -23,20 +23,20 @@ def rows() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def forest(rows) -> Forest:
-    """Trees that split the second and the fourth feature."""
+    """Return a forest that splits the second and the fourth feature."""
     return Forest(compile_forest(fit(rows, ForestParameters(n_estimators=10))))
 
 
-def test_the_two_most_split_features_are_shown(forest, rows):
-    """In the order of the columns; the others stand at their medians."""
+def test_two_most_split_features_span_the_plane(forest, rows):
+    """In the order of the columns; all other features are fixed at their medians."""
     plane = BoundaryPlane.of(forest, rows, NAMES)
 
     assert plane.shown_names() == ("b", "d")
     assert plane.medians[[0, 2]].tolist() == [5.0, 7.0]
 
 
-def test_scores_are_those_of_the_forest(forest, rows):
-    """At each point of the grid: across is the second axis of the array, up the first."""
+def test_grid_has_the_scores_of_the_forest(forest, rows):
+    """The second axis of the array is horizontal, the first one vertical."""
     plane = BoundaryPlane.of(forest, rows, NAMES)
     across, up = plane.grid
 
@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_forest(forest, rows):
 
 
 def test_every_row_has_a_dot(forest, rows):
-    """Rows on one spot share it, none is left out, and what lies beyond the plane stands at its edge."""
+    """Rows on one spot share a dot; rows outside the plane are drawn at its edge."""
     plane = BoundaryPlane.of(forest, rows, NAMES)
     given = np.vstack([rows[:50], rows[:50], [[0, 99.0, 0, 0.0]]])
 
@@ -57,14 +57,14 @@ def test_every_row_has_a_dot(forest, rows):
     assert {*map(tuple, dots.tolist())} <= {*map(tuple, rows[:50, [1, 3]].tolist()), (plane.scales[0].high, 0.0)}
 
 
-def test_no_rows_have_no_dots(forest, rows):
-    """A test set without outliers, say."""
+def test_no_rows_give_no_dots(forest, rows):
+    """For example, a test set without outliers."""
     dots, counts = BoundaryPlane.of(forest, rows, NAMES).place(rows[:0])
 
     assert len(dots) == len(counts) == 0
 
 
 def test_one_feature_spans_no_plane(forest, rows):
-    """The caller asks before."""
+    """Callers can check this first."""
     with pytest.raises(ValueError, match="needs two features"):
         BoundaryPlane.of(forest, rows, ("a",))

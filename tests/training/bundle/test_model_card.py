@@ -1,4 +1,4 @@
-"""The model card says what a person has to know, and cannot be broken by a column's name."""
+"""The model card has all its sections, and column names cannot break it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from training.data.labels import Labels
 
 
 def read_card(models: Path, model: TrainedModel) -> str:
-    """Write a bundle and read its card."""
+    """Write a bundle and return its model card."""
     return (write_bundle(models, model).folder / "model_card.md").read_text(encoding="utf-8")
 
 
-def test_card_has_all_parts(tmp_path, small_model):
-    """Purpose, data, parameters, figures, limits, licence, versions."""
+def test_card_has_all_sections(tmp_path, small_model):
+    """Purpose, data, parameters, figures, limits, licence and versions."""
     card = read_card(tmp_path, replace(small_model, test=small_model.training))
 
     headings = [line for line in card.splitlines() if line.startswith("## ")]
@@ -32,15 +32,15 @@ def test_card_has_all_parts(tmp_path, small_model):
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
-def test_card_says_whether_the_data_are_synthetic(tmp_path, small_model, monkeypatch, synthetic):
-    """Plainly, and only if they are."""
+def test_card_marks_synthetic_data(tmp_path, small_model, monkeypatch, synthetic):
+    """And only synthetic data."""
     monkeypatch.setattr(module, "is_synthetic", lambda data: synthetic)
 
     assert ("The data are synthetic" in read_card(tmp_path, small_model)) == synthetic
 
 
 def test_feature_names_stay_in_their_cells(tmp_path, small_model):
-    """A bar or a tag in a name does not break the table or the page that shows it."""
+    """A pipe or a tag in a name breaks neither the table nor an HTML page that shows it."""
     names = ("a|b", "<script>")
 
     card = read_card(tmp_path, replace(small_model, training=replace(small_model.training, names=names)))
@@ -50,8 +50,8 @@ def test_feature_names_stay_in_their_cells(tmp_path, small_model):
     assert " <script>" not in card
 
 
-def test_known_labels_are_compared_or_said_to_be_missing(tmp_path, small_model):
-    """A reader learns whether anybody has checked the outliers."""
+def test_card_compares_true_labels_or_says_there_are_none(tmp_path, small_model):
+    """Readers see whether anybody has checked the outliers."""
     labelled = replace(small_model.training, labels=Labels("fraud", small_model.training.rows[:, 0] > 2))
 
     without = read_card(tmp_path, small_model)

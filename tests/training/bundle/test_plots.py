@@ -1,4 +1,4 @@
-"""Plots hold what they promise: boundary, region, rows, legend and title."""
+"""Plots show the boundary, the inlier region, all rows, a legend and a title."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from training.fitting.fit import ForestParameters, fit
 
 @pytest.fixture(scope="module")
 def forest(small_model) -> Forest:
-    """The compiled forest of the small model."""
+    """Return the compiled forest of the small model."""
     return Forest(compile_forest(small_model.estimator))
 
 
 @pytest.fixture(scope="module")
 def plane(small_model, forest) -> BoundaryPlane:
-    """Its plane."""
+    """Return the plane of the small model."""
     return BoundaryPlane.of(forest, small_model.training.rows, ("mean", "sd"))
 
 
 def legend_of(figure: Figure) -> list[str]:
-    """Read the legend."""
+    """Return the texts of the legend."""
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def dots_of(figure: Figure) -> list[PathCollection]:
-    """Find the dots."""
+    """Return the dots of a plot."""
     return [part for part in figure.axes[0].collections if isinstance(part, PathCollection)]
 
 
 def bars_of(figure: Figure) -> list[StepPatch]:
-    """Find the bars."""
+    """Return the bars of a plot."""
     return [part for part in figure.axes[0].patches if isinstance(part, StepPatch)]
 
 
 def is_red(colours: object) -> bool:
-    """Tell a red from a blue, the first of an array of colours."""
+    """Return whether the first of an array of colours is red rather than blue."""
     red, _, blue, _ = np.asarray(colours)[0]
     return bool(red > blue)
 
 
 def test_boundary_is_drawn_with_the_training_rows(small_model, forest):
-    """Two features: their names at the axes, the title as given, every row as a dot."""
+    """With two features, the axes have their names, the title is as given, and every row is a dot."""
     rows = small_model.training.rows
 
     figure = boundary_figure(forest, rows, ("mean", "sd"), "What was learnt")
@@ -63,7 +63,7 @@ def test_boundary_is_drawn_with_the_training_rows(small_model, forest):
     assert legend_of(figure) == [
         "inlier region",
         "boundary (decision function 0)",
-        "training rows (300; larger where many lie)",
+        "training rows (300; larger where many coincide)",
     ]
     [dots] = dots_of(figure)
     assert {*map(tuple, np.asarray(dots.get_offsets()).tolist())} <= {*map(tuple, rows.tolist())}
@@ -71,22 +71,22 @@ def test_boundary_is_drawn_with_the_training_rows(small_model, forest):
 
 
 def test_other_features_are_named_in_the_title():
-    """Whoever looks must know that it is a cut through more dimensions."""
+    """The title says that the plot is a cut through more dimensions."""
     rows = np.random.default_rng(1).normal(size=(100, 4))
     forest = Forest(compile_forest(fit(rows, ForestParameters(n_estimators=3))))
 
     title = boundary_figure(forest, rows, ("a", "b", "c", "d"), "Title").axes[0].get_title()
 
-    assert title == "Title\nthe two features that are split the most; the other 2 at their medians"
+    assert title == "Title\nthe two features that are split most often; the other 2 at their medians"
 
 
-def test_boundary_separates_what_the_forest_separates(plane, forest):
-    """The line lies where the decision function changes its sign; a lower threshold grows the inlier region."""
+def test_boundary_is_where_the_decision_changes(plane, forest):
+    """The line is where the decision function changes sign; a lower threshold enlarges the inlier region."""
     rows = np.zeros((1, 2))
 
     def drawn_region(threshold: float) -> float:
         axes = draw_training_rows(plane, threshold, rows, "").axes[0]
-        # The contour sets: soft levels, inlier region, line.
+        # The contour sets: score levels, inlier region, boundary.
         levels, region, line = (part for part in axes.collections if isinstance(part, QuadContourSet))
         assert np.asarray(levels.levels)[-1] == np.asarray(region.levels)[0] == np.asarray(line.levels)[0] == 0
         assert is_red(line.get_edgecolor())
@@ -97,7 +97,7 @@ def test_boundary_separates_what_the_forest_separates(plane, forest):
 
 
 def test_rows_are_coloured_by_their_label(plane, forest, small_model):
-    """Inliers blue, outliers red and on top."""
+    """Inliers are blue; outliers are red and on top."""
     rows = small_model.training.rows
     labels = forest.label(forest.score(rows))
 
@@ -112,8 +112,8 @@ def test_rows_are_coloured_by_their_label(plane, forest, small_model):
 
 
 @pytest.mark.parametrize(("threshold", "legend"), [(-1.0, "inlier region"), (0.0, "boundary (none here)")])
-def test_plane_without_a_boundary_is_drawn_all_the_same(plane, small_model, threshold, legend):
-    """All of it inliers, or all of it outliers."""
+def test_plane_without_a_boundary_is_drawn(plane, small_model, threshold, legend):
+    """With only inliers or only outliers in the plane."""
     figure = draw_training_rows(plane, threshold, small_model.training.rows, "")
 
     assert legend in legend_of(figure)
@@ -121,8 +121,8 @@ def test_plane_without_a_boundary_is_drawn_all_the_same(plane, small_model, thre
     to_png(figure)
 
 
-def test_histogram_tells_inliers_from_outliers_at_the_threshold():
-    """Each row is in one bar, a score that equals the threshold among the inliers'."""
+def test_histogram_is_coloured_by_the_threshold():
+    """Each row is in one bar; a score equal to the threshold counts as an inlier."""
     scores = np.array([-0.7, -0.61, -0.6, -0.6, -0.4])
 
     figure = score_histogram(scores, -0.6, "Scores")
@@ -135,15 +135,15 @@ def test_histogram_tells_inliers_from_outliers_at_the_threshold():
 
 @pytest.mark.parametrize("threshold", [-0.5, -0.7, -0.3])
 def test_histogram_of_a_single_score(threshold):
-    """Trees on equal rows give them all one score."""
+    """If all rows are equal, they all have the same score."""
     figure = score_histogram(np.full(9, -0.5), threshold, "")
 
     assert sum(bars.get_data()[0].sum() for bars in bars_of(figure)) == 9
     to_png(figure)
 
 
-def test_names_are_text_and_nothing_else(forest, small_model):
-    """No dollar sign starts a formula, no foreign script a warning; long names are cut."""
+def test_names_are_drawn_as_plain_text(forest, small_model):
+    """A dollar sign starts no formula, other scripts cause no warning, and long names are cut."""
     names = ("$\\frac$", "\N{CJK UNIFIED IDEOGRAPH-9867}" * 60)
 
     figure = boundary_figure(forest, small_model.training.rows, names, "price in $ and $")

@@ -1,4 +1,4 @@
-"""The report stands alone, says everything, and cannot be broken by a column's name."""
+"""The report is self-contained and complete, and column names cannot break it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from training.bundle.report import write_report
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.labels import Labels
 
-# Elements that have no end tag.
+# Elements without an end tag.
 VOID = {"br", "img", "meta"}
 
 
 class Page(HTMLParser):
-    """A page, of which every element is closed where it should be."""
+    """Parses a page and checks that its elements are closed in the right order."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -43,13 +43,13 @@ class Page(HTMLParser):
 
 
 def make_page(models: Path, model: TrainedModel) -> tuple[Page, Path]:
-    """Write a bundle; give its page and its folder."""
+    """Write a bundle, and return its page and its folder."""
     folder = write_bundle(models, model).folder
     return Page(folder), folder
 
 
-def test_pictures_are_in_the_page(tmp_path, small_model):
-    """Each one of the bundle, byte for byte, with words for those who do not see it."""
+def test_page_embeds_the_pictures(tmp_path, small_model):
+    """Each picture of the bundle, byte for byte, with an alternative text."""
     page, folder = make_page(tmp_path, replace(small_model, test=small_model.training))
 
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
@@ -59,8 +59,8 @@ def test_pictures_are_in_the_page(tmp_path, small_model):
     assert all(picture["alt"] for picture in pictures)
 
 
-def test_page_needs_nothing_else(tmp_path, small_model):
-    """It names no address, runs no script, and forbids both."""
+def test_page_is_self_contained(tmp_path, small_model):
+    """It has no address and no script, and its policy forbids both."""
     page, folder = make_page(tmp_path, small_model)
 
     assert not {"script", "link", "a", "iframe"} & {tag for tag, _ in page.tags}
@@ -69,8 +69,8 @@ def test_page_needs_nothing_else(tmp_path, small_model):
     assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
 
 
-def test_page_says_how_the_data_were_read(tmp_path, small_model):
-    """File, rows, digest, columns that were left out, and the labels."""
+def test_page_describes_the_data(tmp_path, small_model):
+    """File, rows, digest, dropped columns and labels."""
     training = replace(
         small_model.training,
         columns=("id", "mean", "fraud", "sd"),
@@ -85,7 +85,7 @@ def test_page_says_how_the_data_were_read(tmp_path, small_model):
 
 
 def test_page_has_the_figures_of_the_manifest(tmp_path, small_model):
-    """Flagged rows under each contamination, of both sets; and of labels, with one kind of rows too."""
+    """Flagged rows for each contamination and both sets, and label figures, also if a set has one class only."""
     labelled = replace(small_model.training, labels=Labels("fraud", small_model.training.rows[:, 0] > 99))
 
     text = make_page(tmp_path, replace(small_model, test=labelled))[0].text
@@ -96,7 +96,7 @@ def test_page_has_the_figures_of_the_manifest(tmp_path, small_model):
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
-def test_synthetic_data_are_announced_at_the_top(tmp_path, small_model, monkeypatch, synthetic):
+def test_page_marks_synthetic_data_at_the_top(tmp_path, small_model, monkeypatch, synthetic):
     """Before any figure."""
     monkeypatch.setattr(module, "is_synthetic", lambda data: synthetic)
 
@@ -105,8 +105,8 @@ def test_synthetic_data_are_announced_at_the_top(tmp_path, small_model, monkeypa
     assert ("The data are synthetic" in page.text.partition("What the model learnt")[0]) == synthetic
 
 
-def test_names_are_text(tmp_path, small_model):
-    """A tag in the name of a column, of a file or in a parameter stays text."""
+def test_names_are_escaped(tmp_path, small_model):
+    """A tag in the name of a column or file or in a parameter is shown as text."""
     name = "<script>alert(1)</script>"
     training = replace(small_model.training, names=(name, "sd"), path=Path("<b>.csv"), columns=(name, "sd", "<i>"))
 

@@ -1,4 +1,4 @@
-"""The summary ends with how to start a service at the address that it will have."""
+"""The summary of a training ends with a hint how to start the service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.bundle.summary import _describe_start
         ("unix:/run/isowatch.sock", 'To start one: BIND=unix:/run/isowatch.sock gunicorn "app:create_app()"'),
     ],
 )
-def test_hint_shows_the_real_address(monkeypatch, bind, hint):
+def test_hint_has_the_address_of_the_service(monkeypatch, bind, hint):
     """It follows BIND, which make passes on, and names a reachable host."""
     monkeypatch.setenv("BIND", bind)
 

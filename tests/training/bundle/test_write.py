@@ -1,4 +1,4 @@
-"""A bundle holds what the service, a person and a notebook need, and nothing of a failed one stays."""
+"""A bundle is complete, and a failed training leaves nothing of it behind."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from training.store.store import LOCK_FILE
 
 @pytest.fixture(scope="module")
 def bundle(small_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> WrittenBundle:
-    """A bundle with a test set."""
+    """Return a bundle with a test set."""
     test = replace(small_model.training, rows=small_model.training.rows[:100] * 2, path=Path("test.csv"))
     return write_bundle(tmp_path_factory.mktemp("bundle") / "models", replace(small_model, test=test))
 
 
 def test_bundle_is_complete_and_live(bundle: WrittenBundle):
-    """The service accepts it, and every file is as the manifest says."""
+    """The service accepts it, and every file matches the manifest."""
     assert sorted(file.name for file in bundle.folder.iterdir()) == [
         "boundary.png",
         "boundary_base.png",
@@ -55,18 +55,18 @@ def test_bundle_is_complete_and_live(bundle: WrittenBundle):
     ]
     assert find_problems(bundle.folder) == []
     assert read_bundle(bundle.folder.parent / "current").version == bundle.folder.name
-    # Another user's service reads it.
+    # The service may run as another user.
     assert bundle.folder.stat().st_mode & 0o055 == 0o055 & ~read_umask()
 
 
 def read_umask() -> int:
-    """What the system takes from the permissions of new files."""
+    """Return the permissions that the system removes from new files."""
     os.umask(mask := os.umask(0o022))
     return mask
 
 
-def test_manifest_says_how_the_model_came_about(bundle: WrittenBundle, small_model: TrainedModel):
-    """Everything is strict JSON."""
+def test_manifest_describes_the_training(bundle: WrittenBundle, small_model: TrainedModel):
+    """Everything in it is strict JSON."""
     manifest = json.loads((bundle.folder / "manifest.json").read_bytes())
     labels = small_model.estimator.predict(small_model.training.rows)
 
@@ -89,7 +89,7 @@ def test_manifest_says_how_the_model_came_about(bundle: WrittenBundle, small_mod
     assert len(manifest["golden"]["rows"]) == 32
     assert "labels" not in manifest["evaluation"]["train"]
     on_training, on_test = (manifest["evaluation"][name]["flagged_by_contamination"] for name in ("train", "test"))
-    # Thresholds are learnt from training rows alone.
+    # Thresholds are learnt from training rows only.
     assert [row["threshold"] for row in on_test] == [row["threshold"] for row in on_training]
     auto = on_training[-1]
     assert auto == {
@@ -99,8 +99,8 @@ def test_manifest_says_how_the_model_came_about(bundle: WrittenBundle, small_mod
     }
 
 
-def test_figures_of_labels_are_scikit_learns(tmp_path: Path, small_model: TrainedModel):
-    """Of each set of rows that has labels, from scikit-learn's own scores."""
+def test_label_figures_equal_scikit_learns(tmp_path: Path, small_model: TrainedModel):
+    """For each labelled set, computed from scikit-learn's own scores."""
     is_outlier = np.linalg.norm(small_model.training.rows, axis=1) > 2
     labelled = replace(small_model.training, labels=Labels("fraud", is_outlier))
 
@@ -115,7 +115,7 @@ def test_figures_of_labels_are_scikit_learns(tmp_path: Path, small_model: Traine
 
 
 def test_forest_of_one_feature_has_scores_but_no_boundary(tmp_path: Path):
-    """Nothing to draw in two dimensions is no reason to fail; neither is a column that never varies."""
+    """One feature, even a constant one, is not an error although no plane can be drawn."""
     data = Dataset(("a",), np.full((10, 1), 3.0), Path("rows.csv"), "", ("a",))
 
     folder = write_bundle(tmp_path, TrainedModel("m", fit(data.rows, ForestParameters(n_estimators=2)), data)).folder
@@ -124,8 +124,8 @@ def test_forest_of_one_feature_has_scores_but_no_boundary(tmp_path: Path):
     assert "no boundary to draw" in (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_reference_holds_rows_and_scores_of_the_training(bundle: WrittenBundle, small_model: TrainedModel):
-    """All rows if there are few, the different scores ascending, and how often each occurs."""
+def test_reference_has_training_rows_and_scores(bundle: WrittenBundle, small_model: TrainedModel):
+    """All rows if there are few; the distinct scores in ascending order with their counts."""
     scores = small_model.estimator.score_samples(small_model.training.rows)
     with np.load(bundle.folder / "reference.npz", allow_pickle=False) as reference:
         assert np.array_equal(reference["rows"], small_model.training.rows)
@@ -135,8 +135,8 @@ def test_reference_holds_rows_and_scores_of_the_training(bundle: WrittenBundle, 
         assert reference["n_flagged"] == (scores < small_model.estimator.offset_).sum()
 
 
-def test_reference_of_many_rows_is_a_sample_without_repetition(tmp_path: Path):
-    """2,000 of them, chosen by the data alone."""
+def test_reference_of_many_rows_is_sampled_without_replacement(tmp_path: Path):
+    """2,000 rows; the sample depends on the data only."""
     rows = np.arange(5000.0).reshape(-1, 1)
     data = Dataset(("a",), rows, Path("rows.csv"), "", ("a",))
     chosen = []
@@ -152,7 +152,7 @@ def test_reference_of_many_rows_is_a_sample_without_repetition(tmp_path: Path):
 
 @pytest.fixture(scope="module")
 def drift_bundle(tmp_path_factory: pytest.TempPathFactory) -> WrittenBundle:
-    """A bundle with drift detectors, of as few rows as that takes."""
+    """Return a bundle with drift detectors, made of the smallest number of rows."""
     rows = np.random.default_rng(1).normal(size=(4000, 2))
     data = Dataset(("mean", "sd"), rows, Path("rows.csv"), "", ("mean", "sd"))
     model = TrainedModel("m", fit(rows, ForestParameters(n_estimators=5, contamination=0.01)), data)
@@ -160,8 +160,8 @@ def drift_bundle(tmp_path_factory: pytest.TempPathFactory) -> WrittenBundle:
     return write_bundle(models, model, drift=DriftParameters(expected_run_time=100, window=10))
 
 
-def test_drift_detectors_belong_to_the_reference_of_the_bundle(drift_bundle: WrittenBundle):
-    """With the scores and labels of its own forest, and what they promise is in the manifest."""
+def test_drift_detectors_use_the_reference_of_the_bundle(drift_bundle: WrittenBundle):
+    """With the scores and labels of its forest; the manifest has their expected run time."""
     folder = drift_bundle.folder
     bundle = read_bundle(folder)
     calibration = Calibration.read(folder / DRIFT_FILE, folder / REFERENCE_FILE)
@@ -178,8 +178,8 @@ def test_drift_detectors_belong_to_the_reference_of_the_bundle(drift_bundle: Wri
 
 
 @pytest.mark.parametrize("damage", ["change", "remove"])
-def test_damaged_drift_file_is_not_served(drift_bundle: WrittenBundle, tmp_path: Path, damage: str):
-    """It is verified on loading, like everything that the service reads."""
+def test_damaged_drift_file_is_refused(drift_bundle: WrittenBundle, tmp_path: Path, damage: str):
+    """The service verifies it on loading like all other files."""
     folder = shutil.copytree(drift_bundle.folder, tmp_path / "copy")
     file = folder / DRIFT_FILE
     if damage == "remove":
@@ -191,22 +191,22 @@ def test_damaged_drift_file_is_not_served(drift_bundle: WrittenBundle, tmp_path:
         read_bundle(folder)
 
 
-def test_bundle_without_drift_detectors_serves(bundle: WrittenBundle):
-    """Three hundred rows are too few, and versions from before there were detectors have none either."""
+def test_bundle_without_drift_detectors_is_accepted(bundle: WrittenBundle):
+    """300 rows are too few for them, and older versions have none either."""
     assert "drift.npz" not in read_bundle(bundle.folder).manifest["files"]
     assert json.loads((bundle.folder / "manifest.json").read_bytes())["drift"] is None
 
 
-def test_few_rows_are_not_calibrated_even_if_asked_for(tmp_path: Path, small_model: TrainedModel):
-    """Lines found on so few would not keep their promise."""
+def test_few_rows_are_not_calibrated_even_on_request(tmp_path: Path, small_model: TrainedModel):
+    """Thresholds from so few rows would not give the expected run time."""
     written = write_bundle(tmp_path, small_model, drift=DriftParameters())
 
     assert written.manifest["drift"] is None
     assert not (written.folder / DRIFT_FILE).exists()
 
 
-def test_estimator_can_be_loaded_by_people(bundle: WrittenBundle, small_model: TrainedModel):
-    """A notebook gets an estimator that was chosen and answers as the one that was stored."""
+def test_estimator_can_be_loaded_with_joblib(bundle: WrittenBundle, small_model: TrainedModel):
+    """A notebook gets the stored estimator, and it gives the same scores."""
     estimator = joblib.load(bundle.folder / "model.joblib")
 
     rows = small_model.training.rows
@@ -214,8 +214,8 @@ def test_estimator_can_be_loaded_by_people(bundle: WrittenBundle, small_model: T
     assert np.array_equal(estimator.score_samples(rows), small_model.estimator.score_samples(rows))
 
 
-def test_same_seed_and_data_give_the_same_bytes(tmp_path: Path, small_model: TrainedModel):
-    """Of the forest; another seed gives another one."""
+def test_same_seed_and_data_give_the_same_forest(tmp_path: Path, small_model: TrainedModel):
+    """Byte for byte; another seed gives another forest."""
 
     def train(seed: int) -> str:
         estimator = fit(small_model.training.rows, ForestParameters(random_state=seed))
@@ -224,12 +224,12 @@ def test_same_seed_and_data_give_the_same_bytes(tmp_path: Path, small_model: Tra
     first, second, other = train(16), train(16), train(17)
 
     assert first == second != other
-    # The two equal ones are two versions all the same.
+    # Equal forests are different versions nevertheless.
     assert len(list(tmp_path.glob("*Z-*"))) == 3
 
 
-def test_parameters_that_json_cannot_say_are_named(tmp_path: Path, small_model: TrainedModel):
-    """Somebody's own estimator may hold a generator as its seed, or NumPy's numbers."""
+def test_parameters_that_json_cannot_represent_are_described(tmp_path: Path, small_model: TrainedModel):
+    """An imported estimator may have a generator as its seed, or NumPy numbers."""
     estimator = IsolationForest(n_estimators=np.int64(3), random_state=np.random.RandomState(1))
     estimator.fit(small_model.training.rows)
 
@@ -239,8 +239,8 @@ def test_parameters_that_json_cannot_say_are_named(tmp_path: Path, small_model: 
     assert manifest["parameters"]["random_state"].startswith("RandomState(")
 
 
-def test_forest_that_does_not_answer_as_scikit_learn_is_not_written(tmp_path, small_model, monkeypatch):
-    """A fault of the compiler stays out of the service."""
+def test_forest_that_differs_from_scikit_learn_is_not_written(tmp_path, small_model, monkeypatch):
+    """An error in compiling the forest never reaches the service."""
 
     def compile_wrongly(estimator: object) -> ForestArrays:
         return replace(compile_forest(estimator), offset=np.asarray(-0.2))
@@ -258,7 +258,7 @@ def test_forest_that_does_not_answer_as_scikit_learn_is_not_written(tmp_path, sm
     "part", ["write_forest_arrays", "_write_reference", "write_model_card", "write_report", "write_manifest"]
 )
 def test_nothing_is_left_when_writing_fails(tmp_path, small_model, monkeypatch, part, error):
-    """Whichever part the full disk or Ctrl-C hits, the models are as they were."""
+    """Whichever step a full disk or Ctrl-C interrupts, the models folder is unchanged."""
     monkeypatch.setattr(module, "draw_pictures", lambda *arguments: {"scores.png": b"drawn before anything is written"})
     before = write_bundle(tmp_path, small_model).folder.name
 

@@ -1,4 +1,4 @@
-"""``python -m training drift``: two files compared, or one replayed."""
+"""``python -m training drift``: compare two files, or replay one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_rows(path, rows, header="mean,sd"):
 
 @pytest.fixture
 def compare(tmp_path, capsys):
-    """Compare normal rows with others that have moved; give the exit status and what was shown."""
+    """Compare normal rows with shifted ones; return the exit status and the output."""
 
     def run(shift, *options):
         reference, current = np.random.default_rng(1).normal(size=(2, 500, 2))
@@ -33,8 +33,8 @@ def compare(tmp_path, capsys):
     return run
 
 
-def test_unchanged_file_ends_with_status_0(compare, tmp_path):
-    """A table and the page's place on standard output, the stages on standard error."""
+def test_unchanged_file_exits_with_0(compare, tmp_path):
+    """The table and the path of the page are on standard output, the stages on standard error."""
     status, shown = compare(0)
 
     assert status == 0
@@ -47,8 +47,8 @@ def test_unchanged_file_ends_with_status_0(compare, tmp_path):
     assert shown.err.splitlines() == [f"Reading {tmp_path / 'ref.csv'} and {tmp_path / 'now.csv'} ...", "Comparing ..."]
 
 
-def test_changed_file_ends_with_status_3(compare):
-    """So that a script can tell it from a failure; which feature it is stands first."""
+def test_changed_file_exits_with_3(compare):
+    """Scripts can tell it from a failure; the output starts with the changed feature."""
     status, shown = compare(1)
 
     assert status == 3
@@ -56,7 +56,7 @@ def test_changed_file_ends_with_status_3(compare):
     assert "1 of 2 features changed by more than a KS distance of 0.1: mean (0." in shown.out
 
 
-def test_change_below_the_least_effect_ends_with_status_0(compare):
+def test_change_below_the_minimum_effect_exits_with_0(compare):
     """However small its p-value is."""
     assert compare(1, "--min-effect", "0.1")[0] == 3
     status, shown = compare(1, "--min-effect", "0.9")
@@ -65,8 +65,8 @@ def test_change_below_the_least_effect_ends_with_status_0(compare):
     assert "No feature changed by more than a KS distance of 0.9; 1 changed by less." in shown.out
 
 
-def test_columns_are_chosen(compare):
-    """What was left out is not compared."""
+def test_dropped_columns_are_not_compared(compare):
+    """Only the chosen columns are compared."""
     for options in (["--drop", "mean"], ["--features", "sd"]):
         status, shown = compare(9, *options)
 
@@ -74,8 +74,8 @@ def test_columns_are_chosen(compare):
         assert "\nmean" not in shown.out
 
 
-def test_page_lies_in_reports_by_default(write_csv, tmp_path, monkeypatch):
-    """Of the folder that the command was given in."""
+def test_page_is_written_to_reports_by_default(write_csv, tmp_path, monkeypatch):
+    """In the working directory."""
     monkeypatch.chdir(tmp_path)
     rows = str(write_rows(tmp_path / "rows.csv", np.arange(60).reshape(30, 2)))
 
@@ -100,7 +100,9 @@ def test_page_lies_in_reports_by_default(write_csv, tmp_path, monkeypatch):
         (["--replay", "rows.csv", "--version", "1"], "models has no version 1", 2),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_one_line(options, message, status, write_csv, tmp_path, monkeypatch, capsys):
+def test_bad_files_and_options_are_refused_in_one_line(
+    options, message, status, write_csv, tmp_path, monkeypatch, capsys
+):
     """And no page is written."""
     source = write_csv("mean,sd\n1,2\n")
     monkeypatch.chdir(tmp_path)
@@ -113,16 +115,16 @@ def test_what_cannot_be_done_is_refused_in_one_line(options, message, status, wr
 
 @pytest.fixture
 def stream(training_csv, tmp_path):
-    """Rows of credit spending that move after 500."""
+    """Return rows of credit spending that shift after 500 rows."""
     rows = np.loadtxt(training_csv, delimiter=",", skiprows=1, max_rows=20_000)
     rows = np.random.default_rng(1).choice(rows, 1000)
     rows[500:] += 3
-    # Columns are found by their names.
+    # Columns are matched by name.
     return write_rows(tmp_path / "stream.csv", rows[:, ::-1], header="sd,mean")
 
 
 def test_file_is_replayed_through_the_live_detectors(credits_models, stream, tmp_path, capsys):
-    """With status 0, whatever they said: a replay is for looking at."""
+    """The exit status is 0 whatever they find, because a replay is informational."""
     options = ["--models", str(credits_models), "--out", str(tmp_path / "reports")]
 
     assert main(["drift", "--replay", str(stream), *options]) == 0
@@ -136,8 +138,8 @@ def test_file_is_replayed_through_the_live_detectors(credits_models, stream, tmp
     assert shown.err.splitlines() == [f"Reading {stream} ...", "Replaying 1,000 rows ..."]
 
 
-def test_version_and_promise_are_chosen(credits_models, stream, tmp_path, monkeypatch, capsys):
-    """The promise is the service's own, from its environment, unless an option says otherwise."""
+def test_version_and_false_alarm_promise_can_be_chosen(credits_models, stream, tmp_path, monkeypatch, capsys):
+    """The service's setting in the environment applies unless an option overrides it."""
     models = tmp_path / "models"
     shutil.copytree(credits_models, models, symlinks=True)
     version = (models / "current").readlink().name
@@ -168,7 +170,7 @@ def test_version_and_promise_are_chosen(credits_models, stream, tmp_path, monkey
 
 
 def test_model_without_detectors_is_refused(training_csv, stream, tmp_path, capsys):
-    """It says how to get some."""
+    """The message says how to get detectors."""
     models = str(tmp_path / "models")
     assert main(["train", "--train", str(training_csv), "--models", models, "--no-drift", "--estimators", "5"]) == 0
 

@@ -1,4 +1,4 @@
-"""``python -m training explore``: from CSV files to a page."""
+"""``python -m training explore``: write a page about CSV files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from training.__main__ import main
 ROOT = Path(__file__).parents[3]
 
 
-def test_page_is_written_and_named(write_csv, tmp_path, capsys):
-    """Stages on standard error, the file on standard output."""
+def test_page_is_written_and_its_path_printed(write_csv, tmp_path, capsys):
+    """The stages are on standard error, the path on standard output."""
     train, test = write_csv("id,mean,sd\nx,1,2\ny,3,4\n", "train.csv"), write_csv("sd,mean\n5,6\n", "test.csv")
 
     options = ["--train", str(train), "--test", str(test), "--drop", "id", "--out", str(tmp_path / "reports")]
@@ -28,8 +28,8 @@ def test_page_is_written_and_named(write_csv, tmp_path, capsys):
     assert "2 rows, 2 features" in (tmp_path / "reports" / "exploration.html").read_text()
 
 
-def test_page_lies_in_reports_by_default(write_csv, tmp_path, monkeypatch):
-    """Of the folder that the command was given in."""
+def test_page_is_written_to_reports_by_default(write_csv, tmp_path, monkeypatch):
+    """In the working directory."""
     monkeypatch.chdir(tmp_path)
 
     assert main(["explore", "--train", str(write_csv("mean\n1\n2\n"))]) == 0
@@ -47,7 +47,7 @@ def test_page_lies_in_reports_by_default(write_csv, tmp_path, monkeypatch):
         ("mean\n1\n2\n", ["--out", "/proc/reports"], "/proc/reports cannot be made", 1),
     ],
 )
-def test_what_cannot_be_shown_is_refused_in_one_line(
+def test_bad_files_and_options_are_refused_in_one_line(
     content, options, message, status, write_csv, tmp_path, monkeypatch, capsys
 ):
     """And no page is written."""
@@ -62,7 +62,7 @@ def test_what_cannot_be_shown_is_refused_in_one_line(
 
 @pytest.mark.long
 def test_million_rows_need_little_memory(tmp_path):
-    """A million rows of ten numbers are explored within 2 GB, and the page stays below 15 MB."""
+    """A million rows of ten features need less than 2 GB, and the page is smaller than 15 MB."""
     rows = np.random.default_rng(1).standard_t(3, size=(1_000_000, 10))
     pd.DataFrame(rows).add_prefix("f").to_csv(tmp_path / "rows.csv", index=False)
     command = [
@@ -80,6 +80,6 @@ def test_million_rows_need_little_memory(tmp_path):
     _, status, usage = os.wait4(pid, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0
-    # Linux counts in units of 1024 bytes.
+    # Linux reports units of 1024 bytes.
     assert usage.ru_maxrss * 1024 < 2e9
     assert (tmp_path / "exploration.html").stat().st_size < 15e6

@@ -1,4 +1,4 @@
-"""``python -m training import``: somebody's own forest goes live, or is refused."""
+"""``python -m training import``: promote a forest that was trained elsewhere, or refuse it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ TABLE = pd.DataFrame(np.random.default_rng(1).normal(size=(300, 3)), columns=["i
 
 @pytest.fixture
 def train_csv(tmp_path: Path) -> Path:
-    """The table as a file."""
+    """Return the table as a file."""
     TABLE.to_csv(tmp_path / "train.csv", index=False)
     return tmp_path / "train.csv"
 
 
 @pytest.fixture
 def import_model(tmp_path: Path, train_csv: Path):
-    """Store an object with joblib and import it; gives the exit status."""
+    """Store an object with joblib and import it; return the exit status."""
 
     def run(estimator: object, *options: str) -> int:
         model = tmp_path / "own.joblib"
@@ -36,8 +36,8 @@ def import_model(tmp_path: Path, train_csv: Path):
     return run
 
 
-def test_forest_that_knows_its_columns_finds_them_by_name(import_model, tmp_path, capsys):
-    """The file may hold others, in another order; the live model gives the forest's own answers."""
+def test_forest_with_feature_names_finds_its_columns(import_model, tmp_path, capsys):
+    """The file may have more columns in another order; the live model's answers equal the forest's."""
     estimator = IsolationForest(contamination=0.1, random_state=1).fit(TABLE[["sd", "mean"]])
 
     assert import_model(estimator, "--name", "own") == 0
@@ -51,8 +51,8 @@ def test_forest_that_knows_its_columns_finds_them_by_name(import_model, tmp_path
     assert "This model is live" in shown.out
 
 
-def test_forest_without_names_takes_columns_by_position(import_model, tmp_path):
-    """As many as it was fitted on, chosen by the caller."""
+def test_forest_without_feature_names_uses_the_column_order(import_model, tmp_path):
+    """As many columns as it was fitted on, chosen by the caller."""
     estimator = IsolationForest(n_estimators=5, random_state=1).fit(TABLE[["mean", "sd"]].to_numpy())
 
     assert import_model(estimator, "--drop", "id") == 0
@@ -65,7 +65,7 @@ def test_forest_without_names_takes_columns_by_position(import_model, tmp_path):
     [
         (
             IsolationForest().fit(TABLE[["mean", "sd"]].to_numpy()),
-            "takes 2 features, {} gives 3 (id, mean, sd); choose",
+            "takes 2 features, {} has 3 (id, mean, sd); choose",
         ),
         (
             IsolationForest().fit(TABLE.rename(columns={"sd": "age"})),
@@ -75,8 +75,8 @@ def test_forest_without_names_takes_columns_by_position(import_model, tmp_path):
         (IsolationForest(), "This IsolationForest is not fitted"),
     ],
 )
-def test_forest_that_does_not_fit_is_refused(import_model, train_csv, tmp_path, capsys, estimator, message):
-    """Exit status 2, one clear line, no models folder."""
+def test_unsuitable_forest_is_refused(import_model, train_csv, tmp_path, capsys, estimator, message):
+    """With exit status 2, one clear line and no models folder."""
     assert import_model(estimator) == 2
 
     assert message.format(train_csv) in capsys.readouterr().err.splitlines()[-1]
@@ -84,7 +84,7 @@ def test_forest_that_does_not_fit_is_refused(import_model, train_csv, tmp_path, 
 
 
 def test_file_that_is_no_joblib_file_is_refused(train_csv, tmp_path, capsys):
-    """The CSV file in the model's place, or none at all."""
+    """Such as the CSV file in place of the model, or a missing file."""
     for model, message in (
         (train_csv, "cannot be opened with scikit-learn"),
         (tmp_path / "no.joblib", "is not a file"),

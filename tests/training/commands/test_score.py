@@ -1,4 +1,4 @@
-"""``python -m training score``: the live model's answers beside each row."""
+"""``python -m training score``: add the live model's answers to each row."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from training.bundle.write import write_bundle
 
 
 def test_file_is_scored_with_the_live_model(small_model, write_csv, tmp_path, capsys):
-    """It says how many rows, with which version, and how many outliers."""
+    """The output has the number of rows, the version and the number of outliers."""
     version = write_bundle(tmp_path / "models", small_model).folder.name
     source, target = write_csv("mean,sd\n0,0\n9,9\n"), tmp_path / "scored.csv"
 
@@ -18,8 +18,8 @@ def test_file_is_scored_with_the_live_model(small_model, write_csv, tmp_path, ca
     assert capsys.readouterr().out == f"{target}: 1 of 2 rows are outliers (credits {version})\n"
 
 
-def test_without_a_model_it_says_what_to_do(write_csv, tmp_path, capsys):
-    """The commonest first mistake."""
+def test_missing_model_is_explained(write_csv, tmp_path, capsys):
+    """The most common first mistake."""
     source = write_csv("mean,sd\n0,0\n")
 
     assert main(["score", "--in", str(source), "--out", str(source), "--models", str(tmp_path / "models")]) == 1

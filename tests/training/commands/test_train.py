@@ -1,4 +1,4 @@
-"""``python -m training train``: from a CSV file to the live model."""
+"""``python -m training train``: train a live model from a CSV file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def train_csv(write_csv: Callable[..., Path]) -> Path:
-    """Three hundred rows with a column that is no feature."""
+    """Return a file of 300 rows with a column that is not a feature."""
     rows = np.random.default_rng(1).normal(size=(300, 2)).tolist()
     return write_csv("day,mean,sd\n" + "".join(f"monday,{mean},{sd}\n" for mean, sd in rows), "train.csv")
 
 
-def test_model_is_trained_and_summed_up(train_csv, write_csv, tmp_path, capsys):
-    """Options arrive at the estimator, stages on standard error, figures on standard output."""
+def test_model_is_trained_and_summarized(train_csv, write_csv, tmp_path, capsys):
+    """The options reach the estimator; stages are on standard error, figures on standard output."""
     test_csv = write_csv("mean,sd\n0,0\n50,50\n", "test.csv")
     models = tmp_path / "models"
 
@@ -64,8 +64,8 @@ def test_model_is_trained_and_summed_up(train_csv, write_csv, tmp_path, capsys):
     assert "This model is live" in shown.out
 
 
-def test_model_is_judged_by_labels(train_csv, write_csv, tmp_path, capsys):
-    """Of the file that has them; what was found stands in the manifest and in the summary."""
+def test_model_is_evaluated_with_labels(train_csv, write_csv, tmp_path, capsys):
+    """With the labels of the files that have some; the manifest and the summary have the figures."""
     test_csv = write_csv("fraud,mean,sd\n" + "0,0,0\n" * 8 + "1,50,50\n" * 2, "test.csv")
     models = tmp_path / "models"
 
@@ -83,8 +83,8 @@ def test_model_is_judged_by_labels(train_csv, write_csv, tmp_path, capsys):
     assert "ROC AUC, training" not in shown
 
 
-def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatch):
-    """Contamination auto, a hundred trees, seed 16, the name isowatch; MODEL_DIR names the folder."""
+def test_defaults_match_the_documentation(train_csv, tmp_path, monkeypatch):
+    """Contamination auto, 100 trees, seed 16 and the name isowatch; MODEL_DIR sets the folder."""
     monkeypatch.setenv("MODEL_DIR", str(tmp_path / "elsewhere"))
 
     assert main(["train", "--train", str(train_csv), "--features", "sd,mean"]) == 0
@@ -112,8 +112,8 @@ def test_defaults_are_those_of_the_documentation(train_csv, tmp_path, monkeypatc
         (["--no-drift"], "not monitored, as requested"),
     ],
 )
-def test_drift_detectors_are_calibrated_as_asked_for(write_csv, tmp_path, capsys, options, drift):
-    """The summary says what they promise, or that there are none."""
+def test_drift_options_are_applied(write_csv, tmp_path, capsys, options, drift):
+    """The summary has the expected run time, or says that there are no detectors."""
     rows = np.random.default_rng(1).normal(size=(4000, 2)).tolist()
     file = write_csv("mean,sd\n" + "".join(f"{mean},{sd}\n" for mean, sd in rows))
     models = tmp_path / "models"
@@ -140,7 +140,7 @@ def test_drift_detectors_are_calibrated_as_asked_for(write_csv, tmp_path, capsys
     ],
 )
 def test_bad_data_and_arguments_change_nothing(train_csv, tmp_path, capsys, options, message):
-    """Exit status 2, one clear line, no models folder."""
+    """Exit status 2, one clear line, and no models folder."""
     models = tmp_path / "models"
 
     assert main(["train", "--train", str(train_csv), "--models", str(models), *options]) == 2
@@ -150,12 +150,12 @@ def test_bad_data_and_arguments_change_nothing(train_csv, tmp_path, capsys, opti
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_in_the_middle_leaves_nothing(train_csv, tmp_path, number, status):
-    """Ctrl-C and `docker stop` end a training that is fitting, without a traceback."""
+def test_signal_while_fitting_leaves_nothing(train_csv, tmp_path, number, status):
+    """Ctrl-C and `docker stop` end the training without a traceback."""
     models = tmp_path / "models"
-    # More trees than anybody waits for.
+    # So many trees that fitting is always interrupted.
     options = ["--train", str(train_csv), "--drop", "day", "--estimators", "1000000", "--models", str(models)]
-    # A shell starts background jobs deaf to Ctrl-C, and children inherit that; whoever has a handler is not deaf.
+    # A shell starts background jobs with SIGINT ignored, which children inherit; an explicit handler restores it.
     own_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     training = subprocess.Popen(
         [sys.executable, "-m", "training", "train", *options], cwd=ROOT, stderr=subprocess.PIPE, text=True
@@ -164,7 +164,7 @@ def test_signal_in_the_middle_leaves_nothing(train_csv, tmp_path, number, status
     try:
         assert training.stderr is not None
         while "Fitting" not in (line := training.stderr.readline()):
-            assert line, "the training ended before it was asked to"
+            assert line, "the training ended before the signal"
         training.send_signal(number)
         _, rest = training.communicate()
     finally:

@@ -1,4 +1,4 @@
-"""``python -m training train`` seen from outside: its metrics, a taken port, folders that refuse it."""
+"""``python -m training train`` as a process: its metrics, a port in use, and folders that cannot be written."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from training.store.store import ModelStore
 
 ROOT = Path(__file__).parents[3]
 
-# More trees than anybody waits for.
+# So many trees that fitting is always interrupted.
 ENDLESS = ["--estimators", "1000000"]
 
 
 @pytest.fixture
 def train_csv(write_csv: Callable[..., Path]) -> Path:
-    """Three hundred rows."""
+    """Return a file of 300 rows."""
     rows = np.random.default_rng(1).normal(size=(300, 2)).tolist()
     return write_csv("mean,sd\n" + "".join(f"{mean},{sd}\n" for mean, sd in rows), "train.csv")
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -43,8 +43,8 @@ def free_port() -> int:
 
 @contextmanager
 def running_training(*options: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a training, and end it if it has not ended itself."""
-    # A shell starts background jobs deaf to Ctrl-C, and children inherit that; whoever has a handler is not deaf.
+    """Start a training, and end it if it is still running."""
+    # A shell starts background jobs with SIGINT ignored, which children inherit; an explicit handler restores it.
     own_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "training", "train", *options],
@@ -63,18 +63,18 @@ def running_training(*options: str, **environ: str) -> Iterator[subprocess.Popen
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> list[str]:
-    """Read what a training says until a line holds this text."""
+    """Read the output of a training until a line contains this text."""
     assert process.stderr is not None
     lines: list[str] = []
     while not lines or text not in lines[-1]:
         line = process.stderr.readline()
-        assert line, f"the training ended and said only {lines}"
+        assert line, f"the training ended with the output {lines}"
         lines.append(line)
     return lines
 
 
 def scrape(port: int) -> dict[str, float]:
-    """Ask for the metrics; samples by name and label values."""
+    """Read the metrics; return samples by name and label values."""
     with requests.Session() as session:
         session.trust_env = False
         text = session.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
@@ -85,11 +85,11 @@ def scrape(port: int) -> dict[str, float]:
     }
 
 
-def test_trees_are_seen_to_advance(train_csv, tmp_path):
-    """Between two scrapes there are more of them, and progress has a newer time."""
+def test_metrics_follow_the_number_of_trees(train_csv, tmp_path):
+    """Between two scrapes the number of trees and the time of the last progress increase."""
     port = free_port()
     options = ["--train", str(train_csv), "--models", str(tmp_path / "models"), "--metrics-port", str(port)]
-    # Batches of 500 trees: large enough to be scraped in between, small enough not to be waited for.
+    # Batches of 500 trees: slow enough to be scraped in between, fast enough for a test.
     with running_training(*options, "--estimators", "10000") as process:
         wait_for(process, "Fitting")
         first = scrape(port)
@@ -105,8 +105,8 @@ def test_trees_are_seen_to_advance(train_csv, tmp_path):
         assert first[name] < later[name]
 
 
-def test_held_metrics_tell_everything(train_csv, tmp_path):
-    """A training of a second is seen afterwards, until Ctrl-C; its exit status stays that of a good run."""
+def test_metrics_are_held_after_the_end(train_csv, tmp_path):
+    """A training of one second can be scraped until Ctrl-C; the exit status is still 0."""
     port, models, workers = free_port(), tmp_path / "models", tmp_path / "workers"
     workers.mkdir()
     options = ["--train", str(train_csv), "--test", str(train_csv), "--models", str(models), "--estimators", "7"]
@@ -115,23 +115,23 @@ def test_held_metrics_tell_everything(train_csv, tmp_path):
         wait_for(process, "Metrics stay on")
         metrics = scrape(port)
         process.send_signal(signal.SIGINT)
-        shown, said = process.communicate()
+        shown, errors = process.communicate()
 
-    assert (process.returncode, said) == (0, "")
+    assert (process.returncode, errors) == (0, "")
     assert "This model is live" in shown
     assert metrics["training_runs_total/success"] == 1
     assert metrics["training_trees_total"] == metrics["ensemble_tree_count"] == 7
-    assert metrics["tree_max_depth"] == 8  # the height limit of a sample of 256 rows
+    assert metrics["tree_max_depth"] == 8  # the depth limit for samples of 256 rows
     assert metrics["feature_split_share/mean"] + metrics["feature_split_share/sd"] == pytest.approx(1)
     assert metrics["training_inlier_ratio/train"] == metrics["training_inlier_ratio/test"] > 0.5
     assert all(metrics[f"training_duration_seconds/{stage}"] > 0 for stage in ("reading", "fitting", "evaluating"))
     assert metrics["training_memory_usage_bytes"] > 10_000_000
-    # The folder of a service's workers, inherited by accident, is not written to.
+    # A metrics folder of a service's workers that is inherited by accident is not written to.
     assert list(workers.iterdir()) == []
 
 
-def test_failed_training_says_so_in_its_metrics(write_csv, tmp_path):
-    """The reason stands on standard error before the metrics are held."""
+def test_failed_training_is_visible_in_its_metrics(write_csv, tmp_path):
+    """Standard error has the reason before the metrics are held."""
     port = free_port()
     options = ["--train", str(write_csv("a,b\n1,x\n")), "--models", str(tmp_path / "models")]
     with running_training(*options, "--metrics-port", str(port), "--metrics-hold", "600") as process:
@@ -147,8 +147,8 @@ def test_failed_training_says_so_in_its_metrics(write_csv, tmp_path):
     assert "training_last_success_timestamp_seconds" not in metrics
 
 
-def test_taken_port_is_refused(train_csv, tmp_path, capsys):
-    """Before anything is read, in one line."""
+def test_port_in_use_is_refused(train_csv, tmp_path, capsys):
+    """In one line, before anything is read."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         models = tmp_path / "models"
@@ -172,8 +172,8 @@ def test_taken_port_is_refused(train_csv, tmp_path, capsys):
         (["--metrics-hold", "for ever"], "'for ever' is not a time in seconds"),
     ],
 )
-def test_what_is_no_port_or_time_is_refused(capsys, options, message):
-    """Exit status 2, one line."""
+def test_invalid_port_or_time_is_refused(capsys, options, message):
+    """With exit status 2 and one line."""
     with pytest.raises(SystemExit) as end:
         main(["train", "--train", "x.csv", *options])
 
@@ -182,8 +182,8 @@ def test_what_is_no_port_or_time_is_refused(capsys, options, message):
     assert message in shown
 
 
-def test_usual_port_can_be_chosen_by_the_environment(monkeypatch, tmp_path, train_csv, capsys):
-    """As containers do it."""
+def test_environment_sets_the_default_port(monkeypatch, tmp_path, train_csv, capsys):
+    """As in containers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         monkeypatch.setenv("TRAINING_METRICS_PORT", port)
@@ -193,8 +193,8 @@ def test_usual_port_can_be_chosen_by_the_environment(monkeypatch, tmp_path, trai
     assert f"--metrics-port {port}" in capsys.readouterr().err
 
 
-def test_ctrl_c_in_the_middle_leaves_the_models_as_they_were(train_csv, tmp_path):
-    """With metrics being served: no thread keeps the process alive, nothing is half written."""
+def test_ctrl_c_leaves_the_models_unchanged(train_csv, tmp_path):
+    """Also while metrics are served: no thread keeps the process alive, and nothing is half written."""
     models = tmp_path / "models"
     options = ["--train", str(train_csv), "--models", str(models)]
     assert main(["train", *options, "--estimators", "5"]) == 0
@@ -203,15 +203,15 @@ def test_ctrl_c_in_the_middle_leaves_the_models_as_they_were(train_csv, tmp_path
     with running_training(*options, *ENDLESS, "--metrics-port", str(port), "--metrics-hold", "600") as process:
         wait_for(process, "Fitting")
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate()
+        _, errors = process.communicate()
 
-    assert (process.returncode, said) == (130, "training: interrupted; nothing was changed.\n")
+    assert (process.returncode, errors) == (130, "training: interrupted; nothing was changed.\n")
     assert snapshot(models) == before
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own with room for little more than one bundle."""
+    """Return a folder on a separate file system with room for little more than one bundle."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if os.geteuid() != 0:
@@ -226,7 +226,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def snapshot(folder: Path) -> dict[str, str | bytes]:
-    """Read every file and link below a folder, hidden or not."""
+    """Return the content of every file and the target of every link below a folder, hidden ones included."""
     return {
         str(path.relative_to(folder)): str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in folder.rglob("*")
@@ -235,8 +235,8 @@ def snapshot(folder: Path) -> dict[str, str | bytes]:
 
 
 @pytest.mark.parametrize("room", [0, 4_096, 20_000, 100_000])
-def test_full_disk_leaves_the_models_as_they_were(train_csv, small_disk, capsys, room):
-    """However far the writing comes: one clear line, exit status 1, and the version that was live is live."""
+def test_full_disk_leaves_the_models_unchanged(train_csv, small_disk, capsys, room):
+    """Wherever writing fails: one clear line, exit status 1, and the same live version."""
     models = small_disk / "models"
     options = ["--train", str(train_csv), "--models", str(models)]
     assert main(["train", *options, "--estimators", "5"]) == 0
@@ -244,7 +244,7 @@ def test_full_disk_leaves_the_models_as_they_were(train_csv, small_disk, capsys,
     fill(small_disk, room)
     capsys.readouterr()
 
-    # Its forest alone takes more than the most room that is left.
+    # Its forest alone is larger than the largest free space.
     status = main(["train", *options, "--estimators", "300"])
 
     assert status == 1
@@ -258,7 +258,7 @@ def test_full_disk_leaves_the_models_as_they_were(train_csv, small_disk, capsys,
 
 @pytest.mark.parametrize("command", ["promote", "rollback"])
 def test_full_disk_keeps_the_live_version(train_csv, small_disk, capsys, command):
-    """Either the link moves and the move is noted, or neither."""
+    """Either the link has moved and the promotion is recorded, or neither."""
     models = small_disk / "models"
     for seed in ("1", "2"):
         options = ["--train", str(train_csv), "--models", str(models), "--estimators", "5", "--seed", seed]
@@ -276,8 +276,8 @@ def test_full_disk_keeps_the_live_version(train_csv, small_disk, capsys, command
 
 
 @pytest.mark.parametrize("command", ["train", "promote", "rollback", "prune"])
-def test_folder_that_cannot_be_written_stays_as_it_was(train_csv, small_disk, capsys, command):
-    """A disk that is mounted to be read only: one clear line, exit status 1."""
+def test_read_only_folder_is_unchanged(train_csv, small_disk, capsys, command):
+    """On a read-only file system: one clear line and exit status 1."""
     models = small_disk / "models"
     for seed in ("1", "2"):
         options = ["--train", str(train_csv), "--models", str(models), "--estimators", "5"]
@@ -296,6 +296,6 @@ def test_folder_that_cannot_be_written_stays_as_it_was(train_csv, small_disk, ca
 
 
 def fill(disk: Path, room: int) -> None:
-    """Write until only so many bytes are left."""
+    """Write a file until only this many bytes are free."""
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
     (disk / "filling").write_bytes(bytes(free - room))

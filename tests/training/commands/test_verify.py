@@ -1,4 +1,4 @@
-"""``python -m training verify``: every file of a bundle is checked."""
+"""``python -m training verify``: check every file of a bundle."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from training.bundle.write import write_bundle
 
 @pytest.fixture
 def models(small_model, tmp_path: Path) -> Path:
-    """A folder with one version."""
+    """Return a folder with one version."""
     write_bundle(tmp_path / "models", small_model)
     return tmp_path / "models"
 
 
-def test_sound_bundle_passes(models, capsys):
+def test_intact_bundle_passes(models, capsys):
     """The live one by default, another one by its name."""
     version = (models / "current").readlink()
 
@@ -28,7 +28,7 @@ def test_sound_bundle_passes(models, capsys):
 
 
 def test_each_problem_is_printed(models, capsys):
-    """Two changed files are two lines."""
+    """Two changed files give two lines."""
     for name in ("model.joblib", "model_card.md"):
         with (models / "current" / name).open("ab") as file:
             file.write(b" ")
@@ -40,8 +40,8 @@ def test_each_problem_is_printed(models, capsys):
     assert "model_card.md was changed after it was written" in second
 
 
-def test_changed_manifest_is_said(models, capsys):
-    """Without it nothing else can be checked."""
+def test_changed_manifest_is_reported(models, capsys):
+    """Without a valid manifest nothing else can be checked."""
     manifest = models / "current" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"credits"', '"debits"'))
 
@@ -52,7 +52,7 @@ def test_changed_manifest_is_said(models, capsys):
 
 @pytest.mark.parametrize("version", ["20200101T000000Z-00000000", "../models/none"])
 def test_unknown_version_is_refused(models, capsys, version):
-    """A mistyped name is a bad argument."""
+    """A mistyped version is a bad argument."""
     assert main(["verify", version, "--models", str(models)]) == 2
 
     assert f"has no version {version}" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``models``, ``promote``, ``rollback`` and ``prune``: from the versions that are there to the one that is live."""
+"""``models``, ``promote``, ``rollback`` and ``prune``: list versions, and change which one is live."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def models(small_model, tmp_path: Path) -> Path:
-    """A folder with three versions, of which the last is live."""
+    """Return a folder with three versions, the last of which is live."""
     for _ in range(3):
         write_bundle(tmp_path / "models", small_model)
     return tmp_path / "models"
@@ -28,7 +28,7 @@ def models(small_model, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(models: Path, capsys) -> Callable[..., tuple[int, str, str]]:
-    """Run a command; gives exit status, standard output and standard error."""
+    """Return a function that runs a command and returns exit status, standard output and standard error."""
 
     def run_command(*arguments: str) -> tuple[int, str, str]:
         status = main([*arguments, "--models", str(models)])
@@ -39,18 +39,18 @@ def run(models: Path, capsys) -> Callable[..., tuple[int, str, str]]:
 
 
 def live(models: Path) -> str:
-    """Name the live version."""
+    """Return the live version."""
     return (models / "current").readlink().name
 
 
 def damage(folder: Path, file: str = "forest.npz") -> None:
-    """Add a byte to a file of a bundle."""
+    """Append a byte to a file of a bundle."""
     with (folder / file).open("ab") as opened:
         opened.write(b" ")
 
 
 def test_versions_are_listed_with_the_live_one_marked(models, run):
-    """Oldest first, with what tells them apart."""
+    """From oldest to newest, with what distinguishes them."""
     status, shown, _ = run("models")
 
     header, *rows = (line.split() for line in shown.split("\n\n")[0].splitlines())
@@ -67,7 +67,7 @@ def test_versions_are_listed_with_the_live_one_marked(models, run):
 
 
 def test_broken_version_is_listed_with_the_reason(models, run):
-    """The others are listed all the same."""
+    """All other versions are listed as usual."""
     first, second, _ = ModelStore(models).versions()
     damage(models / first, "manifest.json")
     (models / second / "manifest.json").unlink()
@@ -81,21 +81,21 @@ def test_broken_version_is_listed_with_the_reason(models, run):
     assert f"{second}/manifest.json does not exist" in shown
 
 
-def test_nothing_to_list_is_said(models, run, tmp_path, capsys):
-    """No folder, no link, or a link to a version that is gone."""
+def test_missing_versions_are_reported(models, run, tmp_path, capsys):
+    """Without a folder, without a link, or with a link to a deleted version."""
     assert main(["models", "--models", str(tmp_path / "nowhere")]) == 0
     assert "nowhere has no versions; train one" in capsys.readouterr().out
 
     gone = live(models)
     shutil.rmtree(models / gone)
-    assert f"the link leads to {gone}, which is not there; move it with promote" in run("models")[1]
+    assert f"the link leads to {gone}, which does not exist; move it with promote" in run("models")[1]
 
     (models / "current").unlink()
     assert "No version is live: there is no link" in run("models")[1]
 
 
 def test_promote_and_rollback_move_the_link(models, run):
-    """There and back."""
+    """To another version and back."""
     first, _, third = ModelStore(models).versions()
 
     status, shown, _ = run("promote", first)
@@ -107,8 +107,8 @@ def test_promote_and_rollback_move_the_link(models, run):
     assert shown.startswith(f"{third} is live again")
 
 
-def test_nothing_to_go_back_to_is_one_line(models, run):
-    """Exit status not 0, and the way out."""
+def test_rollback_without_history_is_refused(models, run):
+    """In one line that says what to do, with an exit status other than 0."""
     run("rollback")
     run("rollback")
     first = ModelStore(models).versions()[0]
@@ -122,8 +122,8 @@ def test_nothing_to_go_back_to_is_one_line(models, run):
 
 
 @pytest.mark.parametrize("command", ["promote", "verify"])
-def test_version_that_does_not_exist_is_one_line(models, run, command):
-    """It says which ones do."""
+def test_unknown_version_is_refused(models, run, command):
+    """In one line that lists the existing versions."""
     before = live(models)
     status, _, refusal = run(command, "20200101T000000Z-00000000")
 
@@ -132,8 +132,8 @@ def test_version_that_does_not_exist_is_one_line(models, run, command):
 
 
 @pytest.mark.parametrize("file", ["forest.npz", "model.joblib"])
-def test_damaged_version_does_not_go_live(models, run, file):
-    """Neither by its name nor on the way back, whichever file it is."""
+def test_damaged_version_is_not_promoted(models, run, file):
+    """Neither by promotion nor by rollback, whichever file is damaged."""
     _, second, third = ModelStore(models).versions()
     damage(models / second, file)
 
@@ -143,8 +143,8 @@ def test_damaged_version_does_not_go_live(models, run, file):
         assert f"{second}/{file} was changed after it was written" in refusal
 
 
-def test_prune_names_what_it_removes(models, run):
-    """The live version stays, however old."""
+def test_prune_lists_the_removed_versions(models, run):
+    """The live version is kept, however old it is."""
     first, second, third = ModelStore(models).versions()
     run("promote", first)
 
@@ -152,8 +152,8 @@ def test_prune_names_what_it_removes(models, run):
     assert ModelStore(models).versions() == [first, third]
 
 
-def test_interrupted_prune_says_how_far_it_came(models, run, monkeypatch):
-    """What was removed is not said to be there still."""
+def test_interrupted_prune_reports_what_it_removed(models, run, monkeypatch):
+    """Removed versions are not listed as remaining."""
     *_, third = ModelStore(models).versions()
     remove: Callable[..., None] = shutil.rmtree
 
@@ -169,8 +169,8 @@ def test_interrupted_prune_says_how_far_it_came(models, run, monkeypatch):
     assert refusal == "training: interrupted; 2 versions were removed, the others stay.\n"
 
 
-def test_two_trainings_and_a_promotion_at_once_are_each_whole(models, write_csv):
-    """Real processes: the second waits for the first, and every version is sound at the end."""
+def test_concurrent_trainings_and_promotion_are_all_complete(models, write_csv):
+    """As real processes: each waits for the others, and every version is intact at the end."""
     version = ModelStore(models).versions()[0]
     train_csv = write_csv("a,b\n" + "".join(f"{i % 7},{i % 11}\n" for i in range(200)))
     train = ["train", "--train", str(train_csv), "--estimators", "5", "--metrics-port", "0"]
@@ -186,9 +186,9 @@ def test_two_trainings_and_a_promotion_at_once_are_each_whole(models, write_csv)
         )
         for command in commands
     ]
-    said = [process.communicate()[1] for process in running]
+    errors = [process.communicate()[1] for process in running]
 
-    assert [process.returncode for process in running] == [0] * 4, said
+    assert [process.returncode for process in running] == [0] * 4, errors
     assert len(ModelStore(models).versions()) == 5
     assert all(main(["verify", name, "--models", str(models)]) == 0 for name in ModelStore(models).versions())
     assert not [entry.name for entry in models.iterdir() if entry.name.startswith((".writing", ".removing"))]

@@ -1,4 +1,4 @@
-"""Numbers are read to the last bit, and the first cell that is none is named."""
+"""Numbers are read exactly, and the first invalid cell is reported."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ tables = st.integers(1, 4).flatmap(
 
 
 def as_file(table: list[list[str]], quoting: int = csv.QUOTE_MINIMAL) -> CsvFile:
-    """Lay cells out as a CSV file, the header first."""
+    """Write cells as a CSV file, the header first."""
     text = io.StringIO()
     csv.writer(text, quoting=quoting, lineterminator="\n").writerows(table)  # type: ignore[arg-type]
     return CsvFile(Path("rows.csv"), "", tuple(table[0]), text.getvalue().rstrip("\n").encode())
@@ -34,8 +34,8 @@ def as_file(table: list[list[str]], quoting: int = csv.QUOTE_MINIMAL) -> CsvFile
     form=st.sampled_from(["r", ".17g", ".20e"]),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
 )
-def test_every_bit_of_a_number_is_read(table, form, quoting):
-    """Whoever reads, pandas or we, reads what Python reads."""
+def test_numbers_are_read_exactly(table, form, quoting):
+    """Both pandas and our own reader return the number that Python parses."""
     header = [f"column {number}" for number in range(len(table[0]))]
     cells = [[repr(value) if form == "r" else format(value, form) for value in row] for row in table]
 
@@ -44,15 +44,15 @@ def test_every_bit_of_a_number_is_read(table, form, quoting):
     assert np.array_equal(rows, np.array(table))
 
 
-def test_chosen_columns_come_in_the_order_wanted(write_csv):
-    """Other columns may hold anything, also nothing."""
+def test_chosen_columns_are_returned_in_the_requested_order(write_csv):
+    """Other columns may contain anything, or nothing."""
     file = open_csv_file(write_csv("id,mean,note,sd\nx,1,,2\ny,3,late,4\n"))
 
     assert read_numbers(file, ("sd", "mean")).tolist() == [[2, 1], [4, 3]]
 
 
-def test_a_file_in_order_is_read_fast(write_csv, monkeypatch):
-    """A million rows take a second, not ten: quotes in the header do not matter, nor do columns of text."""
+def test_valid_file_is_read_fast(write_csv, monkeypatch):
+    """A million rows take about a second, even with quotes in the header and columns of text."""
     monkeypatch.setattr(csv_numbers, "_read_carefully", None)
 
     file = open_csv_file(write_csv('"id","mean"\r\nx,1\r\n,2\r\n\r\n'))
@@ -60,8 +60,8 @@ def test_a_file_in_order_is_read_fast(write_csv, monkeypatch):
     assert read_numbers(file, ("mean",)).tolist() == [[1], [2]]
 
 
-def test_header_alone_has_no_rows(write_csv):
-    """Whether none is too few is for others to say."""
+def test_header_without_rows_is_valid(write_csv):
+    """The caller decides whether no rows are too few."""
     assert read_numbers(open_csv_file(write_csv("a,b\n")), ("b",)).shape == (0, 1)
 
 
@@ -84,8 +84,8 @@ def test_header_alone_has_no_rows(write_csv):
         ("9" * 500, "line 3, column sd: '9999999999999999999999999999999999999999...' is not a finite number"),
     ],
 )
-def test_culprit_is_named(write_csv, cell, message):
-    """File, line and column, whatever is wrong with the cell."""
+def test_invalid_cell_is_reported(write_csv, cell, message):
+    """With file, line and column, whatever is wrong with the cell."""
     file = open_csv_file(write_csv(f"mean,sd\n1,2\n3,{cell}\nworse,worse\n"))
 
     with pytest.raises(BadData) as refusal:
@@ -97,16 +97,16 @@ def test_culprit_is_named(write_csv, cell, message):
 @pytest.mark.parametrize(
     "content", ["a,b,c\n1,2\n3,4,5\n", "a,b,c\n1,2,3\n4,5\n6,7,8,9\n", 'a,b,c\n1,"2,2",3\n4,5\n', "a,b,c\n1,2,3,4\n"]
 )
-def test_ragged_rows_are_refused_even_if_the_wanted_cells_are_there(write_csv, content):
-    """A cell too many or too few in one place may have shifted all others."""
+def test_ragged_rows_are_refused_even_if_the_chosen_cells_exist(write_csv, content):
+    """A missing or extra cell may have shifted all others."""
     file = open_csv_file(write_csv(content))
 
     with pytest.raises(BadData, match="the header has 3 columns, this line"):
         read_numbers(file, ("a",))
 
 
-def test_comma_too_many_on_every_line_is_refused(write_csv):
-    """A line has as many cells as the header, or it is refused."""
+def test_extra_comma_on_every_line_is_refused(write_csv):
+    """Every line must have as many cells as the header."""
     file = open_csv_file(write_csv("a,b\n1,2,\n3,4,\n"))
 
     with pytest.raises(BadData, match="line 2: the header has 2 columns, this line 3"):

@@ -1,4 +1,4 @@
-"""Synthetic data are recognised as such, and real data are not."""
+"""Synthetic data are recognized, and real data are not mistaken for them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from training.data.synthetic import make_credits, write_credits
 
 @pytest.fixture
 def synthetic(tmp_path: Path) -> Dataset:
-    """Rows of another seed than the example's, through a file."""
+    """Return rows of another seed than the example's, read from a file."""
     write_credits(tmp_path / "any.csv", make_credits(2000, seed=5))
     return read_training_data(tmp_path / "any.csv")
 
 
-def test_synthetic_rows_are_recognised(synthetic):
-    """Whatever the seed, the file's name and the order of the rows."""
+def test_synthetic_rows_are_recognized(synthetic):
+    """Whatever the seed, the file name and the order of the rows."""
     assert is_synthetic(synthetic)
     assert is_synthetic(replace(synthetic, rows=synthetic.rows[::-1]))
 
 
-def test_other_rows_are_not(synthetic):
-    """Other names, other scales, or no customer of a single purchase."""
+def test_other_rows_are_not_synthetic(synthetic):
+    """Other names, other scales, or no customer with a single purchase."""
     assert not is_synthetic(replace(synthetic, names=("a", "b")))
     assert not is_synthetic(replace(synthetic, rows=synthetic.rows * [1 + 1e-6, 1]))
     assert not is_synthetic(replace(synthetic, rows=synthetic.rows * [1, 1 + 1e-6]))
@@ -34,5 +34,5 @@ def test_other_rows_are_not(synthetic):
 
 
 def test_real_sample_is_not_synthetic(real_training_csv):
-    """What the example imitates is not mistaken for it."""
+    """The sample that the example imitates is not mistaken for it."""
     assert not is_synthetic(read_training_data(real_training_csv))

@@ -1,4 +1,4 @@
-"""Columns become features: all of them, chosen ones, or those that a model knows."""
+"""Columns become features: all, a selection, or those of a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TABLE = "id,mean,sd\n7,1,2\n8,3,4\n"
 
 
 def test_all_columns_become_features(write_csv):
-    """Their names are the features' names, in the file's order."""
+    """The names and their order are those of the file."""
     dataset = read_training_data(write_csv(TABLE))
 
     assert dataset.names == dataset.columns == ("id", "mean", "sd")
@@ -21,15 +21,15 @@ def test_all_columns_become_features(write_csv):
 
 
 def test_columns_are_chosen_or_dropped(write_csv):
-    """Chosen columns keep the order in which they were chosen."""
+    """Chosen columns keep the requested order."""
     path = write_csv(TABLE)
 
     assert read_training_data(path, features=["sd", "mean"]).rows.tolist() == [[2, 1], [4, 3]]
     assert read_training_data(path, drop=["id"]).names == ("mean", "sd")
 
 
-def test_constant_column_is_fine(write_csv):
-    """The forest cannot cut it, and needs no advice about it."""
+def test_constant_column_is_accepted(write_csv):
+    """The forest never splits it, so no message is needed."""
     assert read_training_data(write_csv("a,b\n1,2\n1,3\n")).names == ("a", "b")
 
 
@@ -42,14 +42,14 @@ def test_constant_column_is_fine(write_csv):
         ({"drop": ["id", "mean", "sd"]}, "--drop leaves no column"),
     ],
 )
-def test_choice_that_cannot_be_made_is_refused(write_csv, choice, message):
-    """The message lists what there is."""
+def test_invalid_choice_of_columns_is_refused(write_csv, choice, message):
+    """The message lists the existing columns."""
     with pytest.raises(BadArgument, match=message):
         read_training_data(write_csv(TABLE), **choice)
 
 
 def test_too_many_columns_are_refused(write_csv):
-    """256 are served, one more is not."""
+    """256 columns are accepted, 257 are not."""
     header = ",".join(f"f{number}" for number in range(257))
     path = write_csv(f"{header}\n" + f"{','.join('1' * 257)}\n" * 2)
 
@@ -60,13 +60,13 @@ def test_too_many_columns_are_refused(write_csv):
 
 @pytest.mark.parametrize(("body", "count"), [("", "no rows below its header"), ("1,2\n", "only 1 row;")])
 def test_too_few_rows_are_refused(write_csv, body, count):
-    """One row has nothing to be isolated from."""
+    """A single row cannot be isolated from others."""
     with pytest.raises(BadData, match=f"has {count}.* training needs at least 2"):
         read_training_data(write_csv(f"a,b\n{body}"))
 
 
-def test_test_columns_are_found_by_name(write_csv):
-    """In whatever order, and with or without the columns that training dropped."""
+def test_test_columns_are_matched_by_name(write_csv):
+    """In any order, and with or without the dropped columns."""
     training = read_training_data(write_csv(TABLE), drop=["id"])
 
     for content in ("sd,mean\n2,1\n", "sd,id,mean\n2,x,1\n"):
@@ -81,23 +81,23 @@ def test_test_columns_are_found_by_name(write_csv):
         ("mean,sd\n", "test.csv has no rows below its header"),
     ],
 )
-def test_test_columns_that_differ_are_refused(write_csv, content, message):
-    """A test on other columns says nothing about the model."""
+def test_different_test_columns_are_refused(write_csv, content, message):
+    """A test with other columns says nothing about the model."""
     training = read_training_data(write_csv(TABLE), drop=["id"])
 
     with pytest.raises(BadData, match=message):
         read_test_data(write_csv(content, "test.csv"), training)
 
 
-def test_features_of_a_model_are_found_among_others(write_csv):
-    """A file to be scored may hold one row, and columns that no training file had."""
+def test_features_of_a_model_are_selected(write_csv):
+    """A file to score may have a single row, and columns that training did not have."""
     dataset = read_features(open_csv_file(write_csv("note,sd,mean\nhello,2,1\n")), ("mean", "sd"))
 
     assert dataset.rows.tolist() == [[1, 2]]
 
 
-def test_files_to_compare_have_the_columns_of_the_reference(write_csv):
-    """Found by name among others, and any number of rows, which is judged when they are compared."""
+def test_compared_files_are_matched_by_column_name(write_csv):
+    """They may have more columns and any number of rows; the comparison checks the number."""
     first, second = write_csv(TABLE), write_csv("sd,note,mean\n2,hello,1\n", "current.csv")
 
     reference, current = read_files_to_compare(first, second, drop=["id"])
@@ -109,7 +109,7 @@ def test_files_to_compare_have_the_columns_of_the_reference(write_csv):
     assert read_files_to_compare(first, second, features=["sd"])[1].rows.tolist() == [[2]]
 
 
-def test_column_that_cannot_be_compared_is_named(write_csv):
+def test_column_missing_from_a_compared_file_is_reported(write_csv):
     """With both files, and what to do."""
     first, second = write_csv(TABLE), write_csv("mean\n1\n", "current.csv")
 
@@ -117,8 +117,8 @@ def test_column_that_cannot_be_compared_is_named(write_csv):
         read_files_to_compare(first, second, drop=["id"])
 
 
-def test_label_is_no_feature(write_csv):
-    """It is read beside the features, whether it is named among the dropped columns or not."""
+def test_label_is_not_a_feature(write_csv):
+    """It is read separately, whether or not it is listed among the dropped columns."""
     path = write_csv("mean,fraud,sd\n1,0,2\n3,1,4\n")
 
     for drop in (None, ["fraud"]):
@@ -130,7 +130,7 @@ def test_label_is_no_feature(write_csv):
 
 
 def test_label_may_be_in_one_file_only(write_csv):
-    """Training data without labels, test data with them, or the other way round."""
+    """Training data without labels and test data with labels, or the reverse."""
     with_label = write_csv("mean,fraud\n1,0\n3,1\n")
     without = write_csv("mean\n1\n3\n", "other.csv")
 
@@ -145,8 +145,8 @@ def test_label_may_be_in_one_file_only(write_csv):
     check_label("fraud", trained_with, None)
 
 
-def test_label_that_no_file_has_is_refused(write_csv):
-    """A mistyped name would otherwise mean no figures, silently."""
+def test_unknown_label_is_refused(write_csv):
+    """Otherwise a mistyped name would silently give no figures."""
     data = read_training_data(write_csv("mean\n1\n3\n"), label="fraud")
 
     with pytest.raises(BadArgument, match=r"--label: .*rows.csv has no column fraud; name an existing column"):
@@ -157,7 +157,7 @@ def test_label_that_no_file_has_is_refused(write_csv):
 
 
 def test_label_among_the_features_is_refused(write_csv):
-    """It would judge itself."""
+    """The model would learn from the answer."""
     path = write_csv("mean,fraud\n1,0\n3,1\n")
 
     with pytest.raises(BadArgument, match="--features names fraud, the column of --label"):

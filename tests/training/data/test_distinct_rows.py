@@ -9,15 +9,15 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from training.data.summary import find_distinct_rows
 
-# Few different values, so that rows repeat.
+# Few distinct values, so that rows repeat.
 TABLES = arrays(
     np.float64, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.sampled_from([0.0, -0.0, 1.5])
 )
 
 
 @given(TABLES)
-def test_distinct_rows_are_those_of_numpy(rows):
-    """As many as NumPy finds, each counted, and each row of the table is the distinct row that it is numbered as."""
+def test_distinct_rows_equal_numpys(rows):
+    """With the same counts; each row of the table maps to an equal distinct row."""
     distinct = find_distinct_rows(rows)
 
     expected, counts = np.unique(rows, axis=0, return_counts=True)
@@ -28,8 +28,8 @@ def test_distinct_rows_are_those_of_numpy(rows):
 
 
 @given(TABLES)
-def test_first_is_where_a_row_occurs_first(rows):
-    """No equal row stands above it, and the order is that of the table."""
+def test_first_occurrence_is_found(rows):
+    """No equal row is above it, and the order is that of the table."""
     distinct = find_distinct_rows(rows)
 
     assert (np.diff(distinct.first) > 0).all()
@@ -38,7 +38,7 @@ def test_first_is_where_a_row_occurs_first(rows):
 
 
 def test_repeats_are_counted():
-    """Rows that repeat an earlier one, distinct rows that are repeated, and the most frequent of them."""
+    """Rows that repeat an earlier one, distinct rows that are repeated, and the most frequent rows."""
     distinct = find_distinct_rows(np.array([[1.0], [2.0], [2.0], [3.0], [3.0], [3.0]]))
 
     assert (len(distinct), distinct.n_repeats, distinct.n_repeated) == (3, 3, 2)

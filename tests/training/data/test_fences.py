@@ -1,4 +1,4 @@
-"""Fences and whiskers of a box plot."""
+"""Fences and whiskers of box plots."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ VALUES = arrays(np.float64, st.integers(1, 60), elements=st.floats(-3.4e38, 3.4e
 
 
 @given(VALUES)
-def test_every_value_is_inside_or_outside(values):
-    """Whiskers end at values, within the fences; what is not between them is counted."""
+def test_every_value_is_within_the_whiskers_or_counted_as_outside(values):
+    """Whiskers end at values within the fences."""
     fences = find_fences(values)
 
     assert fences.low <= fences.lower_quartile <= fences.median <= fences.upper_quartile <= fences.high
@@ -26,15 +26,15 @@ def test_every_value_is_inside_or_outside(values):
     assert fences.n_outside == fences.n_below + fences.n_above
 
 
-def test_constant_has_a_box_without_width():
-    """And nothing outside."""
+def test_constant_has_a_box_of_zero_width():
+    """And no value outside."""
     fences = find_fences(np.full(7, 0.1))
 
     assert (fences.low, fences.high, fences.n_outside) == (0.1, 0.1, 0)
 
 
-def test_normal_values_lie_outside_as_often_as_tukey_says():
-    """About 7 of 1,000."""
+def test_normal_values_outside_are_as_frequent_as_in_theory():
+    """About 7 of 1,000, after Tukey."""
     fences = find_fences(np.random.default_rng(1).normal(size=200_000))
 
     assert abs(fences.n_outside / 200_000 - 0.007) < 0.001

@@ -1,4 +1,4 @@
-"""Labels are read in both spellings, and anything else is refused with its place."""
+"""Labels are read in both conventions, and anything else is refused with its place."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from training.errors import BadData
         ("-1 -1", [True, True]),
     ],
 )
-def test_both_spellings_are_read(write_csv, cells, is_outlier):
-    """1 is an outlier beside 0, and an inlier beside -1."""
+def test_both_conventions_are_read(write_csv, cells, is_outlier):
+    """1 is an outlier if the other value is 0, and an inlier if it is -1."""
     file = open_csv_file(write_csv("a,fraud\n" + "".join(f"5,{cell}\n" for cell in cells.split())))
 
     labels = read_labels(file, "fraud")
@@ -41,7 +41,7 @@ def test_both_spellings_are_read(write_csv, cells, is_outlier):
     ],
 )
 def test_other_labels_are_refused(write_csv, cells, message):
-    """In one sentence that names file, line and column."""
+    """In one line with file, line and column."""
     path = write_csv("a,fraud\n" + "".join(f"5,{cell}\n" for cell in cells))
 
     with pytest.raises(BadData) as refusal:
@@ -51,8 +51,8 @@ def test_other_labels_are_refused(write_csv, cells, message):
     assert message in str(refusal.value)
 
 
-def test_line_is_counted_in_the_file(write_csv):
-    """Also where a quoted cell spans lines."""
+def test_line_number_is_that_of_the_file(write_csv):
+    """Even if a quoted cell spans several lines."""
     path = write_csv('note,fraud\n"two\nlines",0\n"",3\n')
 
     with pytest.raises(BadData, match=r"line 4, column fraud: 3 is not a label"):

@@ -17,18 +17,18 @@ from training.errors import BadData, ModelsNotWritable
 
 @pytest.fixture(scope="module")
 def bundle(small_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A model of the features mean and sd."""
+    """Return a model of the features mean and sd."""
     return read_bundle(write_bundle(tmp_path_factory.mktemp("models"), small_model).folder)
 
 
 def read_cells(path: Path) -> list[list[str]]:
-    """Read a CSV file cell by cell."""
+    """Read a CSV file as cells."""
     with path.open(newline="", encoding="utf-8") as opened:
         return list(csv.reader(opened))
 
 
 def test_label_and_score_are_added(bundle, small_model, write_csv, tmp_path):
-    """The other cells keep their text, and features are found by name."""
+    """All other cells keep their text, and features are matched by name."""
     source = write_csv('sd,note,mean\r\n0.50,"late, again",1e-1\r\n4,é,-3.0\r\n')
 
     evaluation = score_file(bundle, source, tmp_path / "out.csv")
@@ -44,7 +44,7 @@ def test_label_and_score_are_added(bundle, small_model, write_csv, tmp_path):
 
 
 def test_file_may_be_scored_in_place(bundle, write_csv):
-    """It has been read before it is replaced."""
+    """It is read completely before it is replaced."""
     path = write_csv("mean,sd\n0,0\n")
 
     score_file(bundle, path, path)
@@ -61,8 +61,8 @@ def test_file_may_be_scored_in_place(bundle, write_csv):
         ("mean,sd\n1,x\n", "line 2, column sd: 'x' is not a number"),
     ],
 )
-def test_file_that_cannot_be_scored_is_refused(bundle, write_csv, tmp_path, content, message):
-    """And no other file is written."""
+def test_invalid_file_is_refused(bundle, write_csv, tmp_path, content, message):
+    """And no output is written."""
     source = write_csv(content)
 
     with pytest.raises(BadData, match=message):
@@ -71,8 +71,8 @@ def test_file_that_cannot_be_scored_is_refused(bundle, write_csv, tmp_path, cont
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_result_that_cannot_be_stored_is_refused(bundle, write_csv, tmp_path):
-    """The folder may not exist, or be no folder."""
+def test_unwritable_output_is_refused(bundle, write_csv, tmp_path):
+    """Such as a missing folder, or a file in its place."""
     source = write_csv("mean,sd\n1,2\n")
 
     for target in (tmp_path / "none" / "out.csv", source / "out.csv"):
@@ -81,7 +81,7 @@ def test_result_that_cannot_be_stored_is_refused(bundle, write_csv, tmp_path):
 
 
 def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeypatch):
-    """A result of an earlier run stays."""
+    """The output of an earlier run is kept."""
     source, target = write_csv("mean,sd\n1,2\n"), write_csv("earlier", "out.csv")
 
     def fail(unfinished: Path, *arguments: object) -> None:

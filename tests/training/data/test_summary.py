@@ -1,4 +1,4 @@
-"""Tables of a data set."""
+"""Summary tables of a data set."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from training.data.summary import (
 
 
 def data(*columns: list[float], names: tuple[str, ...] = ("mean", "sd")) -> Dataset:
-    """Make a data set of its columns."""
+    """Return a function that makes a data set from its columns."""
     return Dataset(names, np.column_stack(columns).astype(np.float64), Path("rows.csv"), "0" * 64, names)
 
 
 def test_first_rows_are_numbered_from_one():
-    """As a person counts them."""
+    """As people count."""
     table = first_rows(data([1, 2, 3], [4, 5, 6]), 2)
 
     assert table.to_dict("index") == {1: {"mean": 1, "sd": 4}, 2: {"mean": 2, "sd": 5}}
 
 
-def test_description_is_that_of_pandas_with_more_percentiles():
-    """A line a feature: also one that is constant."""
+def test_description_equals_pandas_with_more_percentiles():
+    """One line per feature, constant ones included."""
     table = describe(data(list(range(1001)), [7] * 1001))
 
     assert table.loc["mean", ["count", "distinct", "mean", "min", "0.1%", "50%", "99.9%", "max"]].tolist() == [
@@ -43,7 +43,7 @@ def test_description_is_that_of_pandas_with_more_percentiles():
 
 
 def test_most_repeated_rows_come_first():
-    """With how often they occur and where first; rows that occur once are not among them."""
+    """With their count and first occurrence; rows that occur once are left out."""
     repeated = data([1, 2, 2, 3, 3, 3], [0, 0, 0, 9, 9, 9])
 
     table = most_repeated(repeated, find_distinct_rows(repeated.rows))
@@ -52,8 +52,8 @@ def test_most_repeated_rows_come_first():
     assert table.to_numpy().tolist() == [[3, 0.5, 3, 9], [2, pytest.approx(1 / 3), 2, 0]]
 
 
-def test_features_may_be_called_like_our_columns():
-    """A column times of the data stands beside ours."""
+def test_features_may_have_the_names_of_table_columns():
+    """A feature called times does not collide with the column of counts."""
     repeated = data([1, 1], [5, 5], names=("times", "share"))
 
     table = most_repeated(repeated, find_distinct_rows(repeated.rows))
@@ -63,15 +63,15 @@ def test_features_may_be_called_like_our_columns():
 
 
 def test_fences_are_listed_for_each_feature():
-    """With what lies outside."""
+    """With the number of values outside."""
     table = list_fences(data([0, 1, 2, 3, 4, 9], [1] * 6))
 
     assert table.loc["mean"].tolist() == [-2.5, 7.5, 0, 1, pytest.approx(1 / 6)]
     assert table.loc["sd"].tolist() == [1, 1, 0, 0, 0]
 
 
-def test_sets_stand_side_by_side():
-    """Each figure of both, and the test rows beyond the training range."""
+def test_sets_are_compared_side_by_side():
+    """Each figure for both sets, and the test rows outside the training range."""
     table = compare(data([0, 10], [0, 1]), data([-5, 5, 12, 13], [0, 0, 1, 1]))
 
     assert table.loc["mean", "min"].to_dict() == {"training": 0, "test": -5}
@@ -80,7 +80,7 @@ def test_sets_stand_side_by_side():
     assert table.loc["sd", "beyond training"].to_dict() == {"below": 0, "above": 0}
 
 
-def test_test_rows_that_training_saw_are_counted():
+def test_test_rows_that_are_also_training_rows_are_counted():
     """Each as often as it occurs."""
     training, test = data([1, 2, 2], [1, 2, 2]), data([2, 2, 1, 3, 2], [2, 2, 9, 3, 2])
 

@@ -1,4 +1,4 @@
-"""The example data have the shape of the real sample, are reproducible, and are written whole or not at all."""
+"""The example data resemble the real sample, are reproducible, and are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ REAL_CORRELATION = 0.66
 REAL_NEGATIVE_MEANS = 0.817
 REAL_REPEATED_ROWS = 0.96
 
-# One credit in each column's unit: a quantile jumps from atom to atom, and near 0 a tenth of it is next to nothing.
+# One credit in each column's unit: quantiles jump between frequent values, and near 0 a tenth of one is tiny.
 ONE_CREDIT = (1 / MEAN_SCALING[1], 1 / SD_SCALING[1])
 
 
@@ -58,18 +58,18 @@ def read_rows(path: Path) -> Rows:
 
 
 def share_of_repeated_rows(rows: Rows) -> float:
-    """The part of the rows that equal an earlier one."""
+    """Return the share of rows that equal an earlier one."""
     return 1 - len(np.unique(rows, axis=0)) / len(rows)
 
 
 def correlation(rows: Rows) -> float:
-    """Pearson's correlation of the two columns."""
+    """Return Pearson's correlation of the two columns."""
     return float(np.asarray(np.corrcoef(rows.T))[0, 1])
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the example data of the default seed."""
+    """Return a folder with the example data of the default seed."""
     folder = tmp_path_factory.mktemp("data")
     assert main(["--out", str(folder)]) == 0
     return folder
@@ -77,20 +77,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def train(folder: Path) -> Rows:
-    """The default training rows, as read from their file."""
+    """Return the default training rows, read from their file."""
     return read_rows(folder / "train.csv")
 
 
 @pytest.fixture(scope="module")
 def held_out(folder: Path) -> Rows:
-    """The default test rows, as read from their file."""
+    """Return the default test rows, read from their file."""
     return read_rows(folder / "test.csv")
 
 
 @pytest.mark.parametrize("column", [0, 1], ids=["mean", "sd"])
 @pytest.mark.parametrize("quantile", REAL_QUANTILES)
-def test_quantile_is_near_the_real_one(train: Rows, quantile: float, column: int):
-    """Up to 99 % within a tenth or one credit, in the outermost thousandth within a quarter."""
+def test_quantile_is_close_to_the_real_one(train: Rows, quantile: float, column: int):
+    """Within a tenth or one credit up to 99 %, within a quarter in the outermost thousandth."""
     real = REAL_QUANTILES[quantile][column]
     tolerance = 0.1 * abs(real) if quantile <= 0.99 else 0.25 * abs(real)
 
@@ -98,34 +98,34 @@ def test_quantile_is_near_the_real_one(train: Rows, quantile: float, column: int
 
 
 @pytest.mark.parametrize("column", [0, 1], ids=["mean", "sd"])
-def test_columns_are_normalised_as_the_real_ones(train: Rows, column: int):
-    """Each column has a mean of nearly 0 and a standard deviation within a tenth of the real one."""
+def test_columns_are_normalized_like_the_real_ones(train: Rows, column: int):
+    """Each mean is close to 0, each standard deviation within a tenth of the real one."""
     mean, sd = REAL_MEAN_AND_SD[column]
 
     assert train[:, column].mean() == pytest.approx(mean, abs=0.02)
     assert train[:, column].std() == pytest.approx(sd, rel=0.1)
 
 
-def test_columns_are_correlated_as_the_real_ones(train: Rows):
+def test_columns_are_correlated_like_the_real_ones(train: Rows):
     """The correlation is within 0.05 of the real one."""
     assert correlation(train) == pytest.approx(REAL_CORRELATION, abs=0.05)
 
 
-def test_rows_repeat_as_the_real_ones(train: Rows):
-    """Rows that equal an earlier one, and negative means, are as frequent as in the real sample."""
+def test_rows_repeat_like_the_real_ones(train: Rows):
+    """Repeated rows and negative means are as frequent as in the real sample."""
     assert share_of_repeated_rows(train) == pytest.approx(REAL_REPEATED_ROWS, abs=0.015)
     assert (train[:, 0] < 0).mean() == pytest.approx(REAL_NEGATIVE_MEANS, abs=0.01)
 
 
-def test_isolation_forest_sees_them_as_it_sees_the_real_ones(train: Rows):
-    """With scikit-learn's own threshold about as many rows are inliers as of the real sample, 84.26 %."""
+def test_isolation_forest_flags_as_many_as_in_the_real_sample(train: Rows):
+    """With scikit-learn's own threshold about 84.26 % of the rows are inliers."""
     labels = IsolationForest(random_state=16, contamination="auto").fit_predict(train)
 
     assert 0.80 < (labels == 1).mean() < 0.90
 
 
-def test_test_rows_come_from_the_same_customers(train: Rows, held_out: Rows):
-    """Atoms, negative means and the spread of the test rows are those of the training rows, within chance."""
+def test_test_rows_have_the_same_distribution(train: Rows, held_out: Rows):
+    """Frequent values, negative means and spread equal those of the training rows, within chance."""
     atoms, counts = np.unique(train, axis=0, return_counts=True)
     for atom, count in zip(atoms[counts > 1000], counts[counts > 1000], strict=True):
         share = count / TRAIN_ROWS
@@ -138,8 +138,8 @@ def test_test_rows_come_from_the_same_customers(train: Rows, held_out: Rows):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_other_seeds_have_the_same_body(seed: int):
-    """The shape is the model's and no luck of the default seed; only the far tail varies with the seed."""
+def test_other_seeds_have_the_same_distribution(seed: int):
+    """The shape does not depend on the default seed; only the far tail varies with the seed."""
     rows = make_credits(TRAIN_ROWS, seed)
 
     assert rows.min(axis=0) == pytest.approx(REAL_QUANTILES[0.0], abs=1e-6)
@@ -149,8 +149,8 @@ def test_other_seeds_have_the_same_body(seed: int):
     assert correlation(rows) > 0.4
 
 
-def test_figures_are_those_of_the_real_sample(real_training_csv: Path):
-    """What the example data are compared with is what the real sample says."""
+def test_expected_figures_are_those_of_the_real_sample(real_training_csv: Path):
+    """The figures that the example data are compared with."""
     real = read_rows(real_training_csv)
 
     assert len(real) == TRAIN_ROWS
@@ -165,18 +165,18 @@ def test_figures_are_those_of_the_real_sample(real_training_csv: Path):
 
 
 def test_most_frequent_rows_are_those_of_the_real_sample(train: Rows, real_training_csv: Path):
-    """The two greatest atoms, half of the rows and a sixth, lie where they do in the real sample, as heavy."""
+    """The two most frequent rows, with a half and a sixth of all rows, are in the same places."""
     real = read_rows(real_training_csv)
     atoms, counts = np.unique(real.round(6), axis=0, return_counts=True)
     greatest = np.argsort(counts)[-2:]
 
     for atom, count in zip(atoms[greatest], counts[greatest], strict=True):
-        # The normalisation was read off the sample, so it is right to about its sixth decimal.
+        # The normalization was derived from the sample, so it is exact to about its sixth decimal.
         assert (np.abs(train - atom) < 2e-6).all(axis=1).sum() == pytest.approx(count, rel=0.1)
 
 
 def test_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path):
-    """Both files are reproducible to the byte, also over files that are there already."""
+    """Both files are reproducible byte for byte, also when they replace existing files."""
     (tmp_path / "train.csv").write_text("somebody's earlier file\n")
 
     assert main(["--out", str(tmp_path), "--seed", str(DEFAULT_SEED)]) == 0
@@ -185,15 +185,15 @@ def test_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_seeds_and_files_are_different_streams(train: Rows, held_out: Rows):
-    """Another seed gives other rows, and the test rows are not a piece of the training rows."""
+def test_seeds_and_files_use_different_random_streams(train: Rows, held_out: Rows):
+    """Another seed gives other rows, and the test rows are not a part of the training rows."""
     assert not np.array_equal(make_credits(1000, seed=1), make_credits(1000, seed=2))
     assert not np.array_equal(train[:TEST_ROWS], held_out)
     assert not np.array_equal(train[-TEST_ROWS:], held_out)
 
 
-def test_files_hold_every_digit(folder: Path, train: Rows, held_out: Rows):
-    """A header, the promised number of rows, plain line ends, and numbers that read back to the same bits."""
+def test_files_have_full_precision(folder: Path, train: Rows, held_out: Rows):
+    """A header, the right number of rows, plain line ends, and numbers that are read back exactly."""
     streams = np.random.SeedSequence(DEFAULT_SEED).spawn(2)
     for name, rows, read, stream in (
         ("train.csv", TRAIN_ROWS, train, streams[0]),
@@ -208,7 +208,7 @@ def test_files_hold_every_digit(folder: Path, train: Rows, held_out: Rows):
 
 
 def test_one_line_is_printed_for_each_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """The command says where the files are and that they are synthetic; it makes missing folders."""
+    """The output names the files and says that they are synthetic; missing folders are created."""
     out = tmp_path / "new" / "data"
 
     assert main(["--out", str(out)]) == 0
@@ -223,7 +223,7 @@ def test_one_line_is_printed_for_each_file(tmp_path: Path, capsys: pytest.Captur
 def test_failed_write_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """A disk that fills up while writing costs nothing: the old file stays and no piece of a new one appears."""
+    """If the disk is full, the old file is kept and no part of a new one appears."""
     (tmp_path / "train.csv").write_text("old\n")
 
     def no_space(descriptor: int) -> None:
@@ -250,8 +250,8 @@ def test_folder_that_is_a_file_is_refused_in_one_line(tmp_path: Path, capsys: py
 
 
 @pytest.mark.parametrize("seed", ["-1", "1.5", "many", ""])
-def test_bad_seed_is_refused(seed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """A seed is a whole number from 0 up; anything else ends with status 2, the value in the message, and no file."""
+def test_invalid_seed_is_refused(seed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Anything but a whole number from 0 up gives status 2, a message with the value, and no file."""
     with pytest.raises(SystemExit) as ended:
         main(["--out", str(tmp_path), f"--seed={seed}"])
 
@@ -260,15 +260,15 @@ def test_bad_seed_is_refused(seed: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_rows_are_refused():
-    """Zero rows are a mistake of the caller, not an empty table."""
+def test_zero_rows_are_refused():
+    """Zero rows are an error of the caller, not an empty table."""
     with pytest.raises(ValueError, match="rows is 0; use at least 1"):
         make_credits(0, seed=1)
 
 
 @given(rows=st.integers(1, 200), seed=st.integers(0, 2**64))
 def test_every_row_is_a_possible_customer(rows: int, seed: int):
-    """Whatever the seed, no row lies outside the prices, and one purchase means one of the prices exactly."""
+    """For any seed, rows are within the prices, and a single purchase has exactly one of the prices."""
     mean, sd = (make_credits(rows, seed) * (MEAN_SCALING[1], SD_SCALING[1]) + (MEAN_SCALING[0], SD_SCALING[0])).T
     bought_once = np.isclose(sd, SD_OF_ONE_PURCHASE, atol=1e-9)
 
@@ -276,19 +276,19 @@ def test_every_row_is_a_possible_customer(rows: int, seed: int):
     assert (mean > PRICES[0] - 1e-9).all()
     assert (mean < PRICES[-1] + 1e-9).all()
     assert np.isin(mean[bought_once].round(9), PRICES).all()
-    # The standard deviation of two purchases at the two extreme prices is the greatest that there is.
+    # The largest standard deviation is that of two purchases at the lowest and the highest price.
     assert (sd[~bought_once] > -1e-9).all()
     assert (sd < (PRICES[-1] - PRICES[0]) / np.sqrt(2) + 1e-9).all()
 
 
-def test_kinds_are_complete():
-    """Each kind has a weight for each price, and the shares of all kinds make up everybody."""
+def test_customer_kinds_are_complete():
+    """Each kind has a weight for each price, and the shares of all kinds add up to 1."""
     assert all(len(kind.price_weights) == len(PRICES) for kind in CUSTOMER_KINDS)
     assert sum(kind.share for kind in CUSTOMER_KINDS) == pytest.approx(1)
 
 
-def test_module_starts_without_the_training_libraries():
-    """Making example data imports neither pandas nor scikit-learn, which take seconds to load."""
+def test_module_does_not_import_the_training_libraries():
+    """Neither pandas nor scikit-learn, which take seconds to load."""
     code = "import sys, training.data.synthetic; print(sorted({'pandas', 'scipy', 'sklearn'} & set(sys.modules)))"
     root = Path(__file__).resolve().parents[3]
 

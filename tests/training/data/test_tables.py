@@ -1,4 +1,4 @@
-"""A CSV file is opened, or refused in a sentence that names file, line and column."""
+"""A CSV file is opened, or refused in a line with file, line and column."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from training.data.tables import open_csv_file
 from training.errors import BadData
 
 
-def test_header_and_records_have_line_numbers(write_csv):
-    """Lines count from 1, as in an editor, also behind a cell that spans two of them."""
+def test_records_have_the_line_numbers_of_the_file(write_csv):
+    """Lines count from 1, as in an editor, also after a cell that spans two lines."""
     file = open_csv_file(write_csv('id, mean\n"a\nb",1\nc,2\n'))
 
     assert file.header == ("id", "mean")
@@ -31,8 +31,8 @@ def test_header_and_records_have_line_numbers(write_csv):
     ],
     ids=["byte order mark", "CRLF", "empty lines at the end", "no line end", "quotes", "CR"],
 )
-def test_one_table_may_be_written_in_many_ways(write_csv, content):
-    """What programs write differently reads the same."""
+def test_dialects_of_csv_give_the_same_table(write_csv, content):
+    """Whatever program wrote the file."""
     file = open_csv_file(write_csv(content))
 
     assert file.header == ("a", "b")
@@ -40,7 +40,7 @@ def test_one_table_may_be_written_in_many_ways(write_csv, content):
 
 
 def test_digest_is_that_of_the_whole_file(write_csv):
-    """It can be checked with sha256sum."""
+    """It equals the output of sha256sum."""
     content = b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n"
 
     assert open_csv_file(write_csv(content)).sha256 == hashlib.sha256(content).hexdigest()
@@ -64,7 +64,7 @@ def test_digest_is_that_of_the_whole_file(write_csv):
     ],
 )
 def test_unusable_file_is_refused(write_csv, content, message):
-    """Each with its own sentence."""
+    """Each with its own message."""
     with pytest.raises(BadData, match=message):
         open_csv_file(write_csv(content))
 
@@ -80,7 +80,7 @@ def test_unusable_file_is_refused(write_csv, content, message):
     ],
 )
 def test_broken_record_is_refused(write_csv, content, message):
-    """The line is named on which the record starts."""
+    """The message has the line on which the record starts."""
     file = open_csv_file(write_csv(content))
 
     with pytest.raises(BadData, match=message):
@@ -88,7 +88,7 @@ def test_broken_record_is_refused(write_csv, content, message):
 
 
 def test_missing_file_and_folder_are_refused(tmp_path: Path):
-    """A mistyped path is the commonest mistake."""
+    """A mistyped path is the most common mistake."""
     with pytest.raises(BadData, match=r"none\.csv does not exist"):
         open_csv_file(tmp_path / "none.csv")
     with pytest.raises(BadData, match="is a folder"):

@@ -1,4 +1,4 @@
-"""The promise: while nothing changes, alarms are as rare as was asked for, on rows that calibration never saw."""
+"""While nothing changes, drift signals are as rare as requested, on rows that calibration never saw."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ WINDOW, RUN_TIME = 10, 100
 
 @pytest.fixture(scope="module")
 def parts():
-    """Reference and calibration rows, and rows apart from both."""
+    """Return reference rows, calibration rows, and rows outside both."""
     scored = score_rows(make_rows(20_000, seed=1))
     return scored.take(np.arange(2000)), scored.take(np.arange(2000, 12_000)), scored.take(np.arange(12_000, 20_000))
 
 
 @pytest.fixture(scope="module")
 def calibration(parts):
-    """Windows of ten rows, a hundred rows between first alarms."""
+    """Calibrate windows of ten rows for a hundred rows between signals."""
     reference, others, _ = parts
     return calibrate(reference, others, float((others.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
 
 
-def first_alarms(calibration, rows, generator, detectors=DETECTORS) -> dict[str, int]:
-    """Run a stream until each detector has alarmed; count from the first full window."""
+def first_signals(calibration, rows, generator, detectors=DETECTORS) -> dict[str, int]:
+    """Run a stream until each detector has signalled; count from the first full window."""
     statistics = SlidingStatistics(calibration)
     lines = {name: calibration.thresholds[name].by_row() for name in detectors}
     found: dict[str, int] = {}
@@ -49,17 +49,17 @@ def first_alarms(calibration, rows, generator, detectors=DETECTORS) -> dict[str,
     return found
 
 
-def test_run_length_is_the_one_that_was_asked_for(parts, calibration, is_long):
-    """By the code that runs in the service; the spread of run lengths, too, is that of chance without a memory."""
+def test_run_length_is_the_requested_one(parts, calibration, is_long):
+    """With the code of the service; the spread of run lengths, too, is that of a memoryless process."""
     generator = np.random.default_rng(5)
     n_runs = 2000 if is_long else 300
 
-    runs = [first_alarms(calibration, parts[2], generator) for _ in range(n_runs)]
+    runs = [first_signals(calibration, parts[2], generator) for _ in range(n_runs)]
 
     for name in (MMD, CVM, SCORE):
         lengths = np.array([run[name] for run in runs])
         assert 0.85 * RUN_TIME <= lengths.mean() <= 1.25 * RUN_TIME, name
-        # Of a geometric distribution the standard deviation is the mean, and the median 0.69 of it.
+        # A geometric distribution has a standard deviation equal to its mean, and a median of 0.69 times the mean.
         assert lengths.std() == pytest.approx(lengths.mean(), rel=0.2), name
         assert np.median(lengths) == pytest.approx(np.log(2) * lengths.mean(), rel=0.2), name
     outliers = np.mean([run[OUTLIER_RATE] for run in runs])
@@ -67,21 +67,21 @@ def test_run_length_is_the_one_that_was_asked_for(parts, calibration, is_long):
     assert outliers == pytest.approx(calibration.thresholds[OUTLIER_RATE].run_time, rel=0.25)
 
 
-def test_rows_of_two_values_keep_the_promise():
-    """Then windows, too, have few different statistics, and a line that meets one of them lets a part of them alarm."""
+def test_rows_of_two_values_have_the_requested_run_length():
+    """Statistics then take few values, and at a threshold equal to one of them only part of such windows signals."""
     scored = score_rows(np.random.default_rng(1).choice([0.0, 1.0], (9000, 1), p=[0.8, 0.2]))
     reference, others, apart = (scored.take(np.arange(*part)) for part in ((2000,), (2000, 6000), (6000, 9000)))
     calibration = calibrate(reference, others, float((scored.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
     generator = np.random.default_rng(5)
 
-    runs = [first_alarms(calibration, apart, generator, (MMD, CVM, SCORE)) for _ in range(400)]
+    runs = [first_signals(calibration, apart, generator, (MMD, CVM, SCORE)) for _ in range(400)]
 
     for name in (MMD, CVM, SCORE):
         assert 0.85 * RUN_TIME <= np.mean([run[name] for run in runs]) <= 1.25 * RUN_TIME, name
 
 
-def test_streams_are_drawn_from_the_other_rows(parts):
-    """If these are far from the reference, so are undrifted windows, and so is the line."""
+def test_thresholds_follow_the_calibration_rows(parts):
+    """If these are far from the reference, so are windows without drift, and thresholds are higher."""
     reference, others, _ = parts
     shifted = score_rows(others.rows + 1)
 
@@ -90,8 +90,8 @@ def test_streams_are_drawn_from_the_other_rows(parts):
     assert far.thresholds[MMD].lines[-1] > 2 * near.thresholds[MMD].lines[-1]
 
 
-def test_shift_is_found_within_a_window(parts, calibration):
-    """On both features or on one."""
+def test_shift_is_detected_within_a_window(parts, calibration):
+    """In both features or in one."""
     generator = np.random.default_rng(5)
     for shift in ((0.5, 0.5), (0.5, 0.0)):
         delays = []
@@ -107,7 +107,7 @@ def test_shift_is_found_within_a_window(parts, calibration):
 
 
 def test_events_are_as_rare_as_promised(parts, calibration):
-    """With a promise so lax that a short stream has some: one false event in 1,000 rows at most."""
+    """With so many allowed that a short stream has some: at most one false event in 1,000 rows."""
     generator, n_rows, rows_per_event = np.random.default_rng(5), 40_000, 1000
     watch = DriftMonitor(calibration, ("mean", "sd"), rows_per_second=1, false_alarm_days=rows_per_event / 86_400)
     drawn = parts[2].take(generator.integers(0, len(parts[2]), n_rows))
@@ -117,12 +117,12 @@ def test_events_are_as_rare_as_promised(parts, calibration):
     events = sum(finding.kind is Kind.EVENT for finding in findings)
     alarms = len(findings) - events
     assert alarms > 500
-    # Forty are promised at most; what chance adds to forty stays below this.
+    # At most forty are promised; this leaves room for chance.
     assert 1 <= events <= 60
 
 
-def test_windows_without_a_common_row_confirm_independently(parts, calibration):
-    """As many are beyond the line as planned, after such a window as after any."""
+def test_disjoint_windows_confirm_independently(parts, calibration):
+    """The share of windows above the threshold is as planned, also directly after such a window."""
     generator, n_windows = np.random.default_rng(5), 6000
     drawn = parts[2].take(generator.integers(0, len(parts[2]), n_windows * WINDOW))
     pushed = SlidingStatistics(calibration).push(drawn.rows, drawn.scores, drawn.labels < 0, 0)
@@ -135,8 +135,8 @@ def test_windows_without_a_common_row_confirm_independently(parts, calibration):
         assert beyond[1:][beyond[:-1]].mean() == pytest.approx(beyond.mean(), abs=0.05)
 
 
-def test_same_rows_give_the_same_lines(parts, calibration):
-    """And what is done is told on the way."""
+def test_same_rows_give_the_same_thresholds(parts, calibration):
+    """And the progress is reported."""
     shares: list[float] = []
     reference, others, _ = parts
 
@@ -151,7 +151,7 @@ def test_same_rows_give_the_same_lines(parts, calibration):
 
 
 def test_constant_features_and_many_features_are_calibrated():
-    """A feature that never varied alarms as soon as it does, and a wide table takes fewer simulated alarms."""
+    """A constant feature signals as soon as it varies, and wide tables use fewer simulated signals."""
     generator = np.random.default_rng(1)
     rows = np.column_stack([generator.normal(size=(4000, 6)), np.full(4000, 3.0)])
     scored = score_rows(rows)

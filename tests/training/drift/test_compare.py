@@ -1,4 +1,4 @@
-"""Two files are compared feature by feature, and a change has to be more than chance and large enough."""
+"""Two files are compared feature by feature; a change has to be both significant and large enough."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ NAMES = ("mean", "sd", "visits")
 
 
 def make_data(rows, name="rows.csv", names=NAMES):
-    """Name the columns of rows."""
+    """Make a data set of rows with feature names."""
     return Dataset(names, np.asarray(rows, np.float64), Path(name), "0" * 64, names)
 
 
 def draw_rows(n_rows, seed, shift=(0, 0, 0)):
-    """Normal features that may have moved."""
+    """Draw rows with normal features that may be shifted."""
     return np.random.default_rng(seed).normal(size=(n_rows, 3)) + shift
 
 
 def distance_by_definition(one, other):
-    """The largest difference between the shares of rows up to any value."""
+    """Compute the largest difference between the empirical distribution functions."""
     return max(abs(np.mean(one <= value) - np.mean(other <= value)) for value in np.concatenate([one, other]))
 
 
-def test_what_has_moved_is_named_first():
-    """With its distance, its direction, and a p-value that was corrected for all features."""
+def test_changed_features_come_first():
+    """With distance, direction and a p-value that is corrected for the number of features."""
     reference, current = draw_rows(400, 1), draw_rows(300, 2, shift=(0, -1, 0.5))
 
     found = compare_files(make_data(reference), make_data(current), min_effect=0.1)
@@ -49,8 +49,8 @@ def test_what_has_moved_is_named_first():
     assert found.whole_rows.p_value == 0.001
 
 
-def test_small_change_of_many_rows_does_not_matter():
-    """It is more than chance, but not large enough; with a smaller least effect it is."""
+def test_small_change_of_many_rows_is_no_drift():
+    """It is significant but not large enough; with a smaller minimum effect it counts."""
     reference, current = make_data(draw_rows(20_000, 1)), make_data(draw_rows(20_000, 2, shift=(0.1, 0, 0)))
 
     found = compare_files(reference, current, min_effect=0.1)
@@ -61,7 +61,7 @@ def test_small_change_of_many_rows_does_not_matter():
 
 
 def test_large_distance_of_few_rows_may_be_chance():
-    """Then nothing has changed, and what could be seen at all is larger."""
+    """Then nothing has changed, and the smallest detectable distance is larger."""
     found = compare_files(make_data(draw_rows(20, 3)), make_data(draw_rows(20, 4)), min_effect=0.1)
 
     assert found.features[0].distance > 0.1
@@ -70,8 +70,8 @@ def test_large_distance_of_few_rows_may_be_chance():
 
 
 @pytest.mark.parametrize("n_rows", [100, 3000])
-def test_smallest_visible_distance_is_where_chance_ends(n_rows):
-    """A feature that is half as far again is found, one that is half as far is not."""
+def test_smallest_detectable_distance_is_correct(n_rows):
+    """A feature with 1.5 times this distance is detected, one with half of it is not."""
     reference = np.column_stack([np.linspace(0, 1, n_rows)] * 3)
     visible = compare_files(make_data(reference), make_data(reference), 0.0).smallest_visible_distance
 
@@ -83,7 +83,7 @@ def test_smallest_visible_distance_is_where_chance_ends(n_rows):
 
 
 def test_file_in_single_precision_has_not_changed():
-    """Values that many rows share would else all have moved."""
+    """Otherwise all values that many rows share would seem to have moved."""
     rows = np.random.default_rng(1).choice([0.1, 0.2, 0.7], size=(500, 3))
 
     found = compare_files(make_data(rows), make_data(rows.astype(np.float32)), min_effect=0.0)
@@ -102,8 +102,8 @@ def test_file_in_single_precision_has_not_changed():
     ],
     ids=["a constant", "another constant", "both ends of float32", "neighbours"],
 )
-def test_awkward_rows_are_compared(reference, current):
-    """No numbers are too large, too small or too much alike."""
+def test_extreme_rows_are_compared(reference, current):
+    """Very large, very small and equal numbers."""
     found = compare_files(make_data(reference, names=("a",)), make_data(current, names=("a",)), 0.1)
 
     [change] = found.features
@@ -116,7 +116,7 @@ def test_awkward_rows_are_compared(reference, current):
     ("n_reference", "n_current", "count"), [(19, 20, "19 rows"), (20, 1, "1 row"), (0, 20, "0 rows")]
 )
 def test_too_few_rows_are_refused(n_reference, n_current, count):
-    """Nothing could be told from chance."""
+    """Nothing could be distinguished from chance."""
     reference, current = make_data(draw_rows(n_reference, 1)), make_data(draw_rows(n_current, 2))
 
     with pytest.raises(BadData, match=f"has {count}, too few to distinguish a change from chance; use at least 20"):

@@ -1,4 +1,4 @@
-"""The words say what was found, and no more."""
+"""The conclusion says what was found, and no more."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.drift.compare import compare_files, conclude, tabulate_comparison
 
 @pytest.fixture
 def compare():
-    """Compare normal features, some of which have moved."""
+    """Return a function that compares normal features, some of which are shifted."""
 
     def run(n_rows, shifts, min_effect=0.1):
         generator = np.random.default_rng(1)
@@ -27,8 +27,8 @@ def compare():
     return run
 
 
-def test_changed_features_are_named(compare):
-    """The farthest first, five of them at most."""
+def test_changed_features_are_listed(compare):
+    """The largest distance first, and at most five of them."""
     features, whole_rows = conclude(compare(1000, [2.0, 3.0, *[1.0] * 5]))
 
     assert features.startswith("7 of 7 features changed by more than a KS distance of 0.1: f1 (0.8")
@@ -38,24 +38,24 @@ def test_changed_features_are_named(compare):
     assert "p = 0.001 (999 permutations of 1,000 and 1,000 rows)." in whole_rows
 
 
-def test_nothing_changed(compare):
-    """Neither a feature nor whole rows."""
+def test_no_change_is_reported(compare):
+    """Neither in a feature nor in whole rows."""
     features, whole_rows = conclude(compare(2000, [0.0, 0.0]))
 
     assert features == "No feature changed by more than a KS distance of 0.1."
     assert whole_rows.startswith("Whole rows show no difference from the reference")
 
 
-def test_small_change_is_told_apart(compare):
-    """It is more than chance, and less than what matters."""
+def test_small_change_is_distinguished_from_none(compare):
+    """It is significant but below the minimum effect."""
     comparison = compare(20_000, [0.1, 0.0])
 
     assert conclude(comparison)[0] == "No feature changed by more than a KS distance of 0.1; 1 changed by less."
     assert [line.split()[-1] for line in tabulate_comparison(comparison).splitlines()] == ["changed", "little", "no"]
 
 
-def test_too_few_rows_for_the_question_are_said(compare):
-    """No change that was seen is then no proof of none."""
+def test_too_few_rows_for_the_minimum_effect_are_reported(compare):
+    """Finding no change is then no evidence that there is none."""
     *_, warning = conclude(compare(100, [0.0]))
 
     assert warning.startswith(
@@ -65,7 +65,7 @@ def test_too_few_rows_for_the_question_are_said(compare):
 
 
 def test_table_has_a_line_for_each_feature(compare):
-    """Its columns are aligned, and p-values of 0 are not claimed."""
+    """The columns are aligned, and no p-value is printed as 0."""
     header, first, second = tabulate_comparison(compare(30_000, [0.0, 9.0])).splitlines()
 
     assert header.split("  ")[0] == "feature"

@@ -1,4 +1,4 @@
-"""Whole rows are compared by their mean similarity, and chance by dealing them anew."""
+"""Whole rows are compared by the MMD, with a permutation test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.drift.mmd_test import MAX_ROWS, compare_rows
 
 
 def discrepancy_by_definition(reference, current):
-    """The mean similarity of all pairs within each sample, less twice that of pairs between them."""
+    """Compute the mean similarity of pairs within each sample, minus twice that of pairs between them."""
     pooled = np.concatenate([reference, current])
     scaling, bandwidth = RobustScaling.of(pooled), find_bandwidth(pooled)
 
@@ -25,12 +25,12 @@ def discrepancy_by_definition(reference, current):
 
 
 def draw_rows(n_rows, shift=0.0, seed=1):
-    """Two features of which the first has moved."""
+    """Draw rows with two features, the first of which is shifted."""
     return np.random.default_rng(seed).normal(size=(n_rows, 2)) + np.array([shift, 0])
 
 
-def test_discrepancy_and_p_value_are_those_of_the_definition():
-    """SciPy deals the rows in every possible way; 999 times by chance come close to it."""
+def test_discrepancy_and_p_value_follow_the_definition():
+    """SciPy enumerates all permutations; 999 random ones come close."""
     reference, current = draw_rows(6), draw_rows(5, shift=1.2, seed=2)
     places = np.arange(11)
     pooled = np.concatenate([reference, current])
@@ -48,8 +48,8 @@ def test_discrepancy_and_p_value_are_those_of_the_definition():
     assert found.by_chance == pytest.approx(every.null_distribution.mean(), rel=0.05)
 
 
-def test_p_value_is_a_chance_while_nothing_changes(is_long):
-    """So many unchanged samples are below 0.2 as there should be, not many more."""
+def test_p_value_is_uniform_without_a_change(is_long):
+    """About a fifth of the unchanged samples has a p-value below 0.2."""
     n_samples = 500 if is_long else 60
     generator = np.random.default_rng(5)
     p_values = [compare_rows(*generator.lognormal(size=(2, 40, 2))).p_value for _ in range(n_samples)]
@@ -57,8 +57,8 @@ def test_p_value_is_a_chance_while_nothing_changes(is_long):
     assert np.mean(np.array(p_values) <= 0.2) == pytest.approx(0.2, abs=3 * np.sqrt(0.2 * 0.8 / n_samples))
 
 
-def test_change_of_what_belongs_together_is_seen():
-    """Each feature by itself looks the same, but they do not go together any more."""
+def test_changed_correlation_is_detected():
+    """Each feature has the same distribution, but their correlation is gone."""
     generator = np.random.default_rng(3)
     rows = generator.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], size=400)
     turned = generator.multivariate_normal([0, 0], [[1, -0.9], [-0.9, 1]], size=400)
@@ -72,16 +72,16 @@ def test_change_of_what_belongs_together_is_seen():
 
 
 @pytest.mark.parametrize("rows", [np.full((30, 2), 7.0), np.zeros((30, 1))])
-def test_equal_rows_are_no_difference(rows):
-    """Rounding makes none of them."""
+def test_equal_rows_do_not_differ(rows):
+    """Rounding does not create a difference."""
     found = compare_rows(rows, rows[:20])
 
     assert found.p_value == 1
     assert found.effect == pytest.approx(0, abs=1e-6)
 
 
-def test_samples_without_anything_in_common_are_as_far_apart_as_can_be():
-    """The effect is then nearly the square root of 2."""
+def test_disjoint_samples_have_the_largest_distance():
+    """The effect is then close to the square root of 2."""
     reference = np.zeros((50, 1))
 
     found = compare_rows(reference, reference + 1e9)
@@ -90,8 +90,8 @@ def test_samples_without_anything_in_common_are_as_far_apart_as_can_be():
     assert 0.8 < found.effect < 2**0.5
 
 
-def test_of_many_rows_some_are_compared():
-    """The same each time, and the answer says how many."""
+def test_many_rows_are_sampled():
+    """The same rows each time, and the result has their number."""
     reference, current = draw_rows(2 * MAX_ROWS), draw_rows(300, seed=2)
 
     found = compare_rows(reference, current)

@@ -1,4 +1,4 @@
-"""Each row alarms with the same chance, given that none before it has."""
+"""Each row signals with the same probability, given that no earlier row has."""
 
 from __future__ import annotations
 
@@ -12,48 +12,49 @@ WINDOW, RUN_TIME = 10, 100
 
 
 def make_streams(seed: int, ties: bool) -> np.ndarray:
-    """Means of sliding windows, which depend on each other as statistics do; with ties they take few values."""
+    """Make moving averages, which are autocorrelated like the statistics; with ties they take few values."""
     noise = np.random.default_rng(seed).random((20_000, WINDOW - 1 + settling_rows(WINDOW) + 100))
     sums = np.cumsum((noise < 0.3).astype(np.float64) if ties else noise, axis=1)
     return (sums[:, WINDOW:] - sums[:, :-WINDOW]) / WINDOW
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_first_alarms_come_as_often_in_every_part_of_a_run(ties):
-    """On other streams than the lines were found on: one in a hundred of the rows at risk, early and late."""
+def test_signals_are_equally_frequent_in_every_part_of_a_run(ties):
+    """On new streams, one in a hundred of the rows at risk signals, early and late."""
     jitter = np.random.default_rng(9).random((2, 20_000, 120)) * 1e-9
     calibrated, others = make_streams(1, ties) + jitter[0, :, : 119 + 0], make_streams(2, ties) + jitter[1, :, :119]
 
     thresholds = find_thresholds(calibrated, WINDOW, RUN_TIME)
 
     by_row = thresholds.by_row()
-    lines = np.array([by_row[min(row, len(by_row) - 1)] for row in range(others.shape[1])])
-    beyond = others > lines
+    thresholds_by_row = np.array([by_row[min(row, len(by_row) - 1)] for row in range(others.shape[1])])
+    beyond = others > thresholds_by_row
     first = np.where(beyond.any(axis=1), beyond.argmax(axis=1), others.shape[1])
     for begin, end in ((0, 7), (7, 20), (20, 60), (60, others.shape[1])):
-        alarms = ((first >= begin) & (first < end)).sum()
+        signals = ((first >= begin) & (first < end)).sum()
         at_risk = (np.minimum(first + 1, end) - begin).clip(0).sum()
-        assert alarms / at_risk == pytest.approx(1 / RUN_TIME, rel=0.1)
+        assert signals / at_risk == pytest.approx(1 / RUN_TIME, rel=0.1)
     assert thresholds.run_time == RUN_TIME
 
 
-def test_confirming_lines_are_exceeded_by_the_stored_shares():
-    """And by no more where a statistic takes few values."""
+def test_confirming_thresholds_are_exceeded_with_the_stored_probabilities():
+    """At most, if the statistic takes few values."""
     for ties in (False, True):
         own = make_streams(1, ties)
-        lines = find_thresholds(own, WINDOW, RUN_TIME).confirming
+        confirming = find_thresholds(own, WINDOW, RUN_TIME).confirming
         assert all(
-            (own[:, ::WINDOW] > line).mean() <= share for line, share in zip(lines, CONFIRMING_SHARES, strict=True)
+            (own[:, ::WINDOW] > threshold).mean() <= share
+            for threshold, share in zip(confirming, CONFIRMING_SHARES, strict=True)
         )
         windows = make_streams(2, ties)[:, ::WINDOW]
-        shares = np.array([(windows > line).mean() for line in lines])
+        shares = np.array([(windows > threshold).mean() for threshold in confirming])
         spread = 4 * np.sqrt(CONFIRMING_SHARES / windows.size)
         assert (shares <= CONFIRMING_SHARES + spread).all()
         assert ties or (shares >= CONFIRMING_SHARES - spread).all()
 
 
-def test_line_of_few_values_alarms_no_more_often_than_asked():
-    """It lies between two of them, and the run time that it has is told."""
+def test_threshold_for_few_values_signals_at_most_as_often_as_requested():
+    """It is between two values, and its run time is reported."""
     streams = np.round(make_streams(1, ties=True), 12)
     steps = np.arange(11) / 10
 
@@ -69,7 +70,7 @@ def test_line_of_few_values_alarms_no_more_often_than_asked():
     assert thresholds.run_time >= RUN_TIME
 
 
-def test_detector_that_would_alarm_too_often_at_every_step_never_alarms():
+def test_detector_that_signals_too_often_at_every_threshold_is_switched_off():
     """Its run time is infinite."""
     streams = np.tile([0.0, 1.0], (100, 60))
 

@@ -1,4 +1,4 @@
-"""What is calibrated is what runs: simulated streams have the statistics that the detectors compute row by row."""
+"""Calibration simulates what runs: its statistics equal those that the detectors compute row by row."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ N_STREAMS, N_ROWS = 3, 60
 
 @pytest.fixture
 def rows():
-    """A reference and three streams, with values that many rows share."""
+    """Return a reference and three streams with repeated values."""
     generator = np.random.default_rng(1)
     rows = generator.normal(size=(200 + N_STREAMS * N_ROWS, 2)).round(1)
     return rows[:200], rows[200:]
 
 
 @pytest.mark.parametrize("size", [2, 11, 60])
-def test_kernel_distances_are_those_of_the_window(rows, size):
-    """Up to what additions in another order round otherwise."""
+def test_kernel_distances_equal_the_windows(rows, size):
+    """Up to rounding, because the order of additions differs."""
     reference = KernelReference(rows[0], bandwidth=1.1)
     points = reference.place(rows[1])
     shape = (N_STREAMS, N_ROWS)
@@ -44,8 +44,8 @@ def test_kernel_distances_are_those_of_the_window(rows, size):
 
 @pytest.mark.parametrize("size", [2, 11, 60])
 @pytest.mark.parametrize("n_reference", [200, 9000])
-def test_rank_distances_are_those_of_the_window(rows, size, n_reference):
-    """To the last bit, also where a reference is too large for the smallest whole numbers."""
+def test_rank_distances_equal_the_windows(rows, size, n_reference):
+    """To the last bit, also for a reference that is too large for the smallest integer type."""
     reference = RankReference(np.resize(rows[0], (n_reference, 2)))
     places = reference.place(rows[1])
 
@@ -56,7 +56,7 @@ def test_rank_distances_are_those_of_the_window(rows, size, n_reference):
             assert stream.tolist() == [window.push(place)[column] for place in placed][size - 1 :]
 
 
-def test_outlier_shares_are_those_of_the_window():
+def test_outlier_shares_equal_the_windows():
     """To the last bit."""
     are_outliers = np.random.default_rng(1).random((N_STREAMS, N_ROWS)) < 0.2
 
@@ -67,8 +67,8 @@ def test_outlier_shares_are_those_of_the_window():
         assert stream.tolist() == [window.push(label) for label in labels][9:]
 
 
-def test_jitter_is_spread_evenly_and_steps_as_in_operation():
-    """From any row on: neighbouring rows differ as they do there."""
+def test_jitter_is_uniform_and_equal_to_the_services():
+    """From any row on, the jitter of consecutive rows differs as in the service."""
     jitter = make_jitter(np.random.default_rng(1), 50, 200) / 1e-9
 
     assert np.histogram(jitter, bins=10, range=(0, 1))[0] == pytest.approx(np.full(10, 1000), abs=60)

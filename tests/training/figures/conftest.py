@@ -1,4 +1,4 @@
-"""Small data to draw."""
+"""Small data sets to draw."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.data.dataset import Dataset
 
 @pytest.fixture
 def make_data() -> Callable[..., Dataset]:
-    """Make a data set of features given by name."""
+    """Return a function that makes a data set of features by name."""
 
     def make(**features: list[float] | NDArray[np.float64]) -> Dataset:
         rows = np.column_stack(list(features.values())).astype(np.float64)
@@ -25,5 +25,5 @@ def make_data() -> Callable[..., Dataset]:
 
 @pytest.fixture
 def heavy_tailed() -> NDArray[np.float64]:
-    """A thousand common values and a few far away."""
+    """Return a thousand ordinary values and a few extreme ones."""
     return np.append(np.random.default_rng(1).normal(size=1000), [500.0, 700.0, -900.0])

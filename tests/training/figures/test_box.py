@@ -1,4 +1,4 @@
-"""Box plots: figures of all rows, and some of the values outside the fences."""
+"""Box plots show the figures of all rows and some of the values outside the fences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.figures.box import MAX_DRAWN_VALUES, box_figure
 
 
 def test_box_is_drawn_from_its_figures(make_data, heavy_tailed):
-    """Quartiles, whiskers and fences are those of all rows; the values outside are drawn, and counted in words."""
+    """Quartiles, whiskers and fences are those of all rows; the values outside are drawn and counted."""
     figure = box_figure(make_data(amount=heavy_tailed), "amount")
 
     box, fences, outside = figure.data
@@ -22,8 +22,8 @@ def test_box_is_drawn_from_its_figures(make_data, heavy_tailed):
     assert figure.layout.title.subtitle.text.startswith(f"outside the fences: {found.n_outside} training rows (")
 
 
-def test_test_data_are_drawn_below(make_data):
-    """With a box of their own."""
+def test_test_data_have_a_box_below(make_data):
+    """On the same axis."""
     figure = box_figure(make_data(amount=[1, 2, 3]), "amount", make_data(amount=[4, 5, 6]))
 
     boxes = [trace for trace in figure.data if trace.type == "box"]
@@ -31,8 +31,8 @@ def test_test_data_are_drawn_below(make_data):
     assert "0 training rows (0.00%), 0 test rows (0.00%)" in figure.layout.title.subtitle.text
 
 
-def test_very_many_values_outside_are_thinned(make_data):
-    """The most extreme stays."""
+def test_many_values_outside_are_thinned(make_data):
+    """The most extreme value is kept."""
     values = np.concatenate([np.zeros(30_000), np.arange(1, 10_000)])
 
     outside = box_figure(make_data(amount=values), "amount").data[2]
@@ -41,8 +41,8 @@ def test_very_many_values_outside_are_thinned(make_data):
     assert (outside.x[0], outside.x[-1]) == (1, 9999)
 
 
-def test_closer_view_shows_what_lies_between_the_fences(make_data, heavy_tailed):
-    """It is offered where something lies outside them."""
+def test_detail_view_shows_the_range_between_the_fences(make_data, heavy_tailed):
+    """It is offered if there are values outside."""
     [view] = box_figure(make_data(amount=heavy_tailed), "amount").layout.updatemenus
     low, high = view.buttons[1].args[1]["xaxis.range"]
     found = find_fences(heavy_tailed)

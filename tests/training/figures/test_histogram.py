@@ -1,4 +1,4 @@
-"""Histograms: 20 bins that hold every row."""
+"""Histograms: 20 bins that contain every row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FLOAT32 = st.floats(-3.4e38, 3.4e38)
 @example(1e38, 1e38)
 @example(0.0, 5e-324)
 def test_edges_ascend_and_enclose_the_range(one, other):
-    """Whatever two numbers: NumPy can count in these bins."""
+    """For any two numbers, so that NumPy can count in these bins."""
     low, high = sorted((one, other))
 
     edges = find_edges(low, high)
@@ -31,7 +31,7 @@ def test_edges_ascend_and_enclose_the_range(one, other):
 
 
 def test_every_row_is_counted(make_data):
-    """The bars are NumPy's histogram, and add up to the number of rows."""
+    """The bars equal NumPy's histogram and add up to the number of rows."""
     values = np.random.default_rng(1).uniform(size=5000)
 
     [bars] = histogram_figure(make_data(amount=values), "amount").data
@@ -43,8 +43,8 @@ def test_every_row_is_counted(make_data):
     assert bars.width == pytest.approx(np.diff(edges))
 
 
-def test_test_data_stand_beside_the_training_data(make_data):
-    """In the same bins, over the range of both, as shares of their own number of rows, side by side."""
+def test_test_data_are_drawn_beside_the_training_data(make_data):
+    """In the same bins over the range of both, as shares of each set's number of rows."""
     training, test = make_data(amount=np.arange(100)), make_data(amount=np.arange(0, 200, 20))
 
     figure = histogram_figure(training, "amount", test)
@@ -59,8 +59,8 @@ def test_test_data_stand_beside_the_training_data(make_data):
     assert of_test.customdata[:, 2].sum() == 10
 
 
-def test_heavy_tails_get_a_logarithmic_axis_and_a_closer_view(make_data, heavy_tailed):
-    """So that the few are seen beside the many, and the many apart from each other."""
+def test_heavy_tails_get_a_logarithmic_axis_and_a_detail_view(make_data, heavy_tailed):
+    """To show both the few extreme rows and the distribution of the others."""
     figure = histogram_figure(make_data(amount=heavy_tailed), "amount")
 
     everything, middle = figure.data
@@ -76,7 +76,7 @@ def test_heavy_tails_get_a_logarithmic_axis_and_a_closer_view(make_data, heavy_t
 
 
 def test_even_data_get_a_linear_axis_and_one_view(make_data):
-    """There is nothing to come closer to."""
+    """No detail view is needed."""
     figure = histogram_figure(make_data(amount=np.arange(100)), "amount")
 
     assert figure.layout.yaxis.type == "linear"
@@ -84,7 +84,7 @@ def test_even_data_get_a_linear_axis_and_one_view(make_data):
 
 
 def test_constant_is_one_bar(make_data):
-    """On a linear axis: there is no other bar to be seen beside it."""
+    """On a linear axis, because there is no smaller bar to show."""
     figure = histogram_figure(make_data(amount=[3.0] * 9), "amount")
 
     assert sorted(figure.data[0].y)[-2:] == [0, 9]

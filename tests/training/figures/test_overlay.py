@@ -9,7 +9,7 @@ from training.figures.histogram import overlay_figure
 
 
 def test_both_files_are_drawn_in_the_same_bins(make_data):
-    """Over each other, as shares of their own number of rows, over the range of both."""
+    """Overlaid, as shares of each file's number of rows, over the range of both."""
     reference, current = make_data(amount=np.arange(100)), make_data(amount=np.arange(0, 200, 20))
 
     figure = overlay_figure(reference, current, "amount", "moved")
@@ -26,8 +26,8 @@ def test_both_files_are_drawn_in_the_same_bins(make_data):
     assert figure.layout.title.subtitle.text == "moved"
 
 
-def test_closer_view_holds_the_middle_of_both(make_data, heavy_tailed):
-    """Also where they have moved apart."""
+def test_detail_view_contains_the_middle_of_both(make_data, heavy_tailed):
+    """Even if one is shifted."""
     reference, current = make_data(amount=heavy_tailed), make_data(amount=heavy_tailed + 20)
 
     figure = overlay_figure(reference, current, "amount")

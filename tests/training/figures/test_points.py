@@ -1,4 +1,4 @@
-"""Thinned points: few enough to draw, and none that stands out is lost."""
+"""Thinning leaves few enough points to draw, and keeps those that stand out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NUMBERS = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(-3.4e38, 3.4e38))
 
 
 @given(st.integers(1, 400).flatmap(lambda n: arrays(np.float64, (n, 2), elements=NUMBERS, fill=st.just(0.0))))
-def test_thinned_points_are_few_and_reach_as_far(points):
-    """At most the limit, each once and in order, with the extremes of both axes; all of them if they are few."""
+def test_thinned_points_are_few_and_keep_the_range(points):
+    """At most the limit, in order, without repetition, with the extremes of both axes; all if there are few."""
     drawn = thin_points(points, LIMIT)
 
     assert len(drawn) == min(len(points), LIMIT)
@@ -25,8 +25,8 @@ def test_thinned_points_are_few_and_reach_as_far(points):
     assert np.array_equal(points[drawn].max(axis=0), points.max(axis=0))
 
 
-def test_lonely_point_is_drawn():
-    """Also one that is extreme on neither axis."""
+def test_isolated_point_is_drawn():
+    """Even if it is extreme on neither axis."""
     generator = np.random.default_rng(1)
     cloud = generator.normal(size=(100_000, 2)) * [1, 0.01] + [0, 3]
     points = np.concatenate([cloud, -cloud, [[0.0, 0.5]]])
@@ -37,8 +37,8 @@ def test_lonely_point_is_drawn():
     assert len(drawn) == 1000
 
 
-def test_most_extreme_points_are_drawn_beside_each_other():
-    """Not only the last: the ten lowest and highest of each axis."""
+def test_several_extreme_points_are_drawn():
+    """The ten lowest and the ten highest of each axis."""
     points = np.random.default_rng(2).normal(size=(50_000, 2))
 
     drawn = set(thin_points(points, 500).tolist())
@@ -49,7 +49,7 @@ def test_most_extreme_points_are_drawn_beside_each_other():
 
 
 def test_same_points_are_drawn_each_time():
-    """A page that is made again looks the same."""
+    """A page that is generated again looks the same."""
     points = np.random.default_rng(3).normal(size=(5_000, 2))
 
     assert np.array_equal(thin_points(points, 200), thin_points(points, 200))
@@ -57,7 +57,7 @@ def test_same_points_are_drawn_each_time():
 
 @pytest.mark.parametrize("n", [5, 100, 101, 10_000])
 def test_thinned_values_are_few_and_keep_their_ends(n):
-    """Ascending, each once, with the ten lowest and highest."""
+    """Ascending, without repetition, with the ten lowest and the ten highest."""
     values = np.random.default_rng(4).permutation(np.repeat(np.arange(float(n)), 2))
 
     drawn = thin_values(values, LIMIT)
@@ -76,7 +76,7 @@ def test_few_values_are_all_drawn():
 
 @given(arrays(np.float64, st.integers(1, 400), elements=NUMBERS, fill=st.just(0.0)), st.sampled_from([4, 7, 100]))
 def test_thinned_curve_keeps_every_peak(values, limit):
-    """At most the limit, in order, and the curve reaches as far up and down as before; all of it if it is short."""
+    """At most the limit, in order, with the same minima and maxima; all points of a short curve."""
     drawn = thin_curve(values, limit)
 
     assert len(drawn) <= limit

@@ -8,7 +8,7 @@ from training.figures.scatter import MAX_DRAWN_POINTS, scatter_figure
 
 
 def test_first_feature_is_x_and_second_is_y(make_data):
-    """Equal rows are one point, which says how many they are and where the first is."""
+    """Equal rows are one point, whose hover text has their number and the first row."""
     figure = scatter_figure(make_data(mean=[1, 5, 1], sd=[2, 6, 2]))
 
     [points] = figure.data
@@ -30,7 +30,7 @@ def test_test_data_are_drawn_over_the_training_data(make_data):
 
 
 def test_many_points_are_thinned_and_the_figure_says_so(make_data):
-    """The extreme rows stay."""
+    """Extreme rows are kept."""
     rows = np.random.default_rng(1).normal(size=(30_000, 2))
     rows[777] = [100, -100]
 
@@ -42,8 +42,8 @@ def test_many_points_are_thinned_and_the_figure_says_so(make_data):
     assert figure.layout.title.subtitle.text.endswith("(8,000 of 30,000)")
 
 
-def test_one_feature_is_drawn_over_the_number_of_the_row(make_data):
-    """Equal values at different rows are different points."""
+def test_one_feature_is_drawn_over_the_row_number(make_data):
+    """Equal values in different rows are different points."""
     figure = scatter_figure(make_data(mean=[7, 7, 8]))
 
     [points] = figure.data
@@ -52,8 +52,8 @@ def test_one_feature_is_drawn_over_the_number_of_the_row(make_data):
     assert figure.layout.xaxis.title.text == "row"
 
 
-def test_heavy_tails_get_a_closer_view(make_data, heavy_tailed):
-    """Of the axis that has them, and only of that."""
+def test_heavy_tails_get_a_detail_view(make_data, heavy_tailed):
+    """Only of the axes that have heavy tails."""
     data = make_data(mean=heavy_tailed, sd=np.arange(len(heavy_tailed)))
 
     [view] = scatter_figure(data).layout.updatemenus
@@ -64,8 +64,8 @@ def test_heavy_tails_get_a_closer_view(make_data, heavy_tailed):
     assert not scatter_figure(make_data(mean=[1, 2], sd=[3, 4])).layout.updatemenus
 
 
-def test_name_is_text_and_nothing_else(make_data):
-    """A column that is called like mark-up or a placeholder is shown as it is called."""
+def test_names_are_drawn_as_plain_text(make_data):
+    """Even if a column is named like markup or a placeholder."""
     figure = scatter_figure(make_data(**{"<b>%{x}": [1], "sd": [2]}))
 
     assert figure.layout.xaxis.title.text == "&lt;b&gt;%\u200b{x}"

@@ -1,4 +1,4 @@
-"""Scatter matrix: the widest features by pairs."""
+"""Scatter matrix: pairs of the features with the widest spread."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from training.figures.scatter import MAX_DRAWN_MATRIX_POINTS, choose_widest, sca
 
 @pytest.fixture
 def eight_features(make_data):
-    """Eight features, each wider than the one before, but the third of all, which is constant."""
+    """Return eight features of increasing width, except the third one, which is constant."""
     rows = np.random.default_rng(1).uniform(size=(3000, 8)) * np.arange(1, 9)
     rows[:, 2] = 5
     return make_data(**{f"f{place}": rows[:, place] for place in range(8)})
 
 
-def test_widest_features_are_chosen_in_their_order(eight_features):
-    """Wide is the largest value far from the smallest."""
+def test_widest_features_are_chosen_in_column_order(eight_features):
+    """Width is the difference between the largest and the smallest value."""
     assert choose_widest(eight_features) == ("f1", "f3", "f4", "f5", "f6", "f7")
 
 
 def test_each_pair_is_drawn_once(eight_features):
-    """Six features make fifteen plots of the right columns; names stand at the outer axes."""
+    """Six features give fifteen plots with the right columns; only the outer axes have names."""
     figure = scatter_matrix({"training": eight_features})
 
     assert len(figure.data) == 15
@@ -48,7 +48,7 @@ def test_plots_of_a_feature_share_its_range(eight_features):
 
 
 def test_both_sets_are_named_once(make_data):
-    """The legend has one entry a set, however many pairs there are."""
+    """The legend has one entry per set, however many pairs there are."""
     training, test = make_data(a=[1, 2], b=[3, 4], c=[5, 6]), make_data(a=[7], b=[8], c=[9])
 
     figure = scatter_matrix({"training": training, "test": test})
@@ -57,8 +57,8 @@ def test_both_sets_are_named_once(make_data):
     assert [trace.name for trace in figure.data if trace.showlegend] == ["training", "test"]
 
 
-def test_closer_view_is_of_every_plot_of_a_feature(make_data, heavy_tailed):
-    """Of the features that have heavy tails."""
+def test_detail_view_applies_to_all_plots_of_a_feature(make_data, heavy_tailed):
+    """For the features with heavy tails."""
     even = np.arange(len(heavy_tailed))
 
     [view] = scatter_matrix({"training": make_data(a=even, b=heavy_tailed, c=even)}).layout.updatemenus
@@ -68,5 +68,5 @@ def test_closer_view_is_of_every_plot_of_a_feature(make_data, heavy_tailed):
 
 
 def _axes_of(panel):
-    """Name the axes of a plot as its points name them."""
+    """Return the axes of a plot by the names that its points use."""
     return panel.xaxis.plotly_name.replace("axis", ""), panel.yaxis.plotly_name.replace("axis", "")

@@ -9,7 +9,7 @@ from training.figures.histogram import stability_figure
 
 
 def test_bars_are_the_shares_of_each_bin():
-    """One bar a file and bin; a value that many rows share has a bin, and moves out of it visibly."""
+    """One bar per file and bin; a frequent value has its own bin, so that its move is visible."""
     reference = np.repeat([1.0, 2.0, 3.0], [50, 900, 50])
     stability = Stability.of(reference, np.where(reference == 2, np.nextafter(2, 3), reference)[:500])
 

@@ -1,4 +1,4 @@
-"""The statistic of a detector, row by row, in units of its alarm line."""
+"""The statistic of a detector, row by row, relative to its threshold."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from training.figures.statistic import statistic_figure
 
 
 def replay_of(ratios, findings=(), drifts=()):
-    """Make what a detector did of the statistics after row 10 and later ones."""
+    """Return a replay with these statistics from row 10 on."""
     found = tuple(Finding("cvm", kind, feature, row, 0.0) for kind, feature, row in findings)
     return DetectorReplay(np.array(ratios), found, tuple(drifts), 1.0)
 
 
-def test_curve_line_and_marks_are_where_they_belong():
-    """Alarms and events at their rows, and a drift shaded from its event to its end."""
+def test_curve_threshold_and_marks_are_at_the_right_places():
+    """Signals and events at their rows, and drift shaded from its event to its end."""
     detector = replay_of(
         [0.5, 1.5, 2.0, 2.0, 0.4], [(Kind.ALARM, "mean", 11), (Kind.EVENT, "sd", 12)], drifts=[(12, 13)]
     )
@@ -35,8 +35,8 @@ def test_curve_line_and_marks_are_where_they_belong():
     assert (shade.x0, shade.x1) == (12, 13)
 
 
-def test_line_is_seen_however_far_beyond_it_the_statistic_is():
-    """On a logarithmic axis, on which a statistic of 0 is drawn at the bottom and told as it is."""
+def test_threshold_is_visible_however_large_the_statistic_is():
+    """On a logarithmic axis; a statistic of 0 is drawn at the bottom, with its value in the hover text."""
     figure = statistic_figure("mmd", "", replay_of([0.0, 40.0]), first_row=10)
 
     curve = figure.data[0]
@@ -46,8 +46,8 @@ def test_line_is_seen_however_far_beyond_it_the_statistic_is():
     assert statistic_figure("mmd", "", replay_of([0.0, 4.0]), first_row=10).layout.yaxis.type == "linear"
 
 
-def test_no_peak_of_a_long_curve_is_lost():
-    """A browser gets few points, the highest ones and those of alarms and events among them."""
+def test_long_curve_keeps_every_peak():
+    """Few points are drawn, including the peaks and the rows of signals and events."""
     ratios = np.random.default_rng(1).uniform(0, 0.9, 100_000)
     ratios[[7, 50_000, 99_999]] = 1.5
     detector = replay_of(ratios, [(Kind.EVENT, "", 777)])

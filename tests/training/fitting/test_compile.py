@@ -1,4 +1,4 @@
-"""What cannot be compiled is refused; that the compiled forest is right is proved in tests/model."""
+"""Unsuitable forests are refused; tests/model checks that a compiled forest is correct."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from training.fitting.compile import compile_forest
         (IsolationForest(n_estimators=1).fit(np.zeros((2, 257))), "takes 257 features; at most 256"),
     ],
 )
-def test_what_cannot_be_served_is_refused(estimator, message):
+def test_unsuitable_estimator_is_refused(estimator, message):
     """The message says what it is instead."""
     with pytest.raises(InvalidForest, match=message):
         compile_forest(estimator)
 
 
 def test_only_public_attributes_are_read():
-    """Forests of other scikit-learn releases lack or rename the private ones."""
+    """Other releases of scikit-learn lack or rename the private ones."""
     rows = np.random.default_rng(1).normal(size=(100, 4))
     estimator = IsolationForest(n_estimators=10, max_features=0.5, random_state=1).fit(rows)
     scores = estimator.score_samples(rows)

@@ -1,4 +1,4 @@
-"""The table of contaminations says what scikit-learn would flag."""
+"""The table of contaminations has the numbers that scikit-learn would flag."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from training.fitting.evaluate import CONTAMINATIONS, count_flagged
 from training.fitting.fit import ForestParameters, fit
 
 
-def test_counts_are_those_of_forests_with_that_contamination():
-    """Fitted again for each, on training rows and on others."""
+def test_counts_equal_forests_with_that_contamination():
+    """Compared with a new fit for each, on training rows and on others."""
     generator = np.random.default_rng(1)
     training, others = generator.normal(size=(3000, 2)), generator.normal(size=(500, 2)) * 1.5
     forest = Forest(compile_forest(fit(training, ForestParameters(n_estimators=5))))

@@ -1,4 +1,4 @@
-"""Depth, leaves and splits of a forest, measured against scikit-learn's own trees."""
+"""Depth, leaves and splits of a forest equal those of scikit-learn's trees."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ROWS = np.random.default_rng(1).normal(size=(300, 3))
 
 
 @pytest.mark.parametrize("max_features", [1.0, 0.67])
-def test_shape_is_that_of_the_trees(max_features):
-    """Counted node by node, also where a tree sees some of the features only."""
+def test_shape_equals_that_of_the_trees(max_features):
+    """Counted node by node, also if each tree uses some of the features only."""
     forest = IsolationForest(n_estimators=9, max_features=max_features, random_state=1).fit(ROWS)
     shape = EnsembleShape.of(forest, ("a", "b", "c"))
 
@@ -31,7 +31,7 @@ def test_shape_is_that_of_the_trees(max_features):
 
 
 def test_forest_without_splits_has_no_shares():
-    """All rows are equal: each tree is one leaf."""
+    """If all rows are equal, each tree is a single leaf."""
     shape = EnsembleShape.of(IsolationForest(n_estimators=4).fit(np.ones((20, 2))), ("a", "b"))
 
     assert shape == EnsembleShape(n_trees=4, n_leaves=4, max_depth=0, split_shares={})

@@ -1,4 +1,4 @@
-"""Fitting in batches gives the forest of a single fit."""
+"""Fitting in batches gives the same forest as a single fit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS = np.random.default_rng(1).normal(size=(400, 3))
     ],
 )
 def test_batches_equal_a_single_fit(chosen: dict[str, Any]):
-    """In every attribute, private ones too: the hash is that of the pickled estimator."""
+    """In every attribute, private ones included: the digests of the pickled estimators are equal."""
     parameters = ForestParameters(**chosen)
     single = IsolationForest(**{"random_state": 16} | chosen).fit(ROWS.astype(np.float32))
 
@@ -42,7 +42,7 @@ def test_batches_equal_a_single_fit(chosen: dict[str, Any]):
 
 @pytest.mark.parametrize("n_trees", [1, 19, 100, 101])
 def test_progress_ends_with_all_trees(n_trees):
-    """Each report is larger than the one before."""
+    """Each reported number is larger than the one before."""
     reports: list[int] = []
 
     fit(ROWS, ForestParameters(n_estimators=n_trees), reports.append)
@@ -62,7 +62,7 @@ def test_real_sample_with_automatic_contamination(real_training_csv):
 
 
 def test_real_sample_with_a_contamination_of_one_in_a_thousand(real_training_csv):
-    """61 of 64,227 rows lie below the very offset that scikit-learn learns."""
+    """61 of 64,227 rows are below exactly the offset that scikit-learn learns."""
     rows = read_training_data(real_training_csv).rows
 
     forest = Forest(compile_forest(fit(rows, ForestParameters(contamination=0.001))))

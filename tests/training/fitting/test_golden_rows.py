@@ -1,4 +1,4 @@
-"""A bundle notes scikit-learn's own answers, and is not written if the compiled forest gives others."""
+"""A bundle stores scikit-learn's answers as golden rows, and is refused if the compiled forest's differ."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from training.fitting.evaluate import Evaluation, evaluate
 
 @pytest.fixture
 def compiled(small_model: TrainedModel) -> Evaluation:
-    """What the compiled forest says of the training rows."""
+    """Return the compiled forest's answers for the training rows."""
     return evaluate(Forest(compile_forest(small_model.estimator)), small_model.training.rows)
 
 
 def test_golden_answers_are_scikit_learns(small_model, compiled):
-    """To 32 rows, each with a score of its own."""
+    """For 32 rows with different scores."""
     estimator = small_model.estimator
 
     golden = choose_golden_rows(estimator, small_model.training.rows, compiled, estimator.offset_)
@@ -32,8 +32,8 @@ def test_golden_answers_are_scikit_learns(small_model, compiled):
     assert len(set(golden["anomaly_score"])) == 32
 
 
-def test_golden_rows_are_spread(small_model, compiled):
-    """The ten most abnormal, the most normal, and the ten nearest to the threshold, on both its sides, are there."""
+def test_golden_rows_cover_the_range_of_scores(small_model, compiled):
+    """They include the ten most abnormal rows, the most normal one, and the ten nearest to the threshold."""
     offset = small_model.estimator.offset_
     scores = np.unique(compiled.scores)
 
@@ -45,7 +45,7 @@ def test_golden_rows_are_spread(small_model, compiled):
 
 
 def test_few_different_scores_give_few_golden_rows(small_model):
-    """Rows that say the same are named once."""
+    """Only one of the rows with equal scores is stored."""
     rows = np.array([[0.0, 0.0], [0.0, 0.0], [9.0, 9.0]])
     compiled = evaluate(Forest(compile_forest(small_model.estimator)), rows)
 
@@ -53,8 +53,8 @@ def test_few_different_scores_give_few_golden_rows(small_model):
 
 
 @pytest.mark.parametrize("max_rows", [1_000_000, 100])
-def test_a_forest_that_answers_otherwise_is_refused(small_model, compiled, monkeypatch, max_rows):
-    """One label, or one score by more than rounding, is enough; of very many rows every so many are compared."""
+def test_forest_with_different_answers_is_refused(small_model, compiled, monkeypatch, max_rows):
+    """One different label or score is enough; very large data are sampled at regular steps."""
     monkeypatch.setattr(module, "MAX_COMPARED_ROWS", max_rows)
     rows, first = small_model.training.rows, np.arange(len(compiled)) == 0
 

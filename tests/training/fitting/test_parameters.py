@@ -1,4 +1,4 @@
-"""A parameter out of its range is refused before anything is read or fitted."""
+"""Parameters out of range are refused before anything is read or fitted."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from training.fitting.fit import ForestParameters
     ],
 )
 def test_value_out_of_range_is_refused(parameter, option):
-    """The message names the option as it is typed."""
+    """The message has the option as typed."""
     with pytest.raises(BadArgument, match=f"^{option} "):
         ForestParameters(**parameter)
 
 
-def test_values_at_the_ends_of_their_ranges_are_taken():
-    """Both ends that belong to a range."""
+def test_limits_of_a_range_are_accepted():
+    """Both limits, if they belong to the range."""
     ForestParameters(contamination=0.5, n_estimators=1, max_samples=1, max_features=1, random_state=0)
     ForestParameters(contamination=1e-9, max_features=1e-9, random_state=2**32 - 1)
 
 
 def test_sample_larger_than_the_data_is_refused():
-    """scikit-learn would take fewer rows than asked for and only warn."""
+    """scikit-learn would only warn and use fewer rows."""
     parameters = ForestParameters(max_samples=256)
 
     parameters.check_rows(256)

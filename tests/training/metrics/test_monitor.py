@@ -1,4 +1,4 @@
-"""What a training tells while it runs, and how it says that it failed."""
+"""Metrics of a training while it runs and after it failed."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from training.metrics.monitor import Stage, TrainingMonitor, TreeModelMonitor
 
 @pytest.fixture
 def monitor() -> TreeModelMonitor:
-    """A monitor of a run that has not started."""
+    """Return the monitor of a run that has not started."""
     return TreeModelMonitor()
 
 
 def value(monitor: TrainingMonitor, name: str, **labels: str) -> float | None:
-    """Give one sample; None if there is none."""
+    """Return one sample, or None."""
     return monitor.registry.get_sample_value(name, labels)
 
 
 def values(monitor: TrainingMonitor, name: str, label: str) -> dict[str, float]:
-    """Give a metric's samples by one of their labels."""
+    """Return the samples of a metric by one of its labels."""
     families = text_string_to_metric_families(generate_latest(monitor.registry).decode())
     samples = [sample for family in families for sample in family.samples if sample.name == name]
     return {sample.labels[label]: sample.value for sample in samples}
 
 
-def test_every_result_and_stage_is_there_from_the_start(monitor):
-    """A series that begins at 1 would hide its first event."""
+def test_all_results_and_stages_start_at_zero(monitor):
+    """The first event of a series that starts at 1 would be invisible."""
     assert values(monitor, "training_runs_total", "result") == {"success": 0, "failure": 0, "interrupted": 0}
     assert values(monitor, "training_stage", "stage") == dict.fromkeys(Stage, 0)
     assert values(monitor, "training_duration_seconds", "stage") == dict.fromkeys(Stage, 0)
 
 
 def test_one_stage_runs_at_a_time(monitor):
-    """Each has its time when it has ended, the last one with the run."""
+    """The duration of each is set when it ends; that of the last one at the end of the run."""
     with monitor.watch_run():
         for stage in Stage:
             monitor.begin_stage(stage)
@@ -61,8 +61,8 @@ def test_one_stage_runs_at_a_time(monitor):
         (SystemExit(143), "interrupted"),
     ],
 )
-def test_run_that_does_not_succeed_says_so(monitor, error, result):
-    """No stage is running any more, there was no success, and the error goes on its way."""
+def test_failed_run_is_reported(monitor, error, result):
+    """No stage is running, there is no time of success, and the error is raised again."""
 
     def fail() -> None:
         with monitor.watch_run():
@@ -79,8 +79,8 @@ def test_run_that_does_not_succeed_says_so(monitor, error, result):
     assert value(monitor, "training_last_success_timestamp_seconds") is None
 
 
-def test_success_has_its_time(monitor):
-    """Unknown before, now afterwards."""
+def test_time_of_success_is_set(monitor):
+    """It is missing before the first success."""
     assert value(monitor, "training_last_success_timestamp_seconds") is None
 
     before = time.time()
@@ -91,8 +91,8 @@ def test_success_has_its_time(monitor):
     assert value(monitor, "training_runs_total", result="success") == 1
 
 
-def test_trees_advance(monitor):
-    """Counter, share and time move with each batch."""
+def test_trees_are_counted(monitor):
+    """Number, share and time change with each batch."""
     last = 0.0
     for n_fitted in (5, 10, 20):
         monitor.record_trees(n_fitted, n_wanted=20)
@@ -103,8 +103,8 @@ def test_trees_advance(monitor):
         last = value(monitor, "training_last_progress_timestamp_seconds")
 
 
-def test_five_features_that_are_split_the_most_are_named(monitor):
-    """A wide table makes no more series than that."""
+def test_five_most_split_features_are_exported(monitor):
+    """A wide table does not create more series."""
     shares = {f"feature {number}": share for number, share in enumerate((0.4, 0.2, 0.15, 0.1, 0.08, 0.05, 0.02))}
     monitor.record_ensemble(EnsembleShape(n_trees=7, n_leaves=50, max_depth=8, split_shares=shares))
 
@@ -114,8 +114,8 @@ def test_five_features_that_are_split_the_most_are_named(monitor):
     assert value(monitor, "tree_max_depth") == 8
 
 
-def test_evaluation_is_told_of_each_set(monitor):
-    """Inliers and quantiles of both sets; the labels of the test rows stand above those of the training rows."""
+def test_evaluation_is_exported_for_each_set(monitor):
+    """Inliers and quantiles of both sets; label figures are those of the test rows if these have labels."""
     training = {"inlier_share": 0.9, "score_quantiles": {"0": -0.8, "0.5": -0.4}, "labels": {"roc_auc": 0.7}}
     test = {"inlier_share": 0.8, "score_quantiles": {"0": -0.9}, "labels": {"roc_auc": 0.6, "f1": None}}
     monitor.record_evaluation({"train": training, "test": test})
@@ -126,8 +126,8 @@ def test_evaluation_is_told_of_each_set(monitor):
     assert values(monitor, "training_validation", "metric") == {"roc_auc": 0.6}
 
 
-def test_without_labels_nothing_is_said_of_them(monitor):
-    """Nor of test rows that there are none of; labels of the training rows are told where they are the only ones."""
+def test_missing_labels_and_test_rows_are_not_exported(monitor):
+    """Label figures of the training rows are exported if only these have labels."""
     figures = {"inlier_share": 1.0, "score_quantiles": {"0": -0.5}}
     monitor.record_evaluation({"train": figures})
     assert values(monitor, "training_validation", "metric") == {}
@@ -137,8 +137,8 @@ def test_without_labels_nothing_is_said_of_them(monitor):
     assert values(monitor, "training_validation", "metric") == {"f1": 0.5}
 
 
-def test_base_monitor_knows_no_trees():
-    """It serves any kind of model."""
+def test_base_monitor_has_no_tree_metrics():
+    """It works for any kind of model."""
     registry = CollectorRegistry()
     monitor = TrainingMonitor(registry)
     monitor.record_rows(300)

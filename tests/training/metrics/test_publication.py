@@ -1,4 +1,4 @@
-"""The metrics of a training can be scraped while it runs and for a while after, and are pushed in the end."""
+"""The metrics of a training are served while it runs and for a while after, and pushed at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.metrics.publication import MetricsPublication
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -29,24 +29,24 @@ def free_port() -> int:
 
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch):
-    """Let this machine be asked directly, whatever its environment says."""
+    """Access this machine directly, whatever proxy the environment configures."""
     monkeypatch.setenv("no_proxy", "*")
 
 
 @pytest.fixture
 def monitor() -> TrainingMonitor:
-    """A monitor of a run that has not started."""
+    """Return the monitor of a run that has not started."""
     return TrainingMonitor()
 
 
 @pytest.fixture
 def publication() -> MetricsPublication:
-    """On a free port, without holding or pushing."""
+    """Return a publication on a free port, without holding or pushing."""
     return MetricsPublication("127.0.0.1", free_port(), 0.0, "", "credits")
 
 
 class Pushgateway(HTTPServer):
-    """Takes what is pushed and answers with a status."""
+    """Accepts pushed metrics and answers with a status."""
 
     status = 200
 
@@ -56,7 +56,7 @@ class Pushgateway(HTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it can be reached."""
+        """The address of the Pushgateway."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
@@ -64,7 +64,7 @@ class _PushHandler(BaseHTTPRequestHandler):
     server: Pushgateway
 
     def do_POST(self) -> None:
-        """Note the request."""
+        """Store the request."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
@@ -73,12 +73,12 @@ class _PushHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def pushgateway() -> Iterator[Pushgateway]:
-    """A Pushgateway that takes everything."""
+    """Return a Pushgateway that accepts everything."""
     with Pushgateway() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -88,19 +88,19 @@ def pushgateway() -> Iterator[Pushgateway]:
 
 
 def run(monitor: TrainingMonitor, publication: MetricsPublication, error: BaseException | None = None) -> None:
-    """Train nothing, and fail if asked to."""
+    """Run an empty training that fails on request."""
     with publication.publish(monitor), monitor.watch_run():
         if error is not None:
             raise error
 
 
 def scrape(publication: MetricsPublication) -> requests.Response:
-    """Ask for the metrics as Prometheus does."""
+    """Read the metrics as Prometheus does."""
     return requests.get(f"http://{publication.host}:{publication.port}/metrics", timeout=10)
 
 
 def test_metrics_can_be_scraped_while_the_training_runs(monitor, publication):
-    """With the media type that Prometheus asks for, and what the process uses; afterwards the port is free."""
+    """In the format that Prometheus accepts and with process metrics; the port is free afterwards."""
     with publication.publish(monitor):
         monitor.record_rows(300)
         answer = scrape(publication)
@@ -119,8 +119,8 @@ def test_port_zero_serves_nothing(monitor, publication):
         assert {thread.name for thread in threading.enumerate() if thread not in before} == {"usage"}
 
 
-def test_taken_port_is_refused_before_anything_runs(monitor, publication):
-    """In one sentence with the way out."""
+def test_port_in_use_is_refused_before_anything_runs(monitor, publication):
+    """In one line that says what to do."""
     with (
         socket.create_server((publication.host, publication.port)),
         pytest.raises(BadArgument, match=r"cannot be listened on \(Address already in use\); name another port, or 0"),
@@ -131,7 +131,7 @@ def test_taken_port_is_refused_before_anything_runs(monitor, publication):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_metrics_are_held_after_the_end(monitor, publication, monkeypatch, capsys, fails):
-    """After a good run and after a failed one; in the meantime they tell how it ended."""
+    """After success and after failure, including the result."""
     scraped = []
 
     def scrape_instead_of_waiting(seconds: float) -> None:
@@ -150,8 +150,8 @@ def test_metrics_are_held_after_the_end(monitor, publication, monkeypatch, capsy
     assert f"Metrics stay on http://127.0.0.1:{publication.port}/metrics for 60 s" in capsys.readouterr().err
 
 
-def test_ctrl_c_ends_the_hold_and_not_the_run(monitor, publication, monkeypatch):
-    """The training has succeeded by then."""
+def test_ctrl_c_ends_the_hold_and_not_the_training(monitor, publication, monkeypatch):
+    """The training has already succeeded."""
     monkeypatch.setattr(time, "sleep", lambda seconds: os.kill(os.getpid(), signal.SIGINT))
     own_handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -164,7 +164,7 @@ def test_ctrl_c_ends_the_hold_and_not_the_run(monitor, publication, monkeypatch)
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_interrupted_run_is_not_held(monitor, publication, pushgateway, monkeypatch, error):
-    """Whoever ends it wants it to end; it is pushed all the same."""
+    """The user wants it to end; the metrics are pushed nevertheless."""
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail("it was held"))
     publication = replace(publication, hold_seconds=60.0, pushgateway_url=pushgateway.url)
     with pytest.raises(error):
@@ -174,7 +174,7 @@ def test_interrupted_run_is_not_held(monitor, publication, pushgateway, monkeypa
 
 
 def test_metrics_are_pushed_at_the_end(monitor, publication, pushgateway):
-    """Added to what is there, under the model's name, with how the run ended and what it used."""
+    """Added to existing ones under the model's name, with the result and the resource usage."""
     with replace(publication, port=0, pushgateway_url=pushgateway.url).publish(monitor), monitor.watch_run():
         assert pushgateway.pushed == []
 
@@ -186,7 +186,7 @@ def test_metrics_are_pushed_at_the_end(monitor, publication, pushgateway):
 
 
 def test_push_after_a_failure_keeps_the_last_success(monitor, publication, pushgateway):
-    """What is not pushed is not replaced."""
+    """Metrics that are not pushed are not replaced."""
     with pytest.raises(ValueError, match="bad"):
         run(monitor, replace(publication, port=0, pushgateway_url=pushgateway.url), ValueError("bad"))
 
@@ -195,8 +195,8 @@ def test_push_after_a_failure_keeps_the_last_success(monitor, publication, pushg
 
 
 @pytest.mark.parametrize("trouble", ["nobody listens", "refused", "no address"])
-def test_pushgateway_in_trouble_does_not_fail_the_training(monitor, publication, pushgateway, capsys, trouble):
-    """One line says so."""
+def test_failing_pushgateway_does_not_fail_the_training(monitor, publication, pushgateway, capsys, trouble):
+    """One line reports it."""
     pushgateway.status = 400
     url = {
         "nobody listens": f"http://127.0.0.1:{free_port()}",

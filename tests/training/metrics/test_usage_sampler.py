@@ -1,4 +1,4 @@
-"""Memory and CPU time are measured beside the work."""
+"""Memory and CPU time are sampled during the work."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from training.metrics.publication import sample_usage
 
 
-def test_usage_is_measured_at_both_ends_and_in_between():
-    """However short the work is; the CPU time of the work shows."""
+def test_usage_is_sampled_at_the_ends_and_in_between():
+    """However short the work is; its CPU time is included."""
     samples: list[tuple[int, float]] = []
     enough = threading.Event()
 
@@ -30,8 +30,8 @@ def test_usage_is_measured_at_both_ends_and_in_between():
     assert n_samples == len(samples)
 
 
-def test_short_work_is_measured_twice():
-    """Before the first period is over."""
+def test_short_work_is_sampled_twice():
+    """Even if it ends within the first period."""
     samples = []
     with sample_usage(lambda *sample: samples.append(sample), every_seconds=3600):
         pass
@@ -39,8 +39,8 @@ def test_short_work_is_measured_twice():
     assert len(samples) == 2
 
 
-def test_measuring_ends_with_work_that_fails():
-    """No thread is left behind."""
+def test_sampling_ends_when_the_work_fails():
+    """No thread is left running."""
 
     def fail() -> None:
         with sample_usage(lambda *sample: None):

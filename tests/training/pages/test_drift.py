@@ -1,4 +1,4 @@
-"""The page about two files holds the verdict, every figure and a picture of each feature."""
+"""The page about two files has the conclusion, all figures and pictures of each feature."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.pages.drift import compose_drift_page
 
 @pytest.fixture(scope="module")
 def comparison():
-    """Three features, one of which has moved far and one a little."""
+    """Compare three features, one of which has changed much and another one a little."""
     names = ("mean", "sd", "<visits>")
     reference, current = np.random.default_rng(1).normal(size=(2, 20_000, 3))
     before, after = (
@@ -25,8 +25,8 @@ def comparison():
     return compare_files(before, after, min_effect=0.1)
 
 
-def test_page_tells_what_was_found(comparison):
-    """What was compared, the conclusion, each feature's figures, and what they mean."""
+def test_page_shows_the_result(comparison):
+    """The compared files, the conclusion, the figures of each feature, and an explanation."""
     page = compose_drift_page(comparison)
 
     assert "<h1>now.csv against ref.csv</h1>" in page
@@ -40,8 +40,8 @@ def test_page_tells_what_was_found(comparison):
         assert f"<th>{figure}</th>" in page
 
 
-def test_each_feature_is_drawn_twice_the_farthest_first(comparison):
-    """In bins of equal width, and in those of the stability index."""
+def test_each_feature_is_drawn_twice_the_largest_change_first(comparison):
+    """In bins of equal width and in those of the stability index."""
     page = compose_drift_page(comparison)
 
     drawn = re.findall(r'role="group" aria-label="(.*?)"', page)

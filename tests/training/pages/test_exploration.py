@@ -1,4 +1,4 @@
-"""The exploration page holds what a person asks of a data set first."""
+"""The exploration page shows what one first wants to know about a data set."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ FEATURES = ("mean", "sd", "visits")
 
 
 def make_data(n_rows: int, name: str = "train.csv", names: tuple[str, ...] = FEATURES) -> Dataset:
-    """Make rows of which each occurs twice."""
+    """Make rows, each of which occurs twice."""
     rows = np.random.default_rng(n_rows).normal(size=(n_rows // 2, len(names))).repeat(2, axis=0)
     return Dataset(names, rows, Path("elsewhere") / name, "ab" * 32, ("id", *names))
 
 
 def read_figures(page: str) -> list[dict[str, Any]]:
-    """Read the figures of a page."""
+    """Return the figures of a page."""
     return [json.loads(numbers) for numbers in re.findall(r'<script type="application/json">(.*?)</script>', page)]
 
 
 def read_headings(page: str) -> list[str]:
-    """Read the sections of a page."""
+    """Return the section headings of a page."""
     return re.findall(r"<h2[^>]*>(.*?)</h2>", page)
 
 
 def test_page_shows_the_data():
-    """Shape, first rows, description, repeats, a scatter plot, and a histogram and a box plot a feature."""
+    """Shape, first rows, description, repeats, a scatter plot, and a histogram and a box plot per feature."""
     page = explore(make_data(400))
 
     assert read_headings(page) == [
@@ -55,7 +55,7 @@ def test_page_shows_the_data():
 
 
 def test_test_data_are_shown_beside_the_training_data():
-    """In the figures, and in numbers."""
+    """In the figures and in the tables."""
     page = explore(make_data(400), make_data(100, "test.csv"))
 
     assert read_headings(page)[-1] == "Training against test"
@@ -75,8 +75,8 @@ def test_test_data_are_shown_beside_the_training_data():
     ],
     ids=["one constant", "a constant", "both ends of float32", "neighbours"],
 )
-def test_awkward_data_are_shown(rows):
-    """Two rows are enough, and no numbers are too large, too small or too much alike."""
+def test_extreme_data_are_shown(rows):
+    """Two rows are enough, and numbers may be very large, very small or all equal."""
     names = FEATURES[: len(rows[0])]
 
     page = explore(Dataset(names, np.array(rows), Path("train.csv"), "0" * 64, names))
@@ -84,8 +84,8 @@ def test_awkward_data_are_shown(rows):
     assert len(read_figures(page)) == 1 + 2 * len(names)
 
 
-def test_page_stays_small_however_many_rows_there_are(is_long):
-    """Bars, boxes and thinned points: a million rows of ten features are no larger than a hundred thousand."""
+def test_size_of_the_page_does_not_depend_on_the_rows(is_long):
+    """Bars, boxes and thinned points: a million rows of ten features take no more than a hundred thousand."""
     n_rows = 1_000_000 if is_long else 20_000
     names = tuple(f"f{place}" for place in range(10))
 
@@ -95,8 +95,8 @@ def test_page_stays_small_however_many_rows_there_are(is_long):
     assert sum(len(json.dumps(figure)) for figure in read_figures(page)) < 3_000_000
 
 
-def test_page_is_written_whole(tmp_path):
-    """Into a folder that is made, over an earlier page."""
+def test_page_is_written_atomically(tmp_path):
+    """Missing folders are created, and an earlier page is replaced."""
     folder = tmp_path / "new" / "reports"
 
     file = write_exploration(folder, make_data(50))
@@ -109,8 +109,8 @@ def test_page_is_written_whole(tmp_path):
     assert "60 rows" in file.read_text()
 
 
-def test_folder_that_cannot_be_made_is_named(write_csv: Callable[..., Path]):
-    """It may be a file."""
+def test_folder_that_cannot_be_created_is_reported(write_csv: Callable[..., Path]):
+    """There may be a file in its place."""
     in_the_way = write_csv("mean\n1\n")
 
     with pytest.raises(ModelsNotWritable, match=r"rows\.csv cannot be made \(.+\); name another place with --out"):

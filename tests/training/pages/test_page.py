@@ -1,4 +1,4 @@
-"""The page holds all it needs, and text stays text."""
+"""Pages are self-contained, and text is escaped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVIL = "</script><script>alert('x')</script> & <b>"
 
 
 class Elements(HTMLParser):
-    """Collects the elements of a page, and the text of scripts that hold numbers."""
+    """Collects the elements of a page, and the numbers of its figures."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -27,20 +27,20 @@ class Elements(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Note an element."""
+        """Store an element."""
         self.names.append(tag)
         self.addresses += [value or "" for name, value in attributes if name in ("src", "href")]
         self._in_numbers = ("type", "application/json") in attributes
 
     def handle_data(self, data: str) -> None:
-        """Note the numbers of a figure."""
+        """Store the numbers of a figure."""
         if self._in_numbers:
             self.numbers.append(data)
             self._in_numbers = False
 
 
 def make_page(text: str) -> SelfContainedPage:
-    """Make a page with a text wherever a text can stand."""
+    """Make a page with this text in every place that can have text."""
     page = SelfContainedPage(text)
     page.begin_section(text)
     page.add_heading(text)
@@ -50,8 +50,8 @@ def make_page(text: str) -> SelfContainedPage:
     return page
 
 
-def test_text_cannot_break_out():
-    """A column may be called anything: the page has the same elements as one of harmless text."""
+def test_text_is_escaped():
+    """Whatever a column is named, the page has the same elements as with harmless text."""
     harmless, evil = Elements(make_page("mean").render()), Elements(make_page(EVIL).render())
 
     assert evil.names == harmless.names
@@ -59,8 +59,8 @@ def test_text_cannot_break_out():
     assert figure["data"][0]["name"] == EVIL
 
 
-def test_page_names_no_other_address():
-    """What a reader's browser loads is in the file; links lead to its own sections."""
+def test_page_loads_nothing():
+    """The file has everything that a browser needs; links lead to its own sections."""
     elements = Elements(make_page("mean").render())
 
     assert elements.addresses == ["#section-1"]
@@ -70,8 +70,8 @@ def test_page_names_no_other_address():
     assert sources == {"'none'", "'unsafe-inline'", "data:", "blob:"}
 
 
-def test_plotly_is_there_once():
-    """It is most of the file."""
+def test_plotly_is_embedded_once():
+    """It makes up most of the file."""
     page = make_page("mean")
     page.add_figures([new_figure("sd"), new_figure("sum")])
 
@@ -80,15 +80,15 @@ def test_plotly_is_there_once():
 
 @pytest.mark.parametrize(("number", "shown"), [(1234567, "1,234,567"), (0.123456789, "0.12346"), (3.4e38, "3.4e+38")])
 def test_numbers_are_short(number, shown):
-    """Whole numbers in full, others with five digits."""
+    """Integers in full, others with five significant digits."""
     page = SelfContainedPage("Numbers")
     page.add_table(pd.DataFrame({"n": [number]}))
 
     assert f"<td>{shown}</td>" in page.render()
 
 
-def test_text_in_a_table_is_shown_as_it_is():
-    """Beside numbers, and never as mark-up."""
+def test_text_in_a_table_is_unchanged():
+    """Next to numbers, and never as markup."""
     page = SelfContainedPage("Words")
     page.add_table(pd.DataFrame({"what": ["0.10", "<b>"], "n": [1, 2]}))
 
@@ -97,21 +97,21 @@ def test_text_in_a_table_is_shown_as_it_is():
 
 
 def test_long_tables_are_not_cut():
-    """Each of 256 features has its line."""
+    """Each of 256 features has a line."""
     page = SelfContainedPage("Many")
     page.add_table(pd.DataFrame({"n": range(256)}))
 
     assert page.render().count("<td>") == 256
 
 
-def test_saved_picture_has_a_name_for_any_file_system():
+def test_saved_picture_has_a_valid_file_name():
     """Whatever the figure is called."""
     assert 'data-file="alert-x-b"' in make_page("<alert>('x') & <b>").render()
     assert 'data-file="figure"' in make_page("…").render()
 
 
 def test_table_has_one_line_of_headings():
-    """The name of its index stands beside those of its columns."""
+    """The name of the index is next to those of the columns."""
     page = SelfContainedPage("page")
     page.add_table(pd.DataFrame({"live": [1.0]}, index=pd.Index(["recall"], name="figure")))
 

@@ -1,4 +1,4 @@
-"""A service that has recorded rows, some of which were labelled."""
+"""A service with recorded rows, some of which are labelled."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = ("mean", "sd")
 
 DAY = 86_400.0
 
-# Record ids hold the time, and decide which half a row is in: at one time all runs deal alike.
+# Record ids contain the time and decide which half a row is in: a fixed time gives the same split in every run.
 NOW = 1_800_000_000.0
 
 
@@ -52,15 +52,15 @@ class RecordedService:
         return read_bundle(self.models / "current")
 
     def insert(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Put rows into a table."""
+        """Insert rows into a table."""
         engine = open_database(self.address)
         with engine.begin() as connection:
             if rows:
                 connection.execute(insert(table), rows)
         engine.dispose()
 
-    def know_version(self, version: str, names: tuple[str, ...] = NAMES) -> None:
-        """Note the features of a model version."""
+    def add_version(self, version: str, names: tuple[str, ...] = NAMES) -> None:
+        """Store the features of a model version."""
         fields = {"version": version, "name": "credits", "feature_names": json.dumps(names), "first_seen_at": 0}
         self.insert(MODEL_VERSIONS, [fields])
 
@@ -72,7 +72,7 @@ class RecordedService:
         days: float = 10.0,
         version: str | None = None,
     ) -> list[str]:
-        """Record rows that were answered evenly over some days until now, and give their record ids."""
+        """Record rows that were answered at regular intervals until now, and return their record ids."""
         n_rows = len(is_outlier)
         seconds = self.now - days * DAY + np.arange(n_rows) * (days * DAY / n_rows)
         ids = []
@@ -104,7 +104,7 @@ class RecordedService:
         return ids
 
     def label(self, ids: list[str], is_outlier: np.ndarray, audit_probability: float | None = None) -> None:
-        """Label records; with a probability, the audit queue had handed them out."""
+        """Label records; a probability means that the audit queue handed them out."""
         fields = {"row": 0, "source": "", "note": "", "given_at": self.now, "replaced_at": None}
         known = np.where(is_outlier, -1, 1).tolist()
         self.insert(
@@ -129,7 +129,7 @@ class RecordedService:
 
 
 def _make_rows(n_rows: int, seed: int, n_outliers: int = 160, centre: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Rows around a centre with outliers on a ring about it, and which rows these are."""
+    """Make rows around a centre with outliers on a ring around it; return the rows and which are outliers."""
     generator = np.random.default_rng(seed)
     rows = generator.normal(size=(n_rows, 2))
     is_outlier = np.zeros(n_rows, bool)
@@ -141,7 +141,7 @@ def _make_rows(n_rows: int, seed: int, n_outliers: int = 160, centre: float = 0.
 
 @pytest.fixture(scope="session")
 def train_live(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
-    """Train a live model on rows around a centre, once for each, and give its models folder."""
+    """Return a function that trains a live model on rows around a centre, cached, and returns its models folder."""
 
     @cache
     def train(centre: float) -> Path:
@@ -157,21 +157,21 @@ def train_live(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Pa
 
 
 @pytest.fixture(autouse=True)
-def _one_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command run at the time at which the records end."""
+def _fixed_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the command at the time of the last record."""
     monkeypatch.setattr("training.commands.retrain.time", SimpleNamespace(time=lambda: NOW + 1))
 
 
 @pytest.fixture
 def make_service(tmp_path: Path, train_live: Callable[[float], Path]) -> Callable[..., RecordedService]:
-    """Make a service whose live model was trained on rows around a centre."""
+    """Return a function that makes a service whose live model was trained on rows around a centre."""
 
     def make(centre: float = 0.0) -> RecordedService:
         address = f"sqlite:///{tmp_path}/records.db"
         upgrade_database(address)
         models = shutil.copytree(train_live(centre), tmp_path / "models", symlinks=True)
         service = RecordedService(models, address)
-        service.know_version(service.live.version)
+        service.add_version(service.live.version)
         return service
 
     return make
@@ -179,5 +179,5 @@ def make_service(tmp_path: Path, train_live: Callable[[float], Path]) -> Callabl
 
 @pytest.fixture(scope="session")
 def make_rows() -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """Make rows around a centre with outliers on a ring about it, and say which rows these are."""
+    """Return a function that makes rows around a centre with outliers on a ring around it."""
     return _make_rows

@@ -1,4 +1,4 @@
-"""The page says what was found, and shows the rows on which the models differ."""
+"""The comparison page shows the result and the rows on which the models differ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSION = "20260102T000000Z-bbbbbbbb"
 
 @pytest.fixture
 def comparison() -> ModelComparison:
-    """A better candidate of twelve features, one of which has a name that looks like a tag."""
+    """Return a comparison with a better candidate of twelve features, one of which is named like a tag."""
     latest = Traffic(n_recorded=1000)
     latest.cells[0, 0, 0], latest.cells[1, 1, 0], latest.cells[1, 1, 1] = 960, 20, 20
     latest.days = {20_000: np.array([400, 20, 10]), 20_001: np.array([600, 20, 10])}
@@ -44,8 +44,8 @@ def comparison() -> ModelComparison:
     )
 
 
-def test_page_tells_what_was_found(comparison):
-    """PromotionDecision, figures with their intervals, traffic, records, and how to promote."""
+def test_page_shows_the_result(comparison):
+    """The decision, figures with intervals, traffic, records, and how to promote."""
     page = compose_comparison_page(comparison, VERSION)
 
     assert f"<h1>{VERSION} against credits 20260101T000000Z-aaaaaaaa</h1>" in page
@@ -63,10 +63,10 @@ def test_page_tells_what_was_found(comparison):
 
 
 def test_differing_rows_are_listed(comparison):
-    """With both scores and what is known; of many features ten are shown, whatever they are called."""
+    """With both scores and the true labels; at most ten features are shown, whatever their names are."""
     page = compose_comparison_page(comparison, VERSION)
 
-    assert re.search(rf"<th>{'ab' * 16}</th>\s*<td>3</td>\s*<td>2024-10-04 00:00 UTC</td>\s*<td>-0.7</td>", page)
+    assert re.search(rf"<th>{'ab' * 16}</th>\s*<td>3</td>\s*<td>2024-10-04T00:00:00\.000Z</td>\s*<td>-0.7</td>", page)
     assert "<td>inlier</td>" in page
     assert "<th>&lt;visits&gt;</th>" in page
     assert "<visits>" not in page
@@ -77,7 +77,7 @@ def test_differing_rows_are_listed(comparison):
 
 
 def test_page_without_labels_and_traffic_says_so(comparison):
-    """Instead of figures of nothing."""
+    """It has no empty figures."""
     unknown = QualityComparison(1, 0, 1, {}, {}, {}, "not enough labels: 1")
     empty = TrafficComparison(Traffic().counts, Traffic(), 0.0)
     nothing = replace(
@@ -87,14 +87,14 @@ def test_page_without_labels_and_traffic_says_so(comparison):
     page = compose_comparison_page(nothing, VERSION)
 
     assert "No figures: not enough labels: 1." in page
-    assert "No row was answered since 1970-01-01 00:00 UTC." in page
+    assert "No row was answered since 1970-01-01T00:00:00.000Z." in page
     assert "The candidate is not certainly better: not enough labels: 1; there is no traffic" in page
     assert tabulate_quality(nothing) == ""
     assert nothing.as_figures()["latest"]["agreement"] is None
 
 
-def test_figures_show_what_the_table_says(comparison):
-    """The ends of each interval, and each day's share."""
+def test_figures_match_the_table(comparison):
+    """The ends of each interval, and the share of each day."""
     [bar] = intervals_figure("Difference", "", {"difference": {"F1": (0.5, 0.25, 1.0)}}, "difference").data
     assert (bar.x, bar.error_x.array, bar.error_x.arrayminus) == ((0.5,), (0.5,), (0.25,))
     live, candidate = daily_shares_figure(["1", "2"], {"live": [0.1, 0.2], "candidate": [0.3, 0.4]}, [10, 20]).data

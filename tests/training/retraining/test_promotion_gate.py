@@ -1,4 +1,4 @@
-"""What decides a promotion that nobody looks at."""
+"""The gate that decides on an automatic promotion."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from training.retraining.quality_comparison import CELLS, CellCounts, Interval, 
 
 
 def quality(low: float, high: float) -> QualityComparison:
-    """A comparison in which F1 differs."""
+    """Return a comparison with this difference of F1."""
     figures = {"f1": Interval((low + high) / 2, low, high)}
     return QualityComparison(100, 100, 50, figures, figures, figures)
 
 
 def traffic(live: float, candidate: float) -> CellCounts:
-    """A hundred thousand rows of which the live model flags some and the candidate others."""
+    """Return a hundred thousand rows of which each model flags this many."""
     rows = np.zeros(CELLS)
     rows[1, 1, 0], rows[0, 0, 1] = live, candidate
     rows[0, 0, 0] = 100_000 - live - candidate
@@ -35,15 +35,15 @@ def traffic(live: float, candidate: float) -> CellCounts:
         (0.01, 1000, 0, True),
     ],
 )
-def test_better_beyond_doubt(low, live, candidate, is_better):
-    """The whole interval is above 0, and at most twice as many rows, or one in a thousand, are flagged."""
+def test_clearly_better_candidate_passes(low, live, candidate, is_better):
+    """The interval is above 0, and at most twice as many rows, or one in a thousand, are flagged."""
     verdict = decide_promotion(quality(low, 0.2), traffic(live, candidate))
 
     assert verdict.is_better == is_better
 
 
-def test_every_doubt_is_told():
-    """Whoever decides by hand wants to know all of them."""
+def test_all_reasons_against_a_promotion_are_listed():
+    """People who decide by hand need all of them."""
     doubts = decide_promotion(quality(-0.1, 0.2), traffic(1000, 5000)).doubts
 
     assert doubts == (
@@ -52,8 +52,8 @@ def test_every_doubt_is_told():
     )
 
 
-def test_nothing_is_better_without_traffic_or_labels():
-    """Neither is known then."""
+def test_missing_traffic_or_labels_block_the_promotion():
+    """The quality is unknown then."""
     unknown = QualityComparison(1, 0, 1, {}, {}, {}, "not enough labels: 1")
 
     assert decide_promotion(unknown, CellCounts(np.zeros(CELLS), np.zeros(CELLS))).doubts == (

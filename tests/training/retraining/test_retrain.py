@@ -1,4 +1,4 @@
-"""``python -m training retrain``: from records to a candidate, which goes live only if it is better."""
+"""``python -m training retrain``: train a candidate from records, and promote it only if it is better."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from training.retraining.split import split_rows
 from training.retraining.training_records import read_training_records
 from training.store.store import ModelStore
 
-# The rows have moved away from what the live model was trained on.
+# Live rows are shifted from the training rows of the live model.
 MOVED = 2.5
 
 N_ROWS = 8000
 
 
 def retrain(service, *options: str) -> int:
-    """Run the command; drift detectors take seconds to calibrate."""
+    """Run the command, without drift detectors, whose calibration takes seconds."""
     files = ["--database", service.address, "--models", str(service.models)]
     return main(["retrain", *files, "--no-drift", *options])
 
 
 def candidate_of(service, before: set[str]) -> Path:
-    """Find the version that a retraining has kept."""
+    """Return the version that a retraining has added."""
     store = ModelStore(service.models)
     [version] = set(store.versions()) - before
     return store.find(version)
@@ -48,14 +48,14 @@ def read_records(service, limit: int = 10**6, exclude: bool = False):
 
 @pytest.fixture
 def moved(make_service, make_rows):
-    """A service whose live model flags a third of all rows, nearly all of them wrongly."""
+    """Return a service whose live model flags a third of all rows, nearly all of them wrongly."""
     service = make_service(centre=MOVED)
     service.serve(*make_rows(N_ROWS, seed=2))
     return service
 
 
 def test_better_candidate_is_promoted(moved, tmp_path, capsys):
-    """What was found is printed, kept beside the bundle and written for scripts; every byte of the bundle is sealed."""
+    """The result is printed, stored next to the bundle and written for scripts; the manifest covers every file."""
     live = moved.live
     outcome_file = tmp_path / "outcome.json"
 
@@ -81,8 +81,8 @@ def test_better_candidate_is_promoted(moved, tmp_path, capsys):
     assert ModelStore(moved.models).rollback(lambda folder: None) == live.version
 
 
-def test_candidate_waits_unless_promotion_is_asked_for(moved, capsys):
-    """Though it is better; status 0, and how to promote it by hand is said."""
+def test_candidate_is_not_promoted_without_the_option(moved, capsys):
+    """Although it is better; the status is 0, and the output has the command that promotes it."""
     before, live = set(ModelStore(moved.models).versions()), moved.live.version
 
     assert retrain(moved) == 0
@@ -95,7 +95,7 @@ def test_candidate_waits_unless_promotion_is_asked_for(moved, capsys):
 
 
 def test_equal_candidate_is_not_promoted(make_service, make_rows, tmp_path, capsys):
-    """Status 3, and the interval that holds no improvement."""
+    """The status is 3, and the output has the interval, which includes 0."""
     service = make_service()
     service.serve(*make_rows(N_ROWS, seed=2))
     live = service.live.version
@@ -109,8 +109,8 @@ def test_equal_candidate_is_not_promoted(make_service, make_rows, tmp_path, caps
     assert "was not promoted: the 95 % interval of F1's difference, " in capsys.readouterr().out
 
 
-def test_candidate_is_not_promoted_past_another_version(moved, monkeypatch, capsys):
-    """Whoever promoted a version meanwhile knew why; the candidate was compared with the one before."""
+def test_candidate_does_not_replace_another_promotion(moved, monkeypatch, capsys):
+    """If somebody promotes a version meanwhile, the comparison with the earlier one no longer counts."""
     first = moved.live.version
     assert retrain(moved) == 0
     [other] = set(ModelStore(moved.models).versions()) - {first}
@@ -129,23 +129,23 @@ def test_candidate_is_not_promoted_past_another_version(moved, monkeypatch, caps
     assert f"{other} went live in the meantime" in capsys.readouterr().out
 
 
-def test_row_that_judges_is_never_trained_on(make_service, make_rows):
-    """All training rows are of the shaping half, and all judging ones of the other, labelled or not."""
+def test_holdout_rows_are_never_trained_on(make_service, make_rows):
+    """All training rows are in the train set and all evaluation rows in the holdout set, labelled or not."""
     service = make_service()
     rows, is_outlier = make_rows(4000, seed=3)
     ids = service.serve(rows, is_outlier)
-    judges, _ = split_rows(ids, [0] * len(ids))
+    is_holdout, _ = split_rows(ids, [0] * len(ids))
 
     assert retrain(service, "--exclude-labelled-outliers") == 0
     trained = read_records(service).data.rows
 
-    of_judging_half = {row.tobytes() for row in rows[judges].astype(float)}
-    assert len(trained) == (~judges).sum()
-    assert not of_judging_half & {row.tobytes() for row in trained}
+    of_holdout = {row.tobytes() for row in rows[is_holdout].astype(float)}
+    assert len(trained) == (~is_holdout).sum()
+    assert not of_holdout & {row.tobytes() for row in trained}
 
 
-def test_sampled_records_are_thinned_to_equal_chance(make_service, make_rows):
-    """A fifth of the inliers was recorded and every outlier: in training their share is that of the traffic."""
+def test_sampled_records_are_thinned_to_equal_probabilities(make_service, make_rows):
+    """If a fifth of the inliers and all outliers were recorded, the training rows have the shares of the traffic."""
     service = make_service()
     rows, is_outlier = make_rows(40_000, seed=4, n_outliers=4000)
     recorded = is_outlier | (np.random.default_rng(6).random(len(rows)) < 0.2)
@@ -161,8 +161,8 @@ def test_sampled_records_are_thinned_to_equal_chance(make_service, make_rows):
     assert counts.kept == pytest.approx(0.2 * 0.5 * len(rows), rel=0.05)
 
 
-def test_labelled_outliers_shape_no_tree_but_the_threshold(make_service, make_rows):
-    """Left out, they are not in any tree; the contamination still is the share of all rows that is flagged."""
+def test_excluded_outliers_affect_the_threshold_only(make_service, make_rows):
+    """No tree is grown on them; the contamination still is the share of all rows that is flagged."""
     service = make_service()
     rows, is_outlier = make_rows(6000, seed=7, n_outliers=240)
     ids = service.record(rows, is_outlier)
@@ -177,13 +177,13 @@ def test_labelled_outliers_shape_no_tree_but_the_threshold(make_service, make_ro
     assert records["excluded_outliers"] == records["labelled_outliers"] > 90
     assert bundle.manifest["training"]["rows"] == records["kept"]
     assert bundle.manifest["training"]["flagged_share"] == pytest.approx(0.04, abs=0.002)
-    # Trees that saw only rows of the middle split nowhere beyond them.
+    # Trees grown on central rows only have no splits outside them.
     thresholds = np.load(folder / "forest.npz")["threshold"]
     assert np.abs(thresholds).max() < 4.6
 
 
 def test_records_without_features_are_refused(make_service, make_rows, capsys):
-    """The setting that keeps them is named, and nothing is written."""
+    """The message names the setting that stores features, and nothing is written."""
     service = make_service()
     service.record(None, make_rows(2000, seed=1)[1])
     entries = sorted(service.models.iterdir())
@@ -197,11 +197,11 @@ def test_records_without_features_are_refused(make_service, make_rows, capsys):
 
 
 def test_records_of_other_features_are_left_out_and_counted(make_service, make_rows, capsys):
-    """Those of older versions with the same features are used."""
+    """Records of older versions with the same features are used."""
     service = make_service()
     rows, is_outlier = make_rows(3000, seed=1)
-    service.know_version("older")
-    service.know_version("other", ("mean", "sd", "visits"))
+    service.add_version("older")
+    service.add_version("other", ("mean", "sd", "visits"))
     service.record(rows[:2500], is_outlier[:2500], version="older")
     service.record(np.zeros((500, 3)), is_outlier[2500:], version="other")
     before = set(ModelStore(service.models).versions())
@@ -227,8 +227,8 @@ def test_records_of_other_features_are_left_out_and_counted(make_service, make_r
         (["--database", "sqlite:///nowhere.db"], 1, "nowhere.db"),
     ],
 )
-def test_what_cannot_be_done_is_refused(make_service, make_rows, capsys, options, status, message):
-    """In one line; the store is as it was."""
+def test_invalid_input_is_refused(make_service, make_rows, capsys, options, status, message):
+    """In one line, and the store is unchanged."""
     service = make_service()
     service.now -= 86_400
     service.record(*make_rows(3000, seed=1), days=2)
@@ -240,8 +240,8 @@ def test_what_cannot_be_done_is_refused(make_service, make_rows, capsys, options
     assert sorted(service.models.iterdir()) == entries
 
 
-def test_large_records_are_thinned_to_what_memory_holds(make_service, make_rows):
-    """The most rows are kept, evenly from the whole time."""
+def test_many_records_are_thinned_to_the_limit(make_service, make_rows):
+    """The sample is evenly spread over the whole period."""
     service = make_service()
     rows, is_outlier = make_rows(10_000, seed=1)
     rows[:, 0] = np.arange(len(rows))
@@ -256,7 +256,7 @@ def test_large_records_are_thinned_to_what_memory_holds(make_service, make_rows)
 
 
 def test_interrupted_retraining_leaves_nothing(moved, monkeypatch):
-    """Ctrl-C while the page is written, which is when the store is open: no version, no half of one."""
+    """Ctrl-C while the page is written, when the store is open, leaves no version and no part of one."""
     entries = sorted(moved.models.iterdir())
 
     def interrupt(*arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""Two models on the same recorded rows, each of which counts as many times as it stands for."""
+"""Two models are compared on the same recorded rows, weighted by their inclusion probability."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY = 86_400
 
 
 def split_at(threshold: float) -> Forest:
-    """A forest of one feature that flags values above a threshold: they score -0.71, all others -0.5."""
+    """Make a forest of one feature that flags values above a threshold: they score -0.71, all others -0.5."""
     return Forest(
         ForestArrays(
             feature=np.array([0, 0, 0], np.int32),
@@ -34,7 +34,7 @@ LIVE, CANDIDATE = split_at(10), split_at(5)
 
 
 def rows_of(values, is_outlier=None, shares=None, answered_at=None) -> RecordedRows:
-    """Rows of one feature."""
+    """Make rows of one feature."""
     n_rows = len(values)
     return RecordedRows(
         [f"{place:032x}" for place in range(n_rows)],
@@ -50,12 +50,12 @@ NOTHING_KNOWN = LabelledRows(rows_of([]), np.empty(0, bool), np.empty(0))
 
 
 def compare(rows: RecordedRows, labelled: LabelledRows = NOTHING_KNOWN, latest_since: float = 0.0):
-    """Compare both models on one page."""
+    """Compare both models on one page of records."""
     return compare_on_traffic([RecordedPage(rows, 0, 0)], LIVE, CANDIDATE, labelled, latest_since)
 
 
-def test_rows_count_as_many_times_as_they_stand_for():
-    """A row that was recorded with a tenth stands for ten, and how unsure that is is known."""
+def test_rows_are_weighted_by_their_inclusion_probability():
+    """A row recorded with probability 0.1 counts as ten, and the variance is known."""
     counts = compare(rows_of([1, 7, 20], shares=[0.1, 0.5, 1])).whole
 
     assert counts.rows[0, 0, 0] == 10
@@ -67,8 +67,8 @@ def test_rows_count_as_many_times_as_they_stand_for():
     assert counts.agreement == pytest.approx(11 / 13)
 
 
-def test_latest_days_are_counted_by_themselves():
-    """By day, for either model."""
+def test_latest_days_are_counted_separately():
+    """By day, for each model."""
     rows = rows_of([1, 7, 20, 1], answered_at=[0.5 * DAY, 1.5 * DAY, 2.1 * DAY, 2.9 * DAY])
 
     traffic = compare(rows, latest_since=1.2 * DAY)
@@ -79,8 +79,8 @@ def test_latest_days_are_counted_by_themselves():
     assert traffic.latest.scores.sum(axis=1).tolist() == [3, 3]
 
 
-def test_strongest_differences_are_listed_with_what_is_known():
-    """At most twenty, which are of the latest days, with both scores."""
+def test_largest_differences_are_listed_with_true_labels():
+    """At most twenty rows of the latest days, with both scores."""
     rows = rows_of([7] * 30 + [1, 20], answered_at=[0, *range(100, 131)])
     known = LabelledRows(rows_of([7, 7]), np.array([False, True]), np.full(2, np.nan))
 
@@ -94,19 +94,19 @@ def test_strongest_differences_are_listed_with_what_is_known():
     assert {difference.known for difference in differences[True][1:]} == {None}
 
 
-def test_only_audits_and_alarms_of_the_other_half_judge():
-    """A complaint about an inlier does not: somebody had a reason to look at just this row."""
+def test_only_audits_and_alarms_of_the_holdout_set_are_used():
+    """A complaint about an inlier is not a random sample, so it does not count."""
     n_rows = 400
     values = np.tile([1.0, 20.0], n_rows // 2)
     rows = rows_of(values)
     audited = np.where(np.arange(n_rows) % 4 == 0, 0.25, np.nan)
     labelled = LabelledRows(rows, values > 10, audited)
-    judges, _ = split_rows(rows.record_ids, rows.rows)
+    is_holdout, _ = split_rows(rows.record_ids, rows.rows)
 
-    judged = label_holdout(labelled, LIVE, CANDIDATE)
+    holdout = label_holdout(labelled, LIVE, CANDIDATE)
 
-    assert judged.answered.sum() == (judges & (values > 10)).sum()
-    assert (~judged.answered).sum() == (judges & ~np.isnan(audited)).sum()
-    assert set(judged.weights[judged.answered]) == {1}
-    assert set(judged.weights[~judged.answered]) == {4}
-    assert (judged.live == judged.is_outlier).all()
+    assert holdout.answered.sum() == (is_holdout & (values > 10)).sum()
+    assert (~holdout.answered).sum() == (is_holdout & ~np.isnan(audited)).sum()
+    assert set(holdout.weights[holdout.answered]) == {1}
+    assert set(holdout.weights[~holdout.answered]) == {4}
+    assert (holdout.live == holdout.is_outlier).all()

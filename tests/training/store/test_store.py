@@ -1,4 +1,4 @@
-"""Bundles appear whole or not at all, one writer at a time."""
+"""Bundles are published completely or not at all, by one writer at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.store.store import LOCK_FILE, ModelStore
 VERSIONS = ["20260101T000000Z-aaaaaaaa", "20260102T000000Z-bbbbbbbb", "20260103T000000Z-cccccccc"]
 FIRST, SECOND, THIRD = VERSIONS
 
-# Hidden files that a store keeps beside its versions.
+# Hidden files of a store.
 STATE_FILES = (HISTORY_FILE, CHANGES_FILE, LOCK_FILE)
 
 NOON = datetime(2026, 1, 31, 12, 0, 59, 999_999, tzinfo=UTC)
@@ -26,29 +26,29 @@ NOON = datetime(2026, 1, 31, 12, 0, 59, 999_999, tzinfo=UTC)
 
 @pytest.fixture
 def store(tmp_path: Path) -> ModelStore:
-    """A store whose folder does not exist yet."""
+    """Return a store whose folder does not exist yet."""
     return ModelStore(tmp_path / "models")
 
 
 def publish(store: ModelStore, version: str) -> Path:
-    """Write a bundle of one file."""
+    """Publish a bundle of one file."""
     with store.writing() as folder:
         (folder / "file").write_text(version)
         return store.publish(folder, version)
 
 
-def no_check(folder: Path) -> None:
-    """Take every bundle for sound."""
+def accept_all(folder: Path) -> None:
+    """Accept every bundle."""
 
 
 def refuse_all(folder: Path) -> None:
-    """Take no bundle for sound."""
+    """Refuse every bundle."""
     raise InvalidBundle(f"{folder.name} was changed")
 
 
 @pytest.fixture
 def three(store: ModelStore) -> ModelStore:
-    """A store with three versions, published in this order; the last one is live."""
+    """Return a store with three versions, published in this order; the last one is live."""
     for version in VERSIONS:
         publish(store, version)
     return store
@@ -60,7 +60,7 @@ def entries(store: ModelStore) -> list[str]:
 
 
 def test_published_bundle_is_live(store: ModelStore, tmp_path: Path):
-    """Each new one takes over; the link still leads there when the store is moved."""
+    """Each new bundle becomes live; the link is relative, so the store can be moved."""
     for version in ("first", "second"):
         assert publish(store, version) == store.folder / version
         assert (store.folder / "current" / "file").read_text() == version
@@ -70,8 +70,8 @@ def test_published_bundle_is_live(store: ModelStore, tmp_path: Path):
     assert (moved / "current" / "file").read_text() == "second"
 
 
-def test_kept_bundle_waits_to_be_promoted(store: ModelStore):
-    """The live one stays live, or none is; what is live next is the history's next version."""
+def test_added_bundle_is_not_live(store: ModelStore):
+    """The live version, if any, stays live; once promoted, the added one is next in the history."""
     with store.writing() as folder:
         (folder / "file").write_text("first")
         assert store.add(folder, FIRST) == store.folder / FIRST
@@ -82,12 +82,12 @@ def test_kept_bundle_waits_to_be_promoted(store: ModelStore):
         store.add(folder, THIRD)
     assert (store.live_version(), store.versions()) == (SECOND, VERSIONS)
 
-    store.promote(THIRD, no_check)
-    assert store.rollback(no_check) == SECOND
+    store.promote(THIRD, accept_all)
+    assert store.rollback(accept_all) == SECOND
 
 
 def test_version_is_the_next_free_second(store: ModelStore):
-    """Two trainings within a second are two versions; another forest is no conflict."""
+    """Two trainings within a second get two versions; different forests do not conflict."""
     digest = "abcdef0123456789"
     assert store.find_free_version(digest, NOON) == "20260131T120059Z-abcdef01"
 
@@ -101,7 +101,7 @@ def test_version_is_the_next_free_second(store: ModelStore):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
 def test_nothing_is_left_of_an_interrupted_bundle(store: ModelStore, error: type[BaseException]):
-    """Neither in a store that did not exist nor in one that did."""
+    """Neither in a new store nor in an existing one."""
 
     def fail() -> None:
         with store.writing() as folder:
@@ -120,8 +120,8 @@ def test_nothing_is_left_of_an_interrupted_bundle(store: ModelStore, error: type
 
 
 @pytest.mark.parametrize("step", ["rename", "symlink_to", "replace"])
-def test_store_is_as_it_was_when_publishing_fails(store: ModelStore, monkeypatch, step: str):
-    """Whichever step fails, the version that was live stays live and the new one is gone."""
+def test_store_is_unchanged_when_publishing_fails(store: ModelStore, monkeypatch, step: str):
+    """Whichever step fails, the live version stays live and the new one is removed."""
     publish(store, "first")
 
     def interrupt(*arguments: object) -> None:
@@ -136,8 +136,8 @@ def test_store_is_as_it_was_when_publishing_fails(store: ModelStore, monkeypatch
     assert (store.folder / "current" / "file").read_text() == "first"
 
 
-def test_what_a_killed_process_left_is_cleared_away(store: ModelStore):
-    """A process that is killed cleans nothing up; the next writer does."""
+def test_remains_of_a_killed_process_are_removed(store: ModelStore):
+    """A killed process cannot clean up; the next writer does."""
     publish(store, "first")
     (store.folder / ".writing-bundle").mkdir()
     (store.folder / ".writing-bundle" / "file").write_text("half")
@@ -149,7 +149,7 @@ def test_what_a_killed_process_left_is_cleared_away(store: ModelStore):
 
 
 def test_second_writer_waits_for_the_first(store: ModelStore):
-    """Eight writers at once: each finds an empty folder, and each version is whole."""
+    """Of eight concurrent writers, each finds an empty folder, and each version is complete."""
     inside = threading.Semaphore(1)
     failures: list[str] = []
 
@@ -172,8 +172,8 @@ def test_second_writer_waits_for_the_first(store: ModelStore):
     assert all((store.folder / f"v{number}" / "file").read_text() == f"v{number}" for number in range(8))
 
 
-def test_folder_that_cannot_be_written_is_named(tmp_path: Path):
-    """A file in the folder's place stands for all reasons why it cannot be made."""
+def test_folder_that_cannot_be_written_is_reported(tmp_path: Path):
+    """A file in place of the folder represents all reasons."""
     (tmp_path / "models").write_text("a file")
 
     with pytest.raises(ModelsNotWritable, match=r"models cannot be written \(File exists\); make room"):
@@ -182,8 +182,8 @@ def test_folder_that_cannot_be_written_is_named(tmp_path: Path):
     assert (tmp_path / "models").read_text() == "a file"
 
 
-def test_link_that_somebody_made_a_folder_is_not_overwritten(store: ModelStore):
-    """It may hold a bundle that was copied by hand."""
+def test_folder_in_place_of_the_link_is_not_overwritten(store: ModelStore):
+    """It may be a bundle that was copied by hand."""
     (store.folder / "current").mkdir(parents=True)
 
     with pytest.raises(ModelsNotWritable, match="cannot be written"):
@@ -192,8 +192,8 @@ def test_link_that_somebody_made_a_folder_is_not_overwritten(store: ModelStore):
     assert entries(store) == ["current"]
 
 
-def test_versions_are_bundles_and_nothing_else(three: ModelStore):
-    """Notes, hidden folders, links and files are no versions; a bundle under a name of its own is one."""
+def test_only_bundles_are_versions(three: ModelStore):
+    """Notes, hidden folders, links and files are not; a bundle with another name is."""
     (three.folder / "notes").mkdir()
     (three.folder / ".writing-bundle").mkdir()
     (three.folder / "copied-from-elsewhere").mkdir()
@@ -204,8 +204,8 @@ def test_versions_are_bundles_and_nothing_else(three: ModelStore):
     assert ModelStore(three.folder / "nowhere").versions() == []
 
 
-def test_versions_of_one_second_are_ordered_by_when_they_were_written(store: ModelStore):
-    """Their digests say nothing of their age."""
+def test_versions_of_one_second_are_ordered_by_write_time(store: ModelStore):
+    """Their digests do not tell their age."""
     names = [f"20260101T000000Z-{letter * 8}" for letter in "cab"]
     for number, name in enumerate(names):
         publish(store, name)
@@ -215,84 +215,84 @@ def test_versions_of_one_second_are_ordered_by_when_they_were_written(store: Mod
 
 
 def test_promoted_version_is_live(three: ModelStore):
-    """Any that is there, again and again."""
+    """Any existing version, repeatedly."""
     for version in (FIRST, THIRD, THIRD, SECOND):
-        three.promote(version, no_check)
+        three.promote(version, accept_all)
         assert three.live_version() == version
         assert (three.folder / "current" / "file").read_text() == version
 
 
-def test_promotion_makes_a_new_link_even_to_the_same_place(three: ModelStore):
-    """So that a service which refused the bundle looks at it again."""
+def test_promotion_of_the_live_version_creates_a_new_link(three: ModelStore):
+    """A service that refused the bundle then tries again."""
     before = (three.folder / "current").lstat()
-    three.promote(THIRD, no_check)
+    three.promote(THIRD, accept_all)
     after = (three.folder / "current").lstat()
 
     assert (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns)
 
 
 @pytest.mark.parametrize("name", ["20260109T000000Z-99999999", "current", "..", ".live-versions", ""])
-def test_version_that_does_not_exist_is_refused(three: ModelStore, name: str):
-    """With the names of those that do."""
+def test_unknown_version_is_refused(three: ModelStore, name: str):
+    """The message lists the existing versions."""
     with pytest.raises(BadArgument, match=rf"has no version {name}; it has {FIRST}, {SECOND}, {THIRD}\."):
-        three.promote(name, no_check)
+        three.promote(name, accept_all)
 
     assert three.live_version() == THIRD
     with pytest.raises(BadArgument, match="it has none: train one"):
-        ModelStore(three.folder / "nowhere").promote(name, no_check)
+        ModelStore(three.folder / "nowhere").promote(name, accept_all)
 
 
-def test_rollback_goes_back_a_version_each_time(three: ModelStore):
-    """Until nothing was live before."""
-    assert [three.rollback(no_check), three.rollback(no_check)] == [SECOND, FIRST]
+def test_each_rollback_goes_back_one_version(three: ModelStore):
+    """Until no version was live before."""
+    assert [three.rollback(accept_all), three.rollback(accept_all)] == [SECOND, FIRST]
     assert three.live_version() == FIRST
 
     with pytest.raises(BadArgument, match=f"no version that was live before {FIRST}; name one with promote"):
-        three.rollback(no_check)
+        three.rollback(accept_all)
     with pytest.raises(BadArgument, match="no version that was live before; name one"):
-        ModelStore(three.folder / "nowhere").rollback(no_check)
+        ModelStore(three.folder / "nowhere").rollback(accept_all)
 
 
-def test_rollback_goes_back_to_what_was_live_not_to_what_is_older(three: ModelStore):
-    """A version can have been live twice."""
-    three.promote(FIRST, no_check)
-    three.promote(FIRST, no_check)
-    three.promote(SECOND, no_check)
+def test_rollback_follows_the_history_not_the_age(three: ModelStore):
+    """A version may have been live twice."""
+    three.promote(FIRST, accept_all)
+    three.promote(FIRST, accept_all)
+    three.promote(SECOND, accept_all)
 
-    assert [three.rollback(no_check) for _ in range(3)] == [FIRST, THIRD, SECOND]
+    assert [three.rollback(accept_all) for _ in range(3)] == [FIRST, THIRD, SECOND]
 
 
-def test_rollback_passes_over_what_was_pruned(three: ModelStore):
-    """It leads to a version that is there."""
-    three.promote(FIRST, no_check)
+def test_rollback_skips_pruned_versions(three: ModelStore):
+    """It goes back to an existing version."""
+    three.promote(FIRST, accept_all)
     assert list(three.prune(1)) == [SECOND]
 
-    assert three.rollback(no_check) == THIRD
-    assert three.rollback(no_check) == FIRST
+    assert three.rollback(accept_all) == THIRD
+    assert three.rollback(accept_all) == FIRST
 
 
-def test_link_that_was_moved_by_hand_counts_as_a_move(three: ModelStore):
-    """What the link says is what is live."""
+def test_link_moved_by_hand_counts_as_a_promotion(three: ModelStore):
+    """The link decides which version is live."""
     (three.folder / "current").unlink()
     (three.folder / "current").symlink_to(FIRST)
-    three.promote(SECOND, no_check)
+    three.promote(SECOND, accept_all)
 
-    assert three.rollback(no_check) == FIRST
+    assert three.rollback(accept_all) == FIRST
 
 
-def test_unknown_history_is_said(three: ModelStore):
-    """A store from before there was a history can be promoted in, and gone back in from then on."""
+def test_missing_history_is_reported(three: ModelStore):
+    """A store from before there was a history; after a promotion, rollback works."""
     (three.folder / HISTORY_FILE).unlink()
     with pytest.raises(BadArgument, match=f"no version that was live before {THIRD}"):
-        three.rollback(no_check)
+        three.rollback(accept_all)
 
-    three.promote(FIRST, no_check)
-    assert three.rollback(no_check) == THIRD
+    three.promote(FIRST, accept_all)
+    assert three.rollback(accept_all) == THIRD
 
 
 def test_prune_keeps_the_newest_and_the_live_one(three: ModelStore):
-    """In the order of their names, which begin with the time."""
-    three.promote(FIRST, no_check)
+    """Ordered by name, which starts with the time."""
+    three.promote(FIRST, accept_all)
     assert list(three.prune(3)) == []
     assert list(three.prune(1)) == [SECOND]
     assert list(three.prune(0)) == [THIRD]
@@ -302,8 +302,8 @@ def test_prune_keeps_the_newest_and_the_live_one(three: ModelStore):
 
 
 @pytest.mark.parametrize("move", ["promote", "rollback"])
-def test_unsound_bundle_does_not_go_live(three: ModelStore, move: str):
-    """Whatever the check says, nothing has moved."""
+def test_refused_bundle_is_not_promoted(three: ModelStore, move: str):
+    """If the check fails, the link has not moved."""
     before = (three.folder / HISTORY_FILE).read_bytes()
     with pytest.raises(InvalidBundle, match=f"{SECOND} was changed"):
         three.promote(SECOND, refuse_all) if move == "promote" else three.rollback(refuse_all)
@@ -313,14 +313,14 @@ def test_unsound_bundle_does_not_go_live(three: ModelStore, move: str):
 
 
 @pytest.mark.parametrize("step", ["symlink_to", "replace", "open"])
-def test_failed_move_leaves_everything_as_it_was(three: ModelStore, monkeypatch, step: str):
-    """A full disk or Ctrl-C at any step, forwards or backwards."""
+def test_failed_promotion_or_rollback_changes_nothing(three: ModelStore, monkeypatch, step: str):
+    """After a full disk or Ctrl-C at any step."""
     before = entries(three), (three.folder / HISTORY_FILE).read_bytes()
 
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for move in (lambda: three.promote(FIRST, no_check), lambda: three.rollback(no_check)):
+    for move in (lambda: three.promote(FIRST, accept_all), lambda: three.rollback(accept_all)):
         with monkeypatch.context() as failing:
             failing.setattr(Path, step, fail)
             with pytest.raises(ModelsNotWritable, match="No space left on device"):
@@ -331,22 +331,22 @@ def test_failed_move_leaves_everything_as_it_was(three: ModelStore, monkeypatch,
 
 
 def test_crash_between_link_and_history_loses_nothing(three: ModelStore):
-    """The link has moved, the history has not: the next move starts from the link."""
+    """If the link has moved and the history has not, the next promotion starts from the link."""
     publish(three, "20260104T000000Z-dddddddd")
-    three.rollback(no_check)
+    three.rollback(accept_all)
     before = (three.folder / HISTORY_FILE).read_bytes()
-    three.promote("20260104T000000Z-dddddddd", no_check)
+    three.promote("20260104T000000Z-dddddddd", accept_all)
     (three.folder / HISTORY_FILE).write_bytes(before)
 
-    assert three.rollback(no_check) == THIRD
-    assert three.rollback(no_check) == SECOND
+    assert three.rollback(accept_all) == THIRD
+    assert three.rollback(accept_all) == SECOND
 
 
-def test_moves_at_once_wait_for_each_other(three: ModelStore, capsys):
-    """Every promotion is one step of the history, and whoever waits is told so."""
+def test_concurrent_promotions_wait_for_each_other(three: ModelStore, capsys):
+    """Each promotion is one entry of the history, and waiting is announced."""
     with three.writing() as folder:
-        moves = [threading.Thread(target=three.promote, args=(FIRST, no_check)) for _ in range(4)]
-        moves += [threading.Thread(target=three.promote, args=(SECOND, no_check)) for _ in range(4)]
+        moves = [threading.Thread(target=three.promote, args=(FIRST, accept_all)) for _ in range(4)]
+        moves += [threading.Thread(target=three.promote, args=(SECOND, accept_all)) for _ in range(4)]
         for move in moves:
             move.start()
         while capsys.readouterr().err.count("Waiting") == 0:
@@ -362,27 +362,27 @@ def test_moves_at_once_wait_for_each_other(three: ModelStore, capsys):
     assert history[-1] == three.live_version()
 
 
-def test_removal_that_was_killed_is_finished_by_the_next_change(three: ModelStore):
-    """A version that is half removed is none any more."""
+def test_killed_removal_is_finished_by_the_next_change(three: ModelStore):
+    """A partly removed version does not count as one."""
     (three.folder / FIRST).rename(three.folder / ".removing-bundle")
-    three.promote(SECOND, no_check)
+    three.promote(SECOND, accept_all)
 
     assert entries(three) == [SECOND, THIRD, "current"]
 
 
 def changes(store: ModelStore) -> list[tuple[str, str, str]]:
-    """What is noted: what, before, after."""
+    """Return the recorded changes: kind, version before and version after."""
     return [(change.what, change.before, change.after) for change in read_changes(store.folder)]
 
 
-def test_each_change_is_noted_with_who_and_when(three: ModelStore):
-    """A training, a promotion and a rollback; the note names the very link that was made."""
-    three.promote(FIRST, no_check)
+def test_each_change_is_recorded_with_who_and_when(three: ModelStore):
+    """Training, promotion and rollback; the entry identifies the link that was created."""
+    three.promote(FIRST, accept_all)
     assert read_changes(three.folder)[-1] == VersionChange(
         (three.folder / "current").lstat().st_mtime_ns, name_operator(), PROMOTION, THIRD, FIRST
     )
 
-    three.rollback(no_check)
+    three.rollback(accept_all)
     assert changes(three) == [
         (PROMOTION, "", FIRST),
         (PROMOTION, FIRST, SECOND),
@@ -392,8 +392,8 @@ def test_each_change_is_noted_with_who_and_when(three: ModelStore):
     ]
 
 
-def test_a_change_that_fails_is_not_noted(three: ModelStore, monkeypatch):
-    """Neither one that is refused nor one whose link cannot be moved."""
+def test_failed_change_is_not_recorded(three: ModelStore, monkeypatch):
+    """Neither a refused one nor one whose link cannot be moved."""
     before = changes(three)
 
     def interrupt(*arguments: object) -> None:
@@ -404,27 +404,27 @@ def test_a_change_that_fails_is_not_noted(three: ModelStore, monkeypatch):
     with monkeypatch.context() as failing:
         failing.setattr(Path, "replace", interrupt)
         with pytest.raises(ModelsNotWritable):
-            three.promote(FIRST, no_check)
+            three.promote(FIRST, accept_all)
 
     assert changes(three) == before
     assert not [entry for entry in entries(three) if entry.startswith(".")]
 
 
-def test_a_store_without_notes_begins_them(three: ModelStore):
-    """It was made by a version that had none, or half a line is left of a machine that crashed."""
+def test_missing_or_damaged_log_of_changes_is_started_again(three: ModelStore):
+    """From an older release, or with half a line after a crash."""
     (three.folder / CHANGES_FILE).unlink()
-    three.promote(FIRST, no_check)
+    three.promote(FIRST, accept_all)
     assert changes(three) == [(PROMOTION, THIRD, FIRST)]
 
     (three.folder / CHANGES_FILE).write_text('{"link_made_ns": 17, "who": "a')
-    three.promote(SECOND, no_check)
+    three.promote(SECOND, accept_all)
     assert changes(three) == [(PROMOTION, FIRST, SECOND)]
 
 
-def test_notes_stay_small(three: ModelStore, monkeypatch):
-    """The oldest go first."""
+def test_log_of_changes_stays_small(three: ModelStore, monkeypatch):
+    """The oldest entries are dropped."""
     monkeypatch.setattr("training.store.history._MAX_CHANGES", 2)
     for version in (FIRST, SECOND):
-        three.promote(version, no_check)
+        three.promote(version, accept_all)
 
     assert changes(three) == [(PROMOTION, THIRD, FIRST), (PROMOTION, FIRST, SECOND)]

@@ -1,4 +1,4 @@
-// Draws each figure when the reader comes near it: hundreds at once would take a browser minutes.
+// Draws each figure when it is about to scroll into view: drawing hundreds at once would take minutes.
 
 const CONFIG = {
   displaylogo: false,
