@@ -21,7 +21,7 @@ from loadtest.drill.webhook_sink import WebhookSink
 # the one with ordinary traffic and the one whose workers are killed have several workers.
 _WORKERS = {"serving": 2, "hanging": 1, "modelless": 1, "recording": 1, "working": 2}
 
-# RecordsNotWritten inhibits RecorderDropsRows, so the replica that drops rows must not write records.
+# RecorderDropsRows does not fire while records cannot be written, so the replica that drops rows writes none.
 _WITHOUT_RECORDS = "hanging"
 
 # The link that is redirected to take a replica's models away.
