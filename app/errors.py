@@ -224,7 +224,7 @@ def explain_missing_package(error: ModuleNotFoundError) -> str:
     Raises
     ------
     ModuleNotFoundError
-        The same error, if the missing module is ours: that is a bug, and the traceback tells where.
+        The same error, if the missing module is ours: that is a bug, and the traceback shows where.
 
     Examples
     --------

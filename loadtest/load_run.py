@@ -98,7 +98,7 @@ class LoadRun:
             If the service does not describe its model, and the description is needed.
         """
         if not self.environment.host:
-            raise UnusableOption("No service given: add --host, such as --host http://127.0.0.1:8000.")
+            raise UnusableOption("No host set: add --host, such as --host http://127.0.0.1:8000.")
         options, users = self.options, [USERS[name] for name in self.options.chosen_users]
         model = None
         try:

@@ -27,7 +27,7 @@ PROMETHEUS = Program("Prometheus", ("prometheus",), (3, 5))
 # 0.28 is the first with the receivers of all examples (Teams). Debian uses a longer name.
 ALERTMANAGER = Program("Alertmanager", ("alertmanager", "prometheus-alertmanager"), (0, 28))
 
-_HOW_TO_INSTALL = "README.md says how to install it, under Without Docker"
+_HOW_TO_INSTALL = "docs/native.md explains how to install it"
 
 
 def find_program(program: Program) -> str:

@@ -93,7 +93,7 @@ class Label(Schema):
             validate.Length(max=NOTE_CHARACTERS),
             validate.Regexp(_TEXT_PATTERN[:-1] + r"\Z", error="expected no control characters but tabs and line ends"),
         ],
-        metadata={"description": "The reason, for people.", "pattern": _TEXT_PATTERN, "example": "called the customer"},
+        metadata={"description": "Free-text reason.", "pattern": _TEXT_PATTERN, "example": "called the customer"},
     )
 
 

@@ -11,6 +11,7 @@ from marshmallow import INCLUDE, Schema, fields
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import name_model, service
 from app.model.bundle import Bundle
+from app.records.timestamps import format_timestamp
 from app.web.codecs import answer_json
 
 model_information = Blueprint("model_information", __name__)
@@ -67,7 +68,7 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
         "model": {
             "name": bundle.name,
             "version": bundle.version,
-            "trained_at": manifest["trained_at"],
+            "trained_at": format_timestamp(bundle.trained_at.timestamp()),
             "feature_names": list(features.names),
             "feature_ranges": [list(span) for span in zip(features.low, features.high, strict=True)],
             "threshold": bundle.forest.offset,

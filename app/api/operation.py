@@ -92,7 +92,7 @@ class Operation:
 
     Examples
     --------
-    >>> @Operation(summary="Say hello.", description="To everybody.", tag="pages", refusals=(503,))
+    >>> @Operation(summary="Return a greeting.", description="A string.", tag="pages", refusals=(503,))
     ... def hello() -> str:
     ...     return "hello"
     >>> operation_of(hello).statuses

@@ -15,6 +15,7 @@ from app.api.operation import HTML_MEDIA_TYPE, Operation, Route, routes_of
 from app.api.service import service
 from app.model.bundle import Bundle
 from app.model.schema import LARGEST_NUMBER
+from app.records.timestamps import format_timestamp
 
 # With more inputs, the list scrolls in a frame of its own, so that the answer stays visible.
 _MAX_INPUTS_WITHOUT_SCROLLING = 12
@@ -35,7 +36,7 @@ class ExampleRow:
 
 @page.get("/")
 @Operation(
-    summary="A page for people.",
+    summary="Web page.",
     description="The live model, links, and a form that sends a row and shows the answer.",
     tag="pages",
     media_type=HTML_MEDIA_TYPE,
@@ -83,6 +84,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
     examples = choose_examples(bundle.manifest["golden"], bundle.forest.offset)
     return {
         "bundle": bundle,
+        "trained_at_timestamp": format_timestamp(bundle.trained_at.timestamp()),
         "trained_at": f"{bundle.trained_at.astimezone(UTC):%d %B %Y, %H:%M} UTC",
         "examples": examples,
         "scrolls": len(bundle.features) > _MAX_INPUTS_WITHOUT_SCROLLING,

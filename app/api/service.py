@@ -75,7 +75,7 @@ class Service:
             self.log.flush()
 
     def attach(self, app: Flask) -> None:
-        """Make this the service of ``app``."""
+        """Attach this service to ``app``."""
         app.extensions[_EXTENSION] = self
 
 

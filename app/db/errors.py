@@ -19,7 +19,7 @@ from app.metrics.records import FULL, LOCKED, OTHER, SCHEMA, UNREACHABLE
 _ADVICE = {
     "unable to open": "make its folder writable for the service, or name another file in DATABASE_URL",
     "readonly": "make it and its folder writable",
-    "locked": "another process holds it; try again",
+    "locked": "another process has locked it; try again",
     "opened for writing": "try again",
     "full": "make room on the disk",
     "not a database": "move the file away, or name another in DATABASE_URL",

@@ -89,7 +89,9 @@ class MetricsArchive:
             return
         with _lock(self._folder, fcntl.LOCK_EX, _FOLD_TIMEOUT_SECONDS) as locked:
             if not locked:
-                log.warning("postponed folding the metrics of %d ended workers: a scrape is slow", len(self._to_fold))
+                log.warning(
+                    "merging the metrics of %d exited workers is postponed: a scrape holds the lock", len(self._to_fold)
+                )
                 return
             for kind in _FOLDED_KINDS:
                 files = (self._folder / f"{kind}_{writer}.db" for writer in self._to_fold)

@@ -79,7 +79,7 @@ class StateFolder:
             self._wanted.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except Timeout:
-            self._log_once("another service uses it; name another folder in STATE_DIR if both are to stay")
+            self._log_once("another service uses it; name another folder in STATE_DIR to run both")
             return False
         except OSError as error:
             self._log_once(f"{error.strerror}: name a writable folder in STATE_DIR")

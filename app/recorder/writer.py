@@ -87,7 +87,7 @@ class RecordWriter:
         # A little longer: an attempt may be waiting for a lock.
         self._thread.join(_SHUTDOWN_SECONDS + _FIRST_PAUSE_SECONDS)
         if n_rows := self._queue.n_rows:
-            log.error("%d rows are not recorded: the service ended before the database took them", n_rows)
+            log.error("%d rows are not recorded: the service ended before they were written", n_rows)
             self._records_metrics.record_dropped_rows(n_rows)
 
     def _run(self) -> None:

@@ -72,7 +72,7 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(Exception)
     def handle_bug(error: Exception) -> Response:
         log.error("unexpected error", exc_info=error, extra={"request_id": request_id()})
-        return _problem(500, "Something went wrong here; the log has it under this request id.")
+        return _problem(500, "Something went wrong here; the log has the details under this request id.")
 
 
 def is_protocol_path(path: str) -> bool:

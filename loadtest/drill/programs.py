@@ -152,7 +152,7 @@ def require_program(*names: str) -> str:
     """
     found = find_program(*names)
     if found is None:
-        raise DrillRefused(f"{names[0]} is not on PATH: install it, see README.md, Without Docker.")
+        raise DrillRefused(f"{names[0]} is not on PATH: install it, see docs/native.md.")
     return found
 
 

@@ -12,7 +12,8 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 TABLE = PAGE.partition("## Where is")[2]
 PATHS = re.findall(r"`([\w./]+)`", "\n".join(line.split("|")[2] for line in TABLE.splitlines() if line.count("|") == 3))
-WALKED = re.findall(r"`((?:api|web|model|metrics|recorder|records|db)/\w+)`", PAGE)
+_PLACES = re.findall(r"`((?:api|web|model|metrics|recorder|records|db|training)/[\w/]+)`", PAGE)
+WALKED = sorted({path if path.startswith("training/") else f"app/{path}" for path in _PLACES})
 
 
 def test_table_is_read():
@@ -26,9 +27,7 @@ def test_path_in_the_table_exists(path):
     assert (ROOT / path).exists()
 
 
-@pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:api|web|model|metrics|recorder|records|db)/\w+)`", PAGE)))
-)
+@pytest.mark.parametrize("path", WALKED)
 def test_file_on_a_walk_exists(path):
-    """Each file of the service that a walk names exists."""
-    assert (ROOT / "app" / f"{path}.py").is_file()
+    """Each file that a walk names exists."""
+    assert (ROOT / f"{path}.py").is_file()

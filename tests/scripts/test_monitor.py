@@ -63,14 +63,14 @@ def test_old_prometheus_is_refused(version, programs, monitor):
     """The message has its version, the required version, and where to read on."""
     write_fake(programs, "prometheus", f"prometheus, version {version}+ds (branch: debian/sid)")
 
-    assert_refused(monitor(), f"is {version}", "Prometheus 3.5 or newer", "README.md", "Without Docker")
+    assert_refused(monitor(), f"is {version}", "Prometheus 3.5 or newer", "docs/native.md")
 
 
 def test_old_alertmanager_is_refused(programs, monitor):
     """It does not support all receivers."""
     write_fake(programs, "alertmanager", "alertmanager, version 0.27.0 (branch: HEAD)")
 
-    assert_refused(monitor(), "is 0.27.0", "Alertmanager 0.28 or newer", "README.md")
+    assert_refused(monitor(), "is 0.27.0", "Alertmanager 0.28 or newer", "docs/native.md")
 
 
 @pytest.mark.parametrize("name", ["prometheus", "alertmanager"])
@@ -78,7 +78,7 @@ def test_missing_program_is_reported(name, programs, monitor):
     """And nothing is started."""
     (programs / name).unlink()
 
-    assert_refused(monitor(), f"{name.title()} is not on PATH", "README.md", "Without Docker")
+    assert_refused(monitor(), f"{name.title()} is not on PATH", "docs/native.md")
 
 
 def test_program_name_of_debian_is_found(programs, monitor):

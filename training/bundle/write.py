@@ -19,6 +19,7 @@ from app.drift.calibration import Calibration
 from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
 from app.model.forest import Forest
 from app.model.schema import Features
+from app.records.timestamps import format_timestamp
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset, is_synthetic
@@ -127,7 +128,11 @@ def write_bundle(
             (folder / file).write_bytes(picture)
         trained_at = datetime.now(UTC)
         version = store.find_free_version(sha256_of(folder / FOREST_FILE), trained_at)
-        manifest = {"name": model.name, "version": version, "trained_at": trained_at.isoformat()} | manifest
+        manifest = {
+            "name": model.name,
+            "version": version,
+            "trained_at": format_timestamp(trained_at.timestamp()),
+        } | manifest
         write_model_card(folder, manifest)
         write_report(folder, manifest, pictures)
         add_files(folder, manifest)

@@ -18,7 +18,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = commands.add_parser(
         "drift",
         help="compare two CSV files, or replay one through the live model's drift detectors",
-        description="Compare two CSV files, which ends with status 3 if a feature has changed, or replay one through "
+        description="Compare two CSV files (exit status 3 if a feature has changed), or replay one through "
         "the live model's drift detectors.",
         allow_abbrev=False,
     )

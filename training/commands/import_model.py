@@ -18,7 +18,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Declare the command and its options."""
     parser = commands.add_parser(
         "import",
-        help="make a fitted IsolationForest from a joblib file live",
+        help="build a bundle from a fitted IsolationForest and make it live",
         description="A joblib file runs code when it is opened: import only from people you trust.",
         allow_abbrev=False,
     )

@@ -37,7 +37,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--label",
         metavar="COLUMN",
-        help="column of known labels, 0 inlier and 1 outlier, or 1 and -1: to evaluate the model, never to fit it",
+        help="column of known labels, 0 inlier and 1 outlier, or 1 and -1; used for evaluation only",
     )
     parser.add_argument("--name", type=model_name, default="isowatch", help="name of the model (%(default)s)")
 

@@ -33,7 +33,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="train the next model on records and compare it with the live one",
         description="Train a candidate on what the service recorded, compare it with the live model on labelled rows "
         "and on the last week's traffic, and store it with a page comparison.html. It goes live only with "
-        "--promote-if-better and if it is certainly better; if it is not, the exit status is 3.",
+        "--promote-if-better and if it is significantly better; if it is not, the exit status is 3.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -46,10 +46,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "--exclude-labelled-outliers",
         action="store_true",
-        help="do not grow trees from rows that were labelled outliers",
+        help="fit trees without rows that are labelled as outliers",
     )
     parser.add_argument(
-        "--promote-if-better", action="store_true", help="make the candidate live if it is certainly better"
+        "--promote-if-better", action="store_true", help="make the candidate live if it is significantly better"
     )
     parser.add_argument(
         "--database",
@@ -65,7 +65,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default=_MAX_ROWS,
         help="train on a random sample of at most N rows (%(default)s)",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result into a file, for scripts")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result as JSON")
     add_forest_options(parser, defaults=None)
     parser.add_argument(
         "--no-drift", action="store_true", help="calibrate no drift detectors (default: like the live model's)"
@@ -153,7 +153,7 @@ class _LiveModelChanged(Exception):
 
 
 def _report(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> None:
-    """Print the result, and write it for scripts."""
+    """Print the result, and write it as JSON."""
     from app.server.atomic_file import replacing
     from training.errors import refusing_output
     from training.retraining.comparison import conclude, tabulate_quality

@@ -130,8 +130,8 @@ def format_interval(interval: Interval, sign: str = "-") -> str:
 def _describe_decision(comparison: ModelComparison) -> str:
     """Describe the decision of the promotion gate."""
     if comparison.decision.is_better:
-        return "The candidate is certainly better than the live model."
-    return f"The candidate is not certainly better: {'; '.join(comparison.decision.doubts)}."
+        return "The candidate is significantly better than the live model."
+    return f"The candidate is not significantly better: {'; '.join(comparison.decision.doubts)}."
 
 
 def _describe_traffic(comparison: ModelComparison) -> str:

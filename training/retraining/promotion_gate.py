@@ -27,7 +27,7 @@ class PromotionDecision:
 
     @property
     def is_better(self) -> bool:
-        """Whether the candidate is certainly better, and does not raise far more alarms."""
+        """Whether the candidate is significantly better, and does not raise far more alarms."""
         return not self.doubts
 
 

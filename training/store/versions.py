@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.errors import InvalidBundle
 from app.model.bundle import MANIFEST_FILE, read_manifest
+from app.records.timestamps import format_timestamp
 
 if TYPE_CHECKING:
     from training.store.store import ModelStore
@@ -89,7 +90,7 @@ def _describe(manifest: dict[str, Any]) -> tuple[str, str, str, str]:
     """Describe when and on what a version was trained."""
     training = manifest["training"]
     return (
-        f"{datetime.fromisoformat(manifest['trained_at']):%Y-%m-%d %H:%M:%S}",
+        format_timestamp(datetime.fromisoformat(manifest["trained_at"]).timestamp()),
         f"{training['rows']:,}",
         f"{manifest['parameters']['contamination']}",
         f"{training['flagged_share']:.3%}",

@@ -57,7 +57,7 @@ def read_tensor(
     """
     size = tensor["parameters"].get("binary_data_size")
     if (size is None) == ("data" not in tensor):
-        raise InvalidInferenceRequest(f"{name}: give either data or parameters.binary_data_size")
+        raise InvalidInferenceRequest(f"{name}: send either data or parameters.binary_data_size")
     count = n_rows * n_columns
     if size is None:
         numbers = _flatten(tensor["data"], n_rows, n_columns, name)

@@ -109,7 +109,7 @@ function showLabel(form, body, milliseconds, version) {
   else if (isScored) reason = `Its score is ${score < threshold ? "below" : "not below"} the threshold.`;
   if (body.is_inlier === 1) show("inlier", "Inlier: a normal row", reason);
   else show("outlier", "Outlier: an abnormal row", reason);
-  byId("measured-score").textContent = isScored ? score.toFixed(6) : "not asked for";
+  byId("measured-score").textContent = isScored ? score.toFixed(6) : "not requested";
   byId("measured-time").textContent = `${milliseconds.toFixed(1)} ms`;
   byId("measured-version").textContent = version;
   byId("measured").hidden = false;
@@ -136,7 +136,7 @@ function showProblem(inputs, response, body) {
     invalid.push(input);
   }
   const known = invalid.length ? "See the messages beside the inputs. " + elsewhere.join(" ") : body?.detail;
-  show("problem", `Refused: ${body?.title ?? `HTTP ${response.status}`}`, known ?? "The answer came from something between the page and the service.");
+  show("problem", `Refused: ${body?.title ?? `HTTP ${response.status}`}`, known ?? "A proxy answered instead of the service.");
   invalid[0]?.focus();
 }
 

@@ -49,7 +49,7 @@ def test_page_shows_the_result(comparison):
     page = compose_comparison_page(comparison, VERSION)
 
     assert f"<h1>{VERSION} against credits 20260101T000000Z-aaaaaaaa</h1>" in page
-    assert "<p>The candidate is certainly better than the live model.</p>" in page
+    assert "<p>The candidate is significantly better than the live model.</p>" in page
     for sentence in conclude(comparison):
         assert f"<p>{sentence}</p>" in page
     assert f"python -m training promote {VERSION}" in page
@@ -88,7 +88,7 @@ def test_page_without_labels_and_traffic_says_so(comparison):
 
     assert "No figures: not enough labels: 1." in page
     assert "No row was answered since 1970-01-01T00:00:00.000Z." in page
-    assert "The candidate is not certainly better: not enough labels: 1; there is no traffic" in page
+    assert "The candidate is not significantly better: not enough labels: 1; there is no traffic" in page
     assert tabulate_quality(nothing) == ""
     assert nothing.as_figures()["latest"]["agreement"] is None
 

@@ -69,7 +69,7 @@ def test_better_candidate_is_promoted(moved, tmp_path, capsys):
     assert outcome["quality"]["difference"]["f1"]["low"] > 0.3
     assert outcome["latest"]["outlier_share_live"] > 0.3 > 0.05 > outcome["latest"]["outlier_share_candidate"]
     assert f"{candidate.version} was promoted" in shown
-    assert "The candidate is certainly better than the live model." in shown
+    assert "The candidate is significantly better than the live model." in shown
     folder = moved.models / candidate.version
     assert find_problems(folder) == []
     assert "comparison.html" in candidate.manifest["files"]

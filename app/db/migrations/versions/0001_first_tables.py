@@ -67,7 +67,7 @@ def _make_records() -> None:
 
 
 def _make_labels() -> None:
-    """Make what is known of answers since."""
+    """Create the tables for labels."""
     op.create_table(
         "labels",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -105,7 +105,7 @@ def _make_labels() -> None:
 
 
 def _make_counts() -> None:
-    """Make what is known of answers as a whole."""
+    """Create the tables for counts, segments and model versions."""
     op.create_table(
         "hourly_counts",
         sa.Column("hour", sa.BigInteger(), nullable=False, autoincrement=False),
@@ -132,7 +132,7 @@ def _make_counts() -> None:
 
 
 def _make_trail() -> None:
-    """Make the audit trail, and what the writers tell of themselves."""
+    """Create the tables for the audit trail and the progress of recorders."""
     op.create_table(
         "events",
         sa.Column("id", sa.Integer(), nullable=False),
