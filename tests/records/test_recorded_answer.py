@@ -91,6 +91,14 @@ def test_records_of_a_repeated_request_are_listed(engine: Engine):
     assert _read(engine, make_id(2)).same_request == [make_id(1), make_id(2)]
 
 
+def test_at_most_twenty_records_of_a_request_are_listed(engine: Engine):
+    """The OpenAPI document promises up to 20, and those are the first ones."""
+    for number in range(2, 26):
+        record(engine, make_id(number), request_id="theirs")
+
+    assert _read(engine, "theirs").same_request == [make_id(number) for number in range(1, 21)]
+
+
 def test_answer_without_a_request_id_has_its_record_id(engine: Engine):
     """Features that were not recorded are None; those of an unknown version have no names."""
     record(engine, make_id(3), features=None)
