@@ -119,7 +119,9 @@ def test_a_locked_file_is_reported_as_locked(sqlite: str):
     holder.execute("DELETE FROM segments")
 
     for attempt in (open_database, upgrade_database):
-        with pytest.raises(RecordsUnavailable, match=r"\(database is locked\): another process holds it; try again"):
+        with pytest.raises(
+            RecordsUnavailable, match=r"\(database is locked\): another process has locked it; try again"
+        ):
             attempt(sqlite, lock_seconds=0.05)
     holder.close()
 

@@ -150,7 +150,7 @@ def test_bytes_in_and_out(client: FlaskClient, service: Flask):
         ({"binary_data_size": 48}, 48, "1000", "at most"),
         ({"binary_data_size": 48}, 48, "0", "not JSON"),
         ({"binary_data_size": 48}, 48, "10", "not JSON"),
-        ({}, 48, None, "give either data or parameters.binary_data_size"),
+        ({}, 48, None, "send either data or parameters.binary_data_size"),
     ],
 )
 def test_wrong_sizes_are_refused(client, service, frame, tail_bytes: int, length: str, message: str):
@@ -181,7 +181,7 @@ def test_wrong_sizes_are_refused(client, service, frame, tail_bytes: int, length
         ([_input([1, 2, 3, 4, 3.5e38, 6])], "input rows[2, 0]: expected a finite number between"),
         ([_input([1, -(10**400), 3, 4, 5, 6])], "input rows[0, 1]: expected a finite number between"),
         ([_input("text")], "inputs[0].data: expected a list of numbers, got a string"),
-        ([_input(parameters={"binary_data_size": 48})], "input rows: give either data or parameters.binary_data_size"),
+        ([_input(parameters={"binary_data_size": 48})], "input rows: send either data or parameters.binary_data_size"),
         ([_input()] * 2, "expected one of shape [rows, 2], or one for each of mean, sd, got rows, rows"),
         ([_columns()[0], _columns()[0]], "got mean, mean"),
         ([*_columns(), _input()], "got mean, sd, rows"),
