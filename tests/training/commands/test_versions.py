@@ -57,12 +57,12 @@ def test_versions_are_listed_with_the_live_one_marked(models, run):
     versions = ModelStore(models).versions()
     assert status == 0
     assert header == ["version", "trained", "(UTC)", "rows", "contamination", "flagged", "size"]
-    assert [row[-8] for row in rows] == versions
+    assert [row[-7] for row in rows] == versions
     assert [row[0] == "*" for row in rows] == [False, False, True]
     assert [row[-5:-2] for row in rows] == [["300", "0.1", "10.000%"]] * 3
     size = sum(file.stat().st_size for file in (models / "current").iterdir())
     assert rows[-1][-2:] == [f"{size / 1e6:.2f}", "MB"]
-    assert all(row[-7].replace("-", "") == version[:8] for row, version in zip(rows, versions, strict=True))
+    assert all(row[-6][:10].replace("-", "") == version[:8] for row, version in zip(rows, versions, strict=True))
     assert shown.endswith("\n\n* is live.\n")
 
 
