@@ -110,7 +110,7 @@ def test_score_is_shown_only_if_requested(opened_page: BrowserPage):
 
     send(opened_page.page, "Typical row")
 
-    expect(opened_page.page.locator("#measured-score")).to_have_text("not asked for")
+    expect(opened_page.page.locator("#measured-score")).to_have_text("not requested")
     expect(opened_page.page.locator("#scale")).to_be_hidden()
     assert "anomaly_score" not in opened_page.page.locator("#raw").inner_text()
 
