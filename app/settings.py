@@ -51,7 +51,7 @@ class Settings:
     '0.0.0.0:80'
     >>> Settings.from_environ({"WORKER_THREADS": "many"})
     Traceback (most recent call last):
-    app.errors.InvalidSetting: WORKER_THREADS='many' is not a valid int (threads): use a whole number of at least 1.
+    app.errors.InvalidSetting: WORKER_THREADS='many' is not a valid int (threads): give a whole number of at least 1.
     """
 
     model_dir: str = _setting("models", "folder", "Folder of model bundles; the link `current` in it is the live one.")
