@@ -27,6 +27,9 @@ _BOOLEANS = {
 # Words for the ends of a share, where they are clearer than numbers.
 _ALL_OR_OFF = {"all": 1.0, "off": 0.0}
 
+# Set by gunicorn.conf.py for the workers, so that they know whether Gunicorn has read it.
+CONFIGURED_VARIABLE = "ISOWATCH_GUNICORN_CONFIGURED"
+
 
 def _setting(
     default: Any,
