@@ -115,8 +115,10 @@ def unconfigured(tmp_path_factory: pytest.TempPathFactory, credits_models: Path)
     variables = {"PATH": os.environ["PATH"], "MODEL_DIR": str(credits_models)}
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            f"{sys.executable} -m gunicorn --chdir {REPOSITORY} --no-control-socket --bind 127.0.0.1:{port}".split()
-            + ["app:create_app()"],
+            [
+                *f"{sys.executable} -m gunicorn --chdir {REPOSITORY} --no-control-socket".split(),
+                *f"--bind 127.0.0.1:{port} app:create_app()".split(),
+            ],
             cwd=folder,
             env=variables,
             stderr=log,
