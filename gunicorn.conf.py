@@ -6,6 +6,7 @@ whatever the arbiter imports.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -85,6 +86,9 @@ def pre_fork(server, worker):
 
 def post_fork(server, worker):
     """Name the worker's metrics files after its age, which is the number of workers started before it."""
+    # The arbiter's handlers are still installed, and would lose a signal to end.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     from app.metrics.multiprocess import name_files_after
 
     name_files_after(worker.age)

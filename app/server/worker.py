@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -68,6 +69,16 @@ class FrontWorker(ASGIWorker):
         else:
             self._stopping.set()
 
+    def init_signals(self) -> None:
+        """Handle signals while the application is loaded; uvloop loses those that arrive before it runs."""
+        for number in self.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, lambda number, frame: self.handle_exit_signal())
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda number, frame: self.handle_quit_signal())
+        for number in (signal.SIGUSR1, signal.SIGWINCH):
+            signal.signal(number, signal.SIG_IGN)
+
     def load_wsgi(self) -> None:
         """Load the Flask application, and put the threads that run it behind the loop."""
         self.wsgi = self.app.wsgi()
@@ -77,6 +88,7 @@ class FrontWorker(ASGIWorker):
 
     async def _serve(self) -> None:
         """Accept connections and check their deadlines until the worker is told to end."""
+        super().init_signals()  # from now on the loop handles them
         self.max_connections = _allow_files(self.settings.max_connections)
         ssl_context = self._get_ssl_context()
         handshake_seconds = self.settings.head_timeout if ssl_context else None
