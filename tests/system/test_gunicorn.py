@@ -33,7 +33,7 @@ def test_totals_over_workers_are_exact(service: RunningService):
     wait_until(lambda: service.metric("app_workers") == 3, "three workers", service)
     names = ["model_prediction_requests_total", "predictions_scores_count", "predictions_output_count"]
     before = {name: service.metric(name) for name in names}
-    http_before = service.metric("flask_http_request_duration_seconds_count", url_rule="/prediction", status="200")
+    http_before = service.metric("flask_http_request_total", url_rule="/prediction", status="200")
 
     def send() -> None:
         # A new connection per request, so that every worker gets some.
@@ -48,7 +48,7 @@ def test_totals_over_workers_are_exact(service: RunningService):
         thread.join()
 
     assert {name: service.metric(name) - before[name] for name in names} == dict.fromkeys(names, 300)
-    http_after = service.metric("flask_http_request_duration_seconds_count", url_rule="/prediction", status="200")
+    http_after = service.metric("flask_http_request_total", url_rule="/prediction", status="200")
     assert http_after - http_before == 300
 
 
