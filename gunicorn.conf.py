@@ -64,6 +64,7 @@ def on_starting(server):
         sys.exit(f"isowatch: {explain_missing_package(error)}")
 
     server.metrics_archive = MetricsArchive(server.metrics_folder.path)
+    server.metrics_archive.retry_by_alarm()
     server.ended_workers = 0
 
 
@@ -84,7 +85,7 @@ def pre_fork(server, worker):
 
 def post_fork(server, worker):
     """Name the worker's metrics files after its age, which is the number of workers started before it."""
-    from app.metrics.multiprocess import name_files_after
+    from app.metrics.metrics_file import name_files_after
 
     name_files_after(worker.age)
     server.recorder.close_in_worker()
@@ -101,7 +102,7 @@ def post_worker_init(worker):
 def worker_exit(server, worker):
     """Write the worker's last log lines and metrics."""
     from app.api.service import service_of
-    from app.metrics.multiprocess import close_files
+    from app.metrics.metrics_file import close_files
 
     if worker.wsgi is not None:  # it may have failed to start
         service_of(worker.wsgi).close()
@@ -117,4 +118,5 @@ def child_exit(server, worker):
 def on_exit(server):
     """Stop the recorder after the last worker has ended, and release the metrics folder."""
     server.recorder.stop()
+    server.metrics_archive.close()
     server.metrics_folder.release()
