@@ -30,6 +30,7 @@ class _Process:
 
     def __init__(self, number: int) -> None:
         name_files_after(number)
+        self._files = values.ValueClass
         registry = CollectorRegistry()
         self.counter = Counter("requests", 'Requests,\nby "path".', ("path", "status"), registry=registry)
         self.histogram = Histogram("seconds", "Seconds.", ("route",), buckets=(0.5, 1, 1e7), registry=registry)
@@ -41,6 +42,7 @@ class _Process:
 
     def work(self, chosen: random.Random) -> None:
         """Change some of the metrics."""
+        values.ValueClass = self._files  # of new series
         for _ in range(20):
             self.counter.labels(chosen.choice(["/", "/a b", 'q"\\\n', "ü\u2028"]), "200").inc(chosen.random())
             self.histogram.labels(chosen.choice("ab")).observe(chosen.choice([0.1, 1, 3, 1e9]))

@@ -66,6 +66,27 @@ def test_scrape_has_the_requested_media_type(service: RunningService):
     assert service.get("/metrics/", headers={"Accept": accept}).headers["Content-Type"].startswith(accept.split(";")[0])
 
 
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=abc",
+        "application/openmetrics-text; version=1.x",
+        "application/openmetrics-text; version=; escaping",
+        "application/openmetrics-text; version=-1.0.0",
+        "text/plain; version=1..0",
+        "text/plain;version=\xb2.0.0, application/openmetrics-text;version=1.0.0;escaping=\xff",
+        ",;=," * 1000,
+        "*/*; q=nan",
+    ],
+)
+def test_scrape_answers_any_accept_header(service: RunningService, accept: str):
+    """A client's header is never an error of the service."""
+    answer = service.get("/metrics", headers={"Accept": accept.encode("latin-1")})
+
+    assert answer.status_code == 200
+    assert "app_workers" in answer.text
+
+
 def test_resource_usage_covers_all_processes(service: RunningService):
     """The arbiter and its workers are measured together."""
     assert service.metric("app_memory_usage_bytes") > 50e6
