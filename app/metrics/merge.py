@@ -19,9 +19,6 @@ from prometheus_client import Metric
 from prometheus_client.mmap_dict import _read_all_values
 from prometheus_client.utils import floatToGoString
 
-# What reading a broken file can raise.
-BROKEN = (struct.error, ValueError, TypeError, RuntimeError, KeyError, IndexError, MemoryError, OverflowError)
-
 _Labels = tuple[tuple[str, str], ...]
 
 # Several times the series of a service with fifty segments and twenty versions.
@@ -80,7 +77,7 @@ class MetricsFileReader:
         self._places = np.zeros(0, np.intp)
 
     def read(self) -> None:
-        """Read the numbers, and the keys if the file has grown; one of ``BROKEN`` if it cannot be read."""
+        """Read the numbers, and the keys if the file has grown; one of ``multiprocess.BROKEN`` if it cannot be read."""
         data = self.file.read_bytes()
         used = struct.unpack_from("i", data)[0] if data else 0  # a new file is empty
         doubles = np.frombuffer(data, np.float64, count=max(used, 0) // 8)

@@ -14,18 +14,21 @@ process with an old id would continue to write a file that is about to be folded
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import signal
+import struct
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from prometheus_client.mmap_dict import MmapedDict
+
 from app.metrics.directory import OUT_OF_SPACE_SUFFIX
 from app.metrics.live_versions import hidden_versions
-from app.metrics.merge import BROKEN, MetricsFileReader, parse_key
 from app.metrics.metrics_file import MetricsFile
 from app.server.atomic_file import replacing
 
@@ -40,6 +43,9 @@ _ARCHIVE = "archive"
 QUARANTINE_SUFFIX = ".broken"
 
 _FOLD_LOCK_FILE = "fold.lock"
+
+# What reading a broken file can raise.
+BROKEN = (struct.error, ValueError, TypeError, RuntimeError, KeyError, IndexError, MemoryError, OverflowError)
 
 # The arbiter must supervise its workers: a fold that does not get the lock in this time is postponed.
 _FOLD_TIMEOUT_SECONDS = 0.1
@@ -140,27 +146,35 @@ class MetricsArchive:
             del totals[key]
 
 
-def _version(key: str) -> str | None:
-    """Return the model in a key's labels, if there is one."""
-    return dict(parse_key(key).labels).get("model_version") if '"model_version"' in key else None
-
-
-def is_read(reader: MetricsFileReader) -> bool:
-    """Read a file, and return whether it could be read; a file that is broken is quarantined."""
+def is_read(file: Path, read: Callable[[], None]) -> bool:
+    """Read a file, and return whether that worked; a file that is broken is quarantined."""
     try:
-        reader.read()
+        read()
     except FileNotFoundError:  # of a worker that has just ended
         return False
     except BROKEN as error:
-        _quarantine(reader.file, error)
+        _quarantine(file, error)
         return False
     return True
 
 
 def _read(file: Path) -> list[tuple[str, float]]:
-    """Return the keys and values in a file; none if it is missing or broken."""
-    reader = MetricsFileReader(file)
-    return list(zip(reader.texts, reader.numbers[:, 0].tolist(), strict=True)) if is_read(reader) else []
+    """Return the keys and values in a file; none if it is missing, new or broken."""
+    entries: list[tuple[str, float]] = []
+
+    def read() -> None:
+        if file.stat().st_size == 0:
+            return
+        for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file)):
+            json.loads(key)  # the archive must not get a broken one
+            entries.append((key, value))
+
+    return entries if is_read(file, read) else []
+
+
+def _version(key: str) -> str | None:
+    """Return the model in a key's labels, if there is one."""
+    return json.loads(key)[2].get("model_version") if '"model_version"' in key else None
 
 
 def _quarantine(file: Path, error: Exception) -> None:

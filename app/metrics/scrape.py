@@ -72,7 +72,7 @@ class FolderMetrics:
         with lock_folder(self._folder, fcntl.LOCK_SH):
             for file in sorted(self._folder.glob("*.db")):
                 reader = self._readers.get(file.name) or MetricsFileReader(file)
-                if is_read(reader):
+                if is_read(file, reader.read):
                     readers[file.name] = reader
         self._readers = readers
         files, hidden = list(readers.values()), hidden_versions(self._folder)
