@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,10 +107,12 @@ class MergePlan:
         # For each family and labels, the names and labels of its samples; those of buckets only by their bounds.
         samples: dict[str, dict[_Labels, dict[tuple[str, _Labels], None]]] = {}
         bounds: dict[str, dict[_Labels, set[float]]] = {}
+        unique: dict[str, Key] = {}
         for file in files:
-            for key in file.keys:
-                if not hidden.isdisjoint(key.labels):
+            for text, key in zip(file.texts, file.keys, strict=True):
+                if text in unique or not hidden.isdisjoint(key.labels):
                     continue
+                unique[text] = key
                 if key.family not in self._families:
                     self._families[key.family] = Metric(key.family, key.help, file.kind)
                     samples[key.family], bounds[key.family] = {}, {}
@@ -126,8 +128,10 @@ class MergePlan:
         for family, groups in samples.items():
             for labels, group in groups.items():
                 self._add_samples(family, labels, list(group), sorted(bounds[family].get(labels, ())))
-        places = {sample: place for place, sample in enumerate(self._samples)}
-        self._places = [np.array([_place(key, places, self._families) for key in file.keys], np.intp) for file in files]
+        numbered = {sample: place for place, sample in enumerate(self._samples)}
+        places = {text: numbered[self._sample_of(key)] for text, key in unique.items()}
+        # A hidden series has no place.
+        self._places = [np.array([places.get(text, -1) for text in file.texts], np.intp) for file in files]
 
     def merge(self, files: Sequence[MetricsFileReader]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the value of each sample, and whether it has one; both of shape ``(n_samples,)``."""
@@ -163,6 +167,11 @@ class MergePlan:
                 self._families[family_name].add_sample(name, dict(labels), value)
         return list(self._families.values())
 
+    def _sample_of(self, key: Key) -> tuple[str, str, _Labels]:
+        """Return the family, name and labels of the sample to which a series belongs."""
+        labels, bound = _split_bound(key, self._families[key.family].type)
+        return key.family, key.name, labels if bound is None else (*labels, ("le", floatToGoString(bound)))
+
     def _add_samples(self, family: str, labels: _Labels, group: list[tuple[str, _Labels]], bounds: list[float]) -> None:
         """Add the samples of a family that share their labels."""
         self._samples += [(family, name, labels) for name, labels in group]
@@ -183,13 +192,3 @@ def _split_bound(key: Key, kind: str) -> tuple[_Labels, float | None]:
     if not bounds:
         return key.labels, None
     return tuple(label for label in key.labels if label[0] != "le"), float(bounds[0])
-
-
-def _place(key: Key, places: dict[tuple[str, str, _Labels], int], families: dict[str, Any]) -> int:
-    """Return the number of the sample to which a series belongs; -1 if it is hidden."""
-    if key.family not in families:
-        return -1
-    labels, bound = _split_bound(key, families[key.family].type)
-    if bound is not None:
-        labels = (*labels, ("le", floatToGoString(bound)))
-    return places.get((key.family, key.name, labels), -1)
