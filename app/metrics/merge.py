@@ -99,6 +99,11 @@ class MergePlan:
         The files, in the order in which ``prometheus_client`` would merge them.
     hidden_versions
         Models whose series are left out.
+
+    Attributes
+    ----------
+    samples
+        Family, name and labels of each sample.
     """
 
     def __init__(self, files: Sequence[MetricsFileReader], hidden_versions: Iterable[str] = ()) -> None:
@@ -123,21 +128,21 @@ class MergePlan:
                 else:
                     bounds[key.family].setdefault(labels, set()).add(bound)
 
-        self._samples: list[tuple[str, str, _Labels]] = []
+        self.samples: list[tuple[str, str, _Labels]] = []
         self._buckets: list[tuple[slice, int]] = []
         for family, groups in samples.items():
             for labels, group in groups.items():
                 self._add_samples(family, labels, list(group), sorted(bounds[family].get(labels, ())))
-        numbered = {sample: place for place, sample in enumerate(self._samples)}
+        numbered = {sample: place for place, sample in enumerate(self.samples)}
         places = {text: numbered[self._sample_of(key)] for text, key in unique.items()}
         # A hidden series has no place.
         self._places = [np.array([places.get(text, -1) for text in file.texts], np.intp) for file in files]
 
     def merge(self, files: Sequence[MetricsFileReader]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the value of each sample, and whether it has one; both of shape ``(n_samples,)``."""
-        values = np.zeros(len(self._samples))
-        has_value = np.zeros(len(self._samples), np.bool_)
-        latest = np.zeros(len(self._samples))
+        values = np.zeros(len(self.samples))
+        has_value = np.zeros(len(self.samples), np.bool_)
+        latest = np.zeros(len(self.samples))
         for file, all_places in zip(files, self._places, strict=True):
             is_shown = all_places >= 0
             places, numbers, stamps = all_places[is_shown], *file.numbers[is_shown].T
@@ -162,7 +167,7 @@ class MergePlan:
         """Return the metrics with these values."""
         for family in self._families.values():
             family.samples = []
-        for (family_name, name, labels), value, exists in zip(self._samples, values, has_value, strict=True):
+        for (family_name, name, labels), value, exists in zip(self.samples, values, has_value, strict=True):
             if exists:
                 self._families[family_name].add_sample(name, dict(labels), value)
         return list(self._families.values())
@@ -174,14 +179,14 @@ class MergePlan:
 
     def _add_samples(self, family: str, labels: _Labels, group: list[tuple[str, _Labels]], bounds: list[float]) -> None:
         """Add the samples of a family that share their labels."""
-        self._samples += [(family, name, labels) for name, labels in group]
+        self.samples += [(family, name, labels) for name, labels in group]
         if not bounds:
             return
-        first = len(self._samples)
+        first = len(self.samples)
         for bound in bounds:
-            self._samples.append((family, f"{family}_bucket", (*labels, ("le", floatToGoString(bound)))))
-        self._buckets.append((slice(first, len(self._samples)), len(self._samples)))
-        self._samples.append((family, f"{family}_count", labels))
+            self.samples.append((family, f"{family}_bucket", (*labels, ("le", floatToGoString(bound)))))
+        self._buckets.append((slice(first, len(self.samples)), len(self.samples)))
+        self.samples.append((family, f"{family}_count", labels))
 
 
 def _split_bound(key: Key, kind: str) -> tuple[_Labels, float | None]:

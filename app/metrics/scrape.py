@@ -78,7 +78,10 @@ class FolderMetrics:
         files, hidden = list(readers.values()), hidden_versions(self._folder)
         plan_of = (hidden, [(name, len(reader.keys)) for name, reader in readers.items()])
         if plan_of != self._plan_of:
-            self._plan_of, self._plan, self._cache = plan_of, MergePlan(files, hidden), ExpositionCache()
+            plan = MergePlan(files, hidden)
+            if plan.samples != self._plan.samples:  # they are the same after a worker was replaced
+                self._cache = ExpositionCache()
+            self._plan_of, self._plan = plan_of, plan
         return self._plan.merge(files)
 
 
