@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -43,7 +45,7 @@ class ExpositionCache:
         encode: Encoder,
         key: Hashable,
         make_families: Callable[[Iterable[float]], list[Metric]],
-        values: Sequence[float],
+        values: NDArray[np.float64],
     ) -> bytes:
         """Write families.
 
@@ -56,7 +58,7 @@ class ExpositionCache:
         make_families
             Returns the families, given a value for each of their samples.
         values
-            The values.
+            The values, shape ``(n_samples,)``.
         """
         template = self._templates.pop(key, None)
         if template is None:
@@ -71,32 +73,37 @@ class _Template(Collector):
     """The text of families with gaps for the values.
 
     The encoder writes it, so that the formats are ``prometheus_client``'s own: it is given the number of each sample as
-    its value, and the numbers are then cut out.
+    its value, and the numbers are then cut out. Most values are those of the previous scrape, whose text is kept.
     """
 
     def __init__(
         self, encode: Encoder, make_families: Callable[[Iterable[float]], list[Metric]], n_samples: int
     ) -> None:
         self._families = make_families(map(float, range(n_samples)))
-        self._order: list[int] = []
-        self._pieces = [""]
+        order: list[int] = []
+        # Text and values in turn.
+        self._parts = [""]
         for line in encode(self).decode().removesuffix("\n").split("\n"):
             if line.startswith("#") or not line:
-                self._pieces[-1] += f"{line}\n" if line else ""
+                self._parts[-1] += f"{line}\n" if line else ""
                 continue
             text, _, number = line.rpartition(" ")
-            self._order.append(int(float(number)))
-            self._pieces[-1] += f"{text} "
-            self._pieces.append("\n")
+            order.append(int(float(number)))
+            self._parts[-1] += f"{text} "
+            self._parts += ["0.0", "\n"]
+        self._order = np.array(order, np.intp)
+        self._written = np.zeros(len(order))
         self._families = []
 
     def collect(self) -> Iterable[Metric]:
         """Return the families, to the encoder."""
         return self._families
 
-    def fill(self, values: Sequence[float]) -> bytes:
+    def fill(self, values: NDArray[np.float64]) -> bytes:
         """Return the text with values."""
-        parts = [""] * (2 * len(self._pieces) - 1)
-        parts[0::2] = self._pieces
-        parts[1::2] = [floatToGoString(values[sample]) for sample in self._order]
-        return "".join(parts).encode()
+        ordered = values[self._order]
+        # Compared as bits, because NaN differs from itself and -0.0 equals 0.0.
+        for place in np.flatnonzero(ordered.view(np.int64) != self._written.view(np.int64)).tolist():
+            self._parts[2 * place + 1] = floatToGoString(ordered[place])
+        self._written = ordered
+        return "".join(self._parts).encode()
