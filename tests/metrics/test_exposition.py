@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter
 
@@ -26,6 +26,7 @@ _PARTS = st.sampled_from(
 )
 
 
+@example("application/openmetrics-text;version=abc")
 @given(st.lists(_PARTS | st.text(max_size=3), max_size=12).map("".join))
 def test_every_accept_header_has_a_format(accept: str):
     """The encoder works, and the content type is one header."""
