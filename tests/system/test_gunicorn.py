@@ -28,6 +28,13 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
         yield running
 
 
+def test_idle_scrape_is_small(service: RunningService):
+    """Series that may never have a value are not written from the start; later tests add some."""
+    wait_until(lambda: service.metric("recorder_up") == 1, "the recorder", service)
+
+    assert len(service.get("/metrics").content) < 80_000
+
+
 def test_totals_over_workers_are_exact(service: RunningService):
     """N requests to three workers are counted as N, however they are distributed."""
     wait_until(lambda: service.metric("app_workers") == 3, "three workers", service)
