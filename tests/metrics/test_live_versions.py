@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, values
 
 from app.metrics.live_versions import mark_live
-from app.metrics.metrics_file import name_files_after
+from app.metrics.metrics_file import MetricsFile, name_files_after
 from app.metrics.multiprocess import MetricsArchive
 from app.metrics.scrape import FolderMetrics
 from app.metrics.service import NO_MODEL, SUCCESS, ServiceMetrics
@@ -23,7 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A metrics folder of this process."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
-    monkeypatch.setattr(values, "MmapedDict", values.MmapedDict)
+    monkeypatch.setattr("prometheus_client.values.MmapedDict", MetricsFile)
     return tmp_path
 
 

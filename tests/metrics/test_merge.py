@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.metrics.metrics_file import name_files_after
+from app.metrics.metrics_file import MetricsFile, name_files_after
 from app.metrics.multiprocess import MetricsArchive
 from app.metrics.scrape import FolderMetrics
 
@@ -36,7 +36,7 @@ class _Process:
         self.histogram = Histogram("seconds", "Seconds.", ("route",), buckets=(0.5, 1, 1e7), registry=registry)
         self.summary = Summary("sizes", "Sizes.", registry=registry)
         self.gauges = [
-            Gauge(f"gauge_{mode}", "A gauge.", ("segment",), registry=registry, multiprocess_mode=mode)
+            Gauge(f"gauge_{mode}", "A gauge.", ("segment",), registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
             for mode in (*_MODES, *(f"live{mode}" for mode in _MODES))
         ]
         for gauge in self.gauges:
@@ -69,7 +69,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A metrics folder of this process."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
-    monkeypatch.setattr(values, "MmapedDict", values.MmapedDict)
+    monkeypatch.setattr("prometheus_client.values.MmapedDict", MetricsFile)
     return tmp_path
 
 
