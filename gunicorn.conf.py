@@ -66,6 +66,7 @@ def on_starting(server):
         sys.exit(f"isowatch: {explain_missing_package(error)}")
 
     server.metrics_archive = MetricsArchive(server.metrics_folder.path)
+    server.metrics_archive.retry_by_alarm()
     server.ended_workers = 0
 
 
@@ -89,7 +90,7 @@ def post_fork(server, worker):
     # The arbiter's handlers are still installed, and would lose a signal to end.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
-    from app.metrics.multiprocess import name_files_after
+    from app.metrics.metrics_file import name_files_after
 
     name_files_after(worker.age)
     server.recorder.close_in_worker()
@@ -106,7 +107,7 @@ def post_worker_init(worker):
 def worker_exit(server, worker):
     """Write the worker's last log lines and metrics."""
     from app.api.service import service_of
-    from app.metrics.multiprocess import close_files
+    from app.metrics.metrics_file import close_files
 
     if worker.wsgi is not None:  # it may have failed to start
         service_of(worker.wsgi).close()
@@ -122,4 +123,5 @@ def child_exit(server, worker):
 def on_exit(server):
     """Stop the recorder after the last worker has ended, and release the metrics folder."""
     server.recorder.stop()
+    server.metrics_archive.close()
     server.metrics_folder.release()

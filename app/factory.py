@@ -32,6 +32,7 @@ from app.api.v2.infer import infer_route
 from app.api.v2.metadata import protocol_metadata
 from app.metrics import directory
 from app.metrics.http import MetricsRegistry, register_http_metrics
+from app.metrics.live_versions import mark_live
 from app.metrics.service import ServiceMetrics
 from app.model.bundle import Bundle
 from app.model.live_model import LiveModel
@@ -54,6 +55,9 @@ _CHECK_MODEL_SECONDS = 1.0
 
 # Prometheus commonly scrapes every 15 s, so more frequent measurements would not be seen.
 _MEASURE_USAGE_SECONDS = 15.0
+
+# How long a model was live need only be known to the minute.
+_MARK_LIVE_SECONDS = 60.0
 
 # The order of the routes in the OpenAPI document.
 _BLUEPRINTS = (
@@ -95,7 +99,8 @@ def build_service(settings: Settings | None = None) -> Flask:
     registry = MetricsRegistry()
     metrics = ServiceMetrics(registry)
     folder = directory.folder_of_workers()
-    model = LiveModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, WorkerSync(folder))
+    on_swapped, on_refused = _on_swapped(metrics, folder), metrics.record_refused_bundle
+    model = LiveModel(Path(settings.model_dir), on_swapped, on_refused, WorkerSync(folder))
     recorder = RecorderClient(folder, metrics) if folder else None
     jobs = PeriodicJobs()
     requests = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
@@ -115,6 +120,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     jobs.add(model.refresh, _CHECK_MODEL_SECONDS)
     jobs.add(_usage_job(metrics), _MEASURE_USAGE_SECONDS)
     if recorder is not None:
+        jobs.add(lambda: mark_live(folder, model.version), _MARK_LIVE_SECONDS)
         jobs.add(recorder.reconnect, RECONNECT_SECONDS)
     if requests is not None:
         jobs.add(requests.flush, FLUSH_SECONDS)
@@ -135,11 +141,13 @@ def _find_warnings() -> tuple[str, ...]:
     return (warning,)
 
 
-def _on_swapped(metrics: ServiceMetrics) -> Callable[[Bundle | None, Bundle], None]:
+def _on_swapped(metrics: ServiceMetrics, folder: Path | None) -> Callable[[Bundle | None, Bundle], None]:
     """Return a callback that records which model is live."""
 
     def record(before: Bundle | None, now: Bundle) -> None:
+        mark_live(folder, now.version)  # first, so that its metrics are never hidden
         if before is not None:
+            mark_live(folder, before.version)
             metrics.record_swap()
             metrics.record_retired_model(before.name, before.version)
         training = now.manifest["training"]

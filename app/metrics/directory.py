@@ -14,9 +14,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app.errors import MetricsFolderTaken
+from app.metrics.live_versions import clear_marks
 from app.model.worker_sync import clear_worker_sync
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+# An empty file beside each metrics file that got no space; a full folder still has room for it.
+OUT_OF_SPACE_SUFFIX = ".outofspace"
 
 _LOCK_FILE = "owner.lock"
 
@@ -71,9 +75,11 @@ class MetricsFolder:
             raise MetricsFolderTaken(
                 f"{FOLDER_VARIABLE}={folder!r} belongs to another running service: name another folder."
             )
-        for file in path.glob("*.db"):
-            file.unlink()
+        for pattern in ("*.db", f"*{OUT_OF_SPACE_SUFFIX}"):
+            for file in path.glob(pattern):
+                file.unlink()
         clear_worker_sync(path)
+        clear_marks(path)
         return cls(path, lock, is_temporary=not folder)
 
     def release(self) -> None:

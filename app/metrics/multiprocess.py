@@ -1,4 +1,4 @@
-"""Read the metrics of all workers, and fold the files of dead workers into one archive per kind of metric.
+"""Fold the files of dead workers into one archive per kind of metric.
 
 ``prometheus_client`` keeps a file per process and kind of metric, and reads all of them at each scrape; after
 thousands of worker restarts a scrape takes seconds. Deleting the files of dead workers would make counters fall. So the
@@ -8,26 +8,28 @@ share: no scrape sees a number twice or not at all.
 Notes
 -----
 Workers name their files by a number that the arbiter never reuses (``name_files_after``), not by process id: a new
-process with an old id would continue to write a file that is about to be folded.
+process with an old id would continue to write a file that is about to be folded. Each archive has a new name, too.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
+import signal
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from prometheus_client import Metric, values
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict
-from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.metrics.directory import OUT_OF_SPACE_SUFFIX
+from app.metrics.live_versions import hidden_versions
+from app.metrics.metrics_file import MetricsFile
 from app.server.atomic_file import replacing
 
 log = logging.getLogger(__name__)
@@ -38,28 +40,18 @@ _FOLDED_KINDS = ("counter", "histogram")
 _ARCHIVE = "archive"
 
 # Quarantined files get this suffix, so that people can examine them.
-_QUARANTINE_SUFFIX = ".broken"
+QUARANTINE_SUFFIX = ".broken"
 
 _FOLD_LOCK_FILE = "fold.lock"
+
+# What reading a broken file can raise.
+BROKEN = (struct.error, ValueError, TypeError, RuntimeError, KeyError, IndexError, MemoryError, OverflowError)
 
 # The arbiter must supervise its workers: a fold that does not get the lock in this time is postponed.
 _FOLD_TIMEOUT_SECONDS = 0.1
 
-# What reading a broken file can raise.
-_BROKEN = (struct.error, ValueError, RuntimeError, KeyError, IndexError, MemoryError, OverflowError)
-
-
-def name_files_after(writer: int | str) -> None:
-    """Name the metrics files of this process after a worker's number, or a name that no other process ever has.
-
-    Call this before any metric is created.
-    """
-    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: writer)
-
-
-def close_files() -> None:
-    """Close the metrics files of this process; no metric may change afterwards."""
-    values.close_all_multiprocess_files()
+# A scrape holds the lock for a millisecond, so whatever is in the way after this is likely to have ended.
+_RETRY_SECONDS = 1.0
 
 
 class MetricsArchive:
@@ -74,114 +66,127 @@ class MetricsArchive:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._to_fold: set[int | str] = set()
+        self._has_alarm = False
+        self._problem = ""
+
+    def retry_by_alarm(self) -> None:
+        """Retry postponed folds a second later, by ``SIGALRM``: Gunicorn has no hook that it calls regularly."""
+        signal.signal(signal.SIGALRM, lambda *_: self.fold_postponed())
+        self._has_alarm = True
+
+    def close(self) -> None:
+        """Retry no more."""
+        if self._has_alarm:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def fold(self, writer: int | str) -> None:
-        """Fold the files of an ended process and postponed ones; if the lock is taken, all wait for the next call."""
+        """Fold the files of an ended process and postponed ones."""
         # Gauges of a dead worker must disappear at once, with or without the lock.
-        for file in self._folder.glob(f"gauge_*_{writer}.db"):
-            file.unlink(missing_ok=True)
+        for pattern in (f"gauge_*_{writer}.db", f"*_{writer}{OUT_OF_SPACE_SUFFIX}"):
+            for file in self._folder.glob(pattern):
+                file.unlink(missing_ok=True)
         self._to_fold.add(writer)
         self.fold_postponed()
 
     def fold_postponed(self) -> None:
-        """Fold the files of processes for which the lock was taken."""
+        """Fold the files of ended processes; if the lock is taken or the folder is full, all wait for the next call."""
         if not self._to_fold:
             return
-        with _lock(self._folder, fcntl.LOCK_EX, _FOLD_TIMEOUT_SECONDS) as locked:
-            if not locked:
-                log.warning(
-                    "merging the metrics of %d exited workers is postponed: a scrape holds the lock", len(self._to_fold)
-                )
-                return
-            for kind in _FOLDED_KINDS:
-                files = (self._folder / f"{kind}_{writer}.db" for writer in self._to_fold)
-                if dead := [file for file in files if file.exists()]:
-                    self._add_to_archive(kind, dead)
-            self._to_fold.clear()
+        lack_of_space = self._folder / f"{_ARCHIVE}{OUT_OF_SPACE_SUFFIX}"
+        try:
+            with lock_folder(self._folder, fcntl.LOCK_EX, _FOLD_TIMEOUT_SECONDS) as is_locked:
+                if is_locked:
+                    for kind in _FOLDED_KINDS:
+                        self._add_to_archive(kind)
+                    self._to_fold.clear()
+            problem = "" if is_locked else "a scrape holds the lock"
+            lack_of_space.unlink(missing_ok=True)
+        except OSError as error:
+            problem = f"{self._folder}: {error.strerror}"
+            with suppress(OSError):
+                lack_of_space.touch()
+        if problem and self._has_alarm:
+            signal.setitimer(signal.ITIMER_REAL, _RETRY_SECONDS)
+        if problem and problem != self._problem:
+            log.warning("merging the metrics of %d exited workers is postponed: %s", len(self._to_fold), problem)
+        self._problem = problem
 
-    def _add_to_archive(self, kind: str, dead: list[Path]) -> None:
-        """Write a new archive, replace the old one with it, and remove the files that it includes."""
-        archive = self._folder / f"{kind}_{_ARCHIVE}.db"
+    def _add_to_archive(self, kind: str) -> None:
+        """Write a new archive, and remove the old one and the files that it includes."""
+        files = [self._folder / f"{kind}_{writer}.db" for writer in self._to_fold]
+        dead = [file for file in files if file.exists()]
+        if not dead:
+            return
+        dead += self._folder.glob(f"{kind}_{_ARCHIVE}*.db")
         totals: defaultdict[str, float] = defaultdict(float)
-        for file in [archive, *dead]:
-            for key, value in _read_or_quarantine(file):
+        for file in dead:
+            for key, value in _read(file):
                 totals[key] += value
+        self._drop_hidden_versions(kind, totals, dead)
         # If the arbiter dies between the two steps below, the service ends with it, and the next one starts from 0.
+        archive = self._folder / f"{kind}_{_ARCHIVE}{time.time_ns()}.db"
         with replacing(archive, durable=False) as unfinished:  # scrapes do not read its suffix
-            written = MmapedDict(str(unfinished))
-            for key, value in totals.items():
-                written.write_value(key, value, 0.0)
-            written.close()
+            written = MetricsFile(str(unfinished), is_required=True)
+            try:
+                for key, value in totals.items():
+                    written.write_value(key, value, 0.0)
+            finally:
+                written.close()  # type: ignore[no-untyped-call]
         for file in dead:
             file.unlink(missing_ok=True)
 
-
-def read_metrics(folder: Path) -> list[Metric]:
-    """Return the sum of the metrics of all workers, dead or alive; files that cannot be read are quarantined.
-
-    Parameters
-    ----------
-    folder
-        The metrics folder.
-    """
-    with _lock(folder, fcntl.LOCK_SH):
-        files = [file for file in sorted(folder.glob("*.db")) if _has_content(file)]
-        try:
-            return _merge(files)
-        except _BROKEN:
-            return _merge([file for file in files if _is_readable(file)])
+    def _drop_hidden_versions(self, kind: str, totals: dict[str, float], dead: list[Path]) -> None:
+        """Drop the series of models that are no longer shown, unless a live worker has them and would continue them."""
+        hidden = hidden_versions(self._folder)
+        if not hidden:
+            return
+        for file in set(self._folder.glob(f"{kind}_*.db")) - set(dead):
+            hidden -= {_version(key) for key, _ in _read(file)}
+        for key in [key for key in totals if _version(key) in hidden]:
+            del totals[key]
 
 
-def count_files(folder: Path) -> int:
-    """Return the number of metrics files."""
-    return sum(1 for _ in folder.glob("*.db"))
-
-
-def count_broken_files(folder: Path) -> int:
-    """Return the number of quarantined files."""
-    return sum(1 for _ in folder.glob(f"*{_QUARANTINE_SUFFIX}"))
-
-
-def _merge(files: list[Path]) -> list[Metric]:
-    """Return the sum of the metrics in files."""
-    return list(MultiProcessCollector.merge([str(file) for file in files], accumulate=True))
-
-
-def _has_content(file: Path) -> bool:
-    """Return whether a file has content; one that a worker is creating has none, and a dead worker's may be gone."""
+def is_read(file: Path, read: Callable[[], None]) -> bool:
+    """Read a file, and return whether that worked; a file that is broken is quarantined."""
     try:
-        return file.stat().st_size > 0
-    except FileNotFoundError:
+        read()
+    except FileNotFoundError:  # of a worker that has just ended
         return False
-
-
-def _is_readable(file: Path) -> bool:
-    """Return whether a file can be read, and quarantine it if not."""
-    try:
-        _merge([file])
-    except _BROKEN as error:
+    except BROKEN as error:
         _quarantine(file, error)
         return False
     return True
 
 
-def _read_or_quarantine(file: Path) -> list[tuple[str, float]]:
-    """Return the keys and values in a file; none if it is missing or broken."""
-    if not _has_content(file) or not _is_readable(file):
-        return []
-    return [(key, value) for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file))]
+def _read(file: Path) -> list[tuple[str, float]]:
+    """Return the keys and values in a file; none if it is missing, new or broken."""
+    entries: list[tuple[str, float]] = []
+
+    def read() -> None:
+        if file.stat().st_size == 0:
+            return
+        for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file)):
+            json.loads(key)  # the archive must not get a broken one
+            entries.append((key, value))
+
+    return entries if is_read(file, read) else []
+
+
+def _version(key: str) -> str | None:
+    """Return the model in a key's labels, if there is one."""
+    return json.loads(key)[2].get("model_version") if '"model_version"' in key else None
 
 
 def _quarantine(file: Path, error: Exception) -> None:
     """Rename a broken file so that nobody reads it again."""
     log.error("quarantined %s, its metrics are lost: %s: %s", file, type(error).__name__, error)
     with suppress(FileNotFoundError):  # another scrape quarantined it, too
-        file.rename(file.with_name(f"{file.name}.{time.time_ns()}{_QUARANTINE_SUFFIX}"))
+        file.rename(file.with_name(f"{file.name}.{time.time_ns()}{QUARANTINE_SUFFIX}"))
 
 
 @contextmanager
-def _lock(folder: Path, kind: int, timeout_seconds: float | None = None) -> Iterator[bool]:
-    """Hold the lock of the folder, and yield whether it was acquired in time."""
+def lock_folder(folder: Path, kind: int, timeout_seconds: float | None = None) -> Iterator[bool]:
+    """Hold the lock of the folder, exclusive to fold or shared to scrape, and yield whether it was acquired in time."""
     file = os.open(folder / _FOLD_LOCK_FILE, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         yield _acquire(file, kind, timeout_seconds)
@@ -204,29 +209,3 @@ def _acquire(file: int, kind: int, timeout_seconds: float | None) -> bool:
             time.sleep(0.002)  # a scrape takes a few milliseconds
         else:
             return True
-
-
-def describe_folder(files: int, broken_files: int, recorder_beats: bool) -> Iterator[Metric]:
-    """Yield the metrics about the metrics folder, and whether the recorder is alive, at the time of a scrape.
-
-    Parameters
-    ----------
-    files
-        The number of metrics files.
-    broken_files
-        The number of files that were quarantined since the start.
-    recorder_beats
-        Whether the recorder's heartbeat is fresh.
-
-    Examples
-    --------
-    >>> [family.name for family in describe_folder(3, 0, recorder_beats=True)]
-    ['metrics_files', 'metrics_files_quarantined', 'recorder_up']
-    """
-    yield GaugeMetricFamily("metrics_files", "Files that hold the workers' metrics.", value=files)
-    yield CounterMetricFamily(
-        "metrics_files_quarantined",
-        "Metrics files that could not be read and were quarantined.",
-        value=broken_files,
-    )
-    yield GaugeMetricFamily("recorder_up", "1 while the recorder is alive and works.", value=int(recorder_beats))

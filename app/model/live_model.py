@@ -77,6 +77,11 @@ class LiveModel:
         """The features of the live model; None while there is no model."""
         return self._bundle.features if self._bundle else None
 
+    @property
+    def version(self) -> str | None:
+        """The version of the live model; None while there is no model."""
+        return self._bundle.version if self._bundle else None
+
     def get(self) -> Bundle:
         """Return the live bundle.
 

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from app.drift.calibration import CVM, DETECTORS
 from app.metrics.directory import folder_of_workers
-from app.metrics.multiprocess import close_files, name_files_after
+from app.metrics.metrics_file import close_files, name_files_after
 from app.metrics.quality import QualityMetrics
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import REASONS, EventMetrics, FeedbackMetrics, RecordsMetrics

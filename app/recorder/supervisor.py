@@ -14,11 +14,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from app.metrics.directory import folder_of_workers
 from app.recorder.process import ignore_stop_signals
 from app.server.log_config import log_configuration
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.metrics.multiprocess import MetricsArchive
 
 log = logging.getLogger("app.recorder.supervisor")
 
@@ -123,6 +127,8 @@ def main(listener: int, run: str) -> None:
     folder = folder_of_workers()
     assert folder is not None  # set by the arbiter
 
+    archive: MetricsArchive | None = None
+
     def name(number: int) -> str:
         return f"recorder{run}.{number}"
 
@@ -130,8 +136,12 @@ def main(listener: int, run: str) -> None:
         # Imported late: it takes five megabytes, and most supervisors never need it.
         from app.metrics.multiprocess import MetricsArchive
 
-        # If the folder is locked, the arbiter's next fold makes up for it; the gauges are gone at once.
-        MetricsArchive(folder).fold(name(number))
+        # One for all ends: it repeats what was postponed.
+        nonlocal archive
+        if archive is None:
+            archive = MetricsArchive(folder)
+            archive.retry_by_alarm()
+        archive.fold(name(number))
 
     Supervisor(
         command=lambda number: [sys.executable, "-m", "app.recorder", str(listener), name(number)],

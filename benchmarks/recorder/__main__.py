@@ -32,7 +32,7 @@ from benchmarks.results_table import spread
 from benchmarks.wrk import Sample
 
 # A row of the example data, as a client sends it.
-_BODY = '{"feature_vector": [0.56, 0.23], "score": true}\n'
+BODY = '{"feature_vector": [0.56, 0.23], "score": true}\n'
 
 _WITHOUT_RECORDS = "no records"
 
@@ -71,20 +71,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with alone_on_machine(), tempfile.TemporaryDirectory() as folder:
             bodies = Path(folder, "bodies")
-            bodies.write_text(_BODY, encoding="ascii")
+            bodies.write_text(BODY, encoding="ascii")
             for number in range(options.rounds):
                 # A different order each time, so that changes of the machine's load favour none.
                 first = number % len(states)
                 for name in [*states, *states][first : first + len(states)]:
                     share = "off" if name == _WITHOUT_RECORDS else "all"
-                    with _service(options.models.resolve(), Path(folder), service_core, share) as (url, arbiter):
+                    with running_service(options.models.resolve(), Path(folder), service_core, share) as (url, arbiter):
                         if options.apart:
                             _move_recorder(arbiter, load_core)
                         states[name](arbiter)
                         measure = partial(wrk.measure, url, bodies, options.connections, core=load_core)
                         measure(_WARM_UP_SECONDS, pause_ms=options.pause)
                         sample = measure(options.seconds, pause_ms=options.pause)
-                    _check(sample)
+                    check(sample)
                     samples[name].append(sample)
                     print(f"{number + 1:>3} {name:<18} {sample}", file=sys.stderr, flush=True)
     except (AnotherRuns, NothingScored) as reason:
@@ -115,13 +115,13 @@ def tabulate(samples: dict[str, list[Sample]]) -> Iterator[str]:
         yield f"| {name} | {rate} | {p50} | {p99} | {failed} |"
 
 
-def _check(sample: Sample) -> None:
+def check(sample: Sample) -> None:
     """Refuse a sample with refusals, which are faster than answers.
 
     Examples
     --------
-    >>> _check(Sample(900, 1.1, 4.0, refused=0, broken=0))
-    >>> _check(Sample(900, 1.1, 4.0, refused=900, broken=0))
+    >>> check(Sample(900, 1.1, 4.0, refused=0, broken=0))
+    >>> check(Sample(900, 1.1, 4.0, refused=900, broken=0))
     Traceback (most recent call last):
         ...
     benchmarks.recorder.__main__.NothingScored: The service refused 900 requests: ...
@@ -134,7 +134,7 @@ def _check(sample: Sample) -> None:
 
 
 @contextmanager
-def _service(models: Path, folder: Path, core: int, recorded: str) -> Iterator[tuple[str, psutil.Process]]:
+def running_service(models: Path, folder: Path, core: int, recorded: str) -> Iterator[tuple[str, psutil.Process]]:
     """Start a service on one core that records a share of its answers; yield its URL and the arbiter."""
     [port] = running_server.free_ports(1)
     settings = {

@@ -18,7 +18,7 @@ import psutil
 from prometheus_client import CollectorRegistry
 
 from app.db.ids import make_record_id
-from app.metrics.multiprocess import read_metrics
+from app.metrics.scrape import FolderMetrics
 from app.metrics.service import ServiceMetrics
 from app.model.scoring import ScoredRows
 from app.recorder.client import RecorderClient
@@ -154,7 +154,7 @@ def _metric(folder: Path, name: str, **labels: str) -> float:
     """Sum the samples of a metric; 0 while it does not exist."""
     return sum(
         sample.value
-        for family in read_metrics(folder)
+        for family in FolderMetrics(folder).read()
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )

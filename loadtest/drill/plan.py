@@ -51,6 +51,7 @@ NOT_DRIVEN = {
     "ContainerMemoryNearLimit": "needs cAdvisor, which only sees containers",
     "ContainerRestarting": "needs cAdvisor, which only sees containers",
     "HostDiskFilling": "would need a disk of the machine to be filled",
+    "MetricsFolderFull": "would need the memory disk of the machine to be filled",
     "PrecisionBelowTarget": "needs many labels, and metrics that are updated once a minute, not once a scrape",
     "RecallBelowTarget": "needs a labelled audit queue, and metrics that are updated once a minute",
     "NoFeedbackArriving": "needs a label that is three days old; the service accepts none from the past",

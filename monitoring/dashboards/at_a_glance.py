@@ -75,7 +75,7 @@ def _requests() -> stat.Panel:
         "Requests to all routes except health checks and scrapes.",
         units.RequestsPerSecond,
         query(
-            rate("flask_http_request_duration_seconds_count", f'job="service", {REQUESTS_OF_CALLERS}'),
+            rate("flask_http_request_total", f'job="service", {REQUESTS_OF_CALLERS}'),
             "requests",
             fast_scrape=True,
         ),

@@ -228,7 +228,7 @@ def test_series_of_refused_callers_start_at_0(service: RecordedService, path: st
     """The first caller who tries a key is visible to `increase`."""
     for status in ("401", "403", "404"):
         labels = {"url_rule": path, "method": method, "status": status}
-        assert service.value("flask_http_request_duration_seconds_count", **labels) == 0
+        assert service.value("flask_http_request_total", **labels) == 0
 
 
 def test_limits_are_those_of_the_tables():

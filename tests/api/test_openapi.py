@@ -79,7 +79,7 @@ def test_metric_series_and_document_have_the_same_statuses(service: Flask):
         )
         for family in counts
         for sample in family.samples
-        if sample.name == "flask_http_request_duration_seconds_count"
+        if sample.name == "flask_http_request_total"
     }
 
     is_static = re.compile("unmatched|/docs/assets|/static")

@@ -53,6 +53,8 @@ def test_gunicorn_configuration_imports_little():
             {"flask", "numpy", "prometheus_client"},
         ),
         ("import app.recorder.supervisor", {"flask", "numpy", "prometheus_client"}),
+        # By the arbiter, which forks: no library may start threads in it.
+        ("import app.metrics.multiprocess", {"flask", "numpy"}),
         ("import app.recorder.__main__", {"flask", "marshmallow", "pandas", "scipy", "sklearn", "sqlalchemy"}),
         ("import app.model.bundle, app.model.live_model", {"flask", "pandas", "scipy", "sklearn"}),
         ("import app.drift.monitor, app.drift.state_file", {"flask", "pandas", "prometheus_client", "scipy"}),

@@ -143,7 +143,7 @@ def predict(folder: Path, content_type: str) -> list[str]:
             if content_type != "application/json":
                 return client.post("/prediction", data=body, content_type=content_type).status_code
             answer = app.fast_path.answer("POST", "/prediction", "", [(b"content-type", content_type.encode())], body)
-            return answer.status if answer else 0
+            return int(answer.status) if answer else 0
 
         send()  # fills caches
         with _tracing() as tracer:

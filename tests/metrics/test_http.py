@@ -34,8 +34,10 @@ class _Service:
         return value
 
     def count(self, url_rule: str, status: str, method: str = "GET") -> float:
-        name = "flask_http_request_duration_seconds_count"
-        return self.value(name, method=method, status=status, url_rule=url_rule)
+        return self.value("flask_http_request_total", method=method, status=status, url_rule=url_rule)
+
+    def durations(self, url_rule: str, status_class: str) -> float:
+        return self.value("flask_http_request_duration_seconds_count", status=status_class, url_rule=url_rule)
 
     def series(self) -> int:
         families = text_string_to_metric_families(generate_latest(self.registry).decode())
@@ -52,8 +54,31 @@ def test_series_of_routes_start_at_zero(service: _Service):
     """The first request is a step from 0 to 1, which `increase` can see."""
     assert service.count("/rows/<row>", "200") == service.count("/rows/<row>", "422", "POST") == 0
     assert service.count("/rows/<row>", "404") == 0
+    assert service.durations("/rows/<row>", "2xx") == 0
     service.client.get("/rows/7")
-    assert service.count("/rows/<row>", "200") == 1
+    assert service.count("/rows/<row>", "200") == service.durations("/rows/<row>", "2xx") == 1
+
+
+def test_durations_have_a_series_per_route_and_class_of_status(service: _Service):
+    """Methods and exact statuses are counted elsewhere: a histogram has sixteen series for each of its label values."""
+    service.client.get("/rows/7")
+    service.client.post("/rows/7")
+    service.fast_path.record("POST", "/fast", 201, 0.001)
+    for path in ("/scan", "/scan/more"):
+        service.client.get(path)
+
+    counts = {
+        (sample.labels["url_rule"], sample.labels["status"]): sample.value
+        for family in service.registry.collect()
+        for sample in family.samples
+        if sample.name == "flask_http_request_duration_seconds_count"
+    }
+    assert counts == {
+        ("/rows/<row>", "2xx"): 2,
+        ("/fast", "2xx"): 1,
+        ("unmatched", "4xx"): 2,
+        ("/static/<path:filename>", "2xx"): 0,
+    }
 
 
 def test_unknown_paths_and_methods_share_one_label_value(service: _Service):
@@ -77,7 +102,7 @@ def test_request_without_flask_is_counted_once(service: _Service):
         service.fast_path.record("POST", "/rows/<row>", 200, 0.001)
 
     assert service.count("/rows/<row>", "200", "POST") == 3
-    assert service.value("flask_http_request_total", method="POST", status="200") == 3
+    assert service.durations("/rows/<row>", "2xx") == 3
 
 
 def test_two_services_in_one_process_share_nothing():

@@ -14,8 +14,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from app.metrics.multiprocess import MetricsArchive, read_metrics
+from app.metrics.multiprocess import MetricsArchive
 from app.metrics.quality import QualityMetrics
+from app.metrics.scrape import FolderMetrics
 from app.quality.estimate import METRICS, Estimate, OutlierRatio
 
 UNKNOWN = Estimate.unknown("no alarm has one", 0)
@@ -24,7 +25,7 @@ FIGURES = dict.fromkeys(METRICS, UNKNOWN) | {"precision": Estimate(0.9, 0.8, 0.9
 # A recorder that first records figures and then sets them to unknown.
 _RECORDER = """
 import sys
-from app.metrics.multiprocess import name_files_after
+from app.metrics.metrics_file import name_files_after
 name_files_after(sys.argv[1])
 from prometheus_client import CollectorRegistry
 from app.quality.estimate import OutlierRatio
@@ -105,7 +106,7 @@ class _Folder(Collector):
 
     def collect(self):
         """Read the folder."""
-        return read_metrics(self._folder)
+        return FolderMetrics(self._folder).read()
 
 
 def scrape(folder: Path) -> dict[str, float]:

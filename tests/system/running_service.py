@@ -127,7 +127,7 @@ def command_of(pid: int) -> str:
     """Return the command line of a process; empty if it has just exited."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 

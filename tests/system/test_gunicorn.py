@@ -28,12 +28,19 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
         yield running
 
 
+def test_idle_scrape_is_small(service: RunningService):
+    """Series that may never have a value are not written from the start; later tests add some."""
+    wait_until(lambda: service.metric("recorder_up") == 1, "the recorder", service)
+
+    assert len(service.get("/metrics").content) < 80_000
+
+
 def test_totals_over_workers_are_exact(service: RunningService):
     """N requests to three workers are counted as N, however they are distributed."""
     wait_until(lambda: service.metric("app_workers") == 3, "three workers", service)
     names = ["model_prediction_requests_total", "predictions_scores_count", "predictions_output_count"]
     before = {name: service.metric(name) for name in names}
-    http_before = service.metric("flask_http_request_duration_seconds_count", url_rule="/prediction", status="200")
+    http_before = service.metric("flask_http_request_total", url_rule="/prediction", status="200")
 
     def send() -> None:
         # A new connection per request, so that every worker gets some.
@@ -48,7 +55,7 @@ def test_totals_over_workers_are_exact(service: RunningService):
         thread.join()
 
     assert {name: service.metric(name) - before[name] for name in names} == dict.fromkeys(names, 300)
-    http_after = service.metric("flask_http_request_duration_seconds_count", url_rule="/prediction", status="200")
+    http_after = service.metric("flask_http_request_total", url_rule="/prediction", status="200")
     assert http_after - http_before == 300
 
 
@@ -64,6 +71,27 @@ def test_scrape_has_the_requested_media_type(service: RunningService):
     assert service.get("/metrics").headers["Content-Type"].startswith("text/plain; version=")
     accept = "application/openmetrics-text; version=1.0.0"
     assert service.get("/metrics/", headers={"Accept": accept}).headers["Content-Type"].startswith(accept.split(";")[0])
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=abc",
+        "application/openmetrics-text; version=1.x",
+        "application/openmetrics-text; version=; escaping",
+        "application/openmetrics-text; version=-1.0.0",
+        "text/plain; version=1..0",
+        "text/plain;version=\xb2.0.0, application/openmetrics-text;version=1.0.0;escaping=\xff",
+        ",;=," * 1000,
+        "*/*; q=nan",
+    ],
+)
+def test_scrape_answers_any_accept_header(service: RunningService, accept: str):
+    """A client's header is never an error of the service."""
+    answer = service.get("/metrics", headers={"Accept": accept.encode("latin-1")})
+
+    assert answer.status_code == 200
+    assert "app_workers" in answer.text
 
 
 def test_resource_usage_covers_all_processes(service: RunningService):

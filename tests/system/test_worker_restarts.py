@@ -120,7 +120,8 @@ def test_graceful_restarts_lose_nothing(tmp_path: Path, credits_models: Path, is
         assert observer.answered == observer.sent > restarts
         assert service.metric("predictions_scores_count") == observer.sent
         assert service.metric("model_prediction_requests_total", status="success") == observer.sent
-        assert service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES
+        # A merge that a scrape got in the way of is repeated a second later.
+        wait_until(lambda: service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES, "merged files", service)
         assert service.metric("metrics_files_quarantined_total") == 0
         # Visible with -s; times are measured, but not asserted.
         tenth = max(1, len(observer.scrape_seconds) // 10)
@@ -143,11 +144,11 @@ def test_killed_workers_lose_no_counts(tmp_path: Path, credits_models: Path, is_
 
         assert observer.decreased == []
         assert observer.answered <= service.metric("predictions_scores_count") <= observer.sent
-        assert service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES
+        wait_until(lambda: service.metric("metrics_files") <= (2 + 1) * KINDS_OF_FILES, "merged files", service)
 
 
 def test_hanging_worker_with_the_lock_delays_nobody(tmp_path: Path, credits_models: Path):
-    """The arbiter postpones merging the files of dead workers until the next restart."""
+    """The arbiter postpones merging the files of dead workers until the lock is free."""
     with start_service(tmp_path, credits_models) as service:
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
         folder = _metrics_folder(service)
@@ -159,8 +160,6 @@ def test_hanging_worker_with_the_lock_delays_nobody(tmp_path: Path, credits_mode
             _restart_workers(service, 3, lambda worker: os.kill(worker, signal.SIGTERM))
             assert service.metric("predictions_scores_count") == 4
             wait_until(lambda: len(_counter_files(folder)) == 5, "three dead and two live workers", service)
-        service.session.close()
-        _restart_workers(service, 1, lambda worker: os.kill(worker, signal.SIGTERM))
         wait_until(lambda: len(_counter_files(folder)) == 3, "the files to be merged", service)
 
         assert service.metric("predictions_scores_count") == 4

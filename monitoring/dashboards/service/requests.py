@@ -13,7 +13,8 @@ from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.queries import INSTANCE, REQUESTS_OF_CALLERS, VERSION, quantile, query, rate
 
-_SECONDS = "flask_http_request_duration_seconds"
+# Durations have no exact statuses: only the counter does.
+_REQUESTS, _SECONDS = "flask_http_request_total", "flask_http_request_duration_seconds"
 
 _ALL_ROUTES = f"{INSTANCE}, {REQUESTS_OF_CALLERS}"
 _PREDICTION = f'{INSTANCE}, url_rule="/prediction"'
@@ -39,7 +40,7 @@ def _by_route() -> timeseries.Panel:
         units.RequestsPerSecond,
         # Every combination exists from the start with the value 0; without "> 0" the legend would be very long.
         query(
-            f"{rate(f'{_SECONDS}_count', INSTANCE, by='url_rule, status')} > 0",
+            f"{rate(_REQUESTS, INSTANCE, by='url_rule, status')} > 0",
             "{{url_rule}} {{status}}",
             fast_scrape=True,
         ),
@@ -105,8 +106,8 @@ def _error_responses() -> timeseries.Panel:
         "Alert ErrorResponses: monitoring/runbook.md#errorresponses",
         units.RequestsPerSecond,
         query("job:flask_http_request_errors:rate1m", "4xx and 5xx"),
-        query(rate(f"{_SECONDS}_count", f'{INSTANCE}, status=~"4.."'), "4xx", fast_scrape=True),
-        query(rate(f"{_SECONDS}_count", f'{INSTANCE}, status=~"5.."'), "5xx", fast_scrape=True),
+        query(rate(_REQUESTS, f'{INSTANCE}, status=~"4.."'), "4xx", fast_scrape=True),
+        query(rate(_REQUESTS, f'{INSTANCE}, status=~"5.."'), "5xx", fast_scrape=True),
         alert_line("threshold:error_responses_per_second:max"),
         decimals=1,
     )
@@ -128,9 +129,7 @@ def _responses(title: str, statuses: str, at_fault: str) -> timeseries.Panel:
         f"{title} per second by method and status",
         f"Responses of all routes for errors caused by {at_fault}.",
         units.RequestsPerSecond,
-        query(
-            rate("flask_http_request_total", selector, by="method, status"), "{{method}} {{status}}", fast_scrape=True
-        ),
+        query(rate(_REQUESTS, selector, by="method, status"), "{{method}} {{status}}", fast_scrape=True),
         soft_max=1,
     )
 

@@ -33,13 +33,15 @@ def _scrape_duration() -> timeseries.Panel:
 def _metric_files() -> timeseries.Panel:
     return graph(
         "Metric files",
-        "Metric files of the workers, and unreadable files that were quarantined within 15 minutes. Files of finished "
-        "workers are merged, so there are always few.",
+        "Metric files of the workers, unreadable files that were quarantined within 15 minutes, and files that cannot "
+        "grow because the metrics folder is full. Files of finished workers are merged, so there are always few. "
+        "Alert MetricsFolderFull: monitoring/runbook.md#metricsfolderfull",
         units.Short,
         query(f"sum(metrics_files{{{INSTANCE}}})", "in use", fast_scrape=True),
         query(
             f"sum(round(increase(metrics_files_quarantined_total{{{INSTANCE}}}[15m])))", "quarantined", fast_scrape=True
         ),
+        query(f"sum(metrics_files_out_of_space{{{INSTANCE}}})", "out of space", fast_scrape=True),
         decimals=0,
     )
 
