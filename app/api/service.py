@@ -22,6 +22,7 @@ from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
 from app.web.access_log import RequestLog
 from app.web.auth import ApiKeys
+from app.web.hosts import AllowedHosts
 from app.web.middleware import RECORD_ID_HEADER, record_id_in, request_id_in
 
 MODEL_VERSION_HEADER = "X-Model-Version"
@@ -44,6 +45,7 @@ class Service:
     log: RequestLog | None
     records: RecordsAccess
     keys: ApiKeys
+    hosts: AllowedHosts
 
     def score(self, environ: WSGIEnvironment, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
         """Score the rows of a request, publish them to the recorder and count them.

@@ -42,7 +42,7 @@ class AuditRow:
     features: dict[str, float] | None
 
 
-def hand_out(engine: Engine, max_rows: int, now: float) -> list[AuditRow]:
+def hand_out(engine: Engine, max_rows: int, now: float, caller: str = "") -> list[AuditRow]:
     """Hand out rows that nobody else has, and record that they were handed out.
 
     Rows come in the queue's random order. Rows with a label are skipped and count as handed out: which rows are
@@ -57,16 +57,31 @@ def hand_out(engine: Engine, max_rows: int, now: float) -> list[AuditRow]:
         How many rows to hand out at most.
     now
         Seconds since 1970.
+    caller
+        The name of the caller's API key; empty if it had none.
     """
     with write_transaction(engine) as connection:
-        rows = connection.execute(_never_handed_out(max_rows)).all()
+        rows = connection.execute(_locked(_never_handed_out(max_rows))).all()
         _skip_labelled(connection, rows[-1].position if len(rows) == max_rows else None, now)
-        _mark_handed_out(connection, rows, now)
+        _mark_handed_out(connection, rows, now, caller)
         if len(rows) < max_rows:
-            again = connection.execute(_expired(now - _LEASE_SECONDS, max_rows - len(rows))).all()
-            _mark_handed_out(connection, again, now)
+            again = connection.execute(_locked(_expired(now - _LEASE_SECONDS, max_rows - len(rows)))).all()
+            _mark_handed_out(connection, again, now, caller)
             rows = [*rows, *again]
-        names = read_feature_names(connection, {row.model_version for row in rows})
+        return _describe(connection, rows)
+
+
+def preview(engine: Engine, max_rows: int, now: float) -> list[AuditRow]:
+    """Return the rows that :func:`hand_out` would hand out, and change nothing."""
+    with engine.connect() as connection:
+        rows = connection.execute(_never_handed_out(max_rows)).all()
+        again = connection.execute(_expired(now - _LEASE_SECONDS, max_rows - len(rows))).all()
+        return _describe(connection, [*rows, *again])
+
+
+def _describe(connection: Connection, rows: Sequence[Row[Any]]) -> list[AuditRow]:
+    """Return selected rows with the names of their features."""
+    names = read_feature_names(connection, {row.model_version for row in rows})
     return [
         AuditRow(
             RecordKey(row.record_id, row.row_number),
@@ -90,7 +105,7 @@ def _expired(before: float, max_rows: int) -> Select[Any]:
 
 
 def _unlabelled() -> Select[Any]:
-    """Select rows without a label, and skip those that another caller is getting at this moment."""
+    """Select rows without a label."""
     same_row = and_(PREDICTIONS.c.record_id == AUDITS.c.record_id, PREDICTIONS.c.row == AUDITS.c.row)
     answer = PREDICTIONS.c
     return (
@@ -105,8 +120,12 @@ def _unlabelled() -> Select[Any]:
         )
         .select_from(AUDITS.join(PREDICTIONS, same_row))
         .where(~_is_labelled())
-        .with_for_update(of=AUDITS, skip_locked=True)
     )
+
+
+def _locked(statement: Select[Any]) -> Select[Any]:
+    """Lock the selected rows, and skip those that another caller is getting at this moment."""
+    return statement.with_for_update(of=AUDITS, skip_locked=True)
 
 
 def _is_labelled() -> Exists:
@@ -123,12 +142,12 @@ def _skip_labelled(connection: Connection, before_position: float | None, now: f
     connection.execute(statement)
 
 
-def _mark_handed_out(connection: Connection, rows: Sequence[Row[Any]], now: float) -> None:
-    """Record when rows were handed out."""
+def _mark_handed_out(connection: Connection, rows: Sequence[Row[Any]], now: float, caller: str) -> None:
+    """Record when rows were handed out, and to whom."""
     if rows:
         wanted = wanted_keys([RecordKey(row.record_id, row.row_number) for row in rows])
         same_row = and_(wanted.c.record_id == AUDITS.c.record_id, wanted.c.row == AUDITS.c.row)
-        connection.execute(update(AUDITS).where(same_row).values(handed_at=now))
+        connection.execute(update(AUDITS).where(same_row).values(handed_at=now, handed_to=caller))
 
 
 def count_pending_audits(connection: Connection) -> int:
