@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields, validate
 
-from app.api.access import caller_in
 from app.api.operation import NO_RECORDS, Operation
 from app.api.records import FEATURES
 from app.api.service import service
@@ -90,7 +89,7 @@ def hand_out_rows() -> Response:
     with service().records.use() as engine:
         from app.records.audits import hand_out
 
-        return _answer(hand_out(engine, n, time.time(), caller_in(request.environ)))
+        return _answer(hand_out(engine, n, time.time()))
 
 
 @audit.get("/audit/next")

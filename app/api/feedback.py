@@ -218,7 +218,7 @@ def _store(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outc
     from app.records.feedback import take_labels, wait_for_records
     from app.records.labels import GivenLabel
 
-    records, now, caller = service().records, time.time(), caller_in(request.environ)
+    records, now, caller = service().records, time.time(), caller_in(request.environ) or None
     with records.use() as engine:
         labels = [GivenLabel(given_at=now, given_by=caller, **label) for label in loaded]  # type: ignore[arg-type]
         taken = take_labels(engine, labels)

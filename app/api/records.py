@@ -43,7 +43,7 @@ class KnownLabel(Schema):
     note = fields.String(required=True)
     given_at = fields.AwareDateTime(required=True)
     given_by = fields.String(
-        required=True, metadata={"description": "The name of the caller's API key; empty if it had none."}
+        required=True, allow_none=True, metadata={"description": "The name of the caller's API key; null if it had none."}
     )
 
 

@@ -89,8 +89,8 @@ LABELS = Table(
     Column("given_at", Double, nullable=False),
     # NULL for the current label; a label that was replaced stays as history.
     Column("replaced_at", Double),
-    # The name of the caller's API key; empty if it had none.
-    Column("given_by", String(CALLER_CHARACTERS), nullable=False, server_default=""),
+    # The name of the caller's API key; NULL if it had none.
+    Column("given_by", String(CALLER_CHARACTERS)),
 )
 Index(
     "labels_that_count",
@@ -113,7 +113,7 @@ PENDING_LABELS = Table(
     Column("source", String(SOURCE_CHARACTERS), nullable=False),
     Column("note", String(NOTE_CHARACTERS), nullable=False),
     Column("given_at", Double, nullable=False),
-    Column("given_by", String(CALLER_CHARACTERS), nullable=False, server_default=""),
+    Column("given_by", String(CALLER_CHARACTERS)),
 )
 
 # Inliers that were drawn for labelling.
@@ -126,8 +126,6 @@ AUDITS = Table(
     Column("position", Double, nullable=False, index=True),
     # NULL until handed out.
     Column("handed_at", Double),
-    # The name of the caller's API key; empty if it had none.
-    Column("handed_to", String(CALLER_CHARACTERS), nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
 # Far fewer rows are handed out than drawn, and quality is estimated from these only.

@@ -42,7 +42,7 @@ class AuditRow:
     features: dict[str, float] | None
 
 
-def hand_out(engine: Engine, max_rows: int, now: float, caller: str = "") -> list[AuditRow]:
+def hand_out(engine: Engine, max_rows: int, now: float) -> list[AuditRow]:
     """Hand out rows that nobody else has, and record that they were handed out.
 
     Rows come in the queue's random order. Rows with a label are skipped and count as handed out: which rows are
@@ -57,16 +57,14 @@ def hand_out(engine: Engine, max_rows: int, now: float, caller: str = "") -> lis
         How many rows to hand out at most.
     now
         Seconds since 1970.
-    caller
-        The name of the caller's API key; empty if it had none.
     """
     with write_transaction(engine) as connection:
         rows = connection.execute(_locked(_never_handed_out(max_rows))).all()
         _skip_labelled(connection, rows[-1].position if len(rows) == max_rows else None, now)
-        _mark_handed_out(connection, rows, now, caller)
+        _mark_handed_out(connection, rows, now)
         if len(rows) < max_rows:
             again = connection.execute(_locked(_expired(now - _LEASE_SECONDS, max_rows - len(rows)))).all()
-            _mark_handed_out(connection, again, now, caller)
+            _mark_handed_out(connection, again, now)
             rows = [*rows, *again]
         return _describe(connection, rows)
 
@@ -142,12 +140,12 @@ def _skip_labelled(connection: Connection, before_position: float | None, now: f
     connection.execute(statement)
 
 
-def _mark_handed_out(connection: Connection, rows: Sequence[Row[Any]], now: float, caller: str) -> None:
-    """Record when rows were handed out, and to whom."""
+def _mark_handed_out(connection: Connection, rows: Sequence[Row[Any]], now: float) -> None:
+    """Record when rows were handed out."""
     if rows:
         wanted = wanted_keys([RecordKey(row.record_id, row.row_number) for row in rows])
         same_row = and_(wanted.c.record_id == AUDITS.c.record_id, wanted.c.row == AUDITS.c.row)
-        connection.execute(update(AUDITS).where(same_row).values(handed_at=now, handed_to=caller))
+        connection.execute(update(AUDITS).where(same_row).values(handed_at=now))
 
 
 def count_pending_audits(connection: Connection) -> int:

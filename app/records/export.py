@@ -34,7 +34,6 @@ _ROWS = select(
     PREDICTIONS.c.recorded_share,
     AUDITS.c.probability.label("audit_probability"),
     AUDITS.c.handed_at,
-    AUDITS.c.handed_to,
     LABELS.c.is_inlier.label("label"),
     LABELS.c.source.label("label_source"),
     LABELS.c.note.label("label_note"),

@@ -28,7 +28,7 @@ class GivenLabel:
     given_at
         Seconds since 1970.
     given_by
-        The name of the caller's API key; empty if it had none.
+        The name of the caller's API key; None if it had none.
     """
 
     request_id: str
@@ -37,7 +37,7 @@ class GivenLabel:
     source: str
     note: str
     given_at: float
-    given_by: str = ""
+    given_by: str | None = None
 
     @property
     def of(self) -> RowName:

@@ -64,7 +64,7 @@ class PastLabel:
     note: str
     given_at: float
     replaced_at: float | None
-    given_by: str
+    given_by: str | None
 
 
 @dataclass(frozen=True)

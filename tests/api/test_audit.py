@@ -95,13 +95,3 @@ def test_access_is_limited(tmp_path: Path, service: RecordedService):
     with start_recorded_service(tmp_path, feedback_api_keys_file=str(tmp_path / "keys")) as guarded:
         assert guarded.client.post("/audit/next").status_code == 401
         assert len(guarded.client.post("/audit/next", headers={"X-API-Key": "key"}).json["rows"]) == 20
-
-
-def test_records_say_who_took_rows(tmp_path: Path, service: RecordedService):
-    """The name of the key is stored with the rows."""
-    (tmp_path / "keys").write_text("anna labeller key")
-    with start_recorded_service(tmp_path, api_keys_file=str(tmp_path / "keys")) as guarded:
-        assert len(guarded.client.post("/audit/next?n=2", headers={"X-API-Key": "key"}).json["rows"]) == 2
-    with service.engine.connect() as connection:
-        names = connection.scalars(select(AUDITS.c.handed_to).order_by(AUDITS.c.position)).all()
-    assert names == ["anna", "anna", *[""] * 28]

@@ -115,7 +115,7 @@ def test_unusable_file_allows_nobody(named: Path, caplog: pytest.LogCaptureFixtu
     keys.authorize(VIEWER, request)
     named.rename(named.with_name("away"))
     for role in (PREDICT, VIEWER, VIEWER):
-        with pytest.raises(KeysUnavailable, match="API_KEYS_FILE cannot be read .No such file"):
+        with pytest.raises(KeysUnavailable, match=r"API_KEYS_FILE cannot be read \(No such file"):
             keys.authorize(role, request)
     assert len(caplog.messages) == 1
     named.with_name("away").rename(named)

@@ -1,4 +1,4 @@
-"""Who gave a label and who was handed a row, by the name of the API key.
+"""Who gave a label, by the name of the API key.
 
 A migration is history: it states in full what it created, and does not change with ``app.db.tables``.
 """
@@ -13,7 +13,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns; labels and hand-outs from before have no name."""
+    """Add the columns; NULL stands for a caller without a key, and for everything from before."""
     for table in ("labels", "waiting_labels"):
-        op.add_column(table, sa.Column("given_by", sa.String(64), nullable=False, server_default=""))
-    op.add_column("audits", sa.Column("handed_to", sa.String(64), nullable=False, server_default=""))
+        op.add_column(table, sa.Column("given_by", sa.String(64)))
