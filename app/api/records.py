@@ -43,7 +43,9 @@ class KnownLabel(Schema):
     note = fields.String(required=True)
     given_at = fields.AwareDateTime(required=True)
     given_by = fields.String(
-        required=True, allow_none=True, metadata={"description": "The name of the caller's API key; null if it had none."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The name of the caller's API key; null if it had none."},
     )
 
 
