@@ -95,8 +95,9 @@ class CheckedFastPath:
         """Answer one request."""
         if environ["PATH_INFO"] != PREDICTION_RULE:
             return self._flask(environ, start_response)
-        headers = (environ.get(name) for name in ("HTTP_HOST", "HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"))
-        caller = find_caller_of_prediction(self._parts, *headers, sender_of(environ))
+        host, origin = environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN")
+        site, sender = environ.get("HTTP_SEC_FETCH_SITE"), sender_of(environ)
+        caller = find_caller_of_prediction(self._parts, host, origin, site, sender)
         if caller is None:
             return self._flask(environ, start_response)
         environ[CALLER_KEY] = caller

@@ -205,8 +205,8 @@ class _WrongKeys:
     def seconds_to_wait(self, address: str) -> int:
         """Return in how many seconds, rounded up, an address may send keys again; 0 if now."""
         with self._changing:
-            times = self._times.get(_network_of(address), ())
-            if len(times) < MAX_WRONG_KEYS:
+            times = self._times.get(_network_of(address))
+            if times is None or len(times) < MAX_WRONG_KEYS:
                 return 0
             left = times[0] + WRONG_KEYS_SECONDS - time.monotonic()
             return int(left) + 1 if left > 0 else 0

@@ -120,7 +120,7 @@ def start_caddy(program: Path, folder: Path, service_port: int) -> Iterator[int]
     """Run Caddy in front of a service, and yield its port."""
     port = free_port()
     (folder / "Caddyfile").write_text(CADDYFILE.format(port=port, service=service_port))
-    command = [program, "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
+    command: list[str | Path] = [program, "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
     environment = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (folder / "caddy.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -278,7 +278,8 @@ def test_own_pages_work(browser: Browser, port: int, host: str):
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("status")).to_have_text("Inlier: a normal row")
 
-        page.goto(f"http://{host}:{port}/docs#/predictions/post_prediction")
+        page.goto(f"http://{host}:{port}/docs")
+        page.get_by_text("Label one row.").click()
         page.get_by_role("button", name="Try it out").click()
         page.get_by_role("button", name="Execute").click()
         expect(page.locator(".live-responses-table .response .response-col_status")).to_contain_text("200")

@@ -161,7 +161,7 @@ def fail(keys: ApiKeys, sender: Sender, times: int = MAX_WRONG_KEYS) -> None:
 def test_wrong_keys_are_limited(plain: Path, monkeypatch: pytest.MonkeyPatch):
     """After ten in a minute not even the right key is tried; other addresses and missing keys do not count."""
     now = 1000.0
-    monkeypatch.setattr(auth.time, "monotonic", lambda: now)
+    monkeypatch.setattr("app.web.auth.time.monotonic", lambda: now)
     keys = ApiKeys("", str(plain))
     fail(keys, far(""), 20)
     fail(keys, far("wrong"))
