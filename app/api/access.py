@@ -16,13 +16,10 @@ from app.api.v2.body import JSON_LENGTH_HEADER
 from app.errors import HostNotAllowed, KeyWithoutRole, OtherSite, RefusedRequest, TooManyWrongKeys, UnknownKey
 from app.metrics.access import NO_KEY, NO_ROLE, TOO_MANY, WRONG_KEY
 from app.metrics.http import UNMATCHED
-from app.web.auth import KEY_HEADER, Sender, sender_of
+from app.web.auth import CALLER_KEY, KEY_HEADER, Sender, sender_of
 from app.web.hosts import is_from_another_site, is_listed_origin
 from app.web.key_file import PREDICT
 from app.web.middleware import RECORD_ID_HEADER, REQUEST_ID_HEADER, request_id
-
-# The name of the caller of a request, for the log and the records.
-CALLER_KEY = "isowatch.caller"
 
 # What pages of CORS_ORIGINS may send and read; browsers allow the simple headers by themselves.
 _CORS_REQUEST_HEADERS = ", ".join(("Content-Type", KEY_HEADER, REQUEST_ID_HEADER, JSON_LENGTH_HEADER))
@@ -41,12 +38,6 @@ def install_access(app: Flask) -> None:
     parts.keys.check_files()
     if parts.settings.cors_origins:
         app.after_request(_add_cors_headers)
-
-
-def caller_in(environ: WSGIEnvironment) -> str:
-    """Return the name that belongs to the API key of a request; empty if it has none."""
-    name: str = environ.get(CALLER_KEY, "")
-    return name
 
 
 def find_caller_of_prediction(

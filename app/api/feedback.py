@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 from marshmallow import Schema, ValidationError, fields, validate
 
-from app.api.access import caller_in
 from app.api.operation import NO_RECORDS, Operation, RawSchema, reference_to
 from app.api.service import service
 from app.errors import BodyTooLarge, InvalidFeedback, UnknownPrediction
 from app.metrics.directory import folder_of_workers
 from app.metrics.records import MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN
+from app.web.auth import caller_in
 from app.web.codecs import answer_json, read_json
 from app.web.fields import MAX_ROW_NUMBER, StrictInteger
 from app.web.key_file import LABELLER

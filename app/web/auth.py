@@ -38,6 +38,10 @@ _MAX_ADDRESSES = 10_000
 _IPV6_PREFIX = 64
 
 
+# The name of a request's caller in its environ; app.api.access sets it before the view runs.
+CALLER_KEY = "isowatch.caller"
+
+
 class Sender(NamedTuple):
     """What a connection and the headers tell about who sent a request.
 
@@ -67,6 +71,12 @@ def sender_of(environ: WSGIEnvironment) -> Sender:
         environ.get("HTTP_X_FORWARDED_FOR", ""),
         any(variable in environ for variable in _PROXY_VARIABLES),
     )
+
+
+def caller_in(environ: WSGIEnvironment) -> str:
+    """Return the name that belongs to the API key of a request; empty if it has none."""
+    name: str = environ.get(CALLER_KEY, "")
+    return name
 
 
 class ApiKeys:
