@@ -46,6 +46,13 @@ def on_starting(server):
     """Claim the metrics folder before any worker exists."""
     from app.errors import IsowatchError
     from app.metrics.directory import FOLDER_VARIABLE, MetricsFolder
+    from app.web.hosts import AllowedHosts
+
+    # The workers read BIND to know under which names they answer; --bind on the command line takes precedence.
+    os.environ["BIND"] = ",".join(server.cfg.bind)
+    hosts = AllowedHosts(Settings.from_environ())
+    if hosts.is_wildcard:
+        server.log.info("the service answers as %s; to allow further names, set ALLOWED_HOSTS", hosts.describe())
 
     # An arbiter that replaces a running one (SIGUSR2) inherits the variable, whose folder is still in use.
     replaces_another = "GUNICORN_PID" in os.environ

@@ -12,6 +12,9 @@
     * InvalidInferenceRequest  400  the body does not follow the Open Inference Protocol, or does not fit the model
     * UnknownKey               401  no API key, or an unknown one
     * CallerNotAllowed         403  no API keys are configured, and the caller is not on this host
+    * KeyWithoutRole           403  the API key does not have the role that the route needs
+    * HostNotAllowed           403  the request was sent to a host name that is not ours
+    * OtherSite                403  a browser sent the request for a page of another site
     * UnknownModel             404  the request names another model or version than the live one
     * UnknownPrediction        404  no answer is recorded under the id
     * NotAnAcceptableMediaType 406  the caller accepts no media type that we can send
@@ -23,9 +26,10 @@
       * InvalidPredictionRequest 422  the body is JSON but does not describe a row that the model can score
       * InvalidFeedback        422  the body is JSON but does not describe labels
       * InvalidQuery           422  a query parameter cannot be used
+    * TooManyWrongKeys         429  too many wrong API keys came from the caller's address
     * ModelUnavailable         503  no verified model is loaded
     * DriftUnknown             503  the recorder has not reported on drift
-    * KeysUnavailable          503  the file with API keys cannot be read, or holds none
+    * KeysUnavailable          503  a file with API keys cannot be used
     * RecordsUnavailable       503  records are off, or their database cannot be used
       * RecordsBusy            503  their database is locked or unreachable at the moment
 """
@@ -94,7 +98,7 @@ class RefusedRequest(IsowatchError):
     """A request is refused; the caller gets the message and the headers."""
 
     status = 400
-    headers: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class NotJSON(RefusedRequest):
@@ -115,6 +119,24 @@ class UnknownKey(RefusedRequest):
 
 class CallerNotAllowed(RefusedRequest):
     """No API keys are configured, and the caller is not on this host."""
+
+    status = 403
+
+
+class KeyWithoutRole(RefusedRequest):
+    """The API key does not have the role that the route needs."""
+
+    status = 403
+
+
+class HostNotAllowed(RefusedRequest):
+    """The request was sent to a host name that is not ours, as a page does whose name was pointed at our address."""
+
+    status = 403
+
+
+class OtherSite(RefusedRequest):
+    """A browser sent the request for a page of another site."""
 
     status = 403
 
@@ -183,6 +205,16 @@ class InvalidQuery(InvalidFields):
     """A query parameter cannot be used."""
 
 
+class TooManyWrongKeys(RefusedRequest):
+    """Too many wrong API keys came from the caller's address; ``seconds`` later it may try again."""
+
+    status = 429
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.headers = MappingProxyType({"Retry-After": str(seconds)})
+
+
 class ModelUnavailable(RefusedRequest):
     """No verified model is loaded."""
 
@@ -196,7 +228,7 @@ class DriftUnknown(RefusedRequest):
 
 
 class KeysUnavailable(RefusedRequest):
-    """The file with API keys cannot be read, or holds none."""
+    """A file with API keys cannot be read, holds none, or has a line that cannot be understood."""
 
     status = 503
 

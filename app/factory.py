@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from app.api.access import install_access
 from app.api.audit import audit
 from app.api.docs import register_docs
 from app.api.drift import drift
@@ -38,6 +39,7 @@ from app.model.bundle import Bundle
 from app.model.live_model import LiveModel
 from app.model.worker_sync import WorkerSync
 from app.recorder.client import RECONNECT_SECONDS, RecorderClient
+from app.server.client_address import TrustedProxies
 from app.server.process_stats import ProcessUsage, memory_limit_bytes, service_root_pid
 from app.server.scheduler import PeriodicJobs
 from app.settings import CONFIGURED_VARIABLE, Settings
@@ -45,6 +47,7 @@ from app.web.access_log import FLUSH_SECONDS, RequestLog
 from app.web.auth import ApiKeys
 from app.web.codecs import StrictJSONProvider
 from app.web.headers import protect_pages
+from app.web.hosts import AllowedHosts
 from app.web.middleware import install_middleware
 from app.web.problems import register_error_handlers
 
@@ -104,8 +107,10 @@ def build_service(settings: Settings | None = None) -> Flask:
     recorder = RecorderClient(folder, metrics) if folder else None
     jobs = PeriodicJobs()
     requests = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
-    records, keys = RecordsAccess(settings), ApiKeys(settings.feedback_api_keys_file)
-    parts = Service(settings, metrics, model, recorder, jobs, requests, records, keys, _find_warnings())
+    proxies = TrustedProxies(settings.trusted_proxies)
+    keys = ApiKeys(settings.api_keys_file, settings.feedback_api_keys_file, proxies)
+    records, hosts = RecordsAccess(settings), AllowedHosts(settings)
+    parts = Service(settings, metrics, model, recorder, jobs, requests, records, keys, hosts, _find_warnings())
     parts.attach(app)
 
     register_error_handlers(app)
@@ -113,6 +118,7 @@ def build_service(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
     app.fast_path = FastPath(parts, register_http_metrics(app, registry, statuses_by_endpoint(app)))
+    install_access(app)
     protect_pages(app)
     install_middleware(app, metrics, requests)
 

@@ -5,8 +5,10 @@ because the annotated types parse the values.
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import ip_network
 from types import MappingProxyType
 from typing import Any, TextIO
 
@@ -24,6 +26,11 @@ _BOOLEANS = {
     "off": False,
 }
 
+# A name, which may start with `*.`, or an address; IPv6 in brackets. The port is optional.
+_NAME = r"(?:(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_HOST = re.compile(rf"\*|{_NAME}")
+_ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?!\*){_NAME}")
+
 # Words for the ends of a share, where they are clearer than numbers.
 _ALL_OR_OFF = {"all": 1.0, "off": 0.0}
 
@@ -38,10 +45,23 @@ def _setting(
     minimum: float | None = None,
     choices: tuple[str, ...] = (),
     words: Mapping[str, float] = MappingProxyType({}),
+    check_item: Callable[[str], object] | None = None,
 ) -> Any:
     """Declare one setting; ``docs/settings.md`` is generated from this."""
     metadata = {"unit": unit, "help": description, "minimum": minimum, "choices": choices, "words": words}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata | {"check_item": check_item})
+
+
+def _check_host(text: str) -> None:
+    """Raise ValueError unless the text is ``*``, a host name, or an address, with or without a port."""
+    if not _HOST.fullmatch(text):
+        raise ValueError(text)
+
+
+def _check_origin(text: str) -> None:
+    """Raise ValueError unless the text is an origin as browsers send it."""
+    if not _ORIGIN.fullmatch(text):
+        raise ValueError(text)
 
 
 @dataclass(frozen=True)
@@ -135,13 +155,37 @@ class Settings:
     record_features: bool = _setting(True, "", "Also record feature values; retraining needs them.")
     record_retention_days: int = _setting(30, "days", "Records that are older are purged, with their labels.", 1)
     # Of a million answers a day, an analyst can review one in a thousand within a week.
-    audit_share: float = _setting(0.001, "share", "Share of inlier answers drawn at random for `GET /audit/next`.")
+    audit_share: float = _setting(0.001, "share", "Share of inlier answers drawn at random for `POST /audit/next`.")
     # People can still read this many series on a dashboard and rows on a page.
     max_segments: int = _setting(50, "segments", "Maximum number of distinct segments; later ones count as other.", 1)
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "names",
+        "Host names under which the service answers, besides loopback names and the address in `BIND`; `*` means all.",
+        check_item=_check_host,
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        (),
+        "origins",
+        "Origins whose pages may use the service from a browser, such as `https://console.example.org`.",
+        check_item=_check_origin,
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "addresses",
+        "Addresses or networks of proxies whose `X-Forwarded-For` is believed by limits per address.",
+        check_item=lambda text: ip_network(text, strict=False),
+    )
+    api_keys_file: str = _setting(
+        "",
+        "file",
+        "File of API keys, each line `name roles key`; roles: predict, viewer, labeller, admin, with commas between.",
+    )
     feedback_api_keys_file: str = _setting(
         "",
         "file",
-        "File of API keys for feedback, recorded answers and audits, one per line; without, only this host has access.",
+        "File of API keys without names, one per line, each with the role labeller. Without either file, only this "
+        "host has access to records.",
     )
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)
     model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)
@@ -188,9 +232,11 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
         float: " or ".join([*words, "a number from 0 to 1"]),
         int: f"a whole number of at least {minimum}",
         str: " or ".join(choices),
+        tuple[str, ...]: f"{unit} with commas between them",
     }
+    kind = "list" if setting.type == tuple[str, ...] else getattr(setting.type, "__name__", setting.type)
     refusal = InvalidSetting(
-        f"{setting.name.upper()}={text!r} is not a valid {getattr(setting.type, '__name__', setting.type)}"
+        f"{setting.name.upper()}={text!r} is not a valid {kind}"
         f"{f' ({unit})' if unit else ''}: give {expected[setting.type]}."
     )
     if setting.type is bool:
@@ -213,6 +259,15 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
         if not 0 <= share <= 1:  # also true for NaN
             raise refusal
         return share
+    if setting.type == tuple[str, ...]:
+        # Compose joins variables that may be empty, so empty items are left out.
+        items = tuple(item.strip().lower() for item in text.split(",") if item.strip())
+        try:
+            for item in items:
+                setting.metadata["check_item"](item)
+        except ValueError:
+            raise refusal from None
+        return items
     if choices and text not in choices:
         raise refusal
     return text
@@ -255,7 +310,7 @@ def settings_page() -> str:
     | `MODEL_DIR` | `models` | folder | Folder of model bundles; the link `current` in it is the live one. |
     """
     rows = [
-        f"| `{setting.name.upper()}` | {f'`{_default(setting)}`' if setting.default != '' else ''} "
+        f"| `{setting.name.upper()}` | {f'`{_default(setting)}`' if setting.default not in ('', ()) else ''} "
         f"| {setting.metadata['unit']} | {setting.metadata['help']} |"
         for setting in fields(Settings)
     ]

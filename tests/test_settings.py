@@ -68,3 +68,32 @@ def test_every_setting_has_a_description():
     for setting in fields(Settings):
         assert setting.metadata["help"].endswith(".")
         assert setting.metadata["unit"] or setting.type in (bool, str)
+
+
+def test_lists_have_commas_and_may_have_empty_items():
+    """Compose joins variables that may be empty."""
+    settings = Settings.from_environ({"ALLOWED_HOSTS": "caddy,, A.example ,", "TRUSTED_PROXIES": "10.0.0.0/8,::1"})
+
+    assert settings.allowed_hosts == ("caddy", "a.example")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
+    assert settings.cors_origins == ()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("ALLOWED_HOSTS", "http://a.example"),
+        ("ALLOWED_HOSTS", "a.example/path"),
+        ("ALLOWED_HOSTS", "a.example b.example"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "a.example"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "https://*"),
+        ("TRUSTED_PROXIES", "caddy"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"),
+    ],
+)
+def test_mistakes_in_lists_are_named(variable: str, text: str):
+    """The service does not start, because it would be open or closed to the wrong callers."""
+    with pytest.raises(InvalidSetting, match=rf"{variable}=.* is not a valid list .* with commas between them"):
+        Settings.from_environ({variable: text})

@@ -1,25 +1,47 @@
-"""``GET /audit/next``: inlier answers that were drawn at random, for people who label them."""
+"""``/audit/next``: inlier answers that were drawn at random, for people who label them."""
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
-from marshmallow import Schema, fields
-from werkzeug.exceptions import MethodNotAllowed
+from marshmallow import Schema, fields, validate
 
-from app.api.operation import NO_ACCESS, NO_RECORDS, Operation
+from app.api.operation import NO_RECORDS, Operation
 from app.api.records import FEATURES
 from app.api.service import service
 from app.records.timestamps import format_timestamp
-from app.web.codecs import answer_json
+from app.web.codecs import answer_json, load_body, read_json
+from app.web.fields import StrictInteger
 from app.web.headers import forbid_caching
+from app.web.key_file import LABELLER, VIEWER
 from app.web.query import refuse_unknown, whole_number_parameter
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from app.records.audits import AuditRow
+
 # A hundred is as many as a person labels in one go; of more, some would be handed out again before they are done.
-_N = whole_number_parameter("n", "Maximum number of rows to hand out.", default=20, minimum=1, maximum=100)
+_DEFAULT_ROWS, _MAX_ROWS = 20, 100
+
+_N = whole_number_parameter("n", "Maximum number of rows.", default=_DEFAULT_ROWS, minimum=1, maximum=_MAX_ROWS)
+
+# GET used to hand out rows, until 2026-11-29 in seconds since 1970 (RFC 9745); POST does now, under the same address.
+_DEPRECATION = {"Deprecation": "@1795910400", "Link": '<../docs>; rel="deprecation"; type="text/html"'}
 
 audit = Blueprint("audit", __name__)
+
+
+class AuditRequest(Schema):
+    """How many rows to hand out."""
+
+    n = StrictInteger(
+        load_default=_DEFAULT_ROWS,
+        validate=validate.Range(1, _MAX_ROWS),
+        metadata={"description": "Maximum number of rows."},
+    )
 
 
 class RowToLabel(Schema):
@@ -40,31 +62,63 @@ class AuditRows(Schema):
     rows = fields.List(fields.Nested(RowToLabel), required=True)
 
 
-@audit.get("/audit/next")
+_REQUEST = AuditRequest()
+
+
+@audit.post("/audit/next")
 @Operation(
-    summary="Rows to label.",
+    summary="Take rows to label.",
     description="Randomly drawn inlier answers, without the model's scores. Each is handed out to one caller; if "
-    "it is not labelled within an hour, it is handed out again, after those that never were.",
+    "it is not labelled within an hour, it is handed out again, after those that never were. The body may be left out; "
+    "`n` is in the body or in the query.",
     tag="records",
+    request=AuditRequest,
+    needs_body=False,
     answer=AuditRows,
     query=(_N,),
-    refusals=(*NO_ACCESS, 422, *NO_RECORDS),
-    needs_key=True,
+    refusals=(400, 413, 415, 422, *NO_RECORDS),
+    role=LABELLER,
 )
 def hand_out_rows() -> Response:
     """Hand out the next rows."""
-    parts = service()
-    parts.keys.authorize(request.environ)
-    if request.method == "HEAD":
-        # Flask would run this view and discard the body, and its rows would not be handed out again for an hour.
-        raise MethodNotAllowed(["GET", "OPTIONS"])
     refuse_unknown(request.args, [_N])
     n = _N.read(request.args)
-    with parts.records.use() as engine:
+    if request.get_data():
+        loaded = load_body(read_json(request), _REQUEST)
+        n = n if _N.name in request.args else loaded[_N.name]
+    with service().records.use() as engine:
         from app.records.audits import hand_out
 
-        rows = hand_out(engine, n, time.time())
-    serialized = [
+        return _answer(hand_out(engine, n, time.time()))
+
+
+@audit.get("/audit/next")
+@Operation(
+    summary="Preview rows to label.",
+    description="The rows that `POST` would hand out now; nothing is handed out. Deprecated: the next release answers "
+    "only `POST`.",
+    tag="records",
+    answer=AuditRows,
+    query=(_N,),
+    refusals=(422, *NO_RECORDS),
+    role=VIEWER,
+    is_deprecated=True,
+)
+def preview_rows() -> Response:
+    """Show the next rows."""
+    refuse_unknown(request.args, [_N])
+    n = _N.read(request.args)
+    with service().records.use() as engine:
+        from app.records.audits import preview
+
+        answer = _answer(preview(engine, n, time.time()))
+    answer.headers.update(_DEPRECATION)
+    return answer
+
+
+def _answer(rows: Sequence[AuditRow]) -> Response:
+    """Return rows as JSON."""
+    serialized: list[dict[str, Any]] = [
         {
             "record_id": row.key.record_id,
             "row": row.key.row,

@@ -28,7 +28,9 @@ from app.metrics.http import UNMATCHED, FastPathMetrics
 from app.metrics.service import SUCCESS
 from app.model.bundle import Bundle
 from app.server.loop_answers import Answer
+from app.web.auth import PROXY_HEADERS, Sender
 from app.web.codecs import JSON_MEDIA_TYPE, decode_json
+from app.web.key_file import PREDICT
 from app.web.middleware import RECORD_ID_HEADER, REQUEST_ID_HEADER, RequestIds, assign_ids
 from app.web.problems import PROBLEM_MEDIA_TYPE, describe_problem
 
@@ -39,6 +41,7 @@ _MAX_BODY_BYTES = 8192
 # Headers with which a request is not a usual one: a body in another form, another form of answer, or a browser, whose
 # requests Flask checks.
 _UNUSUAL_HEADERS = frozenset({b"content-encoding", b"inference-header-content-length", b"origin", b"sec-fetch-site"})
+_PROXY_HEADERS = frozenset(name.encode() for name in PROXY_HEADERS)
 _USUAL_ACCEPT = frozenset({b"*/*", b"application/json"})
 
 _JSON = JSON_MEDIA_TYPE.encode()
@@ -74,21 +77,23 @@ class FastPath:
         return method == "GET" and content_length == 0 and path in _HEALTH_RULES
 
     def answer(
-        self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes
+        self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes, peer: str
     ) -> Answer | None:
-        """Answer a complete request, or return None if Flask has to answer it."""
+        """Answer a complete request from an address, or return None if Flask has to answer it."""
         started = time.perf_counter()
         given = dict(headers)
         if query or not _UNUSUAL_HEADERS.isdisjoint(given):
             return None
         ids = assign_ids(given.get(b"x-request-id", b"").decode("latin-1"))
+        caller: str | None = ""
         try:
             if method == "GET":
                 rule, bundle, content = path, *self._answer_health(path)
-            elif given.get(b"content-type") == _JSON and given.get(b"accept", b"*/*") in _USUAL_ACCEPT:
-                rule, bundle, content = self._answer_prediction(path, ids, decode_json(body))
             else:
-                return None
+                caller = self._find_caller(given, peer)
+                if caller is None or not _is_usual_form(given):
+                    return None
+                rule, bundle, content = self._answer_prediction(path, ids, decode_json(body))
         except Exception:
             # Nothing was counted yet: the view fails in the same way, counts the request, and reports the error.
             return None
@@ -100,10 +105,26 @@ class FastPath:
             if method == "POST":
                 sent.append((_RECORD_ID, ids.record_id.encode()))
                 self._parts.metrics.record_prediction_request(bundle.version, SUCCESS, seconds)
+                if caller:
+                    self._parts.metrics.access.record_caller(caller, PREDICT)
         self._http.record(method, rule, 200, seconds)
         if self._parts.log is not None:
-            self._parts.log.add(ids.request_id, method, rule, 200, seconds)
+            self._parts.log.add(ids.request_id, method, rule, 200, seconds, caller or "")
         return Answer(200, sent, content)
+
+    def _find_caller(self, given: dict[bytes, bytes], peer: str) -> str | None:
+        """Return the caller's name, empty if it has none, or None if Flask has to refuse it."""
+        host = given.get(b"host")
+        if not self._parts.hosts.is_allowed(None if host is None else host.decode("latin-1")):
+            return None
+        return self._parts.keys.find_predictor(
+            Sender(
+                given.get(b"x-api-key", b"").decode("latin-1"),
+                peer,
+                given.get(b"x-forwarded-for", b"").decode("latin-1"),
+                not _PROXY_HEADERS.isdisjoint(given),
+            )
+        )
 
     def _answer_health(self, path: str) -> _Answered:
         """Answer ``/healthz`` or ``/readyz``."""
@@ -152,3 +173,8 @@ class FastPath:
     def count_closed(self, reason: str) -> None:
         """Count a connection that was closed early."""
         self._parts.metrics.record_closed_connection(reason)
+
+
+def _is_usual_form(given: dict[bytes, bytes]) -> bool:
+    """Return whether a body is sent and wanted as plain JSON."""
+    return given.get(b"content-type") == _JSON and given.get(b"accept", b"*/*") in _USUAL_ACCEPT

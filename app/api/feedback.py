@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
 from marshmallow import Schema, ValidationError, fields, validate
-from werkzeug.exceptions import HTTPException
 
-from app.api.operation import NO_ACCESS, NO_RECORDS, Operation, RawSchema, reference_to
+from app.api.operation import NO_RECORDS, Operation, RawSchema, reference_to
 from app.api.service import service
-from app.errors import (
-    BodyTooLarge,
-    CallerNotAllowed,
-    InvalidFeedback,
-    KeysUnavailable,
-    RecordsUnavailable,
-    RefusedRequest,
-    UnknownKey,
-    UnknownPrediction,
-)
+from app.errors import BodyTooLarge, InvalidFeedback, UnknownPrediction
 from app.metrics.directory import folder_of_workers
-from app.metrics.records import MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN, FeedbackMetrics
+from app.metrics.records import MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN
+from app.web.auth import caller_in
 from app.web.codecs import answer_json, read_json
 from app.web.fields import MAX_ROW_NUMBER, StrictInteger
+from app.web.key_file import LABELLER
 from app.web.middleware import REQUEST_ID_PATTERN
 from app.web.validation import MAX_LISTED_PROBLEMS, flatten_errors, json_type
 
@@ -49,6 +39,10 @@ RESULTS = ("taken", "unchanged", "waiting", "unknown")
 
 # The labels are stored for good, but their rows may not be recorded yet: that is what this status means.
 _ACCEPTED = 202
+
+# Why a request was refused, for the metric.
+_REASONS = dict.fromkeys((401, 403, 429), UNAUTHORIZED) | dict.fromkeys((400, 413, 415, 422), MALFORMED)
+_REASONS[503] = UNAVAILABLE
 
 feedback = Blueprint("feedback", __name__)
 
@@ -190,17 +184,15 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
     request=_FEEDBACK_REQUEST,
     answer=FeedbackAnswer,
     success=_ACCEPTED,
-    refusals=(400, *NO_ACCESS, 404, 413, 415, 422, *NO_RECORDS),
+    refusals=(400, 404, 413, 415, 422, *NO_RECORDS),
     body_limit="max_batch_body_bytes",
-    needs_key=True,
+    role=LABELLER,
 )
 def submit_labels() -> Response:
     """Store labels, and return what became of each."""
     parts = service()
     metrics = parts.metrics.feedback
-    with _counting_refusals(metrics):
-        parts.keys.authorize(request.environ)
-        labels, outcomes = _store(load_feedback(read_json(request)))
+    labels, outcomes = _store(load_feedback(read_json(request)))
     counts = Counter(outcome.result for outcome in outcomes)
     for label, outcome in zip(labels, outcomes, strict=True):
         # The recorder counts pending labels when it reconciles them.
@@ -226,9 +218,9 @@ def _store(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outc
     from app.records.feedback import take_labels, wait_for_records
     from app.records.labels import GivenLabel
 
-    records, now = service().records, time.time()
+    records, now, caller = service().records, time.time(), caller_in(request.environ) or None
     with records.use() as engine:
-        labels = [GivenLabel(given_at=now, **label) for label in loaded]  # type: ignore[arg-type]
+        labels = [GivenLabel(given_at=now, given_by=caller, **label) for label in loaded]  # type: ignore[arg-type]
         taken = take_labels(engine, labels)
     with records.waiting_slot() as may_wait:
         expects_recorder = folder_of_workers() is not None
@@ -237,17 +229,10 @@ def _store(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outc
         )
 
 
-@contextmanager
-def _counting_refusals(metrics: FeedbackMetrics) -> Iterator[None]:
-    """Count a request that is refused as a whole, and raise the refusal again."""
-    try:
-        yield
-    except (UnknownKey, CallerNotAllowed):
-        metrics.record_refused(UNAUTHORIZED)
-        raise
-    except (KeysUnavailable, RecordsUnavailable):
-        metrics.record_refused(UNAVAILABLE)
-        raise
-    except (RefusedRequest, HTTPException):
-        metrics.record_refused(MALFORMED)
-        raise
+@feedback.after_request
+def _count_refusal(response: Response) -> Response:
+    """Count a request that was refused as a whole, also before the view ran; the view counts unknown rows."""
+    reason = _REASONS.get(response.status_code)
+    if reason is not None:
+        service().metrics.feedback.record_refused(reason)
+    return response

@@ -31,6 +31,7 @@ class Health(Schema):
     summary="The process is alive.",
     description="For an orchestrator, which restarts a process that does not answer.",
     tag="operation",
+    is_for_monitoring=True,
     answer=Health,
 )
 def check_liveness() -> Response:
@@ -43,6 +44,7 @@ def check_liveness() -> Response:
     summary="A verified model is loaded.",
     description="If not, the answer is 503 with the reason and what to do.",
     tag="operation",
+    is_for_monitoring=True,
     answer=Health,
     refusals=NO_MODEL,
     names_model=True,

@@ -24,6 +24,7 @@ metrics = Blueprint("metrics", __name__)
     summary="The metrics of all workers together.",
     description="In Prometheus's text format, or OpenMetrics if the client accepts it.",
     tag="operation",
+    is_for_monitoring=True,
     media_type=TEXT_MEDIA_TYPE,
 )
 def scrape() -> Response:

@@ -17,6 +17,7 @@ from app.model.schema import LARGEST_NUMBER, Features
 from app.web.auth import KEY_HEADER
 from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.fields import FeatureVector, FeatureVectors
+from app.web.key_file import PREDICT
 from app.web.problems import PROBLEM_MEDIA_TYPE, Problem, ProtocolError, is_protocol_path
 from app.web.row_formats import describe_text_formats
 
@@ -35,13 +36,14 @@ _DOCUMENTS_AT_ONCE = 3
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
 
-_KEY_SCHEME = "feedbackKey"
+_KEY_SCHEME = "apiKey"
 _KEY = {
     "type": "apiKey",
     "in": "header",
     "name": KEY_HEADER,
-    "description": "One of the keys in `FEEDBACK_API_KEYS_FILE`; without such a file, only callers on the service's "
-    "own host are allowed, without a key.",
+    "description": "A key in `API_KEYS_FILE` or `FEEDBACK_API_KEYS_FILE` whose role the route needs. Without such "
+    "files, only callers on the service's own host may use records, without a key. Predictions need a key only if one "
+    "has the role `predict`.",
 }
 
 _PATH_PARAMETERS = {
@@ -149,14 +151,19 @@ def _describe_operation(
         "description": operation.description,
         "tags": [operation.tag],
         "responses": {str(operation.success): _describe_answer(operation, components)}
-        | {str(status): _describe_refusal(path, status) for status in (*operation.refusals, 500)},
+        | {
+            str(status): _describe_refusal(path, status) for status in operation.statuses if status != operation.success
+        },
     }
     if operation.request is not None:
         content = {JSON_MEDIA_TYPE: {"schema": components.refer_to(operation.request)}}
         content |= {media_type: {"schema": forms[media_type]} for media_type in operation.other_media_types}
-        described["requestBody"] = {"required": True, "content": content}
-    if operation.needs_key:
-        described["security"] = [{_KEY_SCHEME: []}]
+        described["requestBody"] = {"required": operation.needs_body, "content": content}
+    if operation.required_role:
+        # An empty entry stands for no key.
+        described["security"] = [{_KEY_SCHEME: []}] + ([{}] if operation.required_role == PREDICT else [])
+    if operation.is_deprecated:
+        described["deprecated"] = True
     if parameters := _describe_parameters(path, operation):
         described["parameters"] = parameters
     return described

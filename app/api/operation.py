@@ -18,13 +18,16 @@ from app.api.service import service
 from app.model.schema import Features
 from app.settings import Settings
 from app.web.codecs import JSON_MEDIA_TYPE
+from app.web.key_file import PREDICT
 from app.web.query import QueryParameter
 
 HTML_MEDIA_TYPE, TEXT_MEDIA_TYPE = "text/html", "text/plain"
 
-# What a route can answer because there is no model, because records are unavailable, or because of the API key.
+# What a route can answer because there is no model, or because records are unavailable.
 NO_MODEL = NO_RECORDS = (503,)
-NO_ACCESS = (401, 403)
+
+# What app.api.access can answer before the view runs: to another host name, and to a caller without the right key.
+_WRONG_HOST, _NO_ROLE = (403,), (401, 403, 429)
 
 _ATTRIBUTE = "__operation__"
 
@@ -69,6 +72,8 @@ class Operation:
         The group in which ``/docs`` shows it.
     request
         The schema of the body; None if it takes no body.
+    needs_body
+        Whether the body may not be left out.
     answer
         The schema of a successful answer; None if no schema describes it.
     media_type
@@ -87,8 +92,14 @@ class Operation:
         Whether a successful answer has ``X-Model-Version``.
     names_record
         Whether a successful answer has ``X-Record-ID``.
-    needs_key
-        Whether the request needs an API key, where keys are configured.
+    role
+        The role of callers that may use it: a route that reads records needs ``viewer``, one that changes them
+        ``labeller``, and one that scores rows always needs ``predict``. Such routes also refuse pages of other sites.
+    is_for_monitoring
+        Whether it answers under every host name: monitoring systems use addresses of their own, and the answer reveals
+        nothing about rows.
+    is_deprecated
+        Whether a later release will not have it.
 
     Examples
     --------
@@ -96,13 +107,14 @@ class Operation:
     ... def hello() -> str:
     ...     return "hello"
     >>> operation_of(hello).statuses
-    (200, 503, 500)
+    (200, 403, 503, 500)
     """
 
     summary: str
     description: str
     tag: str
     request: BodySchema | None = None
+    needs_body: bool = True
     answer: BodySchema | None = None
     media_type: str = JSON_MEDIA_TYPE
     other_media_types: tuple[str, ...] = ()
@@ -112,7 +124,9 @@ class Operation:
     body_limit: Literal["max_body_bytes", "max_batch_body_bytes"] = "max_body_bytes"
     names_model: bool = False
     names_record: bool = False
-    needs_key: bool = False
+    role: str = ""
+    is_for_monitoring: bool = False
+    is_deprecated: bool = False
 
     def __call__(self, view: View) -> View:
         """Attach this declaration to a view."""
@@ -121,8 +135,14 @@ class Operation:
 
     @property
     def statuses(self) -> tuple[int, ...]:
-        """Every status that the view can answer."""
-        return (self.success, *self.refusals, 500)
+        """Every status that a request can be answered with."""
+        by_access = _NO_ROLE if self.required_role else () if self.is_for_monitoring else _WRONG_HOST
+        return (self.success, *sorted({*self.refusals, *by_access}), 500)
+
+    @property
+    def required_role(self) -> str:
+        """The role of callers that may use it; empty if everybody may."""
+        return self.role or (PREDICT if self.names_record else "")
 
     def max_body_bytes(self, settings: Settings) -> int:
         """Return the maximum length of the body."""

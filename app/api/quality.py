@@ -35,7 +35,7 @@ _WITHIN_ONE_VERSION = ("roc_auc", "average_precision")
 
 _ASSUMPTIONS = (
     "Alarms with a label are representative of those without one.",
-    "Misses are counted among the inliers that GET /audit/next handed out; those with a label are representative of "
+    "Misses are counted among the inliers that POST /audit/next handed out; those with a label are representative of "
     "those without one. Other labels of inliers are ignored, because rows that somebody complains about are not a "
     "random sample.",
     "Hours are whole hours in UTC, by the time of the answer; answers that were not recorded are not included.",

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 
-from app.api.operation import NO_ACCESS, NO_RECORDS, Operation
+from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
 from app.errors import UnknownPrediction
 from app.records.timestamps import format_timestamp
 from app.web.codecs import answer_json
 from app.web.fields import MAX_ROW_NUMBER
 from app.web.headers import forbid_caching
+from app.web.key_file import VIEWER
 from app.web.middleware import is_valid_request_id
 from app.web.query import refuse_unknown, whole_number_parameter
 
@@ -41,6 +42,11 @@ class KnownLabel(Schema):
     source = fields.String(required=True)
     note = fields.String(required=True)
     given_at = fields.AwareDateTime(required=True)
+    given_by = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The name of the caller's API key; null if it had none."},
+    )
 
 
 class ReplacedLabel(KnownLabel):
@@ -108,13 +114,12 @@ class RecordedAnswer(Schema):
     tag="records",
     answer=RecordedAnswer,
     query=(_FIRST_ROW, _N),
-    refusals=(*NO_ACCESS, 404, 422, *NO_RECORDS),
-    needs_key=True,
+    refusals=(404, 422, *NO_RECORDS),
+    role=VIEWER,
 )
 def show_recorded(request_id: str) -> Response:
     """Show a page of the recorded rows of a request."""
     parts = service()
-    parts.keys.authorize(request.environ)
     refuse_unknown(request.args, [_FIRST_ROW, _N])
     first_row, n = _FIRST_ROW.read(request.args), _N.read(request.args)
     answer = _read(request_id, first_row, n) if is_valid_request_id(request_id) else None
@@ -177,4 +182,5 @@ def _serialize_label(label: PastLabel | GivenLabel) -> dict[str, Any]:
         "source": label.source,
         "note": label.note,
         "given_at": format_timestamp(label.given_at),
+        "given_by": label.given_by,
     }

@@ -22,6 +22,7 @@ from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
 from app.web.access_log import RequestLog
 from app.web.auth import ApiKeys
+from app.web.hosts import AllowedHosts
 from app.web.middleware import RECORD_ID_HEADER, RequestIds, request_ids
 
 MODEL_VERSION_HEADER = "X-Model-Version"
@@ -45,6 +46,7 @@ class Service:
     log: RequestLog | None
     records: RecordsAccess
     keys: ApiKeys
+    hosts: AllowedHosts
     warnings: tuple[str, ...] = ()
 
     def score(self, ids: RequestIds, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:

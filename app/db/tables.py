@@ -33,6 +33,9 @@ SEGMENT_CHARACTERS = 64
 # Who labelled a row: a name. Why: a few sentences.
 SOURCE_CHARACTERS, NOTE_CHARACTERS = 64, 1000
 
+# The name of an API key's holder; see app.web.key_file.
+CALLER_CHARACTERS = 64
+
 # Longer than any version that training names.
 _VERSION_CHARACTERS = 64
 
@@ -86,6 +89,8 @@ LABELS = Table(
     Column("given_at", Double, nullable=False),
     # NULL for the current label; a label that was replaced stays as history.
     Column("replaced_at", Double),
+    # The name of the caller's API key; NULL if it had none.
+    Column("given_by", String(CALLER_CHARACTERS)),
 )
 Index(
     "labels_that_count",
@@ -108,6 +113,7 @@ PENDING_LABELS = Table(
     Column("source", String(SOURCE_CHARACTERS), nullable=False),
     Column("note", String(NOTE_CHARACTERS), nullable=False),
     Column("given_at", Double, nullable=False),
+    Column("given_by", String(CALLER_CHARACTERS)),
 )
 
 # Inliers that were drawn for labelling.

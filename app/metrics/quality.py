@@ -56,7 +56,7 @@ class QualityMetrics:
         self._ratio_lows = gauge("segment_outlier_ratio_low", "Lower end of its 95 % interval.", "segment")
         self._ratio_highs = gauge("segment_outlier_ratio_high", "Upper end of its 95 % interval.", "segment")
         self._segment_rows = gauge("segment_rows", f"A segment's answers {window}.", "segment")
-        self._pending_audits = gauge("audit_waiting_rows", "Rows drawn for GET /audit/next that have no label yet.")
+        self._pending_audits = gauge("audit_waiting_rows", "Rows drawn for POST /audit/next that have no label yet.")
         self._max_age = gauge("model_max_age_seconds", "The age at which a model is due for retraining.")
         self._live_segments: set[str] = set()
         self._figures = tuple(figures)

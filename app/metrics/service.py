@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from app.metrics.access import AccessMetrics
 from app.metrics.records import FeedbackMetrics
 from app.server.loop_answers import CLOSED_REASONS
 
@@ -142,6 +143,7 @@ class ServiceMetrics:
         published = declare_row_counter(registry)
         self._sent, self._dropped = published.labels(SENT), published.labels(DROPPED)
         self.feedback = FeedbackMetrics(registry)
+        self.access = AccessMetrics(registry)
         self._model_info = _gauge(
             "model_info",
             "1 for the model that is live.",

@@ -59,14 +59,27 @@ def hand_out(engine: Engine, max_rows: int, now: float) -> list[AuditRow]:
         Seconds since 1970.
     """
     with write_transaction(engine) as connection:
-        rows = connection.execute(_never_handed_out(max_rows)).all()
+        rows = connection.execute(_locked(_never_handed_out(max_rows))).all()
         _skip_labelled(connection, rows[-1].position if len(rows) == max_rows else None, now)
         _mark_handed_out(connection, rows, now)
         if len(rows) < max_rows:
-            again = connection.execute(_expired(now - _LEASE_SECONDS, max_rows - len(rows))).all()
+            again = connection.execute(_locked(_expired(now - _LEASE_SECONDS, max_rows - len(rows)))).all()
             _mark_handed_out(connection, again, now)
             rows = [*rows, *again]
-        names = read_feature_names(connection, {row.model_version for row in rows})
+        return _describe(connection, rows)
+
+
+def preview(engine: Engine, max_rows: int, now: float) -> list[AuditRow]:
+    """Return the rows that :func:`hand_out` would hand out, and change nothing."""
+    with engine.connect() as connection:
+        rows = connection.execute(_never_handed_out(max_rows)).all()
+        again = connection.execute(_expired(now - _LEASE_SECONDS, max_rows - len(rows))).all()
+        return _describe(connection, [*rows, *again])
+
+
+def _describe(connection: Connection, rows: Sequence[Row[Any]]) -> list[AuditRow]:
+    """Return selected rows with the names of their features."""
+    names = read_feature_names(connection, {row.model_version for row in rows})
     return [
         AuditRow(
             RecordKey(row.record_id, row.row_number),
@@ -90,7 +103,7 @@ def _expired(before: float, max_rows: int) -> Select[Any]:
 
 
 def _unlabelled() -> Select[Any]:
-    """Select rows without a label, and skip those that another caller is getting at this moment."""
+    """Select rows without a label."""
     same_row = and_(PREDICTIONS.c.record_id == AUDITS.c.record_id, PREDICTIONS.c.row == AUDITS.c.row)
     answer = PREDICTIONS.c
     return (
@@ -105,8 +118,12 @@ def _unlabelled() -> Select[Any]:
         )
         .select_from(AUDITS.join(PREDICTIONS, same_row))
         .where(~_is_labelled())
-        .with_for_update(of=AUDITS, skip_locked=True)
     )
+
+
+def _locked(statement: Select[Any]) -> Select[Any]:
+    """Lock the selected rows, and skip those that another caller is getting at this moment."""
+    return statement.with_for_update(of=AUDITS, skip_locked=True)
 
 
 def _is_labelled() -> Exists:

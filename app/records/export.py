@@ -38,6 +38,7 @@ _ROWS = select(
     LABELS.c.source.label("label_source"),
     LABELS.c.note.label("label_note"),
     LABELS.c.given_at.label("labelled_at"),
+    LABELS.c.given_by.label("labelled_by"),
     PREDICTIONS.c.features,
 ).select_from(
     PREDICTIONS.outerjoin(

@@ -27,6 +27,8 @@ class GivenLabel:
         Who labelled the row, and why; may be empty.
     given_at
         Seconds since 1970.
+    given_by
+        The name of the caller's API key; None if it had none.
     """
 
     request_id: str
@@ -35,6 +37,7 @@ class GivenLabel:
     source: str
     note: str
     given_at: float
+    given_by: str | None = None
 
     @property
     def of(self) -> RowName:
@@ -123,7 +126,8 @@ def _read_current_labels(
     for line in connection.execute(statement).mappings():
         key = RecordKey(line["record_id"], line["row"])
         ids[key] = line["id"]
-        current[key] = GivenLabel(*key, line["is_inlier"], line["source"], line["note"], line["given_at"])
+        said = (line[name] for name in ("is_inlier", "source", "note", "given_at", "given_by"))
+        current[key] = GivenLabel(*key, *said)
     return ids, current
 
 
@@ -137,4 +141,5 @@ def _to_line(key: RecordKey, label: GivenLabel) -> dict[str, Any]:
         "note": label.note,
         "given_at": label.given_at,
         "replaced_at": None,
+        "given_by": label.given_by,
     }

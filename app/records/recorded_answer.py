@@ -64,6 +64,7 @@ class PastLabel:
     note: str
     given_at: float
     replaced_at: float | None
+    given_by: str | None
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _read_labels(connection: Connection, record_id: str, rows: Sequence[Row[Any]
     )
     labels = defaultdict(list)
     for line in connection.execute(statement):
-        labels[line.row].append(PastLabel(line.is_inlier, line.source, line.note, line.given_at, line.replaced_at))
+        labels[line.row].append(_past_label(line))
     return labels
 
 
@@ -184,3 +185,8 @@ def _to_answered_row(line: Row[Any], names: Sequence[str] | None, labels: list[P
         line.recorded_share,
         labels,
     )
+
+
+def _past_label(line: Row[Any]) -> PastLabel:
+    """Return a row of the table as a label."""
+    return PastLabel(line.is_inlier, line.source, line.note, line.given_at, line.replaced_at, line.given_by)

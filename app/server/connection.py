@@ -184,7 +184,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self._is_usual = False
             request, body = self._current_request, b"".join(self._body_receiver._chunks)
             assert self._fast_path is not None, "a request is usual only if it may answer"
-            answer = self._fast_path.answer(request.method, request.path, request.query, request.headers_bytes, body)
+            answer = self._fast_path.answer(
+                request.method, request.path, request.query, request.headers_bytes, body, self.address
+            )
             if answer is None:
                 self._request_ready.set()
                 break

@@ -26,9 +26,9 @@ class FastPath(Protocol):
         ...
 
     def answer(
-        self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes
+        self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes, peer: str
     ) -> Answer | None:
-        """Answer a complete request without ever waiting, or return None if Flask has to answer it."""
+        """Answer a complete request from an address without ever waiting, or return None if Flask has to answer it."""
         ...
 
     def refuse(self, status: int, detail: str) -> Answer:

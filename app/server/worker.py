@@ -21,6 +21,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.gasgi import ASGIWorker
 
+from app.server.client_address import TrustedProxies, is_loopback
 from app.server.connection import Connection
 from app.server.flask_threads import FlaskThreads
 from app.server.loop_answers import ADDRESS_LIMIT, EVICTED, FastPath
@@ -31,8 +32,6 @@ _TICK_SECONDS = 1.0
 
 # While a worker ends, its last connection should not delay its replacement noticeably.
 _DRAIN_TICK_SECONDS = 0.05
-
-_LOOPBACK = ("127.0.0.1", "::1")
 
 # Files other than connections that a worker may have open: metrics, records, logs, listeners, a scrape.
 _OTHER_FILES = 256
@@ -49,6 +48,7 @@ class FrontWorker(ASGIWorker):
         self.settings = Settings.from_environ()
         # In the order in which they were opened.
         self.connections: dict[Connection, None] = {}
+        self._proxies = TrustedProxies(self.settings.trusted_proxies)
         self._by_address: Counter[str] = Counter()
         self.max_connections = self.settings.max_connections
         super().__init__(*arguments, **options)
@@ -161,7 +161,7 @@ class FrontWorker(ASGIWorker):
 
     def _is_exempt(self, address: str) -> bool:
         """Return whether an address may open any number of connections: this host's, and those of trusted proxies."""
-        return not address or address in _LOOPBACK or address in self.cfg.forwarded_allow_ips
+        return not address or is_loopback(address) or self._proxies.is_trusted(address)
 
 
 class ErrorsOnlyLogger(Logger):

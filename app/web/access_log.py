@@ -1,4 +1,4 @@
-"""The access log: one line per request with its id, method, route, status and milliseconds.
+"""The access log: one line per request with its id, method, route, status, milliseconds, and caller if it has a name.
 
 Lines are buffered and written a few times a second, because formatting and writing each line by itself takes longer
 than scoring a row. The line of a server error (5xx) is written at once, after all lines before it.
@@ -38,6 +38,7 @@ class _Line(NamedTuple):
     route: str
     status: int
     milliseconds: float
+    caller: str
 
 
 class RequestLog:
@@ -64,9 +65,9 @@ class RequestLog:
         self._lines: list[_Line] = []
         self._writing = threading.Lock()
 
-    def add(self, request_id: str, method: str, route: str, status: int, seconds: float) -> None:
-        """Add the line of a request that was answered."""
-        self._lines.append(_Line(time.time(), request_id, method, route, status, round(seconds * 1000, 3)))
+    def add(self, request_id: str, method: str, route: str, status: int, seconds: float, caller: str = "") -> None:
+        """Add the line of a request that was answered; ``caller`` is the name of its API key, empty if it had none."""
+        self._lines.append(_Line(time.time(), request_id, method, route, status, round(seconds * 1000, 3), caller))
         if status >= 500 or len(self._lines) >= _MAX_BUFFERED_LINES:
             self.flush()
 
@@ -100,6 +101,8 @@ def _as_json(line: _Line) -> bytes:
         "status": line.status,
         "milliseconds": line.milliseconds,
     }
+    if line.caller:
+        fields["caller"] = line.caller
     return msgspec.json.encode(fields) + b"\n"
 
 
@@ -118,5 +121,6 @@ def _format_second(seconds: int) -> str:
 def _as_text(line: _Line) -> bytes:
     """Serialize a line in the format of all other text log lines, in local time."""
     timestamp = f"{datetime.fromtimestamp(line.time):%Y-%m-%d %H:%M:%S},{int(line.time * 1000) % 1000:03d}"
-    message = f"{line.method} {line.route} {line.status} {line.milliseconds} ms ({line.request_id})"
+    caller = f" by {line.caller}" if line.caller else ""
+    message = f"{line.method} {line.route} {line.status} {line.milliseconds} ms{caller} ({line.request_id})"
     return f"{timestamp} INFO    {_LOGGER}: {message}\n".encode()

@@ -1,95 +1,253 @@
-"""API keys for routes that take labels or show recorded answers; without keys, only callers on this host get in."""
+"""API keys: who sends a request, and what the key allows; without key files, only this host has access to records."""
 
 from __future__ import annotations
 
-import hmac
-import os
 import threading
-from ipaddress import IPv6Address, ip_address
-from pathlib import Path
+import time
+from collections import OrderedDict, deque
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_network
+from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
-from app.errors import CallerNotAllowed, KeysUnavailable, UnknownKey
+from app.errors import CallerNotAllowed, KeysUnavailable, KeyWithoutRole, TooManyWrongKeys, UnknownKey
+from app.server.client_address import TrustedProxies, is_loopback, parse_address
+from app.web.key_file import ADMIN, LABELLER, PREDICT, VIEWER, KeyFile, KeyHolder, Keys, digest_key
 
 KEY_HEADER = "X-API-Key"
 
-_KEY_VARIABLE = "HTTP_X_API_KEY"
+NAMED_SETTING, PLAIN_SETTING = "API_KEYS_FILE", "FEEDBACK_API_KEYS_FILE"
 
 # A proxy on this host adds one of these headers; the caller behind it may be anywhere.
-_PROXY_VARIABLES = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA")
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+_PROXY_VARIABLES = tuple(f"HTTP_{name.upper().replace('-', '_')}" for name in PROXY_HEADERS)
 
-_SETTING = "FEEDBACK_API_KEYS_FILE"
+# The roles of keys that may do what a route needs. A labeller also has to see what it labels.
+_SUFFICIENT = {
+    PREDICT: frozenset({PREDICT, ADMIN}),
+    VIEWER: frozenset({VIEWER, LABELLER, ADMIN}),
+    LABELLER: frozenset({LABELLER, ADMIN}),
+}
+
+# A person who mistypes needs a few attempts; at this rate, guessing even a short key takes years.
+MAX_WRONG_KEYS, WRONG_KEYS_SECONDS = 10, 60.0
+
+# An attacker may have many addresses; the one that was quiet for longest is forgotten first. They take about 5 MB.
+_MAX_ADDRESSES = 10_000
+
+# A customer of an IPv6 provider gets at least this network, and may use any address in it.
+_IPV6_PREFIX = 64
 
 
-class ApiKeys:
-    """The keys in a file, one per line; blank lines and lines that start with ``#`` are ignored.
+# The name of a request's caller in its environ; app.api.access sets it before the view runs.
+CALLER_KEY = "isowatch.caller"
 
-    The file is read again when it changes, so keys can be added and removed without a restart.
+
+class Sender(NamedTuple):
+    """What a connection and the headers tell about who sent a request.
 
     Parameters
     ----------
-    file
-        The file; empty if there are no keys, in which case only callers on this host are allowed.
+    key
+        ``X-API-Key``, decoded as Latin-1; empty if there is none.
+    peer
+        The address of the other end of the connection; empty for a Unix socket.
+    forwarded_for
+        ``X-Forwarded-For``; empty if there is none.
+    is_proxied
+        Whether a header says that a proxy passed the request on.
     """
 
-    def __init__(self, file: str) -> None:
-        self._file = Path(file) if file else None
-        self._reading = threading.Lock()
-        self._version: tuple[int, int, int] | None = None
-        self._keys: tuple[bytes, ...] = ()
+    key: str
+    peer: str
+    forwarded_for: str = ""
+    is_proxied: bool = False
 
-    def authorize(self, environ: WSGIEnvironment) -> None:
-        """Return if a request is allowed, and raise if it is not.
+
+def sender_of(environ: WSGIEnvironment) -> Sender:
+    """Return the sender of a request."""
+    return Sender(
+        environ.get("HTTP_X_API_KEY", ""),
+        environ.get("REMOTE_ADDR", ""),
+        environ.get("HTTP_X_FORWARDED_FOR", ""),
+        any(variable in environ for variable in _PROXY_VARIABLES),
+    )
+
+
+def caller_in(environ: WSGIEnvironment) -> str:
+    """Return the name that belongs to the API key of a request; empty if it has none."""
+    name: str = environ.get(CALLER_KEY, "")
+    return name
+
+
+class ApiKeys:
+    """The keys in the two files, which are read again when they change.
+
+    Parameters
+    ----------
+    named_file
+        The file in ``API_KEYS_FILE``; empty if there is none.
+    plain_file
+        The file in ``FEEDBACK_API_KEYS_FILE``; empty if there is none.
+    proxies
+        Their ``X-Forwarded-For`` says which address sent a wrong key.
+    """
+
+    def __init__(self, named_file: str = "", plain_file: str = "", proxies: TrustedProxies | None = None) -> None:
+        self._named = KeyFile(named_file, NAMED_SETTING, has_names=True) if named_file else None
+        self._plain = KeyFile(plain_file, PLAIN_SETTING, has_names=False) if plain_file else None
+        self._proxies = proxies or TrustedProxies()
+        self._wrong_keys = _WrongKeys()
+        settings = [name for name, file in ((NAMED_SETTING, named_file), (PLAIN_SETTING, plain_file)) if file]
+        self._settings = " and ".join(settings)
+
+    def authorize(self, role: str, sender: Sender) -> str:
+        """Return the name of a caller who may do what needs a role, and raise if it may not.
+
+        Predictions are open to all unless a key has the role ``predict``.
+
+        Returns
+        -------
+        The name that belongs to the key; empty for a caller who needs none and sent none.
 
         Raises
         ------
         UnknownKey
-            If it has no key, or a key that is not in the file.
+            If a key is needed and none or an unknown one was sent.
+        TooManyWrongKeys
+            If the caller's address sent ten wrong keys in the last minute.
+        KeyWithoutRole
+            If the key does not have the role.
         CallerNotAllowed
             If no file is configured and the request does not come from this host.
         KeysUnavailable
-            If the configured file cannot be read or holds no key.
+            If a configured file cannot be used.
         """
-        if self._file is None:
-            if not _comes_from_this_host(environ):
+        if role == PREDICT and not self._predictions_need_a_key():
+            return self._name_of(sender)
+        if self._named is None and self._plain is None:
+            if not is_loopback(sender.peer) or sender.is_proxied:
                 raise CallerNotAllowed(
-                    f"Only callers on this host are allowed: name a file with keys in {_SETTING} to allow others, who "
-                    f"then send a key as {KEY_HEADER}."
+                    f"Only callers on this host are allowed: name a file with keys in {NAMED_SETTING} or "
+                    f"{PLAIN_SETTING} to allow others, who then send a key as {KEY_HEADER}."
                 )
-            return
-        keys = self._read(self._file)
-        given = environ.get(_KEY_VARIABLE, "").encode("latin-1", "replace")
-        # All keys are compared in constant time, so that the duration reveals nothing about them.
-        matches = [hmac.compare_digest(given, key) for key in keys]
-        if not any(matches):
-            raise UnknownKey(f"Send one of the keys in {_SETTING} as {KEY_HEADER}.")
+            return ""
+        files = [self._named] if role == PREDICT else [self._named, self._plain]
+        keys = [file.read() for file in files if file is not None]
+        holder = self._check_key(keys, sender)
+        if not holder.roles & _SUFFICIENT[role]:
+            raise KeyWithoutRole(
+                f"The key of {holder.name} has the roles {', '.join(sorted(holder.roles))}: this route needs "
+                f"{' or '.join(sorted(_SUFFICIENT[role]))}."
+            )
+        return holder.name
 
-    def _read(self, file: Path) -> tuple[bytes, ...]:
-        """Return the keys that the file holds now."""
-        try:
-            with self._reading:
-                status = file.stat()
-                version = (status.st_mtime_ns, status.st_size, status.st_ino)
-                if version != self._version:
-                    lines = [line.strip() for line in file.read_bytes().splitlines()]
-                    self._keys = tuple(line for line in lines if line and not line.startswith(b"#"))
-                    self._version = version
-                keys = self._keys
-        except OSError as error:
-            self._version = None
-            reason = os.strerror(error.errno) if error.errno else "it cannot be read"
-            raise KeysUnavailable(f"The file in {_SETTING} cannot be read ({reason}): fix it.") from None
-        if not keys:
-            raise KeysUnavailable(f"The file in {_SETTING} holds no key: write one key per line into it.")
-        return keys
+    def find_predictor(self, sender: Sender) -> str | None:
+        """Return the name of a caller who may ask for predictions, empty if it needs none; None if it may not.
+
+        Unlike ``authorize``, this counts nothing.
+        """
+        if not self._predictions_need_a_key():
+            return self._name_of(sender)
+        assert self._named is not None, "only the keys in this file have roles"
+        if self._is_limited(sender) and self._wrong_keys.seconds_to_wait(self.address_of(sender)):
+            return None
+        holder = _find([self._named.read()], sender.key)
+        return holder.name if holder is not None and holder.roles & _SUFFICIENT[PREDICT] else None
+
+    def address_of(self, sender: Sender) -> str:
+        """Return the address that a request came from, for logs."""
+        return self._proxies.client_address(sender.peer, sender.forwarded_for)
+
+    def check_files(self) -> None:
+        """Log what is wrong with the files, so that it is known before the first caller is refused."""
+        for file in (self._named, self._plain):
+            with suppress(KeysUnavailable):
+                if file is not None:
+                    file.read()
+
+    def _predictions_need_a_key(self) -> bool:
+        """Return whether any key has the role ``predict``."""
+        return self._named is not None and any(PREDICT in holder.roles for holder in self._named.read().values())
+
+    def _name_of(self, sender: Sender) -> str:
+        """Return the name that belongs to a key where none is needed; empty for no key or an unknown one."""
+        if not sender.key:
+            return ""
+        for file in (self._named, self._plain):
+            with suppress(KeysUnavailable):
+                holder = _find([file.read()], sender.key) if file is not None else None
+                if holder is not None:
+                    return holder.name
+        return ""
+
+    def _check_key(self, keys: list[Keys], sender: Sender) -> KeyHolder:
+        """Return the holder of the key that was sent; count wrong keys."""
+        if not sender.key:
+            raise UnknownKey(f"Send one of the keys in {self._settings} as {KEY_HEADER}.")
+        is_limited = self._is_limited(sender)
+        address = self.address_of(sender)
+        seconds = self._wrong_keys.seconds_to_wait(address) if is_limited else 0
+        if seconds:
+            raise TooManyWrongKeys(
+                f"{MAX_WRONG_KEYS} wrong keys came from your address within a minute: wait {seconds} s, and send one "
+                f"of the keys in {self._settings} as {KEY_HEADER}.",
+                seconds,
+            )
+        holder = _find(keys, sender.key)
+        if holder is None:
+            if is_limited:
+                self._wrong_keys.add(address)
+            raise UnknownKey(f"Send one of the keys in {self._settings} as {KEY_HEADER}.")
+        return holder
+
+    def _is_limited(self, sender: Sender) -> bool:
+        """Return whether wrong keys count; programs on this host could as well read the memory of the service."""
+        return sender.is_proxied or not is_loopback(sender.peer)
 
 
-def _comes_from_this_host(environ: WSGIEnvironment) -> bool:
-    """Return whether a request was sent from this host, and not through a proxy."""
-    try:
-        address = ip_address(environ.get("REMOTE_ADDR", ""))
-    except ValueError:  # a Unix socket has no address
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_loopback and not any(variable in environ for variable in _PROXY_VARIABLES)
+def _find(keys: list[Keys], key: str) -> KeyHolder | None:
+    """Return the holder of a key that was sent in a header."""
+    digest = digest_key(key.encode("latin-1", "replace"))
+    holders = [found for known in keys if (found := known.get(digest)) is not None]
+    return holders[0] if holders else None
+
+
+class _WrongKeys:
+    """The times at which addresses sent wrong keys, in this process."""
+
+    def __init__(self) -> None:
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+        self._changing = threading.Lock()
+
+    def add(self, address: str) -> None:
+        """Count a wrong key."""
+        with self._changing:
+            times = self._times.setdefault(_network_of(address), deque(maxlen=MAX_WRONG_KEYS))
+            times.append(time.monotonic())
+            self._times.move_to_end(_network_of(address))
+            if len(self._times) > _MAX_ADDRESSES:
+                self._times.popitem(last=False)
+
+    def seconds_to_wait(self, address: str) -> int:
+        """Return in how many seconds, rounded up, an address may send keys again; 0 if now."""
+        with self._changing:
+            times = self._times.get(_network_of(address))
+            if times is None or len(times) < MAX_WRONG_KEYS:
+                return 0
+            left = times[0] + WRONG_KEYS_SECONDS - time.monotonic()
+            return int(left) + 1 if left > 0 else 0
+
+
+def _network_of(address: str) -> str:
+    """Return what counts as one address.
+
+    Examples
+    --------
+    >>> _network_of("192.0.2.1"), _network_of("2001:db8::1234:1")
+    ('192.0.2.1', '2001:db8::/64')
+    """
+    parsed = parse_address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(ip_network(f"{parsed}/{_IPV6_PREFIX}", strict=False))
+    return address

@@ -18,6 +18,7 @@ from app.db.ids import make_record_id
 from app.metrics.http import UNMATCHED
 from app.metrics.service import ServiceMetrics
 from app.web.access_log import RequestLog
+from app.web.auth import caller_in
 
 REQUEST_ID_HEADER, RECORD_ID_HEADER = "X-Request-ID", "X-Record-ID"
 
@@ -111,7 +112,7 @@ class RequestMiddleware:
             self._metrics.record_request_ended()
             if self._log is not None:
                 seconds = time.perf_counter() - started
-                self._log.add(ids.request_id, environ["REQUEST_METHOD"], route, status, seconds)
+                self._log.add(ids.request_id, environ["REQUEST_METHOD"], route, status, seconds, caller_in(environ))
 
 
 def install_middleware(app: Flask, metrics: ServiceMetrics, log: RequestLog | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -16,14 +17,14 @@ from tests.api.recorded_service import RecordedService, start_recorded_service
 
 
 @pytest.fixture
-def make_service(tmp_path: Path) -> Iterator[Callable[[Path], Flask]]:
+def make_service(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Return a function that builds services without records; their background jobs end with the test."""
     services: list[Flask] = []
     # Not the default address, under which the user of this folder may have records.
     no_database = f"sqlite:///{tmp_path}/no_records/records.db"
 
-    def make(models: Path) -> Flask:
-        services.append(create_app(Settings(model_dir=str(models), database_url=no_database)))
+    def make(models: Path, **settings: Any) -> Flask:
+        services.append(create_app(Settings(model_dir=str(models), database_url=no_database, **settings)))
         return services[-1]
 
     yield make

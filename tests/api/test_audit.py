@@ -1,11 +1,13 @@
-"""``GET /audit/next`` hands out rows for labelling, to callers with access."""
+"""``/audit/next``: POST hands out rows for labelling, to callers with access; GET only shows them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from app.db.tables import AUDITS
 from tests.api.recorded_service import RecordedService, start_recorded_service
 from tests.records.filled_tables import draw, make_id, name_features
 
@@ -19,9 +21,15 @@ def service(recorded: RecordedService) -> RecordedService:
     return recorded
 
 
+def take(service: RecordedService, n: int) -> list[dict[str, object]]:
+    """Take rows."""
+    rows: list[dict[str, object]] = service.client.post("/audit/next", json={"n": n}).json["rows"]
+    return rows
+
+
 def test_rows_are_handed_out_as_described(service: RecordedService):
     """Twenty rows or the requested number, without the model's answers and not to be cached."""
-    answer = service.client.get("/audit/next")
+    answer = service.client.post("/audit/next")
     service.check(answer.json, "AuditRows")
 
     assert answer.headers["Cache-Control"] == "no-store"
@@ -33,38 +41,57 @@ def test_rows_are_handed_out_as_described(service: RecordedService):
         "features": {"mean": 0.56, "sd": 0.23},
     }
     assert [row["record_id"] for row in answer.json["rows"]] == [make_id(number) for number in range(20)]
-    assert len(service.client.get("/audit/next?n=3").json["rows"]) == 3
-    assert len(service.client.get("/audit/next?n=100").json["rows"]) == 7
-    assert service.client.get("/audit/next").json == {"rows": []}
+    assert len(service.client.post("/audit/next?n=3").json["rows"]) == 3
+    assert len(take(service, 100)) == 7
+    assert service.client.post("/audit/next", json={}).json == {"rows": []}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_reading_hands_out_nothing(service: RecordedService, method: str):
+    """GET shows what POST hands out next, announces its end, and leaves the queue as it was."""
+    shown = service.client.open("/audit/next?n=5", method=method)
+
+    assert shown.status_code == 200
+    assert shown.headers["Deprecation"] == "@1795910400"
+    assert 'rel="deprecation"' in shown.headers["Link"]
+    with service.engine.connect() as connection:
+        assert connection.scalars(select(AUDITS.c.handed_at).distinct()).all() == [None]
+    if method == "GET":
+        assert take(service, 5) == shown.json["rows"]
 
 
 def test_handed_out_row_can_be_labelled(service: RecordedService):
     """The fields that identify a row in the queue identify it in feedback."""
-    row = service.client.get("/audit/next?n=1").json["rows"][0]
+    [row] = take(service, 1)
     label = {"request_id": row["record_id"], "row": row["row"], "is_inlier": -1}
 
     assert service.client.post("/feedback", json=label).json["taken"] == 1
 
 
-def test_head_request_hands_out_nothing(service: RecordedService):
-    """The rows would not be handed out again for an hour."""
-    answer = service.client.head("/audit/next")
-
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, OPTIONS")
-    assert len(service.client.get("/audit/next?n=100").json["rows"]) == 30
-
-
 @pytest.mark.parametrize("n", ["0", "101", "x", "-1", ""])
 def test_bad_number_is_refused(service: RecordedService, n: str):
     """A bad number is refused before any row is handed out."""
-    assert service.client.get(f"/audit/next?n={n}").status_code == 422
-    assert len(service.client.get("/audit/next?n=100").json["rows"]) == 30
+    assert service.client.post(f"/audit/next?n={n}").status_code == 422
+    assert service.client.post("/audit/next", json={"n": n}).status_code == 422
+    assert len(take(service, 100)) == 30
+
+
+@pytest.mark.parametrize("media_type", [None, "text/plain", "application/x-www-form-urlencoded"])
+def test_body_that_is_not_json_is_refused(service: RecordedService, media_type: str | None):
+    """Nothing is handed out to a form or to a script that may not send JSON."""
+    answer = service.client.post("/audit/next", data=b'{"n": 5}', content_type=media_type)
+
+    assert answer.status_code == 415
+    assert "application/json" in answer.json["detail"]
+    assert len(take(service, 100)) == 30
 
 
 def test_access_is_limited(tmp_path: Path, service: RecordedService):
     """Without keys only this host has access; with keys, callers who have one."""
-    assert service.client.get("/audit/next", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 403
+    for method in ("GET", "POST"):
+        far = service.client.open("/audit/next", method=method, environ_base={"REMOTE_ADDR": "192.0.2.1"})
+        assert far.status_code == 403
     (tmp_path / "keys").write_text("key")
     with start_recorded_service(tmp_path, feedback_api_keys_file=str(tmp_path / "keys")) as guarded:
-        assert guarded.client.get("/audit/next").status_code == 401
-        assert len(guarded.client.get("/audit/next", headers={"X-API-Key": "key"}).json["rows"]) == 20
+        assert guarded.client.post("/audit/next").status_code == 401
+        assert len(guarded.client.post("/audit/next", headers={"X-API-Key": "key"}).json["rows"]) == 20

@@ -51,7 +51,7 @@ def _numbers(service: Flask) -> dict[str, float]:
 def _send_in_loop(service: Flask, method: str, path: str, body: bytes) -> _Sent | None:
     """Send a request to the fast path alone."""
     headers = [(b"x-request-id", b"same"), *([JSON] if method == "POST" else [])]
-    answer = service.fast_path.answer(method, path, "", headers, body)  # type: ignore[attr-defined]
+    answer = service.fast_path.answer(method, path, "", headers, body, "127.0.0.1")  # type: ignore[attr-defined]
     if answer is None:
         return None
     return _Sent(answer.status, {name.decode().lower(): value.decode() for name, value in answer.headers}, answer.body)
@@ -139,7 +139,7 @@ def test_unusual_requests_are_left_to_flask(service: Flask, headers: list[tuple[
     """Flask decides about every other media type, and about browsers."""
     body = b'{"feature_vector": [0.56, 0.23]}'
 
-    assert service.fast_path.answer("POST", "/prediction", "", headers, body) is None  # type: ignore[attr-defined]
+    assert service.fast_path.answer("POST", "/prediction", "", headers, body, "127.0.0.1") is None  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_no_model_is_left_to_flask(client_without_model: FlaskClient):
     """Flask's answer says what to do."""
     fast_path = client_without_model.application.fast_path  # type: ignore[attr-defined]
 
-    assert fast_path.answer("POST", "/prediction", "", [JSON], b'{"feature_vector": [1, 2]}') is None
-    assert fast_path.answer("GET", "/readyz", "", [], b"") is None
+    assert fast_path.answer("POST", "/prediction", "", [JSON], b'{"feature_vector": [1, 2]}', "127.0.0.1") is None
+    assert fast_path.answer("GET", "/readyz", "", [], b"", "127.0.0.1") is None
 
 
 def test_refusal_is_short_and_has_an_id(service: Flask):

@@ -158,8 +158,9 @@ def test_page_follows_its_security_policy(client: FlaskClient):
 @pytest.mark.parametrize(
     "address", ["https://model.example:8443/", "http://[::1]:8000/", "http://localhost/it's;mine/"]
 )
-def test_command_can_be_pasted(client: FlaskClient, address: str):
+def test_command_can_be_pasted(make_service: Callable[..., Flask], credits_models: Path, address: str):
     """It sends the row of the form to the page's host, with the URL quoted for the shell."""
+    client = make_service(credits_models, allowed_hosts=("model.example",)).test_client()
     page = Page(client.get("/", base_url=address).text)
 
     words = words_of_command(page)
@@ -171,8 +172,9 @@ def test_command_can_be_pasted(client: FlaskClient, address: str):
 
 
 @pytest.mark.parametrize("host", ["a;reboot", "$(reboot)", "a'b", '"><script>', "a b"])
-def test_forged_host_is_quoted(client: FlaskClient, host: str):
-    """A forged Host header injects neither a shell command nor an HTML element."""
+def test_forged_host_is_quoted(make_service: Callable[..., Flask], credits_models: Path, host: str):
+    """Even if every Host is allowed, a forged one injects neither a shell command nor an HTML element."""
+    client = make_service(credits_models, allowed_hosts=("*",)).test_client()
     page = Page(client.get("/", headers={"Host": host}).text)
 
     assert words_of_command(page)[2] == "-H"

@@ -28,7 +28,7 @@ LABEL = {"request_id": ID, "is_inlier": 1}
 def _request_all(service: RecordedService) -> list[tuple[int, str | None]]:
     """Request every route of records, and return the status and ``Retry-After`` of each answer."""
     client = service.client
-    answers = [client.post("/feedback", json=LABEL), client.get(f"/predictions/{ID}"), client.get("/audit/next")]
+    answers = [client.post("/feedback", json=LABEL), client.get(f"/predictions/{ID}"), client.post("/audit/next")]
     assert {answer.mimetype for answer in answers} <= {"application/problem+json", "application/json"}
     return [(answer.status_code, answer.headers.get("Retry-After")) for answer in answers]
 

@@ -1,8 +1,8 @@
 """Count the files on the three walks of docs/architecture.md by tracing real runs: ``python -m tests.contract.walks``.
 
 A file is on a walk if one of its functions runs there. Not counted are settings and errors; what belongs to every
-request (middleware, access log, record ids, HTTP metrics, the check of the declaration); the recorder's periodic work;
-what belongs to every training command (console, options, metrics); and templates.
+request (middleware, access log, record ids, HTTP metrics, the check of host, site and key); the recorder's periodic
+work; what belongs to every training command (console, options, metrics); and templates.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ _OF_EVERY_REQUEST = {
     "app/metrics/http.py",
     "app/db/ids.py",
     "app/api/operation.py",
+    "app/api/access.py",
+    "app/web/hosts.py",
+    "app/web/auth.py",
+    "app/web/key_file.py",
+    "app/metrics/access.py",
+    "app/server/client_address.py",
 }
 _OF_EVERY_COMMAND = {
     "training/console.py",
@@ -141,8 +147,10 @@ def predict(folder: Path, content_type: str) -> list[str]:
 
         def send() -> int:
             if content_type != "application/json":
-                return client.post("/prediction", data=body, content_type=content_type).status_code
-            answer = app.fast_path.answer("POST", "/prediction", "", [(b"content-type", content_type.encode())], body)
+                return int(client.post("/prediction", data=body, content_type=content_type).status_code)
+            answer = app.fast_path.answer(
+                "POST", "/prediction", "", [(b"content-type", content_type.encode())], body, ""
+            )
             return int(answer.status) if answer else 0
 
         send()  # fills caches

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, event, func, select
 
 from app.db.engine import upgrade_database
 from app.db.ids import make_record_id
-from app.db.revision import REVISION_TABLE
+from app.db.revision import REVISION, REVISION_TABLE
 from app.db.tables import HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, WRITERS
 from app.db.url import DatabaseAddress
 from app.db.writer_lock import WriterLock
@@ -107,7 +107,7 @@ def test_newer_tables_are_reported_in_a_sentence(
         wait_until(lambda: recorder.failures("schema") > 1)
         assert not recorder.is_up()
         assert caplog.text.count("was written by a newer Isowatch (revision 9999") == 1
-        change(f"UPDATE {REVISION_TABLE} SET version_num = '0001'")
+        change(f"UPDATE {REVISION_TABLE} SET version_num = '{REVISION}'")
     wait_until(lambda: recorder.recorded == 10)
 
     assert count_lines(read, address, PREDICTIONS) == 10

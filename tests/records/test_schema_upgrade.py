@@ -28,12 +28,14 @@ from app.errors import RecordsUnavailable
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SECOND_MIGRATION = """
+NEXT_REVISION = f"{int(REVISION) + 1:04}"
+
+NEXT_MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{next}"
+down_revision = "{now}"
 
 
 def upgrade():
@@ -51,7 +53,12 @@ def address(empty_address: str) -> str:
 def layout(engine: Engine) -> list[tuple[str, ...]]:
     """Return the database's own description of its tables and indexes, without Alembic's table."""
     if engine.dialect.name == "sqlite":
-        question = "SELECT name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        # SQLite keeps the text of CREATE TABLE, to which ALTER TABLE adds a column after the constraints.
+        question = """
+            SELECT m.name, c.cid, c.name || ' ' || c.type || c."notnull" || coalesce(c.dflt_value, '-') || c.pk || t.wr
+                FROM sqlite_master m JOIN pragma_table_list t USING (name) JOIN pragma_table_xinfo(m.name) c
+                WHERE m.type = 'table'
+            UNION ALL SELECT tbl_name, name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"""
     else:
         question = """
             SELECT table_name, column_name, concat_ws(' ', data_type, character_maximum_length, is_nullable,
@@ -165,30 +172,32 @@ def test_upgrading_again_changes_nothing(address: str, caplog, opened):
 
 
 @pytest.fixture
-def with_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Add a second migration to a copy of the migrations, and make the code use the copy with revision 0002."""
+def with_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Add a migration to a copy of the migrations, and make the code use the copy with its revision."""
 
     def add(further: str = "") -> None:
         folder = tmp_path / "migrations"
         (folder / "versions").mkdir(parents=True)
-        for file in ("env.py", "versions/0001_first_tables.py"):
-            (folder / file).write_text((FOLDER / file).read_text())
-        (folder / "versions/0002_second.py").write_text(SECOND_MIGRATION.format(further=further))
+        for file in (FOLDER / "env.py", *(FOLDER / "versions").glob("*.py")):
+            (folder / file.relative_to(FOLDER)).write_text(file.read_text())
+        migration = NEXT_MIGRATION.format(further=further, now=REVISION, next=NEXT_REVISION)
+        (folder / "versions/next.py").write_text(migration)
         monkeypatch.setattr(upgrade.upgrade_tables, "__defaults__", (folder,))
         for module in ("engine", "revision"):
-            monkeypatch.setattr(f"app.db.{module}.REVISION", "0002")
+            monkeypatch.setattr(f"app.db.{module}.REVISION", NEXT_REVISION)
 
     return add
 
 
-def test_an_upgrade_keeps_records(address: str, with_a_second, opened):
+def test_an_upgrade_keeps_records(address: str, with_another, opened):
     """A later revision adds to the tables; code that is too new for a database says what to do."""
     upgrade_database(address)
     with opened(address).begin() as connection:
         connection.execute(insert(SEGMENTS).values(name="EU", first_seen_at=1.0))
-    with_a_second()
+    with_another()
 
-    with pytest.raises(RecordsUnavailable, match=r"older Isowatch \(revision 0001, this one needs 0002\): start the"):
+    problem = rf"older Isowatch \(revision {REVISION}, this one needs {NEXT_REVISION}\): start the"
+    with pytest.raises(RecordsUnavailable, match=problem):
         open_database(address)
     upgrade_database(address)
 
@@ -196,19 +205,19 @@ def test_an_upgrade_keeps_records(address: str, with_a_second, opened):
         assert connection.execute(text("SELECT name, colour FROM segments")).all() == [("EU", "grey")]
 
 
-def test_an_upgrade_that_fails_changes_nothing(address: str, with_a_second, opened):
+def test_an_upgrade_that_fails_changes_nothing(address: str, with_another, opened):
     """It is one transaction, even in SQLite."""
     upgrade_database(address)
     engine = opened(address)
     before = layout(engine)
-    with_a_second(further='raise RuntimeError("in the middle")')
+    with_another(further='raise RuntimeError("in the middle")')
 
     with pytest.raises(RuntimeError, match="in the middle"):
         upgrade_database(address)
 
     assert layout(engine) == before
     with engine.connect() as connection:
-        assert connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}")) == "0001"
+        assert connection.scalar(text(f"SELECT version_num FROM {REVISION_TABLE}")) == REVISION
 
 
 def test_concurrent_upgrades_create_the_tables_once(address: str, opened):
@@ -259,11 +268,11 @@ def test_an_upgrade_waits_for_another(postgresql: str, opened):
     assert inspect(engine).has_table("predictions")
 
 
-def test_an_upgrade_does_not_wait_forever(address: str, opened, with_a_second):
+def test_an_upgrade_does_not_wait_forever(address: str, opened, with_another):
     """The recorder retries, and counts failures meanwhile."""
     upgrade_database(address)
     engine = opened(address)
-    with_a_second()
+    with_another()
     with engine.begin() as other:
         if engine.dialect.name == "sqlite":
             other.exec_driver_sql("BEGIN IMMEDIATE")

@@ -42,10 +42,10 @@ class BrowserPage:
 
 
 @contextmanager
-def start_chromium(program: Path) -> Iterator[Browser]:
-    """Start a headless browser, and close it after the block."""
+def start_chromium(program: Path, *options: str) -> Iterator[Browser]:
+    """Start a headless browser with further options, and close it after the block."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=program, args=[*CHROMIUM_OPTIONS, *options])
         yield browser
         browser.close()
 

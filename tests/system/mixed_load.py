@@ -116,7 +116,7 @@ class MixedLoad:
     def _label(self) -> None:
         """Submit true labels of alarms and of rows from the audit queue."""
         # There are no rows while the database is busy.
-        drawn = self._get(f"/audit/next?n={AUDITED_ROWS}").json().get("rows", [])
+        drawn = self._post("/audit/next", {"n": AUDITED_ROWS}).json().get("rows", [])
         audited = [_label_of(row["record_id"], row["row"], list(row["features"].values())) for row in drawn]
         if labels := self._alarms + audited:
             self._post("/feedback", labels)

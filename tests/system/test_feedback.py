@@ -103,7 +103,7 @@ def test_each_audit_row_is_returned_once(service: RunningService):
     returned: list[tuple[str, int]] = []
 
     def take() -> None:
-        rows = requests.get(f"{service.address}/audit/next?n=100", timeout=30).json()["rows"]
+        rows = requests.post(f"{service.address}/audit/next", json={"n": 100}, timeout=30).json()["rows"]
         returned.extend((row["record_id"], row["row"]) for row in rows)
 
     def all_were_returned() -> bool:
@@ -119,9 +119,9 @@ def test_each_audit_row_is_returned_once(service: RunningService):
 
 
 def test_commands_of_the_page_work(tmp_path: Path, service: RunningService, require_program: Callable[[str], Path]):
-    """All commands of docs/feedback.md work, in order."""
+    """All commands of docs/feedback.md and docs/access.md work, in order."""
     require_program("curl")
-    page = (REPOSITORY / "docs" / "feedback.md").read_text(encoding="utf-8")
+    page = "".join((REPOSITORY / "docs" / name).read_text(encoding="utf-8") for name in ("feedback.md", "access.md"))
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
     script = f"set -eux\n{commands}".replace("http://127.0.0.1:8000", service.address)
     # The record may not be written yet when the second command runs, so its label may be pending.
@@ -130,4 +130,4 @@ def test_commands_of_the_page_work(tmp_path: Path, service: RunningService, requ
     assert run.returncode == 0, run.stderr
     assert '"unknown":0' in run.stdout
     assert '"result":"taken"' in run.stdout or '"result":"waiting"' in run.stdout
-    assert re.fullmatch("[0-9a-f]{48}\n", (tmp_path / "feedback_keys").read_text())
+    assert re.fullmatch("fraud-desk labeller [0-9a-f]{48}\n", (tmp_path / "api_keys").read_text())

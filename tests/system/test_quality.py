@@ -66,7 +66,7 @@ def test_labels_become_figures(tmp_path: Path, credits_models: Path):
         predict(service, ROW, INLIERS, label=1)
         wait_until(lambda: overall_figures(service)["rows"] == ALARMS + INLIERS, "the records", service)
         submit_labels(service, [(alarms, row) for row in range(ALARMS)], TRUE_ALARMS)
-        drawn = service.get(f"/audit/next?n={INLIERS}").json()["rows"]
+        drawn = service.session.post(f"{service.address}/audit/next", json={"n": INLIERS}, timeout=30).json()["rows"]
         submit_labels(service, [(row["record_id"], row["row"]) for row in drawn], n_outliers=1)
 
         whole = overall_figures(service)

@@ -24,7 +24,7 @@ FEW_EXAMPLES = 5
 # A label of an unknown row is answered once the recorder has written all earlier rows, up to a second later, so there
 # are few of them.
 CONFIGURATION = """
-[auth.openapi.feedbackKey]
+[auth.openapi.apiKey]
 api_key = "{key}"
 
 [checks.negative_data_rejection]

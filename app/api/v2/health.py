@@ -33,7 +33,9 @@ class ModelReady(Schema):
 
 
 @protocol_health.get("/v2/health/live")
-@Operation(summary="The process is alive.", description="Like `/healthz`.", tag=TAG, answer=ServerLive)
+@Operation(
+    summary="The process is alive.", description="Like `/healthz`.", tag=TAG, answer=ServerLive, is_for_monitoring=True
+)
 def check_liveness() -> Response:
     """Answer; an orchestrator restarts a process that does not."""
     return answer_json({"live": True})
@@ -44,6 +46,7 @@ def check_liveness() -> Response:
     summary="A verified model is loaded.",
     description="Like `/readyz`: if not, the answer is 503 with the reason and what to do.",
     tag=TAG,
+    is_for_monitoring=True,
     answer=ServerReady,
     refusals=NO_MODEL,
     names_model=True,
@@ -59,6 +62,7 @@ def check_readiness() -> Response:
     summary="The model can score rows.",
     description="404 if another model is live.",
     tag=TAG,
+    is_for_monitoring=True,
     answer=ModelReady,
     refusals=(404, *NO_MODEL),
     names_model=True,

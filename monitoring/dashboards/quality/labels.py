@@ -96,7 +96,7 @@ def _refused() -> timeseries.Panel:
 def _audit_queue() -> timeseries.Panel:
     return graph(
         "Audit queue",
-        "Inliers that were sampled for the audit and have no label yet; `GET /audit/next` returns them. A queue that "
+        "Inliers that were sampled for the audit and have no label yet; `POST /audit/next` returns them. A queue that "
         "only grows is more than people can label: lower AUDIT_SHARE, the sampled share.",
         units.Short,
         query(f"max(audit_waiting_rows{{{INSTANCE}}})", "rows", fast_scrape=True),

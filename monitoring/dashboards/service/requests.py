@@ -31,6 +31,7 @@ def add_requests(grid: Grid) -> None:
     )
     grid.add_panels(9, _handler_p95(), _error_responses(), _in_flight())
     grid.add_panels(8, _responses("4xx", "4..", "the caller"), _responses("5xx", "5..", "the service"), _exceptions())
+    grid.add_panels(8, _callers(), _refused_keys())
 
 
 def _by_route() -> timeseries.Panel:
@@ -140,5 +141,27 @@ def _exceptions() -> timeseries.Panel:
         "Requests that ended in an unhandled exception; the log contains each traceback.",
         units.RequestsPerSecond,
         query(rate("flask_http_request_exceptions_total", INSTANCE, by="method"), "{{method}}", fast_scrape=True),
+        soft_max=1,
+    )
+
+
+def _callers() -> timeseries.Panel:
+    return graph(
+        "Requests per second by API key",
+        "Allowed requests with an API key, by the name of its holder.",
+        units.RequestsPerSecond,
+        query(rate("api_key_requests_total", INSTANCE, by="caller"), "{{caller}}", fast_scrape=True),
+        decimals=1,
+        legend_right=True,
+    )
+
+
+def _refused_keys() -> timeseries.Panel:
+    return graph(
+        "Refused API keys per second",
+        "Requests without a key, with a wrong key, from an address that sent too many wrong ones, or with a key that "
+        "lacks the role. The log names the addresses of wrong keys.",
+        units.RequestsPerSecond,
+        query(rate("api_key_refused_requests_total", INSTANCE, by="reason"), "{{reason}}", fast_scrape=True),
         soft_max=1,
     )
