@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterable
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -15,7 +16,7 @@ from tests.system.running_service import RunningService
 ROW = {"feature_vector": [0.56, 0.23]}
 
 # A service that neither answers nor closes fails a test after this time; every deadline in the tests is far shorter.
-SECONDS = 20
+SECONDS = 15
 
 
 class NotClosed(AssertionError):
@@ -52,7 +53,11 @@ class Connection:
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(SECONDS)
-        self._socket.connect(("127.0.0.1", port_of(service)))
+        try:
+            self._socket.connect(("127.0.0.1", port_of(service)))
+        except OSError:
+            self._socket.close()
+            raise
         self.port: int = self._socket.getsockname()[1]
         self._data = b""
 
@@ -64,17 +69,13 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Send bytes; if the service has closed already, its answer can still be read."""
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            pass
 
     def finish_sending(self) -> None:
         """Close the sending half, as `nc -N` does."""
-        try:
+        with suppress(OSError):  # the service has closed already
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:  # the service has closed already
-            pass
 
     def ask(self, request: bytes, method: str = "POST") -> Answer:
         """Send a request and return its answer."""
@@ -155,19 +156,15 @@ class Connection:
         return bool(data)
 
 
-def request(
-    method: str = "POST",
-    path: str = "/prediction",
-    body: bytes | None = None,
-    headers: Iterable[str] = (),
-    version: str = "HTTP/1.1",
-) -> bytes:
-    """Return a request as bytes, with ``Content-Length`` unless it has no body."""
-    body = json.dumps(ROW).encode() if body is None and method == "POST" else body
-    lines = [f"{method} {path} {version}", "Host: 127.0.0.1", *headers]
-    if body is not None:
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
+def request(method: str, path: str, body: bytes | None = None, *lines: str, version: str = "HTTP/1.1") -> bytes:
+    """Return a request as bytes, with ``Content-Length`` if it has a body, and further header lines."""
+    framing = [] if body is None else [f"Content-Length: {len(body)}"]
+    head = [f"{method} {path} {version}", "Host: 127.0.0.1", "Content-Type: application/json", *framing, *lines]
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + (body or b"")
+
+
+# The usual request.
+PREDICTION = request("POST", "/prediction", json.dumps(ROW).encode())
 
 
 def port_of(service: RunningService) -> int:
@@ -182,3 +179,14 @@ def is_open_in_service(service: RunningService, connection: Connection) -> bool:
         for worker in service.workers()
         for end in psutil.Process(worker).net_connections("tcp4")
     )
+
+
+def wait_for_close(service: RunningService, connection: Connection, drop: bytes = b"") -> float:
+    """Send a drop now and then until a worker has closed its end; return after how many seconds that was."""
+    started_at = time.monotonic()
+    while is_open_in_service(service, connection):
+        if time.monotonic() - started_at > SECONDS:
+            raise NotClosed(f"still open after {SECONDS} s")
+        connection.send(drop)
+        time.sleep(0.05)
+    return time.monotonic() - started_at
