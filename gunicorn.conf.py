@@ -21,7 +21,7 @@ except InvalidSetting as error:
 
 bind = _settings.bind
 workers = _settings.web_concurrency or allowed_cpus()
-worker_class = "app.server.worker.DrainingWorker"
+worker_class = "app.server.worker.FrontWorker"
 threads = _settings.worker_threads
 timeout = _settings.worker_timeout
 graceful_timeout = _settings.graceful_timeout

@@ -12,13 +12,14 @@ from flask import Flask
 from app.api.audit import audit
 from app.api.docs import register_docs
 from app.api.drift import drift
+from app.api.fast_path import FastPath
 from app.api.feedback import feedback
 from app.api.health import health
 from app.api.metrics import metrics as metrics_route
 from app.api.model_information import model_information
-from app.api.operation import LimitedRequest, operation_of, statuses_by_endpoint
+from app.api.operation import LimitedRequest, statuses_by_endpoint
 from app.api.page import page
-from app.api.prediction import PredictionFastPath, predict, prediction
+from app.api.prediction import prediction
 from app.api.predictions import predictions
 from app.api.quality import quality
 from app.api.records import recorded_prediction
@@ -41,7 +42,7 @@ from app.web.access_log import FLUSH_SECONDS, RequestLog
 from app.web.auth import ApiKeys
 from app.web.codecs import StrictJSONProvider
 from app.web.headers import protect_pages
-from app.web.middleware import SynchronousFlask, install_middleware
+from app.web.middleware import install_middleware
 from app.web.problems import register_error_handlers
 
 # A new model must be live within two seconds; this is half of that.
@@ -69,10 +70,16 @@ _BLUEPRINTS = (
 )
 
 
+class IsowatchFlask(Flask):
+    """Flask, with what the worker answers without it."""
+
+    fast_path: FastPath
+
+
 def build_service(settings: Settings | None = None) -> Flask:
     """Build a service; see ``app.create_app``."""
     settings = settings or Settings.from_environ()
-    app = SynchronousFlask(
+    app = IsowatchFlask(
         "app",
         root_path=str(Path(__file__).parent),
         template_folder="web/templates",
@@ -96,12 +103,9 @@ def build_service(settings: Settings | None = None) -> Flask:
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
-    fast_path_metrics = register_http_metrics(app, registry, statuses_by_endpoint(app))
+    app.fast_path = FastPath(parts, register_http_metrics(app, registry, statuses_by_endpoint(app)))
     protect_pages(app)
-    operation = operation_of(predict)
-    assert operation is not None, "declared on the view"
-    app.wsgi_app = PredictionFastPath(app.wsgi_app, parts, operation.max_body_bytes(settings))  # type: ignore[method-assign]
-    install_middleware(app, metrics, fast_path_metrics, log)
+    install_middleware(app, metrics, log)
 
     model.refresh()
     jobs.add(model.refresh, _CHECK_MODEL_SECONDS)

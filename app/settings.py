@@ -59,16 +59,38 @@ class Settings:
     web_concurrency: int = _setting(
         0, "processes", "Number of worker processes; 0 means one per CPU that the cgroup allows.", 0
     )
-    # A worker's threads share one interpreter lock, so they add no speed; they let a worker answer while a client sends
-    # slowly. With two, 99 % of requests are answered within 6 ms, with eight within 22 ms (8 connections, one core):
-    # use more only if slow clients connect without a proxy in between.
-    worker_threads: int = _setting(2, "threads", "Threads per worker, so that a slow client does not block others.", 1)
+    # Usual predictions need no thread. Threads share one interpreter lock, so more of them add no speed; they let a
+    # worker answer while one waits for the database of records.
+    worker_threads: int = _setting(
+        4, "threads", "Threads per worker, for requests that are not answered in its event loop.", 1
+    )
     # Below the 60 s after which most load balancers time out, above the duration of any request.
     worker_timeout: int = _setting(30, "seconds", "A worker that is silent for longer is replaced.", 1)
     graceful_timeout: int = _setting(30, "seconds", "Time to finish requests after SIGTERM.", 1)
     # Longer than the 60 s for which proxies commonly keep an idle connection, so that the proxy closes it first:
     # otherwise the proxy may send a request into a connection that is being closed.
     keepalive: int = _setting(75, "seconds", "How long an idle connection stays open.", 0)
+    # As long as web servers commonly wait; a head is a few hundred bytes.
+    head_timeout: int = _setting(10, "seconds", "Time in which the head of a request must arrive.", 1)
+    body_timeout: int = _setting(
+        30, "seconds", "Time in which a body must arrive; each byte adds 1 / `MIN_BODY_BYTES_PER_SECOND`.", 1
+    )
+    min_body_bytes_per_second: int = _setting(
+        1024, "bytes", "A body that arrives faster may take longer than `BODY_TIMEOUT`.", 1
+    )
+    write_timeout: int = _setting(
+        10, "seconds", "A client that reads nothing of its answer for so long is disconnected.", 1
+    )
+    # Each takes about 10 KB while it waits.
+    max_connections: int = _setting(
+        4096, "connections", "Open connections per worker; if there are more, the one next to time out is closed.", 1
+    )
+    max_connections_per_address: int = _setting(
+        256,
+        "connections",
+        "Open connections per worker and address; 0 means any number, as for loopback and trusted proxies.",
+        0,
+    )
     max_requests: int = _setting(0, "requests", "Replace a worker after about this many requests; 0 means never.", 0)
     # Heartbeats are written once a second: on a disk that stalls, healthy workers would look dead.
     worker_tmp_dir: str = _setting("/dev/shm", "folder", "Folder of the workers' heartbeat files, in memory.")

@@ -7,7 +7,11 @@ from marshmallow import Schema, fields
 
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import name_model, service
-from app.web.codecs import answer_json
+from app.web.codecs import JSON_MEDIA_TYPE
+
+LIVENESS_RULE, READINESS_RULE = "/healthz", "/readyz"
+
+LIVE, READY = b'{"status":"ok"}', b'{"status":"ready"}'
 
 health = Blueprint("health", __name__)
 
@@ -18,7 +22,7 @@ class Health(Schema):
     status = fields.String(required=True, metadata={"example": "ok"})
 
 
-@health.get("/healthz")
+@health.get(LIVENESS_RULE)
 @Operation(
     summary="The process is alive.",
     description="For an orchestrator, which restarts a process that does not answer.",
@@ -27,10 +31,10 @@ class Health(Schema):
 )
 def check_liveness() -> Response:
     """Answer; an orchestrator restarts a process that does not."""
-    return answer_json({"status": "ok"})
+    return Response(LIVE, mimetype=JSON_MEDIA_TYPE)
 
 
-@health.get("/readyz")
+@health.get(READINESS_RULE)
 @Operation(
     summary="A verified model is loaded.",
     description="If not, the answer is 503 with the reason and what to do.",
@@ -41,4 +45,4 @@ def check_liveness() -> Response:
 )
 def check_readiness() -> Response:
     """Answer if predictions can be answered; if not, 503 with the reason and what to do."""
-    return name_model(answer_json({"status": "ready"}), service().model.get())
+    return name_model(Response(READY, mimetype=JSON_MEDIA_TYPE), service().model.get())

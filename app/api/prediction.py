@@ -1,18 +1,13 @@
 """``POST /prediction``: label one row and, on request, return its score and the confidence of its label.
 
-Flask's routing, contexts and hooks take more time than the prediction itself. So a usual request is answered by a fast
-path below Flask, with the same function as the view. Everything unusual (another media type, a body without a length,
-a mistake, no model, a bug) goes through Flask.
+Flask's routing, contexts and hooks take more time than the prediction itself, so usual requests are answered in the
+worker's event loop (``app.api.fast_path``), with the same function as the view.
 """
 
 from __future__ import annotations
 
-import io
-import time
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import msgspec
 import numpy as np
@@ -20,13 +15,12 @@ from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 
 from app.api.operation import NO_MODEL, Operation
-from app.api.service import MODEL_VERSION_HEADER, CountedPrediction, Service, name_record, service
-from app.metrics.service import SUCCESS
+from app.api.service import CountedPrediction, Service, name_record, service
 from app.model.bundle import Bundle
 from app.model.schema import Features
-from app.web.codecs import JSON_MEDIA_TYPE, decode_json, load_body, read_json
+from app.web.codecs import JSON_MEDIA_TYPE, load_body, read_json
 from app.web.fields import FeatureVector, Segment, StrictBoolean
-from app.web.middleware import RECORD_ID_HEADER, mark_fast_path, record_id_in
+from app.web.middleware import RequestIds, request_ids
 
 PREDICTION_RULE = "/prediction"
 
@@ -124,70 +118,20 @@ def predict() -> Response:
     """Label one row."""
     with CountedPrediction() as counted:
         bundle = counted.get_model()
-        answer = predict_row(service(), request.environ, bundle, read_json(request))
+        answer = answer_row(service(), request_ids(), bundle, read_json(request))
         return name_record(Response(answer, mimetype=JSON_MEDIA_TYPE), bundle)
 
 
-def predict_row(parts: Service, environ: WSGIEnvironment, bundle: Bundle, body: object) -> bytes:
+def answer_row(parts: Service, ids: RequestIds, bundle: Bundle, body: object) -> bytes:
     """Check a decoded body, score its row, publish and count it, and return the answer as JSON.
 
     Nothing is published or counted if the body is refused.
     """
     loaded = load_prediction_request(body, bundle.features)
-    scored = parts.score(environ, bundle, np.array([loaded["feature_vector"]], np.float32), loaded["segment"])
+    scored = parts.score(ids, bundle, np.array([loaded["feature_vector"]], np.float32), loaded["segment"])
     answer: dict[str, int | float] = {"is_inlier": int(scored.labels[0])}
     if loaded["score"]:
         answer["anomaly_score"] = float(scored.scores[0])
     if loaded["confidence"]:
         answer["confidence"] = float(scored.confidences[0])
     return msgspec.json.encode(answer)
-
-
-class PredictionFastPath:
-    """Answers usual prediction requests below Flask, and passes all others to Flask.
-
-    Parameters
-    ----------
-    flask
-        Flask's own WSGI application.
-    parts
-        The parts of the service.
-    """
-
-    def __init__(self, flask: WSGIApplication, parts: Service, max_body_bytes: int) -> None:
-        self._flask, self._parts, self._max_body_bytes = flask, parts, max_body_bytes
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
-        started = time.perf_counter()
-        if not self._is_usual(environ):
-            return self._flask(environ, start_response)
-        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        try:
-            bundle = self._parts.model.get()
-            answer = predict_row(self._parts, environ, bundle, decode_json(body))
-        except Exception:
-            # Nothing was counted yet: the view fails in the same way, counts the request, and reports the error.
-            environ["wsgi.input"] = io.BytesIO(body)
-            return self._flask(environ, start_response)
-        self._parts.metrics.record_prediction_request(bundle.version, SUCCESS, time.perf_counter() - started)
-        mark_fast_path(environ, PREDICTION_RULE)
-        headers = [
-            ("Content-Type", JSON_MEDIA_TYPE),
-            ("Content-Length", str(len(answer))),
-            (MODEL_VERSION_HEADER, bundle.version),
-            (RECORD_ID_HEADER, record_id_in(environ)),
-        ]
-        start_response("200 OK", headers)
-        return [answer]
-
-    def _is_usual(self, environ: WSGIEnvironment) -> bool:
-        """Return whether this is a prediction request whose body can be read here."""
-        length = environ.get("CONTENT_LENGTH") or ""
-        return (
-            environ["PATH_INFO"] == PREDICTION_RULE
-            and environ["REQUEST_METHOD"] == "POST"
-            and environ.get("CONTENT_TYPE") == JSON_MEDIA_TYPE
-            and length.isdecimal()
-            and int(length) <= self._max_body_bytes
-        )

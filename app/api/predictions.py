@@ -12,8 +12,9 @@ from marshmallow import Schema, fields
 from numpy.typing import NDArray
 
 from app.api.operation import NO_MODEL, Operation
-from app.api.service import CountedPrediction, name_record, service
+from app.api.service import CountedPrediction, Service, name_record, service
 from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
+from app.model.bundle import Bundle
 from app.model.schema import Features
 from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_json
 from app.web.fields import (
@@ -27,6 +28,7 @@ from app.web.fields import (
     check_number_of_rows,
     parse_segment,
 )
+from app.web.middleware import RequestIds, request_ids
 from app.web.query import QueryParameter, boolean_parameter
 from app.web.row_formats import (
     CSV_MEDIA_TYPE,
@@ -57,6 +59,8 @@ _SEGMENT = QueryParameter(
     "",
     parse_segment,
 )
+
+PREDICTIONS_RULE = "/predictions"
 
 predictions = Blueprint("predictions", __name__)
 
@@ -135,7 +139,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded["segment"])
 
 
-@predictions.post("/predictions")
+@predictions.post(PREDICTIONS_RULE)
 @Operation(
     summary="Label many rows.",
     description="Like `/prediction`, for a list of rows; answers are in the order of the rows. Rows may also be "
@@ -161,13 +165,25 @@ def predict_many() -> Response:
         wants_score, wants_confidence = _SCORE.read(request.args), _CONFIDENCE.read(request.args)
         segment = _SEGMENT.read(request.args)
         batch = _read_batch(request, bundle.features, parts.settings.max_batch_rows)
-        scored = parts.score(request.environ, bundle, batch.rows, batch.segment or segment)
-        answer: dict[str, list[Any]] = {"is_inlier": scored.labels.tolist()}
-        if batch.score or wants_score:
-            answer["anomaly_score"] = scored.scores.tolist()
-        if batch.confidence or wants_confidence:
-            answer["confidence"] = scored.confidences.tolist()
+        batch = Batch(
+            batch.rows,
+            batch.score or wants_score,
+            batch.confidence or wants_confidence,
+            batch.segment or segment,
+        )
+        answer = answer_batch(parts, request_ids(), bundle, batch)
         return name_record(_serialize(answer, answer_type), bundle)
+
+
+def answer_batch(parts: Service, ids: RequestIds, bundle: Bundle, batch: Batch) -> dict[str, list[Any]]:
+    """Score, publish and count rows, and return the fields of the answer, each a list with a value per row."""
+    scored = parts.score(ids, bundle, batch.rows, batch.segment)
+    answer: dict[str, list[Any]] = {"is_inlier": scored.labels.tolist()}
+    if batch.score:
+        answer["anomaly_score"] = scored.scores.tolist()
+    if batch.confidence:
+        answer["confidence"] = scored.confidences.tolist()
+    return answer
 
 
 def _choose_answer_type(request: Request) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from wsgiref.types import WSGIEnvironment
 
 import numpy as np
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app
 from numpy.typing import NDArray
 
 from app.api.records_access import RecordsAccess
@@ -22,7 +21,7 @@ from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
 from app.web.access_log import RequestLog
 from app.web.auth import ApiKeys
-from app.web.middleware import RECORD_ID_HEADER, record_id_in, request_id_in
+from app.web.middleware import RECORD_ID_HEADER, RequestIds, request_ids
 
 MODEL_VERSION_HEADER = "X-Model-Version"
 
@@ -45,13 +44,13 @@ class Service:
     records: RecordsAccess
     keys: ApiKeys
 
-    def score(self, environ: WSGIEnvironment, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
+    def score(self, ids: RequestIds, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
         """Score the rows of a request, publish them to the recorder and count them.
 
         Parameters
         ----------
-        environ
-            The request.
+        ids
+            The ids of the request.
         bundle
             The model.
         rows
@@ -61,7 +60,7 @@ class Service:
         """
         scored = score_rows(bundle, rows)
         if self.recorder is not None:
-            self.recorder.publish(request_id_in(environ), bundle.version, scored, record_id_in(environ), segment)
+            self.recorder.publish(ids.request_id, bundle.version, scored, ids.record_id, segment)
         self.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
         return scored
 
@@ -132,7 +131,7 @@ def name_model(response: Response, bundle: Bundle) -> Response:
 
 def name_record(response: Response, bundle: Bundle) -> Response:
     """Add the headers with the version that answered and the id under which the answer is recorded."""
-    response.headers[RECORD_ID_HEADER] = record_id_in(request.environ)
+    response.headers[RECORD_ID_HEADER] = request_ids().record_id
     return name_model(response, bundle)
 
 

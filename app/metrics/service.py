@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from app.metrics.records import FeedbackMetrics
+from app.server.loop_answers import CLOSED_REASONS
 
 # Predictions take well under a millisecond; alerts use the limits 0.05 and 1.0.
 PREDICTION_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -199,6 +200,14 @@ class ServiceMetrics:
             "livemostrecent",
             registry,
         )
+        self._closed_connections = Counter(
+            "http_connections_closed_total",
+            "Connections that were closed before their request was answered, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        for reason in CLOSED_REASONS:
+            self._closed_connections.labels(reason)
         self._no_model_errors = self._predictions.labels(NO_MODEL, ERROR)
         self._model_ready.set(0)
         self._workers.set(1)
@@ -268,6 +277,10 @@ class ServiceMetrics:
     def record_request_ended(self) -> None:
         """Count one request less in flight."""
         self._in_flight.dec()
+
+    def record_closed_connection(self, reason: str) -> None:
+        """Count a connection that was closed before its request was answered, by one of ``CLOSED_REASONS``."""
+        self._closed_connections.labels(reason).inc()
 
     def record_start(self, started_at: float) -> None:
         """Record when the first process of the service was started, in seconds since 1970."""

@@ -1,144 +1,155 @@
-"""Gunicorn's threaded worker with three changes: a fast path for predictions, a clean shutdown, and one-piece answers.
+"""Gunicorn's asyncio worker, with this service's connections: an event loop in front of Flask.
 
-Fast path: Gunicorn passes every request to a thread and back through a queue and a pipe, which costs more than a
-prediction, and several busy threads wait for each other's interpreter lock. Only slow clients need threads. So a
-prediction that has arrived completely is answered at once, in the loop that noticed it.
+The loop reads and parses every request, so a slow client costs a few kilobytes and no thread. Usual predictions and
+health checks are answered in the loop; every other request is run by Flask in one of a few threads, once it has arrived
+completely (``FlaskThreads``). Deadlines and caps are in ``Connection``.
 
-Shutdown: Gunicorn stops accepting, but keeps the listener open until the last request is answered. The kernel would
-accept new connections meanwhile, and nobody would answer them. Here the listener is closed at once.
-
-One piece: Gunicorn sends headers and body in two calls. If the worker is killed in between, a proxy has already read
-the headers, cannot retry on another replica, and its caller gets no answer. Sent in one call, an answer is either
-complete or can be retried. It also saves a system call.
+Shutdown: the connections that the kernel has already accepted are answered, then the listener is closed, idle
+connections are closed, and requests in progress get ``GRACEFUL_TIMEOUT`` seconds.
 """
 
 from __future__ import annotations
 
-import re
-import socket
-from typing import Any, BinaryIO
+import asyncio
+import os
+import resource
+from collections import Counter
+from contextlib import suppress
+from typing import Any
 
 from gunicorn.glogging import Logger
-from gunicorn.http import wsgi
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gasgi import ASGIWorker
+
+from app.server.connection import Connection
+from app.server.flask_threads import FlaskThreads
+from app.server.loop_answers import ADDRESS_LIMIT, EVICTED, FastPath
+from app.settings import Settings
+
+# Deadlines have a resolution of this; Gunicorn's arbiter also expects a heartbeat about once a second.
+_TICK_SECONDS = 1.0
+
+# While a worker ends, its last connection should not delay its replacement noticeably.
+_DRAIN_TICK_SECONDS = 0.05
+
+_LOOPBACK = ("127.0.0.1", "::1")
+
+# Files other than connections that a worker may have open: metrics, records, logs, listeners, a scrape.
+_OTHER_FILES = 256
 
 
-class HeaderBuffer:
-    """A connection that holds back what is sent first, the headers, until something follows.
+class FrontWorker(ASGIWorker):
+    """Serves one Flask application; ``gunicorn.conf.py`` selects it."""
 
-    Parameters
-    ----------
-    connection
-        The client's.
-    """
+    wsgi: Any
+    fast_path: FastPath | None
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        # None before the headers, empty after they were sent.
-        self._headers: bytes | None = None
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._stopping = asyncio.Event()
+        self.settings = Settings.from_environ()
+        # In the order in which they were opened.
+        self.connections: dict[Connection, None] = {}
+        self._by_address: Counter[str] = Counter()
+        self.max_connections = self.settings.max_connections
+        super().__init__(*arguments, **options)
 
-    def sendall(self, data: bytes) -> None:
-        """Hold back the headers, or send data after any headers that were held back."""
-        if self._headers is None:
-            self._headers = data
-            return
-        headers, self._headers = self._headers, b""
-        self._connection.sendall(headers + data)  # nothing is copied once the headers were sent
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Accept any number of threads, which here run Flask; Gunicorn's asyncio worker warns that it has none."""
 
-    def sendfile(self, file: BinaryIO, offset: int, count: int) -> int:
-        """Send a part of a file after the headers."""
-        self.flush()
-        return self._connection.sendfile(file, offset=offset, count=count)
+    @property
+    def alive(self) -> bool:
+        """Whether the worker accepts connections; Gunicorn's code sets it to False to end the worker."""
+        return not self._stopping.is_set()
 
-    def flush(self) -> None:
-        """Send the headers if they were held back."""
-        if self._headers:
-            self.sendall(b"")
+    @alive.setter
+    def alive(self, value: bool) -> None:
+        if value:
+            self._stopping.clear()
+        else:
+            self._stopping.set()
 
+    def load_wsgi(self) -> None:
+        """Load the Flask application, and put the threads that run it behind the loop."""
+        self.wsgi = self.app.wsgi()
+        self.fast_path = getattr(self.wsgi, "fast_path", None)
+        largest_body = max(self.settings.max_body_bytes, self.settings.max_batch_body_bytes)
+        self.asgi = FlaskThreads(self.wsgi, self.cfg.threads, largest_body)
 
-class OnePieceResponse(wsgi.Response):
-    """Sends the headers together with the first part of the body."""
+    async def _serve(self) -> None:
+        """Accept connections and check their deadlines until the worker is told to end."""
+        self.max_connections = _allow_files(self.settings.max_connections)
+        ssl_context = self._get_ssl_context()
+        handshake_seconds = self.settings.head_timeout if ssl_context else None
+        servers = [
+            await self.loop.create_server(
+                lambda: Connection(self), sock=listener.sock, ssl=ssl_context, ssl_handshake_timeout=handshake_seconds
+            )
+            for listener in self.sockets
+        ]
+        while self.alive and self.ppid == os.getppid():
+            self._tick()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _TICK_SECONDS)
+        self.alive = False  # also if the arbiter is gone
+        if not self._quick_shutdown:
+            await self._accept_pending(ssl_context)
+        for server in servers:
+            server.close()
+        if not self._quick_shutdown:
+            await self._drain()
 
-    def __init__(self, request: Any, connection: socket.socket, configuration: Any) -> None:
-        super().__init__(request, HeaderBuffer(connection), configuration)
+    def _tick(self) -> None:
+        """Send the heartbeat, and end the connections that are past a deadline."""
+        self.notify()
+        now = self.loop.time()
+        for connection in list(self.connections):
+            connection.check_deadlines(now)
 
-    def close(self) -> None:
-        """Finish the answer, which may have no body."""
-        super().close()
-        self.sock.flush()
-
-
-def send_in_one_piece() -> None:
-    """Make Gunicorn use ``OnePieceResponse`` in this process; it has no setting for this."""
-    wsgi.Response = OnePieceResponse
-
-
-# Longer requests are passed to a thread; one row of 256 features takes 6 KB.
-_MAX_PEEKED_BYTES = 8192
-
-# Only this route: its answers are so short that sending one never waits for the client.
-_PREDICTION_START = b"POST /prediction HTTP/1.1\r\n"
-
-_END_OF_HEADERS = b"\r\n\r\n"
-
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,4})\r\n", re.IGNORECASE)
-
-
-class DrainingWorker(ThreadWorker):
-    """A threaded worker that answers complete predictions at once, and closes its listener when it shuts down."""
-
-    def init_process(self) -> None:
-        """Start to serve."""
-        send_in_one_piece()
-        super().init_process()
-
-    def on_client_socket_readable(self, conn: TConn, client: socket.socket) -> None:
-        """Answer a prediction that has arrived completely on an open connection; pass all else to a thread."""
-        if not _has_complete_prediction(client):
-            super().on_client_socket_readable(conn, client)
-            return
-        self.keepalived_conns.remove(conn)
-        if not self.handle(conn) or conn.parser.unreader.buf.getvalue():
-            self._finish(conn, client)
-            return
-        # What Gunicorn does after an answer, except that the connection is still registered with the poller.
-        client.setblocking(False)
-        conn.set_timeout()
-        self.keepalived_conns.append(conn)
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Start or stop to accept; on shutdown, accept the connections that already wait, then close the listeners."""
-        super().set_accept_enabled(enabled)
-        if enabled or self.alive:
-            return
+    async def _accept_pending(self, ssl_context: Any) -> None:
+        """Accept the connections that wait in the listeners' queues; nobody else may answer them."""
         for listener in self.sockets:
-            accepted = -1
-            while accepted != self.nr_conns:
-                accepted = self.nr_conns
-                self.accept(listener)  # increases nr_conns if a connection was waiting
-            listener.close()
+            listener.sock.setblocking(False)
+            with suppress(OSError):  # the queue is empty
+                while True:
+                    client, _ = listener.sock.accept()
+                    await self.loop.connect_accepted_socket(lambda: Connection(self), client, ssl=ssl_context)
 
-    def _finish(self, conn: TConn, client: socket.socket) -> None:
-        """Close a connection after its last answer, or pass it to a thread if more data follows the request."""
-        self.poller.unregister(client)
-        if conn.parser.unreader.buf.getvalue():
-            self.enqueue_req(conn)
-            return
-        self.nr_conns -= 1
-        conn.close(graceful=True)
+    async def _drain(self) -> None:
+        """Close idle connections, wait for requests in progress, and cut what is left at the timeout."""
+        deadline = self.loop.time() + self.cfg.graceful_timeout
+        for connection in list(self.connections):
+            connection.close_if_idle()
+        while self.connections and self.loop.time() < deadline and not self._quick_shutdown:
+            self._tick()
+            await asyncio.sleep(_DRAIN_TICK_SECONDS)
+        for connection in list(self.connections):
+            connection.abort()
 
+    def refuses(self, connection: Connection) -> str:
+        """Admit a new connection, or return why not; if there are too many, the one that would expire first goes."""
+        address = connection.address
+        limit = self.settings.max_connections_per_address
+        if limit and self._by_address[address] >= limit and not self._is_exempt(address):
+            return ADDRESS_LIMIT
+        if len(self.connections) >= self.max_connections:
+            waiting = [other for other in self.connections if other.is_waiting]
+            if not waiting:
+                return EVICTED
+            min(waiting, key=lambda other: other.deadline).evict()
+        self.connections[connection] = None
+        self._by_address[address] += 1
+        return ""
 
-def _has_complete_prediction(client: socket.socket) -> bool:
-    """Peek whether exactly one complete prediction request is waiting."""
-    try:
-        data = client.recv(_MAX_PEEKED_BYTES, socket.MSG_PEEK)
-    except OSError:
-        return False
-    if not data.startswith(_PREDICTION_START):
-        return False
-    end = data.find(_END_OF_HEADERS)
-    length = _LENGTH.search(data, 0, end + len(_END_OF_HEADERS)) if end > 0 else None
-    return length is not None and len(data) == end + len(_END_OF_HEADERS) + int(length[1])
+    def forget(self, connection: Connection) -> None:
+        """Remove a connection that has ended."""
+        if self.connections.pop(connection, self) is None:
+            self._by_address[connection.address] -= 1
+            if not self._by_address[connection.address]:
+                del self._by_address[connection.address]
+
+    def _is_exempt(self, address: str) -> bool:
+        """Return whether an address may open any number of connections: this host's, and those of trusted proxies."""
+        return not address or address in _LOOPBACK or address in self.cfg.forwarded_allow_ips
 
 
 class ErrorsOnlyLogger(Logger):
@@ -148,5 +159,20 @@ class ErrorsOnlyLogger(Logger):
     which took longer than scoring the row.
     """
 
+    @property
+    def access_log_enabled(self) -> bool:
+        """Whether Gunicorn collects what an access line needs."""
+        return False
+
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
         """Log nothing."""
+
+
+def _allow_files(connections: int) -> int:
+    """Raise the limit of open files for so many connections, and return how many the limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - _OTHER_FILES))

@@ -1,22 +1,21 @@
-"""WSGI middleware around every request: its ids, the number of requests in flight, and its log line.
+"""WSGI middleware around every request that Flask answers: its ids, the number of requests in flight, its log line.
 
-It works below Flask, because each of the seven hooks that Flask would need costs several microseconds, and because it
-also sees requests that fail before Flask's hooks run.
+It works below Flask, because it also sees requests that fail before Flask's hooks run.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, request
 
 from app.db.ids import make_record_id
-from app.metrics.http import UNMATCHED, FastPathMetrics
+from app.metrics.http import UNMATCHED
 from app.metrics.service import ServiceMetrics
 from app.web.access_log import RequestLog
 
@@ -28,10 +27,7 @@ REQUEST_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"
 
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN)
 
-_REQUEST_ID_KEY, _RECORD_ID_KEY = "isowatch.request_id", "isowatch.record_id"
-
-# The route of a request that was answered below Flask.
-_FAST_PATH_KEY = "isowatch.fast_path_rule"
+_IDS_KEY = "isowatch.ids"
 
 # The methods of RFC 9110, and PATCH. Any other method is renamed, and answered with 405 or 404.
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -51,34 +47,31 @@ def is_valid_request_id(identifier: str) -> bool:
     return _REQUEST_ID.fullmatch(identifier) is not None
 
 
-def request_id() -> str:
-    """Return the id of the request that Flask is answering."""
-    return request_id_in(request.environ)
+class RequestIds(NamedTuple):
+    """The ids of a request.
+
+    Parameters
+    ----------
+    request_id
+        The caller's id if it sent a valid one, else the record id.
+    record_id
+        The id under which the answer is recorded. It is ours, because callers repeat themselves.
+    """
+
+    request_id: str
+    record_id: str
 
 
-def request_id_in(environ: WSGIEnvironment) -> str:
-    """Return the id of a request."""
-    identifier: str = environ[_REQUEST_ID_KEY]
-    return identifier
+def assign_ids(given: str) -> RequestIds:
+    """Assign ids to a new request that sent ``given`` as ``X-Request-ID``, or nothing."""
+    record_id = make_record_id()
+    return RequestIds(given if is_valid_request_id(given) else record_id, record_id)
 
 
-def record_id_in(environ: WSGIEnvironment) -> str:
-    """Return the id under which the answer is recorded; it equals the request id if the caller sent none."""
-    identifier: str = environ[_RECORD_ID_KEY]
-    return identifier
-
-
-def mark_fast_path(environ: WSGIEnvironment, rule: str) -> None:
-    """Mark a request as answered below Flask, by the route ``rule``."""
-    environ[_FAST_PATH_KEY] = rule
-
-
-class SynchronousFlask(Flask):
-    """A Flask application whose views and hooks are all plain functions."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return ``func`` unchanged; checking whether it is a coroutine took 8 us per request."""
-        return func
+def request_ids() -> RequestIds:
+    """Return the ids of the request that Flask is answering."""
+    ids: RequestIds = request.environ[_IDS_KEY]
+    return ids
 
 
 class RequestMiddleware:
@@ -87,36 +80,28 @@ class RequestMiddleware:
     Parameters
     ----------
     application
-        Flask's own WSGI application, or one around it.
+        Flask's own WSGI application.
     metrics
         Count the requests in flight.
-    fast_path
-        Counts requests that are answered below Flask; Flask's hooks count all others.
     log
         Receives one line per request; None if requests are not logged.
     """
 
-    def __init__(
-        self,
-        application: WSGIApplication,
-        metrics: ServiceMetrics,
-        fast_path: FastPathMetrics,
-        log: RequestLog | None,
-    ) -> None:
-        self._application, self._metrics, self._fast_path, self._log = application, metrics, fast_path, log
+    def __init__(self, application: WSGIApplication, metrics: ServiceMetrics, log: RequestLog | None) -> None:
+        self._application, self._metrics, self._log = application, metrics, log
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         started = time.perf_counter()
         if environ["REQUEST_METHOD"] not in KNOWN_METHODS:
             environ["REQUEST_METHOD"] = OTHER_METHOD  # before it can become a label
-        identifier = _assign_ids(environ)
+        ids = environ[_IDS_KEY] = assign_ids(environ.get("HTTP_X_REQUEST_ID", ""))
         status, route = 500, UNMATCHED
 
         def start(line: str, headers: list[tuple[str, str]], exc_info: _ExceptionInfo = None) -> Any:
             nonlocal status, route
             status, route = int(line[:3]), _route_of(environ)  # Flask forgets the request when it returns
-            headers.append((REQUEST_ID_HEADER, identifier))
+            headers.append((REQUEST_ID_HEADER, ids.request_id))
             return start_response(line, headers, exc_info)
 
         self._metrics.record_request_started()
@@ -124,35 +109,17 @@ class RequestMiddleware:
             return self._application(environ, start)
         finally:
             self._metrics.record_request_ended()
-            method, seconds = environ["REQUEST_METHOD"], time.perf_counter() - started
-            if _FAST_PATH_KEY in environ:
-                self._fast_path.record(method, route, status, seconds)
             if self._log is not None:
-                self._log.add(identifier, method, route, status, seconds)
+                seconds = time.perf_counter() - started
+                self._log.add(ids.request_id, environ["REQUEST_METHOD"], route, status, seconds)
 
 
-def install_middleware(app: Flask, metrics: ServiceMetrics, fast_path: FastPathMetrics, log: RequestLog | None) -> None:
+def install_middleware(app: Flask, metrics: ServiceMetrics, log: RequestLog | None) -> None:
     """Wrap an application in the middleware."""
-    app.wsgi_app = RequestMiddleware(app.wsgi_app, metrics, fast_path, log)  # type: ignore[method-assign]
-
-
-def _assign_ids(environ: WSGIEnvironment) -> str:
-    """Assign a record id and a request id to a new request, and return the request id.
-
-    The request id is the caller's if it is valid. Callers repeat themselves, so answers are recorded under an id of
-    our own.
-    """
-    record_id = environ[_RECORD_ID_KEY] = make_record_id()
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    identifier: str = given if is_valid_request_id(given) else record_id
-    environ[_REQUEST_ID_KEY] = identifier
-    return identifier
+    app.wsgi_app = RequestMiddleware(app.wsgi_app, metrics, log)  # type: ignore[method-assign]
 
 
 def _route_of(environ: WSGIEnvironment) -> str:
     """Return the route of a request and never its path, which may hold anything."""
-    if _FAST_PATH_KEY in environ:
-        fast_path_rule: str = environ[_FAST_PATH_KEY]
-        return fast_path_rule
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     return rule.rule if rule else UNMATCHED

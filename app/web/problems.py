@@ -13,11 +13,15 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.errors import FieldError, InvalidFields, RefusedRequest
 from app.web.codecs import answer_json
-from app.web.middleware import request_id
+from app.web.middleware import request_ids
+from app.web.validation import MAX_LISTED_PROBLEMS
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 PROTOCOL_PATH = "/v2"
+
+# Texts in a refusal repeat parts of the request, which may be megabytes long: about 8 KB in all.
+_MAX_DETAIL, _MAX_TEXT = 2000, 150
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +75,7 @@ def register_error_handlers(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def handle_bug(error: Exception) -> Response:
-        log.error("unexpected error", exc_info=error, extra={"request_id": request_id()})
+        log.error("unexpected error", exc_info=error, extra={"request_id": request_ids().request_id})
         return _problem(500, "Something went wrong here; the log has the details under this request id.")
 
 
@@ -86,17 +90,49 @@ def is_protocol_path(path: str) -> bool:
     return path == PROTOCOL_PATH or path.startswith(f"{PROTOCOL_PATH}/")
 
 
-def _problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
-    """Return an error response in the shape that the path requires; callers see ``detail``."""
-    if is_protocol_path(request.path):
-        return answer_json({"error": detail}, status)
+def describe_problem(
+    status: int, detail: str, identifier: str, errors: list[FieldError] | None = None
+) -> dict[str, Any]:
+    """Return the body of a refusal; what it repeats of the request is shortened.
+
+    Parameters
+    ----------
+    status
+        The status, at least 400.
+    detail
+        What is wrong and what to do.
+    identifier
+        The id of the request.
+    errors
+        What is wrong with each part of the request.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",  # RFC 9457: the status is the type, and `title` is its phrase
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
-        "request_id": request_id(),
+        "detail": _shorten(detail, _MAX_DETAIL),
+        "request_id": identifier,
     }
     if errors:
-        body["errors"] = errors
+        body["errors"] = [_shorten_error(error) for error in errors[:MAX_LISTED_PROBLEMS]]
+    return body
+
+
+def _problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
+    """Return an error response in the shape that the path requires; callers see ``detail``."""
+    if is_protocol_path(request.path):
+        return answer_json({"error": _shorten(detail, _MAX_DETAIL)}, status)
+    body = describe_problem(status, detail, request_ids().request_id, errors)
     return Response(msgspec.json.encode(body), status, mimetype=PROBLEM_MEDIA_TYPE)
+
+
+def _shorten_error(error: FieldError) -> FieldError:
+    """Return an error whose texts are not long."""
+    short = error.copy()
+    short["field"], short["message"] = _shorten(error["field"], _MAX_TEXT), _shorten(error["message"], _MAX_TEXT)
+    return short
+
+
+def _shorten(text: str, characters: int) -> str:
+    """Return a text, or its beginning and what was left out."""
+    return text if len(text) <= characters else f"{text[:characters]}... ({len(text)} characters)"

@@ -15,7 +15,7 @@ from flask import Request, Response
 from numpy.typing import NDArray
 
 from app.errors import CompressedBody, InvalidInferenceRequest, InvalidPredictionRequest, NotAJSONMediaType
-from app.web.codecs import JSON_MEDIA_TYPE, answer_json, decode_json
+from app.web.codecs import JSON_MEDIA_TYPE, decode_json
 
 JSON_LENGTH_HEADER = "Inference-Header-Content-Length"
 BINARY_MEDIA_TYPE = "application/octet-stream"
@@ -27,6 +27,9 @@ _MEDIA_TYPES = (JSON_MEDIA_TYPE, BINARY_MEDIA_TYPE, "")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 _DATATYPES = {"f": "FP64", "i": "INT64"}
+
+# Name, values of shape (n_rows,), and whether they are sent as bytes.
+Output = tuple[str, NDArray[Any], bool]
 
 
 class BinaryPart:
@@ -89,8 +92,18 @@ def read_tensor_body(request: Request) -> tuple[Any, BinaryPart]:
         raise InvalidInferenceRequest(str(error)) from None
 
 
-def answer_tensors(fields: dict[str, Any], outputs: list[tuple[str, NDArray[Any], bool]]) -> Response:
-    """Return an answer with tensors.
+def answer_tensors(fields: dict[str, Any], outputs: list[Output]) -> Response:
+    """Return an answer with tensors; see ``encode_tensors``."""
+    body, json_length = encode_tensors(fields, outputs)
+    if json_length == len(body):
+        return Response(body, mimetype=JSON_MEDIA_TYPE)
+    response = Response(body, mimetype=BINARY_MEDIA_TYPE)
+    response.headers[JSON_LENGTH_HEADER] = str(json_length)
+    return response
+
+
+def encode_tensors(fields: dict[str, Any], outputs: list[Output]) -> tuple[bytes, int]:
+    """Return the body of an answer with tensors, and the length of its JSON part.
 
     Parameters
     ----------
@@ -113,13 +126,8 @@ def answer_tensors(fields: dict[str, Any], outputs: list[tuple[str, NDArray[Any]
         else:
             tensor["data"] = values.tolist()
         described.append(tensor)
-    answer = fields | {"outputs": described}
-    if not tails:
-        return answer_json(answer)
-    head = msgspec.json.encode(answer)
-    response = Response(b"".join([head, *tails]), mimetype=BINARY_MEDIA_TYPE)
-    response.headers[JSON_LENGTH_HEADER] = str(len(head))
-    return response
+    head = msgspec.json.encode(fields | {"outputs": described})
+    return b"".join([head, *tails]), len(head)
 
 
 def _read_json_length(text: str | None, body_length: int) -> int:

@@ -12,13 +12,14 @@ from flask import Blueprint, Response, request
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, pre_load, validate
 
 from app.api.operation import NO_MODEL, Operation
-from app.api.service import CountedPrediction, name_record, service
-from app.api.v2.body import BINARY_MEDIA_TYPE, answer_tensors, read_tensor_body
+from app.api.service import CountedPrediction, Service, name_record, service
+from app.api.v2.body import BINARY_MEDIA_TYPE, BinaryPart, Output, answer_tensors, read_tensor_body
 from app.api.v2.tensors import read_rows
 from app.errors import InvalidInferenceRequest, UnknownModel, join_errors
 from app.model.bundle import Bundle
 from app.model.schema import LARGEST_NUMBER, MAX_FEATURES
 from app.web.fields import Segment, StrictBoolean
+from app.web.middleware import RequestIds, request_ids
 from app.web.validation import flatten_errors, json_type
 
 # The group of the protocol's routes in the OpenAPI document.
@@ -33,6 +34,9 @@ DATATYPES = ("FP32", "FP64")
 
 # Rows and columns.
 _MAX_DIMENSIONS = 2
+
+INFER_RULE = "/v2/models/<name>/infer"
+VERSION_INFER_RULE = "/v2/models/<name>/versions/<version>/infer"
 
 infer_route = Blueprint("infer", __name__)
 
@@ -250,8 +254,8 @@ def check_model(bundle: Bundle, name: str, version: str | None) -> None:
         raise UnknownModel(f"{name!r} has no version {version!r}: the live one is {bundle.version!r}.")
 
 
-@infer_route.post("/v2/models/<name>/versions/<version>/infer")
-@infer_route.post("/v2/models/<name>/infer")
+@infer_route.post(VERSION_INFER_RULE)
+@infer_route.post(INFER_RULE)
 @Operation(
     summary="Label and score rows.",
     description="`is_inlier` is 1 for an inlier and -1 for an outlier; `anomaly_score` is in [-1, 0]: the lower, the "
@@ -269,16 +273,41 @@ def check_model(bundle: Bundle, name: str, version: str | None) -> None:
 def infer(name: str, version: str | None = None) -> Response:
     """Label and score rows."""
     with CountedPrediction() as counted:
-        parts = service()
         bundle = counted.get_model()
         check_model(bundle, name, version)
         body, binary = read_tensor_body(request)
-        loaded = load_inference_request(body)
-        rows = read_rows(loaded["inputs"], binary, bundle.features, parts.settings.max_batch_rows)
-        scored = parts.score(request.environ, bundle, rows, loaded["parameters"]["segment"])
-        values = {IS_INLIER: scored.labels, ANOMALY_SCORE: scored.scores}
-        outputs = [(output, values[output], is_binary) for output, is_binary in _requested_outputs(loaded)]
-        return name_record(answer_tensors(_answer_without_outputs(bundle, loaded), outputs), bundle)
+        answer, outputs = answer_inference(service(), request_ids(), bundle, load_inference_request(body), binary)
+        return name_record(answer_tensors(answer, outputs), bundle)
+
+
+def answer_inference(
+    parts: Service, ids: RequestIds, bundle: Bundle, loaded: dict[str, Any], binary: BinaryPart
+) -> tuple[dict[str, Any], list[Output]]:
+    """Score, publish and count the rows of a request.
+
+    Parameters
+    ----------
+    parts, ids, bundle
+        The service, the ids of the request, and the model.
+    loaded
+        The request, from ``load_inference_request``.
+    binary
+        The bytes after its JSON.
+
+    Returns
+    -------
+    The fields of the answer without its outputs, and the outputs.
+    """
+    rows = read_rows(loaded["inputs"], binary, bundle.features, parts.settings.max_batch_rows)
+    scored = parts.score(ids, bundle, rows, loaded["parameters"]["segment"])
+    values = {IS_INLIER: scored.labels, ANOMALY_SCORE: scored.scores}
+    outputs = [(output, values[output], is_binary) for output, is_binary in _requested_outputs(loaded)]
+    return _answer_without_outputs(bundle, loaded), outputs
+
+
+def wants_binary(loaded: dict[str, Any]) -> bool:
+    """Return whether any output is requested as bytes."""
+    return any(is_binary for _, is_binary in _requested_outputs(loaded))
 
 
 def _requested_outputs(loaded: dict[str, Any]) -> list[tuple[str, bool]]:

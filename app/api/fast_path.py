@@ -1,0 +1,150 @@
+"""Answers usual requests in the worker's event loop, without Flask: single rows, small batches, health checks.
+
+Each is answered by the same function as in Flask's view. Everything unusual (another media type, a query, a mistake, no
+model, a browser, a bug) is left to Flask, so only the usual case is decided here.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from app.api.health import LIVE, LIVENESS_RULE, READINESS_RULE, READY
+from app.api.prediction import PREDICTION_RULE, answer_row
+from app.api.predictions import PREDICTIONS_RULE, answer_batch, load_predictions_request
+from app.api.service import MODEL_VERSION_HEADER, Service
+from app.api.v2.body import BINARY_MEDIA_TYPE, BinaryPart, encode_tensors
+from app.api.v2.infer import (
+    INFER_RULE,
+    VERSION_INFER_RULE,
+    answer_inference,
+    check_model,
+    load_inference_request,
+    wants_binary,
+)
+from app.metrics.http import UNMATCHED, FastPathMetrics
+from app.metrics.service import SUCCESS
+from app.model.bundle import Bundle
+from app.server.loop_answers import Answer
+from app.web.codecs import JSON_MEDIA_TYPE, decode_json
+from app.web.middleware import RECORD_ID_HEADER, REQUEST_ID_HEADER, RequestIds, assign_ids
+from app.web.problems import PROBLEM_MEDIA_TYPE, describe_problem
+
+# While a request is answered here, all others wait. This is a row of 256 features, or about a hundred of two, which
+# takes a few tenths of a millisecond.
+_MAX_BODY_BYTES = 8192
+
+# Headers with which a request is not a usual one: a body in another form, another form of answer, or a browser, whose
+# requests Flask checks.
+_UNUSUAL_HEADERS = frozenset({b"content-encoding", b"inference-header-content-length", b"origin", b"sec-fetch-site"})
+_USUAL_ACCEPT = frozenset({b"*/*", b"application/json"})
+
+_JSON = JSON_MEDIA_TYPE.encode()
+_REQUEST_ID, _RECORD_ID, _MODEL_VERSION = (
+    name.encode() for name in (REQUEST_ID_HEADER, RECORD_ID_HEADER, MODEL_VERSION_HEADER)
+)
+
+_PREDICTION_RULES = frozenset({PREDICTION_RULE, PREDICTIONS_RULE})
+_HEALTH_RULES = frozenset({LIVENESS_RULE, READINESS_RULE})
+
+# What a route answers with: the model that answered, if any, and the body.
+_Answered = tuple[Bundle | None, bytes]
+
+
+class FastPath:
+    """The usual requests of one service; see ``app.server.loop_answers.FastPath``.
+
+    Parameters
+    ----------
+    parts
+        The parts of the service.
+    http
+        Counts the requests that are answered here; Flask's hooks count all others.
+    """
+
+    def __init__(self, parts: Service, http: FastPathMetrics) -> None:
+        self._parts, self._http = parts, http
+
+    def may_answer(self, method: str, path: str, content_length: int) -> bool:
+        """Return whether a request may be a usual one, by its head."""
+        if method == "POST":
+            return 0 < content_length <= _MAX_BODY_BYTES and (path in _PREDICTION_RULES or path.endswith("/infer"))
+        return method == "GET" and content_length == 0 and path in _HEALTH_RULES
+
+    def answer(
+        self, method: str, path: str, query: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> Answer | None:
+        """Answer a complete request, or return None if Flask has to answer it."""
+        started = time.perf_counter()
+        given = dict(headers)
+        if query or not _UNUSUAL_HEADERS.isdisjoint(given):
+            return None
+        ids = assign_ids(given.get(b"x-request-id", b"").decode("latin-1"))
+        try:
+            if method == "GET":
+                rule, bundle, content = path, *self._answer_health(path)
+            elif given.get(b"content-type") == _JSON and given.get(b"accept", b"*/*") in _USUAL_ACCEPT:
+                rule, bundle, content = self._answer_prediction(path, ids, decode_json(body))
+            else:
+                return None
+        except Exception:
+            # Nothing was counted yet: the view fails in the same way, counts the request, and reports the error.
+            return None
+        seconds = time.perf_counter() - started
+        sent = [(b"Content-Type", _JSON), (b"Content-Length", b"%d" % len(content))]
+        sent.append((_REQUEST_ID, ids.request_id.encode()))
+        if bundle is not None:
+            sent.append((_MODEL_VERSION, bundle.version.encode()))
+            if method == "POST":
+                sent.append((_RECORD_ID, ids.record_id.encode()))
+                self._parts.metrics.record_prediction_request(bundle.version, SUCCESS, seconds)
+        self._http.record(method, rule, 200, seconds)
+        if self._parts.log is not None:
+            self._parts.log.add(ids.request_id, method, rule, 200, seconds)
+        return Answer(200, sent, content)
+
+    def _answer_health(self, path: str) -> _Answered:
+        """Answer ``/healthz`` or ``/readyz``."""
+        if path == LIVENESS_RULE:
+            return None, LIVE
+        return self._parts.model.get(), READY
+
+    def _answer_prediction(self, path: str, ids: RequestIds, body: object) -> tuple[str, Bundle, bytes]:
+        """Return the rule of a route that scores rows, the model, and the answer."""
+        bundle = self._parts.model.get()
+        if path == PREDICTION_RULE:
+            return path, bundle, answer_row(self._parts, ids, bundle, body)
+        if path == PREDICTIONS_RULE:
+            batch = load_predictions_request(body, bundle.features, self._parts.settings.max_batch_rows)
+            return path, bundle, msgspec.json.encode(answer_batch(self._parts, ids, bundle, batch))
+        match path.split("/"):
+            case ["", "v2", "models", name, "infer"]:
+                rule, version = INFER_RULE, None
+            case ["", "v2", "models", name, "versions", version, "infer"]:
+                rule = VERSION_INFER_RULE
+            case _:
+                raise LookupError(path)
+        check_model(bundle, name, version)
+        loaded = load_inference_request(body)
+        if wants_binary(loaded):
+            raise LookupError(BINARY_MEDIA_TYPE)
+        answer, outputs = answer_inference(self._parts, ids, bundle, loaded, BinaryPart(memoryview(b"")))
+        return rule, bundle, encode_tensors(answer, outputs)[0]
+
+    def refuse(self, status: int, detail: str) -> Answer:
+        """Return the answer to a request that cannot be parsed or takes too long, and log it."""
+        ids = assign_ids("")
+        content = msgspec.json.encode(describe_problem(status, detail, ids.request_id))
+        if self._parts.log is not None:
+            self._parts.log.add(ids.request_id, "-", UNMATCHED, status, 0)
+        headers = [
+            (b"Content-Type", PROBLEM_MEDIA_TYPE.encode()),
+            (b"Content-Length", b"%d" % len(content)),
+            (REQUEST_ID_HEADER.encode(), ids.request_id.encode()),
+        ]
+        return Answer(status, headers, content)
+
+    def count_closed(self, reason: str) -> None:
+        """Count a connection that was closed early."""
+        self._parts.metrics.record_closed_connection(reason)

@@ -1,0 +1,293 @@
+"""One client's connection: Gunicorn's HTTP protocol, with deadlines, caps, and answers in the event loop.
+
+Each state of a connection has a deadline, which the worker checks once a second:
+
+===========  ==============================================  ===========================
+state        deadline                                        what happens then
+===========  ==============================================  ===========================
+new          ``HEAD_TIMEOUT``                                closed
+head         ``HEAD_TIMEOUT`` after its first byte           408, closed
+body         ``BODY_TIMEOUT``; bytes that arrive extend it   408, closed
+answering    none: the service is at work
+idle         ``KEEPALIVE``                                   closed
+lingering    two seconds after a refusal                     closed
+===========  ==============================================  ===========================
+
+In each state, a client that reads nothing of its answer for ``WRITE_TIMEOUT`` is disconnected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from enum import Enum
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+
+from app.server.loop_answers import BODY_TIMEOUT, EVICTED, HEAD_TIMEOUT, MALFORMED, WRITE_TIMEOUT, Answer
+
+if TYPE_CHECKING:
+    from app.server.worker import FrontWorker
+
+# After a refusal, what still arrives is discarded for this long: closing a connection on which data arrives resets it,
+# and the client may lose the answer.
+_LINGER_SECONDS = 2.0
+
+
+class _State(Enum):
+    """Where a connection is."""
+
+    NEW = "new"
+    HEAD = "head"
+    BODY = "body"
+    ANSWERING = "answering"
+    IDLE = "idle"
+    LINGERING = "lingering"
+
+
+class Connection(ASGIProtocol):  # type: ignore[misc]
+    """One client's connection.
+
+    Parameters
+    ----------
+    worker
+        The worker that accepted it.
+    """
+
+    _request_ready: Any
+    _current_request: Any
+    _body_receiver: Any
+
+    def __init__(self, worker: FrontWorker) -> None:
+        super().__init__(worker)
+        self._settings = worker.settings
+        self._fast_path = worker.fast_path
+        self._state = _State.NEW
+        self.deadline = inf
+        self.address = ""
+        # Whether the request that is being received is one for the fast path.
+        self._is_usual = False
+        self._answer_started = False
+        self._is_refused = False
+        self._is_half_closed = False
+        self._unsent_bytes = 0
+        self._progress_at = 0.0
+
+    # What the transport reports.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Accept a connection, unless there are too many."""
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if isinstance(peer, tuple) else ""
+        self._enter(_State.NEW, self._settings.head_timeout)
+        if reason := self.worker.refuses(self):
+            self._count(reason)
+            self._conn_lost_handled = True  # Gunicorn has not counted it
+            transport.abort()
+            return
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Receive bytes."""
+        if self._state is _State.LINGERING:
+            return
+        if self.reader is not None:  # HTTP/2, whose frames Gunicorn handles
+            self._enter(_State.IDLE, self._settings.keepalive)
+        elif self._state is _State.BODY:
+            self.deadline += len(data) / self._settings.min_body_bytes_per_second
+        elif self._state is _State.IDLE or self._state is _State.NEW:
+            self._enter(_State.HEAD, self._settings.head_timeout)
+        super().data_received(data)
+
+    def eof_received(self) -> bool:
+        """Return whether to keep the connection: its client has sent a complete request and waits for the answer."""
+        self._is_half_closed = True
+        return self._state is _State.ANSWERING and not self._is_ssl
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self.worker.forget(self)
+        super().connection_lost(exc)
+
+    # What the worker asks for.
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the connection waits for its client, and not for the service."""
+        return self._state is not _State.ANSWERING
+
+    def check_deadlines(self, now: float) -> None:
+        """End the connection if it is past a deadline; ``now`` is the loop's time."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent:
+            if not self._unsent_bytes or unsent < self._unsent_bytes:
+                self._progress_at = now
+            self._unsent_bytes = unsent
+            if now - self._progress_at >= self._settings.write_timeout:
+                self._count(WRITE_TIMEOUT)
+                self.abort()
+            return
+        self._unsent_bytes = 0
+        if now >= self.deadline:
+            self._expire()
+
+    def close_if_idle(self) -> None:
+        """Close the connection if its last request was answered and no other has begun."""
+        if self._state is _State.IDLE and not self._h2_tasks:
+            self._close_now()
+
+    def evict(self) -> None:
+        """Disconnect the client to make room for another."""
+        self._count(EVICTED)
+        self.abort()
+
+    def abort(self) -> None:
+        """Disconnect the client, whatever is unsent."""
+        self._closed = True
+        self.worker.forget(self)  # at once, because connection_lost is called later
+        self.transport.abort()
+
+    # What Gunicorn's protocol calls.
+
+    def _on_headers_complete(self) -> bool:
+        """Begin a request. If it may be a usual one, the task that serves all others is not woken."""
+        ready, self._request_ready = self._request_ready, None
+        try:
+            super()._on_headers_complete()
+        finally:
+            self._request_ready = ready
+        request, receiver = self._current_request, self._body_receiver
+        self._answer_started = False
+        self._enter(_State.BODY, self._settings.body_timeout)
+        self._is_usual = (
+            self._fast_path is not None
+            and not request.chunked
+            and not receiver.expect_continue
+            and not self._flow_control.write_paused
+            and self._fast_path.may_answer(request.method, request.path, request.content_length)
+        )
+        if not self._is_usual and self._h2c_upgrade_settings is None:
+            ready.set()
+        return False  # true would make the parser skip the body
+
+    def _on_message_complete(self) -> None:
+        """Begin to answer: from here on, it is the service that takes its time."""
+        self._enter(_State.ANSWERING, inf)
+        super()._on_message_complete()
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Parse bytes and answer the usual requests among them; return whether the connection stays open."""
+        is_open: bool = super()._feed_callback_parser(data)
+        while is_open and self._is_usual and self._state is _State.ANSWERING:
+            self._is_usual = False
+            request, body = self._current_request, b"".join(self._body_receiver._chunks)
+            assert self._fast_path is not None, "a request is usual only if it may answer"
+            answer = self._fast_path.answer(request.method, request.path, request.query, request.headers_bytes, body)
+            if answer is None:
+                self._request_ready.set()
+                break
+            is_open = self._finish(request, answer)
+        return is_open
+
+    def _finish(self, request: Any, answer: Answer) -> bool:
+        """Send an answer and prepare for the next request; return whether the connection stays open."""
+        must_close = self._will_close(request, False) or self._callback_parser.remaining_truncated
+        self._send_response_start(answer.status, answer.headers, request, must_close)
+        self._send_body(answer.body)
+        self.worker.nr += 1
+        if self.worker.nr >= self.worker.max_requests:
+            self.worker.alive = False
+        if must_close:
+            self._close_now()
+            return False
+        pipelined = self._callback_parser.remaining()
+        self._callback_parser.reset()
+        self._current_request = self._body_receiver = None
+        self._arm_keepalive_timer()
+        if pipelined and not self._closed:
+            self._enter(_State.HEAD, self._settings.head_timeout)
+            return bool(super()._feed_callback_parser(pipelined))
+        return not self._closed
+
+    def _arm_keepalive_timer(self) -> None:
+        """Wait for the next request; Gunicorn calls this after an answer."""
+        if self._state is not _State.ANSWERING:
+            return
+        self._enter(_State.IDLE, self._settings.keepalive)
+        if self._is_half_closed and not self._callback_parser.remaining():
+            self._close_now()
+
+    def _cancel_keepalive_timer(self) -> None:
+        """Do nothing: the deadline of a state ends with it."""
+
+    def _send_response_start(self, *arguments: Any, **options: Any) -> None:
+        """Remember that an answer has begun."""
+        self._answer_started = True
+        super()._send_response_start(*arguments, **options)
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
+        """Refuse what cannot be parsed, in the form of all other refusals."""
+        if self._closed or self._answer_started:
+            return
+        self._is_refused = True
+        if self._fast_path is None or (status >= 500 and status != 501):
+            super()._send_error_response(status, message, extra_headers)
+            return
+        if status != 408:
+            self._count(MALFORMED)
+        answer = self._fast_path.refuse(status, message)
+        head = [f"HTTP/1.1 {status} {self._get_reason_phrase(status)}\r\n".encode()]
+        head += [b"%s: %s\r\n" % header for header in answer.headers]
+        self._safe_write(b"".join([*head, b"Connection: close\r\n\r\n", answer.body]))
+
+    def _close_transport(self) -> None:
+        """Close the connection after what is unsent; after a refusal, read and discard what still arrives."""
+        if self._closed or self.transport is None:
+            return
+        self._closed = True
+        with suppress(OSError, RuntimeError):  # the client is faster
+            if (self._is_refused or self._state is _State.BODY) and self.transport.can_write_eof():
+                self._enter(_State.LINGERING, _LINGER_SECONDS)
+                self.transport.write_eof()
+                self._resume_reading()
+            else:
+                self.transport.close()
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        """Treat an upgrade to WebSocket as the plain request that it also is: no route has one."""
+        return False
+
+    # The rest is ours.
+
+    def _enter(self, state: _State, seconds: float) -> None:
+        """Enter a state with a deadline."""
+        self._state = state
+        self.deadline = self.worker.loop.time() + seconds
+
+    def _expire(self) -> None:
+        """End the connection, whose deadline has passed."""
+        if self._closed:
+            self.abort()
+            return
+        if self._state is _State.HEAD:
+            self._count(HEAD_TIMEOUT)
+            self._send_error_response(408, f"The head did not arrive within {self._settings.head_timeout} s.")
+        elif self._state is _State.BODY:
+            self._count(BODY_TIMEOUT)
+            self._send_error_response(408, f"The body did not arrive within {self._settings.body_timeout} s.")
+        self._close_now()
+
+    def _close_now(self) -> None:
+        """Close the connection and end the task that serves it."""
+        self._close_transport()
+        if self._body_receiver is not None:
+            self._body_receiver.signal_disconnect()
+        if self._request_ready is not None:
+            self._request_ready.set()
+
+    def _count(self, reason: str) -> None:
+        """Count a connection that is closed early."""
+        if self._fast_path is not None:
+            self._fast_path.count_closed(reason)

@@ -1,0 +1,149 @@
+"""Runs Flask behind an event loop: complete requests in, complete answers out, a few threads in between.
+
+A thread is used only while Flask computes. The loop has received the whole body before, and sends the answer after, so
+a slow client never occupies a thread. (a2wsgi's own middleware reads the body in the thread, asgiref's runs all
+requests in one thread; docs/decisions/0016-an-event-loop-before-flask.md.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from wsgiref.types import WSGIApplication, WSGIEnvironment
+
+from a2wsgi.wsgi import build_environ
+from werkzeug.test import run_wsgi_app
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+# Bodies of at most this many times the largest allowed one are held at once, so that many clients that each send a
+# large body cannot exhaust the memory.
+_BODIES_AT_ONCE = 8
+
+_PLAIN = [(b"content-type", b"text/plain")]
+
+
+class FlaskThreads:
+    """An ASGI application that runs a WSGI application in threads.
+
+    Parameters
+    ----------
+    application
+        The WSGI application.
+    threads
+        How many requests it runs at a time.
+    max_body_bytes
+        Longer bodies are not read to their end. The application sees their length and no content, and refuses them.
+    """
+
+    def __init__(self, application: WSGIApplication, threads: int, max_body_bytes: int) -> None:
+        self._application = application
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
+        self._max_body_bytes = max_body_bytes
+        self._held_bytes = 0
+        # Gunicorn's variable for the path below which a proxy serves the application.
+        self.prefix = os.environ.get("SCRIPT_NAME", "")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; if the client leaves before its body is complete, answer nothing."""
+        path = path_below(self.prefix, scope["path"])
+        if path is None:
+            await _send(
+                send, 404, [(b"content-type", b"text/plain")], f"The service is below {self.prefix}/.\n".encode()
+            )
+            return
+        body = _Body(self._max_body_bytes)
+        try:
+            if not await self._receive(body, scope, receive):
+                return
+            if body.is_refused:
+                await _send(send, 503, [*_PLAIN, (b"retry-after", b"1")], b"Too many large bodies: try again.\n")
+                return
+            environ = _environ(scope, self.prefix, body)
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, environ)
+        finally:
+            self._held_bytes -= body.held
+        await _send(send, *answer)
+
+    async def _receive(self, body: _Body, scope: Scope, receive: Receive) -> bool:
+        """Receive a body up to its limit, and return whether the client is still there."""
+        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        if declared.isdigit() and int(declared) > self._max_body_bytes:
+            body.length = int(declared)
+            return True
+        more = True
+        while more and body.length <= self._max_body_bytes:
+            message = await receive()
+            if message["type"] != "http.request":
+                return False
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            if self._held_bytes + len(chunk) > _BODIES_AT_ONCE * self._max_body_bytes:
+                body.is_refused = True
+                return True
+            body.add(chunk)
+            self._held_bytes += len(chunk)
+        return True
+
+    def _run(self, environ: WSGIEnvironment) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Run the application; this is what a thread does."""
+        parts, status, headers = run_wsgi_app(self._application, environ, buffered=True)
+        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return int(status[:3]), encoded, b"".join(parts)
+
+
+class _Body:
+    """What has arrived of a body."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._chunks: list[bytes] = []
+        self.length = self.held = 0
+        self.is_refused = False
+
+    def add(self, chunk: bytes) -> None:
+        """Add the next bytes."""
+        self._chunks.append(chunk)
+        self.length += len(chunk)
+        self.held += len(chunk)
+
+    def content(self) -> bytes:
+        """Return the body; nothing of one that is too long."""
+        return b"".join(self._chunks) if self.length <= self._max_bytes else b""
+
+
+def path_below(prefix: str, path: str) -> str | None:
+    """Return a path without the prefix of the service, or None if it does not start with it.
+
+    Examples
+    --------
+    >>> path_below("/scores", "/scores/healthz"), path_below("/scores", "/scoresheet"), path_below("", "/healthz")
+    ('/healthz', None, '/healthz')
+    """
+    if not prefix:
+        return path
+    if path == prefix or path.startswith(f"{prefix}/"):
+        return path[len(prefix) :]
+    return None
+
+
+def _environ(scope: Scope, prefix: str, body: _Body) -> WSGIEnvironment:
+    """Return the environment of a request for WSGI."""
+    environ: WSGIEnvironment = build_environ({**scope, "root_path": prefix}, io.BytesIO(body.content()))  # type: ignore[arg-type, typeddict-item, assignment]
+    environ["wsgi.errors"] = sys.stderr
+    # The loop has removed the chunks, so the length is known.
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) or "CONTENT_LENGTH" in environ:
+        environ["CONTENT_LENGTH"] = str(body.length)
+    return environ
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    """Send a complete answer."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
