@@ -8,10 +8,11 @@ RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends gcc libc6-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-COPY requirements/service.txt requirements/service.txt
+COPY requirements/service.txt requirements/parser.txt requirements/
 # Into a separate folder, which the second stage copies without pip.
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
+    && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 \
+        --requirement requirements/service.txt --requirement requirements/parser.txt \
     && /venv/bin/pip uninstall --quiet --yes pip \
     # Remove packages' tests, debug symbols, and flasgger's Swagger UI, which a current one replaces.
     && find /venv/lib -type d -name tests -prune -exec rm -r {} + \

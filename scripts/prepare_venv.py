@@ -3,6 +3,8 @@
 ``python scripts/prepare_venv.py service training`` must run with the Python that the environment is for. For each
 group, a copy of the installed lock is stored in ``.venv/installed/``: a lock that equals its copy is installed. If one
 differs, or the environment has another Python, it is made again, so that it holds only packages that are locked.
+
+``parser``, which needs a C compiler, is installed with the service where there is one, and is not required.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ VENV = Path(".venv")
 LOCKS = Path("requirements")
 INSTALLED = VENV / "installed"
 VENV_PYTHON = VENV / "bin" / "python"
+
+
+# Installed with these groups where possible; the service works without, more slowly.
+OPTIONAL = {"service": "parser"}
 
 
 class CannotPrepare(Exception):
@@ -72,6 +78,28 @@ def make_venv() -> None:
 def install(groups: list[str]) -> None:
     """Install the locks of these groups, and record that they are installed."""
     print(f"Installing the locked packages ({', '.join(groups)}; about a minute) ...", flush=True)
+    if run_pip(groups) != 0:
+        raise CannotPrepare("The locked packages are not installed: fix what pip reports above and run make again.")
+    record(groups)
+
+
+def install_optional(group: str) -> None:
+    """Compile and install a group if possible; what failed is not tried again until the lock changes."""
+    if not find_compiler():
+        print(f"No C compiler found: {group} is not installed, and Gunicorn uses its slower Python parser.", flush=True)
+    elif run_pip([group], stderr=subprocess.DEVNULL) != 0:
+        print(f"{group} could not be compiled, and Gunicorn uses its slower Python parser.", flush=True)
+    record([group])
+
+
+def find_compiler() -> str | None:
+    """Return the path of a C compiler, or None."""
+    names = (os.environ.get("CC", ""), "cc", "gcc", "clang")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def run_pip(groups: list[str], stderr: int | None = None) -> int:
+    """Install the locks of these groups with pip, and return its exit code."""
     # --require-hashes refuses whatever is not byte for byte what was locked. -qq prints errors only: pip's warnings
     # (about where it looked, and its own age) would hide the lines that a newcomer needs.
     command = [str(VENV_PYTHON), "-m", "pip", "install", "--require-hashes", "-qq", "--no-input"]
@@ -79,8 +107,11 @@ def install(groups: list[str]) -> None:
     command += ["--disable-pip-version-check", "--root-user-action=ignore", "--use-pep517"]
     for group in groups:
         command += ["--requirement", str(LOCKS / f"{group}.txt")]
-    if subprocess.run(command).returncode != 0:
-        raise CannotPrepare("The locked packages are not installed: fix what pip reports above and run make again.")
+    return subprocess.run(command, stderr=stderr).returncode
+
+
+def record(groups: list[str]) -> None:
+    """Record that the current locks of these groups were handled."""
     INSTALLED.mkdir(exist_ok=True)
     for group in groups:
         # Not app.server.atomic_file: this script runs without the project in its path.
@@ -102,6 +133,10 @@ def prepare(groups: list[str]) -> None:
     missing = [group for group in groups if not is_installed(group)]
     if missing:
         install(missing)
+    for group in groups:
+        optional = OPTIONAL.get(group)
+        if optional and not is_installed(optional):
+            install_optional(optional)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from flask import Flask
 from app.metrics.http import MetricsRegistry, register_http_metrics
 from app.metrics.service import ServiceMetrics
 from app.web.access_log import RequestLog
-from app.web.middleware import REQUEST_ID_HEADER, install_middleware, request_id
+from app.web.middleware import REQUEST_ID_HEADER, install_middleware, request_ids
 
 
 class _Service:
@@ -30,9 +30,10 @@ class _Service:
             self.in_flight.append(self.requests_in_flight())
             if row == "broken":
                 raise RuntimeError("broken")
-            return request_id()
+            return request_ids().request_id
 
-        install_middleware(app, self.metrics, register_http_metrics(app, registry, {}), self.log)
+        register_http_metrics(app, registry, {})
+        install_middleware(app, self.metrics, self.log)
         self.client = app.test_client()
 
     def requests_in_flight(self) -> float:
