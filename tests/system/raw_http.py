@@ -110,6 +110,18 @@ class Connection:
             raise NotClosed(f"still open after {SECONDS} s, with the answers {[a.status for a in answers]}") from None
         return answers
 
+    def has_ended(self) -> bool:
+        """Receive what has arrived, and return whether the service has closed the connection."""
+        self._socket.setblocking(False)
+        try:
+            while self._receive():
+                pass
+        except BlockingIOError:
+            return False
+        finally:
+            self._socket.settimeout(SECONDS)
+        return True
+
     def _read_body(self, status: int, headers: dict[str, str], method: str) -> bytes:
         if method == "HEAD" or status < 200 or status in (204, 304):
             return b""
@@ -181,10 +193,10 @@ def is_open_in_service(service: RunningService, connection: Connection) -> bool:
     )
 
 
-def wait_for_close(service: RunningService, connection: Connection, drop: bytes = b"") -> float:
-    """Send a drop now and then until a worker has closed its end; return after how many seconds that was."""
+def wait_for_close(connection: Connection, drop: bytes = b"") -> float:
+    """Send a drop now and then until the service closes a connection; return after how many seconds that was."""
     started_at = time.monotonic()
-    while is_open_in_service(service, connection):
+    while not connection.has_ended():
         if time.monotonic() - started_at > SECONDS:
             raise NotClosed(f"still open after {SECONDS} s")
         connection.send(drop)

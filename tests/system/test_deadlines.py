@@ -20,7 +20,7 @@ from tests.system.raw_http import (
     request,
     wait_for_close,
 )
-from tests.system.running_service import RunningService, start_service
+from tests.system.running_service import RunningService, start_service, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -73,7 +73,7 @@ def test_slow_head_is_refused(service: RunningService, is_first: bool, drop: byt
         if not is_first:
             assert connection.ask(PREDICTION).status == 200
         connection.send(b"POST /prediction HTTP/1.1\r\n")
-        took = wait_for_close(service, connection, drop)
+        took = wait_for_close(connection, drop)
         answers = connection.read_to_end()
 
     assert statuses(answers) in ([], [408])
@@ -83,7 +83,7 @@ def test_slow_head_is_refused(service: RunningService, is_first: bool, drop: byt
 def test_silent_connection_is_closed(service: RunningService):
     """A connection on which nothing is ever sent waits for its first head."""
     with Connection(service) as connection:
-        took = wait_for_close(service, connection)
+        took = wait_for_close(connection)
         answers = connection.read_to_end()
 
     assert statuses(answers) in ([], [408])
@@ -107,7 +107,7 @@ def test_slow_bodies_are_refused(service: RunningService):
             connection.send(request("POST", path, None, framing))
         # All at once, because each takes seconds.
         started_at = time.monotonic()
-        while any(is_open_in_service(service, connection) for _, connection, *_ in slow):
+        while any(not ended for ended in [connection.has_ended() for _, connection, *_ in slow]):
             assert time.monotonic() - started_at < SECONDS
             for _, connection, _, _, drop in slow:
                 connection.send(drop)
@@ -135,7 +135,7 @@ def test_idle_connection_is_closed(service: RunningService):
     """After an answer, for as long as the setting says and without an error."""
     with Connection(service) as connection:
         assert connection.ask(PREDICTION).status == 200
-        took = wait_for_close(service, connection)
+        took = wait_for_close(connection)
         answers = connection.read_to_end()
 
     assert answers == []
@@ -151,7 +151,7 @@ def test_client_that_reads_nothing_is_cut_off(service: RunningService, path: str
         for _ in range(10):
             with Connection(service) as other:
                 assert other.ask(PREDICTION).status == 200
-        wait_for_close(service, deaf)
+        wait_until(lambda: not is_open_in_service(service, deaf), "the connection to be cut off", service)
 
 
 def test_slow_reader_gets_its_answer(service: RunningService):
@@ -241,7 +241,7 @@ def test_oldest_waiting_connection_gives_way_to_a_new_one(service: RunningServic
                 assert connection.read() is not None
         newest = stack.enter_context(Connection(service))
         assert newest.ask(PREDICTION).status == 200
-        wait_for_close(service, waiting[0])
+        wait_for_close(waiting[0])
         still_open = [is_open_in_service(service, connection) for connection in waiting]
 
     assert still_open == [False] + [True] * (MAX_CONNECTIONS - 1)
