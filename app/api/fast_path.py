@@ -20,9 +20,10 @@ from app.api.v2.infer import (
     VERSION_INFER_RULE,
     answer_inference,
     check_model,
-    load_inference_request,
     wants_binary,
 )
+from app.api.v2.inference_request import load_inference_request
+from app.api.v2.usual_row import answer_usual_row, read_usual_row
 from app.metrics.http import UNMATCHED, FastPathMetrics
 from app.metrics.service import SUCCESS
 from app.model.bundle import Bundle
@@ -126,6 +127,9 @@ class FastPath:
             case _:
                 raise LookupError(path)
         check_model(bundle, name, version)
+        if row := read_usual_row(body, bundle.features):
+            assert isinstance(body, dict), "checked"
+            return rule, bundle, answer_usual_row(self._parts, ids, bundle, body, row)
         loaded = load_inference_request(body)
         if wants_binary(loaded):
             raise LookupError(BINARY_MEDIA_TYPE)

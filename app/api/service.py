@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -15,7 +16,7 @@ from app.errors import IsowatchError
 from app.metrics.service import ERROR, INVALID, NO_MODEL, SUCCESS, ServiceMetrics
 from app.model.bundle import Bundle
 from app.model.live_model import LiveModel
-from app.model.scoring import ScoredRows, score_rows
+from app.model.scoring import ScoredRow, ScoredRows, score_row, score_rows
 from app.recorder.client import RecorderClient
 from app.server.scheduler import PeriodicJobs
 from app.settings import Settings
@@ -62,6 +63,14 @@ class Service:
         if self.recorder is not None:
             self.recorder.publish(ids.request_id, bundle.version, scored, ids.record_id, segment)
         self.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
+        return scored
+
+    def score_row(self, ids: RequestIds, bundle: Bundle, row: Sequence[float], segment: str) -> ScoredRow:
+        """Score, publish and count one row, with a finite number within float32 for each feature; else as ``score``."""
+        scored = score_row(bundle, row)
+        if self.recorder is not None:
+            self.recorder.publish_row(ids.request_id, bundle.version, scored, ids.record_id, segment)
+        self.metrics.record_scored_row(scored.score, scored.label, scored.confidence)
         return scored
 
     def close(self) -> None:

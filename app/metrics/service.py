@@ -234,6 +234,14 @@ class ServiceMetrics:
         if outliers < len(labels):
             self._inliers.inc(len(labels) - outliers)
 
+    def record_scored_row(self, score: float, label: int, confidence: float) -> None:
+        """Count one scored row; the same as ``record_scored_rows``, several times faster."""
+        self._scores.observe(score)
+        self._labels.observe(label)
+        self._confidences.observe(confidence)
+        self._score_magnitude.inc(-score)
+        (self._outliers if label < 0 else self._inliers).inc()
+
     def record_published_rows(self, sent: int, dropped: int) -> None:
         """Count rows that were sent to the recorder, and rows that were dropped instead."""
         if sent:

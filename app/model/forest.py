@@ -14,6 +14,7 @@ F. T. Liu, K. M. Ting and Z.-H. Zhou, "Isolation Forest", ICDM 2008: the score i
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 from typing import Protocol
 
@@ -38,6 +39,10 @@ class Kernel(Protocol):
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum the path lengths of each row, from the first tree to the last; shape ``(n_rows,)``."""
+        ...
+
+    def sum_path_lengths_of_row(self, row: Sequence[float]) -> float:
+        """Sum the path lengths of one row."""
         ...
 
 
@@ -113,6 +118,23 @@ class Forest:
         path_lengths /= -self._scale
         scores: NDArray[np.float64] = -np.power(2, path_lengths)
         return scores
+
+    def score_row(self, row: Sequence[float]) -> float:
+        """Compute the score of one row: the same number as ``score``, several times faster.
+
+        Parameters
+        ----------
+        row
+            One number per feature, finite, within float32.
+        """
+        path_length = self._kernel.sum_path_lengths_of_row(row)
+        if not self._scale:
+            return -0.5
+        return -float(np.power(2.0, path_length / -self._scale))
+
+    def label_row(self, score: float) -> int:
+        """Return the label of one row: 1 inlier, -1 outlier."""
+        return OUTLIER if score < self.offset else INLIER
 
     def label(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return labels like scikit-learn's ``predict``: 1 inlier, -1 outlier; same shape as the scores."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,7 @@ class CompiledKernel:
             int(arrays.n_features),
         )
         self._address = ctypes.addressof(self._struct)
+        self._row_type = ctypes.c_float * int(arrays.n_features)
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum the path lengths of each row; shapes as in ``NumpyKernel``."""
@@ -98,6 +100,13 @@ class CompiledKernel:
         call = self._with_lock if len(rows) < _MIN_ROWS_TO_RELEASE_LOCK else self._without_lock
         call(self._address, rows.ctypes.data, len(rows), sums.ctypes.data)
         return sums
+
+    def sum_path_lengths_of_row(self, row: Sequence[float]) -> float:
+        """Sum the path lengths of one row of finite numbers within float32, which are rounded to float32."""
+        # Arrays of ctypes are made in a fraction of the time that NumPy's take.
+        values, total = self._row_type(*row), ctypes.c_double()
+        self._with_lock(self._address, values, 1, ctypes.byref(total))
+        return total.value
 
 
 def to_nodes(
@@ -194,6 +203,10 @@ class NumpyKernel:
         for start in range(0, len(rows), _BLOCK_ROWS):
             sums[start : start + _BLOCK_ROWS] = self._sum_block(rows[start : start + _BLOCK_ROWS])
         return sums
+
+    def sum_path_lengths_of_row(self, row: Sequence[float]) -> float:
+        """Sum the path lengths of one row of finite numbers within float32."""
+        return float(self._sum_block(np.array([row], np.float32))[0])
 
     def _sum_block(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum the path lengths of a block of rows."""

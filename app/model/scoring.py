@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +34,24 @@ class ScoredRows:
     confidences: NDArray[np.float64]
 
 
+class ScoredRow(NamedTuple):
+    """One row with the results of a model; the same as ``ScoredRows``, without arrays."""
+
+    row: Sequence[float]
+    score: float
+    label: int
+    confidence: float
+
+
+def score_row(bundle: Bundle, row: Sequence[float]) -> ScoredRow:
+    """Score one row: a finite number within float32 for each feature. Arrays take several times as long."""
+    score = bundle.forest.score_row(row)
+    label = bundle.forest.label_row(score)
+    return ScoredRow(row, score, label, bundle.confidence.of_row(score, label))
+
+
 def score_rows(bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
     """Score rows, shape ``(n_rows, n_features)``, finite."""
     scores = bundle.forest.score(rows)
     labels = bundle.forest.label(scores)
-    if len(rows) == 1:
-        # Most requests have one row, and a lookup with arrays of one takes several times as long.
-        confidences = np.array([bundle.confidence.of_row(scores[0], labels[0])])
-    else:
-        confidences = bundle.confidence.of_rows(scores, labels)
-    return ScoredRows(rows, scores, labels, confidences)
+    return ScoredRows(rows, scores, labels, bundle.confidence.of_rows(scores, labels))

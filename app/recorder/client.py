@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from app.metrics.service import ServiceMetrics
-from app.model.scoring import ScoredRows
+from app.model.scoring import ScoredRow, ScoredRows
 from app.recorder.listener import connect
-from app.recorder.protocol import PublishedRows
+from app.recorder.protocol import PublishedRows, encode_row
 
 # Checking for a recorder costs as much as sending a few rows, so a periodic job does it and not requests.
 RECONNECT_SECONDS = 0.25
@@ -49,6 +49,20 @@ class RecorderClient:
             except OSError:
                 self._discard(connection)
         self._metrics.record_published_rows(sent, len(scored.rows) - sent)
+
+    def publish_row(self, request_id: str, version: str, scored: ScoredRow, record_id: str, segment: str) -> None:
+        """Send one row, or drop and count it."""
+        connection = self._connection
+        sent = 0
+        if connection is not None:
+            try:
+                connection.send(encode_row(time.time(), request_id, version, scored, record_id, segment))
+                sent = 1
+            except BlockingIOError:
+                pass  # the recorder is slow
+            except OSError:
+                self._discard(connection)
+        self._metrics.record_published_rows(sent, 1 - sent)
 
     def reconnect(self) -> None:
         """Connect if there is no connection; call this every ``RECONNECT_SECONDS``."""

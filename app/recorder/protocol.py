@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from struct import Struct
 
 import msgspec
 import numpy as np
 
 from app.errors import UnreadableMessage
-from app.model.scoring import ScoredRows
+from app.model.scoring import ScoredRow, ScoredRows
 
 # Larger messages need contiguous memory, which a kernel under pressure may not have.
 MAX_MESSAGE_BYTES = 65_536
@@ -36,8 +38,42 @@ class _Message(msgspec.Struct, array_like=True, gc=False):
     segment: str = ""
 
 
+# The results of one row: float64, int64, float64, as in the arrays of many.
+_FLOAT64, _INT64 = Struct("=d"), Struct("=q")
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Message)
+
+
+def encode_row(seconds: float, request_id: str, version: str, scored: ScoredRow, record_id: str, segment: str) -> bytes:
+    """Return the message for one row: the same as from ``PublishedRows``, several times faster.
+
+    Examples
+    --------
+    >>> message = encode_row(0.0, "7f3e", "v1", ScoredRow([0.5, 2.0], -0.4, 1, 0.9), "", "")
+    >>> PublishedRows.from_message(message).scored.rows
+    array([[0.5, 2. ]], dtype=float32)
+    """
+    row, score, label, confidence = scored
+    message = _Message(
+        seconds,
+        request_id,
+        version,
+        0,
+        _row_struct(len(row)).pack(*row),
+        _FLOAT64.pack(score),
+        _INT64.pack(label),
+        _FLOAT64.pack(confidence),
+        record_id,
+        segment,
+    )
+    return _encoder.encode(message)
+
+
+@cache
+def _row_struct(n_features: int) -> Struct:
+    """Return the format of a row of float32."""
+    return Struct(f"={n_features}f")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -89,7 +90,7 @@ class RequestLog:
 def _as_json(line: _Line) -> bytes:
     """Serialize a line with the fields of ``app.server.json_log.JSONFormatter``."""
     fields = {
-        "time": format_timestamp(line.time),
+        "time": _format_time(line.time),
         "level": "info",
         "logger": _LOGGER,
         "message": f"{line.method} {line.route} {line.status} {line.milliseconds} ms",
@@ -100,6 +101,18 @@ def _as_json(line: _Line) -> bytes:
         "milliseconds": line.milliseconds,
     }
     return msgspec.json.encode(fields) + b"\n"
+
+
+def _format_time(seconds: float) -> str:
+    """Return the same as ``format_timestamp``; the part that most lines of a second share is formatted once."""
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{_format_second(whole)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _format_second(seconds: int) -> str:
+    """Return a timestamp up to its second."""
+    return format_timestamp(seconds).partition(".")[0]
 
 
 def _as_text(line: _Line) -> bytes:

@@ -20,7 +20,8 @@ def _tiny_service() -> Flask:
     app = Flask("tiny")
     register_error_handlers(app)
     registry = MetricsRegistry()
-    install_middleware(app, ServiceMetrics(registry), register_http_metrics(app, registry, {}), log=None)
+    register_http_metrics(app, registry, {})
+    install_middleware(app, ServiceMetrics(registry), log=None)
     return app
 
 

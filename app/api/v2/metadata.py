@@ -10,7 +10,8 @@ from marshmallow import Schema, fields
 from app.api.openapi import API_VERSION
 from app.api.operation import NO_MODEL, Operation, RawSchema, reference_to
 from app.api.service import name_model, service
-from app.api.v2.infer import ANOMALY_SCORE, IS_INLIER, TAG, check_model
+from app.api.v2.infer import TAG, check_model
+from app.api.v2.inference_request import ANOMALY_SCORE, IS_INLIER
 from app.model.bundle import Bundle
 from app.web.codecs import answer_json
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.v2.infer import load_inference_request
+from app.api.v2.inference_request import load_inference_request
 from app.errors import InvalidInferenceRequest
 
 TENSOR = {"name": "rows", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
