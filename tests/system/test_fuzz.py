@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.system.fuzzed_requests import fuzz
 from tests.system.raw_http import PREDICTION, Connection, request
@@ -36,10 +37,16 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
     short = {"HEAD_TIMEOUT": "1", "BODY_TIMEOUT": "1", "KEEPALIVE": "2", "LOG_REQUESTS": "false"}
     with start_service(tmp_path_factory.mktemp("service"), credits_models, **short) as running:
         wait_until(lambda: running.metric("app_workers") == 2, "two workers", running)
-        # Until then, 503 is the right answer.
-        wait_until(lambda: running.get("/drift").status_code == 200, "the first drift report", running)
+        # Until every worker has a drift report and the database, 503 is the right answer.
+        wait_until(lambda: answers_everywhere(running), "answers about drift and quality", running)
         running.session.close()
         yield running
+
+
+def answers_everywhere(service: RunningService) -> bool:
+    """Return whether all of many new connections are answered with 200, so that every worker gets some."""
+    urls = [service.address + path for path in ("/drift", "/quality")] * 10
+    return all(requests.get(url, timeout=30).status_code == 200 for url in urls)
 
 
 @pytest.fixture
