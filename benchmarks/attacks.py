@@ -28,7 +28,7 @@ from benchmarks.results_page import write_results
 from benchmarks.results_table import ratio, spread
 from benchmarks.running_server import ServerFailed
 from benchmarks.trained_model import CannotTrain, train
-from benchmarks.wrk import LoadFailed, ProgramMissing, Sample
+from benchmarks.wrk import LoadFailed, NothingAnswered, ProgramMissing, Sample
 
 ATTACKER = ROOT / "tests" / "system" / "attacks.py"
 
@@ -68,15 +68,20 @@ def describe(samples: Samples) -> str:
 
     Examples
     --------
-    >>> print(describe({"none": [Sample(700, 1, 4, 0, 0)], "8 slow heads": [Sample(690, 1, 6, 0, 1)]}))
+    >>> heads, bodies = [Sample(690, 1, 6, 0, 1)], []
+    >>> print(describe({"none": [Sample(700, 1, 4, 0, 0)], "8 slow heads": heads, "200 slow bodies": bodies}))
     | attack | p50 ms | p99 ms | times | requests/s | failed |
     |---|--:|--:|--:|--:|--:|
     | none | 1.0 | 4.0 | 1.00 | 700 | 0 |
     | 8 slow heads | 1.0 | 6.0 | 1.50 | 690 | 1 |
+    | 200 slow bodies | nobody was answered | | | | |
     """
     lines = ["| attack | p50 ms | p99 ms | times | requests/s | failed |", "|---|--:|--:|--:|--:|--:|"]
     peaceful = median(sample.p99_ms for sample in samples[PEACE])
     for title, measured in samples.items():
+        if not measured:
+            lines.append(f"| {title} | nobody was answered | | | | |")
+            continue
         p99 = [sample.p99_ms for sample in measured]
         cells = [
             title,
@@ -152,10 +157,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"Round {number} of {options.rounds}", flush=True)
                 samples.setdefault(PEACE, []).append(measure(options.seconds))
                 for name, count in ATTACKS:
-                    with attacking(name, count, server.port, options.seconds, load_core):
-                        sample = measure(options.seconds)
-                    samples.setdefault(title_of(name, count), []).append(sample)
-                    print(f"{title_of(name, count):<30} {sample}", flush=True)
+                    attack = samples.setdefault(title_of(name, count), [])
+                    try:
+                        with attacking(name, count, server.port, options.seconds, load_core):
+                            attack.append(measure(options.seconds))
+                    except NothingAnswered as outcome:
+                        print(f"{title_of(name, count):<30} {outcome}", flush=True)
+                    else:
+                        print(f"{title_of(name, count):<30} p99 {attack[-1].p99_ms:.1f} ms", flush=True)
     typed = f"python -m benchmarks.attacks {shlex.join(sys.argv[1:] if arguments is None else arguments)}".rstrip()
     about = f"{options.rounds} rounds of {options.seconds} s: median (least to greatest). " + circumstances(
         typed, f"gunicorn {version_of(programs, OURS.package)}"

@@ -31,6 +31,10 @@ class LoadFailed(Exception):
     """wrk could not measure; the message has its output."""
 
 
+class NothingAnswered(LoadFailed):
+    """wrk measured, but no request was answered."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """The result of one measurement.
@@ -129,5 +133,5 @@ def parse(output: str) -> Sample:
         raise LoadFailed(f"wrk gave no figures: {output.strip() or 'no output'}")
     requests, microseconds, p50, p99, refused, broken = (int(figure) for figure in found.groups())
     if requests == 0:
-        raise LoadFailed("no request was answered")
+        raise NothingAnswered("no request was answered")
     return Sample(requests / microseconds * 1e6, p50 / 1000, p99 / 1000, refused, broken, requests)

@@ -24,7 +24,7 @@ def test_attacker_connects_while_the_block_runs_and_ends_with_it(require_program
     """All its connections are open during the measurement, and none is left."""
     require_program("taskset")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        accepted = []
+        accepted: list[socket.socket] = []
 
         def accept():
             accepted.extend(server.accept()[0] for _ in range(3))

@@ -173,11 +173,11 @@ def test_requests_may_arrive_in_any_pieces(service: RunningService):
         with Connection(service) as connection:
             connection.send(messages[:cut])
             connection.send(messages[cut:])
-            assert [connection.read().status for _ in range(3)] == [200] * 3  # type: ignore[union-attr]
+            assert [connection.read().status for _ in range(3)] == [200] * 3
     with Connection(service) as connection:
         for byte in messages:
             connection.send(bytes([byte]))
-        assert [connection.read().status for _ in range(3)] == [200] * 3  # type: ignore[union-attr]
+        assert [connection.read().status for _ in range(3)] == [200] * 3
 
 
 def test_chunked_bodies_are_answered(service: RunningService):
