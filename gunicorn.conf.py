@@ -12,13 +12,14 @@ from pathlib import Path
 from app.errors import InvalidSetting, explain_missing_package
 from app.server.cpu_quota import allowed_cpus
 from app.server.log_config import log_configuration
-from app.settings import Settings
+from app.settings import CONFIGURED_VARIABLE, Settings
 
 try:
     _settings = Settings.from_environ()
 except InvalidSetting as error:
     sys.exit(f"isowatch: {error}")
 
+os.environ[CONFIGURED_VARIABLE] = "1"
 bind = _settings.bind
 workers = _settings.web_concurrency or allowed_cpus()
 worker_class = "app.server.worker.FrontWorker"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -37,13 +39,15 @@ from app.model.worker_sync import WorkerSync
 from app.recorder.client import RECONNECT_SECONDS, RecorderClient
 from app.server.process_stats import ProcessUsage, memory_limit_bytes, service_root_pid
 from app.server.scheduler import PeriodicJobs
-from app.settings import Settings
+from app.settings import CONFIGURED_VARIABLE, Settings
 from app.web.access_log import FLUSH_SECONDS, RequestLog
 from app.web.auth import ApiKeys
 from app.web.codecs import StrictJSONProvider
 from app.web.headers import protect_pages
 from app.web.middleware import install_middleware
 from app.web.problems import register_error_handlers
+
+log = logging.getLogger(__name__)
 
 # A new model must be live within two seconds; this is half of that.
 _CHECK_MODEL_SECONDS = 1.0
@@ -94,9 +98,9 @@ def build_service(settings: Settings | None = None) -> Flask:
     model = LiveModel(Path(settings.model_dir), _on_swapped(metrics), metrics.record_refused_bundle, WorkerSync(folder))
     recorder = RecorderClient(folder, metrics) if folder else None
     jobs = PeriodicJobs()
-    log = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
+    requests = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
     records, keys = RecordsAccess(settings), ApiKeys(settings.feedback_api_keys_file)
-    parts = Service(settings, metrics, model, recorder, jobs, log, records, keys)
+    parts = Service(settings, metrics, model, recorder, jobs, requests, records, keys, _find_warnings())
     parts.attach(app)
 
     register_error_handlers(app)
@@ -105,17 +109,30 @@ def build_service(settings: Settings | None = None) -> Flask:
     register_docs(app, lambda: model.features, settings.max_batch_rows)
     app.fast_path = FastPath(parts, register_http_metrics(app, registry, statuses_by_endpoint(app)))
     protect_pages(app)
-    install_middleware(app, metrics, log)
+    install_middleware(app, metrics, requests)
 
     model.refresh()
     jobs.add(model.refresh, _CHECK_MODEL_SECONDS)
     jobs.add(_usage_job(metrics), _MEASURE_USAGE_SECONDS)
     if recorder is not None:
         jobs.add(recorder.reconnect, RECONNECT_SECONDS)
-    if log is not None:
-        jobs.add(log.flush, FLUSH_SECONDS)
+    if requests is not None:
+        jobs.add(requests.flush, FLUSH_SECONDS)
     jobs.start()
     return app
+
+
+def _find_warnings() -> tuple[str, ...]:
+    """Return, and log, what does not work because Gunicorn did not find our configuration."""
+    if "gunicorn" not in os.environ.get("SERVER_SOFTWARE", "") or CONFIGURED_VARIABLE in os.environ:
+        return ()
+    configuration = Path(__file__).parent.parent / "gunicorn.conf.py"
+    warning = (
+        "Gunicorn runs without Isowatch's gunicorn.conf.py: nothing is recorded, drift is not monitored, slow "
+        f"clients can stop the service, and /metrics describes one worker only. Start it with --config {configuration}"
+    )
+    log.warning("%s", warning)
+    return (warning,)
 
 
 def _on_swapped(metrics: ServiceMetrics) -> Callable[[Bundle | None, Bundle], None]:

@@ -27,6 +27,9 @@ _BOOLEANS = {
 # Words for the ends of a share, where they are clearer than numbers.
 _ALL_OR_OFF = {"all": 1.0, "off": 0.0}
 
+# Set by gunicorn.conf.py for the workers, so that they know whether Gunicorn has read it.
+CONFIGURED_VARIABLE = "ISOWATCH_GUNICORN_CONFIGURED"
+
 
 def _setting(
     default: Any,
@@ -221,6 +224,28 @@ def _default(setting: "Field[Any]") -> object:
     return words.get(setting.default, setting.default)
 
 
+_GUNICORN_OPTIONS = """
+## Gunicorn's own options
+
+All other options are Gunicorn's: `gunicorn --certfile cert.pem --keyfile key.pem "app:create_app()"`. Start it in the
+folder of Isowatch, or with `--config PATH/gunicorn.conf.py`; without that file nothing is recorded, and the log,
+`/readyz` and the page say so.
+
+| option | what works with it |
+|---|---|
+| `--certfile`, `--keyfile` | TLS: everything; the handshake has `HEAD_TIMEOUT` seconds |
+| `--http-protocols h2,h1` | HTTP/2 over TLS where the client chooses it: every route, without the fast path |
+| `--http2-cleartext both` | HTTP/2 without TLS, for proxies in `--forwarded-allow-ips`; otherwise the same |
+| `--http-parser python` | everything; the C parser, used where it could be compiled, takes less time |
+| `--worker-class sync` | every route, without the fast path and the deadlines; the same for `gthread`, `gevent` |
+| `--preload` | refused: all metrics would be the arbiter's |
+
+HTTP/2 needs the package `h2`. Its connections are closed `KEEPALIVE` seconds after their last byte; the other deadlines
+are for HTTP/1.1. A client that sends a body over the limit may never be allowed to send the rest, and should read the
+answer before.
+"""
+
+
 def settings_page() -> str:
     """Return `docs/settings.md`: a table of all settings.
 
@@ -235,7 +260,8 @@ def settings_page() -> str:
         for setting in fields(Settings)
     ]
     head = ["# Settings", "", "Environment variables of the service, read once at start.", ""]
-    return "\n".join([*head, "| variable | default | unit | meaning |", "|---|---|---|---|", *rows]) + "\n"
+    table = ["| variable | default | unit | meaning |", "|---|---|---|---|", *rows]
+    return "\n".join([*head, *table]) + "\n" + _GUNICORN_OPTIONS
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import time
 
 import msgspec
 
-from app.api.health import LIVE, LIVENESS_RULE, READINESS_RULE, READY
+from app.api.health import LIVE, LIVENESS_RULE, READINESS_RULE, describe_readiness
 from app.api.prediction import PREDICTION_RULE, answer_row
 from app.api.predictions import PREDICTIONS_RULE, answer_batch, load_predictions_request
 from app.api.service import MODEL_VERSION_HEADER, Service
@@ -109,7 +109,7 @@ class FastPath:
         """Answer ``/healthz`` or ``/readyz``."""
         if path == LIVENESS_RULE:
             return None, LIVE
-        return self._parts.model.get(), READY
+        return self._parts.model.get(), describe_readiness(self._parts)
 
     def _answer_prediction(self, path: str, ids: RequestIds, body: object) -> tuple[str, Bundle, bytes]:
         """Return the rule of a route that scores rows, the model, and the answer."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 from flask import Blueprint, Response
 from marshmallow import Schema, fields
 
 from app.api.operation import NO_MODEL, Operation
-from app.api.service import name_model, service
+from app.api.service import Service, name_model, service
 from app.web.codecs import JSON_MEDIA_TYPE
 
 LIVENESS_RULE, READINESS_RULE = "/healthz", "/readyz"
 
-LIVE, READY = b'{"status":"ok"}', b'{"status":"ready"}'
+LIVE = b'{"status":"ok"}'
 
 health = Blueprint("health", __name__)
 
@@ -20,6 +21,9 @@ class Health(Schema):
     """The process is alive, or a verified model is loaded."""
 
     status = fields.String(required=True, metadata={"example": "ok"})
+    warnings = fields.List(
+        fields.String(), metadata={"description": "What does not work because of how the service was started."}
+    )
 
 
 @health.get(LIVENESS_RULE)
@@ -45,4 +49,10 @@ def check_liveness() -> Response:
 )
 def check_readiness() -> Response:
     """Answer if predictions can be answered; if not, 503 with the reason and what to do."""
-    return name_model(Response(READY, mimetype=JSON_MEDIA_TYPE), service().model.get())
+    parts = service()
+    return name_model(Response(describe_readiness(parts), mimetype=JSON_MEDIA_TYPE), parts.model.get())
+
+
+def describe_readiness(parts: Service) -> bytes:
+    """Return the body of ``/readyz`` for a service with a model."""
+    return msgspec.json.encode({"status": "ready"} | ({"warnings": parts.warnings} if parts.warnings else {}))

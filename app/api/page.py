@@ -43,9 +43,14 @@ class ExampleRow:
 )
 def show_page() -> Response:
     """Render the page; without a model it shows why there is none, and what to do."""
-    model = service().model
+    parts = service()
+    model = parts.model
     described = _describe(model.get()) if model.features else {"bundle": None}
-    response = make_response(render_template("page.html", problem=model.problem, links=_linked_routes(), **described))
+    response = make_response(
+        render_template(
+            "page.html", problem=model.problem, warnings=parts.warnings, links=_linked_routes(), **described
+        )
+    )
     # Another model may be live at the next request.
     response.headers["Cache-Control"] = "no-cache"
     return response

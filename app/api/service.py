@@ -33,7 +33,8 @@ _EXTENSION = "isowatch"
 class Service:
     """The parts of one service; two services in one process (in tests) share none of them.
 
-    ``recorder`` is None in a process that runs without a recorder, ``log`` if requests are not logged.
+    ``recorder`` is None in a process that runs without a recorder, ``log`` if requests are not logged. ``warnings`` say
+    what does not work because of how the service was started.
     """
 
     settings: Settings
@@ -44,6 +45,7 @@ class Service:
     log: RequestLog | None
     records: RecordsAccess
     keys: ApiKeys
+    warnings: tuple[str, ...] = ()
 
     def score(self, ids: RequestIds, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
         """Score the rows of a request, publish them to the recorder and count them.

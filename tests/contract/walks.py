@@ -130,7 +130,7 @@ def predict(folder: Path, content_type: str) -> list[str]:
     settings = Settings(
         model_dir=str(folder / "models"), database_url=f"sqlite:///{folder}/none.db", log_requests=False
     )
-    app = create_app(settings)
+    app: Any = create_app(settings)
     parts = service_of(app)
     with closing(listen(folder)):
         assert isinstance(parts.metrics, ServiceMetrics)
@@ -138,10 +138,17 @@ def predict(folder: Path, content_type: str) -> list[str]:
         object.__setattr__(parts, "recorder", recorder)  # a process without Gunicorn has none
         body = b'{"feature_vector": [0.5, 0.5], "score": true, "confidence": true, "segment": "web"}'
         client = app.test_client()
-        client.post("/prediction", data=body, content_type=content_type)  # fills caches
+
+        def send() -> int:
+            if content_type != "application/json":
+                return client.post("/prediction", data=body, content_type=content_type).status_code
+            answer = app.fast_path.answer("POST", "/prediction", "", [(b"content-type", content_type.encode())], body)
+            return answer.status if answer else 0
+
+        send()  # fills caches
         with _tracing() as tracer:
-            answer = client.post("/prediction", data=body, content_type=content_type)
-        assert answer.status_code == 200, answer.text
+            status = send()
+        assert status == 200
         parts.close()
     return tracer.files()
 
