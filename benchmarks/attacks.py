@@ -53,8 +53,8 @@ PEACE = "none"
 # measured is delay and not capacity.
 _CONNECTIONS, _PAUSE_MS = 8, 10
 
-# Opening the connections is a load of its own: 200 answers of 1.7 MB take a core more than two seconds. It should be over
-# before the measurement.
+# Opening the connections is a load of its own: 200 answers of 1.7 MB take a core more than two seconds. It should be
+# over before the measurement.
 _SETTLE_SECONDS = 5
 
 # The attack ends this much after the measurement.
