@@ -20,7 +20,7 @@ from app.api.feedback import feedback
 from app.api.health import health
 from app.api.metrics import metrics as metrics_route
 from app.api.model_information import model_information
-from app.api.operation import LimitedRequest, statuses_by_endpoint
+from app.api.operation import LimitedRequest, body_limits, refuse_long_bodies, statuses_by_endpoint
 from app.api.page import page
 from app.api.prediction import prediction
 from app.api.predictions import predictions
@@ -117,8 +117,10 @@ def build_service(settings: Settings | None = None) -> Flask:
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
-    app.fast_path = FastPath(parts, register_http_metrics(app, registry, statuses_by_endpoint(app)))
+    http = register_http_metrics(app, registry, statuses_by_endpoint(app))
+    app.fast_path = FastPath(parts, http, body_limits(app, settings))
     install_access(app)
+    app.before_request(refuse_long_bodies)
     protect_pages(app)
     install_middleware(app, metrics, requests)
 

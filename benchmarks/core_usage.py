@@ -1,9 +1,9 @@
-"""Measure how much of a core other programs use during a measurement: results from a busy machine are unreliable."""
+"""Measure processor time: that of a server, and how much other programs used of its core during a measurement."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 
@@ -65,13 +65,46 @@ def _busy_seconds(core: int) -> tuple[float, float]:
     return busy, busy + times.idle + times.iowait + times.irq + times.softirq
 
 
+class ProcessorTime:
+    """The processor time of a server with all its processes, in seconds; set at the end of the measurement."""
+
+    seconds = 0.0
+
+
+@contextmanager
+def watch_processes(pid: int) -> Iterator[ProcessorTime]:
+    """Measure the processor time of a process and of all processes that it started.
+
+    Parameters
+    ----------
+    pid
+        Its id.
+
+    Returns
+    -------
+    The time in user and in kernel mode, set at the end. Processes that end meanwhile count if their parent has waited
+    for them.
+    """
+    time = ProcessorTime()
+    before = _seconds_of_tree(psutil.Process(pid))
+    yield time
+    time.seconds = _seconds_of_tree(psutil.Process(pid)) - before
+
+
+def _seconds_of_tree(root: psutil.Process) -> float:
+    """Return the processor time of a process and its descendants, living or waited for, in seconds."""
+    seconds = 0.0
+    for process in [root, *root.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            seconds += sum(process.cpu_times()[:4])
+    return seconds
+
+
 def _own_seconds() -> float:
     """Return the total CPU time of living child processes, in seconds."""
     seconds = 0.0
     for process in psutil.Process().children(recursive=True):
-        try:
+        with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        seconds += times.user + times.system
+            seconds += times.user + times.system
     return seconds

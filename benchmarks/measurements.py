@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import running_server, wrk
 from benchmarks.contestants import Contestant, body_lines
-from benchmarks.core_usage import watch_core
+from benchmarks.core_usage import watch_core, watch_processes
 from benchmarks.environments import CannotInstall, prepare, version_of
 from benchmarks.running_server import ServerFailed
 from benchmarks.trained_model import TrainedModel
@@ -76,28 +77,29 @@ class Measurements:
         bodies = work / f"{contestant.name}.bodies"
         bodies.write_text(body_lines(contestant.interface, model.rows.tolist()), encoding="utf-8")
         programs = self._programs[contestant.name]
-        with running_server.start(contestant, programs, model, work, self._cores[0]) as port:
-            url = f"http://127.0.0.1:{port}{contestant.interface.path}"
+        with running_server.start(contestant, programs, model, work, self._cores[0]) as server:
+            url = f"http://127.0.0.1:{server.port}{contestant.interface.path}"
             for count in self.connections:
-                sample, others = self._measure_in_peace(url, bodies, count)
+                sample, others = self._measure_in_peace(url, server.pid, bodies, count)
                 self.others_shares.append(others)
                 self.samples[count][contestant.name].append(sample)
                 print(
                     f"{contestant.name:<24} {count:>3} connections {sample.requests_per_second:>8.0f} requests/s  "
-                    f"p50 {sample.p50_ms:.1f} ms  p99 {sample.p99_ms:.1f} ms  "
+                    f"{sample.cpu_us:>5.0f} us CPU  p50 {sample.p50_ms:.1f} ms  p99 {sample.p99_ms:.1f} ms  "
                     f"{sample.refused} refused  {sample.broken} broken  others {others:.0%}",
                     flush=True,
                 )
 
-    def _measure_in_peace(self, url: str, bodies: Path, connections: int) -> tuple[Sample, float]:
+    def _measure_in_peace(self, url: str, pid: int, bodies: Path, connections: int) -> tuple[Sample, float]:
         """Measure, again if other programs used too much of the core; return the sample with their lowest share."""
         server_core, load_core = self._cores
         best: tuple[Sample, float] | None = None
         for _ in range(_TRIES):
             with suppress(LoadFailed):  # a slow server may answer nothing in this short time
                 wrk.measure(url, bodies, connections, _WARM_UP_SECONDS, load_core)
-            with watch_core(server_core) as others:
+            with watch_core(server_core) as others, watch_processes(pid) as processor:
                 sample = wrk.measure(url, bodies, connections, self._seconds, load_core)
+            sample = replace(sample, cpu_us=processor.seconds * 1e6 / sample.requests)
             if best is None or others.value < best[1]:
                 best = sample, others.value
             if others.value <= _TOLERATED_SHARE:

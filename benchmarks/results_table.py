@@ -57,28 +57,30 @@ def results_table(
 
     Returns
     -------
-    Requests per second, p50 and p99 as medians with minimum and maximum; requests per second of the reference divided
-    by those of the contestant (above 1, the reference is faster); failures over all rounds.
+    Processor time per request, requests per second, p50 and p99 as medians with minimum and maximum; processor time of
+    the reference divided by that of the contestant (below 1, the reference costs less); failures over all rounds.
     """
     lines = [
-        "| server | answer | requests/s | p50 ms | p99 ms | times | refused, broken |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "| server | answer | CPU per request (us), all processes | times | requests/s | p50 ms | p99 ms "
+        "| refused, broken |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
-    own = [sample.requests_per_second for sample in samples.get(reference, ())]
+    own = [sample.cpu_us for sample in samples.get(reference, ())]
     for contestant in contestants:
         measured = samples.get(contestant.name, ())
         if not measured:
             reason = _in_cell((failures.get(contestant.name) or ["not measured"])[-1])
-            lines.append(f"| {contestant.title} | {contestant.interface.gives} | skipped: {reason} | | | | |")
+            lines.append(f"| {contestant.title} | {contestant.interface.gives} | skipped: {reason} | | | | | |")
             continue
-        rates = [sample.requests_per_second for sample in measured]
+        costs = [sample.cpu_us for sample in measured]
         cells = [
             contestant.title + _lost_turns(len(failures.get(contestant.name, ()))),
             contestant.interface.gives,
-            spread(rates),
+            spread(costs),
+            ratio(median(own), median(costs)) if own else "",
+            spread([sample.requests_per_second for sample in measured]),
             spread([sample.p50_ms for sample in measured], digits=1),
             spread([sample.p99_ms for sample in measured], digits=1),
-            ratio(median(own), median(rates)) if own else "",
             f"{sum(sample.refused for sample in measured)}, {sum(sample.broken for sample in measured)}",
         ]
         lines.append(f"| {' | '.join(cells)} |")

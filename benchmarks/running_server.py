@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -36,8 +37,18 @@ class ServerFailed(Exception):
     """A server did not start, or its answers differ from scikit-learn's; the message says what happened."""
 
 
+@dataclass(frozen=True)
+class RunningServer:
+    """A started server: the port on which it answers, and the id of the process that started all its others."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def start(contestant: Contestant, bin_folder: Path, model: TrainedModel, work: Path, core: int) -> Iterator[int]:
+def start(
+    contestant: Contestant, bin_folder: Path, model: TrainedModel, work: Path, core: int
+) -> Iterator[RunningServer]:
     """Start a server, and stop it when the block ends.
 
     Parameters
@@ -55,7 +66,7 @@ def start(contestant: Contestant, bin_folder: Path, model: TrainedModel, work: P
 
     Returns
     -------
-    The port on which it answers.
+    Its port and its first process.
 
     Raises
     ------
@@ -92,7 +103,7 @@ def start(contestant: Contestant, bin_folder: Path, model: TrainedModel, work: P
         except ServerFailed as failure:
             last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
             raise ServerFailed(f"{failure}; its log ends with: {' / '.join(last)}") from None
-        yield port
+        yield RunningServer(port, process.pid)
     finally:
         stop(process)
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 _SCRIPT = Path(__file__).with_name("post.lua")
@@ -30,6 +31,10 @@ class LoadFailed(Exception):
     """wrk could not measure; the message has its output."""
 
 
+class NothingAnswered(LoadFailed):
+    """wrk measured, but no request was answered."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """The result of one measurement.
@@ -44,6 +49,10 @@ class Sample:
         Answers with a status of 400 or more.
     broken
         Connections that failed and requests that were not answered in time.
+    requests
+        Number of answers.
+    cpu_us
+        Processor time per answer of all the server's processes, in microseconds; NaN if it was not measured.
     """
 
     requests_per_second: float
@@ -51,6 +60,8 @@ class Sample:
     p99_ms: float
     refused: int
     broken: int
+    requests: int = 0
+    cpu_us: float = nan
 
 
 def find_programs() -> None:
@@ -115,12 +126,12 @@ def parse(output: str) -> Sample:
     Examples
     --------
     >>> parse("...\nmeasured requests=5000 microseconds=2000000 p50=3100 p99=9000 refused=0 broken=2\n")
-    Sample(requests_per_second=2500.0, p50_ms=3.1, p99_ms=9.0, refused=0, broken=2)
+    Sample(requests_per_second=2500.0, p50_ms=3.1, p99_ms=9.0, refused=0, broken=2, requests=5000, cpu_us=nan)
     """
     found = _MEASURED.search(output)
     if found is None:
         raise LoadFailed(f"wrk gave no figures: {output.strip() or 'no output'}")
     requests, microseconds, p50, p99, refused, broken = (int(figure) for figure in found.groups())
     if requests == 0:
-        raise LoadFailed("no request was answered")
-    return Sample(requests / microseconds * 1e6, p50 / 1000, p99 / 1000, refused, broken)
+        raise NothingAnswered("no request was answered")
+    return Sample(requests / microseconds * 1e6, p50 / 1000, p99 / 1000, refused, broken, requests)

@@ -7,6 +7,7 @@ model, a browser, a bug) is left to Flask, so only the usual case is decided her
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import msgspec
 
@@ -65,10 +66,14 @@ class FastPath:
         The parts of the service.
     http
         Counts the requests that are answered here; Flask's hooks count all others.
+    body_limits
+        The maximum length of a body for each path; the largest of all for paths with parameters.
     """
 
-    def __init__(self, parts: Service, http: FastPathMetrics) -> None:
-        self._parts, self._http = parts, http
+    def __init__(self, parts: Service, http: FastPathMetrics, body_limits: Mapping[str, int]) -> None:
+        self._parts, self._http, self._body_limits = parts, http, body_limits
+        settings = parts.settings
+        self._default_limit = max(settings.max_body_bytes, settings.max_batch_body_bytes)
 
     def may_answer(self, method: str, path: str, content_length: int) -> bool:
         """Return whether a request may be a usual one, by its head."""
@@ -156,6 +161,10 @@ class FastPath:
             raise LookupError(BINARY_MEDIA_TYPE)
         answer, outputs = answer_inference(self._parts, ids, bundle, loaded, BinaryPart(memoryview(b"")))
         return rule, bundle, encode_tensors(answer, outputs)[0]
+
+    def max_body_bytes(self, path: str) -> int:
+        """Return the maximum length of a body that is sent to a path."""
+        return self._body_limits.get(path, self._default_limit)
 
     def refuse(self, status: int, detail: str) -> Answer:
         """Return the answer to a request that cannot be parsed or takes too long, and log it."""

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from flask import Flask, Request, current_app
+from flask import Flask, Request, current_app, request
 from marshmallow import Schema
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.api.service import service
 from app.model.schema import Features
@@ -33,6 +34,9 @@ _ATTRIBUTE = "__operation__"
 
 # Flask adds these methods to every GET route.
 _IMPLICIT_METHODS = {"HEAD", "OPTIONS"}
+
+# Methods whose views read no body.
+_WITHOUT_BODY = {"GET", "HEAD", "OPTIONS"}
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -199,3 +203,15 @@ def statuses_by_endpoint(app: Flask) -> dict[str, tuple[int, ...]]:
     """Return the statuses that each declared endpoint can answer."""
     operations = {endpoint: operation_of(view) for endpoint, view in app.view_functions.items()}
     return {endpoint: operation.statuses for endpoint, operation in operations.items() if operation}
+
+
+def body_limits(app: Flask, settings: Settings) -> dict[str, int]:
+    """Return the maximum length of a body for each path without parameters."""
+    return {route.path: route.operation.max_body_bytes(settings) for route in routes_of(app) if "{" not in route.path}
+
+
+def refuse_long_bodies() -> None:
+    """Refuse a body that is too long although its view reads none; views that read theirs refuse it themselves."""
+    limit = request.max_content_length
+    if request.method in _WITHOUT_BODY and limit is not None and (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 
+from app.server.flask_threads import path_below
+from app.server.framing import check_framing, serialize_last
 from app.server.loop_answers import BODY_TIMEOUT, EVICTED, HEAD_TIMEOUT, MALFORMED, WRITE_TIMEOUT, Answer
 
 if TYPE_CHECKING:
@@ -69,11 +71,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self.address = ""
         # Whether the request that is being received is one for the fast path.
         self._is_usual = False
-        self._answer_started = False
-        self._is_refused = False
-        self._is_half_closed = False
-        self._unsent_bytes = 0
-        self._progress_at = 0.0
+        self._answer_started = self._is_refused = self._is_half_closed = False
+        self._unsent_bytes, self._progress_at = 0, 0.0
 
     # What the transport reports.
 
@@ -83,7 +82,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self.address = peer[0] if isinstance(peer, tuple) else ""
         self._enter(_State.NEW, self._settings.head_timeout)
         if reason := self.worker.refuses(self):
-            self._count(reason)
+            self._fast_path.count_closed(reason)
             self._conn_lost_handled = True  # Gunicorn has not counted it
             transport.abort()
             return
@@ -114,19 +113,24 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     # What the worker asks for.
 
     @property
+    def unsent_bytes(self) -> int:
+        """The bytes of answers that the client has not read yet."""
+        return int(self.transport.get_write_buffer_size())
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the connection waits for its client, and not for the service."""
         return self._state is not _State.ANSWERING
 
     def check_deadlines(self, now: float) -> None:
         """End the connection if it is past a deadline; ``now`` is the loop's time."""
-        unsent = self.transport.get_write_buffer_size()
+        unsent = self.unsent_bytes
         if unsent:
             if not self._unsent_bytes or unsent < self._unsent_bytes:
                 self._progress_at = now
             self._unsent_bytes = unsent
             if now - self._progress_at >= self._settings.write_timeout:
-                self._count(WRITE_TIMEOUT)
+                self._fast_path.count_closed(WRITE_TIMEOUT)
                 self.abort()
             return
         self._unsent_bytes = 0
@@ -140,7 +144,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
     def evict(self) -> None:
         """Disconnect the client to make room for another."""
-        self._count(EVICTED)
+        self._fast_path.count_closed(EVICTED)
         self.abort()
 
     def abort(self) -> None:
@@ -158,15 +162,16 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             super()._on_headers_complete()
         finally:
             self._request_ready = ready
-        request, receiver = self._current_request, self._body_receiver
-        self._answer_started = False
+        request = self._current_request
+        check_framing(request)
         self._enter(_State.BODY, self._settings.body_timeout)
+        path = path_below(self.worker.prefix, request.path)
         self._is_usual = (
-            self._fast_path is not None
+            path is not None
             and not request.chunked
-            and not receiver.expect_continue
+            and not self._body_receiver.expect_continue
             and not self._flow_control.write_paused
-            and self._fast_path.may_answer(request.method, request.path, request.content_length)
+            and self._fast_path.may_answer(request.method, path, request.content_length)
         )
         if not self._is_usual and self._h2c_upgrade_settings is None:
             ready.set()
@@ -183,9 +188,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         while is_open and self._is_usual and self._state is _State.ANSWERING:
             self._is_usual = False
             request, body = self._current_request, b"".join(self._body_receiver._chunks)
-            assert self._fast_path is not None, "a request is usual only if it may answer"
+            path = request.path[len(self.worker.prefix) :]
             answer = self._fast_path.answer(
-                request.method, request.path, request.query, request.headers_bytes, body, self.address
+                request.method, path, request.query, request.headers_bytes, body, self.address
             )
             if answer is None:
                 self._request_ready.set()
@@ -207,8 +212,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         pipelined = self._callback_parser.remaining()
         self._callback_parser.reset()
         self._current_request = self._body_receiver = None
-        self._arm_keepalive_timer()
-        if pipelined and not self._closed:
+        if not pipelined:
+            self._arm_keepalive_timer()
+        elif not self._closed:
+            self._answer_started = False
             self._enter(_State.HEAD, self._settings.head_timeout)
             return bool(super()._feed_callback_parser(pipelined))
         return not self._closed
@@ -217,6 +224,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         """Wait for the next request; Gunicorn calls this after an answer."""
         if self._state is not _State.ANSWERING:
             return
+        self._answer_started = False
         self._enter(_State.IDLE, self._settings.keepalive)
         if self._is_half_closed and not self._callback_parser.remaining():
             self._close_now()
@@ -224,25 +232,29 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def _cancel_keepalive_timer(self) -> None:
         """Do nothing: the deadline of a state ends with it."""
 
-    def _send_response_start(self, *arguments: Any, **options: Any) -> None:
-        """Remember that an answer has begun."""
+    def _send_response_start(self, status: int, headers: Any, request: Any, close: bool = False) -> None:
+        """Begin an answer; clients of HTTP/1.0 expect to be told that the connection stays open."""
         self._answer_started = True
-        super()._send_response_start(*arguments, **options)
+        if not close and request.version < (1, 1):
+            headers = [*headers, (b"Connection", b"keep-alive")]
+        super()._send_response_start(status, headers, request, close)
+
+    def pause_writing(self) -> None:
+        """Note that the client reads more slowly than the answer is made."""
+        super().pause_writing()
+        self.worker.limit_unsent(self)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Any = ()) -> None:
         """Refuse what cannot be parsed, in the form of all other refusals."""
         if self._closed or self._answer_started:
             return
         self._is_refused = True
-        if self._fast_path is None or (status >= 500 and status != 501):
+        if status >= 500 and status != 501:
             super()._send_error_response(status, message, extra_headers)
             return
         if status != 408:
-            self._count(MALFORMED)
-        answer = self._fast_path.refuse(status, message)
-        head = [f"HTTP/1.1 {status} {self._get_reason_phrase(status)}\r\n".encode()]
-        head += [b"%s: %s\r\n" % header for header in answer.headers]
-        self._safe_write(b"".join([*head, b"Connection: close\r\n\r\n", answer.body]))
+            self._fast_path.count_closed(MALFORMED)
+        self._safe_write(serialize_last(self._fast_path.refuse(status, message)))
 
     def _close_transport(self) -> None:
         """Close the connection after what is unsent; after a refusal, read and discard what still arrives."""
@@ -261,8 +273,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         """Treat an upgrade to WebSocket as the plain request that it also is: no route has one."""
         return False
 
-    # The rest is ours.
-
     def _enter(self, state: _State, seconds: float) -> None:
         """Enter a state with a deadline."""
         self._state = state
@@ -274,10 +284,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self.abort()
             return
         if self._state is _State.HEAD:
-            self._count(HEAD_TIMEOUT)
+            self._fast_path.count_closed(HEAD_TIMEOUT)
             self._send_error_response(408, f"The head did not arrive within {self._settings.head_timeout} s.")
         elif self._state is _State.BODY:
-            self._count(BODY_TIMEOUT)
+            self._fast_path.count_closed(BODY_TIMEOUT)
             self._send_error_response(408, f"The body did not arrive within {self._settings.body_timeout} s.")
         self._close_now()
 
@@ -288,8 +298,3 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self._body_receiver.signal_disconnect()
         if self._request_ready is not None:
             self._request_ready.set()
-
-    def _count(self, reason: str) -> None:
-        """Count a connection that is closed early."""
-        if self._fast_path is not None:
-            self._fast_path.count_closed(reason)

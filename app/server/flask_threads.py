@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,34 +38,44 @@ class FlaskThreads:
         The WSGI application.
     threads
         How many requests it runs at a time.
-    max_body_bytes
-        Longer bodies are not read to their end. The application sees their length and no content, and refuses them.
+    prefix
+        The path below which a proxy serves the application; usually empty.
+    limit_of
+        Returns the maximum length of a body for a path. A longer one is not read to its end: the application sees its
+        length and no content, and refuses it.
+    largest_body
+        The largest of these limits.
     """
 
-    def __init__(self, application: WSGIApplication, threads: int, max_body_bytes: int) -> None:
-        self._application = application
+    def __init__(
+        self,
+        application: WSGIApplication,
+        threads: int,
+        prefix: str,
+        limit_of: Callable[[str], int],
+        largest_body: int,
+    ) -> None:
+        self._application, self._prefix, self._limit_of = application, prefix, limit_of
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        self._max_body_bytes = max_body_bytes
+        self._max_held_bytes = _BODIES_AT_ONCE * largest_body
         self._held_bytes = 0
-        # Gunicorn's variable for the path below which a proxy serves the application.
-        self.prefix = os.environ.get("SCRIPT_NAME", "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; if the client leaves before its body is complete, answer nothing."""
-        path = path_below(self.prefix, scope["path"])
+        path = path_below(self._prefix, scope["path"])
         if path is None:
             await _send(
-                send, 404, [(b"content-type", b"text/plain")], f"The service is below {self.prefix}/.\n".encode()
+                send, 404, [(b"content-type", b"text/plain")], f"The service is below {self._prefix}/.\n".encode()
             )
             return
-        body = _Body(self._max_body_bytes)
+        body = _Body(self._limit_of(path))
         try:
             if not await self._receive(body, scope, receive):
                 return
             if body.is_refused:
                 await _send(send, 503, [*_PLAIN, (b"retry-after", b"1")], b"Too many large bodies: try again.\n")
                 return
-            environ = _environ(scope, self.prefix, body)
+            environ = _environ(scope, self._prefix, body)
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._run, environ)
         finally:
             self._held_bytes -= body.held
@@ -75,16 +84,16 @@ class FlaskThreads:
     async def _receive(self, body: _Body, scope: Scope, receive: Receive) -> bool:
         """Receive a body up to its limit, and return whether the client is still there."""
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
+        if declared.isdigit() and int(declared) > body.max_bytes:
             body.length = int(declared)
             return True
         more = True
-        while more and body.length <= self._max_body_bytes:
+        while more and body.length <= body.max_bytes:
             message = await receive()
             if message["type"] != "http.request":
                 return False
             chunk, more = message.get("body", b""), message.get("more_body", False)
-            if self._held_bytes + len(chunk) > _BODIES_AT_ONCE * self._max_body_bytes:
+            if self._held_bytes + len(chunk) > self._max_held_bytes:
                 body.is_refused = True
                 return True
             body.add(chunk)
@@ -102,7 +111,7 @@ class _Body:
     """What has arrived of a body."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._chunks: list[bytes] = []
         self.length = self.held = 0
         self.is_refused = False
@@ -115,7 +124,7 @@ class _Body:
 
     def content(self) -> bytes:
         """Return the body; nothing of one that is too long."""
-        return b"".join(self._chunks) if self.length <= self._max_bytes else b""
+        return b"".join(self._chunks) if self.length <= self.max_bytes else b""
 
 
 def path_below(prefix: str, path: str) -> str | None:

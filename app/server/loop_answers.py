@@ -31,6 +31,10 @@ class FastPath(Protocol):
         """Answer a complete request from an address without ever waiting, or return None if Flask has to answer it."""
         ...
 
+    def max_body_bytes(self, path: str) -> int:
+        """Return the maximum length of a body that is sent to a path."""
+        ...
+
     def refuse(self, status: int, detail: str) -> Answer:
         """Return the answer to a request that cannot be parsed or takes too long."""
         ...

@@ -18,6 +18,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
+from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.glogging import Logger
 from gunicorn.workers.gasgi import ASGIWorker
 
@@ -33,6 +34,9 @@ _TICK_SECONDS = 1.0
 # While a worker ends, its last connection should not delay its replacement noticeably.
 _DRAIN_TICK_SECONDS = 0.05
 
+# Answers that clients have not read yet are held in memory, per worker, up to here: forty of the largest ones.
+_MAX_UNSENT_BYTES = 64 * 1024 * 1024
+
 # Files other than connections that a worker may have open: metrics, records, logs, listeners, a scrape.
 _OTHER_FILES = 256
 
@@ -41,15 +45,19 @@ class FrontWorker(ASGIWorker):
     """Serves one Flask application; ``gunicorn.conf.py`` selects it."""
 
     wsgi: Any
-    fast_path: FastPath | None
+    fast_path: FastPath
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._stopping = asyncio.Event()
         self.settings = Settings.from_environ()
+        # Gunicorn's variable for the path below which a proxy serves the application.
+        self.prefix = os.environ.get("SCRIPT_NAME", "")
         # In the order in which they were opened.
         self.connections: dict[Connection, None] = {}
         self._proxies = TrustedProxies(self.settings.trusted_proxies)
         self._by_address: Counter[str] = Counter()
+        # Those whose clients read slowly, the slowest first.
+        self._slow: dict[Connection, None] = {}
         self.max_connections = self.settings.max_connections
         super().__init__(*arguments, **options)
 
@@ -82,9 +90,11 @@ class FrontWorker(ASGIWorker):
     def load_wsgi(self) -> None:
         """Load the Flask application, and put the threads that run it behind the loop."""
         self.wsgi = self.app.wsgi()
-        self.fast_path = getattr(self.wsgi, "fast_path", None)
+        self.fast_path = self.wsgi.fast_path
         largest_body = max(self.settings.max_body_bytes, self.settings.max_batch_body_bytes)
-        self.asgi = FlaskThreads(self.wsgi, self.cfg.threads, largest_body)
+        self.asgi = FlaskThreads(self.wsgi, self.cfg.threads, self.prefix, self.fast_path.max_body_bytes, largest_body)
+        # Gunicorn stores the answer in the class it is asked of, and reads it from its own.
+        ASGIProtocol._check_h1c_protocol_available()
 
     async def _serve(self) -> None:
         """Accept connections and check their deadlines until the worker is told to end."""
@@ -152,8 +162,20 @@ class FrontWorker(ASGIWorker):
         self._by_address[address] += 1
         return ""
 
+    def limit_unsent(self, connection: Connection) -> None:
+        """Remember a connection whose client reads slowly; disconnect the slowest if too much is unsent."""
+        self._slow[connection] = None
+        self._slow = {other: None for other in self._slow if other.unsent_bytes}
+        excess = sum(other.unsent_bytes for other in self._slow) - _MAX_UNSENT_BYTES
+        for other in list(self._slow):
+            if excess <= 0:
+                break
+            excess -= other.unsent_bytes
+            other.evict()
+
     def forget(self, connection: Connection) -> None:
         """Remove a connection that has ended."""
+        self._slow.pop(connection, None)
         if self.connections.pop(connection, self) is None:
             self._by_address[connection.address] -= 1
             if not self._by_address[connection.address]:

@@ -34,7 +34,7 @@ def test_page_without_one_pair_of_markers_is_refused(page):
         paste(page, "forest", "new")
 
 
-@pytest.mark.parametrize("block", ["servers", "worker classes", "forest"])
+@pytest.mark.parametrize("block", ["servers", "attacks", "worker classes", "forest"])
 def test_readme_has_markers_for_every_block(block):
     """All programs can write their results into this repository's page."""
     assert "results" in paste(PAGE.read_text(encoding="utf-8"), block, "results")

@@ -12,9 +12,9 @@ from benchmarks.wrk import Sample
 OURS, MLFLOW = choose("ours,mlflow")
 
 
-def sample(rate, p50=3.0, p99=9.0, refused=0, broken=0):
-    """Return a sample with this throughput."""
-    return Sample(rate, p50, p99, refused, broken)
+def sample(cost, rate=1000, p50=3.0, p99=9.0, refused=0, broken=0):
+    """Return a sample with this processor time per request."""
+    return Sample(rate, p50, p99, refused, broken, requests=5000, cpu_us=cost)
 
 
 def rows_of(table):
@@ -25,15 +25,17 @@ def rows_of(table):
 def test_row_has_medians_spread_ratio_and_errors():
     """Medians with ranges, the ratio of the medians, and the sum of the errors."""
     samples = {
-        "ours": [sample(3000), sample(2000, broken=1), sample(2800, p50=2.5, p99=30)],
-        "mlflow": [sample(140, refused=2), sample(100, refused=5), sample(160)],
+        "ours": [sample(300, 3000), sample(200, 2000, broken=1), sample(280, 2800, p50=2.5, p99=30)],
+        "mlflow": [sample(5600, 140, refused=2), sample(4000, 100, refused=5), sample(6000, 160)],
     }
 
     ours, mlflow = rows_of(results_table([OURS, MLFLOW], samples, {}, "ours"))
 
-    assert ours[2:] == ["2,800 (2,000 to 3,000)", "3.0 (2.5 to 3.0)", "9.0 (9.0 to 30.0)", "1.00", "0, 1"]
-    assert mlflow[1:3] == ["label only", "140 (100 to 160)"]
-    assert mlflow[5:] == ["20", "7, 0"]
+    assert ours[2:4] == ["280 (200 to 300)", "1.00"]
+    assert ours[4:] == ["2,800 (2,000 to 3,000)", "3.0 (2.5 to 3.0)", "9.0 (9.0 to 30.0)", "0, 1"]
+    # The service takes a twentieth of the time.
+    assert mlflow[1:5] == ["label only", "5,600 (4,000 to 6,000)", "0.05", "140 (100 to 160)"]
+    assert mlflow[7] == "7, 0"
 
 
 def test_skipped_server_has_a_row_with_the_reason():
@@ -54,7 +56,7 @@ def test_table_without_the_reference_has_no_ratios():
     """Servers can be measured without the service itself."""
     [row] = rows_of(results_table([MLFLOW], {"mlflow": [sample(140)]}, {}, "ours"))
 
-    assert row[5] == ""
+    assert row[3] == ""
 
 
 @given(st.lists(st.floats(1, 1e6), min_size=2, max_size=7))

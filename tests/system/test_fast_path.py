@@ -28,7 +28,7 @@ def _connect(service: RunningService) -> socket.socket:
 
 
 def _message(body: bytes = BODY, path: str = "/prediction", more: str = "") -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n{more}"
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{more}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

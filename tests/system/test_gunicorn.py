@@ -275,7 +275,7 @@ def test_nothing_is_left_behind(tmp_path: Path, credits_models: Path):
 def _message() -> tuple[bytes, bytes]:
     """Return head and body of a prediction request."""
     body = json.dumps({"feature_vector": ROW, "score": True}).encode()
-    head = b"POST /prediction HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    head = b"POST /prediction HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\n"
     return head + b"Content-Length: %d\r\n\r\n" % len(body), body
 
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
-import shutil
 import signal
-import subprocess
-import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
@@ -22,7 +17,8 @@ import psutil
 import pytest
 import requests
 
-from tests.system.running_service import REPOSITORY, RunningService, start_service, wait_until
+from tests.system.model_versions import break_copy, point_to, run_training, two_versions
+from tests.system.running_service import RunningService, start_service, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -40,19 +36,7 @@ MEMORY_TOLERANCE = 0.10
 @pytest.fixture
 def models(credits_models: Path, training_csv: Path, tmp_path: Path) -> Path:
     """A folder with two versions that answer differently; the second one is live."""
-    copy = tmp_path / "models"
-    shutil.copytree(credits_models, copy, symlinks=True)
-    run_training(
-        "train", "--train", str(training_csv), "--seed", "3", "--contamination", "0.01", "--no-drift", models=copy
-    )
-    return copy
-
-
-def run_training(*arguments: str, models: Path) -> None:
-    """Run ``python -m training``."""
-    command = [sys.executable, "-m", "training", *arguments, "--models", str(models)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    return two_versions(credits_models, training_csv, tmp_path)
 
 
 class Load:
@@ -130,52 +114,6 @@ def predict_with_scikit_learn(models: Path, version: str, rows: list[list[float]
     as_compared = np.array(rows, np.float32)
     labels, scores = estimator.predict(as_compared), estimator.score_samples(as_compared)
     return list(zip(labels.tolist(), scores.tolist(), strict=True))
-
-
-def flip_bit(folder: Path) -> None:
-    """Flip a bit in the middle of the forest."""
-    content = bytearray((folder / "forest.npz").read_bytes())
-    content[len(content) // 2] ^= 1
-    (folder / "forest.npz").write_bytes(content)
-
-
-def cut_off(folder: Path) -> None:
-    """Truncate the reference rows, like an interrupted copy."""
-    content = (folder / "reference.npz").read_bytes()
-    (folder / "reference.npz").write_bytes(content[: len(content) // 2])
-
-
-def rename_model(folder: Path) -> None:
-    """Edit the manifest by hand."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"name": "mine"}, indent=1))
-
-
-def lose_manifest(folder: Path) -> None:
-    """Remove the manifest."""
-    (folder / "manifest.json").unlink()
-
-
-def lose_forest(folder: Path) -> None:
-    """Remove the trees."""
-    (folder / "forest.npz").unlink()
-
-
-WAYS_TO_BREAK: list[Callable[[Path], None]] = [flip_bit, cut_off, rename_model, lose_manifest, lose_forest]
-
-
-def break_copy(models: Path, version: str, number: int) -> str:
-    """Copy a version, break the copy, and return its name."""
-    broken = f"20200101T000000Z-{number:08x}"
-    shutil.copytree(models / version, models / broken)
-    WAYS_TO_BREAK[number % len(WAYS_TO_BREAK)](models / broken)
-    return broken
-
-
-def point_to(models: Path, version: str) -> None:
-    """Redirect the link by hand: `promote` would reject a broken bundle."""
-    (models / "next").symlink_to(version)
-    os.replace(models / "next", models / "current")
 
 
 def memory_of(service: RunningService) -> int:
