@@ -31,7 +31,7 @@ def add_requests(grid: Grid) -> None:
     )
     grid.add_panels(9, _handler_p95(), _error_responses(), _in_flight())
     grid.add_panels(8, _responses("4xx", "4..", "the caller"), _responses("5xx", "5..", "the service"), _exceptions())
-    grid.add_panels(8, _callers(), _refused_keys())
+    grid.add_panels(8, _callers(), _refused_keys(), _closed_connections())
 
 
 def _by_route() -> timeseries.Panel:
@@ -163,5 +163,16 @@ def _refused_keys() -> timeseries.Panel:
         "lacks the role. The log names the addresses of wrong keys.",
         units.RequestsPerSecond,
         query(rate("api_key_refused_requests_total", INSTANCE, by="reason"), "{{reason}}", fast_scrape=True),
+        soft_max=1,
+    )
+
+
+def _closed_connections() -> timeseries.Panel:
+    return graph(
+        "Connections closed early per second",
+        "Connections that were closed before their request was answered: malformed requests, slow heads, bodies and "
+        "readers, and too many connections. Their requests appear in no other panel.",
+        units.RequestsPerSecond,
+        query(rate("http_connections_closed_total", INSTANCE, by="reason"), "{{reason}}", fast_scrape=True),
         soft_max=1,
     )
