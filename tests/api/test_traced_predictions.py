@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,19 +35,16 @@ def published(service: Flask, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str
     def publish(request_id: str, version: str, scored: object, record_id: str = "", segment: str = "") -> None:
         calls.append((request_id, record_id, segment))
 
-    monkeypatch.setattr(service_of(service).recorder, "publish", publish)
+    recorder = service_of(service).recorder
+    monkeypatch.setattr(recorder, "publish", publish)
+    monkeypatch.setattr(recorder, "publish_row", publish)
     return calls
 
 
 def _ways(segment: object) -> dict[str, dict[str, Any]]:
     """Return requests with a segment, one for each way to send rows."""
     return {
-        "fast path": {"path": "/prediction", "json": {"feature_vector": ROW, "segment": segment}},
-        "one row": {
-            "path": "/prediction",
-            "json": {"feature_vector": ROW, "segment": segment},
-            "content_type": "application/json; charset=utf-8",
-        },
+        "one row": {"path": "/prediction", "json": {"feature_vector": ROW, "segment": segment}},
         "many rows": {"path": "/predictions", "json": {"feature_vectors": [ROW], "segment": segment}},
         "tensors": {"path": INFER, "json": {"inputs": [TENSOR], "parameters": {"segment": segment}}},
         "text": {
@@ -68,7 +66,24 @@ def test_segment_reaches_the_recorder_and_the_record_id_the_caller(client: Flask
     assert len(answer.headers.getlist("X-Record-ID")) == 1
 
 
-@pytest.mark.parametrize("way", ["fast path", "many rows"])
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/prediction", {"feature_vector": ROW, "segment": "DE"}),
+        ("/predictions", {"feature_vectors": [ROW], "segment": "DE"}),
+        (INFER, {"inputs": [TENSOR], "parameters": {"segment": "DE"}}),
+    ],
+)
+def test_fast_path_publishes_the_same(service: Flask, published, path: str, body: object):
+    """Without Flask, both ids and the segment are the same as with it."""
+    headers = [(b"content-type", b"application/json"), (b"x-request-id", b"theirs")]
+    answer = service.fast_path.answer("POST", path, "", headers, json.dumps(body).encode(), "127.0.0.1")  # type: ignore[attr-defined]
+
+    record_id = dict(answer.headers)[b"X-Record-ID"].decode()
+    assert published == [("theirs", record_id, "DE")]
+
+
+@pytest.mark.parametrize("way", ["one row", "many rows"])
 def test_request_without_segment_and_id_has_an_empty_segment_and_our_id(client: FlaskClient, published, way: str):
     """The request id then equals the record id."""
     request = _ways("")[way]

@@ -12,6 +12,9 @@ from itertools import count
 import numpy as np
 import requests
 
+# Services without key files ignore it.
+API_KEY = "key-of-the-load"
+
 # Any fixed number: two runs send the same requests.
 SEED = 16
 
@@ -66,6 +69,7 @@ class MixedLoad:
         self._random = np.random.default_rng([SEED, caller])
         self._alarms: list[dict[str, object]] = []
         self._session = requests.Session()
+        self._session.headers["X-API-Key"] = API_KEY
         self._session.trust_env = False
 
     def send(self, number: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.system.mixed_load import OUTLIER_DISTANCE, SEED, Habits, under_load
+from tests.system.mixed_load import API_KEY, OUTLIER_DISTANCE, SEED, Habits, under_load
 from tests.system.running_prometheus import RunningPrometheus, start_prometheus
 from tests.system.running_service import REPOSITORY, RunningService, free_port, start_service, wait_until
 
@@ -82,7 +82,11 @@ def start_monitored_service(
     assert _train(folder).wait(TRAINING_SECONDS) == 0
     ports = {job: free_port() for job in ("model-training", "pushgateway", "node")}
     with ExitStack() as stack:
-        service = stack.enter_context(start_service(folder, models, AUDIT_SHARE=str(AUDIT_SHARE)))
+        keys = folder / "keys"
+        keys.write_text(f"load labeller {API_KEY}\n")
+        settings = {"AUDIT_SHARE": str(AUDIT_SHARE), "API_KEYS_FILE": str(keys)}
+        service = stack.enter_context(start_service(folder, models, **settings))
+        service.session.headers["X-API-Key"] = API_KEY
         wait_until(lambda: service.get("/audit/next").ok, "the tables of records", service)
         habits = stack.enter_context(under_load(service.address))
         wait_until(lambda: _is_labelled(service), "labels", service)
