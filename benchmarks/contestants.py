@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SERVERS = Path(__file__).with_name("servers")
 SERVICE_LOCK = ROOT / "requirements" / "service.txt"
+PARSER_LOCK = ROOT / "requirements" / "parser.txt"
 
 # Label and score of a row; None for what a server does not return.
 Answer = tuple[int | None, float | None]
@@ -106,7 +107,7 @@ _MLFLOW = Interface(
 
 def _ours(name: str, title: str, *arguments: str, **environment: str) -> Contestant:
     """Describe a variant of the service."""
-    locks = (SERVICE_LOCK, SERVERS / "ours" / "requirements.txt")
+    locks = (SERVICE_LOCK, PARSER_LOCK, SERVERS / "ours" / "requirements.txt")
     return Contestant(name, title, "ours", _OWN, "gunicorn", arguments, environment, locks, venv="ours")
 
 
@@ -124,7 +125,7 @@ PEERS = (
     OURS,
     Contestant(
         "ours_bare_route",
-        "a bare Flask route under the same Gunicorn",
+        "a bare Flask route under Gunicorn's gthread",
         "ours_bare_route",
         _CONSTANT,
         "flask",
@@ -152,10 +153,9 @@ PEERS = (
 )
 
 WORKER_CLASSES = (
-    _ours("gthread_1", "gthread, 1 thread", WORKER_THREADS="1"),
-    _ours("gthread_2", "gthread, 2 threads", WORKER_THREADS="2"),
-    _ours("gthread_4", "gthread, 4 threads", WORKER_THREADS="4"),
-    _ours("gthread_8", "gthread, 8 threads", WORKER_THREADS="8"),
+    _ours("python_parser", "ours, with Gunicorn's parser in Python", "--http-parser", "python"),
+    _ours("gthread_2", "gthread, 2 threads", "--worker-class", "gthread", "--threads", "2"),
+    _ours("gthread_8", "gthread, 8 threads", "--worker-class", "gthread", "--threads", "8"),
     _ours("sync", "sync (a connection per request)", "--worker-class", "sync", "--threads", "1"),
     _ours("gevent", "gevent", "--worker-class", "gevent", "--threads", "1"),
 )

@@ -60,7 +60,7 @@ def checkout(tmp_path):
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copytree(ROOT / "scripts", folder / "scripts")
     (folder / "requirements").mkdir()
-    for group in ("service", "training"):
+    for group in ("service", "parser", "training"):
         (folder / "requirements" / f"{group}.txt").write_text("")
     return folder
 
@@ -193,6 +193,17 @@ def test_failed_install_is_repeated(checkout):
     for attempt in done:
         assert attempt.returncode != 0
         assert "The locked packages are not installed" in attempt.stderr
+
+
+def test_missing_parser_is_no_failure(checkout):
+    """What cannot be compiled is reported once; Gunicorn has a parser in Python."""
+    (checkout / "requirements" / "parser.txt").write_text("this is no requirement\n")
+
+    first, second = (make("install", f"PYTHON={sys.executable}", folder=checkout) for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "Gunicorn uses its slower Python parser" in first.stdout
+    assert second.stdout == ""
 
 
 def test_example_data_never_overwrites_a_file(checkout):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sqlite3
 import subprocess
@@ -134,7 +135,7 @@ def test_database_that_breaks_is_busy(service: RecordedService, tmp_path: Path):
 def test_one_thread_is_kept_for_predictions(tmp_path: Path, service: RecordedService, monkeypatch: pytest.MonkeyPatch):
     """Of two threads, one may use the database and wait; the other is told to retry."""
     monkeypatch.setattr("app.api.records_access._SLOT_SECONDS", 0.01)
-    access = service_of(service.app).records
+    access = RecordsAccess(dataclasses.replace(service_of(service.app).settings, worker_threads=2))
     refused = []
 
     def use() -> None:

@@ -7,7 +7,6 @@ _SHIPPED = runpy.run_path(str(Path(__file__).parents[3] / "gunicorn.conf.py"))
 _SETTINGS = (
     "bind",
     "workers",
-    "worker_class",
     "threads",
     "timeout",
     "graceful_timeout",
@@ -16,3 +15,6 @@ _SETTINGS = (
     "control_socket_disable",
 )
 globals().update({name: _SHIPPED[name] for name in _SETTINGS})
+
+# The service's own worker needs the service.
+worker_class = "gthread"
