@@ -30,7 +30,7 @@ from app.metrics.service import SUCCESS
 from app.model.bundle import Bundle
 from app.server.loop_answers import Answer
 from app.web.auth import PROXY_HEADERS, Sender
-from app.web.codecs import JSON_MEDIA_TYPE, decode_json
+from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.key_file import PREDICT
 from app.web.middleware import RECORD_ID_HEADER, REQUEST_ID_HEADER, RequestIds, assign_ids
 from app.web.problems import PROBLEM_MEDIA_TYPE, describe_problem
@@ -98,7 +98,7 @@ class FastPath:
                 caller = self._find_caller(given, peer)
                 if caller is None or not _is_usual_form(given):
                     return None
-                rule, bundle, content = self._answer_prediction(path, ids, decode_json(body))
+                rule, bundle, content = self._answer_prediction(path, ids, msgspec.json.decode(body))
         except Exception:
             # Nothing was counted yet: the view fails in the same way, counts the request, and reports the error.
             return None

@@ -109,7 +109,7 @@ def _load_usual(body: object, features: Features) -> dict[str, Any] | None:
     if type(body) is not dict or not body.keys() <= _DEFAULTS.keys():
         return None
     row = body.get("feature_vector")
-    if type(row) is not list or len(row) != len(features) or any(map(find_problem_of_number, row)):
+    if type(row) is not list or len(row) != len(features.names) or any(map(find_problem_of_number, row)):
         return None
     if "segment" in body and (type(body["segment"]) is not str or parse_segment(body["segment"]) is None):
         return None

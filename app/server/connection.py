@@ -26,8 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
 
-from app.server.flask_threads import path_below
-from app.server.framing import check_framing, serialize_last
+from app.server.framing import check_framing, path_below, serialize_last
 from app.server.loop_answers import BODY_TIMEOUT, EVICTED, HEAD_TIMEOUT, MALFORMED, WRITE_TIMEOUT, Answer
 
 if TYPE_CHECKING:

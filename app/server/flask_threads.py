@@ -18,6 +18,8 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 from a2wsgi.wsgi import build_environ
 from werkzeug.test import run_wsgi_app
 
+from app.server.framing import path_below
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -84,11 +86,13 @@ class FlaskThreads:
     async def _receive(self, body: _Body, scope: Scope, receive: Receive) -> bool:
         """Receive a body up to its limit, and return whether the client is still there."""
         declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        if declared.isdigit() and int(declared) > body.max_bytes:
+        if declared.isdigit() and int(declared) > body.max_bytes and scope["http_version"] != "2":
             body.length = int(declared)
             return True
+        # A client of HTTP/2 may read no answer before it was allowed to send everything, so more is read and discarded.
+        most = self._max_held_bytes if scope["http_version"] == "2" else body.max_bytes
         more = True
-        while more and body.length <= body.max_bytes:
+        while more and body.length <= most:
             message = await receive()
             if message["type"] != "http.request":
                 return False
@@ -96,8 +100,7 @@ class FlaskThreads:
             if self._held_bytes + len(chunk) > self._max_held_bytes:
                 body.is_refused = True
                 return True
-            body.add(chunk)
-            self._held_bytes += len(chunk)
+            self._held_bytes += body.add(chunk)
         return True
 
     def _run(self, environ: WSGIEnvironment) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
@@ -116,30 +119,18 @@ class _Body:
         self.length = self.held = 0
         self.is_refused = False
 
-    def add(self, chunk: bytes) -> None:
-        """Add the next bytes."""
-        self._chunks.append(chunk)
+    def add(self, chunk: bytes) -> int:
+        """Add the next bytes, and return how many of them are held; none of a body that is too long."""
         self.length += len(chunk)
+        if self.length > self.max_bytes:
+            return 0
+        self._chunks.append(chunk)
         self.held += len(chunk)
+        return len(chunk)
 
     def content(self) -> bytes:
         """Return the body; nothing of one that is too long."""
         return b"".join(self._chunks) if self.length <= self.max_bytes else b""
-
-
-def path_below(prefix: str, path: str) -> str | None:
-    """Return a path without the prefix of the service, or None if it does not start with it.
-
-    Examples
-    --------
-    >>> path_below("/scores", "/scores/healthz"), path_below("/scores", "/scoresheet"), path_below("", "/healthz")
-    ('/healthz', None, '/healthz')
-    """
-    if not prefix:
-        return path
-    if path == prefix or path.startswith(f"{prefix}/"):
-        return path[len(prefix) :]
-    return None
 
 
 def _environ(scope: Scope, prefix: str, body: _Body) -> WSGIEnvironment:

@@ -27,6 +27,21 @@ def check_framing(request: Any) -> None:
         raise InvalidHeader("A request of HTTP/1.1 needs a Host header.")
 
 
+def path_below(prefix: str, path: str) -> str | None:
+    """Return a path without the prefix of the service, or None if it does not start with it.
+
+    Examples
+    --------
+    >>> path_below("/scores", "/scores/healthz"), path_below("/scores", "/scoresheet"), path_below("", "/healthz")
+    ('/healthz', None, '/healthz')
+    """
+    if not prefix:
+        return path
+    if path == prefix or path.startswith(f"{prefix}/"):
+        return path[len(prefix) :]
+    return None
+
+
 def serialize_last(answer: Answer) -> bytes:
     """Return the bytes of an answer after which the connection is closed."""
     head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n".encode()]

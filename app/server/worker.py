@@ -24,7 +24,6 @@ from gunicorn.workers.gasgi import ASGIWorker
 
 from app.server.client_address import TrustedProxies, is_loopback
 from app.server.connection import Connection
-from app.server.flask_threads import FlaskThreads
 from app.server.loop_answers import ADDRESS_LIMIT, EVICTED, FastPath
 from app.settings import Settings
 
@@ -89,6 +88,9 @@ class FrontWorker(ASGIWorker):
 
     def load_wsgi(self) -> None:
         """Load the Flask application, and put the threads that run it behind the loop."""
+        # Imported here, because Gunicorn's arbiter, which needs none of it, imports this file.
+        from app.server.flask_threads import FlaskThreads
+
         self.wsgi = self.app.wsgi()
         self.fast_path = self.wsgi.fast_path
         largest_body = max(self.settings.max_body_bytes, self.settings.max_batch_body_bytes)

@@ -48,9 +48,11 @@ class StrictBoolean(fields.Boolean):
 
 
 class StrictInteger(fields.Integer):
-    """A whole number; marshmallow's own field also accepts true, "1" and 1.0."""
+    """A whole number, also written as 1.0, as JSON Schema does; marshmallow's own field also accepts true and "1"."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        if type(value) is float and value.is_integer():
+            return int(value)
         if type(value) is not int:
             raise ValidationError(f"expected a whole number, got {json_type(value)}")
         return value
