@@ -18,11 +18,19 @@ from training.store.store import ModelStore
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def models(small_model, tmp_path: Path) -> Path:
-    """Return a folder with three versions, the last of which is live."""
+@pytest.fixture(scope="module")
+def written_models(small_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write three versions once: drawing their pictures takes seconds."""
+    folder = tmp_path_factory.mktemp("written") / "models"
     for _ in range(3):
-        write_bundle(tmp_path / "models", small_model)
+        write_bundle(folder, small_model)
+    return folder
+
+
+@pytest.fixture
+def models(written_models: Path, tmp_path: Path) -> Path:
+    """Return a folder with three versions, the last of which is live."""
+    shutil.copytree(written_models, tmp_path / "models", symlinks=True)
     return tmp_path / "models"
 
 

@@ -67,14 +67,14 @@ def test_run_length_is_the_requested_one(parts, calibration, is_long):
     assert outliers == pytest.approx(calibration.thresholds[OUTLIER_RATE].run_time, rel=0.25)
 
 
-def test_rows_of_two_values_have_the_requested_run_length():
+def test_rows_of_two_values_have_the_requested_run_length(is_long):
     """Statistics then take few values, and at a threshold equal to one of them only part of such windows signals."""
     scored = score_rows(np.random.default_rng(1).choice([0.0, 1.0], (9000, 1), p=[0.8, 0.2]))
     reference, others, apart = (scored.take(np.arange(*part)) for part in ((2000,), (2000, 6000), (6000, 9000)))
     calibration = calibrate(reference, others, float((scored.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
     generator = np.random.default_rng(5)
 
-    runs = [first_signals(calibration, apart, generator, (MMD, CVM, SCORE)) for _ in range(400)]
+    runs = [first_signals(calibration, apart, generator, (MMD, CVM, SCORE)) for _ in range(400 if is_long else 120)]
 
     for name in (MMD, CVM, SCORE):
         assert 0.85 * RUN_TIME <= np.mean([run[name] for run in runs]) <= 1.25 * RUN_TIME, name
