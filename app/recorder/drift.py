@@ -132,10 +132,16 @@ def watch_model(bundle: Bundle, rows_per_second: float, false_alarm_days: float,
     """
     try:
         calibration = Calibration.read(bundle.folder / DRIFT_FILE, bundle.folder / REFERENCE_FILE)
+        if calibration.reference_rows.shape[1] != len(bundle.features):
+            raise InvalidBundle(f"{bundle.folder / REFERENCE_FILE} has rows of another model: train again.")
+        monitor = DriftMonitor(calibration, bundle.features.names, rows_per_second, false_alarm_days)
     except InvalidBundle as error:
         log.warning("drift of model %s is not monitored: %s", bundle.version, error)
         return WatchedModel(bundle.version, NO_DETECTORS)
-    monitor = DriftMonitor(calibration, bundle.features.names, rows_per_second, false_alarm_days)
+    # Numbers of somebody else that pass every check may still not be computable; rows are recorded all the same.
+    except Exception:
+        log.exception("drift of model %s is not monitored, train again: its detectors cannot be used", bundle.version)
+        return WatchedModel(bundle.version, NO_DETECTORS)
     if reason := restore_state(state_file, monitor, bundle.version):
         log.info("drift monitoring of model %s starts from zero: %s", bundle.version, reason)
     else:

@@ -78,6 +78,10 @@ def tabulate_versions(store: ModelStore) -> str:
         except InvalidBundle as error:
             facts = ("?",) * 4
             reasons.append(f"{error}")
+        # The manifest of another program may have other values.
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            facts = ("?",) * 4
+            reasons.append(f"{folder / MANIFEST_FILE} cannot be shown ({type(error).__name__}: {error}).")
         lines.append((_LIVE if version == live else "", version, *facts, _size(folder)))
     if len(lines) == 1:
         return f"{store.folder} has no versions; train one with `make train`."
