@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
+from app.server.array_file import MAX_BYTES, ArrayKind, read_arrays
+from app.server.regular_file import open_regular
 
 # Probabilities that an undrifted window exceeds a stored quantile. The largest would confirm every fourth false signal;
 # smaller ones than the smallest cannot be estimated from the simulated windows.
 CONFIRMING_SHARES: NDArray[np.float64] = np.geomspace(0.25, 0.001, 80)
+
+# Training uses 2; more leave room for another choice.
+_MAX_SETTLING_WINDOWS = 100
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,23 @@ class Thresholds:
     lines: NDArray[np.float64]
     confirming: NDArray[np.float64]
     run_time: float
+
+    def fits(self, window: int) -> bool:
+        """Return whether the values can be thresholds for windows of this size.
+
+        Training lets the threshold settle for ``2 * window`` rows; a far longer table would fill the memory.
+        """
+        return (
+            self.starts.shape == self.lines.shape
+            and len(self.starts) >= 1
+            and self.starts[0] == 0
+            and bool((np.diff(self.starts) > 0).all())
+            and int(self.starts[-1]) <= _MAX_SETTLING_WINDOWS * window
+            and bool((self.lines != 0).all() and np.isfinite(self.lines).all())
+            and self.confirming.shape == CONFIRMING_SHARES.shape
+            and bool(np.isfinite(self.confirming).all())
+            and self.run_time > 0
+        )
 
     def by_row(self) -> list[float]:
         """Return the threshold of each row from the first full window on; the last one applies to all further rows.
@@ -74,6 +95,29 @@ DETECTORS = (MMD, CVM, SCORE, OUTLIER_RATE)
 
 # A window of one row has no pairs. Beyond the maximum, the integers of the rank distances would overflow.
 MIN_WINDOW, MAX_WINDOW = 2, 1000
+
+# Training keeps 2,000. Each live row is compared with all of them.
+_MAX_REFERENCE_ROWS = 100_000
+
+_REFERENCE_ARRAYS = {"rows": ArrayKind(np.float64, 2)}
+
+_DRIFT_ARRAYS = {
+    "reference_scores": ArrayKind(np.float64, 1),
+    "training_outlier_share": ArrayKind(np.float64, 0),
+    "bandwidth": ArrayKind(np.float64, 0),
+    "distance_scales": ArrayKind(np.float64, 1),
+    "expected_run_time": ArrayKind(np.int64, 0),
+    "window": ArrayKind(np.int64, 0),
+} | {
+    f"{name}_{part}": kind
+    for name in DETECTORS
+    for part, kind in {
+        "starts": ArrayKind(np.int64, 1),
+        "lines": ArrayKind(np.float64, 1),
+        "confirming": ArrayKind(np.float64, 1),
+        "run_time": ArrayKind(np.float64, 0),
+    }.items()
+}
 
 
 @dataclass(frozen=True)
@@ -148,28 +192,30 @@ class Calibration:
                 f"{file} does not exist, so drift is not monitored: to monitor it, train on 4,000 rows or more."
             )
         try:
-            with np.load(reference_file, allow_pickle=False) as reference:
-                rows = reference["rows"]
-            with np.load(file, allow_pickle=False) as arrays:
-                calibration = cls(
-                    reference_rows=rows,
-                    reference_scores=arrays["reference_scores"],
-                    training_outlier_share=float(arrays["training_outlier_share"]),
-                    bandwidth=float(arrays["bandwidth"]),
-                    distance_scales=arrays["distance_scales"],
-                    expected_run_time=int(arrays["expected_run_time"]),
-                    window=int(arrays["window"]),
-                    thresholds={
-                        name: Thresholds(
-                            starts=arrays[f"{name}_starts"],
-                            lines=arrays[f"{name}_lines"],
-                            confirming=arrays[f"{name}_confirming"],
-                            run_time=float(arrays[f"{name}_run_time"]),
-                        )
-                        for name in DETECTORS
-                    },
-                )
-        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            with open_regular(reference_file, MAX_BYTES) as opened:
+                rows = read_arrays(opened, _REFERENCE_ARRAYS)["rows"]
+            with open_regular(file, MAX_BYTES) as opened:
+                arrays = read_arrays(opened, _DRIFT_ARRAYS)
+            calibration = cls(
+                reference_rows=rows,
+                reference_scores=arrays["reference_scores"],
+                training_outlier_share=float(arrays["training_outlier_share"]),
+                bandwidth=float(arrays["bandwidth"]),
+                distance_scales=arrays["distance_scales"],
+                expected_run_time=int(arrays["expected_run_time"]),
+                window=int(arrays["window"]),
+                thresholds={
+                    name: Thresholds(
+                        starts=arrays[f"{name}_starts"],
+                        lines=arrays[f"{name}_lines"],
+                        confirming=arrays[f"{name}_confirming"],
+                        run_time=float(arrays[f"{name}_run_time"]),
+                    )
+                    for name in DETECTORS
+                },
+            )
+        # What somebody else wrote can make a parser raise anything.
+        except Exception as error:
             raise InvalidBundle(f"{file} cannot be read ({type(error).__name__}: {error}): train again.") from error
         calibration.check(file)
         return calibration
@@ -184,12 +230,23 @@ class Calibration:
         """
         n_rows, n_features = self.reference_rows.shape
         fits = (
-            self.reference_scores.shape == (n_rows,)
+            1 <= n_rows <= _MAX_REFERENCE_ROWS
+            and n_features >= 1
+            and _is_within_single(self.reference_rows)
+            and self.reference_scores.shape == (n_rows,)
+            and _is_within_single(self.reference_scores)
+            and 0 <= self.training_outlier_share <= 1
             and self.distance_scales.shape == (n_features + 1,)
-            and bool((self.distance_scales > 0).all())
-            and self.bandwidth > 0
+            and bool((self.distance_scales > 0).all() and np.isfinite(self.distance_scales).all())
+            and 0 < self.bandwidth < np.inf
             and MIN_WINDOW <= self.window <= MAX_WINDOW
-            and all(each.confirming.shape == CONFIRMING_SHARES.shape for each in self.thresholds.values())
+            and self.expected_run_time >= 1
+            and all(each.fits(self.window) for each in self.thresholds.values())
         )
         if not fits:
             raise InvalidBundle(f"{file} does not fit the reference rows beside it: train again.")
+
+
+def _is_within_single(numbers: NDArray[np.float64]) -> bool:
+    """Return whether all numbers are finite as float32."""
+    return bool((np.abs(numbers) <= np.finfo(np.float32).max).all())

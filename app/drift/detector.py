@@ -113,6 +113,10 @@ class Kind(StrEnum):
     EVENT = "event"
 
 
+# The integers that a float holds exactly; at 10,000 rows a second they last for 28,000 years.
+MAX_COUNT = 2**53
+
+
 @dataclass
 class Progress:
     """The progress of a detector: all that must survive a restart apart from the rows of the window.
@@ -140,8 +144,18 @@ class Progress:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> Progress:
-        """Create it from a result of ``dataclasses.asdict``."""
-        return cls(**values | {"phase": Phase(values["phase"])})
+        """Create it from a result of ``dataclasses.asdict``.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is none.
+        """
+        progress = cls(**values | {"phase": Phase(values["phase"])})
+        counts = (progress.rows_watched, progress.rows_of_window, progress.windows, progress.alarms, progress.events)
+        if not all(type(count) is int and 0 <= count <= MAX_COUNT for count in counts):
+            raise ValueError(f"{values} has counts that are not whole numbers of at least 0.")
+        return progress
 
 
 class Detector:

@@ -12,8 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.drift.calibration import CVM, DETECTORS, Calibration
-from app.drift.detector import Detector, Kind, Phase, Progress, plan_confirmation
+from app.drift.detector import MAX_COUNT, Detector, Kind, Phase, Progress, plan_confirmation
 from app.drift.windows import SlidingStatistics, Statistics
+
+# Rows are compared as float32.
+_LARGEST_SINGLE = float(np.finfo(np.float32).max)
+
+# The start of the year 9999, in seconds since 1970: later times cannot be shown as a date in every time zone.
+_LAST_SECOND = 253_370_764_800
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,21 @@ class Finding:
     feature: str
     row: int
     seconds: float
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Finding:
+        """Create it from a result of ``dataclasses.asdict``.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is none.
+        """
+        finding = cls(**values | {"kind": Kind(values["kind"])})
+        are_texts = isinstance(finding.detector, str) and isinstance(finding.feature, str)
+        if not are_texts or type(finding.row) is not int or not 0 <= finding.seconds <= _LAST_SECOND:
+            raise ValueError(f"{values} is not a drift event.")
+        return finding
 
 
 @dataclass(frozen=True)
@@ -185,12 +206,12 @@ class DriftMonitor:
         n_columns = len(self.feature_names) + 2
         table = np.array(state["last_rows"], np.float64).reshape(-1, n_columns)
         progress = {name: Progress.of(state["progress"][name]) for name in self.detectors}
-        events = {
-            name: Finding(**event | {"kind": Kind(event["kind"])}) for name, event in state["last_events"].items()
-        }
-        rows_seen = int(state["rows_seen"])
+        events = {name: Finding.of(event) for name, event in state["last_events"].items() if name in self.detectors}
+        rows_seen = state["rows_seen"]
+        if type(rows_seen) is not int or not 0 <= rows_seen <= MAX_COUNT:
+            raise ValueError(f"{rows_seen!r} is not a number of seen rows.")
         n_rows = len(table)
-        if not n_rows == min(rows_seen, self.window) or not np.isfinite(table).all():
+        if not n_rows == min(rows_seen, self.window) or not (np.abs(table) <= _LARGEST_SINGLE).all():
             raise ValueError(f"{n_rows} rows of a window of {self.window} do not belong to {rows_seen} seen rows.")
         self._last_rows.extend(table)
         self.rows_seen, self.last_events = rows_seen, dict.fromkeys(DETECTORS) | events

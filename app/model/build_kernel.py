@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.model.kernels import LIBRARY, SOURCE, source_sha256
@@ -25,8 +26,17 @@ def find_compiler() -> str | None:
     return next((path for name in candidates if name and (path := shutil.which(name))), None)
 
 
-def build(compiler: str, library: Path = LIBRARY) -> None:
+def build(compiler: str, library: Path = LIBRARY, more_flags: Sequence[str] = ()) -> None:
     """Compile the kernel, and replace the library as a whole.
+
+    Parameters
+    ----------
+    compiler
+        Path of the compiler.
+    library
+        The file to write.
+    more_flags
+        Further options of the compiler, such as sanitizers in tests.
 
     Raises
     ------
@@ -35,7 +45,7 @@ def build(compiler: str, library: Path = LIBRARY) -> None:
     """
     define = f'-DSOURCE_SHA256="{source_sha256()}"'
     with replacing(library, durable=False) as unfinished:
-        subprocess.run([compiler, *FLAGS, define, str(SOURCE), "-o", str(unfinished)], check=True)
+        subprocess.run([compiler, *FLAGS, *more_flags, define, str(SOURCE), "-o", str(unfinished)], check=True)
 
 
 def main() -> int:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
-from app.model.confidence import LabelConfidence
+from app.model.confidence import LabelConfidence, read_confidence
 from app.model.forest import Forest
-from app.model.forest_arrays import ForestArrays
-from app.model.schema import Features
+from app.model.forest_arrays import FOREST_ARRAYS, ForestArrays
+from app.model.manifest_check import check_manifest, has_plain_files
+from app.model.schema import LARGEST_NUMBER, Features
+from app.server.array_file import MAX_BYTES, read_arrays
 from app.server.atomic_file import replacing
+from app.server.regular_file import open_regular, read_regular
 
 # Incremented when an older service could no longer read a bundle.
 FORMAT_VERSION = 1
@@ -40,6 +44,9 @@ FILES_OF_THE_SERVICE = (FOREST_FILE, REFERENCE_FILE)
 SCORE_TOLERANCE = 1e-12
 
 _DIGEST_FIELD = "manifest_sha256"
+
+# Of 256 columns with long names, a manifest has half a megabyte.
+_MAX_MANIFEST_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -85,38 +92,38 @@ def read_bundle(folder: Path) -> Bundle:
     Raises
     ------
     InvalidBundle
-        If a file is missing or was changed, the format is unknown, or the scores or labels of the golden rows differ
-        from those of scikit-learn in training.
+        If a file is missing or was changed, the format is unknown, a value is of another type or out of range, or the
+        scores or labels of the golden rows differ from those of scikit-learn in training.
     """
     manifest = read_manifest(folder)
-    optional = [DRIFT_FILE] if DRIFT_FILE in manifest["files"] else []
-    for file in (*FILES_OF_THE_SERVICE, *optional):
-        if problem := _find_problem(folder, file, manifest):
-            raise InvalidBundle(problem)
-    try:
-        forest = Forest(_read_forest_arrays(folder / FOREST_FILE))
+    with _refusing(folder):
+        check_manifest(manifest)
+        with _open_verified(folder, FOREST_FILE, manifest) as opened:
+            forest = _read_forest(folder / FOREST_FILE, opened)
+        with _open_verified(folder, REFERENCE_FILE, manifest) as opened:
+            confidence = read_confidence(opened)
+        if DRIFT_FILE in manifest["files"]:
+            with _open_verified(folder, DRIFT_FILE, manifest):
+                pass  # the recorder reads it
         features = Features(
             *(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high"))
         )
-        bundle = Bundle(
+        if len(features) != forest.n_features:
+            raise InvalidBundle(
+                f"{folder} names {len(features)} features, its forest has {forest.n_features}: train again."
+            )
+        golden = manifest["golden"]
+        _check_golden_rows(folder, forest, golden["rows"], golden["anomaly_score"], golden["is_inlier"])
+        return Bundle(
             folder=folder,
             name=manifest["name"],
             version=manifest["version"],
             trained_at=datetime.fromisoformat(manifest["trained_at"]),
             features=features,
             forest=forest,
-            confidence=_read_confidence(folder / REFERENCE_FILE),
+            confidence=confidence,
             manifest=manifest,
         )
-        golden = manifest["golden"]
-        _check_golden_rows(folder, forest, golden["rows"], golden["anomaly_score"], golden["is_inlier"])
-    except (KeyError, TypeError, ValueError, OSError, zipfile.BadZipFile) as error:
-        raise InvalidBundle(f"{folder} cannot be read ({type(error).__name__}: {error}): train it again.") from error
-    if len(features) != forest.n_features:
-        raise InvalidBundle(
-            f"{folder} names {len(features)} features, its forest has {forest.n_features}: train again."
-        )
-    return bundle
 
 
 def find_problems(folder: Path) -> list[str]:
@@ -144,24 +151,28 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     file = folder / MANIFEST_FILE
     try:
-        written = file.read_bytes()
-        manifest = json.loads(written)
+        written = read_regular(file, _MAX_MANIFEST_BYTES)
+        manifest: dict[str, Any] = json.loads(written)
+        # The bytes are compared, too: a digest of the values would not detect a changed blank or a repeated key.
+        is_unchanged = (
+            isinstance(manifest, dict)
+            and written == _to_bytes(manifest)
+            and manifest.get(_DIGEST_FIELD) == _digest(manifest)
+        )
     except FileNotFoundError:
         raise InvalidBundle(f"{file} does not exist: train a model with `make train`.") from None
-    except (OSError, ValueError) as error:
+    # A manifest of a stranger can be nested too deeply for the parser, or hold what cannot be written.
+    except Exception as error:
         raise InvalidBundle(f"{file} cannot be read ({error}): train again or go back to another version.") from error
-    # The bytes are compared, too: a digest of the values would not detect a changed blank or a repeated key.
-    if (
-        not isinstance(manifest, dict)
-        or written != _to_bytes(manifest)
-        or manifest.get(_DIGEST_FIELD) != _digest(manifest)
-    ):
-        raise InvalidBundle(f"{file} was changed after it was written: train again or go back to another version.")
+    if not is_unchanged:
+        raise InvalidBundle(_was_changed(file))
     if manifest.get("format_version") != FORMAT_VERSION:
         raise InvalidBundle(
             f"{file} has format {manifest.get('format_version')}, this service reads {FORMAT_VERSION}: "
             "use the Isowatch release that wrote it, or train again."
         )
+    if not has_plain_files(manifest):
+        raise InvalidBundle(f"{file} lists files outside of its folder, or none: train again.")
     return manifest
 
 
@@ -192,8 +203,35 @@ def write_forest_arrays(file: Path, arrays: ForestArrays) -> None:
 
 def sha256_of(file: Path) -> str:
     """Return the sha256 of a file, in hexadecimal."""
-    with file.open("rb") as opened:
+    with open_regular(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    """Turn every exception into a refusal that names the bundle."""
+    try:
+        yield
+    except InvalidBundle:
+        raise
+    # What somebody else wrote can make a parser raise anything; the service must go on with the model that it has.
+    except Exception as error:
+        raise InvalidBundle(f"{folder} cannot be read ({type(error).__name__}: {error}): train it again.") from error
+
+
+@contextmanager
+def _open_verified(folder: Path, file: str, manifest: dict[str, Any]) -> Iterator[BinaryIO]:
+    """Open a file of a bundle whose content has the digest in the manifest."""
+    path = folder / file
+    try:
+        opened = open_regular(path, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        raise InvalidBundle(_cannot_be_read(path, error)) from error
+    with opened:
+        if hashlib.file_digest(opened, "sha256").hexdigest() != manifest["files"].get(file):
+            raise InvalidBundle(_was_changed(path))
+        opened.seek(0)
+        yield opened
 
 
 def _digest(manifest: dict[str, Any]) -> str:
@@ -212,28 +250,39 @@ def _find_problem(folder: Path, file: str, manifest: dict[str, Any]) -> str | No
     try:
         if sha256_of(folder / file) == manifest["files"].get(file):
             return None
-    except OSError as error:
-        return f"{folder / file} cannot be read ({error.strerror}): train again or go back to another version."
-    return f"{folder / file} was changed after it was written: train again or go back to another version."
+    except (OSError, ValueError) as error:
+        return _cannot_be_read(folder / file, error)
+    return _was_changed(folder / file)
 
 
-def _read_forest_arrays(file: Path) -> ForestArrays:
-    """Read ``forest.npz`` without unpickling."""
-    with np.load(file, allow_pickle=False) as arrays:
-        return ForestArrays(**{part.name: arrays[part.name] for part in fields(ForestArrays)})
+def _was_changed(file: Path) -> str:
+    """Say that a file's digest is wrong."""
+    return f"{file} was changed after it was written: train again or go back to another version."
 
 
-def _read_confidence(file: Path) -> LabelConfidence:
-    """Compute the table of confidences from the training scores in ``reference.npz``."""
-    with np.load(file, allow_pickle=False) as arrays:
-        return LabelConfidence(arrays["unique_scores"], arrays["counts"], int(arrays["n_flagged"]))
+def _cannot_be_read(file: Path, error: OSError | ValueError) -> str:
+    """Say why a file cannot be opened."""
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"{file} cannot be read ({reason}): train again or go back to another version."
+
+
+def _read_forest(file: Path, opened: BinaryIO) -> Forest:
+    """Read ``forest.npz``, and check that the arrays are a forest."""
+    arrays = ForestArrays(**read_arrays(opened, FOREST_ARRAYS))
+    try:
+        return Forest(arrays)
+    except InvalidBundle as error:
+        raise InvalidBundle(f"{file} cannot be used: {error} Train it again.") from error
 
 
 def _check_golden_rows(
     folder: Path, forest: Forest, rows: list[list[float]], scores: list[float], labels: list[int]
 ) -> None:
     """Check scores and labels of the golden rows against those of scikit-learn in training."""
-    own_scores = forest.score(rows)
+    numbers = np.array(rows, np.float64)
+    if numbers.shape != (len(rows), forest.n_features) or (np.abs(numbers) > LARGEST_NUMBER).any():
+        raise ValueError(f"golden.rows must have {forest.n_features} numbers within float32 each")
+    own_scores = forest.score(numbers)
     own_labels: NDArray[np.int64] = forest.label(own_scores)
     if not np.allclose(own_scores, scores, rtol=0, atol=SCORE_TOLERANCE) or own_labels.tolist() != labels:
         raise InvalidBundle(f"{folder} does not reproduce the scores of its training: train again on this machine.")

@@ -14,11 +14,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from math import lgamma
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.model.forest import OUTLIER
+from app.server.array_file import ArrayKind, read_arrays
 
 # The spacing of floats near 1: a smaller relative change has no effect.
 _PRECISION = float(np.finfo(np.float64).eps)
@@ -33,6 +35,16 @@ _MAX_STEPS = 1_000_000
 # A score may differ in the last bit from an equal training score if another processor trained. Without a tolerance, the
 # row would then be on the wrong side of all training rows with that score.
 _SCORE_TOLERANCE = 1e-12
+
+
+# For this many rows, the fraction still converges, and a table of 10,000 scores takes seconds.
+MAX_TRAINING_ROWS = 10**10
+
+_CONFIDENCE_ARRAYS = {
+    "unique_scores": ArrayKind(np.float64, 1),
+    "counts": ArrayKind(np.int64, 1),
+    "n_flagged": ArrayKind(np.int64, 0),
+}
 
 
 def incomplete_beta(a: int, b: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -170,6 +182,31 @@ class LabelConfidence:
         """Return the confidence of many labels, shape ``(n_rows,)``; otherwise like :meth:`of_row`."""
         outlier = self._outlier[np.searchsorted(self._scores, scores)]
         return np.where(labels == OUTLIER, outlier, 1 - outlier)
+
+
+def read_confidence(file: BinaryIO) -> LabelConfidence:
+    """Compute the table of confidences from the training scores in ``reference.npz``.
+
+    Parameters
+    ----------
+    file
+        The open file.
+
+    Raises
+    ------
+    ValueError and others of ``read_arrays``
+        If it holds no scores, or they cannot be those of a training.
+    """
+    scores, counts, n_flagged = read_arrays(file, _CONFIDENCE_ARRAYS).values()
+    if len(scores) != len(counts) or not len(scores):
+        raise ValueError(f"it has {len(scores)} unique_scores and {len(counts)} counts")
+    if not (np.diff(scores) > 0).all() or not -1 <= scores[0] <= scores[-1] <= 0:
+        raise ValueError("the unique_scores are not ascending in [-1, 0]")
+    # As floats, as the sum of integers may overflow.
+    n_rows = float(counts.sum(dtype=np.float64))
+    if counts.min() < 1 or n_rows > MAX_TRAINING_ROWS or not 0 <= n_flagged <= n_rows:
+        raise ValueError(f"it counts {n_rows:g} training rows, {int(n_flagged)} of them flagged")
+    return LabelConfidence(scores, counts, int(n_flagged))
 
 
 def _flagging_probability(p: NDArray[np.float64], n_rows: int, n_flagged: int) -> NDArray[np.float64]:

@@ -8,6 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
+from app.model.schema import MAX_FEATURES
+from app.server.array_file import ArrayKind
+
+# scikit-learn stops at log2 of a tree's training rows: 64 levels are enough for any number of rows. A row takes as many
+# steps as a tree has levels, so a chain of a million nodes would stop the service.
+MAX_LEVELS = 64
+
+# Every row walks every tree: these take some milliseconds a row. Forests usually have 100 to 1,000.
+MAX_TREES = 100_000
+
+# Far above the longest possible path: 64 edges, plus the average path length of a tree of 2 ** 63 rows, which is 87.
+_MAX_PATH_LENGTH = 1000.0
+
+FOREST_ARRAYS = {
+    "feature": ArrayKind(np.int32, 1),
+    "threshold": ArrayKind(np.float64, 1),
+    "children": ArrayKind(np.int32, 2),
+    "path_length": ArrayKind(np.float64, 1),
+    "roots": ArrayKind(np.int32, 1),
+    "path_length_scale": ArrayKind(np.float64, 0),
+    "offset": ArrayKind(np.float64, 0),
+    "n_features": ArrayKind(np.int32, 0),
+}
 
 
 @dataclass(frozen=True)
@@ -50,27 +73,72 @@ class ForestArrays:
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
     def check(self) -> None:
-        """Check that every row ends in a leaf of every tree.
+        """Check that the arrays are trees in which every row ends in a leaf, with a score in [-1, 0].
+
+        The kernels trust what was checked here.
 
         Raises
         ------
         InvalidBundle
             If the arrays do not describe a forest.
         """
-        n_nodes, own_number = len(self.feature), np.arange(len(self.feature))
+        self._check_types()
+        n_nodes, n_features = len(self.feature), int(self.n_features)
         if not n_nodes or not len(self.roots):
             raise InvalidBundle("The forest has no trees.")
+        if len(self.roots) > MAX_TREES:
+            raise InvalidBundle(f"The forest has {len(self.roots):,} trees, more than {MAX_TREES:,}.")
         if self.children.shape != (n_nodes, 2) or not len(self.threshold) == len(self.path_length) == n_nodes:
             raise InvalidBundle("The forest's arrays have different lengths.")
-        goes_forward = (self.children > own_number[:, None]).all(axis=1)
-        if not (self.is_leaf() | goes_forward).all() or (self.children >= n_nodes).any():
+        self._check_trees()
+        if not 1 <= n_features <= MAX_FEATURES:
+            raise InvalidBundle(f"The forest takes {n_features} features, possible are 1 to {MAX_FEATURES}.")
+        if (self.feature < 0).any() or (self.feature >= n_features).any():
+            raise InvalidBundle("The forest tests a feature that rows do not have.")
+        self._check_numbers()
+
+    def _check_types(self) -> None:
+        """Check types and numbers of axes, which a file guarantees and a caller does not."""
+        for name, array in self.as_dict().items():
+            kind = FOREST_ARRAYS[name]
+            if np.asarray(array).dtype != np.dtype(kind.dtype) or np.ndim(array) != kind.n_axes:
+                raise InvalidBundle(f"The forest's {name} is not {np.dtype(kind.dtype)} with {kind.n_axes} axes.")
+
+    def _check_trees(self) -> None:
+        """Check that the nodes form trees: a node is either a root or the child of one earlier node."""
+        n_nodes = len(self.feature)
+        is_inner = ~self.is_leaf()
+        goes_forward = (self.children > np.arange(n_nodes)[:, None]).all(axis=1)
+        if (is_inner & ~goes_forward).any() or (self.children >= n_nodes).any():
             raise InvalidBundle("A tree of the forest does not end in leaves.")
         if (self.roots < 0).any() or (self.roots >= n_nodes).any():
             raise InvalidBundle("A tree of the forest starts outside of it.")
-        if (self.feature < 0).any() or (self.feature >= max(int(self.n_features), 1)).any():
-            raise InvalidBundle("The forest tests a feature that rows do not have.")
+        # With shared nodes, walking level by level would take twice as long for each level.
+        times_reached = np.bincount(self.children[is_inner].reshape(-1), minlength=n_nodes)
+        times_reached += np.bincount(self.roots, minlength=n_nodes)
+        if (times_reached != 1).any():
+            raise InvalidBundle(
+                f"{int((times_reached != 1).sum()):,} nodes of the forest do not belong to exactly one place in a tree."
+            )
+        level = self.roots
+        for _ in range(MAX_LEVELS + 1):
+            level = self.children[level[is_inner[level]]].reshape(-1)
+            if not level.size:
+                return
+        raise InvalidBundle(f"A tree of the forest has more than {MAX_LEVELS} levels below its root.")
+
+    def _check_numbers(self) -> None:
+        """Check that the numbers are finite, and that no score leaves [-1, 0]."""
         if not np.isfinite(self.threshold).all() or not np.isfinite(self.path_length).all():
             raise InvalidBundle("The forest holds numbers that are not finite.")
+        if (self.path_length < 0).any() or (self.path_length > _MAX_PATH_LENGTH).any():
+            raise InvalidBundle(f"The forest has path lengths outside of 0 to {_MAX_PATH_LENGTH:g}.")
+        # The average path length of a tree of two rows is 1, and grows with more rows.
+        scale = float(self.path_length_scale)
+        if scale != 0 and not 1 <= scale <= len(self.roots) * _MAX_PATH_LENGTH:
+            raise InvalidBundle(f"The forest divides path lengths by {scale:g}, which no number of rows gives.")
+        if not -1 <= float(self.offset) <= 0:
+            raise InvalidBundle(f"The forest's threshold is the score {float(self.offset):g}, which is not in [-1, 0].")
 
     def is_leaf(self) -> NDArray[np.bool_]:
         """Return which nodes are leaves, shape ``(n_nodes,)``."""

@@ -119,25 +119,31 @@ def to_nodes(
     Nodes as the C struct ``node`` and their path lengths, both of shape ``(n_nodes,)``; each tree's root and its
     depth in steps, both of shape ``(n_trees,)``.
     """
+    is_leaf = arrays.is_leaf()
+    # All trees at once, level by level: the nodes of each level, the numbers of their trees, and the level's depth.
+    level, tree, depth = arrays.roots.astype(np.int64), np.arange(len(arrays.roots)), 0
+    levels, trees = [], []
+    depths = np.zeros(len(arrays.roots), np.int32)
+    while level.size:
+        levels.append(level)
+        trees.append(tree)
+        depths[tree] = depth
+        inner = ~is_leaf[level]
+        level, tree = arrays.children[level[inner]].reshape(-1).astype(np.int64), np.repeat(tree[inner], 2)
+        depth += 1
+    all_trees = np.concatenate(trees)
+    # A stable sort keeps the levels of a tree, and siblings within a level, in their order.
+    order = np.concatenate(levels)[np.argsort(all_trees, kind="stable")]
     new_number = np.zeros(len(arrays.feature), np.int64)
-    roots, depths, used = [], [], 0
-    for root in arrays.roots:
-        level, depth = np.array([root]), 0
-        roots.append(used)
-        while level.size:
-            new_number[level] = np.arange(used, used + len(level))
-            used += len(level)
-            children = arrays.children[level]
-            level = children[children[:, 0] != level].reshape(-1)
-            depth += 1
-        depths.append(depth - 1)
+    new_number[order] = np.arange(len(order))
+    roots = new_number[arrays.roots]
     nodes = np.zeros(len(arrays.feature), _NODE)
-    nodes["threshold"][new_number] = np.where(arrays.is_leaf(), np.inf, _round_down(arrays.threshold))
+    nodes["threshold"][new_number] = np.where(is_leaf, np.inf, _round_down(arrays.threshold))
     nodes["feature"][new_number] = arrays.feature
     nodes["left"][new_number] = new_number[arrays.children[:, 0]]
     path_lengths = np.zeros(len(nodes))
     path_lengths[new_number] = arrays.path_length
-    return nodes, path_lengths, np.array(roots, np.int32), np.array(depths, np.int32)
+    return nodes, path_lengths, roots.astype(np.int32), depths
 
 
 def source_sha256() -> str:

@@ -1,6 +1,6 @@
 """The log beside the versions of a model: who made which one live, and when.
 
-Training writes it and the recorder reads it into the audit trail. Only the standard library is imported.
+Training writes it and the recorder reads it into the audit trail. Neither NumPy nor another library is imported.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from app.server.regular_file import read_regular
+
 # Hidden, like everything in the folder of models that is not a version.
 CHANGES_FILE = ".version-changes"
 
 PROMOTION, ROLLBACK = "promotion", "rollback"
+
+# Training keeps 200 changes of a few hundred bytes.
+_MAX_CHANGES_BYTES = 2**20
 
 _NANOSECONDS = 1_000_000_000
 
@@ -85,10 +90,14 @@ class VersionChange:
         """Parse a line; return None if it is not a change."""
         try:
             change = cls(**json.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):  # the last one if it is nested deeply
             return None
         texts = (change.who, change.what, change.before, change.after)
-        is_ours = isinstance(change.link_made_ns, int) and all(isinstance(text, str) for text in texts)
+        is_ours = (
+            type(change.link_made_ns) is int
+            and 0 <= change.link_made_ns < 2**63
+            and all(isinstance(text, str) for text in texts)
+        )
         return change if is_ours and change.what in (PROMOTION, ROLLBACK) else None
 
 
@@ -101,7 +110,8 @@ def read_changes(models: Path) -> list[VersionChange]:
         The folder with the versions.
     """
     try:
-        lines = (models / CHANGES_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+        content = read_regular(models / CHANGES_FILE, _MAX_CHANGES_BYTES)
+    except (OSError, ValueError):
         return []
+    lines = content.decode("utf-8", errors="replace").splitlines()
     return [change for line in lines if (change := VersionChange.from_line(line))]

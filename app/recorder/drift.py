@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,7 +18,7 @@ from filelock import FileLock, Timeout
 from app.drift.calibration import Calibration
 from app.drift.detector import Kind
 from app.drift.monitor import Checks, DriftMonitor, Finding
-from app.drift.state_file import restore_state, save_state
+from app.drift.state_file import UnreadableState, quarantine, restore_state, save_state
 from app.errors import InvalidBundle
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, Bundle
@@ -132,15 +133,35 @@ def watch_model(bundle: Bundle, rows_per_second: float, false_alarm_days: float,
     """
     try:
         calibration = Calibration.read(bundle.folder / DRIFT_FILE, bundle.folder / REFERENCE_FILE)
+        if calibration.reference_rows.shape[1] != len(bundle.features):
+            raise InvalidBundle(f"{bundle.folder / REFERENCE_FILE} has rows of another model: train again.")
+        make_monitor = partial(DriftMonitor, calibration, bundle.features.names, rows_per_second, false_alarm_days)
+        monitor = make_monitor()
     except InvalidBundle as error:
         log.warning("drift of model %s is not monitored: %s", bundle.version, error)
         return WatchedModel(bundle.version, NO_DETECTORS)
-    monitor = DriftMonitor(calibration, bundle.features.names, rows_per_second, false_alarm_days)
-    if reason := restore_state(state_file, monitor, bundle.version):
+    # Numbers of somebody else that pass every check may still not be computable; rows are recorded all the same.
+    except Exception:
+        log.exception("drift of model %s is not monitored, train again: its detectors cannot be used", bundle.version)
+        return WatchedModel(bundle.version, NO_DETECTORS)
+    try:
+        reason = restore_state(state_file, monitor, bundle.version)
+    except UnreadableState as error:
+        monitor, reason = make_monitor(), "its saved state is unreadable"
+        _set_aside(state_file, str(error))
+    if reason:
         log.info("drift monitoring of model %s starts from zero: %s", bundle.version, reason)
     else:
         log.info("drift monitoring of model %s continues after %d rows", bundle.version, monitor.rows_seen)
     return WatchedModel(bundle.version, WATCHING, monitor)
+
+
+def _set_aside(state_file: Path, problem: str) -> None:
+    """Quarantine a state file that cannot be used, and report it; a folder cannot always be written."""
+    try:
+        log.error("%s: it is kept as %s, and drift monitoring starts from zero", problem, quarantine(state_file))
+    except OSError as error:
+        log.error("%s, and it cannot be renamed (%s): remove it", problem, error.strerror)
 
 
 class DriftRecorder:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from app.drift.monitor import DriftMonitor
-from app.drift.state_file import restore_state, save_state
+from app.drift.state_file import UnreadableState, restore_state, save_state
 from tests.drift.conftest import make_rows, score_rows
 
 
@@ -50,15 +51,70 @@ def test_state_of_another_model_is_not_used(tmp_path, watch, new_watch):
     assert restarted.rows_seen == 0
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"model_version": "v1"}', "null"])
-def test_broken_file_is_reported_and_ignored(tmp_path, new_watch, content):
-    """It must not keep a service down."""
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", "{}", '{"model_version": "v1"}', "null", "\xff", "1" * 5000),
+        *("[" * 10_000, '{"model_version": ' + "[" * 10_000 + "]" * 10_000 + "}"),
+    ],
+)
+def test_broken_file_is_reported(tmp_path, new_watch, content):
+    """However the parser fails: 10,000 levels exceed its recursion."""
     file = tmp_path / "drift.json"
-    file.write_text(content)
-    restarted = new_watch()
+    file.write_text(content, encoding="latin-1")
+    with pytest.raises(UnreadableState, match="cannot be used"):
+        restore_state(file, new_watch(), "v1")
 
-    assert "cannot be used" in restore_state(file, restarted, "v1")
-    assert restarted.rows_seen == 0
+
+EVENT = {"detector": "mmd", "kind": "event", "feature": "", "row": 1, "seconds": 0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows_seen": -1},
+        {"rows_seen": 10**400},
+        {"rows_seen": 50.0},
+        {"rows_seen": None},
+        {"rows_seen": 2**60},
+        {"last_rows": []},
+        {"last_rows": [[1e300, 0, 0, 0]] * 10},
+        {"last_rows": "x"},
+        {"progress": None},
+        {"progress": {"mmd": {}}},
+        {"last_events": {"mmd": EVENT | {"detector": 1}}},
+        {"last_events": {"mmd": EVENT | {"row": []}}},
+        {"last_events": {"mmd": EVENT | {"seconds": 1e300}}},
+        {"last_events": []},
+    ],
+)
+def test_wrong_values_are_reported(tmp_path, watch, new_watch, change):
+    """They would stop the detectors later, with every row."""
+    file = tmp_path / "drift.json"
+    save_state(file, watch, "v1")
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(UnreadableState, match="cannot be used"):
+        restore_state(file, new_watch(), "v1")
+
+
+@pytest.mark.parametrize("count", ["many", -1, 1.5, None, 10**400])
+def test_wrong_counts_are_reported(tmp_path, watch, new_watch, count):
+    """Each detector counts on from what was saved."""
+    file = tmp_path / "drift.json"
+    save_state(file, watch, "v1")
+    state = json.loads(file.read_text())
+    state["progress"]["mmd"]["rows_watched"] = count
+    file.write_text(json.dumps(state))
+    with pytest.raises(UnreadableState, match="cannot be used"):
+        restore_state(file, new_watch(), "v1")
+
+
+@pytest.mark.timeout(30)  # opening the pipe would wait for ever
+def test_pipe_is_reported(tmp_path, new_watch):
+    """Only regular files are opened."""
+    os.mkfifo(tmp_path / "drift.json")
+    with pytest.raises(UnreadableState, match="not a regular file"):
+        restore_state(tmp_path / "drift.json", new_watch(), "v1")
 
 
 def test_first_start_has_no_file(tmp_path, new_watch):

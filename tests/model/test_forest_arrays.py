@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ SOUND = ForestArrays(
     children=np.array([[1, 2], [1, 1], [2, 2]], np.int32),
     path_length=np.array([0, 2.0, 1.0]),
     roots=np.array([0], np.int32),
-    path_length_scale=np.array(2),
+    path_length_scale=np.array(2.0),
     offset=np.array(-0.6),
     n_features=np.array(1, np.int32),
 )
@@ -30,7 +32,23 @@ def test_valid_arrays_pass():
     [
         ("roots", np.array([], np.int32), "no trees"),
         ("threshold", np.array([0.5]), "have different lengths"),
-        ("children", np.array([1, 2, 2], np.int32), "have different lengths"),
+        ("children", np.array([1, 2, 2], np.int32), "children is not int32 with 2 axes"),
+        ("children", np.array([[1], [1], [2]], np.int32), "have different lengths"),
+        ("children", np.array([[1, 1], [1, 1], [2, 2]], np.int32), "2 nodes .* exactly one place"),
+        ("roots", np.array([0, 0], np.int32), "1 nodes .* exactly one place"),
+        ("roots", np.array([0, 1], np.int32), "1 nodes .* exactly one place"),
+        ("roots", np.zeros(100_001, np.int32), "100,001 trees, more than 100,000"),
+        ("feature", np.array([np.nan, 0, 0]), "feature is not int32 with 1 axes"),
+        ("feature", np.array([0, 0, 0], np.int64), "feature is not int32 with 1 axes"),
+        ("offset", np.array([-0.6]), "offset is not float64 with 0 axes"),
+        ("offset", np.array(np.nan), "not in \\[-1, 0\\]"),
+        ("offset", np.array(0.5), "not in \\[-1, 0\\]"),
+        ("n_features", np.array(0, np.int32), "takes 0 features"),
+        ("n_features", np.array(2**31 - 1, np.int32), "possible are 1 to 256"),
+        ("path_length", np.array([0, -1.0, 1]), "outside of 0 to 1000"),
+        ("path_length", np.array([0, 1e300, 1]), "outside of 0 to 1000"),
+        ("path_length_scale", np.array(np.nan), "no number of rows gives"),
+        ("path_length_scale", np.array(1e-300), "no number of rows gives"),
         ("children", np.array([[1, 2], [0, 2], [2, 2]], np.int32), "does not end in leaves"),
         ("children", np.array([[1, 0], [1, 1], [2, 2]], np.int32), "does not end in leaves"),
         ("children", np.array([[1, 3], [1, 1], [2, 2]], np.int32), "does not end in leaves"),
@@ -46,3 +64,36 @@ def test_invalid_arrays_are_refused(part: str, value: np.ndarray, message: str):
     """No circle, no node outside, no unknown feature, no number that is not finite."""
     with pytest.raises(InvalidBundle, match=message):
         ForestArrays(**SOUND.as_dict() | {part: value}).check()
+
+
+def chain(n_levels: int) -> ForestArrays:
+    """Make a tree in which every left child is a leaf, and every right child is split again."""
+    n_nodes = 2 * n_levels + 1
+    children = np.repeat(np.arange(n_nodes, dtype=np.int32)[:, None], 2, axis=1)
+    children[:-1:2] += [[1, 2]]
+    parts: dict[str, Any] = {
+        "feature": np.zeros(n_nodes, np.int32),
+        "threshold": np.zeros(n_nodes),
+        "path_length": np.ones(n_nodes),
+    }
+    return ForestArrays(**SOUND.as_dict() | parts | {"children": children})
+
+
+def test_deep_trees_are_refused():
+    """A row takes a step for each level; scikit-learn grows at most log2 of the rows."""
+    chain(64).check()
+    with pytest.raises(InvalidBundle, match="more than 64 levels"):
+        chain(65).check()
+
+
+def test_children_that_double_with_every_level_are_refused():
+    """Both children of a node are the next node: without the check, level 60 has 2 ** 60 nodes."""
+    n_nodes = 60
+    after = np.minimum(np.arange(1, n_nodes + 1, dtype=np.int32), n_nodes - 1)
+    parts: dict[str, Any] = {
+        "feature": np.zeros(n_nodes, np.int32),
+        "threshold": np.zeros(n_nodes),
+        "path_length": np.ones(n_nodes),
+    }
+    with pytest.raises(InvalidBundle, match="exactly one place"):
+        ForestArrays(**SOUND.as_dict() | parts | {"children": np.column_stack([after, after])}).check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,12 +89,48 @@ def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
     from training.data.tables import open_csv_file
 
     names = getattr(estimator, "feature_names_in_", None)
-    if names is not None and not options.features and not options.drop:
-        return read_features(open_csv_file(options.train), [str(name) for name in names], options.label)
+    if names is not None:
+        wanted = [str(name) for name in names]
+        file = open_csv_file(options.train)
+        _check_choice(wanted, file.header, options)
+        return read_features(file, wanted, options.label)
     training = read_training_data(options.train, options.features, options.drop, options.label)
     if len(training.names) != estimator.n_features_in_:
         raise BadArgument(
             f"--model {options.model} takes {estimator.n_features_in_} features, {options.train} has "
             f"{len(training.names)} ({', '.join(training.names)}); choose columns with --features or --drop."
         )
+    print(
+        f"training: the forest in {options.model} knows no column names; it is assumed that it was fitted on "
+        f"{', '.join(training.names)}, in this order. If not, name its columns in order with --features.",
+        file=sys.stderr,
+    )
     return training
+
+
+def _check_choice(wanted: Sequence[str], header: Sequence[str], options: argparse.Namespace) -> None:
+    """Check that --features and --drop leave the columns that a forest was fitted on; their order does not matter.
+
+    Parameters
+    ----------
+    wanted
+        The columns that the forest was fitted on.
+    header
+        The columns of the file.
+    options
+        The options of the command.
+
+    Raises
+    ------
+    BadArgument
+        If they leave out one of these columns, or choose another one.
+    """
+    option, named = ("--features", options.features) if options.features else ("--drop", options.drop or ())
+    if unknown := [name for name in named if name not in header]:
+        raise BadArgument(f"{option}: {options.train} has no column {unknown[0]}; its columns are {', '.join(header)}.")
+    kept = options.features or [name for name in wanted if name not in named]
+    if set(kept) != set(wanted):
+        raise BadArgument(
+            f"--model {options.model} was fitted on {', '.join(wanted)}, but {option} leaves "
+            f"{', '.join(kept) or 'none of them'}; without it, the columns are found by name."
+        )

@@ -18,6 +18,7 @@ from app.model.version_log import CHANGES_FILE, PROMOTION, ROLLBACK
 from app.server.atomic_file import replacing
 from training.console import announce
 from training.errors import BadArgument, ModelsNotWritable
+from training.store.copied_link import is_copy, move_copy_away, version_in
 from training.store.history import HISTORY_FILE, versions_up_to, write_changes, write_history
 from training.store.versions import age_of, is_version, name_version
 
@@ -117,8 +118,13 @@ class ModelStore:
         return [entry.name for entry in sorted(filter(is_version, self.folder.iterdir()), key=age_of)]
 
     def live_version(self) -> str | None:
-        """Return the version that the link leads to, whether it exists or not; None without a link."""
+        """Return the version that the link leads to, whether it exists or not; None without a link.
+
+        If there is a copy of a version instead of the link, that version.
+        """
         link = self.folder / CURRENT_LINK
+        if is_copy(link):
+            return version_in(link)
         return link.readlink().name if link.is_symlink() else None
 
     def find(self, version: str) -> Path:
@@ -228,6 +234,7 @@ class ModelStore:
             new_link.symlink_to(version)
             write_history(versions, history)
             write_changes(changes, new_link, what, self.live_version() or "")
+            move_copy_away(link)
         _flush(self.folder)
 
     def _remove_leftovers(self) -> None:

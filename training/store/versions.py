@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from app.errors import InvalidBundle
 from app.model.bundle import MANIFEST_FILE, read_manifest
+from app.model.live_model import CURRENT_LINK
 from app.records.timestamps import format_timestamp
+from training.store.copied_link import is_copy
 
 if TYPE_CHECKING:
     from training.store.store import ModelStore
@@ -48,7 +50,8 @@ def name_version(forest_sha256: str, trained_at: datetime) -> str:
 
 def is_version(entry: Path) -> bool:
     """Return whether a path is a bundle, sound or not, and not something else, such as a user's notes."""
-    if not entry.is_dir() or entry.is_symlink() or entry.name.startswith("."):
+    # What should be the link to the live version is a copy of it where a store was copied by a tool without links.
+    if not entry.is_dir() or entry.is_symlink() or entry.name.startswith(".") or entry.name == CURRENT_LINK:
         return False
     return bool(_NAME.fullmatch(entry.name)) or (entry / MANIFEST_FILE).exists()
 
@@ -78,6 +81,10 @@ def tabulate_versions(store: ModelStore) -> str:
         except InvalidBundle as error:
             facts = ("?",) * 4
             reasons.append(f"{error}")
+        # The manifest of another program may have other values.
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            facts = ("?",) * 4
+            reasons.append(f"{folder / MANIFEST_FILE} cannot be shown ({type(error).__name__}: {error}).")
         lines.append((_LIVE if version == live else "", version, *facts, _size(folder)))
     if len(lines) == 1:
         return f"{store.folder} has no versions; train one with `make train`."
@@ -109,6 +116,13 @@ def _size(folder: Path) -> str:
 
 def _describe_live(store: ModelStore, live: str | None) -> str:
     """Explain the star, or why there is none."""
+    if is_copy(store.folder / CURRENT_LINK):
+        what = f"a copy of {live}" if live else "not a bundle that can be read"
+        repair = f"promote {live}" if live in store.versions() else "promote VERSION"
+        return (
+            f"{store.folder}/current is a folder, {what}: the store was copied without its links. A service serves "
+            f"what is in it; make it a link again with {repair}."
+        )
     if live is None:
         return f"No version is live: there is no link {store.folder}/current; make one with promote VERSION."
     if live not in store.versions():

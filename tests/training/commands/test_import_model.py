@@ -61,6 +61,56 @@ def test_forest_without_feature_names_uses_the_column_order(import_model, tmp_pa
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        ("--drop", "id"),
+        ("--features", "sd,mean"),
+        ("--features", "mean,sd"),
+    ],
+)
+def test_columns_are_matched_by_name_whatever_is_chosen(import_model, tmp_path, options):
+    """Two features in another order than the file's would get each other's values."""
+    estimator = IsolationForest(n_estimators=5, random_state=1).fit(TABLE[["sd", "mean"]])
+
+    assert import_model(estimator, *options) == 0
+
+    bundle = read_bundle(tmp_path / "models" / "current")
+    rows = TABLE[["sd", "mean"]]
+    assert bundle.features.names == ("sd", "mean")
+    assert bundle.forest.score(rows).tolist() == estimator.score_samples(rows).tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--features", "id,mean"), "was fitted on sd, mean, but --features leaves id, mean; without it"),
+        (("--features", "mean"), "leaves mean; without it"),
+        (("--drop", "sd"), "leaves mean; without it"),
+        (("--drop", "age"), "--drop: {} has no column age; its columns are id, mean, sd"),
+        (("--features", "sd,age"), "--features: {} has no column age"),
+    ],
+)
+def test_other_columns_than_the_forest_was_fitted_on_are_refused(import_model, train_csv, capsys, options, message):
+    """As many columns are not the same columns."""
+    estimator = IsolationForest(n_estimators=5).fit(TABLE[["sd", "mean"]])
+
+    assert import_model(estimator, *options) == 2
+
+    assert message.format(train_csv) in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_assumed_order_is_said(import_model, capsys):
+    """A forest without names cannot be checked by a program, but by its owner."""
+    estimator = IsolationForest(n_estimators=5).fit(TABLE[["mean", "sd"]].to_numpy())
+
+    assert import_model(estimator, "--features", "sd,mean") == 0
+
+    assert (
+        "knows no column names; it is assumed that it was fitted on sd, mean, in this order" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
     ("estimator", "message"),
     [
         (

@@ -148,11 +148,12 @@ def test_folder_that_cannot_be_written_is_reported(tmp_path: Path):
 def test_folder_in_place_of_the_link_is_not_overwritten(store: ModelStore):
     """It may be a bundle that was copied by hand."""
     (store.folder / "current").mkdir(parents=True)
+    (store.folder / "current" / "file").write_text("by hand")
 
-    with pytest.raises(ModelsNotWritable, match="cannot be written"):
-        publish(store, "first")
+    publish(store, "first")
 
-    assert entries(store) == ["current"]
+    assert entries(store) == [".copied-current-1", "current", "first"]
+    assert (store.folder / ".copied-current-1" / "file").read_text() == "by hand"
 
 
 def test_only_bundles_are_versions(three: ModelStore):
