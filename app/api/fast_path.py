@@ -78,7 +78,9 @@ class FastPath:
     def may_answer(self, method: str, path: str, content_length: int) -> bool:
         """Return whether a request may be a usual one, by its head."""
         if method == "POST":
-            return 0 < content_length <= _MAX_BODY_BYTES and (path in _PREDICTION_RULES or path.endswith("/infer"))
+            if not 0 < content_length <= _MAX_BODY_BYTES or content_length > self.max_body_bytes(path):
+                return False
+            return path in _PREDICTION_RULES or path.endswith("/infer")
         return method == "GET" and content_length == 0 and path in _HEALTH_RULES
 
     def answer(

@@ -6,14 +6,16 @@ from these declarations.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import IO, Any, Literal, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
 from marshmallow import Schema
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.utils import cached_property
 
 from app.api.service import service
 from app.model.schema import Features
@@ -174,6 +176,39 @@ class LimitedRequest(Request):
             return default
         return operation.max_body_bytes(service().settings)
 
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body, read to its end; Werkzeug's own stream returns what it has when it reaches the limit.
+
+        Raises
+        ------
+        RequestEntityTooLarge
+            If the body is longer than the limit, whether or not its length was declared.
+        ClientDisconnected
+            If it is shorter than the declared length.
+        """
+        limit = self.max_content_length
+        # Only servers that know where a chunked body ends set this; the event loop declares every length.
+        if limit is None or "wsgi.input_terminated" not in self.environ:
+            return super().stream
+        declared = self.content_length
+        if declared is not None and declared > limit:
+            raise RequestEntityTooLarge
+        body = _read_up_to(self.environ["wsgi.input"], limit + 1)
+        if len(body) > limit:
+            raise RequestEntityTooLarge
+        if declared is not None and len(body) < declared:
+            raise ClientDisconnected
+        return io.BytesIO(body)
+
+
+def _read_up_to(source: IO[bytes], n_bytes: int) -> bytes:
+    """Read a stream to its end, or up to a number of bytes."""
+    body = bytearray()
+    while len(body) < n_bytes and (data := source.read(n_bytes - len(body))):
+        body += data
+    return bytes(body)
+
 
 def reference_to(schema: str) -> dict[str, Any]:
     """Return a reference to the schema with this name, for an OpenAPI document."""
@@ -212,6 +247,5 @@ def body_limits(app: Flask, settings: Settings) -> dict[str, int]:
 
 def refuse_long_bodies() -> None:
     """Refuse a body that is too long although its view reads none; views that read theirs refuse it themselves."""
-    limit = request.max_content_length
-    if request.method in _WITHOUT_BODY and limit is not None and (request.content_length or 0) > limit:
-        raise RequestEntityTooLarge
+    if request.method in _WITHOUT_BODY:
+        request.stream  # noqa: B018 - checks the length
