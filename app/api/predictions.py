@@ -144,7 +144,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     summary="Label many rows.",
     description="Like `/prediction`, for a list of rows; answers are in the order of the rows. Rows may also be "
     "sent as CSV, with the feature names as header in any order, or as newline-delimited JSON "
-    '(`{"feature_vector": [...]}` or a bare list per line). The answer has the media type in `Accept`, '
+    '(`{"feature_vector": [...]}` or a bare list per line); a blank line between rows is refused. The answer has the media type in `Accept`, '
     "else the media type of the request.",
     tag="predictions",
     request=predictions_request_schema,
