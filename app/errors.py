@@ -180,6 +180,7 @@ class CompressedBody(RefusedRequest):
     """The body is compressed, which is not supported."""
 
     status = 415
+    headers = MappingProxyType({"Accept-Encoding": "identity"})  # RFC 9110, section 12.5.3
 
 
 class NotARowsMediaType(RefusedRequest):

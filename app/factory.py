@@ -20,7 +20,13 @@ from app.api.feedback import feedback
 from app.api.health import health
 from app.api.metrics import metrics as metrics_route
 from app.api.model_information import model_information
-from app.api.operation import LimitedRequest, body_limits, refuse_long_bodies, statuses_by_endpoint
+from app.api.operation import (
+    LimitedRequest,
+    body_limits,
+    refuse_body_fields_in_query,
+    refuse_long_bodies,
+    statuses_by_endpoint,
+)
 from app.api.page import page
 from app.api.prediction import prediction
 from app.api.predictions import predictions
@@ -97,6 +103,7 @@ def build_service(settings: Settings | None = None) -> Flask:
         static_folder="web/static",
     )
     app.request_class = LimitedRequest
+    app.url_map.strict_slashes = False  # /prediction/ is /prediction: clients would turn a redirected POST into a GET
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
@@ -121,6 +128,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     app.fast_path = FastPath(parts, http, body_limits(app, settings))
     install_access(app)
     app.before_request(refuse_long_bodies)
+    app.before_request(refuse_body_fields_in_query)
     protect_pages(app)
     install_middleware(app, metrics, requests)
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Literal, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
-from marshmallow import Schema
+from marshmallow import Schema, fields
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from werkzeug.utils import cached_property
 
 from app.api.service import service
+from app.errors import FieldError, InvalidQuery
 from app.model.schema import Features
 from app.settings import Settings
 from app.web.codecs import JSON_MEDIA_TYPE
@@ -249,3 +250,44 @@ def refuse_long_bodies() -> None:
     """Refuse a body that is too long although its view reads none; views that read theirs refuse it themselves."""
     if request.method in _WITHOUT_BODY:
         request.stream  # noqa: B018 - checks the length
+
+
+def refuse_body_fields_in_query() -> None:
+    """Refuse query parameters that are fields of the body: they would be ignored, which silently means the default.
+
+    Raises
+    ------
+    InvalidQuery
+        With one entry for each such parameter.
+    """
+    operation = operation_of(current_app.view_functions.get(request.endpoint or ""))
+    if not request.args or operation is None or operation.request is None or request.method in _WITHOUT_BODY:
+        return
+    declared = {parameter.name for parameter in operation.query}
+    body_fields = {name for schema in _schemas_of(operation.request) for name in _field_names(schema)}
+    errors: list[FieldError] = [
+        {"field": name, "message": "this is a field of the body: send it there, not in the query"}
+        for name in request.args
+        if name in body_fields - declared
+    ]
+    if errors:
+        raise InvalidQuery(errors)
+
+
+def _schemas_of(body: BodySchema) -> Iterable[Schema]:
+    """Return the schemas of a body; none if they depend on a model, and there is none."""
+    if isinstance(body, RawSchema):
+        return [schema() for schema in body.uses]
+    if isinstance(body, type):
+        return [body()]
+    features = service().model.features
+    return [] if features is None else [body(features, service().settings.max_batch_rows)]
+
+
+def _field_names(schema: Schema) -> Iterator[str]:
+    """Yield the names of a schema's fields, and of the fields of nested objects."""
+    for name, field in schema.fields.items():
+        yield name
+        item = field.inner if isinstance(field, fields.List) else field
+        if isinstance(item, fields.Nested):
+            yield from _field_names(item.schema)

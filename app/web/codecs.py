@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from flask import Request, Response
 from flask.json.provider import JSONProvider
 from marshmallow import Schema, ValidationError
 
-from app.errors import FieldError, InvalidPredictionRequest, NotAJSONMediaType, NotJSON, join_errors
+from app.errors import CompressedBody, FieldError, InvalidPredictionRequest, NotAJSONMediaType, NotJSON, join_errors
 from app.model.schema import LARGEST_NUMBER
 from app.web.validation import MAX_LISTED_PROBLEMS, flatten_errors, invalid_prediction, json_type
 
@@ -27,8 +28,8 @@ def read_json(request: Request) -> Any:
 
     Raises
     ------
-    NotAJSONMediaType
-        If the Content-Type is not ``application/json``.
+    NotAJSONMediaType, CompressedBody
+        If the Content-Type is not ``application/json``, or the Content-Encoding is not ``identity``.
     NotJSON
         If the body is not JSON in UTF-8. ``NaN`` and ``Infinity``, which Python accepts, are not JSON.
     InvalidPredictionRequest
@@ -36,7 +37,22 @@ def read_json(request: Request) -> Any:
     """
     if request.mimetype != JSON_MEDIA_TYPE:
         raise NotAJSONMediaType(f"Send the body as Content-Type: {JSON_MEDIA_TYPE}.")
-    return decode_json(request.get_data(cache=False))
+    return decode_json(read_body(request))
+
+
+def read_body(request: Request) -> bytes:
+    """Return the body of a request.
+
+    Raises
+    ------
+    CompressedBody
+        If the ``Content-Encoding`` is not ``identity``.
+    """
+    codings = request.headers.get("Content-Encoding", "").lower().split(",")
+    if any(coding.strip() not in ("", "identity") for coding in codings):
+        named = request.headers["Content-Encoding"]
+        raise CompressedBody(f"Content-Encoding: {named} is not supported: send the body uncompressed.")
+    return request.get_data(cache=False)
 
 
 def decode_json(text: bytes | memoryview, place: str = "") -> Any:
@@ -55,6 +71,8 @@ def decode_json(text: bytes | memoryview, place: str = "") -> Any:
     Traceback (most recent call last):
     app.errors.NotJSON: The body is not JSON: feature_vectors[1][1]: NaN is not a number in JSON.
     """
+    if text[:3] == codecs.BOM_UTF8:  # Windows programs write it before any text; RFC 8259 allows to ignore it
+        text = text[3:]
     try:
         return msgspec.json.decode(text)
     except msgspec.ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -100,7 +101,7 @@ def read_ndjson(body: bytes) -> list[object]:
     [[1, 2], [3, 4]]
     """
     rows: list[object] = []
-    for number, line in enumerate(body.rstrip().splitlines(), start=1):
+    for number, line in enumerate(body.removeprefix(codecs.BOM_UTF8).rstrip().splitlines(), start=1):
         place = f"feature_vectors[{len(rows)}]"
         if not line.strip():
             raise invalid_prediction({place: [BLANK_LINE]})
