@@ -229,7 +229,7 @@ def routes_of(app: Flask) -> tuple[Route, ...]:
         operation = operation_of(app.view_functions[rule.endpoint])
         if operation is None:
             continue
-        path = re.sub(r"<(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/"
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/"
         for method in (rule.methods or set()) - _IMPLICIT_METHODS:
             routes.setdefault((path, method), Route(path, method, operation))
     return tuple(routes.values())
