@@ -53,7 +53,7 @@ from app.web.access_log import FLUSH_SECONDS, RequestLog
 from app.web.auth import ApiKeys
 from app.web.codecs import StrictJSONProvider
 from app.web.headers import protect_pages
-from app.web.hosts import AllowedHosts
+from app.web.hosts import AllowedHosts, has_only_unix_sockets
 from app.web.middleware import install_middleware
 from app.web.problems import register_error_handlers
 
@@ -115,7 +115,12 @@ def build_service(settings: Settings | None = None) -> Flask:
     jobs = PeriodicJobs()
     requests = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
     proxies = TrustedProxies(settings.trusted_proxies)
-    keys = ApiKeys(settings.api_keys_file, settings.feedback_api_keys_file, proxies)
+    keys = ApiKeys(
+        settings.api_keys_file,
+        settings.feedback_api_keys_file,
+        proxies,
+        has_only_unix_sockets=has_only_unix_sockets(settings.bind),
+    )
     records, hosts = RecordsAccess(settings), AllowedHosts(settings)
     parts = Service(settings, metrics, model, recorder, jobs, requests, records, keys, hosts, _find_warnings())
     parts.attach(app)

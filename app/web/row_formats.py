@@ -132,7 +132,7 @@ def write_ndjson(answer: Columns) -> bytes:
     return msgspec.json.Encoder().encode_lines([dict(zip(answer, cells, strict=True)) for cells in rows])
 
 
-def to_array(rows: list[object], features: Features) -> NDArray[np.float32]:
+def to_array(rows: Sequence[object], features: Features) -> NDArray[np.float32]:
     """Return rows as one array of shape ``(n_rows, n_features)``.
 
     Raises
