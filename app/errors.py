@@ -37,7 +37,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, TypedDict
 
@@ -95,14 +95,19 @@ class UnreadableMessage(IsowatchError):
 
 
 class RefusedRequest(IsowatchError):
-    """A request is refused; the caller gets the message and the headers."""
+    """A request is refused; the caller gets the message, the headers, and each mistake whose place is known."""
 
     status = 400
     headers: Mapping[str, str] = MappingProxyType({})
+    errors: Sequence[FieldError] = ()
 
 
 class NotJSON(RefusedRequest):
-    """The body is not strict JSON."""
+    """The body is not strict JSON; ``errors`` has the places if they are known."""
+
+    def __init__(self, message: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
 
 
 class InvalidInferenceRequest(RefusedRequest):
@@ -175,6 +180,7 @@ class CompressedBody(RefusedRequest):
     """The body is compressed, which is not supported."""
 
     status = 415
+    headers = MappingProxyType({"Accept-Encoding": "identity"})  # RFC 9110, section 12.5.3
 
 
 class NotARowsMediaType(RefusedRequest):

@@ -20,7 +20,13 @@ from app.api.feedback import feedback
 from app.api.health import health
 from app.api.metrics import metrics as metrics_route
 from app.api.model_information import model_information
-from app.api.operation import LimitedRequest, body_limits, refuse_long_bodies, statuses_by_endpoint
+from app.api.operation import (
+    LimitedRequest,
+    body_limits,
+    refuse_body_fields_in_query,
+    refuse_long_bodies,
+    statuses_by_endpoint,
+)
 from app.api.page import page
 from app.api.prediction import prediction
 from app.api.predictions import predictions
@@ -47,7 +53,7 @@ from app.web.access_log import FLUSH_SECONDS, RequestLog
 from app.web.auth import ApiKeys
 from app.web.codecs import StrictJSONProvider
 from app.web.headers import protect_pages
-from app.web.hosts import AllowedHosts
+from app.web.hosts import AllowedHosts, has_only_unix_sockets
 from app.web.middleware import install_middleware
 from app.web.problems import register_error_handlers
 
@@ -97,6 +103,7 @@ def build_service(settings: Settings | None = None) -> Flask:
         static_folder="web/static",
     )
     app.request_class = LimitedRequest
+    app.url_map.strict_slashes = False  # /prediction/ is /prediction: clients would turn a redirected POST into a GET
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
@@ -108,7 +115,12 @@ def build_service(settings: Settings | None = None) -> Flask:
     jobs = PeriodicJobs()
     requests = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
     proxies = TrustedProxies(settings.trusted_proxies)
-    keys = ApiKeys(settings.api_keys_file, settings.feedback_api_keys_file, proxies)
+    keys = ApiKeys(
+        settings.api_keys_file,
+        settings.feedback_api_keys_file,
+        proxies,
+        has_only_unix_sockets=has_only_unix_sockets(settings.bind),
+    )
     records, hosts = RecordsAccess(settings), AllowedHosts(settings)
     parts = Service(settings, metrics, model, recorder, jobs, requests, records, keys, hosts, _find_warnings())
     parts.attach(app)
@@ -121,6 +133,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     app.fast_path = FastPath(parts, http, body_limits(app, settings))
     install_access(app)
     app.before_request(refuse_long_bodies)
+    app.before_request(refuse_body_fields_in_query)
     protect_pages(app)
     install_middleware(app, metrics, requests)
 

@@ -295,6 +295,8 @@ folder of Isowatch, or with `--config PATH/gunicorn.conf.py`; without that file 
 | `--worker-class sync` | every route, without the fast path and the deadlines; the same for `gthread`, `gevent` |
 | `--preload` | refused: all metrics would be the arbiter's |
 
+A body over the limit is refused with 413 under every worker, whether or not its length was declared.
+
 HTTP/2 needs the package `h2`. Its connections are closed `KEEPALIVE` seconds after their last byte; the other deadlines
 are for HTTP/1.1. A client that sends a body over the limit may never be allowed to send the rest, and should read the
 answer before.

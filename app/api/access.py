@@ -16,11 +16,13 @@ from app.metrics.access import NO_KEY, NO_ROLE, TOO_MANY, WRONG_KEY
 from app.metrics.http import UNMATCHED
 from app.web.auth import CALLER_KEY, KEY_HEADER, sender_of
 from app.web.hosts import is_from_another_site, is_listed_origin
-from app.web.middleware import RECORD_ID_HEADER, REQUEST_ID_HEADER, request_ids
+from app.web.middleware import RECORD_ID_HEADER, REFUSED_ID_HEADER, REQUEST_ID_HEADER, request_ids
 
 # What pages of CORS_ORIGINS may send and read; browsers allow the simple headers by themselves.
 _CORS_REQUEST_HEADERS = ", ".join(("Content-Type", KEY_HEADER, REQUEST_ID_HEADER, JSON_LENGTH_HEADER))
-_CORS_ANSWER_HEADERS = ", ".join((REQUEST_ID_HEADER, RECORD_ID_HEADER, MODEL_VERSION_HEADER, JSON_LENGTH_HEADER))
+_CORS_ANSWER_HEADERS = ", ".join(
+    (REQUEST_ID_HEADER, REFUSED_ID_HEADER, RECORD_ID_HEADER, MODEL_VERSION_HEADER, JSON_LENGTH_HEADER)
+)
 
 # How long a browser remembers what it may send: the longest that Chromium accepts.
 _PREFLIGHT_SECONDS = 7200

@@ -32,7 +32,14 @@ from app.server.loop_answers import Answer
 from app.web.auth import PROXY_HEADERS, Sender
 from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.key_file import PREDICT
-from app.web.middleware import RECORD_ID_HEADER, REQUEST_ID_HEADER, RequestIds, assign_ids
+from app.web.middleware import (
+    RECORD_ID_HEADER,
+    REFUSED_ID,
+    REFUSED_ID_HEADER,
+    REQUEST_ID_HEADER,
+    RequestIds,
+    assign_ids,
+)
 from app.web.problems import PROBLEM_MEDIA_TYPE, describe_problem
 
 # While a request is answered here, all others wait. This is a row of 256 features, or about a hundred of two, which
@@ -78,7 +85,9 @@ class FastPath:
     def may_answer(self, method: str, path: str, content_length: int) -> bool:
         """Return whether a request may be a usual one, by its head."""
         if method == "POST":
-            return 0 < content_length <= _MAX_BODY_BYTES and (path in _PREDICTION_RULES or path.endswith("/infer"))
+            if not 0 < content_length <= _MAX_BODY_BYTES or content_length > self.max_body_bytes(path):
+                return False
+            return path in _PREDICTION_RULES or path.endswith("/infer")
         return method == "GET" and content_length == 0 and path in _HEALTH_RULES
 
     def answer(
@@ -87,7 +96,8 @@ class FastPath:
         """Answer a complete request from an address, or return None if Flask has to answer it."""
         started = time.perf_counter()
         given = dict(headers)
-        if query or not _UNUSUAL_HEADERS.isdisjoint(given):
+        # A header that is sent twice has two values.
+        if query or len(given) < len(headers) or not _UNUSUAL_HEADERS.isdisjoint(given):
             return None
         ids = assign_ids(given.get(b"x-request-id", b"").decode("latin-1"))
         caller: str | None = ""
@@ -105,6 +115,8 @@ class FastPath:
         seconds = time.perf_counter() - started
         sent = [(b"Content-Type", _JSON), (b"Content-Length", b"%d" % len(content))]
         sent.append((_REQUEST_ID, ids.request_id.encode()))
+        if ids.is_refused:
+            sent.append((REFUSED_ID_HEADER.encode(), REFUSED_ID.encode()))
         if bundle is not None:
             sent.append((_MODEL_VERSION, bundle.version.encode()))
             if method == "POST":

@@ -57,7 +57,8 @@ _BYTES = {BINARY_MEDIA_TYPE: {"type": "string", "format": "binary"}}
 
 _REQUEST_ID = {
     "X-Request-ID": {
-        "description": "The id of the request: the caller's if it sent a valid one, else a new one.",
+        "description": "The id of the request: the caller's if it sent a valid one (1 to 128 visible ASCII "
+        "characters), else a new one, and then `X-Request-ID-Refused` says so.",
         "schema": _TEXT,
     }
 }

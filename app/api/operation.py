@@ -6,16 +6,19 @@ from these declarations.
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import IO, Any, Literal, NamedTuple, TypeVar
 
 from flask import Flask, Request, current_app, request
-from marshmallow import Schema
-from werkzeug.exceptions import RequestEntityTooLarge
+from marshmallow import Schema, fields
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from werkzeug.utils import cached_property
 
 from app.api.service import service
+from app.errors import FieldError, InvalidQuery
 from app.model.schema import Features
 from app.settings import Settings
 from app.web.codecs import JSON_MEDIA_TYPE
@@ -174,6 +177,39 @@ class LimitedRequest(Request):
             return default
         return operation.max_body_bytes(service().settings)
 
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body, read to its end; Werkzeug's own stream returns what it has when it reaches the limit.
+
+        Raises
+        ------
+        RequestEntityTooLarge
+            If the body is longer than the limit, whether or not its length was declared.
+        ClientDisconnected
+            If it is shorter than the declared length.
+        """
+        limit = self.max_content_length
+        # Only servers that know where a chunked body ends set this; the event loop declares every length.
+        if limit is None or "wsgi.input_terminated" not in self.environ:
+            return super().stream
+        declared = self.content_length
+        if declared is not None and declared > limit:
+            raise RequestEntityTooLarge
+        body = _read_up_to(self.environ["wsgi.input"], limit + 1)
+        if len(body) > limit:
+            raise RequestEntityTooLarge
+        if declared is not None and len(body) < declared:
+            raise ClientDisconnected
+        return io.BytesIO(body)
+
+
+def _read_up_to(source: IO[bytes], n_bytes: int) -> bytes:
+    """Read a stream to its end, or up to a number of bytes."""
+    body = bytearray()
+    while len(body) < n_bytes and (data := source.read(n_bytes - len(body))):
+        body += data
+    return bytes(body)
+
 
 def reference_to(schema: str) -> dict[str, Any]:
     """Return a reference to the schema with this name, for an OpenAPI document."""
@@ -193,7 +229,7 @@ def routes_of(app: Flask) -> tuple[Route, ...]:
         operation = operation_of(app.view_functions[rule.endpoint])
         if operation is None:
             continue
-        path = re.sub(r"<(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/"
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/"
         for method in (rule.methods or set()) - _IMPLICIT_METHODS:
             routes.setdefault((path, method), Route(path, method, operation))
     return tuple(routes.values())
@@ -212,6 +248,46 @@ def body_limits(app: Flask, settings: Settings) -> dict[str, int]:
 
 def refuse_long_bodies() -> None:
     """Refuse a body that is too long although its view reads none; views that read theirs refuse it themselves."""
-    limit = request.max_content_length
-    if request.method in _WITHOUT_BODY and limit is not None and (request.content_length or 0) > limit:
-        raise RequestEntityTooLarge
+    if request.method in _WITHOUT_BODY:
+        request.stream  # noqa: B018 - checks the length
+
+
+def refuse_body_fields_in_query() -> None:
+    """Refuse query parameters that are fields of the body: they would be ignored, which silently means the default.
+
+    Raises
+    ------
+    InvalidQuery
+        With one entry for each such parameter.
+    """
+    operation = operation_of(current_app.view_functions.get(request.endpoint or ""))
+    if not request.args or operation is None or operation.request is None or request.method in _WITHOUT_BODY:
+        return
+    declared = {parameter.name for parameter in operation.query}
+    body_fields = {name for schema in _schemas_of(operation.request) for name in _field_names(schema)}
+    errors: list[FieldError] = [
+        {"field": name, "message": "this is a field of the body: send it there, not in the query"}
+        for name in request.args
+        if name in body_fields - declared
+    ]
+    if errors:
+        raise InvalidQuery(errors)
+
+
+def _schemas_of(body: BodySchema) -> Iterable[Schema]:
+    """Return the schemas of a body; none if they depend on a model, and there is none."""
+    if isinstance(body, RawSchema):
+        return [schema() for schema in body.uses]
+    if isinstance(body, type):
+        return [body()]
+    features = service().model.features
+    return [] if features is None else [body(features, service().settings.max_batch_rows)]
+
+
+def _field_names(schema: Schema) -> Iterator[str]:
+    """Yield the names of a schema's fields, and of the fields of nested objects."""
+    for name, field in schema.fields.items():
+        yield name
+        item = field.inner if isinstance(field, fields.List) else field
+        if isinstance(item, fields.Nested):
+            yield from _field_names(item.schema)

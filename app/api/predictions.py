@@ -16,7 +16,8 @@ from app.api.service import CountedPrediction, Service, name_record, service
 from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
 from app.model.bundle import Bundle
 from app.model.schema import Features
-from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_json
+from app.web.accept import choose_media_type
+from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_body, read_json
 from app.web.fields import (
     SEGMENT_CHARACTERS,
     SEGMENT_DESCRIPTION,
@@ -144,8 +145,8 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     summary="Label many rows.",
     description="Like `/prediction`, for a list of rows; answers are in the order of the rows. Rows may also be "
     "sent as CSV, with the feature names as header in any order, or as newline-delimited JSON "
-    '(`{"feature_vector": [...]}` or a bare list per line). The answer has the media type in `Accept`, '
-    "else the media type of the request.",
+    '(`{"feature_vector": [...]}` or a bare list per line); a blank line between rows is refused. The answer has the '
+    "media type in `Accept`, else the media type of the request.",
     tag="predictions",
     request=predictions_request_schema,
     answer=PredictionsAnswer,
@@ -189,10 +190,7 @@ def answer_batch(parts: Service, ids: RequestIds, bundle: Bundle, batch: Batch) 
 def _choose_answer_type(request: Request) -> str:
     """Return the media type that the caller prefers; the type of the request if it prefers none."""
     own = request.mimetype if request.mimetype in _MEDIA_TYPES else JSON_MEDIA_TYPE
-    if "Accept" not in request.headers:
-        return own
-    # The first of equals wins.
-    chosen = request.accept_mimetypes.best_match([own, *(other for other in _MEDIA_TYPES if other != own)])
+    chosen = choose_media_type(request.headers.get("Accept"), [own, *(other for other in _MEDIA_TYPES if other != own)])
     if chosen is None:
         raise NotAnAcceptableMediaType(f"Accept one of {', '.join(_MEDIA_TYPES)}.")
     return chosen
@@ -204,7 +202,7 @@ def _read_batch(request: Request, features: Features, max_rows: int) -> Batch:
         return load_predictions_request(read_json(request), features, max_rows)
     if request.mimetype not in _MEDIA_TYPES:
         raise NotARowsMediaType(f"Send the body as Content-Type: {', '.join(_MEDIA_TYPES)}.")
-    body = request.get_data(cache=False)
+    body = read_body(request)
     rows: list[Any] = read_csv(body, features) if request.mimetype == CSV_MEDIA_TYPE else read_ndjson(body)
     check_number_of_rows(len(rows), max_rows)
     return Batch(to_array(rows, features))

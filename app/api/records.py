@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
+from flask.blueprints import BlueprintSetupState
 from marshmallow import Schema, fields
+from werkzeug.routing import BaseConverter
 
 from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
@@ -107,10 +109,25 @@ class RecordedAnswer(Schema):
     waiting_labels = fields.List(fields.Nested(PendingLabel), required=True)
 
 
+class AnyText(BaseConverter):
+    """Matches the rest of a path with all its slashes, which Base64 has, too."""
+
+    regex = ".+"
+    part_isolating = False
+    weight = 300  # after all others
+
+
+@recorded_prediction.record_once
+def _register_converter(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["text"] = AnyText
+
+
+@recorded_prediction.get("/predictions/<text:request_id>")
 @recorded_prediction.get("/predictions/<request_id>")
 @Operation(
     summary="A recorded answer and its labels.",
-    description="If several records share a request id, the first one is shown, and all are listed.",
+    description="If several records share a request id, the first one is shown, and all are listed. Percent-encode the "
+    "id; one that the path cannot hold, such as `..`, can only be used in labels.",
     tag="records",
     answer=RecordedAnswer,
     query=(_FIRST_ROW, _N),

@@ -137,8 +137,8 @@ def _environ(scope: Scope, prefix: str, body: _Body) -> WSGIEnvironment:
     """Return the environment of a request for WSGI."""
     environ: WSGIEnvironment = build_environ({**scope, "root_path": prefix}, io.BytesIO(body.content()))  # type: ignore[arg-type, typeddict-item, assignment]
     environ["wsgi.errors"] = sys.stderr
-    # The loop has removed the chunks, so the length is known.
-    if environ.pop("HTTP_TRANSFER_ENCODING", None) or "CONTENT_LENGTH" in environ:
+    # The loop has removed the chunks, or HTTP/2's frames, so the length is known.
+    if environ.pop("HTTP_TRANSFER_ENCODING", None) or body.length or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(body.length)
     return environ
 

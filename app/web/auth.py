@@ -91,12 +91,23 @@ class ApiKeys:
         The file in ``FEEDBACK_API_KEYS_FILE``; empty if there is none.
     proxies
         Their ``X-Forwarded-For`` says which address sent a wrong key.
+    has_only_unix_sockets
+        Whether callers without an address are on this host. With a network address in ``BIND``, such a caller may also
+        be one whose connection was lost.
     """
 
-    def __init__(self, named_file: str = "", plain_file: str = "", proxies: TrustedProxies | None = None) -> None:
+    def __init__(
+        self,
+        named_file: str = "",
+        plain_file: str = "",
+        proxies: TrustedProxies | None = None,
+        *,
+        has_only_unix_sockets: bool = False,
+    ) -> None:
         self._named = KeyFile(named_file, NAMED_SETTING, has_names=True) if named_file else None
         self._plain = KeyFile(plain_file, PLAIN_SETTING, has_names=False) if plain_file else None
         self._proxies = proxies or TrustedProxies()
+        self._has_only_unix_sockets = has_only_unix_sockets
         self._wrong_keys = _WrongKeys()
         settings = [name for name, file in ((NAMED_SETTING, named_file), (PLAIN_SETTING, plain_file)) if file]
         self._settings = " and ".join(settings)
@@ -126,7 +137,8 @@ class ApiKeys:
         if role == PREDICT and not self._predictions_need_a_key():
             return self._name_of(sender)
         if self._named is None and self._plain is None:
-            if not is_loopback(sender.peer) or sender.is_proxied:
+            is_here = is_loopback(sender.peer) or (self._has_only_unix_sockets and not sender.peer)
+            if not is_here or sender.is_proxied:
                 raise CallerNotAllowed(
                     f"Only callers on this host are allowed: name a file with keys in {NAMED_SETTING} or "
                     f"{PLAIN_SETTING} to allow others, who then send a key as {KEY_HEADER}."

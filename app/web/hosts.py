@@ -107,6 +107,17 @@ class AllowedHosts:
         return self.is_wildcard or is_loopback(str(address)) or f"[{address}]" in self._allowed
 
 
+def has_only_unix_sockets(bind: str) -> bool:
+    """Return whether ``BIND`` names Unix sockets and nothing else, so that every connection comes from this host.
+
+    Examples
+    --------
+    >>> has_only_unix_sockets("unix:/run/isowatch.sock"), has_only_unix_sockets("unix:/run/isowatch.sock,0.0.0.0:80")
+    (True, False)
+    """
+    return all(address.strip().startswith("unix:") for address in bind.split(","))
+
+
 def is_from_another_site(origin: str | None, sec_fetch_site: str | None, host: str | None) -> bool:
     """Return whether a browser sent a request for a page that is not ours.
 

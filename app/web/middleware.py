@@ -22,9 +22,12 @@ from app.web.auth import caller_in
 
 REQUEST_ID_HEADER, RECORD_ID_HEADER = "X-Request-ID", "X-Record-ID"
 
-# Letters, digits and the separators of common id formats: nothing that could break a log line or a header. 128
-# characters leave room for a trace id with a prefix.
-REQUEST_ID_PATTERN = r"[A-Za-z0-9._:-]{1,128}"
+# Tells a caller that its id was not used, and why.
+REFUSED_ID_HEADER, REFUSED_ID = "X-Request-ID-Refused", "expected 1 to 128 visible ASCII characters"
+
+# Visible ASCII, as in Base64, `Root=1-...` and `{GUID}`: nothing that could break a log line or a header. 128
+# characters leave room for a trace id with a prefix, and are the length of the column in app.db.tables.
+REQUEST_ID_PATTERN = r"[!-~]{1,128}"
 
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN)
 
@@ -42,7 +45,7 @@ def is_valid_request_id(identifier: str) -> bool:
 
     Examples
     --------
-    >>> is_valid_request_id("7f3e"), is_valid_request_id(""), is_valid_request_id("two words")
+    >>> is_valid_request_id("dGVzdA=="), is_valid_request_id(""), is_valid_request_id("two words")
     (True, False, False)
     """
     return _REQUEST_ID.fullmatch(identifier) is not None
@@ -57,16 +60,21 @@ class RequestIds(NamedTuple):
         The caller's id if it sent a valid one, else the record id.
     record_id
         The id under which the answer is recorded. It is ours, because callers repeat themselves.
+    is_refused
+        Whether the caller sent an id that is not valid; the answer says so in ``X-Request-ID-Refused``.
     """
 
     request_id: str
     record_id: str
+    is_refused: bool = False
 
 
 def assign_ids(given: str) -> RequestIds:
     """Assign ids to a new request that sent ``given`` as ``X-Request-ID``, or nothing."""
     record_id = make_record_id()
-    return RequestIds(given if is_valid_request_id(given) else record_id, record_id)
+    if is_valid_request_id(given):
+        return RequestIds(given, record_id)
+    return RequestIds(record_id, record_id, is_refused=bool(given))
 
 
 def request_ids() -> RequestIds:
@@ -103,6 +111,8 @@ class RequestMiddleware:
             nonlocal status, route
             status, route = int(line[:3]), _route_of(environ)  # Flask forgets the request when it returns
             headers.append((REQUEST_ID_HEADER, ids.request_id))
+            if ids.is_refused:
+                headers.append((REFUSED_ID_HEADER, REFUSED_ID))
             return start_response(line, headers, exc_info)
 
         self._metrics.record_request_started()

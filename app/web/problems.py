@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +12,7 @@ from flask import Flask, Response, request
 from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from app.errors import FieldError, InvalidFields, RefusedRequest
+from app.errors import FieldError, RefusedRequest
 from app.web.codecs import answer_json
 from app.web.middleware import request_ids
 from app.web.validation import MAX_LISTED_PROBLEMS
@@ -42,7 +43,7 @@ class Problem(Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True, metadata={"description": "What was wrong and what to do."})
     request_id = fields.String(required=True, metadata={"description": "Also in `X-Request-ID`, and in the log."})
-    errors = fields.List(fields.Nested(ProblemPart), metadata={"description": "Every mistake (422)."})
+    errors = fields.List(fields.Nested(ProblemPart), metadata={"description": "Every mistake whose place is known."})
 
 
 class ProtocolError(Schema):
@@ -56,8 +57,7 @@ def register_error_handlers(app: Flask) -> None:
 
     @app.errorhandler(RefusedRequest)
     def handle_refusal(error: RefusedRequest) -> Response:
-        errors = error.errors if isinstance(error, InvalidFields) else []
-        answer = _problem(error.status, str(error), errors)
+        answer = _problem(error.status, str(error), error.errors)
         answer.headers.extend(error.headers)
         return answer
 
@@ -90,9 +90,7 @@ def is_protocol_path(path: str) -> bool:
     return path == PROTOCOL_PATH or path.startswith(f"{PROTOCOL_PATH}/")
 
 
-def describe_problem(
-    status: int, detail: str, identifier: str, errors: list[FieldError] | None = None
-) -> dict[str, Any]:
+def describe_problem(status: int, detail: str, identifier: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
     """Return the body of a refusal; what it repeats of the request is shortened.
 
     Parameters
@@ -118,7 +116,7 @@ def describe_problem(
     return body
 
 
-def _problem(status: int, detail: str, errors: list[FieldError] | None = None) -> Response:
+def _problem(status: int, detail: str, errors: Sequence[FieldError] = ()) -> Response:
     """Return an error response in the shape that the path requires; callers see ``detail``."""
     if is_protocol_path(request.path):
         return answer_json({"error": _shorten(detail, _MAX_DETAIL)}, status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -12,8 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import InvalidPredictionRequest, NotJSON
+from app.errors import NotJSON
 from app.model.schema import Features
+from app.web.codecs import decode_json
 from app.web.fields import find_problems_of_rows
 from app.web.validation import invalid_prediction
 
@@ -24,6 +26,9 @@ _NUMBER = r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?"
 
 # Any other name would have to be quoted in CSV.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+# Skipped, it would give every row after it the answer of another line.
+BLANK_LINE = "this line is blank: send a value, or remove the line"
 
 Columns = Mapping[str, Sequence[float]]
 
@@ -45,8 +50,8 @@ def read_csv(body: bytes, features: Features) -> list[list[object]]:
     Raises
     ------
     InvalidPredictionRequest
-        If the body is not UTF-8, the header does not name exactly the features, or a row has too few or too many
-        cells.
+        If the body is not UTF-8, the header does not name exactly the features, a row has too few or too many cells,
+        or a line is blank: answers would shift. Blank lines at the end are ignored if there are several columns.
 
     Examples
     --------
@@ -54,17 +59,27 @@ def read_csv(body: bytes, features: Features) -> list[list[object]]:
     [[0.5, 2.0]]
     """
     try:
-        lines = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        header, *rows = [line for line in lines if line] or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
+        text = body.decode("utf-8-sig").lstrip("\r\n")
+    except UnicodeDecodeError as error:
         raise invalid_prediction({"": [f"the body is not CSV in UTF-8: {error}"]}) from None
+    lines: list[list[str]] = []
+    try:
+        for line in csv.reader(io.StringIO(text, newline=""), strict=True):
+            lines.append(line)  # noqa: PERF402 - after a mistake, their number is the place
+    except csv.Error as error:
+        place = f"feature_vectors[{len(lines) - 1}]" if lines else ""
+        raise invalid_prediction({place: [f"the body is not CSV: {error}"]}) from None
+    header, *rows = lines or [[]]
+    # With one column, a blank line at the end may also be a missing value.
+    while rows and not rows[-1] and len(header) > 1:
+        rows.pop()
     if sorted(header) != sorted(features.names):
         message = f"expected the header {','.join(features.names)} (in any order), got {','.join(header)}"
         raise invalid_prediction({"": [message]})
     order = [header.index(name) for name in features.names]
     for index, row in enumerate(rows):
         if len(row) != len(order):
-            message = f"expected {len(order)} cells, got {len(row)}"
+            message = f"expected {len(order)} cells, got {len(row)}" if row else BLANK_LINE
             raise invalid_prediction({"feature_vectors": {f"[{index}]": [message]}})
     return [[_read_cell(row[column]) for column in order] for row in rows]
 
@@ -77,7 +92,8 @@ def read_ndjson(body: bytes) -> list[object]:
     NotJSON
         If a line is not strict JSON; the message has its number, counted from 1.
     InvalidPredictionRequest
-        If a line is an object with any field other than ``feature_vector``.
+        If a line is an object with any field other than ``feature_vector``, has a number that no float can hold, or is
+        blank; blank lines at the end are ignored.
 
     Examples
     --------
@@ -85,17 +101,19 @@ def read_ndjson(body: bytes) -> list[object]:
     [[1, 2], [3, 4]]
     """
     rows: list[object] = []
-    for number, line in enumerate(body.splitlines(), start=1):
+    for number, line in enumerate(body.removeprefix(codecs.BOM_UTF8).rstrip().splitlines(), start=1):
+        place = f"feature_vectors[{len(rows)}]"
         if not line.strip():
-            continue
+            raise invalid_prediction({place: [BLANK_LINE]})
         try:
-            decoded = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise NotJSON(f"Line {number} is not JSON: {error}.") from None
+            decoded = decode_json(line, place)
+        except NotJSON as error:
+            mistakes = error.errors or [{"field": place, "row": len(rows), "message": "not JSON"}]
+            raise NotJSON(str(error).replace("The body", f"Line {number}", 1), mistakes) from None
         if isinstance(decoded, dict):
             if decoded.keys() != {"feature_vector"}:
                 message = f"line {number}: expected an object with feature_vector alone, or a list"
-                raise InvalidPredictionRequest([{"field": "", "row": len(rows), "message": message}])
+                raise invalid_prediction({place: [message]})
             decoded = decoded["feature_vector"]
         rows.append(decoded)
     return rows
@@ -114,7 +132,7 @@ def write_ndjson(answer: Columns) -> bytes:
     return msgspec.json.Encoder().encode_lines([dict(zip(answer, cells, strict=True)) for cells in rows])
 
 
-def to_array(rows: list[object], features: Features) -> NDArray[np.float32]:
+def to_array(rows: Sequence[object], features: Features) -> NDArray[np.float32]:
     """Return rows as one array of shape ``(n_rows, n_features)``.
 
     Raises

@@ -124,3 +124,22 @@ def test_other_origins_get_no_permission(make_client: Callable[..., FlaskClient]
             assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
             assert answer.headers.get("Vary", "") == ("Origin" if origins else "")
         assert client.post("/prediction", json=ROW, headers=ask).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("bind", "headers", "is_allowed"),
+    [
+        ("unix:/run/isowatch.sock", {}, True),
+        ("unix:/run/isowatch.sock", {"X-Forwarded-For": "192.0.2.1"}, False),
+        ("unix:/run/isowatch.sock,0.0.0.0:8000", {}, False),
+        ("127.0.0.1:8000", {}, False),
+    ],
+)
+def test_caller_at_a_unix_socket_is_on_this_host(
+    make_client: Callable[..., FlaskClient], bind: str, headers: dict[str, str], is_allowed: bool
+):
+    """It has no address; elsewhere one without an address may have lost its connection, and is not trusted."""
+    answer = make_client(bind=bind).get("/audit/next", headers=headers, environ_base={"REMOTE_ADDR": ""})
+
+    # There is no database.
+    assert answer.status_code == (503 if is_allowed else 403)

@@ -44,7 +44,7 @@ def test_document_is_valid(service: Flask, features: Features | None):
 def test_every_route_is_described_and_every_description_is_a_route(service: Flask):
     """A new route without a declaration fails this test."""
     routes = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/", method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule).rstrip("/") or "/", method.lower())
         for rule in service.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
         if not rule.endpoint.endswith("static")
@@ -74,7 +74,7 @@ def test_metric_series_and_document_have_the_same_statuses(service: Flask):
     series = {
         (
             sample.labels["method"].lower(),
-            re.sub(r"<(\w+)>", r"{\1}", sample.labels["url_rule"]).rstrip("/") or "/",
+            re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", sample.labels["url_rule"]).rstrip("/") or "/",
             int(sample.labels["status"]),
         )
         for family in counts

@@ -12,6 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.api.service import service_of
+from app.errors import InvalidPredictionRequest
+from app.model.schema import Features
+from app.web.row_formats import read_csv, to_array
 
 ROWS: list[list[float]] = [[-0.158, -0.1067], [0.56, 0.23], [66.3, 57.7], [3e38, -3e38], [0, 0]]
 
@@ -168,6 +171,64 @@ def test_bad_text_is_refused(client: FlaskClient, body: str | bytes, media_type:
 
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
     assert detail in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "field", "message"),
+    [
+        ('{"feature_vectors": [[1, 2], [1, NaN]]}', "application/json", "feature_vectors[1][1]", "NaN is not a number"),
+        ('{"feature_vectors": [[1, 2], [-Infinity, 1]]}', "application/json", "feature_vectors[1][0]", "-Infinity is"),
+        ('{"feature_vectors": [[1, 2], [1, 1e400]]}', "application/json", "feature_vectors[1][1]", "expected a number"),
+        (f'{{"feature_vectors": [[1, 2], [1, {"9" * 5000}]]}}', "application/json", "feature_vectors[1][1]", "between"),
+        ("[1, 2]\n[1, NaN]\n", "application/x-ndjson", "feature_vectors[1][1]", "NaN is not a number"),
+        ("[1, 2]\n[1, 1e400]\n", "application/x-ndjson", "feature_vectors[1][1]", "expected a number between"),
+        ("[1, 2]\n[1,\n", "application/x-ndjson", "feature_vectors[1]", "not JSON"),
+        ("[1, 2]\n\n[1, 2]\n", "application/x-ndjson", "feature_vectors[1]", "this line is blank"),
+        ("[1, 2]\n7\n", "application/x-ndjson", "feature_vectors[1]", "expected a list of 2 numbers"),
+        ('[1, 2]\n{"row": 1}\n', "application/x-ndjson", "feature_vectors[1]", "with feature_vector alone"),
+        ("mean,sd\n1,2\n1,1e400\n", "text/csv", "feature_vectors[1][1]", "not a finite number"),
+        (f"mean,sd\n1,2\n1,{'9' * 200_000}\n", "text/csv", "feature_vectors[1]", "larger than field limit"),
+        ('mean,sd\n1,2\n1,"2"x\n', "text/csv", "feature_vectors[1]", "not CSV"),
+        ("mean,sd\n1,2\n\n1,2\n", "text/csv", "feature_vectors[1]", "this line is blank"),
+    ],
+)
+def test_refusal_names_field_and_row(client: FlaskClient, body: str, media_type: str, field: str, message: str):
+    """Whichever decoder finds the mistake, the caller learns where it is; all of these are in the second row."""
+    answer = client.post("/predictions", data=body, content_type=media_type)
+
+    assert answer.status_code in (400, 422)
+    [error] = answer.json["errors"]
+    assert (error["field"], error["row"]) == (field, 1)
+    assert message in error["message"]
+    assert not answer.json["detail"].startswith(":")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [(b'{"score": NaN}', "score"), (b"NaN", ""), (b'{"feature_vector": [1, 1e999]}', "feature_vector[1]")],
+)
+def test_unusable_number_outside_of_rows_is_named(client: FlaskClient, body: bytes, field: str):
+    """Also where no row number applies; no detail begins with a colon."""
+    answer = client.post("/prediction", data=body, content_type="application/json")
+
+    assert [error["field"] for error in answer.json["errors"]] == [field]
+    assert ": :" not in answer.json["detail"]
+    assert not answer.json["detail"].startswith(":")
+
+
+@pytest.mark.parametrize("body", [b"a\n1\n\n2\n", b"a\n1\n2\n\n", b'a\n1\n""\n2\n'])
+def test_missing_value_in_one_column_is_refused(body: bytes):
+    """It is a blank line, which must neither be skipped nor shift the answers after it."""
+    features = Features(("a",), (0,), (1,))
+    with pytest.raises(InvalidPredictionRequest, match=r"feature_vectors\[\d\]"):
+        to_array(read_csv(body, features), features)
+
+
+def test_blank_lines_around_rows_are_ignored(client: FlaskClient):
+    """They can be no rows: several columns have delimiters, and JSON is never blank."""
+    for body, media_type in [("\nmean,sd\n1,2\n\n\n", "text/csv"), ("[1,2]\n\n \n", "application/x-ndjson")]:
+        answer = client.post("/predictions", data=body, content_type=media_type)
+        assert (answer.status_code, len(answer.text.split())) == (200, 1 if "json" in media_type else 2)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -88,6 +89,47 @@ def test_answers_of_every_route_are_recorded_under_their_ids(service: RunningSer
         assert recorded["record_id"] == answer.headers["X-Record-ID"]
         assert recorded == _read(service, answer.headers["X-Record-ID"]).json()
         assert [row["row"] for row in recorded["rows"]] == list(range(1 if request_id == "one" else 2))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "dGVzdA==",
+        "ab/cd+ef//gh==",
+        "/begins/and/ends/",
+        "Root=1-67891233-abcdef012345678912345678",
+        "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}",
+        "%41?a=b#c&d",
+        "\"'<b>\\,;=HYPERLINK(1)",
+        "!" * 128,
+    ],
+)
+@pytest.mark.parametrize("route", ["/prediction", "/predictions"])
+def test_callers_id_is_kept_whatever_its_form(service: RunningService, route: str, given: str):
+    """Any visible ASCII is an id, in the event loop and in Flask: it is answered, recorded, labelled and read back."""
+    given = (route[-1] * 2 + given)[:128] if given[0] != "/" else f"/{route[-1]}{given}"  # unique
+    body = {"/prediction": {"feature_vector": ROW}, "/predictions": {"feature_vectors": [ROW]}}[route]
+    answer = service.session.post(service.address + route, json=body, headers={"X-Request-ID": given}, timeout=30)
+    assert (answer.status_code, answer.headers["X-Request-ID"]) == (200, given)
+    assert "X-Request-ID-Refused" not in answer.headers
+
+    wait_until(lambda: _read(service, quote(given, safe="")).status_code == 200, f"the record of {given}", service)
+    assert _label(service, {"request_id": given, "is_inlier": 1}).json()["taken"] == 1
+    recorded = _read(service, quote(given, safe="")).json()
+    assert (recorded["request_id"], recorded["rows"][0]["label"]["is_inlier"]) == (given, 1)
+
+
+@pytest.mark.parametrize("given", ["two words", "x" * 129, "\u00fcber"])
+@pytest.mark.parametrize("route", ["/prediction", "/predictions"])
+def test_caller_is_told_that_its_id_is_not_used(service: RunningService, route: str, given: str):
+    """The answer says so in a header, and has an id that can be used."""
+    body = {"/prediction": {"feature_vector": ROW}, "/predictions": {"feature_vectors": [ROW]}}[route]
+    headers = {"X-Request-ID": given.encode()}
+    answer = service.session.post(service.address + route, json=body, headers=headers, timeout=30)
+
+    assert answer.status_code == 200
+    assert answer.headers["X-Request-ID"] == answer.headers["X-Record-ID"]
+    assert answer.headers["X-Request-ID-Refused"] == "expected 1 to 128 visible ASCII characters"
 
 
 def test_label_of_an_unknown_answer_is_rejected(service: RunningService):

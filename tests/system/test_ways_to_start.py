@@ -79,6 +79,18 @@ def test_http_2_without_tls(tmp_path: Path, credits_models: Path):
                 assert _talk(client, f"http://127.0.0.1:{port}") == {version}
 
 
+def test_streamed_body_over_http_2_arrives(tmp_path: Path, credits_models: Path):
+    """HTTP/2 needs no declared length, and the body is not taken for an empty one."""
+    port = free_port()
+    with _Running(tmp_path, credits_models, port, "--http2-cleartext", "both", "--http-protocols", "h2,h1"):
+        streamed = iter([b'{"feature_vector":', b"[0.56, 0.23]}"])
+        with httpx.Client(http1=False, http2=True, timeout=30) as client:
+            answer = client.post(
+                f"http://127.0.0.1:{port}/prediction", content=streamed, headers={"Content-Type": "application/json"}
+            )
+    assert (answer.http_version, answer.status_code) == ("HTTP/2", 200)
+
+
 class _Running:
     """A service that does not answer plain HTTP, so its log says when it has started."""
 

@@ -12,7 +12,7 @@ from flask import Flask
 from app.metrics.http import MetricsRegistry, register_http_metrics
 from app.metrics.service import ServiceMetrics
 from app.web.access_log import RequestLog
-from app.web.middleware import REQUEST_ID_HEADER, install_middleware, request_ids
+from app.web.middleware import REFUSED_ID_HEADER, REQUEST_ID_HEADER, install_middleware, request_ids
 
 
 class _Service:
@@ -56,20 +56,22 @@ def service(log_pipe: tuple[int, int]) -> _Service:
     return _Service(log_pipe[1])
 
 
-@pytest.mark.parametrize("given", ["a", "7f3e-1.2_x:9", "x" * 128])
+@pytest.mark.parametrize("given", ["a", "7f3e-1.2_x:9", "x" * 128, "dGVzdA==", "Root=1-6", "{9F}", '"q"', "!~"])
 def test_valid_id_is_kept(service: _Service, given: str):
     """A caller finds its own id in the answer and in the log."""
     response = service.client.get("/rows/7", headers={REQUEST_ID_HEADER: given})
 
     assert response.text == response.headers[REQUEST_ID_HEADER] == given
+    assert REFUSED_ID_HEADER not in response.headers
 
 
-@pytest.mark.parametrize("given", ["", "x" * 129, "two words", '"quoted"', "ünicode", "line\tbreak"])
+@pytest.mark.parametrize("given", ["", "x" * 129, "two words", "ünicode", "line\tbreak", "a\x7f"])
 def test_invalid_id_is_replaced(service: _Service, given: str):
     """An id that could break a log line or a header is not used."""
     response = service.client.get("/rows/7", headers={REQUEST_ID_HEADER: given.encode().decode("latin-1")})
 
     assert response.headers[REQUEST_ID_HEADER] == response.text != given
+    assert (REFUSED_ID_HEADER in response.headers) == bool(given)
     assert len(response.text) == 32
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from flask import Request, Response
 from numpy.typing import NDArray
 
-from app.errors import CompressedBody, InvalidInferenceRequest, InvalidPredictionRequest, NotAJSONMediaType
-from app.web.codecs import JSON_MEDIA_TYPE, decode_json
+from app.errors import InvalidInferenceRequest, InvalidPredictionRequest, NotAJSONMediaType
+from app.web.codecs import JSON_MEDIA_TYPE, decode_json, read_body
 
 JSON_LENGTH_HEADER = "Inference-Header-Content-Length"
 BINARY_MEDIA_TYPE = "application/octet-stream"
@@ -81,10 +81,7 @@ def read_tensor_body(request: Request) -> tuple[Any, BinaryPart]:
     """
     if request.mimetype not in _MEDIA_TYPES:
         raise NotAJSONMediaType(f"Send the body as Content-Type: {JSON_MEDIA_TYPE} or {BINARY_MEDIA_TYPE}.")
-    encoding = request.headers.get("Content-Encoding", "identity")
-    if encoding != "identity":
-        raise CompressedBody(f"Content-Encoding: {encoding} is not supported: send the body uncompressed.")
-    body = memoryview(request.get_data(cache=False))
+    body = memoryview(read_body(request))
     json_length = _read_json_length(request.headers.get(JSON_LENGTH_HEADER), len(body))
     try:
         return decode_json(body[:json_length]), BinaryPart(body[json_length:])

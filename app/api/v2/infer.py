@@ -84,7 +84,7 @@ def check_model(bundle: Bundle, name: str, version: str | None) -> None:
     request=InferenceRequest,
     answer=InferenceAnswer,
     other_media_types=(BINARY_MEDIA_TYPE,),
-    refusals=(400, 404, 413, 415, *NO_MODEL),
+    refusals=(400, 404, 413, 415, 422, *NO_MODEL),
     body_limit="max_batch_body_bytes",
     names_model=True,
     names_record=True,

@@ -30,7 +30,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "the first digits of the id's SHA-256 instead of the id.",
         allow_abbrev=False,
     )
-    parser.add_argument("request_id", metavar="REQUEST_ID", help="the answer's X-Request-ID, or its X-Record-ID")
+    parser.add_argument(
+        "request_id",
+        metavar="REQUEST_ID",
+        help="the answer's X-Request-ID, or its X-Record-ID; write -- before an id that starts with a hyphen",
+    )
     add_yes_option(parser)
     add_database_option(parser)
     parser.set_defaults(run=run)
