@@ -275,32 +275,7 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
 
 def _default(setting: "Field[Any]") -> object:
     """Return the default as people would write it."""
-    words = {share: word for word, share in setting.metadata["words"].items()}
-    return words.get(setting.default, setting.default)
-
-
-_GUNICORN_OPTIONS = """
-## Gunicorn's own options
-
-All other options are Gunicorn's: `gunicorn --certfile cert.pem --keyfile key.pem "app:create_app()"`. Start it in the
-folder of Isowatch, or with `--config PATH/gunicorn.conf.py`; without that file nothing is recorded, and the log,
-`/readyz` and the page say so.
-
-| option | what works with it |
-|---|---|
-| `--certfile`, `--keyfile` | TLS: everything; the handshake has `HEAD_TIMEOUT` seconds |
-| `--http-protocols h2,h1` | HTTP/2 over TLS where the client chooses it: every route, without the fast path |
-| `--http2-cleartext both` | HTTP/2 without TLS, for proxies in `--forwarded-allow-ips`; otherwise the same |
-| `--http-parser python` | everything; the C parser, used where it could be compiled, takes less time |
-| `--worker-class sync` | every route, without the fast path and the deadlines; the same for `gthread`, `gevent` |
-| `--preload` | refused: all metrics would be the arbiter's |
-
-A body over the limit is refused with 413 under every worker, whether or not its length was declared.
-
-HTTP/2 needs the package `h2`. Its connections are closed `KEEPALIVE` seconds after their last byte; the other deadlines
-are for HTTP/1.1. A client that sends a body over the limit may never be allowed to send the rest, and should read the
-answer before.
-"""
+    return {share: word for word, share in setting.metadata["words"].items()}.get(setting.default, setting.default)
 
 
 def settings_page() -> str:
@@ -316,9 +291,9 @@ def settings_page() -> str:
         f"| {setting.metadata['unit']} | {setting.metadata['help']} |"
         for setting in fields(Settings)
     ]
-    head = ["# Settings", "", "Environment variables of the service, read once at start.", ""]
-    table = ["| variable | default | unit | meaning |", "|---|---|---|---|", *rows]
-    return "\n".join([*head, *table]) + "\n" + _GUNICORN_OPTIONS
+    introduction = "Environment variables, read once at start. Gunicorn's options are in [gunicorn.md](gunicorn.md)."
+    head = ["# Settings", "", introduction, "", "| variable | default | unit | meaning |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 if __name__ == "__main__":

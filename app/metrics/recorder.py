@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from app.metrics.service import RECORDED, VectorHistogram, declare_row_counter
+from app.metrics.histogram import VectorHistogram
+from app.metrics.service import RECORDED, declare_row_counter
 
 # 1 is the threshold; the narrow buckets around it show how close statistics come to it while nothing changes.
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from app.metrics.access import AccessMetrics
+from app.metrics.histogram import VectorHistogram
 from app.metrics.records import FeedbackMetrics
 from app.server.loop_answers import CLOSED_REASONS
 
@@ -33,39 +34,6 @@ NO_MODEL = "none"
 SUCCESS, INVALID, ERROR = "success", "invalid", "error"
 
 SENT, DROPPED, RECORDED = "sent", "dropped", "recorded"
-
-# Below about this many values, single observations are faster than counting with NumPy.
-_MIN_VECTOR_LENGTH = 4
-
-
-class VectorHistogram(Histogram):
-    """``prometheus_client``'s histogram, which also observes any number of values in one pass.
-
-    Examples
-    --------
-    >>> registry = CollectorRegistry()
-    >>> histogram = VectorHistogram("seconds", "Seconds.", buckets=(1, 2), registry=registry)
-    >>> histogram.observe_many(np.array([0.5, 1.0, 1.5, 9.0, 9.5]))
-    >>> registry.get_sample_value("seconds_bucket", {"le": "1.0"}), registry.get_sample_value("seconds_sum")
-    (2.0, 21.5)
-    """
-
-    def observe_many(self, values: NDArray[np.float64]) -> None:
-        """Observe values, shape ``(n_values,)``; the same as ``observe`` for each.
-
-        If the histogram has labels, call this on a child: ``histogram.labels(...).observe_many(values)``.
-        """
-        if len(values) < _MIN_VECTOR_LENGTH:
-            for value in values.tolist():
-                self.observe(value)
-            return
-        # A value belongs to the first bucket whose bound is not below it.
-        bucket_of_each = np.searchsorted(self._upper_bounds, values, side="left")
-        counts = np.bincount(bucket_of_each, minlength=len(self._buckets)).tolist()
-        self._sum.inc(float(values.sum()))
-        for bucket, count in zip(self._buckets, counts, strict=True):
-            if count:
-                bucket.inc(count)
 
 
 def declare_row_counter(registry: CollectorRegistry) -> Counter:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from app.metrics.service import SCORES, VectorHistogram
+from app.metrics.histogram import VectorHistogram
+from app.metrics.service import SCORES
 
 # Includes the bounds themselves: a value on a bound belongs to its bucket.
 values = st.lists(st.sampled_from(SCORES) | st.floats(-1.5, 0.5), max_size=50)
