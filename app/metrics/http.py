@@ -81,7 +81,18 @@ class _Exporter(PrometheusMetrics):  # type: ignore[misc]
 
 def url_rule(request: Request) -> str:
     """Return the route of a request; the exporter names the label after this function."""
-    return request.url_rule.rule if request.url_rule else UNMATCHED
+    return label_of(request.url_rule.rule) if request.url_rule else UNMATCHED
+
+
+def label_of(rule: str) -> str:
+    """Return the label of a route: the same for both forms of one with an id that may contain slashes.
+
+    Examples
+    --------
+    >>> label_of("/predictions/<text:request_id>")
+    '/predictions/<request_id>'
+    """
+    return rule.replace("<text:", "<")
 
 
 class _CurrentRoute:
@@ -121,7 +132,7 @@ def register_http_metrics(
     """Measure every request.
 
     Every status that a route can answer is counted from 0 on, because the first one must be a step that ``increase``
-    sees. Durations start at 0 for successes only; other classes of status appear with their first request.
+    sees. Durations start at 0 for successes only, and not for static files; all others appear with their first request.
 
     Parameters
     ----------
@@ -146,11 +157,13 @@ def register_http_metrics(
     assert isinstance(total, Counter)
     assert isinstance(exceptions, Counter)
     for rule in app.url_map.iter_rules():
-        seconds.labels(url_rule=rule.rule, status=200)
+        label = label_of(rule.rule)
+        if rule.endpoint in statuses:
+            seconds.labels(url_rule=label, status=200)
         for method in (rule.methods or set()) - _UNCOUNTED_METHODS:
             for status in statuses.get(rule.endpoint, _STATIC_FILE_STATUSES):
-                total.labels(method, status, rule.rule)
-            exceptions.labels(method, 500, rule.rule)
+                total.labels(method, status, label)
+            exceptions.labels(method, 500, label)
     for method in ("GET", "POST"):
         total.labels(method, 404, UNMATCHED)
     return FastPathMetrics(seconds, total)

@@ -77,7 +77,6 @@ def test_durations_have_a_series_per_route_and_class_of_status(service: _Service
         ("/rows/<row>", "2xx"): 2,
         ("/fast", "2xx"): 1,
         ("unmatched", "4xx"): 2,
-        ("/static/<path:filename>", "2xx"): 0,
     }
 
 
