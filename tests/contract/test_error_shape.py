@@ -57,7 +57,7 @@ def test_wrong_method_is_refused_everywhere(client: FlaskClient):
         assert response.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/v2x", "/v2/", "/v2/nowhere"])
+@pytest.mark.parametrize("path", ["/nowhere", "/v2x", "/v2/models/", "/v2/nowhere"])
 def test_unknown_path_is_refused(client: FlaskClient, path: str):
     """A 404 has a body."""
     assert_refused(client.get(path), path, 404)
