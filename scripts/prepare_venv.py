@@ -102,7 +102,8 @@ def run_pip(groups: list[str], stderr: int | None = None) -> int:
     """Install the locks of these groups with pip, and return its exit code."""
     # --require-hashes refuses whatever is not byte for byte what was locked. -qq prints errors only: pip's warnings
     # (about where it looked, and its own age) would hide the lines that a newcomer needs.
-    command = [str(VENV_PYTHON), "-m", "pip", "install", "--require-hashes", "-qq", "--no-input"]
+    # --no-deps, because a lock names every dependency, and resolving them again takes minutes.
+    command = [str(VENV_PYTHON), "-m", "pip", "install", "--require-hashes", "--no-deps", "-qq", "--no-input"]
     # --use-pep517, because flasgger is distributed as source only, and older versions of pip warn about building that.
     command += ["--disable-pip-version-check", "--root-user-action=ignore", "--use-pep517"]
     for group in groups:

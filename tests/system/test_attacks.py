@@ -18,7 +18,7 @@ from tests.system.running_service import RunningService, start_service, wait_unt
 pytestmark = pytest.mark.system
 
 # Duration of an attack, and with --long.
-SECONDS, SECONDS_IN_FULL = 4, 30
+SECONDS, SECONDS_IN_FULL = 3, 30
 
 # An attack's name and its number of connections; for the last two, connections per second: 10,000 resets in 30 s.
 ATTACKS = [

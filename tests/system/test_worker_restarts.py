@@ -23,7 +23,7 @@ pytestmark = pytest.mark.system
 ROW = {"feature_vector": [0.56, 0.23], "score": True}
 
 # Number of restarts, by default and with --long; a worker takes about half a second to start.
-RESTARTS, RESTARTS_IN_FULL = 20, 1000
+RESTARTS, RESTARTS_IN_FULL = 10, 1000
 
 # Counters, histograms, and gauges in four modes.
 KINDS_OF_FILES = 6
@@ -134,7 +134,7 @@ def test_graceful_restarts_lose_nothing(tmp_path: Path, credits_models: Path, is
 
 def test_killed_workers_lose_no_counts(tmp_path: Path, credits_models: Path, is_long: bool):
     """After SIGKILL, every answered request is counted, and no total decreases."""
-    restarts = RESTARTS_IN_FULL // 10 if is_long else RESTARTS // 4
+    restarts = RESTARTS_IN_FULL // 10 if is_long else RESTARTS // 3
     with start_service(tmp_path, credits_models) as service:
         wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
         service.session.close()

@@ -79,8 +79,10 @@ def test_exploration_runs(project):
     assert list_error_output(shown) == []
 
 
-def test_training_runs(project):
+def test_training_runs(project, is_long: bool):
     """It shows two boundaries and a histogram, flags fewer rows the second time, and promotes a valid bundle."""
+    if not is_long:
+        pytest.skip("takes over a minute: run it with make test-long")
     shown = run("train.ipynb", project)
 
     assert count_outputs(shown)["image/png"] == 3
