@@ -11,8 +11,10 @@ WORKDIR /build
 COPY requirements/service.txt requirements/parser.txt requirements/
 # Into a separate folder, which the second stage copies without pip.
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 \
-        --requirement requirements/service.txt --requirement requirements/parser.txt \
+    && /venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/service.txt \
+    # The parser in C is optional: an image without Python's headers cannot compile it.
+    && (/venv/bin/pip install --no-cache-dir --quiet --require-hashes --use-pep517 --requirement requirements/parser.txt \
+        || echo "gunicorn_h1c was not compiled: Gunicorn uses its slower Python parser.") \
     && /venv/bin/pip uninstall --quiet --yes pip \
     # Remove packages' tests, debug symbols, and flasgger's Swagger UI, which a current one replaces.
     && find /venv/lib -type d -name tests -prune -exec rm -r {} + \

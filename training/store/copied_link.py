@@ -16,11 +16,6 @@ _ASIDE = ".copied-current-"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
-def is_copy(link: Path) -> bool:
-    """Return whether there is a folder instead of the link."""
-    return link.is_dir() and not link.is_symlink()
-
-
 def version_in(folder: Path) -> str | None:
     """Return the version that the manifest of a folder names; None if it cannot be read."""
     try:
@@ -31,7 +26,7 @@ def version_in(folder: Path) -> str | None:
 
 
 def move_copy_away(link: Path) -> None:
-    """Make room for the link, if a folder is in its place.
+    """Make room for the link where ``is_copy`` found a folder in its place.
 
     The folder becomes the version that it is a copy of if that is missing; else it is set aside under a hidden name.
 
@@ -40,8 +35,6 @@ def move_copy_away(link: Path) -> None:
     link
         ``models/current``.
     """
-    if not is_copy(link):
-        return
     version = version_in(link)
     if version is not None and not link.with_name(version).exists():
         place = link.with_name(version)

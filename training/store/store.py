@@ -18,9 +18,9 @@ from app.model.version_log import CHANGES_FILE, PROMOTION, ROLLBACK
 from app.server.atomic_file import replacing
 from training.console import announce
 from training.errors import BadArgument, ModelsNotWritable
-from training.store.copied_link import is_copy, move_copy_away, version_in
+from training.store.copied_link import move_copy_away, version_in
 from training.store.history import HISTORY_FILE, versions_up_to, write_changes, write_history
-from training.store.versions import age_of, is_version, name_version
+from training.store.versions import age_of, is_copy, is_version, name_version
 
 # Stays in the folder, empty: removed, it could be locked by two processes at once.
 LOCK_FILE = ".lock"
@@ -234,7 +234,8 @@ class ModelStore:
             new_link.symlink_to(version)
             write_history(versions, history)
             write_changes(changes, new_link, what, self.live_version() or "")
-            move_copy_away(link)
+            if is_copy(link):
+                move_copy_away(link)
         _flush(self.folder)
 
     def _remove_leftovers(self) -> None:

@@ -11,7 +11,6 @@ from app.errors import InvalidBundle
 from app.model.bundle import MANIFEST_FILE, read_manifest
 from app.model.live_model import CURRENT_LINK
 from app.records.timestamps import format_timestamp
-from training.store.copied_link import is_copy
 
 if TYPE_CHECKING:
     from training.store.store import ModelStore
@@ -28,6 +27,11 @@ _NUMBERS = {"rows", "flagged", "size"}
 
 # Bytes per megabyte, as disks and `ls --si` count them.
 _MEGABYTE = 1_000_000
+
+
+def is_copy(link: Path) -> bool:
+    """Return whether there is a folder instead of the link."""
+    return link.is_dir() and not link.is_symlink()
 
 
 def name_version(forest_sha256: str, trained_at: datetime) -> str:

@@ -19,7 +19,7 @@ def split_at(threshold: float) -> Forest:
     return Forest(
         ForestArrays(
             feature=np.array([0, 0, 0], np.int32),
-            threshold=np.array([threshold, 0, 0]),
+            threshold=np.array([threshold, 0, 0], np.float64),
             children=np.array([[1, 2], [1, 1], [2, 2]], np.int32),
             path_length=np.array([0, 2.0, 1.0]),
             roots=np.array([0], np.int32),
