@@ -118,10 +118,7 @@ class ModelStore:
         return [entry.name for entry in sorted(filter(is_version, self.folder.iterdir()), key=age_of)]
 
     def live_version(self) -> str | None:
-        """Return the version that the link leads to, whether it exists or not; None without a link.
-
-        If there is a copy of a version instead of the link, that version.
-        """
+        """Return the version that the link leads to, existing or not, or that a copy in its place is of; else None."""
         link = self.folder / CURRENT_LINK
         if is_copy(link):
             return version_in(link)
