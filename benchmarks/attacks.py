@@ -30,22 +30,9 @@ from benchmarks.results_table import ratio, spread
 from benchmarks.running_server import ServerFailed
 from benchmarks.trained_model import CannotTrain, train
 from benchmarks.wrk import LoadFailed, NothingAnswered, ProgramMissing, Sample
+from tests.system.attacks import ATTACKS
 
 ATTACKER = ROOT / "tests" / "system" / "attacks.py"
-
-# Names of the attacks, with connections, or connections per second for the last two: those that the tests require the
-# service to survive.
-ATTACKS = (
-    ("slow_heads", 8),
-    ("slow_heads", 200),
-    ("slow_heads", 2_000),
-    ("slow_bodies", 200),
-    ("silent_connections", 200),
-    ("readers_of_nothing", 200),
-    ("idle_keepalives", 1_000),
-    ("lingering_closes", 100),
-    ("resets", 334),
-)
 
 PEACE = "none"
 

@@ -86,7 +86,7 @@ def _authorize(parts: Service, operation: Operation) -> str:
 
 
 def _add_cors_headers(response: Response) -> Response:
-    """Let the browser give an answer to a page of ``CORS_ORIGINS``."""
+    """Add the headers with which a browser passes an answer to a page of ``CORS_ORIGINS``."""
     response.vary.add("Origin")  # a cache must not give the answer for one origin to another
     origin = request.environ.get("HTTP_ORIGIN")
     if not is_listed_origin(origin, service_of(current_app).settings.cors_origins):

@@ -256,12 +256,12 @@ def _find_problem(folder: Path, file: str, manifest: dict[str, Any]) -> str | No
 
 
 def _was_changed(file: Path) -> str:
-    """Say that a file's digest is wrong."""
+    """Return the message for a file whose digest is wrong."""
     return f"{file} was changed after it was written: train again or go back to another version."
 
 
 def _cannot_be_read(file: Path, error: OSError | ValueError) -> str:
-    """Say why a file cannot be opened."""
+    """Return the message for a file that cannot be opened."""
     reason = error.strerror if isinstance(error, OSError) else error
     return f"{file} cannot be read ({reason}): train again or go back to another version."
 

@@ -239,7 +239,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         super()._send_response_start(status, headers, request, close)
 
     def pause_writing(self) -> None:
-        """Note that the client reads more slowly than the answer is made."""
+        """Report a client that reads more slowly than its answer is made."""
         super().pause_writing()
         self.worker.limit_unsent(self)
 

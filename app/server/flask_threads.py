@@ -66,9 +66,7 @@ class FlaskThreads:
         """Answer one request; if the client leaves before its body is complete, answer nothing."""
         path = path_below(self._prefix, scope["path"])
         if path is None:
-            await _send(
-                send, 404, [(b"content-type", b"text/plain")], f"The service is below {self._prefix}/.\n".encode()
-            )
+            await _send(send, 404, _PLAIN, f"The service is below {self._prefix}/.\n".encode())
             return
         body = _Body(self._limit_of(path))
         try:

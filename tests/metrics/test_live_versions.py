@@ -45,7 +45,7 @@ class _Worker:
 
 
 def _retire(folder: Path, version: str, seconds: float) -> None:
-    """Let time pass since a model was live."""
+    """Set back the time at which a model was last live."""
     [mark] = folder.glob(f"live-versions/*{version}")
     os.utime(mark, (time.time(), time.time() - seconds))
 

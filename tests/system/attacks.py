@@ -17,6 +17,20 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+# What the service has to survive: an attack's name and its number of connections; for the last two, connections per
+# second: 10,000 resets in 30 s. The tests and benchmarks/attacks.py use it.
+ATTACKS = (
+    ("slow_heads", 8),
+    ("slow_heads", 200),
+    ("slow_heads", 2_000),
+    ("slow_bodies", 200),
+    ("silent_connections", 200),
+    ("readers_of_nothing", 200),
+    ("idle_keepalives", 1_000),
+    ("lingering_closes", 100),
+    ("resets", 334),
+)
+
 # Pause between two pieces of a slow request: a drop now and then, as Slowloris sends it.
 DRIP_SECONDS = 1.0
 

@@ -75,7 +75,7 @@ class HealthyClient:
         connection.close()
 
     def _fail(self, way: str, asked_at: float, reason: str) -> None:
-        """Note a failure, with its time since the client began."""
+        """Record a failure, with its time since the client began."""
         now = time.monotonic()
         self.failures.append(f"{asked_at - self._started_at:.1f} s: {way}, {reason} after {now - asked_at:.2f} s")
 

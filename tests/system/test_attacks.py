@@ -20,19 +20,6 @@ pytestmark = pytest.mark.system
 # Duration of an attack, and with --long.
 SECONDS, SECONDS_IN_FULL = 3, 30
 
-# An attack's name and its number of connections; for the last two, connections per second: 10,000 resets in 30 s.
-ATTACKS = [
-    ("slow_heads", 8),
-    ("slow_heads", 200),
-    ("slow_heads", 2_000),
-    ("slow_bodies", 200),
-    ("silent_connections", 200),
-    ("readers_of_nothing", 200),
-    ("idle_keepalives", 1_000),
-    ("lingering_closes", 100),
-    ("resets", 334),
-]
-
 # The attacker prints its figures after its last second; a busy machine needs several more.
 GRACE_SECONDS = 30
 
@@ -51,7 +38,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
 TRIES = 2
 
 
-@pytest.mark.parametrize(("name", "count"), ATTACKS, ids=[f"{count}_{name}" for name, count in ATTACKS])
+@pytest.mark.parametrize(("name", "count"), attacks.ATTACKS, ids=[f"{count}_{name}" for name, count in attacks.ATTACKS])
 def test_attack_stops_nobody(service: RunningService, name: str, count: int, is_long: bool):
     """Every request of a healthy client is answered in time, on new and kept connections, and no worker ends."""
     seconds = SECONDS_IN_FULL if is_long else SECONDS
