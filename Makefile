@@ -135,6 +135,9 @@ bench: install $(KERNEL) $(EXAMPLE_DATA)  ## Compare the service with others and
 	@$(BIN)/python -m benchmarks.run --write --train "$(TRAIN)" $(ARGS)
 	@$(BIN)/python -m benchmarks.forest --write --train "$(TRAIN)"
 
+measured: install-all $(KERNEL) $(EXAMPLE_DATA)  ## Measure README's table again and write it there (needs wrk; 20 min)
+	@$(BIN)/python -m benchmarks.measured --write --train "$(TRAIN)" $(ARGS)
+
 format: install-all  ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format
