@@ -21,10 +21,10 @@ from app.model.bundle import (
     FOREST_FILE,
     MANIFEST_FILE,
     REFERENCE_FILE,
-    _read_forest,
     read_bundle,
     write_manifest,
 )
+from app.model.forest_file import read_forest
 from app.model.live_model import CURRENT_LINK, LiveModel
 from app.model.worker_sync import WorkerSync
 
@@ -191,12 +191,12 @@ def test_any_error_while_loading_is_a_refusal(bundle: Path, tmp_path: Path, monk
     (models / CURRENT_LINK).unlink()
     (models / CURRENT_LINK).symlink_to("wrong")
 
-    def read_forest(file, opened):
+    def fail(file, opened, manifest):
         if file.parent == wrong:
             raise MemoryError("no memory")
-        return _read_forest(file, opened)
+        return read_forest(file, opened, manifest)
 
-    monkeypatch.setattr("app.model.bundle._read_forest", read_forest)
+    monkeypatch.setattr("app.model.bundle.read_forest", fail)
     for live in (first, LiveModel(models, on_refused=lambda: refusals.append(1), notes=WorkerSync(tmp_path))):
         live.refresh()
         assert live.get().version == VALID.name

@@ -31,8 +31,8 @@ def _columns() -> list[dict[str, Any]]:
 def _expected(service: Flask) -> tuple[list[int], list[float]]:
     """Score the rows without the protocol."""
     forest = service_of(service).model.get().forest
-    scores = forest.score(ROWS)
-    return forest.label(scores).tolist(), scores.tolist()
+    scores, labels = forest.score_and_label(ROWS)
+    return labels.tolist(), scores.tolist()
 
 
 def _counted(service: Flask, status: str) -> float:

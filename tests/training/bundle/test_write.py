@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from app.drift.calibration import Calibration
 from app.errors import InvalidBundle, InvalidForest
 from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, find_problems, read_bundle, sha256_of
-from app.model.forest_arrays import ForestArrays
+from app.model.forest import Forest, Threshold
 from app.model.version_log import CHANGES_FILE
 from training.bundle import write as module
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
@@ -242,8 +242,9 @@ def test_parameters_that_json_cannot_represent_are_described(tmp_path: Path, sma
 def test_forest_that_differs_from_scikit_learn_is_not_written(tmp_path, small_model, monkeypatch):
     """An error in compiling the forest never reaches the service."""
 
-    def compile_wrongly(estimator: object) -> ForestArrays:
-        return replace(compile_forest(estimator), offset=np.asarray(-0.2))
+    def compile_wrongly(estimator: object, rows: np.ndarray) -> Forest:
+        arrays = compile_forest(estimator, rows).arrays
+        return Forest(arrays, Threshold.find(-0.2, arrays))
 
     monkeypatch.setattr(module, "compile_forest", compile_wrongly)
 
