@@ -232,6 +232,7 @@ class Fuzzer:
         if set(arrays) != set(self._arrays[FOREST_FILE]):
             raise InvalidBundle("an array is missing, which the archive's reader refuses")
         checked = ForestArrays(**arrays)
+        checked.check()
         forest = Forest(checked, Threshold.find(-0.5, checked), NumpyKernel)
         rows = self._random.normal(size=(N_PREDICTIONS, forest.n_features)).astype(np.float32)
         rows[self._random.random(rows.shape) < 0.01] = np.nan

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import subprocess
@@ -16,15 +15,13 @@ from sklearn.ensemble import IsolationForest
 
 from app.errors import InvalidBundle
 from app.model.bundle import FOREST_FILE, read_bundle, read_manifest, write_forest_arrays, write_manifest
-from app.model.forest import SCORE_TOLERANCE, Forest, Threshold
+from app.model.forest import SCORE_TOLERANCE, Threshold
 from app.model.forest_arrays import FOREST_ARRAYS, ForestArrays
-from app.model.forest_file import check_golden_rows
-from app.model.kernels import CompiledKernel, NumpyKernel
-from app.server.array_file import read_arrays
+from app.model.kernels import NumpyKernel
+from tests.model.serve_grid import serve_grid
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.dataset import Dataset
-from training.fitting.compile import choose_golden_rows, compile_forest
-from training.fitting.evaluate import evaluate
+from training.fitting.compile import compile_forest
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -45,41 +42,29 @@ def round_differently(base, exponents, power=np.power):
 
 @pytest.fixture(scope="module")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A forest, and for each contamination its threshold, scikit-learn's golden rows and labels of all distinct rows."""
+    """A forest, and for each contamination its threshold and scikit-learn's answers to all distinct rows."""
     folder = tmp_path_factory.mktemp("grid")
     estimator = IsolationForest(n_estimators=10, random_state=1).fit(ROWS)
-    distinct = np.unique(ROWS, axis=0)
-    scores = estimator.score_samples(ROWS)
+    arrays = compile_forest(estimator).arrays
+    distinct, counts = np.unique(ROWS, axis=0, return_counts=True)
+    scores, sums = estimator.score_samples(distinct), NumpyKernel(arrays).sum_path_lengths(distinct)
     cases = []
     for contamination in CONTAMINATIONS:
-        # As in scikit-learn's fit.
-        estimator.offset_ = np.percentile(scores, 100.0 * contamination)
-        forest = compile_forest(estimator, distinct)
-        golden = choose_golden_rows(estimator, distinct, evaluate(forest, distinct), forest.offset)
-        labels = estimator.predict(distinct).tolist()
-        cases.append({"threshold": asdict(forest.threshold), "golden": golden, "labels": labels})
-    write_forest_arrays(folder / FOREST_FILE, forest.arrays)
+        # As in scikit-learn's fit and predict.
+        offset = float(np.percentile(np.repeat(scores, counts), 100.0 * contamination))
+        labels = np.where(scores - offset < 0, -1, 1)
+        golden = {"rows": distinct.tolist(), "anomaly_score": scores.tolist(), "is_inlier": labels.tolist()}
+        cases.append({"threshold": asdict(Threshold.find(offset, arrays, sums, labels)), "golden": golden})
+    write_forest_arrays(folder / FOREST_FILE, arrays)
     (folder / "cases.json").write_text(json.dumps(cases))
     return folder
-
-
-def serve_grid(folder: Path) -> None:
-    """Check and label with every threshold, and both kernels in turn; called in a process of its own."""
-    with (folder / FOREST_FILE).open("rb") as opened:
-        arrays = ForestArrays(**read_arrays(opened, FOREST_ARRAYS[2]))
-    distinct = np.unique(ROWS, axis=0)
-    cases = json.loads((folder / "cases.json").read_text())
-    for case, kernel in zip(cases, itertools.cycle([NumpyKernel, CompiledKernel]), strict=False):
-        forest = Forest(arrays, Threshold(**case["threshold"]), kernel)
-        check_golden_rows(folder, forest, case["golden"])
-        assert forest.score_and_label(distinct)[1].tolist() == case["labels"]
 
 
 @pytest.mark.parametrize("features", FEATURE_SETS)
 def test_every_threshold_serves_on_other_processors(grid: Path, features: str):
     """499 contaminations, with the functions that NumPy uses on older processors."""
     done = subprocess.run(
-        [sys.executable, "-c", f"from {__name__} import *; serve_grid(Path({str(grid)!r}))"],
+        [sys.executable, "-m", "tests.model.serve_grid", grid],
         cwd=REPOSITORY,
         env={**os.environ, "NPY_DISABLE_CPU_FEATURES": features},
         capture_output=True,
