@@ -14,10 +14,11 @@ import pytest
 from sklearn.ensemble import IsolationForest
 
 from app.errors import InvalidBundle
-from app.model.bundle import FOREST_FILE, read_bundle, read_manifest, write_forest_arrays, write_manifest
+from app.model.bundle import FOREST_FILE, read_bundle, write_forest_arrays
 from app.model.forest import SCORE_TOLERANCE, Threshold
-from app.model.forest_arrays import FOREST_ARRAYS, ForestArrays
+from app.model.forest_arrays import ForestArrays
 from app.model.kernels import NumpyKernel
+from tests.model.format_1 import rewrite_as_format_1
 from tests.model.serve_grid import serve_grid
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.dataset import Dataset
@@ -142,12 +143,7 @@ def test_bundle_of_format_1_serves_where_powers_round_differently(tmp_path: Path
     data = Dataset(("a", "b"), ROWS.astype(np.float64), Path("rows.csv"), "0" * 64, ("a", "b"))
     estimator = IsolationForest(n_estimators=20, contamination=0.1, random_state=1).fit(ROWS)
     folder = write_bundle(tmp_path / "models", TrainedModel("credits", estimator, data)).folder
-    arrays = dict(np.load(folder / FOREST_FILE))
-    of_format_1 = {name: arrays[name] for name in FOREST_ARRAYS[1] if name != "offset"}
-    np.savez(folder / FOREST_FILE, **of_format_1, offset=np.float64(estimator.offset_))
-    manifest = read_manifest(folder)
-    new = ("columns", "quantile_levels", "encoding", "threshold", "has_out_of_bag_scores")
-    write_manifest(folder, {key: manifest[key] for key in manifest if key not in new} | {"format_version": 1})
+    rewrite_as_format_1(folder)
     expected = estimator.predict(ROWS)
 
     monkeypatch.setattr(np, "power", round_differently)

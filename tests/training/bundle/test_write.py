@@ -71,7 +71,16 @@ def test_manifest_describes_the_training(bundle: WrittenBundle, small_model: Tra
     labels = small_model.estimator.predict(small_model.training.rows)
 
     assert manifest["parameters"] == small_model.estimator.get_params()
-    assert manifest["offset_"] == small_model.estimator.offset_
+    assert manifest["offset_"] == manifest["threshold"]["score"] == small_model.estimator.offset_
+    rows = small_model.training.rows
+    for column, name, values in zip(manifest["columns"], ("mean", "sd"), rows.T, strict=True):
+        assert (column["name"], column["kind"], column["share_missing"]) == (name, "number", 0)
+        assert column["range"] == {"min": values.min(), "max": values.max()}
+        quantiles = dict(zip(manifest["quantile_levels"], column["quantiles"], strict=True))
+        assert (quantiles[0], quantiles[0.5], quantiles[1]) == (values.min(), np.sort(values)[149], values.max())
+    assert manifest["encoding"] == [{"step": "identity", "columns": ["mean", "sd"]}]
+    # Five trees of 256 of the 300 rows each: fewer than 200 rows were left out by one.
+    assert manifest["has_out_of_bag_scores"] is False
     assert manifest["training"] == {
         "file": "rows.csv",
         "rows": 300,
