@@ -142,7 +142,7 @@ def grow_random_arrays(random: Generator) -> Arrays:
 
 
 def _count_rows(children: list[list[int]], random: Generator) -> Arrays:
-    """Count rows and weights of the nodes of random trees, whose children come after them."""
+    """Count rows and weights of the nodes of random trees."""
     counts = random.integers(1, 20, len(children))
     for node, pair in reversed(list(enumerate(children))):
         if node < min(pair) and max(pair) < len(children):

@@ -165,7 +165,8 @@ def test_manifest_without_a_needed_part_is_refused(bundle: Path, changes: dict[s
 
 
 NUMBER = {"name": "mean", "kind": "number", "share_missing": 0.0, "range": {"min": 0, "max": 1}, "quantiles": [0, 1]}
-LEVELS = {"name": "mean", "kind": "category", "share_missing": 0, "levels": [{"level": "DE", "count": 3}]}
+GERMANY = {"level": "DE", "count": 3}
+LEVELS = {"name": "mean", "kind": "category", "share_missing": 0, "levels": [GERMANY]}
 SCORE = {"score": -0.5, "path_length_sum": 10.0}
 
 
@@ -180,9 +181,9 @@ SCORE = {"score": -0.5, "path_length_sum": 10.0}
         ({"columns": [NUMBER | {"range": None}]}, "mean must have a range"),
         ({"columns": [NUMBER | {"quantiles": [0, 1, 1]}]}, "an ascending quantile for each"),
         ({"columns": [NUMBER | {"quantiles": [1, 0]}]}, "an ascending quantile for each"),
-        ({"columns": [LEVELS | {"levels": [{"level": "DE", "count": -1}]}]}, "mean must have levels"),
+        ({"columns": [LEVELS | {"levels": [GERMANY | {"count": -1}]}]}, "mean must have levels"),
         ({"columns": [LEVELS | {"kind": "boolean"}]}, "mean must have levels"),
-        ({"columns": [LEVELS | {"levels": LEVELS["levels"] * 2}]}, "mean must have different levels"),
+        ({"columns": [LEVELS | {"levels": [GERMANY, GERMANY]}]}, "mean must have different levels"),
         ({"quantile_levels": [0.5, 2]}, "quantile_levels must ascend within 0 to 1"),
         ({"encoding": None}, "encoding must be a list"),
         ({"encoding": [{"step": "one_hot", "columns": ["mean"]}]}, "the step 'one_hot', which this release does not"),

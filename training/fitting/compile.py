@@ -33,7 +33,7 @@ _LOWEST, _TYPICAL = 10, 11
 MAX_COMPARED_ROWS = 1_000_000
 
 
-def compile_forest(estimator: object, rows: NDArray[np.float64] | None = None) -> Forest:
+def compile_forest(estimator: object, rows: NDArray[np.floating] | None = None) -> Forest:
     """Compile a fitted Isolation Forest.
 
     Only public attributes are required, so that estimators of several scikit-learn releases can be compiled.
