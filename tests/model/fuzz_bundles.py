@@ -45,7 +45,6 @@ _NUMBERS = (
     0,
     1,
     -1,
-    2,
     255,
     2**31 - 1,
     -(2**31),
@@ -125,9 +124,9 @@ def grow_random_arrays(random: Generator) -> Arrays:
             children += [[child, child] for child in pair]
             children[node] = pair if random.random() < 0.7 else pair[::-1]
             leaves += pair
-    n_nodes = len(children)
     if random.random() < 0.3:
-        children[random.integers(n_nodes)][random.integers(2)] = int(random.integers(-1, n_nodes + 2))
+        children[random.integers(len(children))][random.integers(2)] = int(random.integers(-1, len(children) + 2))
+    n_nodes = len(children)
     return {
         "feature": random.integers(0, n_features, n_nodes).astype(np.int32),
         "threshold": random.normal(size=n_nodes),
