@@ -278,7 +278,7 @@ def test_number_of_rows_is_limited(client: FlaskClient):
 
 def test_bug_has_the_shape_of_the_protocol(client, service, monkeypatch: pytest.MonkeyPatch):
     """The answer is 500 without details, and counts as our error."""
-    monkeypatch.setattr(service_of(service).model.get().forest, "score", lambda rows: 1 / 0)
+    monkeypatch.setattr(service_of(service).model.get().forest, "score_and_label", lambda rows: 1 / 0)
 
     answer = client.post(PATH, json={"inputs": [_input()]})
 
