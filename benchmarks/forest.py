@@ -77,13 +77,9 @@ def scorers_of(forest: Forest, estimator: Any) -> dict[str, Scorer]:
     KernelNotBuilt
         If there is no compiled kernel to measure.
     """
-
-    def score_and_label(with_forest: Forest) -> Scorer:
-        return lambda rows: with_forest.label(with_forest.score(rows))
-
     return {
-        COMPILED: score_and_label(Forest(forest.arrays, CompiledKernel)),
-        NUMPY: score_and_label(Forest(forest.arrays, NumpyKernel)),
+        COMPILED: Forest(forest.arrays, forest.threshold, CompiledKernel).score_and_label,
+        NUMPY: Forest(forest.arrays, forest.threshold, NumpyKernel).score_and_label,
         PREDICT: estimator.predict,
         SCORE_SAMPLES: estimator.score_samples,
         BOTH: lambda rows: (estimator.predict(rows), estimator.score_samples(rows)),

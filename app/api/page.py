@@ -68,15 +68,19 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
 
     Returns
     -------
-    The row with the highest score, the one nearest to the threshold and the one with the lowest score.
+    The row with the highest score, the one nearest to the threshold and the one with the lowest score, of those without
+    missing values; empty if there are none.
 
     Examples
     --------
-    >>> golden = {"rows": [[9.0], [0.1], [4.0]], "anomaly_score": [-0.8, -0.4, -0.52]}
+    >>> golden = {"rows": [[9.0], [0.1], [4.0], [None]], "anomaly_score": [-0.8, -0.4, -0.52, -0.9]}
     >>> [(row.title, row.numbers) for row in choose_examples(golden, -0.5)]
     [('Typical row', [0.1]), ('Near the threshold', [4.0]), ('Unusual row', [9.0])]
     """
-    scored = list(zip(golden["anomaly_score"], golden["rows"], strict=True))
+    answers = zip(golden["anomaly_score"], golden["rows"], strict=True)
+    scored = [(score, row) for score, row in answers if None not in row]
+    if not scored:
+        return []
     _, typical = max(scored)
     _, nearest = min(scored, key=lambda pair: abs(pair[0] - threshold))
     _, unusual = min(scored)

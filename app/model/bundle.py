@@ -16,20 +16,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
 from app.model.confidence import LabelConfidence, read_confidence
 from app.model.forest import Forest
-from app.model.forest_arrays import FOREST_ARRAYS, ForestArrays
+from app.model.forest_arrays import ForestArrays
+from app.model.forest_file import check_golden_rows, read_forest
 from app.model.manifest_check import check_manifest, has_plain_files
-from app.model.schema import LARGEST_NUMBER, Features
-from app.server.array_file import MAX_BYTES, read_arrays
+from app.model.out_of_bag import OutOfBagScores, read_out_of_bag_scores
+from app.model.schema import Features
+from app.server.array_file import MAX_BYTES
 from app.server.atomic_file import replacing
 from app.server.regular_file import open_regular, read_regular
 
-# Incremented when an older service could no longer read a bundle.
-FORMAT_VERSION = 1
+# Incremented when an older service could no longer read a bundle; docs/bundle.md describes the formats.
+FORMAT_VERSION = 2
+READABLE_FORMATS = (1, 2)
 
 MANIFEST_FILE, FOREST_FILE, REFERENCE_FILE = "manifest.json", "forest.npz", "reference.npz"
 
@@ -38,10 +40,6 @@ DRIFT_FILE = "drift.npz"
 
 # The service opens, and so checks, only these; `python -m training verify` checks every file.
 FILES_OF_THE_SERVICE = (FOREST_FILE, REFERENCE_FILE)
-
-# Scores equal scikit-learn's to the last bit on the machine that trained; the power function of another processor may
-# round differently, by about 1e-16.
-SCORE_TOLERANCE = 1e-12
 
 _DIGEST_FIELD = "manifest_sha256"
 
@@ -67,6 +65,8 @@ class Bundle:
         The compiled trees.
     confidence
         Computes the confidence of labels.
+    out_of_bag
+        The out-of-bag scores of the training rows; None if there are too few, and in a bundle of format 1.
     manifest
         The manifest, with everything else from training.
     """
@@ -78,6 +78,7 @@ class Bundle:
     features: Features
     forest: Forest
     confidence: LabelConfidence
+    out_of_bag: OutOfBagScores | None
     manifest: dict[str, Any]
 
 
@@ -99,9 +100,10 @@ def read_bundle(folder: Path) -> Bundle:
     with _refusing(folder):
         check_manifest(manifest)
         with _open_verified(folder, FOREST_FILE, manifest) as opened:
-            forest = _read_forest(folder / FOREST_FILE, opened)
+            forest = read_forest(folder / FOREST_FILE, opened, manifest)
         with _open_verified(folder, REFERENCE_FILE, manifest) as opened:
             confidence = read_confidence(opened)
+            out_of_bag = read_out_of_bag_scores(opened) if manifest.get("has_out_of_bag_scores") else None
         if DRIFT_FILE in manifest["files"]:
             with _open_verified(folder, DRIFT_FILE, manifest):
                 pass  # the recorder reads it
@@ -112,8 +114,7 @@ def read_bundle(folder: Path) -> Bundle:
             raise InvalidBundle(
                 f"{folder} names {len(features)} features, its forest has {forest.n_features}: train again."
             )
-        golden = manifest["golden"]
-        _check_golden_rows(folder, forest, golden["rows"], golden["anomaly_score"], golden["is_inlier"])
+        check_golden_rows(folder, forest, manifest["golden"])
         return Bundle(
             folder=folder,
             name=manifest["name"],
@@ -122,6 +123,7 @@ def read_bundle(folder: Path) -> Bundle:
             features=features,
             forest=forest,
             confidence=confidence,
+            out_of_bag=out_of_bag,
             manifest=manifest,
         )
 
@@ -166,9 +168,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InvalidBundle(f"{file} cannot be read ({error}): train again or go back to another version.") from error
     if not is_unchanged:
         raise InvalidBundle(_was_changed(file))
-    if manifest.get("format_version") != FORMAT_VERSION:
+    version = manifest.get("format_version")
+    # True equals 1.
+    if type(version) is not int or version not in READABLE_FORMATS:
         raise InvalidBundle(
-            f"{file} has format {manifest.get('format_version')}, this service reads {FORMAT_VERSION}: "
+            f"{file} has format {version}, this service reads {' and '.join(map(str, READABLE_FORMATS))}: "
             "use the Isowatch release that wrote it, or train again."
         )
     if not has_plain_files(manifest):
@@ -184,13 +188,11 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     folder
         The bundle, with all other files.
     manifest
-        Strict JSON values only, without ``files``, ``format_version`` and the digest, which are added.
+        Strict JSON values only; ``files`` and the digest are written anew, and ``format_version`` if it is missing.
     """
     others = sorted(entry for entry in folder.iterdir() if entry.name != MANIFEST_FILE)
-    sealed = manifest | {
-        "format_version": FORMAT_VERSION,
-        "files": {file.name: sha256_of(file) for file in others},
-    }
+    version = manifest.get("format_version", FORMAT_VERSION)
+    sealed = manifest | {"format_version": version, "files": {file.name: sha256_of(file) for file in others}}
     sealed[_DIGEST_FIELD] = _digest(sealed)
     with replacing(folder / MANIFEST_FILE) as unfinished:
         unfinished.write_bytes(_to_bytes(sealed))
@@ -264,25 +266,3 @@ def _cannot_be_read(file: Path, error: OSError | ValueError) -> str:
     """Return the message for a file that cannot be opened."""
     reason = error.strerror if isinstance(error, OSError) else error
     return f"{file} cannot be read ({reason}): train again or go back to another version."
-
-
-def _read_forest(file: Path, opened: BinaryIO) -> Forest:
-    """Read ``forest.npz``, and check that the arrays are a forest."""
-    arrays = ForestArrays(**read_arrays(opened, FOREST_ARRAYS))
-    try:
-        return Forest(arrays)
-    except InvalidBundle as error:
-        raise InvalidBundle(f"{file} cannot be used: {error} Train it again.") from error
-
-
-def _check_golden_rows(
-    folder: Path, forest: Forest, rows: list[list[float]], scores: list[float], labels: list[int]
-) -> None:
-    """Check scores and labels of the golden rows against those of scikit-learn in training."""
-    numbers = np.array(rows, np.float64)
-    if numbers.shape != (len(rows), forest.n_features) or (np.abs(numbers) > LARGEST_NUMBER).any():
-        raise ValueError(f"golden.rows must have {forest.n_features} numbers within float32 each")
-    own_scores = forest.score(numbers)
-    own_labels: NDArray[np.int64] = forest.label(own_scores)
-    if not np.allclose(own_scores, scores, rtol=0, atol=SCORE_TOLERANCE) or own_labels.tolist() != labels:
-        raise InvalidBundle(f"{folder} does not reproduce the scores of its training: train again on this machine.")

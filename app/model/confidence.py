@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.forest import OUTLIER
+from app.model.forest_arrays import MAX_TRAINING_ROWS
 from app.server.array_file import ArrayKind, read_arrays
 
 # The spacing of floats near 1: a smaller relative change has no effect.
@@ -36,9 +37,6 @@ _MAX_STEPS = 1_000_000
 # row would then be on the wrong side of all training rows with that score.
 _SCORE_TOLERANCE = 1e-12
 
-
-# For this many rows, the fraction still converges, and a table of 10,000 scores takes seconds.
-MAX_TRAINING_ROWS = 10**10
 
 _CONFIDENCE_ARRAYS = {
     "unique_scores": ArrayKind(np.float64, 1),

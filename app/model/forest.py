@@ -2,9 +2,10 @@
 
 Notes
 -----
-As in scikit-learn, rows are rounded to float32. The path lengths of a row are added tree after tree: an offset that was
-learned from training scores is itself a score, so a difference in the last bit would change the label of every row with
-that score (docs/decisions/0003-sums-in-tree-order.md).
+As in scikit-learn, rows are rounded to float32. The path lengths of a row are added tree after tree, so that sums are
+the same on every processor (docs/decisions/0003-sums-in-tree-order.md). Labels compare these sums and not the scores,
+because NumPy's power function differs between processors in the last bit, and many rows may have exactly the score of
+the threshold (docs/decisions/0018-labels-by-path-lengths.md).
 
 References
 ----------
@@ -15,18 +16,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.model.forest_arrays import ForestArrays
+from app.errors import InvalidBundle
+from app.model.forest_arrays import MAX_PATH_LENGTH, ForestArrays
 from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel
 
 INLIER, OUTLIER = 1, -1
 
-# Indexed by whether a score is below the offset; `take` needs half the time of np.where.
+# Scores equal scikit-learn's to the last bit on the machine that trained; the power function of another processor may
+# round differently, by about 1e-16.
+SCORE_TOLERANCE = 1e-12
+
+# Indexed by whether a sum of path lengths is below the threshold; `take` needs half the time of np.where.
 _LABELS = np.array([INLIER, OUTLIER], np.int64)
 
 log = logging.getLogger(__name__)
@@ -46,6 +53,70 @@ class Kernel(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Threshold:
+    """The border between inliers and outliers.
+
+    Parameters
+    ----------
+    score
+        scikit-learn's ``offset_``, in [-1, 0]: rows with a lower score are outliers.
+    path_length_sum
+        The same border for the sum of a row's path lengths over all trees, in edges, at least 0: rows with a smaller
+        sum are outliers. Labels are decided by this one.
+    """
+
+    score: float
+    path_length_sum: float
+
+    @classmethod
+    def find(
+        cls,
+        score: float,
+        arrays: ForestArrays,
+        sums: NDArray[np.float64] | None = None,
+        labels: NDArray[np.int64] | None = None,
+    ) -> Threshold:
+        """Find the smallest sum of path lengths whose score, computed on this machine, is not below the threshold.
+
+        Parameters
+        ----------
+        score
+            The threshold as a score, in [-1, 0].
+        arrays
+            The trees.
+        sums, labels
+            Path-length sums of rows and the labels that they must get, both of shape ``(n_rows,)``. Only rows whose
+            score is within rounding of the threshold move it.
+        """
+        border = _find_smallest_sum(score, arrays)
+        if sums is not None and labels is not None:
+            is_near = np.abs(_to_scores(sums, float(arrays.path_length_scale)) - score) <= SCORE_TOLERANCE
+            outliers, inliers = (sums[is_near & (labels == label)] for label in (OUTLIER, INLIER))
+            border = max([border, *np.nextafter(outliers, np.inf).tolist()])
+            border = min([border, *inliers.tolist()])
+        return cls(score, border)
+
+    def check(self, arrays: ForestArrays) -> None:
+        """Check that both numbers mean the same border.
+
+        Raises
+        ------
+        InvalidBundle
+            If a number is out of range, or they differ by more than rounding.
+        """
+        if not -1 <= self.score <= 0:
+            raise InvalidBundle(f"The forest's threshold is the score {self.score:g}, which is not in [-1, 0].")
+        if not 0 <= self.path_length_sum <= _never_reached(arrays):
+            raise InvalidBundle(f"The forest's threshold is {self.path_length_sum:g} edges, which no row can have.")
+        scale = float(arrays.path_length_scale)
+        # Without a scale, all rows have one score, and so either label fits any threshold's score.
+        if scale and abs(float(_to_scores(np.array([self.path_length_sum]), scale)[0]) - self.score) > SCORE_TOLERANCE:
+            raise InvalidBundle(
+                f"The forest's threshold of {self.path_length_sum!r} edges is not that of the score {self.score!r}."
+            )
+
+
 class Forest:
     """An Isolation Forest with the scores and labels of scikit-learn, without scikit-learn.
 
@@ -55,13 +126,15 @@ class Forest:
     ----------
     arrays
         The trees; they are checked, so that no row can leave them or walk in a circle.
+    threshold
+        The border between inliers and outliers.
     kernel
         Sums path lengths; by default the compiled kernel, or NumPy if there is none.
 
     Raises
     ------
     InvalidBundle
-        If the arrays do not describe a forest.
+        If the arrays do not describe a forest, or the threshold is out of range.
 
     Examples
     --------
@@ -74,21 +147,19 @@ class Forest:
     ...     path_length=np.array([0, 2.0, 1.0]),
     ...     roots=np.array([0], np.int32),
     ...     path_length_scale=np.float64(2),
-    ...     offset=np.float64(-0.6),
     ...     n_features=np.int32(1),
     ... )
-    >>> forest = Forest(one_split)
-    >>> scores = forest.score([[0.5], [0.6]])
-    >>> scores
-    array([-0.5       , -0.70710678])
-    >>> forest.label(scores)
-    array([ 1, -1])
+    >>> forest = Forest(one_split, Threshold.find(-0.6, one_split))
+    >>> forest.score_and_label([[0.5], [0.6]])
+    (array([-0.5       , -0.70710678]), array([ 1, -1]))
     """
 
-    def __init__(self, arrays: ForestArrays, kernel: type[Kernel] | None = None) -> None:
+    def __init__(self, arrays: ForestArrays, threshold: Threshold, kernel: type[Kernel] | None = None) -> None:
         arrays.check()
+        threshold.check(arrays)
         self.arrays = arrays
-        self.offset = float(arrays.offset)
+        self.threshold = threshold
+        self._border = threshold.path_length_sum
         self.n_features = int(arrays.n_features)
         self._scale = float(arrays.path_length_scale)
         self._kernel = kernel(arrays) if kernel else _fastest_kernel(arrays)  # type: ignore[call-arg]
@@ -98,48 +169,93 @@ class Forest:
         """The kernel in use: ``compiled`` or ``numpy``."""
         return self._kernel.name
 
+    @property
+    def offset(self) -> float:
+        """The threshold as a score: rows with a lower score are outliers."""
+        return self.threshold.score
+
+    def sum_path_lengths(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """Sum the path lengths of rows over all trees, in edges, shape ``(n_rows,)``; rows as in :meth:`score`."""
+        return self._kernel.sum_path_lengths(np.asarray(rows, dtype=np.float32))
+
     def score(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Compute scores like scikit-learn's ``IsolationForest.score_samples``.
 
         Parameters
         ----------
         rows
-            Shape ``(n_rows, n_features)``, finite, within float32.
+            Shape ``(n_rows, n_features)``, within float32; a missing value is NaN.
 
         Returns
         -------
         Shape ``(n_rows,)``, each in [-1, 0]: lower is more abnormal.
         """
-        path_lengths = self._kernel.sum_path_lengths(np.asarray(rows, dtype=np.float32))
-        if not self._scale:
-            # Trees grown from one row carry no information: scikit-learn then gives every row the score -0.5.
-            return np.full(len(path_lengths), -0.5)
-        # The same NumPy operations as in scikit-learn: Python's power function may round differently.
-        path_lengths /= -self._scale
-        scores: NDArray[np.float64] = -np.power(2, path_lengths)
-        return scores
+        return _to_scores(self.sum_path_lengths(rows), self._scale)
 
-    def score_row(self, row: Sequence[float]) -> float:
-        """Compute the score of one row: the same number as ``score``, several times faster.
+    def score_and_label(self, rows: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Compute scores, and labels like scikit-learn's ``predict``: 1 inlier, -1 outlier.
+
+        Parameters
+        ----------
+        rows
+            As in :meth:`score`.
+
+        Returns
+        -------
+        Scores and labels, both of shape ``(n_rows,)``.
+        """
+        sums = self.sum_path_lengths(rows)
+        return _to_scores(sums, self._scale), _LABELS.take(sums < self._border)
+
+    def score_and_label_row(self, row: Sequence[float]) -> tuple[float, int]:
+        """Compute score and label of one row: the same as ``score_and_label``, several times faster.
 
         Parameters
         ----------
         row
-            One number per feature, finite, within float32.
+            One number per feature, within float32; a missing value is NaN.
         """
         path_length = self._kernel.sum_path_lengths_of_row(row)
+        label = OUTLIER if path_length < self._border else INLIER
         if not self._scale:
-            return -0.5
-        return -float(np.power(2.0, path_length / -self._scale))
+            return -0.5, label
+        return -float(np.power(2.0, path_length / -self._scale)), label
 
-    def label_row(self, score: float) -> int:
-        """Return the label of one row: 1 inlier, -1 outlier."""
-        return OUTLIER if score < self.offset else INLIER
 
-    def label(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return labels like scikit-learn's ``predict``: 1 inlier, -1 outlier; same shape as the scores."""
-        # scikit-learn computes `scores - offset < 0`, which is the same for finite numbers.
-        return _LABELS.take(scores < self.offset)
+def _to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Compute scores from sums of path lengths, same shape."""
+    if not scale:
+        # Trees grown from one row carry no information: scikit-learn then gives every row the score -0.5.
+        return np.full(len(sums), -0.5)
+    # The same NumPy operations as in scikit-learn: Python's power function may round differently.
+    scores: NDArray[np.float64] = -np.power(2, sums / -scale)
+    return scores
+
+
+def _never_reached(arrays: ForestArrays) -> float:
+    """Return a sum of path lengths that is greater than any row's, for a threshold that flags every row."""
+    # Twice the greatest possible sum, so that no rounding reaches it; any larger threshold means the same.
+    return 2 * MAX_PATH_LENGTH * len(arrays.roots)
+
+
+def _find_smallest_sum(score: float, arrays: ForestArrays) -> float:
+    """Find the smallest sum of path lengths whose score is at least ``score``, by bisection over all floats."""
+    scale, highest = float(arrays.path_length_scale), _never_reached(arrays)
+
+    def is_inlier(path_length_sum: float) -> bool:
+        return bool(_to_scores(np.array([path_length_sum]), scale)[0] >= score)
+
+    if is_inlier(0.0):
+        return 0.0
+    # Positive floats have the order of their bits.
+    below, border = 0, int(np.float64(highest).view(np.int64))
+    while border - below > 1:
+        middle = (below + border) // 2
+        if is_inlier(float(np.int64(middle).view(np.float64))):
+            border = middle
+        else:
+            below = middle
+    return float(np.int64(border).view(np.float64))
 
 
 def _fastest_kernel(arrays: ForestArrays) -> Kernel:

@@ -19,18 +19,31 @@ MAX_LEVELS = 64
 MAX_TREES = 100_000
 
 # Far above the longest possible path: 64 edges, plus the average path length of a tree of 2 ** 63 rows, which is 87.
-_MAX_PATH_LENGTH = 1000.0
+MAX_PATH_LENGTH = 1000.0
 
-FOREST_ARRAYS = {
+# For this many rows, the confidences of 10,000 scores are still computed in seconds.
+MAX_TRAINING_ROWS = 10**10
+
+# Weights of rows are any positive numbers, so their sums are rounded.
+_WEIGHT_TOLERANCE = 1e-9
+
+_TREES = {
     "feature": ArrayKind(np.int32, 1),
     "threshold": ArrayKind(np.float64, 1),
     "children": ArrayKind(np.int32, 2),
     "path_length": ArrayKind(np.float64, 1),
     "roots": ArrayKind(np.int32, 1),
     "path_length_scale": ArrayKind(np.float64, 0),
-    "offset": ArrayKind(np.float64, 0),
     "n_features": ArrayKind(np.int32, 0),
 }
+_OF_FORMAT_2 = {
+    "missing_go_to_left": ArrayKind(np.bool_, 1),
+    "n_node_samples": ArrayKind(np.int64, 1),
+    "weighted_n_node_samples": ArrayKind(np.float64, 1),
+}
+
+# The arrays of ``forest.npz``, by the format of the bundle; format 2 has its threshold in the manifest.
+FOREST_ARRAYS = {1: _TREES | {"offset": ArrayKind(np.float64, 0)}, 2: _TREES | _OF_FORMAT_2}
 
 
 @dataclass(frozen=True)
@@ -53,10 +66,17 @@ class ForestArrays:
     path_length_scale
         The divisor of the sum of path lengths, shape ``()``, float64: trees times the average path length of
         a tree's sample. 0 for trees that were grown from a single row.
-    offset
-        Rows with a score below this are outliers, shape ``()``, float64, in [-1, 0].
     n_features
         Numbers in a row, shape ``()``, int32.
+    missing_go_to_left
+        Whether a row goes left when its value is missing (NaN), shape ``(n_nodes,)``, bool; true for a leaf. None in a
+        bundle of format 1: missing values then go left.
+    n_node_samples
+        Number of training rows of the tree that reached a node, shape ``(n_nodes,)``, int64, at least 1: a row that was
+        drawn several times counts once. None in a bundle of format 1.
+    weighted_n_node_samples
+        The same with weights, shape ``(n_nodes,)``, float64, above 0: with bootstrap, a row counts as often as it was
+        drawn. None in a bundle of format 1.
     """
 
     feature: NDArray[np.int32]
@@ -65,12 +85,15 @@ class ForestArrays:
     path_length: NDArray[np.float64]
     roots: NDArray[np.int32]
     path_length_scale: NDArray[np.float64]
-    offset: NDArray[np.float64]
     n_features: NDArray[np.int32]
+    missing_go_to_left: NDArray[np.bool_] | None = None
+    n_node_samples: NDArray[np.int64] | None = None
+    weighted_n_node_samples: NDArray[np.float64] | None = None
 
     def as_dict(self) -> dict[str, NDArray[np.generic]]:
-        """Return the arrays by name, in the order in which they are written."""
-        return {part.name: getattr(self, part.name) for part in fields(self)}
+        """Return the arrays that there are by name, in the order in which they are written."""
+        arrays = {part.name: getattr(self, part.name) for part in fields(self)}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     def check(self) -> None:
         """Check that the arrays are trees in which every row ends in a leaf, with a score in [-1, 0].
@@ -96,11 +119,12 @@ class ForestArrays:
         if (self.feature < 0).any() or (self.feature >= n_features).any():
             raise InvalidBundle("The forest tests a feature that rows do not have.")
         self._check_numbers()
+        self._check_samples()
 
     def _check_types(self) -> None:
         """Check types and numbers of axes, which a file guarantees and a caller does not."""
         for name, array in self.as_dict().items():
-            kind = FOREST_ARRAYS[name]
+            kind = (_TREES | _OF_FORMAT_2)[name]
             if np.asarray(array).dtype != np.dtype(kind.dtype) or np.ndim(array) != kind.n_axes:
                 raise InvalidBundle(f"The forest's {name} is not {np.dtype(kind.dtype)} with {kind.n_axes} axes.")
 
@@ -131,14 +155,29 @@ class ForestArrays:
         """Check that the numbers are finite, and that no score leaves [-1, 0]."""
         if not np.isfinite(self.threshold).all() or not np.isfinite(self.path_length).all():
             raise InvalidBundle("The forest holds numbers that are not finite.")
-        if (self.path_length < 0).any() or (self.path_length > _MAX_PATH_LENGTH).any():
-            raise InvalidBundle(f"The forest has path lengths outside of 0 to {_MAX_PATH_LENGTH:g}.")
+        if (self.path_length < 0).any() or (self.path_length > MAX_PATH_LENGTH).any():
+            raise InvalidBundle(f"The forest has path lengths outside of 0 to {MAX_PATH_LENGTH:g}.")
         # The average path length of a tree of two rows is 1, and grows with more rows.
         scale = float(self.path_length_scale)
-        if scale != 0 and not 1 <= scale <= len(self.roots) * _MAX_PATH_LENGTH:
+        if scale != 0 and not 1 <= scale <= len(self.roots) * MAX_PATH_LENGTH:
             raise InvalidBundle(f"The forest divides path lengths by {scale:g}, which no number of rows gives.")
-        if not -1 <= float(self.offset) <= 0:
-            raise InvalidBundle(f"The forest's threshold is the score {float(self.offset):g}, which is not in [-1, 0].")
+
+    def _check_samples(self) -> None:
+        """Check missing values' directions, and that each inner node has as many rows as its children together."""
+        if self.missing_go_to_left is not None and len(self.missing_go_to_left) != len(self.feature):
+            raise InvalidBundle("The forest's arrays have different lengths.")
+        inner = np.flatnonzero(~self.is_leaf())
+        rows, weights = self.n_node_samples, self.weighted_n_node_samples
+        for name, counts, tolerance in (("rows", rows, 0.0), ("weights of rows", weights, _WEIGHT_TOLERANCE)):
+            if counts is None:
+                continue
+            if len(counts) != len(self.feature):
+                raise InvalidBundle("The forest's arrays have different lengths.")
+            if not ((counts > 0) & (counts <= MAX_TRAINING_ROWS)).all():
+                raise InvalidBundle(f"A node of the forest has no {name}, or more than {MAX_TRAINING_ROWS:,}.")
+            of_children = counts[self.children[inner]].sum(axis=1)
+            if not np.allclose(of_children, counts[inner], rtol=tolerance, atol=0):
+                raise InvalidBundle(f"A node of the forest has other {name} than its children together.")
 
     def is_leaf(self) -> NDArray[np.bool_]:
         """Return which nodes are leaves, shape ``(n_nodes,)``."""

@@ -5,6 +5,9 @@
  * threshold, so walking on from it changes nothing and the inner loops need no branch. Eight walks go on side by
  * side, because a single one waits for memory at every node.
  *
+ * A missing value (NaN) is not greater than any threshold, so it goes to the left; where the tree sends missing values to
+ * the right, `missing_right` is 1. Only rows with a missing value are walked with it.
+ *
  * Each row's sum is built from the first tree to the last: the order decides the last bits, and those decide labels.
  * The caller has checked that no node leads outside the arrays.
  */
@@ -25,6 +28,7 @@ typedef struct {
     const double *path_lengths;
     const int32_t *roots;
     const int32_t *depths;
+    const uint8_t *missing_right;
     int32_t n_trees;
     int32_t n_features;
 } forest;
@@ -32,14 +36,29 @@ typedef struct {
 /* The sha256 of this file at the time of compilation: a library made from another source is not used. */
 const char source_sha256[] = SOURCE_SHA256;
 
-static inline int32_t step(const node *nodes, int32_t at, const float *row)
+/* Copies of the walks below are compiled for `missing` 0 and 1, so that rows without missing values pay nothing. */
+#define SPECIALISED static inline __attribute__((always_inline))
+
+SPECIALISED int32_t step(const forest *f, int32_t at, const float *row, int missing)
 {
-    const node here = nodes[at];
-    return here.left + (row[here.feature] > here.threshold);
+    const node here = f->nodes[at];
+    const float value = row[here.feature];
+    int32_t to_right = value > here.threshold;
+    if (missing)
+        to_right |= (value != value) & f->missing_right[at];
+    return here.left + to_right;
+}
+
+static int has_missing(const float *values, int64_t n_values)
+{
+    int found = 0;
+    for (int64_t i = 0; i < n_values; i++)
+        found |= values[i] != values[i];
+    return found;
 }
 
 /* One row: eight trees side by side. */
-static double sum_of_row(const forest *f, const float *row)
+SPECIALISED double sum_of_row(const forest *f, const float *row, int missing)
 {
     double sum = 0;
     int32_t tree = 0;
@@ -52,17 +71,30 @@ static double sum_of_row(const forest *f, const float *row)
         }
         for (; depth > 0; depth--)
             for (int lane = 0; lane < LANES; lane++)
-                at[lane] = step(f->nodes, at[lane], row);
+                at[lane] = step(f, at[lane], row, missing);
         for (int lane = 0; lane < LANES; lane++)
             sum += f->path_lengths[at[lane]];
     }
     for (; tree < f->n_trees; tree++) {
         int32_t at = f->roots[tree];
         for (int32_t depth = f->depths[tree]; depth > 0; depth--)
-            at = step(f->nodes, at, row);
+            at = step(f, at, row, missing);
         sum += f->path_lengths[at];
     }
     return sum;
+}
+
+/* Eight rows, one after the other in memory, through one tree, side by side. */
+SPECIALISED void add_tree(const forest *f, int32_t tree, const float *rows, double *sums, int missing)
+{
+    int32_t at[LANES];
+    for (int lane = 0; lane < LANES; lane++)
+        at[lane] = f->roots[tree];
+    for (int32_t depth = f->depths[tree]; depth > 0; depth--)
+        for (int lane = 0; lane < LANES; lane++)
+            at[lane] = step(f, at[lane], rows + lane * f->n_features, missing);
+    for (int lane = 0; lane < LANES; lane++)
+        sums[lane] += f->path_lengths[at[lane]];
 }
 
 /* Many rows: eight rows side by side, a block of rows through one tree after the other. */
@@ -73,19 +105,16 @@ void sum_path_lengths(const forest *f, const float *rows, int64_t n_rows, double
         sums[row] = 0;
     for (int64_t begin = 0; begin < in_lanes; begin += BLOCK_ROWS) {
         const int64_t end = begin + BLOCK_ROWS < in_lanes ? begin + BLOCK_ROWS : in_lanes;
+        const int missing = has_missing(rows + begin * f->n_features, (end - begin) * f->n_features);
         for (int32_t tree = 0; tree < f->n_trees; tree++)
-            for (int64_t first = begin; first < end; first += LANES) {
-                const float *row = rows + first * f->n_features;
-                int32_t at[LANES];
-                for (int lane = 0; lane < LANES; lane++)
-                    at[lane] = f->roots[tree];
-                for (int32_t depth = f->depths[tree]; depth > 0; depth--)
-                    for (int lane = 0; lane < LANES; lane++)
-                        at[lane] = step(f->nodes, at[lane], row + lane * f->n_features);
-                for (int lane = 0; lane < LANES; lane++)
-                    sums[first + lane] += f->path_lengths[at[lane]];
-            }
+            for (int64_t first = begin; first < end; first += LANES)
+                if (missing)
+                    add_tree(f, tree, rows + first * f->n_features, sums + first, 1);
+                else
+                    add_tree(f, tree, rows + first * f->n_features, sums + first, 0);
     }
-    for (int64_t row = in_lanes; row < n_rows; row++)
-        sums[row] = sum_of_row(f, rows + row * f->n_features);
+    for (int64_t row = in_lanes; row < n_rows; row++) {
+        const float *values = rows + row * f->n_features;
+        sums[row] = has_missing(values, f->n_features) ? sum_of_row(f, values, 1) : sum_of_row(f, values, 0);
+    }
 }

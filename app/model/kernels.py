@@ -53,6 +53,7 @@ class _ForestStruct(ctypes.Structure):
         ("path_lengths", ctypes.c_void_p),
         ("roots", ctypes.c_void_p),
         ("depths", ctypes.c_void_p),
+        ("missing_right", ctypes.c_void_p),
         ("n_trees", ctypes.c_int32),
         ("n_features", ctypes.c_int32),
     )
@@ -81,13 +82,9 @@ class CompiledKernel:
         self._without_lock = _load(ctypes.CDLL, library)
         # Must stay referenced, as the struct holds only the addresses.
         self._memory = to_nodes(arrays)
-        nodes, path_lengths, roots, depths = self._memory
         self._struct = _ForestStruct(
-            nodes.ctypes.data,
-            path_lengths.ctypes.data,
-            roots.ctypes.data,
-            depths.ctypes.data,
-            len(roots),
+            *(part.ctypes.data for part in self._memory),
+            len(arrays.roots),
             int(arrays.n_features),
         )
         self._address = ctypes.addressof(self._struct)
@@ -102,7 +99,7 @@ class CompiledKernel:
         return sums
 
     def sum_path_lengths_of_row(self, row: Sequence[float]) -> float:
-        """Sum the path lengths of one row of finite numbers within float32, which are rounded to float32."""
+        """Sum the path lengths of one row of numbers within float32, which are rounded to float32."""
         # Arrays of ctypes are made in a fraction of the time that NumPy's take.
         values, total = self._row_type(*row), ctypes.c_double()
         self._with_lock(self._address, values, 1, ctypes.byref(total))
@@ -111,13 +108,13 @@ class CompiledKernel:
 
 def to_nodes(
     arrays: ForestArrays,
-) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
+) -> tuple[NDArray[np.void], NDArray[np.float64], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8]]:
     """Convert the trees to C structs, tree after tree and level after level, with siblings next to each other.
 
     Returns
     -------
     Nodes as the C struct ``node`` and their path lengths, both of shape ``(n_nodes,)``; each tree's root and its
-    depth in steps, both of shape ``(n_trees,)``.
+    depth in steps, both of shape ``(n_trees,)``; whether missing values go to the right, shape ``(n_nodes,)``.
     """
     is_leaf = arrays.is_leaf()
     # All trees at once, level by level: the nodes of each level, the numbers of their trees, and the level's depth.
@@ -143,7 +140,16 @@ def to_nodes(
     nodes["left"][new_number] = new_number[arrays.children[:, 0]]
     path_lengths = np.zeros(len(nodes))
     path_lengths[new_number] = arrays.path_length
-    return nodes, path_lengths, roots.astype(np.int32), depths
+    missing_right = np.zeros(len(nodes), np.uint8)
+    missing_right[new_number] = _missing_go_to_right(arrays)
+    return nodes, path_lengths, roots.astype(np.int32), depths, missing_right
+
+
+def _missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
+    """Return which nodes send missing values to the right, shape ``(n_nodes,)``; never a leaf, where walks end."""
+    if arrays.missing_go_to_left is None:
+        return np.zeros(len(arrays.feature), np.bool_)
+    return ~arrays.missing_go_to_left & ~arrays.is_leaf()
 
 
 def source_sha256() -> str:
@@ -191,6 +197,7 @@ class NumpyKernel:
     def __init__(self, arrays: ForestArrays) -> None:
         self._arrays = arrays
         self._flat_children = np.ascontiguousarray(arrays.children).reshape(-1)
+        self._missing_right = _missing_go_to_right(arrays)
         self._max_depth = _max_depth(arrays)
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -199,7 +206,7 @@ class NumpyKernel:
         Parameters
         ----------
         rows
-            Shape ``(n_rows, n_features)``.
+            Shape ``(n_rows, n_features)``; a missing value is NaN.
 
         Returns
         -------
@@ -211,16 +218,19 @@ class NumpyKernel:
         return sums
 
     def sum_path_lengths_of_row(self, row: Sequence[float]) -> float:
-        """Sum the path lengths of one row of finite numbers within float32."""
+        """Sum the path lengths of one row of numbers within float32."""
         return float(self._sum_block(np.array([row], np.float32))[0])
 
     def _sum_block(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum the path lengths of a block of rows."""
         arrays, which_row = self._arrays, np.arange(len(rows))
         nodes: NDArray[np.integer] = np.repeat(arrays.roots[:, None].astype(np.intp), len(rows), axis=1)
+        is_missing = np.isnan(rows).any()
         for _ in range(self._max_depth):
             values = rows[which_row, arrays.feature.take(nodes)]
             goes_right = values > arrays.threshold.take(nodes)
+            if is_missing:
+                goes_right |= np.isnan(values) & self._missing_right.take(nodes)
             nodes = self._flat_children.take(2 * nodes + goes_right)
         # A running sum adds from the first tree to the last; a plain sum would add pairwise, and its last bits would
         # differ (docs/decisions/0003-sums-in-tree-order.md).

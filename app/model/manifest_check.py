@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from datetime import UTC, datetime
 from typing import Any
 
-from app.model.confidence import MAX_TRAINING_ROWS
-from app.model.schema import MAX_FEATURES
+from app.model.forest_arrays import MAX_TRAINING_ROWS
+from app.model.schema import BOOLEAN, CATEGORY, IDENTITY, MAX_FEATURES, NUMBER
 
 # Training writes 32. They are scored whenever a bundle is loaded.
 _MAX_GOLDEN_ROWS = 1000
@@ -54,6 +55,16 @@ def check_manifest(manifest: dict[str, Any]) -> None:
     parameters = manifest.get("parameters")
     are_parameters = isinstance(parameters, dict) and all(map(_is_simple, parameters.values()))
     _require(are_parameters, "parameters must have numbers, texts, true, false or null as values")
+    if manifest.get("format_version") == 1:
+        return
+    _check_columns(manifest.get("columns"), manifest.get("quantile_levels"))
+    _check_encoding(manifest)
+    threshold = manifest.get("threshold")
+    are_numbers = isinstance(threshold, dict) and all(
+        _is_number(threshold.get(unit)) for unit in ("score", "path_length_sum")
+    )
+    _require(are_numbers, "threshold must have the numbers score and path_length_sum")
+    _require(type(manifest.get("has_out_of_bag_scores")) is bool, "has_out_of_bag_scores must be true or false")
 
 
 def has_plain_files(manifest: dict[str, Any]) -> bool:
@@ -90,6 +101,62 @@ def _check_features(features: Any) -> None:
         _require(_is_number(low) and _is_number(high) and low <= high, "features must have numbers low <= high")
 
 
+def _check_columns(columns: Any, levels: Any) -> None:
+    """Check names, kinds, ranges, levels and quantiles of the input columns."""
+    is_list = isinstance(columns, list) and all(isinstance(column, dict) for column in columns)
+    _require(is_list and 1 <= len(columns) <= MAX_FEATURES, f"columns must be a list of 1 to {MAX_FEATURES} objects")
+    names = [column.get("name") for column in columns]
+    are_names = all(isinstance(name, str) and "\0" not in name for name in names) and len(set(names)) == len(names)
+    _require(are_names, "columns must have different texts without NUL as name")
+    _require(_is_ascending(levels) and 0 <= levels[0] <= levels[-1] <= 1, "quantile_levels must ascend within 0 to 1")
+    for column in columns:
+        name, kind, share = column["name"], column.get("kind"), column.get("share_missing")
+        _require(kind in (NUMBER, CATEGORY, BOOLEAN), f"columns: {name} must have a kind: number, category or boolean")
+        _require(_is_number(share) and 0 <= share <= 1, f"columns: {name} must have a share_missing in 0 to 1")
+        if kind == NUMBER:
+            _check_numbers_of(name, column.get("range"), column.get("quantiles"), len(levels))
+        else:
+            _check_levels(name, column.get("levels"), str if kind == CATEGORY else bool)
+
+
+def _check_numbers_of(name: str, spread: Any, quantiles: Any, n_levels: int) -> None:
+    """Check range and quantiles of a column of numbers; both are null if every value was missing."""
+    if spread is None and quantiles is None:
+        return
+    ends = [spread.get("min"), spread.get("max")] if isinstance(spread, dict) else None
+    _require(_is_ascending(ends), f"columns: {name} must have a range min <= max")
+    is_grid = _is_ascending(quantiles) and len(quantiles) == n_levels
+    _require(is_grid, f"columns: {name} must have an ascending quantile for each of quantile_levels")
+
+
+def _check_levels(name: str, levels: Any, kind: type) -> None:
+    """Check the levels of a category (texts) or boolean, and how many training rows had each."""
+    are_levels = isinstance(levels, list) and all(
+        isinstance(level, dict)
+        and type(level.get("level")) is kind
+        and type(level.get("count")) is int
+        and 0 <= level["count"] <= MAX_TRAINING_ROWS
+        for level in levels
+    )
+    _require(are_levels, f"columns: {name} must have levels, each with a level and the count of its training rows")
+    distinct = {level["level"] for level in levels}
+    _require(len(distinct) == len(levels) and len(levels) >= 1, f"columns: {name} must have different levels")
+
+
+def _check_encoding(manifest: dict[str, Any]) -> None:
+    """Check that the steps of the encoding are known, and make the forest's features of the columns."""
+    steps: Any = manifest.get("encoding")
+    _require(isinstance(steps, list) and all(isinstance(step, dict) for step in steps), "encoding must be a list")
+    made: list[Any] = []
+    for step in steps:
+        kind, names = step.get("step"), step.get("columns")
+        _require(kind == IDENTITY, f"encoding has the step {kind!r}, which this release does not know: update it")
+        _require(isinstance(names, list), "encoding: the step identity must have a list of columns")
+        made += names
+    columns, features = ([each["name"] for each in manifest[part]] for part in ("columns", "features"))
+    _require(made == columns == features, "encoding must make the features of the columns, in their order")
+
+
 def _check_training(training: Any) -> None:
     """Check what the service reports about the training rows."""
     _require(isinstance(training, dict), "training must be an object")
@@ -109,8 +176,8 @@ def _check_golden(golden: Any) -> None:
         f"golden must have 1 to {_MAX_GOLDEN_ROWS} rows, and as many scores and labels",
     )
     _require(
-        all(isinstance(row, list) and len(row) <= MAX_FEATURES and all(map(_is_number, row)) for row in rows),
-        "golden.rows must be lists of finite numbers",
+        all(isinstance(row, list) and len(row) <= MAX_FEATURES and all(map(_is_number_or_null, row)) for row in rows),
+        "golden.rows must be lists of finite numbers, or null for missing ones",
     )
     _require(all(map(_is_number, scores)), "golden.anomaly_score must be numbers")
     _require(all(type(label) is int and label in (1, -1) for label in labels), "golden.is_inlier must be 1 or -1")
@@ -130,6 +197,17 @@ def _is_number(value: Any) -> bool:
     if type(value) is int:
         return value in _INT64
     return type(value) is float and math.isfinite(value)
+
+
+def _is_number_or_null(value: Any) -> bool:
+    """Return whether a value is a finite number, or null."""
+    return value is None or _is_number(value)
+
+
+def _is_ascending(values: Any) -> bool:
+    """Return whether a value is a list of numbers, at least one, none smaller than the one before."""
+    is_list = isinstance(values, list) and len(values) >= 1 and all(map(_is_number, values))
+    return is_list and all(low <= high for low, high in itertools.pairwise(values))
 
 
 def _is_simple(value: Any) -> bool:

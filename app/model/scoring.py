@@ -45,13 +45,11 @@ class ScoredRow(NamedTuple):
 
 def score_row(bundle: Bundle, row: Sequence[float]) -> ScoredRow:
     """Score one row: a finite number within float32 for each feature. Arrays take several times as long."""
-    score = bundle.forest.score_row(row)
-    label = bundle.forest.label_row(score)
+    score, label = bundle.forest.score_and_label_row(row)
     return ScoredRow(row, score, label, bundle.confidence.of_row(score, label))
 
 
 def score_rows(bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
     """Score rows, shape ``(n_rows, n_features)``, finite."""
-    scores = bundle.forest.score(rows)
-    labels = bundle.forest.label(scores)
+    scores, labels = bundle.forest.score_and_label(rows)
     return ScoredRows(rows, scores, labels, bundle.confidence.of_rows(scores, labels))

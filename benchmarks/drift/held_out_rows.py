@@ -47,7 +47,7 @@ class Draw:
         n_held_out = int(_HELD_OUT_SHARE * len(table))
         held_out, training = shuffled[:n_held_out], shuffled[n_held_out:]
         parameters = ForestParameters(contamination=_CONTAMINATION, random_state=seed)
-        forest = Forest(compile_forest(fit(training, parameters)))
+        forest = compile_forest(fit(training, parameters))
         scored = score(forest, training)
         reference, others = split_reference(len(training))
         return cls(forest, scored.take(reference), scored.take(others), held_out)
@@ -60,5 +60,4 @@ class Draw:
 
 def score(forest: Forest, rows: NDArray[np.float64]) -> ScoredRows:
     """Score rows as the service does."""
-    scores = forest.score(rows)
-    return ScoredRows(rows, scores, forest.label(scores))
+    return ScoredRows(rows, *forest.score_and_label(rows))

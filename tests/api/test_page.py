@@ -184,8 +184,10 @@ def test_forged_host_is_quoted(make_service: Callable[..., Flask], credits_model
 def test_names_are_escaped(make_service: Callable[[Path], Flask], own_models: Path):
     """A column that is named like an HTML element is shown as text."""
     hostile = "<script>alert('mean')</script>"
-    features = read_manifest(own_models / "current")["features"]
-    rewrite_manifest(own_models, features=[features[0] | {"name": hostile}, features[1]], name='a"b<i>')
+    manifest = read_manifest(own_models / "current")
+    features, columns = ([manifest[part][0] | {"name": hostile}, manifest[part][1]] for part in ("features", "columns"))
+    encoding = [{"step": "identity", "columns": [hostile, columns[1]["name"]]}]
+    rewrite_manifest(own_models, features=features, columns=columns, encoding=encoding, name='a"b<i>')
 
     page = read_page(make_service(own_models).test_client())
 

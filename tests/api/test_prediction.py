@@ -105,7 +105,7 @@ def test_media_type_may_name_a_charset(client: FlaskClient):
 
 def test_bug_counts_as_an_error(client, service, monkeypatch: pytest.MonkeyPatch):
     """What the caller cannot fix counts as an error."""
-    monkeypatch.setattr(service_of(service).model.get().forest, "score_row", lambda row: 1 / 0)
+    monkeypatch.setattr(service_of(service).model.get().forest, "score_and_label_row", lambda row: 1 / 0)
 
     assert client.post("/prediction", json={"feature_vector": ROW}).status_code == 500
     assert (_counted(service, "error"), _counted(service, "invalid")) == (1, 0)

@@ -29,7 +29,7 @@ from app.drift.calibration import Calibration
 from app.drift.monitor import DriftMonitor
 from app.errors import InvalidBundle
 from app.model.bundle import DRIFT_FILE, FOREST_FILE, MANIFEST_FILE, REFERENCE_FILE, Bundle, read_bundle, write_manifest
-from app.model.forest import Forest
+from app.model.forest import Forest, Threshold
 from app.model.forest_arrays import ForestArrays
 from app.model.kernels import CompiledKernel, NumpyKernel
 from app.model.scoring import score_row, score_rows
@@ -45,7 +45,6 @@ _NUMBERS = (
     0,
     1,
     -1,
-    2,
     255,
     2**31 - 1,
     -(2**31),
@@ -125,9 +124,9 @@ def grow_random_arrays(random: Generator) -> Arrays:
             children += [[child, child] for child in pair]
             children[node] = pair if random.random() < 0.7 else pair[::-1]
             leaves += pair
-    n_nodes = len(children)
     if random.random() < 0.3:
-        children[random.integers(n_nodes)][random.integers(2)] = int(random.integers(-1, n_nodes + 2))
+        children[random.integers(len(children))][random.integers(2)] = int(random.integers(-1, len(children) + 2))
+    n_nodes = len(children)
     return {
         "feature": random.integers(0, n_features, n_nodes).astype(np.int32),
         "threshold": random.normal(size=n_nodes),
@@ -135,9 +134,19 @@ def grow_random_arrays(random: Generator) -> Arrays:
         "path_length": random.random(n_nodes) * 9,
         "roots": np.array(roots, np.int32),
         "path_length_scale": np.array(5.0 * n_trees),
-        "offset": np.array(-0.5),
         "n_features": np.array(n_features, np.int32),
+        "missing_go_to_left": random.random(n_nodes) < 0.5,
+        **_count_rows(children, random),
     }
+
+
+def _count_rows(children: list[list[int]], random: Generator) -> Arrays:
+    """Count rows and weights of the nodes of random trees."""
+    counts = random.integers(1, 20, len(children))
+    for node, pair in reversed(list(enumerate(children))):
+        if node < min(pair) and max(pair) < len(children):
+            counts[node] = counts[pair].sum()
+    return {"n_node_samples": counts, "weighted_n_node_samples": counts * 0.1}
 
 
 def change_bytes(content: bytes, random: Generator) -> bytes:
@@ -222,8 +231,10 @@ class Fuzzer:
         if set(arrays) != set(self._arrays[FOREST_FILE]):
             raise InvalidBundle("an array is missing, which the archive's reader refuses")
         checked = ForestArrays(**arrays)
-        forest = Forest(checked, NumpyKernel)
+        checked.check()
+        forest = Forest(checked, Threshold.find(-0.5, checked), NumpyKernel)
         rows = self._random.normal(size=(N_PREDICTIONS, forest.n_features)).astype(np.float32)
+        rows[self._random.random(rows.shape) < 0.01] = np.nan
         compiled = CompiledKernel(checked, self._library)
         assert np.array_equal(compiled.sum_path_lengths(rows), NumpyKernel(checked).sum_path_lengths(rows))
         assert np.isfinite(compiled.sum_path_lengths_of_row(rows[0].tolist()))

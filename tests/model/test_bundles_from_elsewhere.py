@@ -18,15 +18,20 @@ from app.errors import InvalidBundle
 from app.model.build_kernel import build, find_compiler
 from app.model.bundle import (
     DRIFT_FILE,
+    FILES_OF_THE_SERVICE,
     FOREST_FILE,
     MANIFEST_FILE,
     REFERENCE_FILE,
-    _read_forest,
     read_bundle,
     write_manifest,
 )
+from app.model.forest_file import read_forest
 from app.model.live_model import CURRENT_LINK, LiveModel
 from app.model.worker_sync import WorkerSync
+from training.bundle.write import TrainedModel, write_bundle
+from training.data.dataset import Dataset
+from training.drift.calibrate import DriftParameters
+from training.fitting.fit import ForestParameters, fit
 
 REPOSITORY = Path(__file__).parent.parent.parent
 VALID = REPOSITORY / "tests" / "compatibility" / "first_release" / "models" / "20261129T085415Z-012936da"
@@ -191,18 +196,31 @@ def test_any_error_while_loading_is_a_refusal(bundle: Path, tmp_path: Path, monk
     (models / CURRENT_LINK).unlink()
     (models / CURRENT_LINK).symlink_to("wrong")
 
-    def read_forest(file, opened):
+    def fail(file, opened, manifest):
         if file.parent == wrong:
             raise MemoryError("no memory")
-        return _read_forest(file, opened)
+        return read_forest(file, opened, manifest)
 
-    monkeypatch.setattr("app.model.bundle._read_forest", read_forest)
+    monkeypatch.setattr("app.model.bundle.read_forest", fail)
     for live in (first, LiveModel(models, on_refused=lambda: refusals.append(1), notes=WorkerSync(tmp_path))):
         live.refresh()
         assert live.get().version == VALID.name
         assert "MemoryError: no memory" in live.problem
     assert refusals == [1]
     assert caplog.text.count("refused a model bundle") == 1
+
+
+def write_format_2(models: Path) -> Path:
+    """Write a small bundle of this release, with drift detectors and out-of-bag scores."""
+    rows = np.random.default_rng(1).normal(size=(4000, 2))
+    data = Dataset(("mean", "sd"), rows, Path("rows.csv"), "", ("mean", "sd"))
+    model = TrainedModel("m", fit(rows, ForestParameters(n_estimators=5, contamination=0.01)), data)
+    folder = write_bundle(models, model, drift=DriftParameters(expected_run_time=100, window=10)).folder
+    # Only what the service opens, so that a case writes little.
+    for file in set(folder.iterdir()) - {folder / name for name in (*FILES_OF_THE_SERVICE, DRIFT_FILE, MANIFEST_FILE)}:
+        file.unlink()
+    seal(folder)
+    return folder
 
 
 def test_random_bundles_never_crash_the_kernel(tmp_path: Path, is_long: bool):
@@ -218,7 +236,7 @@ def test_random_bundles_never_crash_the_kernel(tmp_path: Path, is_long: bool):
     seconds = 60 if is_long else 5
 
     done = subprocess.run(
-        [sys.executable, "-m", "tests.model.fuzz_bundles", VALID, library, str(seconds), "1"],
+        [sys.executable, "-m", "tests.model.fuzz_bundles", write_format_2(tmp_path), library, str(seconds), "1"],
         cwd=REPOSITORY,
         # Python itself frees not everything at its end.
         env={"PATH": os.environ["PATH"], "LD_PRELOAD": sanitizer, "ASAN_OPTIONS": "detect_leaks=0"},
@@ -230,4 +248,5 @@ def test_random_bundles_never_crash_the_kernel(tmp_path: Path, is_long: bool):
     assert done.returncode == 0, done.stderr[-5000:]
     outcomes = json.loads(done.stdout)
     assert outcomes["random trees: used"] > 0
+    assert outcomes["manifest: used"] > 0
     assert outcomes["tree arrays: refused"] > 0

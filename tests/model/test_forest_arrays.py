@@ -17,8 +17,10 @@ SOUND = ForestArrays(
     path_length=np.array([0, 2.0, 1.0]),
     roots=np.array([0], np.int32),
     path_length_scale=np.array(2.0),
-    offset=np.array(-0.6),
     n_features=np.array(1, np.int32),
+    missing_go_to_left=np.array([False, True, True]),
+    n_node_samples=np.array([3, 2, 1]),
+    weighted_n_node_samples=np.array([3.5, 2.5, 1.0]),
 )
 
 
@@ -40,9 +42,7 @@ def test_valid_arrays_pass():
         ("roots", np.zeros(100_001, np.int32), "100,001 trees, more than 100,000"),
         ("feature", np.array([np.nan, 0, 0]), "feature is not int32 with 1 axes"),
         ("feature", np.array([0, 0, 0], np.int64), "feature is not int32 with 1 axes"),
-        ("offset", np.array([-0.6]), "offset is not float64 with 0 axes"),
-        ("offset", np.array(np.nan), "not in \\[-1, 0\\]"),
-        ("offset", np.array(0.5), "not in \\[-1, 0\\]"),
+        ("path_length_scale", np.array([2.0]), "path_length_scale is not float64 with 0 axes"),
         ("n_features", np.array(0, np.int32), "takes 0 features"),
         ("n_features", np.array(2**31 - 1, np.int32), "possible are 1 to 256"),
         ("path_length", np.array([0, -1.0, 1]), "outside of 0 to 1000"),
@@ -58,6 +58,14 @@ def test_valid_arrays_pass():
         ("feature", np.array([-1, 0, 0], np.int32), "feature that rows do not have"),
         ("threshold", np.array([np.nan, 0, 0]), "not finite"),
         ("path_length", np.array([0, np.inf, 1]), "not finite"),
+        ("missing_go_to_left", np.array([1, 1, 1]), "missing_go_to_left is not bool with 1 axes"),
+        ("missing_go_to_left", np.array([True]), "have different lengths"),
+        ("n_node_samples", np.array([3, 2]), "have different lengths"),
+        ("n_node_samples", np.array([3, 3, 0]), "has no rows"),
+        ("n_node_samples", np.array([4, 2, 1]), "other rows than its children"),
+        ("n_node_samples", np.array([2**62 * 2 - 2, 2**62, 2**62 - 2]), "or more than 10,000,000,000"),
+        ("weighted_n_node_samples", np.array([3.5, 2.5, np.nan]), "has no weights of rows"),
+        ("weighted_n_node_samples", np.array([3.5, 2.5, 1.1]), "other weights of rows than its children"),
     ],
 )
 def test_invalid_arrays_are_refused(part: str, value: np.ndarray, message: str):
@@ -75,7 +83,7 @@ def chain(n_levels: int) -> ForestArrays:
         "feature": np.zeros(n_nodes, np.int32),
         "threshold": np.zeros(n_nodes),
         "path_length": np.ones(n_nodes),
-    }
+    } | dict.fromkeys(("missing_go_to_left", "n_node_samples", "weighted_n_node_samples"))
     return ForestArrays(**SOUND.as_dict() | parts | {"children": children})
 
 

@@ -48,8 +48,8 @@ def rows_at_thresholds(
 
 def assert_answers_are_scikit_learns(estimator: IsolationForest, forest: Forest, rows: NDArray[np.float32]) -> None:
     """Compare every label and every score."""
-    scores = forest.score(rows)
-    assert forest.label(scores).tolist() == estimator.predict(rows).tolist()
+    scores, labels = forest.score_and_label(rows)
+    assert labels.tolist() == estimator.predict(rows).tolist()
     assert np.abs(scores - estimator.score_samples(rows)).max() <= SCORE_TOLERANCE
 
 
@@ -79,7 +79,7 @@ def test_labels_and_scores_are_scikit_learns(
         contamination=contamination,
         random_state=seed,
     ).fit(training_rows)
-    forest = Forest(compile_forest(estimator))
+    forest = compile_forest(estimator)
 
     other_rows = make_rows(random, 50, n_features, "float32")
     on_thresholds = rows_at_thresholds(forest, random, 200, training_rows)
@@ -94,7 +94,7 @@ def test_few_and_many_trees(n_trees):
     rows = make_rows(random, 400, 3, "spread")
     estimator = IsolationForest(n_estimators=n_trees, contamination=0.05, random_state=1).fit(rows)
 
-    assert_answers_are_scikit_learns(estimator, Forest(compile_forest(estimator)), rows)
+    assert_answers_are_scikit_learns(estimator, compile_forest(estimator), rows)
 
 
 @pytest.mark.parametrize("kind", ["spread", "atoms"])
@@ -104,9 +104,32 @@ def test_scores_are_equal_to_the_last_bit(kind):
     # Shallow trees end in leaves of many rows, whose path lengths are no round numbers.
     estimator = IsolationForest(n_estimators=200, contamination=0.1, random_state=16).fit(rows)
 
-    scores = Forest(compile_forest(estimator), NumpyKernel).score(rows)
+    forest = compile_forest(estimator)
+    scores = Forest(forest.arrays, forest.threshold, NumpyKernel).score(rows)
 
     assert np.array_equal(scores, estimator.score_samples(rows))
+
+
+@pytest.mark.parametrize(("max_features", "bootstrap"), [(1.0, False), (0.5, True)])
+@pytest.mark.parametrize("in_training", [True, False])
+def test_rows_with_missing_values_score_like_scikit_learns(max_features, bootstrap, in_training):
+    """To the last bit in both kernels, for trees that saw missing values and for those that did not."""
+    random = np.random.default_rng(7)
+    rows = random.normal(size=(2000, 4)).astype(np.float32)
+    with_missing = np.where(random.random(rows.shape) < 0.05, np.float32(np.nan), rows)
+    training_rows = with_missing if in_training else rows
+    estimator = IsolationForest(
+        n_estimators=50, max_features=max_features, bootstrap=bootstrap, contamination=0.1, random_state=1
+    ).fit(training_rows)
+    compiled = compile_forest(estimator, training_rows)
+
+    for forest in (compiled, Forest(compiled.arrays, compiled.threshold, NumpyKernel)):
+        scores, labels = forest.score_and_label(with_missing)
+        assert np.array_equal(scores, estimator.score_samples(with_missing))
+        assert np.array_equal(labels, estimator.predict(with_missing))
+        assert [forest.score_and_label_row(row) for row in with_missing[:50].tolist()] == list(
+            zip(scores[:50].tolist(), labels[:50].tolist(), strict=True)
+        )
 
 
 @pytest.mark.parametrize("max_features", [1.0, 5 / 6, 1 / 6])
@@ -116,4 +139,4 @@ def test_trees_use_the_right_features_of_a_row(max_features):
     rows = (np.random.default_rng(3).normal(size=(500, 6)) * scales).astype(np.float32)
     estimator = IsolationForest(max_features=max_features, random_state=3).fit(rows)
 
-    assert_answers_are_scikit_learns(estimator, Forest(compile_forest(estimator)), rows)
+    assert_answers_are_scikit_learns(estimator, compile_forest(estimator), rows)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.model import build_kernel, forest, kernels
 from app.model.build_kernel import build, find_compiler
-from app.model.forest import Forest
+from app.model.forest import Forest, Threshold
 from app.model.forest_arrays import ForestArrays
 from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, to_nodes
 
@@ -66,8 +66,8 @@ def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> Fore
         path_length=np.array(path_length),
         roots=np.array(roots, np.int32),
         path_length_scale=np.array(5.0 * n_trees),
-        offset=np.array(-0.5),
         n_features=np.array(n_features, np.int32),
+        missing_go_to_left=random.random(len(feature)) < 0.5,
     )
 
 
@@ -77,15 +77,18 @@ def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> Fore
     n_features=st.integers(1, 5),
     n_splits=st.integers(0, 30),
     n_rows=st.integers(0, 600),
+    share_missing=st.sampled_from([0, 0.001, 0.5, 1]),
 )
-def test_kernels_agree_to_the_last_bit(library, seed, n_trees, n_features, n_splits, n_rows):
-    """For any number of rows, trees and levels, including those that do not fill the eight lanes."""
+def test_kernels_agree_to_the_last_bit(library, seed, n_trees, n_features, n_splits, n_rows, share_missing):
+    """For any number of rows, trees, levels and missing values, including those that do not fill the eight lanes."""
     arrays = grow_forest(seed, n_trees, n_features, n_splits)
     # Thresholds are multiples of a half, so many of these values lie exactly on one, or one float32 beside it.
     random = np.random.default_rng(seed)
     rows = (random.integers(-8, 9, (n_rows, n_features)) / 2).astype(np.float32)
     nudged = random.random(rows.shape) < 0.3
     rows[nudged] = np.nextafter(rows[nudged], np.float32(random.choice([-np.inf, np.inf])))
+
+    rows[random.random(rows.shape) < share_missing] = np.nan
 
     expected = NumpyKernel(arrays).sum_path_lengths(rows)
     assert np.array_equal(CompiledKernel(arrays, library).sum_path_lengths(rows), expected)
@@ -105,6 +108,7 @@ def test_threshold_between_two_float32_keeps_its_side(library: Path):
             "threshold": np.array([threshold, 0, 0]),
             "children": np.array([[1, 2], [1, 1], [2, 2]], np.int32),
             "path_length": np.array([0, 10.0, 20.0]),
+            "missing_go_to_left": np.ones(3, np.bool_),
         }
     )
 
@@ -117,7 +121,7 @@ def test_threshold_between_two_float32_keeps_its_side(library: Path):
 def test_siblings_are_next_to_each_other(seed):
     """The kernel finds the right child after the left one, and a leaf at itself."""
     arrays = grow_forest(seed, n_trees=7, n_features=3, n_splits=20)
-    nodes, path_lengths, roots, depths = to_nodes(arrays)
+    nodes, path_lengths, roots, depths, _ = to_nodes(arrays)
 
     assert (roots[1:] > roots[:-1]).all()
     assert depths.max() < 21
@@ -150,7 +154,7 @@ def test_unusable_library_falls_back_to_numpy(tmp_path, monkeypatch, caplog, con
     forest._warn_once.cache_clear()
 
     with caplog.at_level(logging.WARNING):
-        kernels = [Forest(arrays).kernel for _ in range(3)]
+        kernels = [Forest(arrays, Threshold.find(-0.5, arrays)).kernel for _ in range(3)]
 
     assert kernels == ["numpy"] * 3
     assert len(caplog.records) == 1

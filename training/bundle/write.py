@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from sklearn.ensemble import IsolationForest
 from app.drift.calibration import Calibration
 from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
 from app.model.forest import Forest
-from app.model.schema import Features
+from app.model.out_of_bag import COUNTS, SCORES, OutOfBagScores
+from app.model.schema import Features, describe_columns
 from app.records.timestamps import format_timestamp
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
@@ -27,6 +28,7 @@ from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibr
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate
+from training.fitting.fit import score_out_of_bag
 from training.metrics.monitor import Stage
 from training.store.store import ModelStore
 
@@ -47,12 +49,15 @@ class TrainedModel:
         The training rows.
     test
         Test rows, which the estimator never saw, if there are any.
+    is_fitted_on
+        Which training rows the trees were grown from, shape ``(n_rows,)``; None for all.
     """
 
     name: str
     estimator: IsolationForest
     training: Dataset
     test: Dataset | None = None
+    is_fitted_on: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,7 @@ def write_bundle(
         If the bundle cannot be stored; ``models`` then stays as it was.
     """
     on_stage(Stage.EVALUATING)
-    arrays = compile_forest(model.estimator)
-    forest = Forest(arrays)
+    forest = compile_forest(model.estimator, model.training.rows)
     sets = {"train": (model.training, evaluate(forest, model.training.rows))}
     if model.test is not None:
         sets["test"] = (model.test, evaluate(forest, model.test.rows))
@@ -113,14 +117,19 @@ def write_bundle(
         scored = ScoredRows(model.training.rows, on_training.scores, on_training.labels)
         share = on_training.n_flagged / len(scored)
         calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration)
-    manifest = _describe(model, forest, sets) | {"drift": _describe_drift(calibration)}
+    fitted_rows = model.training.rows if model.is_fitted_on is None else model.training.rows[model.is_fitted_on]
+    out_of_bag = score_out_of_bag(model.estimator, forest, fitted_rows)
+    manifest = _describe(model, forest, sets) | {
+        "drift": _describe_drift(calibration),
+        "has_out_of_bag_scores": out_of_bag is not None,
+    }
     # Before the store is locked, so that nobody waits for pictures.
     pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets)
     on_stage(Stage.WRITING)
     store = ModelStore(models)
     with store.writing() as folder:
-        write_forest_arrays(folder / FOREST_FILE, arrays)
-        _write_reference(folder / REFERENCE_FILE, model.training.rows[reference], on_training)
+        write_forest_arrays(folder / FOREST_FILE, forest.arrays)
+        _write_reference(folder / REFERENCE_FILE, model.training.rows[reference], on_training, out_of_bag)
         if calibration is not None:
             calibration.write(folder / DRIFT_FILE)
         joblib.dump(model.estimator, folder / _ESTIMATOR_FILE)
@@ -150,6 +159,8 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             {"name": name, "low": low, "high": high}
             for name, low, high in zip(features.names, features.low, features.high, strict=True)
         ],
+        **describe_columns(training.names, training.rows),
+        "threshold": asdict(forest.threshold),
         "parameters": {name: _to_json(value) for name, value in model.estimator.get_params().items()},
         "offset_": forest.offset,
         "training": _describe_data(training)
@@ -204,8 +215,10 @@ def _describe_drift(calibration: Calibration | None) -> dict[str, Any] | None:
     }
 
 
-def _write_reference(file: Path, reference_rows: NDArray[np.float64], on_training: Evaluation) -> None:
-    """Write the reference rows and the distribution of the training scores."""
+def _write_reference(
+    file: Path, reference_rows: NDArray[np.float64], on_training: Evaluation, out_of_bag: OutOfBagScores | None
+) -> None:
+    """Write the reference rows and the distributions of the training scores."""
     unique_scores, counts = on_training.count_scores()
     np.savez(
         file,
@@ -215,6 +228,7 @@ def _write_reference(file: Path, reference_rows: NDArray[np.float64], on_trainin
         counts=counts,
         n_rows=np.int64(len(on_training)),
         n_flagged=np.int64(on_training.n_flagged),
+        **({} if out_of_bag is None else {SCORES: out_of_bag.scores, COUNTS: out_of_bag.counts}),
     )
 
 

@@ -88,8 +88,7 @@ def replay(
     findings: list[Finding] = []
     for start in range(0, len(data), _ROWS_AT_ONCE):
         rows = data.rows[start : start + _ROWS_AT_ONCE]
-        scores = forest.score(rows)
-        labels = forest.label(scores)
+        scores, labels = forest.score_and_label(rows)
         for place in range(len(rows)):
             one = slice(place, place + 1)
             checks = watch.update(rows[one], scores[one], labels[one])

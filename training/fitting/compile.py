@@ -6,6 +6,7 @@ with which the service repeats the comparison.
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from app.errors import InvalidForest
-from app.model.bundle import SCORE_TOLERANCE
+from app.model.forest import INLIER, OUTLIER, SCORE_TOLERANCE, Forest, Threshold
 from app.model.forest_arrays import ForestArrays
 from app.model.schema import MAX_FEATURES
 from training.fitting.evaluate import Evaluation
@@ -32,19 +33,22 @@ _LOWEST, _TYPICAL = 10, 11
 MAX_COMPARED_ROWS = 1_000_000
 
 
-def compile_forest(estimator: object) -> ForestArrays:
+def compile_forest(estimator: object, rows: NDArray[np.floating] | None = None) -> Forest:
     """Compile a fitted Isolation Forest.
 
-    Only public attributes are used, so that estimators of several scikit-learn releases can be compiled.
+    Only public attributes are required, so that estimators of several scikit-learn releases can be compiled.
 
     Parameters
     ----------
     estimator
         A fitted ``IsolationForest``.
+    rows
+        Training rows, shape ``(n_rows, n_features)``, all of which get scikit-learn's labels; without them, labels of
+        rows within rounding of the threshold depend on this machine's power function being monotonic.
 
     Returns
     -------
-    Arrays whose path lengths equal scikit-learn's to the last bit.
+    A forest whose path lengths equal scikit-learn's to the last bit.
 
     Raises
     ------
@@ -53,10 +57,9 @@ def compile_forest(estimator: object) -> ForestArrays:
 
     Examples
     --------
-    >>> from app.model.forest import Forest
     >>> rows = np.array([[0.0], [0.1], [0.2], [9.0]], np.float32)
     >>> estimator = IsolationForest(n_estimators=10, random_state=1).fit(rows)
-    >>> scores = Forest(compile_forest(estimator)).score(rows)
+    >>> scores = compile_forest(estimator).score(rows)
     >>> bool((scores == estimator.score_samples(rows)).all())
     True
     """
@@ -71,18 +74,27 @@ def compile_forest(estimator: object) -> ForestArrays:
     sizes = [tree.node_count for tree in trees]
     roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     n_all_rows_paths = _average_path_length(np.array([estimator.max_samples_]))[0]
-    return ForestArrays(
+    averages = _find_average_path_lengths(estimator, trees)
+    arrays = ForestArrays(
         feature=np.concatenate(
             [_map_features(tree, seen) for tree, seen in zip(trees, estimator.estimators_features_, strict=True)]
         ),
         threshold=np.concatenate([np.where(_is_leaf(tree), 0.0, tree.threshold) for tree in trees]),
         children=np.concatenate([_link_children(tree, root) for tree, root in zip(trees, roots, strict=True)]),
-        path_length=np.concatenate([_path_lengths(tree) for tree in trees]),
+        path_length=np.concatenate([_path_lengths(*pair) for pair in zip(trees, averages, strict=True)]),
         roots=roots.astype(np.int32),
         path_length_scale=np.asarray(len(trees) * n_all_rows_paths),
-        offset=np.asarray(float(estimator.offset_)),
         n_features=np.asarray(n_features, dtype=np.int32),
+        missing_go_to_left=np.concatenate([_is_leaf(tree) | (tree.missing_go_to_left == 1) for tree in trees]),
+        n_node_samples=np.concatenate([tree.n_node_samples for tree in trees]).astype(np.int64),
+        weighted_n_node_samples=np.concatenate([tree.weighted_n_node_samples for tree in trees]).astype(np.float64),
     )
+    offset = float(estimator.offset_)
+    forest = Forest(arrays, Threshold.find(offset, arrays))
+    if rows is None:
+        return forest
+    labels = np.where(forest.score(rows) < offset, OUTLIER, INLIER)
+    return Forest(arrays, Threshold.find(offset, arrays, forest.sum_path_lengths(rows), labels))
 
 
 def check_agreement(estimator: IsolationForest, rows: NDArray[np.float64], compiled: Evaluation) -> None:
@@ -119,7 +131,8 @@ def choose_golden_rows(
 
     Returns
     -------
-    Strict JSON values: ``rows``, ``anomaly_score`` (the lower, the more abnormal), ``is_inlier`` (1 or -1).
+    Strict JSON values: ``rows`` (null for a missing value), ``anomaly_score`` (the lower, the more abnormal),
+    ``is_inlier`` (1 or -1).
     """
     # Rows with equal scores prove the same, so one of each is enough.
     unique_scores, positions = np.unique(compiled.scores, return_index=True)
@@ -128,7 +141,9 @@ def choose_golden_rows(
     ranked = [*range(len(positions))[:_LOWEST], *typical.tolist(), *by_distance.tolist()]
     chosen = rows[positions[list(dict.fromkeys(ranked))[:GOLDEN_ROWS]]]
     scores, labels = _predict_with_scikit_learn(estimator, chosen)
-    return {"rows": chosen.tolist(), "anomaly_score": scores.tolist(), "is_inlier": labels.tolist()}
+    # JSON has no NaN.
+    as_json = [[None if math.isnan(value) else value for value in row] for row in chosen.tolist()]
+    return {"rows": as_json, "anomaly_score": scores.tolist(), "is_inlier": labels.tolist()}
 
 
 def _is_leaf(tree: Any) -> NDArray[np.bool_]:
@@ -148,10 +163,21 @@ def _link_children(tree: Any, root: int) -> NDArray[np.int32]:
     return (root + np.where(children == _NO_CHILD, own_number, children)).astype(np.int32)
 
 
-def _path_lengths(tree: Any) -> NDArray[np.float64]:
+def _find_average_path_lengths(estimator: IsolationForest, trees: list[Any]) -> list[NDArray[np.float64]]:
+    """Return the average path length below each node, by tree."""
+    # Kept from fitting: another machine's logarithm may round differently. Some releases lack them.
+    kept = getattr(estimator, "_average_path_length_per_tree", ())
+    if len(kept) == len(trees):
+        averages = [np.asarray(of_tree, np.float64) for of_tree in kept]
+        if all(of_tree.shape == (tree.node_count,) for of_tree, tree in zip(averages, trees, strict=True)):
+            return averages
+    return [_average_path_length(tree.n_node_samples) for tree in trees]
+
+
+def _path_lengths(tree: Any, averages: NDArray[np.float64]) -> NDArray[np.float64]:
     """Compute the path length of each leaf; 0 for inner nodes."""
     # In scikit-learn's order of operations, counting nodes and not edges: another order would round differently.
-    lengths = _count_nodes_to_root(tree) + _average_path_length(tree.n_node_samples) - 1.0
+    lengths = _count_nodes_to_root(tree) + averages - 1.0
     return np.where(_is_leaf(tree), lengths, 0.0)
 
 

@@ -73,8 +73,7 @@ class Evaluation:
 
 def evaluate(forest: Forest, rows: NDArray[np.float64]) -> Evaluation:
     """Score and label rows, shape ``(n_rows, n_features)``, with the compiled forest."""
-    scores = forest.score(rows)
-    return Evaluation(scores, forest.label(scores))
+    return Evaluation(*forest.score_and_label(rows))
 
 
 # Names in tables; the keys are those of the manifest.

@@ -168,13 +168,14 @@ def retrain(
     estimator = _grow(records, live, choices, monitor)
     monitor.record_ensemble(EnsembleShape.of(estimator, names))
     monitor.begin_stage(Stage.COMPARING)
-    comparison = _compare(reader, live, Forest(compile_forest(estimator)), labelled, records, versions)
+    comparison = _compare(reader, live, compile_forest(estimator), labelled, records, versions)
     announce("Evaluating and writing")
 
     def add_page(folder: Path, manifest: dict[str, Any]) -> None:
         write_page(folder / COMPARISON_FILE, compose_comparison_page(comparison, manifest["version"]))
 
-    model = TrainedModel(live.name, estimator, records.data)
+    is_fitted_on = ~records.is_labelled_outlier if choices.exclude_outliers else None
+    model = TrainedModel(live.name, estimator, records.data, is_fitted_on=is_fitted_on)
     with show_calibration() as show_part:
         written = write_bundle(models, model, monitor.begin_stage, choices.drift, show_part, add_page, go_live=False)
     monitor.record_evaluation(written.manifest["evaluation"])

@@ -130,8 +130,9 @@ def compare_on_traffic(
     whole, latest, n_read = Traffic(), Traffic(), 0
     for page in pages:
         rows = page.rows
-        scores = np.stack([live.score(rows.features), candidate.score(rows.features)])
-        flags = np.stack([live.label(scores[0]), candidate.label(scores[1])]) == OUTLIER
+        answers = [live.score_and_label(rows.features), candidate.score_and_label(rows.features)]
+        scores, labels = (np.stack(parts) for parts in zip(*answers, strict=True))
+        flags = labels == OUTLIER
         _count_cells(whole, rows, flags, np.ones(len(rows), bool))
         is_latest = rows.answered_at >= latest_since
         _count_cells(latest, rows, flags, is_latest)
@@ -158,8 +159,8 @@ def label_holdout(labelled: LabelledRows, live: Forest, candidate: Forest) -> Ho
     answered = rows.is_outlier[chosen]
     return HoldoutRows(
         answered,
-        live.label(live.score(features)) == OUTLIER,
-        candidate.label(candidate.score(features)) == OUTLIER,
+        live.score_and_label(features)[1] == OUTLIER,
+        candidate.score_and_label(features)[1] == OUTLIER,
         labelled.is_known_outlier[chosen],
         # Alarms are all recorded, so each counts once; audited rows are weighted by their inverse probability.
         np.where(answered, 1.0, 1 / np.where(answered, 1.0, labelled.audit_probabilities[chosen])),

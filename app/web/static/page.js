@@ -103,10 +103,12 @@ function showLabel(form, body, milliseconds, version) {
   const score = body.anomaly_score;
   const isScored = score !== undefined;
   let reason = "";
+  // The label decides: at the threshold, the last bit of a score depends on the service's processor.
+  const side = body.is_inlier === 1 ? "not below" : "below";
   // The threshold on the page belongs to the page's model, so it does not apply to an answer of another one.
   const isSameModel = version === form.dataset.version;
   if (!isSameModel) reason = "Another model has gone live since this page was loaded: reload it.";
-  else if (isScored) reason = `Its score is ${score < threshold ? "below" : "not below"} the threshold.`;
+  else if (isScored) reason = `Its score is ${side} the threshold.`;
   if (body.is_inlier === 1) show("inlier", "Inlier: a normal row", reason);
   else show("outlier", "Outlier: an abnormal row", reason);
   byId("measured-score").textContent = isScored ? score.toFixed(6) : "not requested";

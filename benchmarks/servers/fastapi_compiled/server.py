@@ -46,6 +46,6 @@ class PredictionAnswer(BaseModel):
 @app.post("/prediction", response_model_exclude_none=True)
 async def predict(prediction_request: PredictionRequest) -> PredictionAnswer:
     """Label one row and, if asked for, score it."""
-    scores = bundle.forest.score([prediction_request.feature_vector])
-    is_inlier = int(bundle.forest.label(scores)[0])
+    scores, labels = bundle.forest.score_and_label([prediction_request.feature_vector])
+    is_inlier = int(labels[0])
     return PredictionAnswer(is_inlier=is_inlier, anomaly_score=float(scores[0]) if prediction_request.score else None)

@@ -31,8 +31,8 @@ def _columns() -> list[dict[str, Any]]:
 def _expected(service: Flask) -> tuple[list[int], list[float]]:
     """Score the rows without the protocol."""
     forest = service_of(service).model.get().forest
-    scores = forest.score(ROWS)
-    return forest.label(scores).tolist(), scores.tolist()
+    scores, labels = forest.score_and_label(ROWS)
+    return labels.tolist(), scores.tolist()
 
 
 def _counted(service: Flask, status: str) -> float:
@@ -278,7 +278,7 @@ def test_number_of_rows_is_limited(client: FlaskClient):
 
 def test_bug_has_the_shape_of_the_protocol(client, service, monkeypatch: pytest.MonkeyPatch):
     """The answer is 500 without details, and counts as our error."""
-    monkeypatch.setattr(service_of(service).model.get().forest, "score", lambda rows: 1 / 0)
+    monkeypatch.setattr(service_of(service).model.get().forest, "score_and_label", lambda rows: 1 / 0)
 
     answer = client.post(PATH, json={"inputs": [_input()]})
 

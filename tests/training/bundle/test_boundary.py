@@ -24,7 +24,7 @@ def rows() -> np.ndarray:
 @pytest.fixture(scope="module")
 def forest(rows) -> Forest:
     """Return a forest that splits the second and the fourth feature."""
-    return Forest(compile_forest(fit(rows, ForestParameters(n_estimators=10))))
+    return compile_forest(fit(rows, ForestParameters(n_estimators=10)))
 
 
 def test_two_most_split_features_span_the_plane(forest, rows):

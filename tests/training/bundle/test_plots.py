@@ -22,7 +22,7 @@ from training.fitting.fit import ForestParameters, fit
 @pytest.fixture(scope="module")
 def forest(small_model) -> Forest:
     """Return the compiled forest of the small model."""
-    return Forest(compile_forest(small_model.estimator))
+    return compile_forest(small_model.estimator)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_boundary_is_drawn_with_the_training_rows(small_model, forest):
 def test_other_features_are_named_in_the_title():
     """The title says that the plot is a cut through more dimensions."""
     rows = np.random.default_rng(1).normal(size=(100, 4))
-    forest = Forest(compile_forest(fit(rows, ForestParameters(n_estimators=3))))
+    forest = compile_forest(fit(rows, ForestParameters(n_estimators=3)))
 
     title = boundary_figure(forest, rows, ("a", "b", "c", "d"), "Title").axes[0].get_title()
 
@@ -99,7 +99,7 @@ def test_boundary_is_where_the_decision_changes(plane, forest):
 def test_rows_are_coloured_by_their_label(plane, forest, small_model):
     """Inliers are blue; outliers are red and on top."""
     rows = small_model.training.rows
-    labels = forest.label(forest.score(rows))
+    labels = forest.score_and_label(rows)[1]
 
     figure = draw_labelled_rows(plane, forest.offset, rows, labels, "Test rows")
 

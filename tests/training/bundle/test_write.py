@@ -17,7 +17,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from app.drift.calibration import Calibration
 from app.errors import InvalidBundle, InvalidForest
 from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, find_problems, read_bundle, sha256_of
-from app.model.forest_arrays import ForestArrays
+from app.model.forest import Forest, Threshold
 from app.model.version_log import CHANGES_FILE
 from training.bundle import write as module
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
@@ -71,7 +71,16 @@ def test_manifest_describes_the_training(bundle: WrittenBundle, small_model: Tra
     labels = small_model.estimator.predict(small_model.training.rows)
 
     assert manifest["parameters"] == small_model.estimator.get_params()
-    assert manifest["offset_"] == small_model.estimator.offset_
+    assert manifest["offset_"] == manifest["threshold"]["score"] == small_model.estimator.offset_
+    rows = small_model.training.rows
+    for column, name, values in zip(manifest["columns"], ("mean", "sd"), rows.T, strict=True):
+        assert (column["name"], column["kind"], column["share_missing"]) == (name, "number", 0)
+        assert column["range"] == {"min": values.min(), "max": values.max()}
+        quantiles = dict(zip(manifest["quantile_levels"], column["quantiles"], strict=True))
+        assert (quantiles[0], quantiles[0.5], quantiles[1]) == (values.min(), np.sort(values)[149], values.max())
+    assert manifest["encoding"] == [{"step": "identity", "columns": ["mean", "sd"]}]
+    # Five trees of 256 of the 300 rows each: fewer than 200 rows were left out by one.
+    assert manifest["has_out_of_bag_scores"] is False
     assert manifest["training"] == {
         "file": "rows.csv",
         "rows": 300,
@@ -242,8 +251,9 @@ def test_parameters_that_json_cannot_represent_are_described(tmp_path: Path, sma
 def test_forest_that_differs_from_scikit_learn_is_not_written(tmp_path, small_model, monkeypatch):
     """An error in compiling the forest never reaches the service."""
 
-    def compile_wrongly(estimator: object) -> ForestArrays:
-        return replace(compile_forest(estimator), offset=np.asarray(-0.2))
+    def compile_wrongly(estimator: object, rows: np.ndarray) -> Forest:
+        arrays = compile_forest(estimator, rows).arrays
+        return Forest(arrays, Threshold.find(-0.2, arrays))
 
     monkeypatch.setattr(module, "compile_forest", compile_wrongly)
 

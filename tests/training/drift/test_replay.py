@@ -47,8 +47,8 @@ def replayed(bundle, make_watch, data):
 
 def test_replay_equals_the_service(bundle, make_watch, data, replayed):
     """The same statistics, signals and events as for one large request."""
-    watch, scores = make_watch(), bundle.forest.score(data.rows)
-    expected = watch.update(data.rows, scores, bundle.forest.label(scores))
+    watch = make_watch()
+    expected = watch.update(data.rows, *bundle.forest.score_and_label(data.rows))
 
     for name, detector in replayed.detectors.items():
         assert detector.ratios.tolist() == expected.ratios[name]

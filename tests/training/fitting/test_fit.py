@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from app.model.forest import Forest
 from training.data.dataset import read_training_data
 from training.fitting.compile import compile_forest
 from training.fitting.evaluate import evaluate
@@ -56,7 +55,7 @@ def test_real_sample_with_automatic_contamination(real_training_csv):
     """84.26 % of the real training rows are inliers."""
     rows = read_training_data(real_training_csv).rows
 
-    evaluation = evaluate(Forest(compile_forest(fit(rows, ForestParameters()))), rows)
+    evaluation = evaluate(compile_forest(fit(rows, ForestParameters())), rows)
 
     assert round(evaluation.inlier_share, 4) == 0.8426
 
@@ -65,7 +64,7 @@ def test_real_sample_with_a_contamination_of_one_in_a_thousand(real_training_csv
     """61 of 64,227 rows are below exactly the offset that scikit-learn learns."""
     rows = read_training_data(real_training_csv).rows
 
-    forest = Forest(compile_forest(fit(rows, ForestParameters(contamination=0.001))))
+    forest = compile_forest(fit(rows, ForestParameters(contamination=0.001)))
     evaluation = evaluate(forest, rows)
 
     assert forest.offset == -0.8494233081442876

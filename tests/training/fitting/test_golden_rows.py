@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from app.errors import InvalidForest
-from app.model.forest import Forest
 from training.bundle.write import TrainedModel
 from training.fitting import compile as module
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
@@ -18,7 +17,7 @@ from training.fitting.evaluate import Evaluation, evaluate
 @pytest.fixture
 def compiled(small_model: TrainedModel) -> Evaluation:
     """Return the compiled forest's answers for the training rows."""
-    return evaluate(Forest(compile_forest(small_model.estimator)), small_model.training.rows)
+    return evaluate(compile_forest(small_model.estimator), small_model.training.rows)
 
 
 def test_golden_answers_are_scikit_learns(small_model, compiled):
@@ -47,7 +46,7 @@ def test_golden_rows_cover_the_range_of_scores(small_model, compiled):
 def test_few_different_scores_give_few_golden_rows(small_model):
     """Only one of the rows with equal scores is stored."""
     rows = np.array([[0.0, 0.0], [0.0, 0.0], [9.0, 9.0]])
-    compiled = evaluate(Forest(compile_forest(small_model.estimator)), rows)
+    compiled = evaluate(compile_forest(small_model.estimator), rows)
 
     assert len(choose_golden_rows(small_model.estimator, rows, compiled, -0.5)["rows"]) == 2
 

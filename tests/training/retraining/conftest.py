@@ -117,7 +117,7 @@ class RecordedService:
     def serve(self, features: np.ndarray, is_outlier: np.ndarray, alarm_share: float = 0.5, audit_share: float = 0.2):
         """Answer rows with the live model, record all, label a part of the alarms, and audit a part of the inliers."""
         forest = self.live.forest
-        flagged = forest.label(forest.score(features)) == -1
+        flagged = forest.score_and_label(features)[1] == -1
         ids = self.record(features, flagged)
         drawn = np.random.default_rng(5).random(len(ids))
         for chosen, probability in (

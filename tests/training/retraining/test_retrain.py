@@ -10,6 +10,7 @@ import pytest
 
 from app.model.bundle import find_problems, read_bundle, read_manifest
 from app.records.reading import Period, RecordReader
+from tests.model.format_1 import rewrite_as_format_1
 from training.__main__ import main
 from training.commands.retrain import NOT_PROMOTED
 from training.retraining.split import split_rows
@@ -177,9 +178,32 @@ def test_excluded_outliers_affect_the_threshold_only(make_service, make_rows):
     assert records["excluded_outliers"] == records["labelled_outliers"] > 90
     assert bundle.manifest["training"]["rows"] == records["kept"]
     assert bundle.manifest["training"]["flagged_share"] == pytest.approx(0.04, abs=0.002)
+    # Out-of-bag scores are of the rows that the trees were grown from, except the few that all trees drew.
+    n_fitted = records["kept"] - records["excluded_outliers"]
+    assert n_fitted - 10 < bundle.out_of_bag.counts.sum() <= n_fitted
     # Trees grown on central rows only have no splits outside them.
     thresholds = np.load(folder / "forest.npz")["threshold"]
     assert np.abs(thresholds).max() < 4.6
+
+
+def test_model_of_format_1_is_retrained_and_rolled_back_to(make_service, make_rows):
+    """The candidate has format 2; versions of both formats go live."""
+    service = make_service()
+    old, version = service.live, service.live.version
+    rewrite_as_format_1(service.models / version)
+    rows, is_outlier = make_rows(2400, seed=7)
+    service.record(rows, is_outlier)
+
+    assert retrain(service) == 0
+
+    candidate = candidate_of(service, {version})
+    assert [read_manifest(service.models / each)["format_version"] for each in (version, candidate)] == [1, 2]
+    assert main(["promote", candidate.name, "--models", str(service.models)]) == 0
+    assert service.live.version == candidate.name
+    assert main(["rollback", "--models", str(service.models)]) == 0
+    assert service.live.version == version
+    for answers in zip(old.forest.score_and_label(rows), service.live.forest.score_and_label(rows), strict=True):
+        assert np.array_equal(*answers)
 
 
 def test_records_without_features_are_refused(make_service, make_rows, capsys):

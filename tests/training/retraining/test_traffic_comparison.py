@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.model.forest import Forest
+from app.model.forest import Forest, Threshold
 from app.model.forest_arrays import ForestArrays
 from app.records.reading import LabelledRows, RecordedPage, RecordedRows
 from training.retraining.split import split_rows
@@ -16,18 +16,16 @@ DAY = 86_400
 
 def split_at(threshold: float) -> Forest:
     """Make a forest of one feature that flags values above a threshold: they score -0.71, all others -0.5."""
-    return Forest(
-        ForestArrays(
-            feature=np.array([0, 0, 0], np.int32),
-            threshold=np.array([threshold, 0, 0], np.float64),
-            children=np.array([[1, 2], [1, 1], [2, 2]], np.int32),
-            path_length=np.array([0, 2.0, 1.0]),
-            roots=np.array([0], np.int32),
-            path_length_scale=np.asarray(2.0),
-            offset=np.asarray(-0.6),
-            n_features=np.asarray(1, np.int32),
-        )
+    arrays = ForestArrays(
+        feature=np.array([0, 0, 0], np.int32),
+        threshold=np.array([threshold, 0, 0], np.float64),
+        children=np.array([[1, 2], [1, 1], [2, 2]], np.int32),
+        path_length=np.array([0, 2.0, 1.0]),
+        roots=np.array([0], np.int32),
+        path_length_scale=np.asarray(2.0),
+        n_features=np.asarray(1, np.int32),
     )
+    return Forest(arrays, Threshold.find(-0.6, arrays))
 
 
 LIVE, CANDIDATE = split_at(10), split_at(5)
