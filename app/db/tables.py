@@ -190,3 +190,11 @@ WRITERS = Table(
     # NULL while it runs.
     Column("stopped_at", Double),
 )
+
+# One row: the time by which retention measures ages; see app.records.retention_clock.
+RETENTION_CLOCK = Table(
+    "retention_clock",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("reached", Double, nullable=False),
+)

@@ -170,7 +170,7 @@ class RecordStore:
             return
         self._record_progress(engine)
         with write_transaction(engine) as connection:
-            reconciled, n_dropped = reconcile_labels(connection, time.time())
+            reconciled, n_dropped = reconcile_labels(connection, self._retention.clock.read(connection))
         for label in reconciled:
             self._labels.record_label(label.predicted, label.label, label.age_seconds)
         if n_dropped:
