@@ -77,14 +77,14 @@ class RecordKeeping:
         self._events.start()
         self._quality.start()
 
-    def follow(self, bundle: Bundle) -> None:
+    def follow(self, bundle: Bundle, link_made_ns: int | None) -> None:
         """Record that a model went live, and which features its rows have; may be called by another thread."""
         self.writer.follow(bundle)
-        self._events.promoted(bundle.version)
+        self._events.promoted(bundle.version, link_made_ns)
 
-    def refused(self, reason: str) -> None:
-        """Record that the bundle which the link leads to was refused."""
-        self._events.refused(reason)
+    def refused(self, reason: str, link_made_ns: int | None) -> None:
+        """Record that the bundle was refused to which the link led that was made at this time."""
+        self._events.refused(reason, link_made_ns)
 
     def close(self) -> None:
         """Stop the audit trail and the quality reports; ``RecordWriter.finish`` stops the writer."""

@@ -147,7 +147,7 @@ class Clocks:
 
 
 def test_a_clock_that_is_set_ahead_purges_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog):
-    """Nor does a recorder that starts meanwhile; a log line names the way out. Nothing stays when the clock is right."""
+    """Nor does a recorder that starts meanwhile; a log line names the way out. A clock that is right purges again."""
     clocks, retention = Clocks(monkeypatch), Retention(30)
 
     def purge(retention: Retention) -> int:
