@@ -38,6 +38,18 @@ _ENCRYPTION = ("disable", "require", "verify-full")
 _EXPECTED = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
+_FileId = tuple[int, int] | None
+SQLiteFiles = tuple[_FileId, _FileId, _FileId]
+
+
+def _identify(file: Path) -> _FileId:
+    """Return device and inode of a file; None if it does not exist."""
+    with suppress(OSError):
+        status = file.stat()
+        return status.st_dev, status.st_ino
+    return None
+
+
 class DatabaseAddress:
     """The address of a database.
 
@@ -91,15 +103,16 @@ class DatabaseAddress:
         """The file of an SQLite database."""
         return self._file
 
-    def identify_file(self) -> tuple[int, int] | None:
+    def identify_file(self) -> _FileId:
         """Return device and inode of an SQLite file; None if it does not exist.
 
         A process that has the file open would go on writing to it after it was moved away or replaced.
         """
-        with suppress(OSError):
-            status = self.file.stat()
-            return status.st_dev, status.st_ino
-        return None
+        return _identify(self.file)
+
+    def identify_files(self) -> SQLiteFiles:
+        """Return the same for an SQLite file, its write-ahead log and the index of the log, ``-shm``."""
+        return _identify(self.file), _identify(Path(f"{self.file}-wal")), _identify(Path(f"{self.file}-shm"))
 
     def connect_arguments(self) -> dict[str, Any]:
         """Return pg8000's arguments for a PostgreSQL server."""
@@ -131,7 +144,7 @@ class DatabaseAddress:
         match = _FILE.fullmatch(text)
         if match is None or match[2] == ":memory:" or "?" in match[2]:
             raise InvalidSetting("DATABASE_URL names no file: use sqlite:///FILE without a query string.")
-        return Path(match[2])
+        return Path(unquote(match[2]))
 
     def _parse_server(self, text: str) -> None:
         """Parse an address; one that is incomplete, or has parameters that would be ignored, is refused."""
@@ -141,7 +154,7 @@ class DatabaseAddress:
         given = {name: value or "" for name, value in match.groupdict().items()}
         self._user, self._host = unquote(given["user"]), given["ipv6"] or given["host"]
         self._password = None if match["password"] is None else unquote(match["password"])
-        self._database = given["database"]
+        self._database = unquote(given["database"])
         self._query = {name: values[-1] for name, values in parse_qs(given["query"], keep_blank_values=True).items()}
         if unknown := sorted(set(self._query) - {"host", "sslmode"}):
             raise InvalidSetting(

@@ -113,7 +113,9 @@ def _make_record_keeping(
     from app.recorder.records import RecordKeeping, RecordsReports
 
     reports = RecordsReports(records_metrics, labels, events, quality)
-    return RecordKeeping(settings, folder, lambda: server.drained_until, live_version, metrics, reports)
+    return RecordKeeping(
+        settings, folder, lambda: server.drained_until, live_version, metrics, reports, server.acknowledge
+    )
 
 
 if __name__ == "__main__":

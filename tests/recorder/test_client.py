@@ -43,6 +43,11 @@ class _Service:
         """Return everything that was sent."""
         return list(self.server.drain())
 
+    def registry_of_keeping(self) -> CollectorRegistry:
+        """Replace the registry, for another worker."""
+        self.registry = CollectorRegistry()
+        return self.registry
+
     def counted(self, result: str) -> float:
         """Return how many rows had this result."""
         return self.registry.get_sample_value("recorder_rows_total", {"result": result})
@@ -182,3 +187,51 @@ def test_garbage_is_logged_and_skipped(service: _Service, caplog: pytest.LogCapt
 
         assert [part.request_id for part in service.received()] == ["7f3e"]
     assert "A message of 10 bytes does not hold scored rows" in caplog.text
+
+
+@pytest.fixture
+def keeping(service: _Service) -> _Service:
+    """The same, with a worker that keeps rows until they are acknowledged."""
+    service.worker.close()
+    service.worker = RecorderClient(service.folder, ServiceMetrics(service.registry_of_keeping()), keeps_rows=True)
+    return service
+
+
+def test_rows_that_are_not_acknowledged_are_sent_again(keeping: _Service):
+    """To the next recorder, in order and with those that came in between; acknowledged ones are not."""
+    keeping.start_recorder()
+    keeping.worker.reconnect()
+    keeping.worker.publish("one", "v1", make_scored(3))
+    keeping.worker.publish("two", "v1", make_scored(2))
+    first, second = keeping.received()
+    assert (first.position, first.end, second.position, second.end) == (0, 3, 3, 5)
+    keeping.server.acknowledge(first.worker, first.end)
+    keeping.worker.reconnect()
+    keeping.end_recorder()
+    keeping.worker.publish("three", "v1", make_scored(1))
+    keeping.start_recorder()
+    keeping.worker.publish("four", "v1", make_scored(1))
+    for _ in range(2):
+        keeping.worker.reconnect()
+
+    assert [part.request_id for part in keeping.received()] == ["two", "three", "four"]
+    assert (keeping.counted("sent"), keeping.counted("dropped")) == (7, 0)
+
+
+def test_what_is_kept_is_bounded_and_stays_in_order(keeping: _Service):
+    """Without a recorder, rows beyond the limit are dropped and counted; so they are if the recorder is slow."""
+    for _ in range(15):
+        keeping.worker.publish("7f3e", "v1", make_scored(1000))
+    assert keeping.counted("dropped") > 0
+    keeping.start_recorder()
+    for number in range(3000):
+        keeping.worker.publish("7f3e", "v1", make_scored(1))
+        if number % 100 == 0:
+            keeping.worker.reconnect()
+    received = []
+    for _ in range(5):
+        received += keeping.received()
+        keeping.worker.reconnect()
+
+    assert [part.position for part in received[1:]] == [part.end for part in received[:-1]]
+    assert received[-1].end == keeping.counted("sent")
