@@ -15,15 +15,15 @@ from pathlib import Path
 from app.metrics.service import ServiceMetrics
 from app.model.scoring import ScoredRow, ScoredRows
 from app.recorder.listener import connect
-from app.recorder.protocol import ACKNOWLEDGEMENT, PublishedRows, encode_row
+from app.recorder.protocol import ACKNOWLEDGEMENT, SENDING_AGAIN, SENT_AGAIN, PublishedRows, encode_row
 
 # Checking for a recorder costs as much as sending a few rows, so a periodic job does it and not requests. It reads
 # acknowledgements as well.
 RECONNECT_SECONDS = 0.25
 
-# Kept for the next recorder: four seconds of two workers at 5,000 rows a second; usual are half a second's. The queue
-# of the recorder holds that of five workers. Rows of hundreds of features take more memory, which is limited as well.
-_MAX_KEPT_ROWS, _MAX_KEPT_BYTES = 10_000, 4 * 2**20
+# Kept for the next recorder: ten seconds of two workers at 5,000 rows a second, and as much as its own queue takes of
+# two workers; usual are half a second's. Rows of hundreds of features take more memory, which is limited as well.
+_MAX_KEPT_ROWS, _MAX_KEPT_BYTES = 25_000, 8 * 2**20
 
 
 class RecorderClient:
@@ -50,6 +50,7 @@ class RecorderClient:
         self._kept: deque[tuple[int, bytes]] = deque()
         self._kept_bytes = 0
         self._unsent: deque[bytes] = deque()
+        self._is_sending_again = False
         self._lock = threading.Lock()
         self.reconnect()
 
@@ -152,9 +153,15 @@ class RecorderClient:
     def _send_again(self, connection: socket.socket) -> None:
         """Send what the last recorder did not acknowledge, as much as fits."""
         try:
+            if self._unsent and not self._is_sending_again:
+                connection.send(SENDING_AGAIN)
+                self._is_sending_again = True
             while self._unsent:
                 connection.send(self._unsent[0])
                 self._unsent.popleft()
+            if self._is_sending_again:
+                connection.send(SENT_AGAIN)
+                self._is_sending_again = False
         except BlockingIOError:
             pass
         except OSError:
@@ -163,6 +170,6 @@ class RecorderClient:
     def _discard(self, connection: socket.socket) -> None:
         """Stop using a connection whose recorder has ended."""
         if self._connection is connection:
-            self._connection = None
+            self._connection, self._is_sending_again = None, False
             # Closed later: another thread may be about to send, and its descriptor must not be reused meanwhile.
             self._broken.append(connection)

@@ -43,6 +43,9 @@ class _Message(msgspec.Struct, array_like=True, gc=False):
 # What the recorder sends back: the position up to which a worker's rows are committed or dropped.
 ACKNOWLEDGEMENT = Struct("=q")
 
+# What a worker sends before and after rows that it kept: until then, the recorder has not received all rows.
+SENDING_AGAIN, SENT_AGAIN = b"\x00", b"\x01"
+
 # The results of one row: float64, int64, float64, as in the arrays of many.
 _FLOAT64, _INT64 = Struct("=d"), Struct("=q")
 

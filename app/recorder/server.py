@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.errors import UnreadableMessage
-from app.recorder.protocol import ACKNOWLEDGEMENT, MAX_MESSAGE_BYTES, PublishedRows
+from app.recorder.protocol import ACKNOWLEDGEMENT, MAX_MESSAGE_BYTES, SENDING_AGAIN, SENT_AGAIN, PublishedRows
 from app.recorder.status import beat
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,8 @@ class RecorderServer:
         self._listener = listener
         # By worker: the connection on which its rows arrive.
         self._workers: dict[str, socket.socket] = {}
+        # The connections on which rows follow that a worker kept.
+        self._unfinished: set[socket.socket] = set()
         self._selector = selectors.DefaultSelector()
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ, _LISTENER)
@@ -93,7 +95,7 @@ class RecorderServer:
             # A worker may have sent something before its connection is accepted.
             for connection in self._accept() if key.data == _LISTENER else (key.data,):
                 is_drained &= yield from self._read(connection)
-        if is_drained:
+        if is_drained and not self._unfinished:
             self.drained_until = started
 
     def drain(self) -> Iterator[PublishedRows]:
@@ -140,8 +142,15 @@ class RecorderServer:
             if not message:
                 self._selector.unregister(connection)
                 self._workers = {worker: other for worker, other in self._workers.items() if other is not connection}
+                self._unfinished.discard(connection)
                 connection.close()
                 return True
+            if message == SENDING_AGAIN:
+                self._unfinished.add(connection)
+                continue
+            if message == SENT_AGAIN:
+                self._unfinished.discard(connection)
+                continue
             try:
                 published = PublishedRows.from_message(message)
                 if published.worker:

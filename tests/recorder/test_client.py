@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from app.metrics.service import ServiceMetrics
 from app.recorder.client import RecorderClient
 from app.recorder.listener import listen
-from app.recorder.protocol import PublishedRows
+from app.recorder.protocol import SENDING_AGAIN, SENT_AGAIN, PublishedRows
 from app.recorder.server import RecorderServer
 from tests.recorder.made_rows import make_scored
 
@@ -220,7 +220,7 @@ def test_rows_that_are_not_acknowledged_are_sent_again(keeping: _Service):
 
 def test_what_is_kept_is_bounded_and_stays_in_order(keeping: _Service):
     """Without a recorder, rows beyond the limit are dropped and counted; so they are if the recorder is slow."""
-    for _ in range(15):
+    for _ in range(30):
         keeping.worker.publish("7f3e", "v1", make_scored(1000))
     assert keeping.counted("dropped") > 0
     keeping.start_recorder()
@@ -228,10 +228,30 @@ def test_what_is_kept_is_bounded_and_stays_in_order(keeping: _Service):
         keeping.worker.publish("7f3e", "v1", make_scored(1))
         if number % 100 == 0:
             keeping.worker.reconnect()
-    received = []
+    received = keeping.received()
     for _ in range(5):
         received += keeping.received()
         keeping.worker.reconnect()
 
     assert [part.position for part in received[1:]] == [part.end for part in received[:-1]]
     assert received[-1].end == keeping.counted("sent")
+
+
+def test_recorder_knows_when_kept_rows_follow(service: _Service):
+    """Otherwise, a label of a row that is not there yet would be called unknown."""
+    service.start_recorder()
+    service.worker.close()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as worker:
+        worker.connect(str(service.folder / "recorder.sock"))
+        worker.send(SENDING_AGAIN)
+        service.received()
+        assert service.server.drained_until == 0
+        worker.send(SENT_AGAIN)
+        service.received()
+        assert service.server.drained_until > 0
+        worker.send(SENDING_AGAIN)
+        drained_until = service.server.drained_until
+        service.received()
+        assert service.server.drained_until == drained_until
+    service.received()
+    assert service.server.drained_until > drained_until

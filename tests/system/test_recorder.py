@@ -99,8 +99,8 @@ def test_service_without_records_stores_nothing(tmp_path: Path, credits_models: 
 def test_killed_recorder_affects_no_request_and_is_restarted(tmp_path: Path, credits_models: Path):
     """Each answered row was sent or dropped, and each sent one is recorded and counted once, after several kills."""
     with start_service_with_recorder(tmp_path, credits_models) as service:
-        # Several thousand rows per second; a starting recorder has low priority and needs some CPU time to get going.
-        with Load(service, pause_seconds=0.005) as load:
+        # A starting recorder has low priority and needs some CPU time to get going.
+        with Load(service, pause_seconds=0.05) as load:
             for killed in range(1, 4):
                 victim = service.recorder()
                 before = load.requests
@@ -118,6 +118,9 @@ def test_killed_recorder_affects_no_request_and_is_restarted(tmp_path: Path, cre
         assert load.failed == []
         assert count_rows(service, "sent") + count_rows(service, "dropped") == load.rows + 1
         _wait_until_all_written(service)
+        wait_until(
+            lambda: _recorded_rows(tmp_path)[0] >= count_rows(service, "sent"), "all rows to be recorded", service
+        )
         assert _recorded_rows(tmp_path) == (count_rows(service, "sent"),) * 2
         # A batch that is committed just before the kill may not be counted.
         assert 0 <= count_rows(service, "sent") - count_rows(service, "recorded") <= 3 * BATCH_ROWS
@@ -130,7 +133,7 @@ def test_stopped_recorder_is_detected_and_delays_nobody(tmp_path: Path, credits_
         os.kill(recorder, signal.SIGSTOP)
         try:
             with Load(service) as load:
-                # Each worker keeps ten thousand rows, beyond what the sockets hold.
+                # Each worker keeps 25,000 rows, and its socket may hold more.
                 while not count_rows(service, "dropped"):
                     assert _send_far_rows(service, 10_000)
                     n_far += 10_000
@@ -139,7 +142,15 @@ def test_stopped_recorder_is_detected_and_delays_nobody(tmp_path: Path, credits_
         finally:
             os.kill(recorder, signal.SIGCONT)
         wait_until(lambda: service.metric("recorder_up") == 1, "the recorder to continue", service)
-        wait_until_recorded(service)
+        # Together, that may be more than the recorder holds.
+        wait_until(
+            lambda: (
+                count_rows(service, "recorded") + service.metric("records_given_up_rows_total")
+                == count_rows(service, "sent")
+            ),
+            "all sent rows to be recorded or dropped",
+            service,
+        )
 
         assert load.failed == []
         assert count_rows(service, "sent") + count_rows(service, "dropped") == load.rows + n_far
