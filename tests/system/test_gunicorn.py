@@ -249,13 +249,12 @@ def test_preload_is_rejected_with_a_message(tmp_path: Path, credits_models: Path
 @pytest.mark.parametrize(
     ("variable", "text", "reason"),
     [
-        ("WORKER_THREADS", "many", "WORKER_THREADS='many' is not a valid int"),
         ("DATABASE_URL", "mysql://ann:never-shown@db/records", "DATABASE_URL names no database that Isowatch supports"),
         ("BIND", "127.0.0.1:99999", "the port 99999 in BIND is not a number from 0 to 65535"),
     ],
 )
 def test_invalid_setting_is_reported_in_one_line(tmp_path: Path, variable: str, text: str, reason: str):
-    """A typo does not cause a traceback, nor a service without a recorder."""
+    """A typo causes neither a traceback nor a service without a recorder."""
     with pytest.raises(AssertionError) as failure, start_service(tmp_path, tmp_path, **{variable: text}):
         pass
 
