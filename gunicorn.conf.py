@@ -10,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+from app.db.url import DatabaseAddress
 from app.errors import InvalidSetting, explain_missing_package
 from app.server.cpu_quota import allowed_cpus
 from app.server.log_config import log_configuration
@@ -17,6 +18,7 @@ from app.settings import CONFIGURED_VARIABLE, Settings
 
 try:
     _settings = Settings.from_environ()
+    DatabaseAddress(_settings.database_url)  # here, and not when the recorder starts, which nobody watches
 except InvalidSetting as error:
     sys.exit(f"isowatch: {error}")
 
@@ -39,6 +41,9 @@ logger_class = "app.server.worker.ErrorsOnlyLogger"
 logconfig_dict = log_configuration(_settings.logs_as_text(sys.stderr), _settings.log_level)
 
 
+# The largest number that a port may have.
+_MAX_PORT = 65_535
+
 # The hooks store their state on the arbiter, because this file is executed again on SIGHUP.
 
 
@@ -47,6 +52,10 @@ def on_starting(server):
     from app.errors import IsowatchError
     from app.metrics.directory import FOLDER_VARIABLE, MetricsFolder
     from app.web.hosts import AllowedHosts
+
+    for address in server.cfg.address:
+        if isinstance(address, tuple) and address[1] > _MAX_PORT:
+            sys.exit(f"isowatch: the port {address[1]} in BIND is not a number from 0 to {_MAX_PORT}.")
 
     # The workers read BIND to know under which names they answer; --bind on the command line takes precedence.
     os.environ["BIND"] = ",".join(server.cfg.bind)

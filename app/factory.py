@@ -111,7 +111,8 @@ def build_service(settings: Settings | None = None) -> Flask:
     folder = directory.folder_of_workers()
     on_swapped, on_refused = _on_swapped(metrics, folder), metrics.record_refused_bundle
     model = LiveModel(Path(settings.model_dir), on_swapped, on_refused, WorkerSync(folder))
-    recorder = RecorderClient(folder, metrics) if folder else None
+    keeps_rows = settings.record_predictions > 0
+    recorder = RecorderClient(folder, metrics, keeps_rows=keeps_rows) if folder else None
     jobs = PeriodicJobs()
     requests = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
     proxies = TrustedProxies(settings.trusted_proxies)

@@ -31,6 +31,9 @@ _NAME = r"(?:(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?:
 _HOST = re.compile(rf"\*|{_NAME}")
 _ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?!\*){_NAME}")
 
+# A year has 32 million seconds; numbers beyond this would overflow in clocks and sockets.
+_MAX_NUMBER = 2**31 - 1
+
 # Words for the ends of a share, where they are clearer than numbers.
 _ALL_OR_OFF = {"all": 1.0, "off": 0.0}
 
@@ -72,9 +75,9 @@ class Settings:
     --------
     >>> Settings.from_environ({"BIND": "0.0.0.0:80"}).bind
     '0.0.0.0:80'
-    >>> Settings.from_environ({"WORKER_THREADS": "many"})
+    >>> Settings.from_environ({"KEEPALIVE": "x"})
     Traceback (most recent call last):
-    app.errors.InvalidSetting: WORKER_THREADS='many' is not a valid int (threads): give a whole number of at least 1.
+    app.errors.InvalidSetting: KEEPALIVE='x' is not a valid int (seconds): give a whole number from 0 to 2147483647.
     """
 
     model_dir: str = _setting("models", "folder", "Folder of model bundles; the link `current` in it is the live one.")
@@ -230,7 +233,7 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
     expected: dict[object, str] = {
         bool: "true or false",
         float: " or ".join([*words, "a number from 0 to 1"]),
-        int: f"a whole number of at least {minimum}",
+        int: f"a whole number from {minimum} to {_MAX_NUMBER}",
         str: " or ".join(choices),
         tuple[str, ...]: f"{unit} with commas between them",
     }
@@ -244,11 +247,8 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
             raise refusal
         return _BOOLEANS[text.lower()]
     if setting.type is int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise refusal from None
-        if minimum is not None and value < minimum:
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,10}", text) else -1  # Python would take 1_000 as well
+        if not minimum <= value <= _MAX_NUMBER:
             raise refusal
         return value
     if setting.type is float:

@@ -43,6 +43,8 @@ def test_value_is_read(variable: str, text: str, value: object):
         ("WORKER_THREADS", "many"),
         ("WORKER_THREADS", "0"),
         ("WEB_CONCURRENCY", "-1"),
+        ("WEB_CONCURRENCY", "1_0"),
+        ("RECORD_RETENTION_DAYS", "2147483648"),
         ("WORKER_TIMEOUT", "1.5"),
         ("LOG_FORMAT", "xml"),
         ("LOG_REQUESTS", "perhaps"),

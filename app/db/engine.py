@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
@@ -18,7 +20,7 @@ from app.db.errors import refusing_in_words
 from app.db.read_only_sqlite import connect_read_only, is_read_only
 from app.db.revision import REVISION, read_revision, require_no_newer, require_this_revision
 from app.db.sqlite_maintenance import MAX_LOG_BYTES
-from app.db.url import POSTGRESQL, SQLITE, DatabaseAddress
+from app.db.url import POSTGRESQL, SQLITE, DatabaseAddress, SQLiteFiles
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,10 @@ _UPGRADE_SECONDS = 600.0
 _UPGRADE_LOCK = 0x150_7A7C4
 
 _PAUSE_SECONDS = 0.02
+
+# All engines of this process for SQLite, and the files that each open connection uses.
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+_opened: dict[int, SQLiteFiles] = {}
 
 
 @contextmanager
@@ -156,7 +162,7 @@ def _make_engine(
         # The check before each use detects a server that was restarted, for one round trip.
         return create_engine("postgresql+pg8000://", connect_args=arguments, pool_pre_ping=True)
     file = f"file:{quote(str(address.file.absolute()))}?mode={'rwc' if may_create else 'rw'}"
-    connect = partial(sqlite3.connect, file, timeout=lock_seconds, uri=True, check_same_thread=False)
+    connect = partial(_connect, address, file, timeout=lock_seconds, uri=True, check_same_thread=False)
     # The engine chooses its pool by this; `creator` opens the connections.
     named = URL.create(SQLITE, database=str(address.file))
     if may_create:
@@ -168,15 +174,77 @@ def _make_engine(
     else:
         engine = create_engine(named, creator=connect)
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "connect", lambda _, record: record.info.update(file=address.identify_file()))
-    event.listen(engine, "checkout", lambda _, record, __: _require_file(record.info["file"], address))
+    _watch_files(engine, address)
     return engine
 
 
-def _require_file(opened: tuple[int, int] | None, address: DatabaseAddress) -> None:
-    """Discard a connection to a file that was moved away or replaced."""
-    if address.identify_file() != opened:
+def _connect(address: DatabaseAddress, file: str, **arguments: Any) -> sqlite3.Connection:
+    """Connect to an SQLite file."""
+    _require_no_removed_log(address)
+    connection: sqlite3.Connection = sqlite3.connect(file, **arguments)
+    return connection
+
+
+def _watch_files(engine: Engine, address: DatabaseAddress) -> None:
+    """Discard connections whose file was moved away or replaced, or whose log was removed.
+
+    Such a connection would go on writing to files without names, which end with it. SQLite shares the index of the log
+    among the connections of a process, so all of them are closed before a new one is opened.
+    """
+
+    def on_connect(connection: DBAPIConnection, record: object) -> None:
+        _opened[id(connection)] = address.identify_files()
+
+    def on_close(connection: DBAPIConnection, record: object = None) -> None:
+        _opened.pop(id(connection), None)
+
+    def on_checkout(connection: DBAPIConnection, record: object, proxy: object) -> None:
+        now, opened = address.identify_files(), _opened.get(id(connection))
+        if now == opened:
+            return
+        if opened is not None and now[0] == opened[0]:
+            _save_removed_log(connection, address)
+            for other in list(_engines):
+                if other is not engine:
+                    other.dispose()
         raise DisconnectionError(f"{address} is another file now")
+
+    _engines.add(engine)
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "close", on_close)
+    event.listen(engine, "close_detached", on_close)
+    event.listen(engine, "checkout", on_checkout)
+
+
+def _require_no_removed_log(address: DatabaseAddress) -> None:
+    """Refuse to connect while a connection of this process uses a log that was removed.
+
+    Raises
+    ------
+    sqlite3.OperationalError
+        Until that connection is closed, which its next use or the end of its transaction does.
+    """
+    now = address.identify_files()
+    if any(opened[0] == now[0] and opened != now for opened in list(_opened.values())):
+        raise sqlite3.OperationalError("its write-ahead log was removed, and is locked until it is saved")
+
+
+def _save_removed_log(connection: DBAPIConnection, address: DatabaseAddress) -> None:
+    """Move what a removed log holds into the database."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_saved = (cursor.fetchone() or (1,))[0] == 0
+    except sqlite3.Error:
+        is_saved = False
+    finally:
+        cursor.close()
+    log.error(
+        "%s-wal or -shm was removed or replaced while the database was in use: what the log held %s. Do not remove "
+        "these files while the service runs.",
+        address,
+        "is saved in the database" if is_saved else "may be lost, as another process was using it",
+    )
 
 
 def _create_file(connect: partial[sqlite3.Connection], lock_seconds: float) -> sqlite3.Connection:
@@ -203,7 +271,13 @@ def _create_file(connect: partial[sqlite3.Connection], lock_seconds: float) -> s
 def _prepare_sqlite(connection: DBAPIConnection, _: object) -> None:
     """Set options: a power cut loses only the last moments, deleted rows are overwritten, and the log stays small."""
     cursor = connection.cursor()
-    for pragma in ("synchronous = NORMAL", "secure_delete = ON", f"journal_size_limit = {MAX_LOG_BYTES}"):
+    # Reading the version opens the log, whose files can be watched from then on.
+    for pragma in (
+        "synchronous = NORMAL",
+        "secure_delete = ON",
+        f"journal_size_limit = {MAX_LOG_BYTES}",
+        "schema_version",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

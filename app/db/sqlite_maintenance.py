@@ -61,6 +61,14 @@ def shorten_log(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
 
 
+def save_log(connection: Connection) -> bool:
+    """Copy what the write-ahead log holds into the database, without waiting; return whether that was all of it."""
+    if connection.dialect.name != "sqlite":
+        return True
+    is_busy, n_pages, n_saved = connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
+    return not is_busy and n_pages == n_saved
+
+
 def give_back_free_pages(engine: Engine) -> None:
     """Return free pages to the file system, in steps between which others can write."""
     if engine.dialect.name == "postgresql":

@@ -36,6 +36,9 @@ SOURCE_CHARACTERS, NOTE_CHARACTERS = 64, 1000
 # The name of an API key's holder; see app.web.key_file.
 CALLER_CHARACTERS = 64
 
+# The random name of a worker; see app.recorder.client.
+WORKER_DIGITS = 16
+
 # Longer than any version that training names.
 _VERSION_CHARACTERS = 64
 
@@ -189,4 +192,21 @@ WRITERS = Table(
     Column("updated_at", Double, nullable=False),
     # NULL while it runs.
     Column("stopped_at", Double),
+)
+
+# One row: the time by which retention measures ages; see app.records.retention_clock.
+RETENTION_CLOCK = Table(
+    "retention_clock",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("reached", Double, nullable=False),
+)
+
+# How many rows of each worker are done, so that what it sends again to a new recorder is not recorded again.
+DELIVERIES = Table(
+    "deliveries",
+    METADATA,
+    Column("worker", String(WORKER_DIGITS), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("updated_at", Double, nullable=False),
 )

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import os
-import ssl
+import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote
 
 from app.errors import InvalidSetting
 
+if TYPE_CHECKING:
+    import ssl
+
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+# Hosting platforms write `postgres://`. A driver (`postgresql+pg8000://`) may be named, but is not chosen by it.
+_KINDS = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
+
+_FILE = re.compile(r"([\w+]+):///(.+)", re.DOTALL)
+
+# A password may contain anything, as only the last `@` is followed by the host.
+_SERVER = re.compile(
+    r"[\w+]+://(?:(?P<user>[^:/]*)(?::(?P<password>.*))?@)?(?:\[(?P<ipv6>[^/?@]+)\]|(?P<host>[^/:?@]*))"
+    r"(?::(?P<port>[^/?@]*))?(?:/(?P<database>[^?@]*))?(?:\?(?P<query>[^@]*))?",
+    re.DOTALL,
+)
+
+_MAX_PORT = 65_535
 
 _POSTGRESQL_PORT = 5432
 
@@ -21,6 +36,18 @@ _POSTGRESQL_PORT = 5432
 _ENCRYPTION = ("disable", "require", "verify-full")
 
 _EXPECTED = "use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+
+
+_FileId = tuple[int, int] | None
+SQLiteFiles = tuple[_FileId, _FileId, _FileId]
+
+
+def _identify(file: Path) -> _FileId:
+    """Return device and inode of a file; None if it does not exist."""
+    with suppress(OSError):
+        status = file.stat()
+        return status.st_dev, status.st_ino
+    return None
 
 
 class DatabaseAddress:
@@ -43,6 +70,8 @@ class DatabaseAddress:
     --------
     >>> str(DatabaseAddress("postgresql://isowatch:secret@db/records"))
     'postgresql://isowatch@db/records'
+    >>> str(DatabaseAddress("postgres://isowatch:p@ss/w?rd@db/records"))
+    'postgresql://isowatch@db/records'
     >>> DatabaseAddress("mysql://isowatch:secret@db/records")
     Traceback (most recent call last):
     app.errors.InvalidSetting: DATABASE_URL names no database that Isowatch supports: use sqlite:///FILE or
@@ -50,85 +79,92 @@ class DatabaseAddress:
     """
 
     def __init__(self, text: str) -> None:
-        try:
-            url = make_url(text)
-        except (ArgumentError, ValueError):  # a port that is no number is the latter
-            url = None
-        # Raised without a cause, which may contain the address with its password.
-        if url is None or url.get_backend_name() not in (SQLITE, POSTGRESQL):
+        kind = _KINDS.get(text.partition("://")[0].lower().partition("+")[0]) if "://" in text else None
+        # No message contains the address: it may have a password.
+        if kind is None:
             raise InvalidSetting(f"DATABASE_URL names no database that Isowatch supports: {_EXPECTED}.")
-        self._url = url
-        self.kind = url.get_backend_name()
-        if self.kind == SQLITE:
-            self._require_a_file()
+        self.kind = kind
+        self._query: dict[str, str] = {}
+        if kind == SQLITE:
+            self._file = self._parse_file(text)
         else:
-            self._require_a_server()
+            self._parse_server(text)
 
     def __str__(self) -> str:
         """Return the address without the password."""
         if self.kind == SQLITE:
             return str(self.file)
-        host = self._url.host or self._query("host")
-        port = f":{self._url.port}" if self._url.port else ""
-        return f"postgresql://{self._url.username}@{host}{port}/{self._url.database}"
+        host = f"[{self._host}]" if ":" in self._host else self._host or self._query["host"]
+        port = f":{self._port}" if self._port else ""
+        return f"postgresql://{self._user}@{host}{port}/{self._database}"
 
     @property
     def file(self) -> Path:
         """The file of an SQLite database."""
-        assert self._url.database  # checked by the constructor
-        return Path(self._url.database)
+        return self._file
 
-    def identify_file(self) -> tuple[int, int] | None:
+    def identify_file(self) -> _FileId:
         """Return device and inode of an SQLite file; None if it does not exist.
 
         A process that has the file open would go on writing to it after it was moved away or replaced.
         """
-        with suppress(OSError):
-            status = self.file.stat()
-            return status.st_dev, status.st_ino
-        return None
+        return _identify(self.file)
+
+    def identify_files(self) -> SQLiteFiles:
+        """Return the same for an SQLite file, its write-ahead log and the index of the log, ``-shm``."""
+        return _identify(self.file), _identify(Path(f"{self.file}-wal")), _identify(Path(f"{self.file}-shm"))
 
     def connect_arguments(self) -> dict[str, Any]:
         """Return pg8000's arguments for a PostgreSQL server."""
-        url = self._url
         arguments: dict[str, Any] = {
-            "user": url.username,
-            "password": url.password if url.password is not None else os.environ.get("PGPASSWORD"),
-            "database": url.database,
+            "user": self._user,
+            "password": self._password if self._password is not None else os.environ.get("PGPASSWORD"),
+            "database": self._database,
             "application_name": "isowatch",
         }
-        port = url.port or _POSTGRESQL_PORT
-        if url.host:
-            arguments |= {"host": url.host, "port": port, "ssl_context": self._make_encryption()}
+        port = self._port or _POSTGRESQL_PORT
+        if self._host:
+            arguments |= {"host": self._host, "port": port, "ssl_context": self._make_encryption()}
         else:
-            arguments["unix_sock"] = f"{self._query('host')}/.s.PGSQL.{port}"
+            arguments["unix_sock"] = f"{self._query['host']}/.s.PGSQL.{port}"
         return arguments
 
     def _make_encryption(self) -> ssl.SSLContext | bool | None:
         """Return how to encrypt the connection: None lets the server choose, False is unencrypted."""
-        mode = self._query("sslmode")
+        mode = self._query.get("sslmode", "")
         if mode == "verify-full":
+            # Imported late: the arbiter, which only checks the address, needs no cryptography.
+            import ssl
+
             return ssl.create_default_context()
         return {"disable": False, "require": True}.get(mode)
 
-    def _query(self, name: str) -> str:
-        """Return a parameter of the query string; empty if it is missing."""
-        value = self._url.query.get(name, "")
-        return value if isinstance(value, str) else value[-1]
-
-    def _require_a_file(self) -> None:
-        """Refuse a database in memory: each process would have its own."""
-        if self._url.database in (None, "", ":memory:") or self._url.query:
+    def _parse_file(self, text: str) -> Path:
+        """Return the file; a database in memory is refused, because each process would have its own."""
+        match = _FILE.fullmatch(text)
+        if match is None or match[2] == ":memory:" or "?" in match[2]:
             raise InvalidSetting("DATABASE_URL names no file: use sqlite:///FILE without a query string.")
+        return Path(unquote(match[2]))
 
-    def _require_a_server(self) -> None:
-        """Refuse an address that is incomplete, or has parameters that would be ignored."""
-        url = self._url
-        if unknown := sorted(set(url.query) - {"host", "sslmode"}):
+    def _parse_server(self, text: str) -> None:
+        """Parse an address; one that is incomplete, or has parameters that would be ignored, is refused."""
+        match = _SERVER.fullmatch(text)
+        if match is None:
+            raise InvalidSetting(f"DATABASE_URL cannot be parsed: {_EXPECTED}, with %40 for @ and %2F for / in names.")
+        given = {name: value or "" for name, value in match.groupdict().items()}
+        self._user, self._host = unquote(given["user"]), given["ipv6"] or given["host"]
+        self._password = None if match["password"] is None else unquote(match["password"])
+        self._database = unquote(given["database"])
+        self._query = {name: values[-1] for name, values in parse_qs(given["query"], keep_blank_values=True).items()}
+        if unknown := sorted(set(self._query) - {"host", "sslmode"}):
             raise InvalidSetting(
                 f"DATABASE_URL has the unknown parameter {unknown[0]}: only host and sslmode are supported."
             )
-        if not url.username or not url.database or not (url.host or self._query("host").startswith("/")):
+        if not self._user or not self._database or not (self._host or self._query.get("host", "").startswith("/")):
             raise InvalidSetting(f"DATABASE_URL lacks the user, the host or the database: {_EXPECTED}.")
-        if self._query("sslmode") not in ("", *_ENCRYPTION):
+        if self._query.get("sslmode", "") not in ("", *_ENCRYPTION):
             raise InvalidSetting(f"DATABASE_URL has an unknown sslmode: use {', '.join(_ENCRYPTION)}, or omit it.")
+        port = given["port"]
+        if port and not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _MAX_PORT):
+            raise InvalidSetting(f"DATABASE_URL has a port that is no number from 1 to {_MAX_PORT}.")
+        self._port = int(port) if port else None

@@ -82,6 +82,11 @@ class LiveModel:
         """The version of the live model; None while there is no model."""
         return self._bundle.version if self._bundle else None
 
+    @property
+    def link_made_ns(self) -> int | None:
+        """When the link was made that was followed last, in nanoseconds since 1970; None if there was none."""
+        return self._seen_link.made_ns if self._seen_link else None
+
     def get(self) -> Bundle:
         """Return the live bundle.
 

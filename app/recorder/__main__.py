@@ -64,13 +64,13 @@ def main(listener: int, name: str) -> None:
 
     def on_swapped(before: Bundle | None, now: Bundle) -> None:
         if records is not None:
-            records.follow(now)
+            records.follow(now, model.link_made_ns)
         rate, days = settings.drift_rows_per_second, settings.drift_false_alarm_days
         drift.follow(watch_model(now, rate, days, state.file_to_read(STATE_FILE)))
 
     def on_refused() -> None:
         if records is not None:
-            records.refused(model.problem)
+            records.refused(model.problem, model.link_made_ns)
 
     records = _make_record_keeping(settings, folder, server, live_version, registry, metrics)
     state = StateFolder(Path(settings.state_dir), in_memory=folder)
@@ -113,7 +113,9 @@ def _make_record_keeping(
     from app.recorder.records import RecordKeeping, RecordsReports
 
     reports = RecordsReports(records_metrics, labels, events, quality)
-    return RecordKeeping(settings, folder, lambda: server.drained_until, live_version, metrics, reports)
+    return RecordKeeping(
+        settings, folder, lambda: server.drained_until, live_version, metrics, reports, server.acknowledge
+    )
 
 
 if __name__ == "__main__":

@@ -1,18 +1,29 @@
-"""The worker's side: sends every scored row to the recorder, or drops it, but never waits."""
+"""The worker's side: sends every scored row to the recorder, or drops it, but never waits.
+
+What was sent is kept until the recorder acknowledges it, and sent again to the next recorder if this one is killed.
+"""
 
 from __future__ import annotations
 
+import secrets
 import socket
+import threading
 import time
+from collections import deque
 from pathlib import Path
 
 from app.metrics.service import ServiceMetrics
 from app.model.scoring import ScoredRow, ScoredRows
 from app.recorder.listener import connect
-from app.recorder.protocol import PublishedRows, encode_row
+from app.recorder.protocol import ACKNOWLEDGEMENT, SENDING_AGAIN, SENT_AGAIN, PublishedRows, encode_row
 
-# Checking for a recorder costs as much as sending a few rows, so a periodic job does it and not requests.
+# Checking for a recorder costs as much as sending a few rows, so a periodic job does it and not requests. It reads
+# acknowledgements as well.
 RECONNECT_SECONDS = 0.25
+
+# Kept for the next recorder: ten seconds of two workers at 5,000 rows a second, and as much as its own queue takes of
+# two workers; usual are half a second's. Rows of hundreds of features take more memory, which is limited as well.
+_MAX_KEPT_ROWS, _MAX_KEPT_BYTES = 25_000, 8 * 2**20
 
 
 class RecorderClient:
@@ -24,56 +35,66 @@ class RecorderClient:
         Where the recorder listens.
     metrics
         Counts the rows that were sent, and those that were dropped because the recorder is slow or gone.
+    keeps_rows
+        Whether rows are kept until they are acknowledged, which a recorder does that writes records.
     """
 
-    def __init__(self, folder: Path, metrics: ServiceMetrics) -> None:
+    def __init__(self, folder: Path, metrics: ServiceMetrics, *, keeps_rows: bool = False) -> None:
         self._folder, self._metrics = folder, metrics
         self._connection: socket.socket | None = None
         self._broken: list[socket.socket] = []
+        self._worker = secrets.token_hex(8) if keeps_rows else ""
+        self._position = 0
+        # Messages with the position of their end, in order: not yet acknowledged, and not yet sent again. The recorder
+        # takes the position of a commit for that of all rows before, so the lock keeps the order.
+        self._kept: deque[tuple[int, bytes]] = deque()
+        self._kept_bytes = 0
+        self._unsent: deque[bytes] = deque()
+        self._is_sending_again = False
+        self._lock = threading.Lock()
         self.reconnect()
 
     def publish(
         self, request_id: str, version: str, scored: ScoredRows, record_id: str = "", segment: str = ""
     ) -> None:
-        """Send the rows of one request; what does not fit into the socket's queue is dropped and counted."""
-        connection = self._connection
+        """Send the rows of one request; what does not fit into the queue is dropped and counted."""
         sent = 0
-        if connection is not None:
-            try:
-                published = PublishedRows(time.time(), request_id, version, 0, scored, record_id, segment)
-                for message, n_rows in published.to_messages():
-                    connection.send(message)
-                    sent += n_rows
-            except BlockingIOError:
-                pass  # the recorder is slow; the rest of the batch would not fit either
-            except OSError:
-                self._discard(connection)
+        with self._lock:
+            published = PublishedRows(
+                time.time(), request_id, version, 0, scored, record_id, segment, self._worker, self._position
+            )
+            for message, n_rows in published.to_messages() if self._connection or self._worker else ():
+                if not self._send(message, n_rows):
+                    break  # the rest of the batch would not fit either
+                sent += n_rows
         self._metrics.record_published_rows(sent, len(scored.rows) - sent)
 
     def publish_row(self, request_id: str, version: str, scored: ScoredRow, record_id: str, segment: str) -> None:
         """Send one row, or drop and count it."""
-        connection = self._connection
-        sent = 0
-        if connection is not None:
-            try:
-                connection.send(encode_row(time.time(), request_id, version, scored, record_id, segment))
-                sent = 1
-            except BlockingIOError:
-                pass  # the recorder is slow
-            except OSError:
-                self._discard(connection)
-        self._metrics.record_published_rows(sent, 1 - sent)
+        sent = False
+        with self._lock:
+            if self._connection or self._worker:
+                message = encode_row(
+                    time.time(), request_id, version, scored, record_id, segment, self._worker, self._position
+                )
+                sent = self._send(message, 1)
+        self._metrics.record_published_rows(int(sent), int(not sent))
 
     def reconnect(self) -> None:
-        """Connect if there is no connection; call this every ``RECONNECT_SECONDS``."""
+        """Connect if there is no connection, and process acknowledgements; call this every ``RECONNECT_SECONDS``."""
         broken, self._broken = self._broken, []
         for connection in broken:
             connection.close()
-        if self._connection is None:
-            try:
-                self._connection = connect(self._folder)
-            except OSError:
-                return  # no recorder yet
+        with self._lock:
+            if self._connection is not None:
+                self._read_acknowledgements(self._connection)
+            if self._connection is None:
+                try:
+                    self._connection = connect(self._folder)
+                except OSError:
+                    return  # no recorder yet
+                self._unsent = deque(message for _, message in self._kept)
+            self._send_again(self._connection)
 
     def close(self) -> None:
         """Close the connection; what was sent still arrives."""
@@ -82,9 +103,73 @@ class RecorderClient:
             if each is not None:
                 each.close()
 
+    def _send(self, message: bytes, n_rows: int) -> bool:
+        """Send a message and keep it; return False if it is dropped. The lock is held."""
+        connection = self._connection
+        if connection is None or self._unsent:  # for the next recorder, or after what it gets first
+            if not self._worker or self._is_full():
+                return False
+            if connection is not None:
+                self._unsent.append(message)
+        else:
+            try:
+                connection.send(message)
+            except BlockingIOError:  # the recorder is slow, or starting
+                if not self._worker or self._is_full():
+                    return False
+                self._unsent.append(message)
+            except OSError:
+                self._discard(connection)
+                if not self._worker:
+                    return False
+        if self._worker:
+            self._position += n_rows
+            self._kept.append((self._position, message))
+            self._kept_bytes += len(message)
+            # The oldest have probably arrived, unless they wait for a connection or for room in its queue.
+            while self._connection and len(self._kept) > len(self._unsent) + 1 and self._is_full():
+                self._kept_bytes -= len(self._kept.popleft()[1])
+        return True
+
+    def _is_full(self) -> bool:
+        """Return whether as much is kept as may be."""
+        n_rows = self._position - self._kept[0][0] if self._kept else 0
+        return n_rows >= _MAX_KEPT_ROWS or self._kept_bytes >= _MAX_KEPT_BYTES
+
+    def _read_acknowledgements(self, connection: socket.socket) -> None:
+        """Forget what the recorder has committed or dropped."""
+        position = 0
+        try:
+            while received := connection.recv(ACKNOWLEDGEMENT.size):
+                [position] = ACKNOWLEDGEMENT.unpack(received)
+            self._discard(connection)  # the recorder has ended
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._discard(connection)
+        while self._kept and self._kept[0][0] <= position:
+            self._kept_bytes -= len(self._kept.popleft()[1])
+
+    def _send_again(self, connection: socket.socket) -> None:
+        """Send what the last recorder did not acknowledge, as much as fits."""
+        try:
+            if self._unsent and not self._is_sending_again:
+                connection.send(SENDING_AGAIN)
+                self._is_sending_again = True
+            while self._unsent:
+                connection.send(self._unsent[0])
+                self._unsent.popleft()
+            if self._is_sending_again:
+                connection.send(SENT_AGAIN)
+                self._is_sending_again = False
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._discard(connection)
+
     def _discard(self, connection: socket.socket) -> None:
         """Stop using a connection whose recorder has ended."""
         if self._connection is connection:
-            self._connection = None
+            self._connection, self._is_sending_again = None, False
             # Closed later: another thread may be about to send, and its descriptor must not be reused meanwhile.
             self._broken.append(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from struct import Struct
@@ -16,8 +16,8 @@ from app.model.scoring import ScoredRow, ScoredRows
 # Larger messages need contiguous memory, which a kernel under pressure may not have.
 MAX_MESSAGE_BYTES = 65_536
 
-# The timestamp, the number of the first row, and msgpack's overhead for every field, rounded up.
-_FRAME_BYTES = 64
+# The timestamp, two numbers of rows, and msgpack's overhead for every field, rounded up.
+_FRAME_BYTES = 80
 
 # A float32 for each feature; eight bytes each for score, label and confidence.
 _BYTES_PER_FEATURE, _BYTES_PER_RESULT = 4, 24
@@ -36,7 +36,15 @@ class _Message(msgspec.Struct, array_like=True, gc=False):
     confidences: bytes
     record_id: str = ""
     segment: str = ""
+    worker: str = ""
+    position: int = 0
 
+
+# What the recorder sends back: the position up to which a worker's rows are committed or dropped.
+ACKNOWLEDGEMENT = Struct("=q")
+
+# What a worker sends before and after rows that it kept: until then, the recorder has not received all rows.
+SENDING_AGAIN, SENT_AGAIN = b"\x00", b"\x01"
 
 # The results of one row: float64, int64, float64, as in the arrays of many.
 _FLOAT64, _INT64 = Struct("=d"), Struct("=q")
@@ -45,7 +53,16 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(_Message)
 
 
-def encode_row(seconds: float, request_id: str, version: str, scored: ScoredRow, record_id: str, segment: str) -> bytes:
+def encode_row(
+    seconds: float,
+    request_id: str,
+    version: str,
+    scored: ScoredRow,
+    record_id: str,
+    segment: str,
+    worker: str = "",
+    position: int = 0,
+) -> bytes:
     """Return the message for one row: the same as from ``PublishedRows``, several times faster.
 
     Examples
@@ -66,6 +83,8 @@ def encode_row(seconds: float, request_id: str, version: str, scored: ScoredRow,
         _FLOAT64.pack(confidence),
         record_id,
         segment,
+        worker,
+        position,
     )
     return _encoder.encode(message)
 
@@ -96,6 +115,10 @@ class PublishedRows:
         The unique id under which the answer is recorded; empty from a worker of an older release.
     segment
         The segment that the caller named; empty if it named none.
+    worker
+        The worker that sends them and keeps them until they are acknowledged; empty if it does not.
+    position
+        How many rows that worker sent before these.
 
     Examples
     --------
@@ -112,12 +135,19 @@ class PublishedRows:
     scored: ScoredRows
     record_id: str = ""
     segment: str = ""
+    worker: str = ""
+    position: int = 0
+
+    @property
+    def end(self) -> int:
+        """How many rows the worker has sent up to the last of these."""
+        return self.position + len(self.scored.scores)
 
     def to_messages(self) -> Iterator[tuple[bytes, int]]:
         """Yield messages, each with the number of its rows."""
         scored = self.scored
         n_rows, n_features = scored.rows.shape
-        texts = (self.request_id, self.version, self.record_id, self.segment)
+        texts = (self.request_id, self.version, self.record_id, self.segment, self.worker)
         head_bytes = _FRAME_BYTES + sum(len(text.encode()) for text in texts)
         max_rows = (MAX_MESSAGE_BYTES - head_bytes) // (_BYTES_PER_FEATURE * n_features + _BYTES_PER_RESULT)
         for first in range(0, n_rows, max_rows):
@@ -133,6 +163,8 @@ class PublishedRows:
                 scored.confidences[part].tobytes(),
                 self.record_id,
                 self.segment,
+                self.worker,
+                self.position + first,
             )
             yield _encoder.encode(message), min(max_rows, n_rows - first)
 
@@ -164,4 +196,11 @@ class PublishedRows:
             scored,
             fields.record_id,
             fields.segment,
+            fields.worker,
+            fields.position,
         )
+
+
+def end_positions(parts: Iterable[PublishedRows]) -> dict[str, int]:
+    """Return the position that each worker has reached with the last of its rows."""
+    return {part.worker: part.end for part in parts if part.worker}

@@ -52,6 +52,8 @@ class RecordKeeping:
         Returns the version of the live model, or raises ``ModelUnavailable``.
     metrics, reports
         Report to Prometheus.
+    acknowledge
+        See ``RecordWriter``.
 
     Attributes
     ----------
@@ -67,8 +69,11 @@ class RecordKeeping:
         live_version: Callable[[], str],
         metrics: RecorderMetrics,
         reports: RecordsReports,
+        acknowledge: Callable[[str, int], None],
     ) -> None:
-        self.writer = start_writer(settings, folder, drained_until, metrics, reports.records, reports.labels)
+        self.writer = start_writer(
+            settings, folder, drained_until, metrics, reports.records, reports.labels, acknowledge
+        )
         self._events = EventLog(Path(settings.model_dir), settings.database_url, reports.events)
         self._quality = QualityWatch(settings.database_url, settings.quality_window_days, live_version, reports.quality)
 
@@ -77,14 +82,14 @@ class RecordKeeping:
         self._events.start()
         self._quality.start()
 
-    def follow(self, bundle: Bundle) -> None:
+    def follow(self, bundle: Bundle, link_made_ns: int | None) -> None:
         """Record that a model went live, and which features its rows have; may be called by another thread."""
         self.writer.follow(bundle)
-        self._events.promoted(bundle.version)
+        self._events.promoted(bundle.version, link_made_ns)
 
-    def refused(self, reason: str) -> None:
-        """Record that the bundle which the link leads to was refused."""
-        self._events.refused(reason)
+    def refused(self, reason: str, link_made_ns: int | None) -> None:
+        """Record that the bundle was refused to which the link led that was made at this time."""
+        self._events.refused(reason, link_made_ns)
 
     def close(self) -> None:
         """Stop the audit trail and the quality reports; ``RecordWriter.finish`` stops the writer."""
@@ -99,6 +104,7 @@ def start_writer(
     metrics: RecorderMetrics,
     records_metrics: RecordsMetrics,
     labels: FeedbackMetrics,
+    acknowledge: Callable[[str, int], None] = lambda worker, position: None,
 ) -> RecordWriter:
     """Start the thread that writes rows; it opens the database itself, so that nobody waits for that.
 
@@ -122,4 +128,4 @@ def start_writer(
         metrics=records_metrics,
         labels=labels,
     )
-    return RecordWriter(store, queue, versions, metrics, records_metrics)
+    return RecordWriter(store, queue, versions, metrics, records_metrics, acknowledge)

@@ -124,5 +124,6 @@ def _split(published: PublishedRows) -> list[PublishedRows]:
     for first in range(0, len(scored.scores), BATCH_ROWS):
         chosen = slice(first, first + BATCH_ROWS)
         part = ScoredRows(scored.rows[chosen], scored.scores[chosen], scored.labels[chosen], scored.confidences[chosen])
-        parts.append(replace(published, first_row=published.first_row + first, scored=part))
+        first_row, position = published.first_row + first, published.position + first
+        parts.append(replace(published, first_row=first_row, position=position, scored=part))
     return parts

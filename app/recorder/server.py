@@ -7,11 +7,12 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from app.errors import UnreadableMessage
-from app.recorder.protocol import MAX_MESSAGE_BYTES, PublishedRows
+from app.recorder.protocol import ACKNOWLEDGEMENT, MAX_MESSAGE_BYTES, SENDING_AGAIN, SENT_AGAIN, PublishedRows
 from app.recorder.status import beat
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,10 @@ class RecorderServer:
         self.has_ended = False
         self.drained_until = 0.0
         self._listener = listener
+        # By worker: the connection on which its rows arrive.
+        self._workers: dict[str, socket.socket] = {}
+        # The connections on which rows follow that a worker kept.
+        self._unfinished: set[socket.socket] = set()
         self._selector = selectors.DefaultSelector()
         listener.setblocking(False)
         self._selector.register(listener, selectors.EVENT_READ, _LISTENER)
@@ -90,7 +95,7 @@ class RecorderServer:
             # A worker may have sent something before its connection is accepted.
             for connection in self._accept() if key.data == _LISTENER else (key.data,):
                 is_drained &= yield from self._read(connection)
-        if is_drained:
+        if is_drained and not self._unfinished:
             self.drained_until = started
 
     def drain(self) -> Iterator[PublishedRows]:
@@ -98,6 +103,14 @@ class RecorderServer:
         deadline = time.monotonic() + _DRAIN_SECONDS
         while self._selector.select(0) and time.monotonic() < deadline:
             yield from self.receive(0)
+
+    def acknowledge(self, worker: str, position: int) -> None:
+        """Tell a worker up to which position its rows are done, without waiting; may be called by another thread."""
+        connection = self._workers.get(worker)
+        if connection is not None:
+            # A worker that has ended needs none; one that is slow learns it from the next.
+            with suppress(OSError):
+                connection.send(ACKNOWLEDGEMENT.pack(position))
 
     def close(self) -> None:
         """Close all connections."""
@@ -128,10 +141,21 @@ class RecorderServer:
                 message = b""
             if not message:
                 self._selector.unregister(connection)
+                self._workers = {worker: other for worker, other in self._workers.items() if other is not connection}
+                self._unfinished.discard(connection)
                 connection.close()
                 return True
+            if message == SENDING_AGAIN:
+                self._unfinished.add(connection)
+                continue
+            if message == SENT_AGAIN:
+                self._unfinished.discard(connection)
+                continue
             try:
-                yield PublishedRows.from_message(message)
+                published = PublishedRows.from_message(message)
+                if published.worker:
+                    self._workers[published.worker] = connection
+                yield published
             except UnreadableMessage as error:
                 log.error("%s", error)
         return False

@@ -7,22 +7,22 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.bulk_insert import Throttle
 from app.db.engine import write_transaction
-from app.db.sqlite_maintenance import give_back_space, shorten_log
+from app.db.sqlite_maintenance import give_back_space, save_log, shorten_log
 from app.db.writable_database import WritableDatabase
 from app.db.writer_lock import WrittenByAnother
 from app.errors import RecordsUnavailable
 from app.metrics.records import UNKNOWN, FeedbackMetrics, RecordsMetrics
 from app.recorder.batch import BatchBuilder
-from app.recorder.protocol import PublishedRows
+from app.recorder.protocol import PublishedRows, end_positions
 from app.records.pending_labels import count_pending_labels, reconcile_labels
 from app.records.retention import STEP_ROWS, Retention
 from app.records.stats import read_contents
-from app.records.writing import KnownSegments, KnownVersions, record_end, record_progress, was_committed
+from app.records.writing import Deliveries, KnownSegments, KnownVersions, record_end, record_progress, was_committed
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,14 @@ class RecordStore:
         self._database, self._replica, self._segments, self._builder = database, replica, segments, builder
         self._versions, self._retention, self._done_until, self._throttle = versions, retention, done_until, throttle
         self._metrics, self._labels = metrics, labels
+        self._deliveries = Deliveries()
         self._reconcile_due = self._progress_due = self._maintenance_due = 0.0
         self._is_purging = self._is_shrinking = False
         # The start of a transaction whose COMMIT got no answer, and how many rows it recorded.
         self._unsure: tuple[float, int] | None = None
+        # The last commit, and how many rows are perhaps only in SQLite's write-ahead log.
+        self._committed: tuple[Engine, float] | None = None
+        self._n_unsaved = 0
 
     def seconds_until_due(self) -> float:
         """Return after how long :meth:`run_due_jobs` has something to do."""
@@ -84,22 +88,41 @@ class RecordStore:
             return 0.0
         return max(0.0, min(self._reconcile_due, self._progress_due, self._maintenance_due) - time.monotonic())
 
-    def write(self, parts: Sequence[PublishedRows]) -> None:
-        """Write rows in one transaction. After a failure the same rows must come next, at once or in parts."""
+    def write(self, parts: Sequence[PublishedRows]) -> int:
+        """Write rows in one transaction, except those that were written before the recorder was restarted.
+
+        After a failure the same rows must come next, at once or in parts.
+
+        Returns
+        -------
+        The number of rows that were new.
+        """
         engine = self._open()
+        n_rows = sum(len(part.scored.scores) for part in parts)
         if self._was_committed_after_all(engine):
-            return
+            self._deliveries.forget()
+            return n_rows
+        done = self._deliveries.read(engine, {part.worker for part in parts})
+        parts = [part for part in parts if not part.worker or part.position >= done[part.worker]]
+        if not parts:
+            return 0
+        positions = end_positions(parts)
         self._segments.learn(engine, {part.segment for part in parts})
         self._versions.store(engine, {part.version for part in parts})
         batch = self._builder.build(parts)
         now = time.time()
         self._unsure = (now, len(batch.predictions))
         with self._metrics.time_batch(), engine.begin() as connection:
+            self._verify_last_commit(connection)
             batch.insert(connection, self._throttle)
-            record_progress(connection, self._replica, self._done_until(batch.n_rows), now)
+            self._deliveries.store(connection, positions, now)
+            record_progress(connection, self._replica, self._done_until(n_rows), now)
         self._unsure = None
+        self._deliveries.committed(positions)
+        self._note_commit(engine, now, len(batch.predictions))
         self._postpone_progress()
         self._metrics.record_kept(len(batch.predictions))
+        return batch.n_rows
 
     def run_due_jobs(self) -> None:
         """Run the jobs that are due, in short transactions; a job that fails runs again at its usual time."""
@@ -170,7 +193,7 @@ class RecordStore:
             return
         self._record_progress(engine)
         with write_transaction(engine) as connection:
-            reconciled, n_dropped = reconcile_labels(connection, time.time())
+            reconciled, n_dropped = reconcile_labels(connection, self._retention.clock.read(connection))
         for label in reconciled:
             self._labels.record_label(label.predicted, label.label, label.age_seconds)
         if n_dropped:
@@ -180,8 +203,30 @@ class RecordStore:
     def _record_progress(self, engine: Engine) -> None:
         """Record how far this recorder has come."""
         self._postpone_progress()
+        now = time.time()
         with engine.begin() as connection:
-            record_progress(connection, self._replica, self._done_until(0), time.time())
+            self._verify_last_commit(connection)
+            record_progress(connection, self._replica, self._done_until(0), now)
+        self._note_commit(engine, now, 0)
+
+    def _verify_last_commit(self, connection: Connection) -> None:
+        """Check that the last commit is there: files of SQLite that somebody removed may have held it."""
+        if (
+            connection.dialect.name != "sqlite"
+            or self._committed is None
+            or self._committed[0] is not connection.engine
+        ):
+            return
+        if not was_committed(connection, self._replica, self._committed[1]):
+            log.error("up to %d rows that were recorded are not in the database any more", self._n_unsaved)
+            self._metrics.record_dropped_rows(self._n_unsaved)
+            self._n_unsaved = 0
+
+    def _note_commit(self, engine: Engine, now: float, n_rows: int) -> None:
+        """Remember a commit, which the next transaction verifies."""
+        if self._committed is None or self._committed[0] is not engine:  # another file, or after an outage
+            self._n_unsaved = 0
+        self._committed, self._n_unsaved = (engine, now), self._n_unsaved + n_rows
 
     def _postpone_progress(self) -> None:
         """Postpone the next progress report: others have just seen that this recorder is alive."""
@@ -191,5 +236,7 @@ class RecordStore:
         """Shorten the write-ahead log, and report the size and age of the database."""
         with engine.connect() as connection:
             shorten_log(connection)
+            if save_log(connection):
+                self._n_unsaved = 0
             contents = read_contents(connection)
         self._metrics.record_contents(contents.n_bytes, contents.oldest, contents.last_label)

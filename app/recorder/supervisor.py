@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("app.recorder.supervisor")
 
 # The first restart is immediate to a human eye; the pause then doubles each time, so that a recorder which cannot run
-# takes next to no processor time from the service.
-_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 60.0
+# takes little processor time from the service. It stays short: workers keep rows for some seconds only.
+_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.5, 5.0
 
 # A process that ran this long did not crash at its start: the next pause is a first one again.
 _HEALTHY_AFTER_SECONDS = 60.0

@@ -15,7 +15,7 @@ from app.db.ids import make_record_id
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import SCHEMA, UNREACHABLE, RecordsMetrics
 from app.model.bundle import Bundle
-from app.recorder.protocol import PublishedRows
+from app.recorder.protocol import PublishedRows, end_positions
 from app.recorder.row_queue import RowQueue
 from app.recorder.store import RecordStore
 from app.records.writing import KnownVersions
@@ -46,6 +46,8 @@ class RecordWriter:
         Counts rows that were written or dropped.
     records_metrics
         Reports the health of the database.
+    acknowledge
+        Called with a worker and the position up to which its rows are committed or dropped.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class RecordWriter:
         versions: KnownVersions,
         metrics: RecorderMetrics,
         records_metrics: RecordsMetrics,
+        acknowledge: Callable[[str, int], None],
     ) -> None:
         self._store, self._queue, self._versions = store, queue, versions
-        self._metrics, self._records_metrics = metrics, records_metrics
+        self._metrics, self._records_metrics, self._acknowledge = metrics, records_metrics, acknowledge
         self._ending = threading.Event()
         self._deadline = float("inf")
         self._problem, self._pause = "", _FIRST_PAUSE_SECONDS
@@ -105,20 +108,27 @@ class RecordWriter:
     def _write(self, parts: Sequence[PublishedRows]) -> bool:
         """Write rows; if they are at fault, each request by itself. Return False if the service ended first."""
         n_rows = sum(len(part.scored.scores) for part in parts)
-        while (error := self._attempt(lambda: self._store.write(parts))) is not None:
+        n_new: list[int] = []
+        while (error := self._attempt(lambda: n_new.append(self._store.write(parts)))) is not None:
             if is_fault_of_rows(error):
                 if len(parts) > 1:
                     return all(self._write([part]) for part in parts)
                 log.error("%d rows of record %s cannot be recorded", n_rows, parts[0].record_id)
                 self._records_metrics.record_dropped_rows(n_rows)
-                self._queue.finish(n_rows)
+                self._finish(parts, n_rows)
                 return True
             self._back_off()
             if time.monotonic() > self._deadline:
                 return False
-        self._queue.finish(n_rows)
-        self._metrics.record_rows(n_rows)
+        self._metrics.record_rows(sum(n_new))
+        self._finish(parts, n_rows)
         return True
+
+    def _finish(self, parts: Sequence[PublishedRows], n_rows: int) -> None:
+        """Count rows as done, and tell the workers that sent them to forget them."""
+        self._queue.finish(n_rows)
+        for worker, position in end_positions(parts).items():
+            self._acknowledge(worker, position)
 
     def _back_off(self) -> None:
         """Pause after a failure, longer each time, but not beyond the end of the service."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Collection
@@ -13,7 +14,10 @@ from app.db.ids import first_id_at
 from app.db.tables import AUDITS, EVENTS, LABELS, PENDING_LABELS, PREDICTIONS
 from app.metrics.records import PURGE
 from app.records.events import add_event
+from app.records.retention_clock import TOLERATED_LAG_SECONDS, RetentionClock
 from app.records.timestamps import SECONDS_PER_DAY, format_date
+
+log = logging.getLogger(__name__)
 
 # A step takes some milliseconds, during which rows are pending in the recorder's memory.
 STEP_ROWS = STEP_RECORDS = 1000
@@ -129,10 +133,17 @@ class Retention:
     ----------
     days
         The retention period.
+
+    Attributes
+    ----------
+    clock
+        Measures the age of records, also if the machine's clock is wrong.
     """
 
     def __init__(self, days: int) -> None:
-        self._seconds = days * SECONDS_PER_DAY
+        self.clock = RetentionClock()
+        self._days, self._seconds = days, days * SECONDS_PER_DAY
+        self._is_held_back = False
         # No person ran a command: the audit trail names the setting and the machine.
         self._who = f"RECORD_RETENTION_DAYS={days} of {socket.gethostname()}"
 
@@ -145,11 +156,31 @@ class Retention:
         -------
         The number of deleted rows; fewer than ``STEP_ROWS`` when no expired row is left.
         """
-        now = time.time()
+        now = self.clock.read(connection)
         deleted = delete_oldest(connection, first_id_at(now - self._seconds))
         if deleted:
             self._add_daily_event(connection, now // SECONDS_PER_DAY * SECONDS_PER_DAY)
+        if deleted.rows < STEP_ROWS:
+            self._report_lag(connection, time.time() - now)
         return deleted.rows
+
+    def _report_lag(self, connection: Connection, seconds: float) -> None:
+        """Log once that records stay which only the machine's clock calls old, ``seconds`` ahead of retention's."""
+        was_held_back, self._is_held_back = self._is_held_back, False
+        if seconds < TOLERATED_LAG_SECONDS:
+            return
+        limit = first_id_at(time.time() - self._seconds)
+        self._is_held_back = bool(connection.scalar(select(exists().where(PREDICTIONS.c.record_id < limit))))
+        if self._is_held_back and not was_held_back:
+            log.warning(
+                "records that are older than RECORD_RETENTION_DAYS=%d by this machine's clock are not purged yet: the "
+                "clock is %.1f days ahead of the time that passed while records were written. If it is right, because "
+                "no service ran, run `python -m app.records purge --before %dd --force`; they are otherwise purged "
+                "twice as fast as time passes. If it is wrong, set it.",
+                self._days,
+                seconds / SECONDS_PER_DAY,
+                self._days,
+            )
 
     def _add_daily_event(self, connection: Connection, midnight: float) -> None:
         """Add the event of a UTC day, unless it exists; all recorders date it at midnight, so there is only one."""

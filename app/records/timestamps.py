@@ -38,6 +38,17 @@ def format_date(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
+def is_age(text: str) -> bool:
+    """Return whether a text is a time ago, which depends on the machine's clock.
+
+    Examples
+    --------
+    >>> is_age("7d"), is_age("2026-11-01")
+    (True, False)
+    """
+    return _AGO.fullmatch(text.strip()) is not None
+
+
 def parse_timestamp(text: str, now: float) -> float:
     """Parse a timestamp.
 

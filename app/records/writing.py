@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.db.bulk_insert import Throttle, add_to_counts, insert_rows
 from app.db.engine import write_transaction
-from app.db.tables import AUDITS, HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, SEGMENTS, WRITERS
+from app.db.tables import AUDITS, DELIVERIES, HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, SEGMENTS, WRITERS
 from app.errors import InvalidBundle
 from app.model.bundle import Bundle, read_manifest
 
 # The name under which all further segments are recorded; a caller that names its segment so is among them.
 OTHER_SEGMENTS = "other"
+
+# No worker keeps rows for so long without a recorder.
+_FORGET_SECONDS = 7 * 86_400.0
 
 # Far beyond the five minutes after which a silent recorder no longer counts.
 _FORGET_WRITER_SECONDS = 86_400
@@ -157,6 +160,51 @@ def record_end(connection: Connection, replica: str, now: float) -> None:
 def was_committed(connection: Connection, replica: str, now: float) -> bool:
     """Return whether the transaction that recorded progress at ``now`` was committed; its COMMIT got no answer."""
     return connection.scalar(select(WRITERS.c.updated_at).where(WRITERS.c.replica == replica)) == now
+
+
+class Deliveries:
+    """The positions up to which the rows of each worker are done: committed or dropped.
+
+    They are read once from a database, and stored with each commit. A worker sends all later rows again to a recorder
+    that replaces one that was killed.
+    """
+
+    def __init__(self) -> None:
+        self._positions: dict[str, int] = {}
+        self._read_from: Engine | None = None
+
+    def read(self, engine: Engine, workers: Iterable[str]) -> Mapping[str, int]:
+        """Return the position of each worker; 0 for a new one."""
+        if engine is not self._read_from:  # after it was reopened, it may be another file, or a restored one
+            self._positions, self._read_from = {}, engine
+        unknown = {worker for worker in workers if worker} - self._positions.keys()
+        if unknown:
+            with engine.connect() as connection:
+                stored = select(DELIVERIES.c.worker, DELIVERIES.c.position).where(DELIVERIES.c.worker.in_(unknown))
+                rows = connection.execute(stored).all()
+            self._positions |= dict.fromkeys(unknown, 0) | {row.worker: row.position for row in rows}
+        return self._positions
+
+    def store(self, connection: Connection, positions: Mapping[str, int], now: float) -> None:
+        """Store positions in the transaction that commits the rows up to them."""
+        if not positions:
+            return
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        # In the same order everywhere, so that two recorders cannot deadlock.
+        lines = [{"worker": worker, "position": end, "updated_at": now} for worker, end in sorted(positions.items())]
+        statement = insert(DELIVERIES).values(lines)
+        new = {name: statement.excluded[name] for name in ("position", "updated_at")}
+        connection.execute(statement.on_conflict_do_update(index_elements=[DELIVERIES.c.worker], set_=new))
+        if any(self._positions.get(worker) == 0 for worker in positions):
+            connection.execute(delete(DELIVERIES).where(DELIVERIES.c.updated_at < now - _FORGET_SECONDS))
+
+    def committed(self, positions: Mapping[str, int]) -> None:
+        """Take positions over after their commit."""
+        self._positions |= positions
+
+    def forget(self) -> None:
+        """Read the positions again, after a commit whose outcome is unknown."""
+        self._read_from = None
 
 
 @dataclass

@@ -77,7 +77,7 @@ def measure_writing(
     """
     registry = CollectorRegistry()
     with _recorder(address, folder, core) as (process, metrics_folder):
-        worker = RecorderClient(metrics_folder, ServiceMetrics(registry))
+        worker = RecorderClient(metrics_folder, ServiceMetrics(registry), keeps_rows=True)
         _wait_until(lambda: _metric(metrics_folder, "records_up") == 1, "the database")
         scored = ScoredRows(np.array([[0.56, 0.23]], np.float32), np.array([-0.4]), np.array([1]), np.array([0.9]))
         before, started, n_rows = process.cpu_times(), time.perf_counter(), 0

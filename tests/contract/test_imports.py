@@ -42,15 +42,15 @@ def test_gunicorn_configuration_imports_little():
     """Workers inherit what the arbiter imports, and prometheus_client must not be loaded before its folder exists."""
     ours = {name for name in imported_packages(ROOT / "gunicorn.conf.py") if name.startswith("app")}
 
-    assert ours == {"app.errors", "app.server.cpu_quota", "app.server.log_config", "app.settings"}
+    assert ours == {"app.db.url", "app.errors", "app.server.cpu_quota", "app.server.log_config", "app.settings"}
 
 
 @pytest.mark.parametrize(
     ("statement", "unwanted"),
     [
         (
-            "import app.settings, app.server.cpu_quota, app.server.log_config, app.recorder.process",
-            {"flask", "numpy", "prometheus_client"},
+            "import app.db.url, app.settings, app.server.cpu_quota, app.server.log_config, app.recorder.process",
+            {"flask", "numpy", "prometheus_client", "sqlalchemy", "ssl"},
         ),
         ("import app.recorder.supervisor", {"flask", "numpy", "prometheus_client"}),
         # By the arbiter, which forks: no library may start threads in it.

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import insert, inspect, text
@@ -199,7 +200,9 @@ def test_events_are_stored_once(empty_address: str, opened):
         ("records.db", "names no database"),
         ("", "names no database"),
         ("mysql://isowatch:never-shown@db/records", "names no database"),
-        ("postgresql://isowatch:never-shown@db:many/records", "names no database"),
+        ("postgresql://isowatch:never-shown@db:many/records", "has a port that is no number from 1 to 65535"),
+        ("postgres://isowatch:never-shown@db:65536/records", "has a port that is no number from 1 to 65535"),
+        ("postgresql://isowatch:never@never-shown@", "lacks the user, the host or the database"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///records.db?mode=ro", "names no file"),
@@ -218,3 +221,14 @@ def test_an_address_of_no_database_is_refused(address: str, said: str):
     assert said in str(refused.value)
     assert "never-shown" not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+pg8000"])
+@pytest.mark.parametrize("password", ["p@ss", "p@s/s?w#rd:", "%40%2F", "[x"])
+def test_any_password_is_parsed_and_never_shown(scheme: str, password: str):
+    """Only the last `@` is followed by the host, as people do not encode their passwords."""
+    address = DatabaseAddress(f"{scheme}://isowatch:{password}@db:5433/records?sslmode=require")
+
+    assert str(address) == "postgresql://isowatch@db:5433/records"
+    arguments = address.connect_arguments()
+    assert (arguments["host"], arguments["password"]) == ("db", unquote(password))

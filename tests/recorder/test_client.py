@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from app.metrics.service import ServiceMetrics
 from app.recorder.client import RecorderClient
 from app.recorder.listener import listen
-from app.recorder.protocol import PublishedRows
+from app.recorder.protocol import SENDING_AGAIN, SENT_AGAIN, PublishedRows
 from app.recorder.server import RecorderServer
 from tests.recorder.made_rows import make_scored
 
@@ -42,6 +42,11 @@ class _Service:
     def received(self) -> list[PublishedRows]:
         """Return everything that was sent."""
         return list(self.server.drain())
+
+    def registry_of_keeping(self) -> CollectorRegistry:
+        """Replace the registry, for another worker."""
+        self.registry = CollectorRegistry()
+        return self.registry
 
     def counted(self, result: str) -> float:
         """Return how many rows had this result."""
@@ -182,3 +187,71 @@ def test_garbage_is_logged_and_skipped(service: _Service, caplog: pytest.LogCapt
 
         assert [part.request_id for part in service.received()] == ["7f3e"]
     assert "A message of 10 bytes does not hold scored rows" in caplog.text
+
+
+@pytest.fixture
+def keeping(service: _Service) -> _Service:
+    """The same, with a worker that keeps rows until they are acknowledged."""
+    service.worker.close()
+    service.worker = RecorderClient(service.folder, ServiceMetrics(service.registry_of_keeping()), keeps_rows=True)
+    return service
+
+
+def test_rows_that_are_not_acknowledged_are_sent_again(keeping: _Service):
+    """To the next recorder, in order and with those that came in between; acknowledged ones are not."""
+    keeping.start_recorder()
+    keeping.worker.reconnect()
+    keeping.worker.publish("one", "v1", make_scored(3))
+    keeping.worker.publish("two", "v1", make_scored(2))
+    first, second = keeping.received()
+    assert (first.position, first.end, second.position, second.end) == (0, 3, 3, 5)
+    keeping.server.acknowledge(first.worker, first.end)
+    keeping.worker.reconnect()
+    keeping.end_recorder()
+    keeping.worker.publish("three", "v1", make_scored(1))
+    keeping.start_recorder()
+    keeping.worker.publish("four", "v1", make_scored(1))
+    for _ in range(2):
+        keeping.worker.reconnect()
+
+    assert [part.request_id for part in keeping.received()] == ["two", "three", "four"]
+    assert (keeping.counted("sent"), keeping.counted("dropped")) == (7, 0)
+
+
+def test_what_is_kept_is_bounded_and_stays_in_order(keeping: _Service):
+    """Without a recorder, rows beyond the limit are dropped and counted; so they are if the recorder is slow."""
+    for _ in range(30):
+        keeping.worker.publish("7f3e", "v1", make_scored(1000))
+    assert keeping.counted("dropped") > 0
+    keeping.start_recorder()
+    for number in range(3000):
+        keeping.worker.publish("7f3e", "v1", make_scored(1))
+        if number % 100 == 0:
+            keeping.worker.reconnect()
+    received = keeping.received()
+    for _ in range(5):
+        received += keeping.received()
+        keeping.worker.reconnect()
+
+    assert [part.position for part in received[1:]] == [part.end for part in received[:-1]]
+    assert received[-1].end == keeping.counted("sent")
+
+
+def test_recorder_knows_when_kept_rows_follow(service: _Service):
+    """Otherwise, a label of a row that is not there yet would be called unknown."""
+    service.start_recorder()
+    service.worker.close()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as worker:
+        worker.connect(str(service.folder / "recorder.sock"))
+        worker.send(SENDING_AGAIN)
+        service.received()
+        assert service.server.drained_until == 0
+        worker.send(SENT_AGAIN)
+        service.received()
+        assert service.server.drained_until > 0
+        worker.send(SENDING_AGAIN)
+        drained_until = service.server.drained_until
+        service.received()
+        assert service.server.drained_until == drained_until
+    service.received()
+    assert service.server.drained_until > drained_until

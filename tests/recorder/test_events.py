@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from app.db.engine import open_database, upgrade_database
+from app.errors import InvalidBundle
 from app.metrics.records import EventMetrics
 from app.model.version_log import CHANGES_FILE, VersionChange, name_operator
 from app.recorder import events as event_log
@@ -244,3 +245,55 @@ def test_a_refused_bundle_has_the_time_of_its_promotion(log, store, sqlite: str)
     log.update()
 
     assert [(event.what, event.at) for event in events(sqlite)] == [("promotion", note.at), ("refused bundle", note.at)]
+
+
+def test_each_of_many_moves_is_written(log, store, sqlite: str, monkeypatch):
+    """However soon the link is moved again, whether or not its bundle was loaded in between, and in order."""
+    upgrade_database(sqlite)
+    broken = InvalidBundle(f"{THIRD} is broken.")
+
+    def read_bundle(folder: Path) -> None:
+        if folder.name == THIRD:
+            raise broken
+
+    monkeypatch.setattr(event_log, "read_bundle", read_bundle)
+    moved = [FIRST, SECOND, THIRD] * 10
+    for number, version in enumerate(moved):
+        move_by_hand(store, version)
+        made = (store.folder / "current").lstat().st_mtime_ns + number
+        os.utime(store.folder / "current", ns=(made, made), follow_symlinks=False)
+        log.look()
+        if number % 4 == 0 and version != THIRD:
+            log.promoted(version, made)
+        if number % 4 == 0 and version == THIRD:
+            move_by_hand(store, FIRST)  # before the refusal is reported
+            os.utime(store.folder / "current", ns=(made, made + 1), follow_symlinks=False)
+            log.refused(str(broken), made)
+    monkeypatch.setattr(event_log, "_LOG_ENTRY_SECONDS", 0.0)
+    log.update()
+    log.update()
+
+    written = [(event.what, event.after) for event in events(sqlite) if event.who == "unknown"]
+    assert [written.count(("promotion", version)) for version in (FIRST, SECOND)] == [10, 10]
+    assert written.count(("refused bundle", THIRD)) == 10
+    assert len(written) == 30
+
+
+def test_a_refusal_is_written_once_for_each_link(log, store, sqlite: str):
+    """A recorder that was restarted refuses the bundle again, without knowing which one was live before."""
+    upgrade_database(sqlite)
+    log.promoted(FIRST)
+    log.refused("forest.npz was changed")
+    log.update()
+    for made_at in (time.time(), 1e9):  # the link is new, or old
+        os.utime(store.folder / "current", (made_at, made_at), follow_symlinks=False)
+        for _ in range(2):
+            restarted = EventLog(store.folder, sqlite, EventMetrics(CollectorRegistry()))
+            restarted.refused("forest.npz was changed")
+            restarted.update()
+    move_by_hand(store, SECOND)
+    log.refused("forest.npz was changed")
+    log.update()
+
+    refusals = [event.at for event in events(sqlite) if event.what == "refused bundle"]
+    assert len(refusals) == 3

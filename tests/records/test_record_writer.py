@@ -167,3 +167,24 @@ def test_old_records_are_purged_while_new_ones_come(sqlite: str, start_writer: S
 
     assert count_lines(read, sqlite, PREDICTIONS) == 30
     assert recorder.metric("records_database_bytes") > 10_000
+
+
+def test_rows_that_are_sent_again_are_recorded_once(address: str, start_writer: Start, read: Read):
+    """By a recorder that replaces one that was killed after a commit: also those that are not in the sample."""
+    scored = make_scored(700, seed=1)
+    ids = {"request_id": "", "version": "v1", "first_row": 0, "record_id": make_record_id()}
+    published = PublishedRows(time.time(), scored=scored, worker="w" * 16, position=0, **ids)
+    acknowledged: list[tuple[str, int]] = []
+    for name in ("one", "two"):
+        recorder = start_writer(address, name=name, RECORD_PREDICTIONS="0.5")
+        recorder.writer._acknowledge = lambda *done: acknowledged.append(done)
+        recorder.writer.take(published)
+        if name == "one":
+            wait_until(lambda recorder=recorder: recorder.recorded == 700)
+        wait_until(lambda: acknowledged and acknowledged[-1] == ("w" * 16, 700))
+        acknowledged.clear()
+        recorder.writer.finish()
+
+    assert recorder.recorded == 0
+    [counted] = read(address, select(func.sum(HOURLY_COUNTS.c.n_rows)))
+    assert list(counted.values()) == [700]

@@ -13,10 +13,12 @@ from sqlalchemy import Engine, Table, func, insert, select, text
 from app.db.engine import upgrade_database, write_transaction
 from app.db.ids import first_id_at
 from app.db.sqlite_maintenance import give_back_space
-from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, PREDICTIONS
+from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, PENDING_LABELS, PREDICTIONS
+from app.records import retention_clock
 from app.records.events import read_events
 from app.records.retention import STEP_ROWS, Retention
 from tests.records.made_records import make_prediction
+from tests.records.running_writer import Start, wait_until
 
 DAY = 86_400.0
 
@@ -92,6 +94,8 @@ def test_each_day_of_purging_is_one_event(engine: Engine, monkeypatch: pytest.Mo
     assert [_purge(engine, 35), _purge(engine, 30)] == [1, 1]
     _record(engine, 29.5, 1)
     now[0] += DAY
+    with engine.begin() as connection:
+        retention_clock.store(connection, now[0])  # as a recorder does that runs all day
     assert _purge(engine, 30) == 1
 
     with engine.connect() as connection:
@@ -126,3 +130,72 @@ def test_file_shrinks_after_a_large_purge(sqlite: str, opened: Callable[[str], E
         while give_back_space(connection):
             pass
     assert pages() < full / 2
+
+
+class Clocks:
+    """The clock of the machine, which may be set, and the kernel's count of seconds, which may not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.wall, self.running = time.time(), 1000.0
+        monkeypatch.setattr("time.time", lambda: self.wall)
+        monkeypatch.setattr("time.clock_gettime", lambda clock: self.running)
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass."""
+        self.wall += seconds
+        self.running += seconds
+
+
+def test_a_clock_that_is_set_ahead_purges_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog):
+    """Nor does a recorder that starts meanwhile; a log line names the way out. A clock that is right purges again."""
+    clocks, retention = Clocks(monkeypatch), Retention(30)
+
+    def purge(retention: Retention) -> int:
+        with write_transaction(engine) as connection:
+            return retention.purge_step(connection)
+
+    _record(engine, 29.99, 7)
+    assert purge(retention) == 0
+    clocks.wall += 32 * DAY
+    for _ in range(20):
+        clocks.pass_by(1)
+        assert purge(retention) == purge(Retention(30)) == 0
+    assert [record.message.count("purge --before 30d --force") for record in caplog.records if "32.0" in record.message]
+
+    clocks.wall -= 32 * DAY
+    clocks.pass_by(0.02 * DAY)
+    assert purge(retention) == 7
+
+
+def test_retention_catches_up_after_days_without_a_service(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    """Twice as fast as time passes: what expires within five days is gone after two and a half."""
+    clocks = Clocks(monkeypatch)
+    _record(engine, 25, 7)
+    assert _purge(engine, 30) == 0
+    clocks.pass_by(10 * DAY)
+    retention = Retention(30)
+    left = []
+    for _ in range(6):
+        with write_transaction(engine) as connection:
+            retention.purge_step(connection)
+        left.append(_count(engine, PREDICTIONS))
+        clocks.pass_by(DAY)
+
+    assert left == [7] * 3 + [0] * 3
+
+
+def test_pending_labels_survive_a_clock_that_is_set_ahead(
+    address: str, start_writer: Start, opened: Callable[[str], Engine], monkeypatch: pytest.MonkeyPatch
+):
+    """They are dropped an hour later, not an hour of that clock later."""
+    engine, real = opened(address), time.time
+    with engine.begin() as connection:
+        retention_clock.store(connection, real())
+        values = {"request_id": "r", "row": 0, "is_inlier": 1, "source": "", "note": "", "given_at": real()}
+        connection.execute(insert(PENDING_LABELS).values(values))
+    monkeypatch.setattr("time.time", lambda: real() + 32 * DAY)
+    recorder = start_writer(address)
+    wait_until(lambda: recorder.metric("feedback_waiting_labels") == 1)
+    recorder.writer.finish()
+
+    assert _count(engine, PENDING_LABELS) == 1

@@ -29,8 +29,14 @@ def run(program: str, *arguments: str, **environment: str) -> str:
     return done.stdout
 
 
+def move_by_hand(models: Path, version: str) -> None:
+    """Make another link, as `ln -s` does."""
+    (models / "by-hand").symlink_to(version)
+    (models / "by-hand").replace(models / "current")
+
+
 def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_models: Path):
-    """A promotion, a rollback, a refused bundle, a purge, and a forgotten request are all recorded."""
+    """A promotion, a rollback, refused bundles, a purge, a forgotten request, and each of many moves of the link."""
     models, started_at = tmp_path / "models", time.time()
     shutil.copytree(credits_models, models, symlinks=True)
     first = (models / "current").readlink().name
@@ -45,14 +51,21 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
             return service.metric("records_events_total", event=kind)
 
         wait_until(lambda: "records_events_total" in service.get("/metrics").text, "the recorder", service)
+        wait_until(
+            lambda: service.metric("records_event_timestamp_seconds", event="promotion") > 0, "the audit trail", service
+        )
         assert [number(kind) for kind in KINDS[1:]] == [0] * 4
         answer = service.predict([0.56, 0.23])
+        moves = ["20260101T000000Z-aaaaaaaa", first, "broken"] * 3 + ["20260101T000000Z-aaaaaaaa", first]
+        for version in moves:  # faster than the recorder asks who moved the link
+            move_by_hand(models, version)
+            time.sleep(0.2)
         run("training", "promote", "20260101T000000Z-aaaaaaaa", "--models", str(models))
         run("training", "rollback", "--models", str(models))
         wait_until(lambda: number("rollback") == 1, "the rollback", service)
-        (models / "by-hand").symlink_to("broken")
-        (models / "by-hand").replace(models / "current")
-        wait_until(lambda: number("refused bundle") == 1, "the refused bundle", service)
+        counted = number("refused bundle")
+        move_by_hand(models, "broken")
+        wait_until(lambda: number("refused bundle") > counted, "the refused bundle", service)
 
         def is_recorded():
             return re.search(r"^rows +1$", run("app.records", "status", DATABASE_URL=database), re.MULTILINE)
@@ -67,5 +80,9 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
     run("app.records", "export", "--since", "1h", "--out", str(tmp_path / "out.csv"), DATABASE_URL=database)
     trail = (tmp_path / "out.events.csv").read_text()
     assert [line.split(",")[2] for line in trail.splitlines()[1:]][-5:] == list(KINDS)
+    by_hand = [line.split(",") for line in trail.splitlines() if ",unknown," in line][-len(moves) - 1 :]
+    assert [(what, after) for _, _, what, _, after, *_ in by_hand] == [
+        ("refused bundle" if version == "broken" else "promotion", version) for version in [*moves, "broken"]
+    ]
     assert "forest.npz was changed after it was written" in trail
     assert answer.headers["X-Record-ID"] not in trail

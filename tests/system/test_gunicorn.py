@@ -246,13 +246,20 @@ def test_preload_is_rejected_with_a_message(tmp_path: Path, credits_models: Path
         pass
 
 
-def test_invalid_setting_is_reported_in_one_line(tmp_path: Path, credits_models: Path):
-    """A typo does not cause a traceback."""
-    with pytest.raises(AssertionError) as failure, start_service(tmp_path, credits_models, WORKER_THREADS="many"):
+@pytest.mark.parametrize(
+    ("variable", "text", "reason"),
+    [
+        ("DATABASE_URL", "mysql://ann:never-shown@db/records", "DATABASE_URL names no database that Isowatch supports"),
+        ("BIND", "127.0.0.1:99999", "the port 99999 in BIND is not a number from 0 to 65535"),
+    ],
+)
+def test_invalid_setting_is_reported_in_one_line(tmp_path: Path, variable: str, text: str, reason: str):
+    """A typo causes neither a traceback nor a service without a recorder."""
+    with pytest.raises(AssertionError) as failure, start_service(tmp_path, tmp_path, **{variable: text}):
         pass
 
-    assert "isowatch: WORKER_THREADS='many' is not a valid int" in str(failure.value)
-    assert "Traceback" not in str(failure.value)
+    assert f"isowatch: {reason}" in str(failure.value)
+    assert not any(word in str(failure.value) for word in ("Traceback", "never-shown"))
 
 
 def test_nothing_is_left_behind(tmp_path: Path, credits_models: Path):

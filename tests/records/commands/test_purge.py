@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from sqlalchemy import func, select, text
 
 from app.db import tables
 from app.db.engine import upgrade_database
 from app.model.version_log import name_operator
-from app.records import retention
+from app.records import retention, retention_clock
 from app.records.__main__ import main
 from app.records.events import read_events
 from tests.records.example_records import (
@@ -121,3 +123,26 @@ def test_an_invalid_time_is_refused(sqlite: str, capsys, moment: str):
 
     assert refused.value.code == 2
     assert f"{moment!r} is not a time: pass 2026-11-01, 2026-11-01T12:30, or 7d, 12h" in capsys.readouterr().err
+
+
+def test_a_clock_that_is_ahead_needs_force(filled: str, opened, monkeypatch, capsys):
+    """An age is relative to a clock that may be wrong; a date is not. After --force, the recorder trusts the clock."""
+    engine, days = opened(filled), 86_400.0
+    with engine.begin() as connection:
+        retention_clock.store(connection, START + 60 * 10)
+    monkeypatch.setattr("time.time", lambda: START + 60 * 10 + 32 * days)
+    ago = ["purge", "--database", filled, "--before", "30d", "--yes"]
+
+    assert main(ago) == 1
+    refusal = capsys.readouterr().err
+    assert (
+        "rows are that old only by this machine's clock, 2026-12-03T00:10:00.000Z, which is 32.0 days ahead" in refusal
+    )
+    assert "--force" in refusal
+    assert purge(filled, "--yes") == 0
+    assert left(engine)["predictions"] == 6
+
+    assert main([*ago, "--force"]) == 0
+    assert left(engine)["predictions"] == 0
+    with engine.connect() as connection:
+        assert retention_clock.read_stored(connection) == time.time()
