@@ -75,6 +75,13 @@ def open_output(target: Path, *, mode: int = _PUBLIC) -> Iterator[TextIOWrapper]
             _keep_owner_and_mode(unfinished, old)
 
 
+def replace_unprintable() -> None:
+    """Make standard output escape characters that its encoding lacks, as standard error does, instead of failing."""
+    # A notebook's output is no such file, and prints everything.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def is_stream(target: Path) -> bool:
     """Check whether a target is a pipe, a device or an open file of this process, of which nobody can have a second.
 

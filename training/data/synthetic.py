@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app.server.output_file import open_output
+from app.server.output_file import open_output, replace_unprintable
 
 # Possible prices of a purchase, in credits. They are visible in the real sample: customers with one purchase have these
 # values and hardly any other.
@@ -251,6 +251,7 @@ def _seed(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write ``train.csv`` and ``test.csv``; return the exit status: 1 if they cannot be written."""
+    replace_unprintable()
     parser = argparse.ArgumentParser(
         prog="python -m training.data.synthetic",
         description="Make the synthetic example data: train.csv and test.csv with the columns mean and sd.",
