@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import InvalidBundle
+from app.errors import InvalidBundle, count_of
 from app.model.confidence import LabelConfidence, read_confidence
 from app.model.forest import Forest
 from app.model.forest_arrays import FOREST_ARRAYS, ForestArrays
@@ -110,7 +110,7 @@ def read_bundle(folder: Path) -> Bundle:
         )
         if len(features) != forest.n_features:
             raise InvalidBundle(
-                f"{folder} names {len(features)} features, its forest has {forest.n_features}: train again."
+                f"{folder} names {count_of(len(features), 'feature')}, its forest has {forest.n_features}: train again."
             )
         golden = manifest["golden"]
         _check_golden_rows(folder, forest, golden["rows"], golden["anomaly_score"], golden["is_inlier"])

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
+from app.errors import count_of
 from app.metrics.service import ServiceMetrics
 from app.model.scoring import ScoredRow, ScoredRows
 from app.recorder.listener import connect
 from app.recorder.protocol import PublishedRows, encode_row
+
+log = logging.getLogger(__name__)
+
+# Often enough to be noticed, and not a flood while a recorder is down.
+_WARNING_SECONDS = 60.0
 
 # Checking for a recorder costs as much as sending a few rows, so a periodic job does it and not requests.
 RECONNECT_SECONDS = 0.25
@@ -30,6 +38,7 @@ class RecorderClient:
         self._folder, self._metrics = folder, metrics
         self._connection: socket.socket | None = None
         self._broken: list[socket.socket] = []
+        self._unreported, self._warning_due = 0, 0.0
         self.reconnect()
 
     def publish(
@@ -48,7 +57,7 @@ class RecorderClient:
                 pass  # the recorder is slow; the rest of the batch would not fit either
             except OSError:
                 self._discard(connection)
-        self._metrics.record_published_rows(sent, len(scored.rows) - sent)
+        self._count(sent, len(scored.rows) - sent)
 
     def publish_row(self, request_id: str, version: str, scored: ScoredRow, record_id: str, segment: str) -> None:
         """Send one row, or drop and count it."""
@@ -62,18 +71,23 @@ class RecorderClient:
                 pass  # the recorder is slow
             except OSError:
                 self._discard(connection)
-        self._metrics.record_published_rows(sent, 1 - sent)
+        self._count(sent, 1 - sent)
 
     def reconnect(self) -> None:
-        """Connect if there is no connection; call this every ``RECONNECT_SECONDS``."""
+        """Connect if there is no connection, and report dropped rows; call this every ``RECONNECT_SECONDS``."""
         broken, self._broken = self._broken, []
         for connection in broken:
             connection.close()
         if self._connection is None:
-            try:
+            with suppress(OSError):  # no recorder yet
                 self._connection = connect(self._folder)
-            except OSError:
-                return  # no recorder yet
+        if self._unreported and time.monotonic() >= self._warning_due:
+            log.warning(
+                "%s not passed to the recorder, which is slow or not running: answered, but neither recorded nor "
+                "monitored for drift",
+                count_of(self._unreported, "row"),
+            )
+            self._unreported, self._warning_due = 0, time.monotonic() + _WARNING_SECONDS
 
     def close(self) -> None:
         """Close the connection; what was sent still arrives."""
@@ -81,6 +95,12 @@ class RecorderClient:
         for each in (connection, *self._broken):
             if each is not None:
                 each.close()
+
+    def _count(self, sent: int, dropped: int) -> None:
+        """Count rows. Threads may report a row more or less in the log; the metrics are exact."""
+        self._metrics.record_published_rows(sent, dropped)
+        if dropped:
+            self._unreported += dropped
 
     def _discard(self, connection: socket.socket) -> None:
         """Stop using a connection whose recorder has ended."""

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
 from training.errors import BadData
 
@@ -67,7 +68,7 @@ class CsvFile:
                 raise BadData(
                     f"{self.path} line {line}: the line is empty; remove it."
                     if not cells
-                    else f"{self.path} line {line}: the header has {len(self.header)} columns, this line "
+                    else f"{self.path} line {line}: the header has {count_of(len(self.header), 'column')}, this line "
                     f"{len(cells)}; write one cell for each column."
                 )
             yield line, cells
