@@ -28,7 +28,10 @@ VERSION_COMMANDS = ("models", "promote", "rollback", "prune", "verify")
     "arguments",
     [
         ["--help"],
-        *([command, "--help"] for command in (*("explore", "train", "import", "score", "drift"), *VERSION_COMMANDS)),
+        *(
+            [command, "--help"]
+            for command in (*("explore", "train", "import", "sign", "score", "drift"), *VERSION_COMMANDS)
+        ),
     ],
 )
 def test_help_is_printed(arguments, capsys):

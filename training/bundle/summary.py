@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from app.model.bundle import PUBLIC_KEY_VARIABLE, is_signature_required
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
 
 # How a service that listens on every address is reached from this machine.
@@ -46,6 +47,13 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
     ]
     width = max(len(label) for label, _ in lines)
     table = "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+    if is_signature_required():
+        version = manifest["version"]
+        return (
+            f"{table}\n\nThis model is not live, because {PUBLIC_KEY_VARIABLE} requires a signature:\n"
+            f"python -m training sign {version} --key FILE --models {folder.parent}\n"
+            f"python -m training promote {version} --models {folder.parent}"
+        )
     return f"{table}\n\nThis model is live: a running service loads it within two seconds.\n{_describe_start()}"
 
 
