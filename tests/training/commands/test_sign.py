@@ -75,7 +75,7 @@ def test_train_says_how_to_make_its_model_live(key: Path, tmp_path: Path, run: R
     """With the commands to run."""
     rows = "".join(f"{number % 7},{number % 11}\n" for number in range(60))
 
-    status, shown, _ = run("train", "--train", str(write_csv(f"mean,sd\n{rows}")), "--no-drift", "--trees", "5")
+    status, shown, _ = run("train", "--train", str(write_csv(f"mean,sd\n{rows}")), "--no-drift", "--estimators", "5")
 
     [version] = ModelStore(tmp_path / "models").versions()
     assert status == 0
