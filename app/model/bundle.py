@@ -44,8 +44,7 @@ FILES_OF_THE_SERVICE = (FOREST_FILE, REFERENCE_FILE)
 # round differently, by about 1e-16.
 SCORE_TOLERANCE = 1e-12
 
-# The signature covers the digest, which covers everything else. The key is read from the environment here, so that no way
-# to open a bundle, in the service or outside, can forget the check.
+# The signature covers the digest, and so everything. The key is read here, so that nobody can forget the check.
 DIGEST_FIELD, SIGNATURE_FIELD, PUBLIC_KEY_VARIABLE = "manifest_sha256", "signature", "BUNDLE_PUBLIC_KEY"
 
 # Of 256 columns with long names, a manifest has half a megabyte.
