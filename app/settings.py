@@ -173,7 +173,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _setting(
         (),
         "addresses",
-        "Addresses or networks of proxies whose `X-Forwarded-For` is believed by limits per address.",
+        "Addresses or networks of proxies whose `X-Forwarded-` headers are believed.",
         check_item=lambda text: ip_network(text, strict=False),
     )
     api_keys_file: str = _setting(
