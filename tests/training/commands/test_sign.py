@@ -54,7 +54,7 @@ def test_training_is_live_only_after_it_is_signed(small_model, key: Path, tmp_pa
     version = write_bundle(store.folder, small_model).folder.name
     score = ("score", "--in", str(source), "--out", str(tmp_path / "scored.csv"))
     assert store.live_version() is None
-    for command in (["promote", version], ["verify", version]):
+    for command in (("promote", version), ("verify", version)):
         status, _, refusal = run(*command)
         assert (status, store.live_version()) == (1, None)
         assert "it is not signed, and BUNDLE_PUBLIC_KEY requires it" in refusal
@@ -67,8 +67,7 @@ def test_training_is_live_only_after_it_is_signed(small_model, key: Path, tmp_pa
         0,
         f"{version} is signed; make it live with: python -m training promote {version} --models {store.folder}\n",
     )
-    for command in (["promote", version], ["verify", version], score):
-        assert run(*command)[0] == 0
+    assert [run(*again)[0] for again in (("promote", version), ("verify", version), score)] == [0, 0, 0]
 
 
 def test_train_says_how_to_make_its_model_live(key: Path, tmp_path: Path, run: Run, write_csv):
