@@ -11,6 +11,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -120,16 +121,24 @@ def training_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def credits_models(training_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A models folder with one version, trained on credit spending; tests that change it use a copy."""
-    models = tmp_path_factory.mktemp("credits") / "models"
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "training", "train", "--train", str(training_csv), "--models", str(models)),
-            # A short run time is calibrated quickly.
-            *("--drift-ert", "300", "--drift-window", "10"),
-        ],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
+    """A models folder with one version, trained on credit spending; tests that change it use a copy.
+
+    All of pytest-xdist's processes use the same one: a training takes 14 s of processor time.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    models = folder / "credits" / "models"
+    with FileLock(folder / "credits.lock"):
+        if not (models / "current").exists():
+            subprocess.run(
+                [
+                    *(sys.executable, "-m", "training", "train", "--train", str(training_csv), "--models", str(models)),
+                    # A short run time is calibrated quickly.
+                    *("--drift-ert", "300", "--drift-window", "10"),
+                ],
+                cwd=ROOT,
+                check=True,
+                capture_output=True,
+            )
     return models

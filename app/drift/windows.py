@@ -100,13 +100,17 @@ class SlidingStatistics:
     def __init__(self, calibration: Calibration) -> None:
         rows = round_to_single(calibration.reference_rows)
         scores = round_to_single(calibration.reference_scores)
-        size = calibration.window
+        self._size, self._training_outlier_share = calibration.window, calibration.training_outlier_share
         self._kernel_reference = KernelReference(rows, calibration.bandwidth)
         self._rank_reference = RankReference(np.column_stack([rows, scores]))
-        self._kernel_window = KernelWindow(self._kernel_reference, size)
-        self._rank_window = RankWindow(self._rank_reference, size)
-        self._outlier_window = OutlierWindow(calibration.training_outlier_share, size)
         self._per_scale = 1 / calibration.distance_scales
+        self.clear()
+
+    def clear(self) -> None:
+        """Empty the windows; the reference rows, which take far longer to prepare, are kept."""
+        self._kernel_window = KernelWindow(self._kernel_reference, self._size)
+        self._rank_window = RankWindow(self._rank_reference, self._size)
+        self._outlier_window = OutlierWindow(self._training_outlier_share, self._size)
 
     def push(
         self, rows: NDArray[np.float64], scores: NDArray[np.float64], are_outliers: NDArray[np.bool_], first: int

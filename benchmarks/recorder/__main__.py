@@ -4,7 +4,7 @@ Two workers and the recorder share one core, the load has another; with ``--apar
 core. In each round the service is started four times: with a working recorder, with one that stores no records, with
 one that is stopped (``SIGSTOP``) and whose queues are full, and without one. With a pause of 4 ms, 8 clients send about
 1,700 requests per second, a third of the core's capacity; at full load (``--pause 0``), the recorder takes time from
-the workers.
+the workers. The table also has the processor time of recorder and supervisor per row.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
+from math import isnan
 from pathlib import Path
 
 import psutil
@@ -28,13 +30,17 @@ import psutil
 from benchmarks import running_server, wrk
 from benchmarks.alone import AnotherRuns, alone_on_machine
 from benchmarks.contestants import ROOT
+from benchmarks.core_usage import watch_processes
 from benchmarks.results_table import spread
 from benchmarks.wrk import Sample
 
 # A row of the example data, as a client sends it.
 BODY = '{"feature_vector": [0.56, 0.23], "score": true}\n'
 
-_WITHOUT_RECORDS = "no records"
+_AT_WORK, _WITHOUT_RECORDS = "recorder at work", "no records"
+
+# In these states the recorder handles every row.
+_COSTED = (_AT_WORK, _WITHOUT_RECORDS)
 
 # Long enough to fill the queues of a recorder that reads nothing.
 _WARM_UP_SECONDS = 2
@@ -62,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     service_core, load_core = sorted(os.sched_getaffinity(0))[:2]
     states: dict[str, Callable[[psutil.Process], None]] = {
-        "recorder at work": lambda arbiter: None,
+        _AT_WORK: lambda arbiter: None,
         "recorder stopped": _stop_recorder,
         "no recorder": _end_recorder,
         _WITHOUT_RECORDS: lambda arbiter: None,
@@ -83,7 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         states[name](arbiter)
                         measure = partial(wrk.measure, url, bodies, options.connections, core=load_core)
                         measure(_WARM_UP_SECONDS, pause_ms=options.pause)
-                        sample = measure(options.seconds, pause_ms=options.pause)
+                        recorder = _recorder_processes(arbiter) if name in _COSTED else None
+                        with watch_processes(recorder[0].pid) if recorder else nullcontext() as processor:
+                            sample = measure(options.seconds, pause_ms=options.pause)
+                        if processor is not None:
+                            sample = replace(sample, cpu_us=processor.seconds * 1e6 / sample.requests)
                     check(sample)
                     samples[name].append(sample)
                     print(f"{number + 1:>3} {name:<18} {sample}", file=sys.stderr, flush=True)
@@ -102,17 +112,18 @@ def tabulate(samples: dict[str, list[Sample]]) -> Iterator[str]:
     --------
     >>> for line in tabulate({"no recorder": [Sample(900, 1.1, 4.0, 0, 0), Sample(990, 1.3, 5.0, 1, 0)]}):
     ...     print(line)
-    | | requests/s | p50 ms | p99 ms | refused, broken |
-    |---|--:|--:|--:|--:|
-    | no recorder | 945 (900 to 990) | 1.20 (1.10 to 1.30) | 4.50 (4.00 to 5.00) | 1, 0 |
+    | | requests/s | p50 ms | p99 ms | refused, broken | recorder's CPU per row (us) |
+    |---|--:|--:|--:|--:|--:|
+    | no recorder | 945 (900 to 990) | 1.20 (1.10 to 1.30) | 4.50 (4.00 to 5.00) | 1, 0 |  |
     """
-    yield "| | requests/s | p50 ms | p99 ms | refused, broken |"
-    yield "|---|--:|--:|--:|--:|"
+    yield "| | requests/s | p50 ms | p99 ms | refused, broken | recorder's CPU per row (us) |"
+    yield "|---|--:|--:|--:|--:|--:|"
     for name, taken in samples.items():
         rate = spread([sample.requests_per_second for sample in taken])
         p50, p99 = spread([sample.p50_ms for sample in taken], 2), spread([sample.p99_ms for sample in taken], 2)
         failed = f"{sum(sample.refused for sample in taken)}, {sum(sample.broken for sample in taken)}"
-        yield f"| {name} | {rate} | {p50} | {p99} | {failed} |"
+        cost = "" if isnan(taken[0].cpu_us) else spread([sample.cpu_us for sample in taken])
+        yield f"| {name} | {rate} | {p50} | {p99} | {failed} | {cost} |"
 
 
 def check(sample: Sample) -> None:

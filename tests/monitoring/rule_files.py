@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def _read(kind: str) -> list[Rule]:
     ]
 
 
+@cache
 def _parse(path: Path) -> Any:
-    """Parse a YAML file."""
+    """Parse a YAML file, once: they have thousands of lines."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -146,7 +146,9 @@ def test_churn(credits_models: Path, training_csv: Path, tmp_path: Path, is_long
                 if swap % (n_swaps // n_broken) == 0:
                     point_to(models, break_copy(models, live, swap))
                     time.sleep(1.5)  # a worker looks once a second
+                seen = clients.versions[version]
                 point_to(models, version)
+                wait_until(lambda v=version, seen=seen: clients.versions[v] > seen, f"an answer by {version}", service)
                 if swap in (n_swaps // 3, 2 * n_swaps // 3):
                     service.process.send_signal(signal.SIGHUP)
                 due = n_requests * (swap + 1) // n_swaps

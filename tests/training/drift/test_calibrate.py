@@ -30,9 +30,9 @@ def calibration(parts):
     return calibrate(reference, others, float((others.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
 
 
-def first_signals(calibration, rows, generator, detectors=DETECTORS) -> dict[str, int]:
+def first_signals(statistics: SlidingStatistics, calibration, rows, generator, detectors=DETECTORS) -> dict[str, int]:
     """Run a stream until each detector has signalled; count from the first full window."""
-    statistics = SlidingStatistics(calibration)
+    statistics.clear()
     lines = {name: calibration.thresholds[name].by_row() for name in detectors}
     found: dict[str, int] = {}
     row = 0
@@ -54,7 +54,8 @@ def test_run_length_is_the_requested_one(parts, calibration, is_long):
     generator = np.random.default_rng(5)
     n_runs = 2000 if is_long else 300
 
-    runs = [first_signals(calibration, parts[2], generator) for _ in range(n_runs)]
+    statistics = SlidingStatistics(calibration)
+    runs = [first_signals(statistics, calibration, parts[2], generator) for _ in range(n_runs)]
 
     for name in (MMD, CVM, SCORE):
         lengths = np.array([run[name] for run in runs])
@@ -74,7 +75,11 @@ def test_rows_of_two_values_have_the_requested_run_length(is_long):
     calibration = calibrate(reference, others, float((scored.labels < 0).mean()), DriftParameters(RUN_TIME, WINDOW))
     generator = np.random.default_rng(5)
 
-    runs = [first_signals(calibration, apart, generator, (MMD, CVM, SCORE)) for _ in range(400 if is_long else 120)]
+    statistics = SlidingStatistics(calibration)
+    runs = [
+        first_signals(statistics, calibration, apart, generator, (MMD, CVM, SCORE))
+        for _ in range(400 if is_long else 120)
+    ]
 
     for name in (MMD, CVM, SCORE):
         assert 0.85 * RUN_TIME <= np.mean([run[name] for run in runs]) <= 1.25 * RUN_TIME, name
