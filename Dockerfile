@@ -51,5 +51,5 @@ ENV PATH=/venv/bin:$PATH \
 EXPOSE 8000
 # Liveness only: with /readyz, an orchestrator would kill a service that is waiting for its first model.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=2)"]
+    CMD ["python", "-P", "app/server/health_check.py"]
 CMD ["gunicorn", "app:create_app()"]

@@ -62,6 +62,17 @@ def join_errors(errors: list[FieldError]) -> str:
     return "; ".join(texts)
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return a number with its noun in the singular or plural, for messages.
+
+    Examples
+    --------
+    >>> count_of(1, "version"), count_of(1200, "row"), count_of(0, "label")
+    ('1 version', '1,200 rows', '0 labels')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class IsowatchError(Exception):
     """The root of all errors; ``status`` is the HTTP status of the answer."""
 

@@ -15,16 +15,7 @@ from typing import Any, TextIO
 from app.errors import InvalidSetting
 
 # How people write booleans in environment files.
-_BOOLEANS = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "on": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "off": False,
-}
+_BOOLEANS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 # A name, which may start with `*.`, or an address; IPv6 in brackets. The port is optional.
 _NAME = r"(?:(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
@@ -67,6 +58,12 @@ def _check_origin(text: str) -> None:
         raise ValueError(text)
 
 
+def _check_key(text: str) -> None:
+    """Raise ValueError unless the text is 32 bytes as base64."""
+    if not re.fullmatch(r"[A-Za-z0-9+/]{43}=", text):
+        raise ValueError(text)
+
+
 @dataclass(frozen=True)
 class Settings:
     """The settings of the service.
@@ -81,6 +78,9 @@ class Settings:
     """
 
     model_dir: str = _setting("models", "folder", "Folder of model bundles; the link `current` in it is the live one.")
+    bundle_public_key: str = _setting(
+        "", "key", "Only bundles that this key signed are accepted; see `training sign`.", check_item=_check_key
+    )
     bind: str = _setting("127.0.0.1:8000", "host:port", "Address that Gunicorn listens on.")
     web_concurrency: int = _setting(
         0, "processes", "Number of worker processes; 0 means one per CPU that the cgroup allows.", 0
@@ -176,7 +176,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _setting(
         (),
         "addresses",
-        "Addresses or networks of proxies whose `X-Forwarded-For` is believed by limits per address.",
+        "Addresses or networks of proxies whose `X-Forwarded-` headers are believed.",
         check_item=lambda text: ip_network(text, strict=False),
     )
     api_keys_file: str = _setting(
@@ -234,7 +234,7 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
         bool: "true or false",
         float: " or ".join([*words, "a number from 0 to 1"]),
         int: f"a whole number from {minimum} to {_MAX_NUMBER}",
-        str: " or ".join(choices),
+        str: " or ".join(choices) or f"a {unit}",
         tuple[str, ...]: f"{unit} with commas between them",
     }
     kind = "list" if setting.type == tuple[str, ...] else getattr(setting.type, "__name__", setting.type)
@@ -259,18 +259,17 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
         if not 0 <= share <= 1:  # also true for NaN
             raise refusal
         return share
-    if setting.type == tuple[str, ...]:
-        # Compose joins variables that may be empty, so empty items are left out.
-        items = tuple(item.strip().lower() for item in text.split(",") if item.strip())
-        try:
-            for item in items:
-                setting.metadata["check_item"](item)
-        except ValueError:
-            raise refusal from None
-        return items
+    is_list = setting.type == tuple[str, ...]
+    # Compose joins variables that may be empty, so empty items are left out.
+    items = tuple(item.strip().lower() for item in text.split(",") if item.strip()) if is_list else (text,)
+    try:
+        for item in items if setting.metadata["check_item"] else ():
+            setting.metadata["check_item"](item)
+    except ValueError:
+        raise refusal from None
     if choices and text not in choices:
         raise refusal
-    return text
+    return items if is_list else text
 
 
 def _default(setting: "Field[Any]") -> object:

@@ -14,7 +14,8 @@ def problem_of(bind: str) -> str:
     Parameters
     ----------
     bind
-        ``host:port``, as Gunicorn takes it; ``unix:`` and ``fd://`` addresses are left to Gunicorn.
+        ``host:port``, as Gunicorn takes it, or several with commas between them; ``unix:`` and ``fd://`` addresses are
+        left to Gunicorn.
 
     Examples
     --------
@@ -23,6 +24,8 @@ def problem_of(bind: str) -> str:
     >>> problem_of("127.0.0.1:eighty")
     'BIND=127.0.0.1:eighty is not an address: use host:port, for example BIND=127.0.0.1:8000.'
     """
+    if "," in bind:
+        return next(filter(None, map(problem_of, filter(None, map(str.strip, bind.split(","))))), "")
     if bind.startswith(("unix:", "fd://")):
         return ""
     host, _, port = bind.rpartition(":")

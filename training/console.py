@@ -36,6 +36,11 @@ def print_reason(reason: str, exit_status: int) -> int:
     return exit_status
 
 
+def warn(sentence: str) -> None:
+    """Print what does not end a command, but should be known."""
+    print(f"training: {sentence}", file=sys.stderr, flush=True)
+
+
 def announce(stage: str) -> None:
     """Print which stage starts."""
     print(f"{stage} ...", file=sys.stderr, flush=True)

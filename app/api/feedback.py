@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from app.api.operation import NO_RECORDS, Operation, RawSchema, reference_to
 from app.api.service import service
-from app.errors import BodyTooLarge, InvalidFeedback, UnknownPrediction
+from app.errors import BodyTooLarge, InvalidFeedback, UnknownPrediction, count_of
 from app.metrics.directory import folder_of_workers
 from app.metrics.records import MALFORMED, UNAUTHORIZED, UNAVAILABLE, UNKNOWN
 from app.web.auth import caller_in
@@ -201,9 +201,9 @@ def submit_labels() -> Response:
             metrics.record_label(outcome.found.is_inlier, label.is_inlier, age_seconds)
     metrics.record_refused(UNKNOWN, counts["unknown"])
     if counts["unknown"] == len(labels):
-        days = parts.settings.record_retention_days
+        kept = count_of(parts.settings.record_retention_days, "day")
         raise UnknownPrediction(
-            f"No answer is recorded under any of these ids and rows: records are kept for {days} days, and not every "
+            f"No answer is recorded under any of these ids and rows: records are kept for {kept}, and not every "
             "answer is recorded."
         )
     results = [

@@ -16,6 +16,8 @@ from app.api.service import service
 from app.model.bundle import Bundle
 from app.model.schema import LARGEST_NUMBER
 from app.records.timestamps import format_timestamp
+from app.server.client_address import TrustedProxies
+from app.web.hosts import public_root
 
 # With more inputs, the list scrolls in a frame of its own, so that the answer stays visible.
 _MAX_INPUTS_WITHOUT_SCROLLING = 12
@@ -91,6 +93,8 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
 def _describe(bundle: Bundle) -> dict[str, Any]:
     """Return what the template needs to show a live model."""
     examples = choose_examples(bundle.manifest["golden"], bundle.forest.offset)
+    proxies = TrustedProxies(service().settings.trusted_proxies)
+    root = public_root(request.environ, request.url_root, proxies)
     return {
         "bundle": bundle,
         "trained_at_timestamp": format_timestamp(bundle.trained_at.timestamp()),
@@ -98,7 +102,7 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "examples": examples,
         "scrolls": len(bundle.features) > _MAX_INPUTS_WITHOUT_SCROLLING,
         # A shell would interpret the brackets of an IPv6 address, or characters in a proxy's prefix.
-        "address": shlex.quote(f"{request.url_root}prediction"),
+        "address": shlex.quote(f"{root}prediction"),
         "body": json.dumps({"feature_vector": examples[0].numbers, "score": True}),
     }
 

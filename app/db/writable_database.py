@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ from app.db.errors import explain, refusing_in_words
 from app.db.url import SQLITE, DatabaseAddress
 from app.db.writer_lock import WriterLock
 from app.errors import IsowatchError, RecordsUnavailable
+
+log = logging.getLogger(__name__)
 
 
 class WritableDatabase:
@@ -42,6 +45,12 @@ class WritableDatabase:
         named = DatabaseAddress(self._address)
         is_file = named.kind == SQLITE
         if is_file and self._engine is not None and named.identify_file() != self._file:
+            log.error(
+                "the database %s %s while it was in use: earlier records are not in it; restore them from where they "
+                "went or from a backup, with the service stopped",
+                named,
+                "was deleted or moved away" if named.identify_file() is None else "was replaced by another file",
+            )
             self.release()  # the lock file may have been moved with the folder, too
         if self._engine is None:
             if self._lock is None:

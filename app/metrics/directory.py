@@ -29,6 +29,10 @@ _PREFIX = "isowatch-metrics-"
 # A folder is created and locked within milliseconds; one that is older and has no lock belongs to nobody.
 _ABANDONED_AFTER_SECONDS = 60
 
+# Workers whose arbiter was killed hold its lock until they notice, within a second, and have answered the requests in
+# progress. A restart waits for them so long; most answers take milliseconds.
+_ORPHANS_SECONDS, _POLL_SECONDS = 5.0, 0.05
+
 # Linux keeps these files in memory: metrics are written with every request and need not outlive the service.
 _MEMORY_FOLDER = Path("/dev/shm")
 
@@ -52,7 +56,7 @@ class MetricsFolder:
 
     @classmethod
     def claim(cls, folder: str) -> MetricsFolder:
-        """Claim a folder and empty it.
+        """Claim a folder and empty it; wait a moment for the workers of a service that was just killed.
 
         Parameters
         ----------
@@ -70,11 +74,14 @@ class MetricsFolder:
         else:
             _remove_abandoned_folders()
             path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_memory_folder()))
-        lock = _try_to_lock(path)
-        if lock is None:
-            raise MetricsFolderTaken(
-                f"{FOLDER_VARIABLE}={folder!r} belongs to another running service: name another folder."
-            )
+        deadline = time.monotonic() + _ORPHANS_SECONDS
+        while (lock := _try_to_lock(path)) is None:
+            if time.monotonic() >= deadline:
+                raise MetricsFolderTaken(
+                    f"{FOLDER_VARIABLE}={folder!r} belongs to another running service: name another folder. If that "
+                    "service was killed, its last workers are still answering: start again when they have ended."
+                )
+            time.sleep(_POLL_SECONDS)
         for pattern in ("*.db", f"*{OUT_OF_SPACE_SUFFIX}"):
             for file in path.glob(pattern):
                 file.unlink()

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from prometheus_client.mmap_dict import MmapedDict
 
+from app.errors import count_of
 from app.metrics.directory import OUT_OF_SPACE_SUFFIX
 from app.metrics.live_versions import hidden_versions
 from app.metrics.metrics_file import MetricsFile
@@ -108,7 +109,9 @@ class MetricsArchive:
         if problem and self._has_alarm:
             signal.setitimer(signal.ITIMER_REAL, _RETRY_SECONDS)
         if problem and problem != self._problem:
-            log.warning("merging the metrics of %d exited workers is postponed: %s", len(self._to_fold), problem)
+            log.warning(
+                "merging the metrics of %s is postponed: %s", count_of(len(self._to_fold), "exited worker"), problem
+            )
         self._problem = problem
 
     def _add_to_archive(self, kind: str) -> None:

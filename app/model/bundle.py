@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from app.errors import InvalidBundle
+from app.errors import InvalidBundle, count_of
 from app.model.confidence import LabelConfidence, read_confidence
 from app.model.forest import Forest
 from app.model.forest_arrays import ForestArrays
@@ -41,7 +42,8 @@ DRIFT_FILE = "drift.npz"
 # The service opens, and so checks, only these; `python -m training verify` checks every file.
 FILES_OF_THE_SERVICE = (FOREST_FILE, REFERENCE_FILE)
 
-_DIGEST_FIELD = "manifest_sha256"
+# The signature covers the digest, and so everything. The key is read here, so that nobody can forget the check.
+DIGEST_FIELD, SIGNATURE_FIELD, PUBLIC_KEY_VARIABLE = "manifest_sha256", "signature", "BUNDLE_PUBLIC_KEY"
 
 # Of 256 columns with long names, a manifest has half a megabyte.
 _MAX_MANIFEST_BYTES = 16 * 2**20
@@ -112,7 +114,7 @@ def read_bundle(folder: Path) -> Bundle:
         )
         if len(features) != forest.n_features:
             raise InvalidBundle(
-                f"{folder} names {len(features)} features, its forest has {forest.n_features}: train again."
+                f"{folder} names {count_of(len(features), 'feature')}, its forest has {forest.n_features}: train again."
             )
         check_golden_rows(folder, forest, manifest["golden"])
         return Bundle(
@@ -128,28 +130,29 @@ def read_bundle(folder: Path) -> Bundle:
         )
 
 
-def find_problems(folder: Path) -> list[str]:
+def find_problems(folder: Path, *, needs_signature: bool = True) -> list[str]:
     """Check every file of a bundle and return the problems: none if it is unchanged.
 
     Raises
     ------
     InvalidBundle
-        If the manifest itself cannot be trusted.
+        If the manifest itself cannot be trusted; see :func:`read_manifest`.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, needs_signature=needs_signature)
     problems = [_find_problem(folder, file, manifest) for file in manifest["files"]]
     present = {entry.name for entry in folder.iterdir()} - {MANIFEST_FILE}
     strangers = [f"{folder / name} is not in the manifest." for name in sorted(present - set(manifest["files"]))]
     return [problem for problem in problems if problem] + strangers
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read ``manifest.json`` and check its digest and format.
+def read_manifest(folder: Path, *, needs_signature: bool = True) -> dict[str, Any]:
+    """Read ``manifest.json`` and check its digest, format and signature.
 
     Raises
     ------
     InvalidBundle
-        If it is missing, is not a manifest, was changed, or is of a newer format.
+        If it is missing, is not a manifest, was changed, is of a newer format, or is not signed by the key in
+        ``BUNDLE_PUBLIC_KEY`` although that is set and ``needs_signature`` is true.
     """
     file = folder / MANIFEST_FILE
     try:
@@ -158,8 +161,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         # The bytes are compared, too: a digest of the values would not detect a changed blank or a repeated key.
         is_unchanged = (
             isinstance(manifest, dict)
-            and written == _to_bytes(manifest)
-            and manifest.get(_DIGEST_FIELD) == _digest(manifest)
+            and written == to_bytes(manifest)
+            and manifest.get(DIGEST_FIELD) == _digest(manifest)
         )
     except FileNotFoundError:
         raise InvalidBundle(f"{file} does not exist: train a model with `make train`.") from None
@@ -168,6 +171,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InvalidBundle(f"{file} cannot be read ({error}): train again or go back to another version.") from error
     if not is_unchanged:
         raise InvalidBundle(_was_changed(file))
+    if needs_signature and is_signature_required():
+        from app.model.signature import require_signature
+
+        require_signature(file, manifest[DIGEST_FIELD], manifest.get(SIGNATURE_FIELD))
     version = manifest.get("format_version")
     # True equals 1.
     if type(version) is not int or version not in READABLE_FORMATS:
@@ -193,9 +200,14 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     others = sorted(entry for entry in folder.iterdir() if entry.name != MANIFEST_FILE)
     version = manifest.get("format_version", FORMAT_VERSION)
     sealed = manifest | {"format_version": version, "files": {file.name: sha256_of(file) for file in others}}
-    sealed[_DIGEST_FIELD] = _digest(sealed)
+    sealed[DIGEST_FIELD] = _digest(sealed)
     with replacing(folder / MANIFEST_FILE) as unfinished:
-        unfinished.write_bytes(_to_bytes(sealed))
+        unfinished.write_bytes(to_bytes(sealed))
+
+
+def is_signature_required() -> bool:
+    """Return whether ``BUNDLE_PUBLIC_KEY`` is set."""
+    return bool(os.environ.get(PUBLIC_KEY_VARIABLE, "").strip())
 
 
 def write_forest_arrays(file: Path, arrays: ForestArrays) -> None:
@@ -237,12 +249,12 @@ def _open_verified(folder: Path, file: str, manifest: dict[str, Any]) -> Iterato
 
 
 def _digest(manifest: dict[str, Any]) -> str:
-    """Return the sha256 of a manifest without the field that holds it."""
-    rest = {key: value for key, value in manifest.items() if key != _DIGEST_FIELD}
-    return hashlib.sha256(_to_bytes(rest)).hexdigest()
+    """Return the sha256 of a manifest without the fields that hold it and its signature."""
+    rest = {key: value for key, value in manifest.items() if key not in (DIGEST_FIELD, SIGNATURE_FIELD)}
+    return hashlib.sha256(to_bytes(rest)).hexdigest()
 
 
-def _to_bytes(manifest: dict[str, Any]) -> bytes:
+def to_bytes(manifest: dict[str, Any]) -> bytes:
     """Serialize a manifest in its canonical form; NaN and Infinity are refused, as they are not JSON."""
     return json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
 

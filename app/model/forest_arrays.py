@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import InvalidBundle
+from app.errors import InvalidBundle, count_of
 from app.model.schema import MAX_FEATURES
 from app.server.array_file import ArrayKind
 
@@ -115,7 +115,9 @@ class ForestArrays:
             raise InvalidBundle("The forest's arrays have different lengths.")
         self._check_trees()
         if not 1 <= n_features <= MAX_FEATURES:
-            raise InvalidBundle(f"The forest takes {n_features} features, possible are 1 to {MAX_FEATURES}.")
+            raise InvalidBundle(
+                f"The forest takes {count_of(n_features, 'feature')}, possible are 1 to {MAX_FEATURES}."
+            )
         if (self.feature < 0).any() or (self.feature >= n_features).any():
             raise InvalidBundle("The forest tests a feature that rows do not have.")
         self._check_numbers()

@@ -5,17 +5,25 @@ What was sent is kept until the recorder acknowledges it, and sent again to the 
 
 from __future__ import annotations
 
+import logging
 import secrets
 import socket
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
+from app.errors import count_of
 from app.metrics.service import ServiceMetrics
 from app.model.scoring import ScoredRow, ScoredRows
 from app.recorder.listener import connect
 from app.recorder.protocol import ACKNOWLEDGEMENT, SENDING_AGAIN, SENT_AGAIN, PublishedRows, encode_row
+
+log = logging.getLogger(__name__)
+
+# Often enough to be noticed, and not a flood while a recorder is down.
+_WARNING_SECONDS = 60.0
 
 # Checking for a recorder costs as much as sending a few rows, so a periodic job does it and not requests. It reads
 # acknowledgements as well.
@@ -52,6 +60,7 @@ class RecorderClient:
         self._unsent: deque[bytes] = deque()
         self._is_sending_again = False
         self._lock = threading.Lock()
+        self._unreported, self._warning_due = 0, 0.0
         self.reconnect()
 
     def publish(
@@ -67,7 +76,7 @@ class RecorderClient:
                 if not self._send(message, n_rows):
                     break  # the rest of the batch would not fit either
                 sent += n_rows
-        self._metrics.record_published_rows(sent, len(scored.rows) - sent)
+        self._count(sent, len(scored.rows) - sent)
 
     def publish_row(self, request_id: str, version: str, scored: ScoredRow, record_id: str, segment: str) -> None:
         """Send one row, or drop and count it."""
@@ -78,10 +87,10 @@ class RecorderClient:
                     time.time(), request_id, version, scored, record_id, segment, self._worker, self._position
                 )
                 sent = self._send(message, 1)
-        self._metrics.record_published_rows(int(sent), int(not sent))
+        self._count(int(sent), int(not sent))
 
     def reconnect(self) -> None:
-        """Connect if there is no connection, and process acknowledgements; call this every ``RECONNECT_SECONDS``."""
+        """Connect if necessary, process acknowledgements, log dropped rows; call this every ``RECONNECT_SECONDS``."""
         broken, self._broken = self._broken, []
         for connection in broken:
             connection.close()
@@ -89,12 +98,18 @@ class RecorderClient:
             if self._connection is not None:
                 self._read_acknowledgements(self._connection)
             if self._connection is None:
-                try:
+                with suppress(OSError):  # no recorder yet
                     self._connection = connect(self._folder)
-                except OSError:
-                    return  # no recorder yet
-                self._unsent = deque(message for _, message in self._kept)
-            self._send_again(self._connection)
+                    self._unsent = deque(message for _, message in self._kept)
+            if self._connection is not None:
+                self._send_again(self._connection)
+        if self._unreported and time.monotonic() >= self._warning_due:
+            log.warning(
+                "%s not passed to the recorder, which is slow or not running: answered, but neither recorded nor "
+                "monitored for drift",
+                count_of(self._unreported, "row"),
+            )
+            self._unreported, self._warning_due = 0, time.monotonic() + _WARNING_SECONDS
 
     def close(self) -> None:
         """Close the connection; what was sent still arrives."""
@@ -166,6 +181,12 @@ class RecorderClient:
             pass
         except OSError:
             self._discard(connection)
+
+    def _count(self, sent: int, dropped: int) -> None:
+        """Count rows. Threads may report a row more or less in the log; the metrics are exact."""
+        self._metrics.record_published_rows(sent, dropped)
+        if dropped:
+            self._unreported += dropped
 
     def _discard(self, connection: socket.socket) -> None:
         """Stop using a connection whose recorder has ended."""

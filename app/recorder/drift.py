@@ -19,7 +19,7 @@ from app.drift.calibration import Calibration
 from app.drift.detector import Kind
 from app.drift.monitor import Checks, DriftMonitor, Finding
 from app.drift.state_file import UnreadableState, quarantine, restore_state, save_state
-from app.errors import InvalidBundle
+from app.errors import InvalidBundle, count_of
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, Bundle
 from app.recorder.drift_sample import RowSample
@@ -152,7 +152,7 @@ def watch_model(bundle: Bundle, rows_per_second: float, false_alarm_days: float,
     if reason:
         log.info("drift monitoring of model %s starts from zero: %s", bundle.version, reason)
     else:
-        log.info("drift monitoring of model %s continues after %d rows", bundle.version, monitor.rows_seen)
+        log.info("drift monitoring of model %s continues after %s", bundle.version, count_of(monitor.rows_seen, "row"))
     return WatchedModel(bundle.version, WATCHING, monitor)
 
 

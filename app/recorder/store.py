@@ -15,7 +15,7 @@ from app.db.engine import write_transaction
 from app.db.sqlite_maintenance import give_back_space, save_log, shorten_log
 from app.db.writable_database import WritableDatabase
 from app.db.writer_lock import WrittenByAnother
-from app.errors import RecordsUnavailable
+from app.errors import RecordsUnavailable, count_of
 from app.metrics.records import UNKNOWN, FeedbackMetrics, RecordsMetrics
 from app.recorder.batch import BatchBuilder
 from app.recorder.protocol import PublishedRows, end_positions
@@ -198,7 +198,7 @@ class RecordStore:
             self._labels.record_label(label.predicted, label.label, label.age_seconds)
         if n_dropped:
             self._labels.record_refused(UNKNOWN, n_dropped)
-            log.warning("%d labels are dropped: their records did not appear within an hour", n_dropped)
+            log.warning("%s dropped: no record appeared within an hour", count_of(n_dropped, "label"))
 
     def _record_progress(self, engine: Engine) -> None:
         """Record how far this recorder has come."""

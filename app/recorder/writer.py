@@ -12,6 +12,7 @@ from sqlalchemy.exc import StatementError
 
 from app.db.errors import is_fault_of_rows, reason_of
 from app.db.ids import make_record_id
+from app.errors import count_of
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import SCHEMA, UNREACHABLE, RecordsMetrics
 from app.model.bundle import Bundle
@@ -29,6 +30,9 @@ _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.1, 2.0
 # Rows that are pending when the service ends are written within this time or dropped; the supervisor kills after five
 # seconds.
 _SHUTDOWN_SECONDS = 2.0
+
+# Dropped rows are logged often enough to be noticed, without a flood.
+_WARNING_SECONDS = 60.0
 
 
 class RecordWriter:
@@ -64,6 +68,7 @@ class RecordWriter:
         self._ending = threading.Event()
         self._deadline = float("inf")
         self._problem, self._pause = "", _FIRST_PAUSE_SECONDS
+        self._unreported, self._warning_due = 0, 0.0
         self._thread = threading.Thread(target=self._run, name="record-writer", daemon=True)
         self._thread.start()
 
@@ -77,10 +82,14 @@ class RecordWriter:
             published = replace(published, record_id=make_record_id())
         if not self._queue.put(published):
             self._records_metrics.record_dropped_rows(len(published.scored.scores))
+            self._unreported += len(published.scored.scores)
 
     def tick(self) -> None:
-        """Report the number of pending rows."""
+        """Report the number of pending rows, and those that were dropped."""
         self._records_metrics.record_pending_rows(self._queue.n_rows)
+        if self._unreported and time.monotonic() >= self._warning_due:
+            log.error("%s dropped, not recorded: too many were pending", count_of(self._unreported, "row"))
+            self._unreported, self._warning_due = 0, time.monotonic() + _WARNING_SECONDS
 
     def finish(self) -> None:
         """Write pending rows, as far as the database allows."""
@@ -90,7 +99,7 @@ class RecordWriter:
         # A little longer: an attempt may be waiting for a lock.
         self._thread.join(_SHUTDOWN_SECONDS + _FIRST_PAUSE_SECONDS)
         if n_rows := self._queue.n_rows:
-            log.error("%d rows are not recorded: the service ended before they were written", n_rows)
+            log.error("%s dropped, not recorded: the service ended first", count_of(n_rows, "row"))
             self._records_metrics.record_dropped_rows(n_rows)
 
     def _run(self) -> None:
@@ -113,7 +122,7 @@ class RecordWriter:
             if is_fault_of_rows(error):
                 if len(parts) > 1:
                     return all(self._write([part]) for part in parts)
-                log.error("%d rows of record %s cannot be recorded", n_rows, parts[0].record_id)
+                log.error("%s of record %s cannot be recorded", count_of(n_rows, "row"), parts[0].record_id)
                 self._records_metrics.record_dropped_rows(n_rows)
                 self._finish(parts, n_rows)
                 return True
@@ -143,7 +152,7 @@ class RecordWriter:
             self._record_failure(error)
             return error
         if self._problem:
-            log.info("the database of records works again; %d rows are pending", self._queue.n_rows)
+            log.info("the database of records works again; pending: %s", count_of(self._queue.n_rows, "row"))
         self._problem, self._pause = "", _FIRST_PAUSE_SECONDS
         self._records_metrics.record_success()
         return None

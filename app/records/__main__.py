@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from app.errors import IsowatchError, explain_missing_package
+from app.server.output_file import replace_unprintable
 
 try:
     from sqlalchemy.exc import SQLAlchemyError
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Exit status: 0 for success, 1 if the command failed, was refused or found nothing to forget, 2 for a bad argument,
     130 for Ctrl-C.
     """
+    replace_unprintable()
     parser = _Parser(prog="python -m app.records", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:

@@ -6,8 +6,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from app.db.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.records.events import Event
 from app.records.reading import read_pages
 from app.records.timestamps import format_timestamp
+from app.server.output_file import disarm
 
 _FEATURE_TYPE = np.dtype("<f4")
 
@@ -135,10 +135,6 @@ class RecordPages:
         return Page(by_name, features)
 
 
-# A spreadsheet takes a cell that starts like this for a formula, which may call programs and send data elsewhere.
-# Notes, segments and request ids come from callers.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-
 TIMESTAMP_COLUMNS = ("answered_at", "handed_at", "labelled_at")
 
 FEATURE_PREFIX = "feature."
@@ -146,7 +142,7 @@ FEATURE_PREFIX = "feature."
 EVENT_COLUMNS = ("at", "who", "what", "before", "after", "note")
 
 
-def write_csv(pages: RecordPages, file: Path) -> int:
+def write_csv(pages: RecordPages, file: TextIO) -> int:
     """Write all records, a line each, after a header line.
 
     Parameters
@@ -154,41 +150,28 @@ def write_csv(pages: RecordPages, file: Path) -> int:
     pages
         The records.
     file
-        The file to write, in UTF-8 with the line ends of RFC 4180.
+        An open file without conversion of line ends; they are those of RFC 4180.
 
     Returns
     -------
     The number of rows.
     """
     n_rows = 0
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened)
-        writer.writerow([*pages.column_names, *(f"{FEATURE_PREFIX}{name}" for name in pages.feature_names)])
-        for page in pages:
-            writer.writerows(zip(*_columns(page), strict=True))
-            n_rows += len(page.columns["record_id"])
+    writer = csv.writer(file)
+    writer.writerow([*pages.column_names, *(f"{FEATURE_PREFIX}{name}" for name in pages.feature_names)])
+    for page in pages:
+        writer.writerows(zip(*_columns(page), strict=True))
+        n_rows += len(page.columns["record_id"])
     return n_rows
 
 
-def write_events_csv(events: Iterable[Event], file: Path) -> None:
+def write_events_csv(events: Iterable[Event], file: TextIO) -> None:
     """Write the audit trail, a line each."""
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened)
-        writer.writerow(EVENT_COLUMNS)
-        for event in events:
-            texts = (event.who, event.what, event.before, event.after, event.note)
-            writer.writerow([format_timestamp(event.at), *map(disarm, texts)])
-
-
-def disarm(text: str) -> str:
-    r"""Prefix a text that a spreadsheet would take for a formula with an apostrophe.
-
-    Examples
-    --------
-    >>> disarm('=HYPERLINK("http://elsewhere")'), disarm("an ordinary note"), disarm("")
-    ('\'=HYPERLINK("http://elsewhere")', 'an ordinary note', '')
-    """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    writer = csv.writer(file)
+    writer.writerow(EVENT_COLUMNS)
+    for event in events:
+        texts = (event.who, event.what, event.before, event.after, event.note)
+        writer.writerow([format_timestamp(event.at), *map(disarm, texts)])
 
 
 def _columns(page: Page) -> Iterable[Sequence[Any]]:
@@ -197,6 +180,7 @@ def _columns(page: Page) -> Iterable[Sequence[Any]]:
         if name in TIMESTAMP_COLUMNS:
             yield ["" if value is None else format_timestamp(value) for value in values]
         else:
+            # Notes, segments and request ids come from callers.
             yield [disarm(value) if isinstance(value, str) else value for value in values]
     for numbers in page.features.values():
         yield _shortest(numbers)

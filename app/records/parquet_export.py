@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import astuple
-from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from app.errors import RecordsUnavailable
 from app.records.events import Event
@@ -38,7 +37,7 @@ def require_pyarrow() -> None:
         ) from None
 
 
-def write_parquet(pages: RecordPages, file: Path) -> int:
+def write_parquet(pages: RecordPages, file: TextIO) -> int:
     """Write all records.
 
     Parameters
@@ -46,7 +45,7 @@ def write_parquet(pages: RecordPages, file: Path) -> int:
     pages
         The records.
     file
-        The file to write.
+        An open file, to whose ``buffer`` is written.
 
     Returns
     -------
@@ -58,7 +57,7 @@ def write_parquet(pages: RecordPages, file: Path) -> int:
     features = [(f"{FEATURE_PREFIX}{name}", pa.float32()) for name in pages.feature_names]
     schema = pa.schema([*((name, _type_of(name)) for name in pages.column_names), *features])
     n_rows = 0
-    with pq.ParquetWriter(file, schema) as writer:
+    with pq.ParquetWriter(file.buffer, schema) as writer:
         pending: list[Any] = []
         n_pending = 0
         for page in pages:
@@ -73,7 +72,7 @@ def write_parquet(pages: RecordPages, file: Path) -> int:
     return n_rows
 
 
-def write_events_parquet(events: Iterable[Event], file: Path) -> None:
+def write_events_parquet(events: Iterable[Event], file: TextIO) -> None:
     """Write the audit trail."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -81,7 +80,7 @@ def write_events_parquet(events: Iterable[Event], file: Path) -> None:
     columns = list(zip(*map(astuple, events), strict=True)) or [()] * len(EVENT_COLUMNS)
     timestamps, *texts = columns
     arrays = [_timestamps(timestamps), *(pa.array(column, pa.string()) for column in texts)]
-    pq.write_table(pa.Table.from_arrays(arrays, names=list(EVENT_COLUMNS)), file)
+    pq.write_table(pa.Table.from_arrays(arrays, names=list(EVENT_COLUMNS)), file.buffer)
 
 
 def _type_of(column: str) -> Any:

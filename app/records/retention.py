@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, s
 
 from app.db.ids import first_id_at
 from app.db.tables import AUDITS, EVENTS, LABELS, PENDING_LABELS, PREDICTIONS
+from app.errors import count_of
 from app.metrics.records import PURGE
 from app.records.events import add_event
 from app.records.retention_clock import TOLERATED_LAG_SECONDS, RetentionClock
@@ -49,7 +50,7 @@ class Deleted:
     def __str__(self) -> str:
         """Return the counts in words."""
         return ", ".join(
-            f"{number:,} {each.name.replace('_', ' ').removesuffix('s')}{'' if number == 1 else 's'}"
+            count_of(number, each.name.replace("_", " ").removesuffix("s"))
             for each in fields(self)
             for number in [getattr(self, each.name)]
         )

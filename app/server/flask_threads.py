@@ -2,7 +2,7 @@
 
 A thread is used only while Flask computes. The loop has received the whole body before, and sends the answer after, so
 a slow client never occupies a thread. (a2wsgi's own middleware reads the body in the thread, asgiref's runs all
-requests in one thread; docs/decisions/0016-an-event-loop-before-flask.md.)
+requests in one thread; docs/decisions/0015-an-event-loop-before-flask.md.)
 """
 
 from __future__ import annotations

@@ -10,14 +10,18 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Sequence
+from wsgiref.types import WSGIEnvironment
 
-from app.server.client_address import is_loopback, parse_address
+from app.server.client_address import TrustedProxies, is_loopback, parse_address
 from app.settings import Settings
 
 ANY_HOST = "*"
 
 # A name or an IPv4 address, or an IPv6 address in brackets; then the port, if it is not the scheme's default.
 _HOST = re.compile(r"(?P<name>[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
+
+# The path below which a proxy serves the application: segments of characters that need no escaping.
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 
 # Callers use a few spellings; an attacker could send any number of others, which are not stored.
 _MAX_KNOWN = 1000
@@ -144,6 +148,42 @@ def is_from_another_site(origin: str | None, sec_fetch_site: str | None, host: s
     scheme, _, origin_host = origin.lower().partition("://")
     default_port = _DEFAULT_PORTS.get(scheme, "")
     return origin_host.removesuffix(default_port) != (host or "").lower().removesuffix(default_port)
+
+
+def public_root(environ: WSGIEnvironment, own: str, proxies: TrustedProxies) -> str:
+    """Return the URL under which the sender of a request reaches the service, for examples that people copy.
+
+    Parameters
+    ----------
+    environ
+        The request. ``X-Forwarded-Host``, ``-Proto`` and ``-Prefix`` count if a trusted proxy sent them, each on its
+        own: of several values the last, which the nearest proxy wrote. What is malformed does not count.
+    own
+        The URL as the service itself sees it, with a slash at the end.
+    proxies
+        The trusted proxies.
+
+    Examples
+    --------
+    >>> proxies = TrustedProxies(["10.0.0.0/8"])
+    >>> sent = {"HTTP_X_FORWARDED_HOST": "models.example.org", "HTTP_X_FORWARDED_PROTO": "https"}
+    >>> public_root(sent | {"REMOTE_ADDR": "10.0.0.1"}, "http://service:8000/", proxies)
+    'https://models.example.org/'
+    >>> public_root(sent | {"REMOTE_ADDR": "192.0.2.1"}, "http://service:8000/", proxies)
+    'http://service:8000/'
+    """
+    if not proxies.is_trusted(environ.get("REMOTE_ADDR", "")):
+        return own
+    host, scheme, prefix = (
+        environ.get(f"HTTP_X_FORWARDED_{name}", "").rpartition(",")[2].strip() for name in ("HOST", "PROTO", "PREFIX")
+    )
+    own_scheme, _, rest = own.partition("://")
+    own_host, _, path = rest.partition("/")
+    scheme = scheme.lower() if scheme.lower() in _DEFAULT_PORTS else own_scheme
+    host = host if _HOST.fullmatch(host) else own_host
+    if prefix.strip("/") and _PREFIX.fullmatch(prefix):
+        path = f"{prefix.strip('/')}/"
+    return f"{scheme}://{host}/{path}"
 
 
 def is_listed_origin(origin: str | None, listed: Sequence[str]) -> bool:

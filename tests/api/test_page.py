@@ -171,6 +171,38 @@ def test_command_can_be_pasted(make_service: Callable[..., Flask], credits_model
     assert answer.json.keys() == {"is_inlier", "anomaly_score"}
 
 
+_FORWARDED = {"X-Forwarded-Host": "models.example:8443", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/a/b"}
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "address"),
+    [
+        ("10.1.2.3", _FORWARDED, "https://models.example:8443/a/b/prediction"),
+        ("10.1.2.3", {"X-Forwarded-Proto": "HTTPS"}, "https://localhost/prediction"),
+        ("10.1.2.3", {"X-Forwarded-Host": "evil.example, models.example"}, "http://models.example/prediction"),
+        ("10.1.2.3", {"X-Forwarded-Prefix": "/"}, "http://localhost/prediction"),
+        ("192.0.2.1", _FORWARDED, "http://localhost/prediction"),
+        *(
+            ("10.1.2.3", {f"X-Forwarded-{name}": value}, "http://localhost/prediction")
+            for name, value in (
+                *(("Host", host) for host in ("a;reboot", "$(reboot)", "a/b", "user@a", "")),
+                *(("Proto", scheme) for scheme in ("javascript", "https://", "")),
+                *(("Prefix", prefix) for prefix in ("a", "//evil.example", "/$(reboot)", "/a b")),
+            )
+        ),
+    ],
+)
+def test_command_has_the_address_that_a_trusted_proxy_names(
+    make_service: Callable[..., Flask], credits_models: Path, peer: str, headers: dict[str, str], address: str
+):
+    """Without JavaScript too. Others cannot change what people copy, and nothing malformed is shown."""
+    client = make_service(credits_models, trusted_proxies=("10.0.0.0/8",)).test_client()
+
+    page = Page(client.get("/", headers=headers, environ_base={"REMOTE_ADDR": peer}).text)
+
+    assert words_of_command(page)[:2] == ["curl", address]
+
+
 @pytest.mark.parametrize("host", ["a;reboot", "$(reboot)", "a'b", '"><script>', "a b"])
 def test_forged_host_is_quoted(make_service: Callable[..., Flask], credits_models: Path, host: str):
     """Even if every Host is allowed, a forged one injects neither a shell command nor an HTML element."""

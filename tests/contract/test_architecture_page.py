@@ -1,8 +1,9 @@
-"""``docs/architecture.md`` names files that exist."""
+"""``docs/architecture.md`` and all other files name files that exist."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,22 @@ def test_path_in_the_table_exists(path):
 def test_file_on_a_walk_exists(path):
     """Each file that a walk names exists."""
     assert (ROOT / f"{path}.py").is_file()
+
+
+def test_files_that_are_named_anywhere_exist():
+    """Comments and pages refer to scripts, modules and pages of this repository, also after these were renamed."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    folders = "scripts|docs|app|training|monitoring|loadtest|benchmarks"
+    named = re.compile(rf"(?<![\w/.-])(?:{folders})/[\w/.-]+\.(?:py|sh|md)\b")
+    readable = [
+        ROOT / file for file in listed.splitlines() if not file.startswith("tests/") and (ROOT / file).is_file()
+    ]
+    missing = {
+        f"{file.relative_to(ROOT)}: {path}"
+        for file in readable
+        if file.suffix not in (".png", ".svg", ".so", ".npz")
+        for path in named.findall(file.read_text(encoding="utf-8", errors="replace"))
+        if not (ROOT / path).exists() and not (file.parent / path).exists()
+    }
+
+    assert not missing

@@ -82,13 +82,17 @@ def test_rows_arrive_with_their_results(service: _Service):
     assert (service.counted("sent"), service.counted("dropped")) == (5000, 0)
 
 
-def test_without_a_recorder_rows_are_dropped_and_counted(service: _Service):
-    """Both counters exist from the start."""
+def test_without_a_recorder_rows_are_dropped_counted_and_logged(service: _Service, caplog: pytest.LogCaptureFixture):
+    """Both counters exist from the start; the log says it at most once a minute."""
     assert (service.counted("sent"), service.counted("dropped"), service.counted("recorded")) == (0, 0, 0)
 
     service.worker.publish("7f3e", "v1", make_scored(3))
 
     assert (service.counted("sent"), service.counted("dropped")) == (0, 3)
+    for _ in range(3):
+        service.worker.reconnect()
+        service.worker.publish("7f3e", "v1", make_scored(1))
+    assert [line.split(",")[0] for line in caplog.messages] == ["3 rows not passed to the recorder"]
 
 
 def test_rows_beyond_the_queue_are_dropped_and_the_rest_arrives(service: _Service):

@@ -132,7 +132,7 @@ def test_end_of_the_service_does_not_wait_for_a_database(
         recorder.writer.finish()
 
         assert recorder.metric("records_given_up_rows_total") == 700
-        assert "700 rows are not recorded: the service ended" in caplog.text
+        assert "700 rows dropped, not recorded: the service ended" in caplog.text
         other.execute("ROLLBACK")
 
 

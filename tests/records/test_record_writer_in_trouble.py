@@ -79,8 +79,10 @@ def test_full_disk_delays_rows(sqlite: str, start_writer: Start, read: Read):
     assert count_lines(read, sqlite, PREDICTIONS) == 1000
 
 
-def test_memory_is_bounded(sqlite: str, start_writer: Start, read: Read, monkeypatch: pytest.MonkeyPatch):
-    """Rows beyond the limit are dropped and counted while the database is down; pending ones are written later."""
+def test_memory_is_bounded(
+    sqlite: str, start_writer: Start, read: Read, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Rows beyond the limit are dropped, counted and logged while the database is down; the rest is written later."""
     monkeypatch.setattr(RowQueue.__init__, "__defaults__", (800,))
     recorder = start_writer(sqlite)
     wait_until(recorder.is_up)
@@ -88,6 +90,9 @@ def test_memory_is_bounded(sqlite: str, start_writer: Start, read: Read, monkeyp
         other.execute("BEGIN EXCLUSIVE")
         recorder.take(1000)
         assert recorder.metric("records_given_up_rows_total") == 200
+        recorder.writer.tick()
+        recorder.writer.tick()
+        assert caplog.text.count("200 rows dropped, not recorded: too many were pending") == 1
         other.execute("ROLLBACK")
     wait_until(lambda: recorder.recorded == 800)
 
@@ -140,9 +145,9 @@ def test_idle_recorder_backs_off_from_a_database_in_trouble(tmp_path: Path, star
 
 @pytest.mark.parametrize("is_replaced", [False, True])
 def test_file_that_is_moved_away_is_detected(
-    is_replaced: bool, sqlite: str, tmp_path: Path, credits_models: Path, start_writer: Start, read: Read
+    is_replaced: bool, sqlite: str, tmp_path: Path, credits_models: Path, start_writer: Start, read: Read, caplog
 ):
-    """Rows go to the new file, with their features, and not to a file without a name."""
+    """The log says so; rows go to the new file, with their features, and not to a file without a name."""
     bundle = read_bundle(credits_models / "current")
     recorder = start_writer(sqlite, MAX_SEGMENTS="1")
     recorder.writer.follow(bundle)
@@ -158,6 +163,8 @@ def test_file_that_is_moved_away_is_detected(
 
     assert [row["segment"] for row in read(sqlite, select(PREDICTIONS))] == ["at"] * 5
     assert [row["version"] for row in read(sqlite, select(MODEL_VERSIONS))] == [bundle.version]
+    what = "was replaced by another file" if is_replaced else "was deleted or moved away"
+    assert f"records.db {what} while it was in use" in caplog.text
 
 
 # The driver leaves the socket to the garbage collector when a server that is just ending or starting refuses it.
@@ -229,7 +236,7 @@ def test_row_that_cannot_be_stored_affects_no_other(
     wait_until(lambda: recorder.recorded == 41)
 
     assert recorder.metric("records_given_up_rows_total") == 1
-    assert f"1 rows of record {twice} cannot be recorded" in caplog.text
+    assert f"1 row of record {twice} cannot be recorded" in caplog.text
     assert "-0." not in caplog.text  # nor is anything told of other rows
     assert count_lines(read, address, PREDICTIONS) == 41
     [counted] = read(address, select(func.sum(HOURLY_COUNTS.c.n_rows)))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.errors import InvalidBundle, InvalidForest
 from training.__main__ import main
+from training.bundle.write import write_bundle
 from training.commands import versions
 from training.errors import BadArgument, BadData, ModelsNotWritable
 
@@ -25,7 +28,10 @@ VERSION_COMMANDS = ("models", "promote", "rollback", "prune", "verify")
     "arguments",
     [
         ["--help"],
-        *([command, "--help"] for command in (*("explore", "train", "import", "score", "drift"), *VERSION_COMMANDS)),
+        *(
+            [command, "--help"]
+            for command in (*("explore", "train", "import", "sign", "score", "drift"), *VERSION_COMMANDS)
+        ),
     ],
 )
 def test_help_is_printed(arguments, capsys):
@@ -110,3 +116,20 @@ def test_refusal_is_one_line_and_an_exit_status(error, status, shown, monkeypatc
 
     assert main(["verify"]) == status
     assert capsys.readouterr().err == shown
+
+
+def test_names_that_the_console_cannot_print_are_escaped(small_model, tmp_path):
+    """No traceback follows what has been done already."""
+    training = replace(small_model.training, names=("\u5e73\u5747", "sd"))
+    write_bundle(tmp_path, replace(small_model, training=training, name="\u5e73"))
+
+    printed = subprocess.run(
+        [sys.executable, "-m", "training", "verify", "--models", str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=True,
+    )
+
+    assert rb"\u5e73" in printed.stdout
+    assert printed.stderr == b""

@@ -215,6 +215,14 @@ class BoundaryPlane:
         """The values of the two features at which scores are known: across, up."""
         return self.scales[0].grid(_GRID_POINTS), self.scales[1].grid(_GRID_POINTS)
 
+    def describe_fixed_features(self) -> str:
+        """Describe the values of the features that are not drawn, on a line of its own; empty if there are none."""
+        others = len(self.names) - 2
+        if not others:
+            return ""
+        where = "the third at its median" if others == 1 else f"the other {others} at their medians"
+        return f"\nthe two features that are split most often; {where}"
+
     def shown_names(self) -> tuple[str, str]:
         """Return the names of the two features that are drawn."""
         return self.names[self.shown[0]], self.names[self.shown[1]]

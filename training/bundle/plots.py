@@ -5,18 +5,21 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font, get_font_names
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from app.model.forest import INLIER, OUTLIER, Forest
 from training.bundle.boundary import BoundaryPlane
+from training.console import warn
 from training.data.dataset import Dataset
 from training.fitting.evaluate import AUTO_THRESHOLD, Evaluation
 
@@ -38,6 +41,10 @@ _DOT_AREA, _DOT_GROWTH = 7.0, 14.0
 
 # A longer name would push the plot aside.
 _MAX_NAME_LENGTH = 40
+
+# Fonts for names of features; a letter is drawn in the first that has it. Matplotlib brings the first, with Arabic and
+# Hebrew; Debian packages the others as fonts-noto-cjk, fonts-symbola (emoji) and fonts-noto-core.
+_FONTS = ("DejaVu Sans", "Noto Sans CJK JP", "Symbola", "Noto Sans", "Noto Sans Devanagari", "Noto Sans Thai")
 
 # Bars of a histogram: about 0.01 wide over the usual range of scores.
 _BARS = 60
@@ -156,7 +163,7 @@ def to_png(figure: Figure) -> bytes:
     """Return a figure as the content of a PNG file."""
     written = io.BytesIO()
     with warnings.catch_warnings():
-        # A column's name may use a script that Matplotlib's font lacks; it is then drawn as boxes.
+        # What no font has is drawn as boxes, which draw_pictures reports once.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(written, format="png", dpi=_DOTS_PER_INCH)
     return written.getvalue()
@@ -165,14 +172,16 @@ def to_png(figure: Figure) -> bytes:
 def _begin(title: str) -> tuple[Figure, Axes]:
     """Create an empty plot."""
     figure = Figure(figsize=_SIZE, layout="constrained")
-    axes = figure.add_subplot()
+    # The labels take their fonts when they are made. Matplotlib would log each missing font at every use.
+    with rc_context({"font.family": _installed_fonts()}):
+        axes = figure.add_subplot()
     axes.set_title(title, parse_math=False, wrap=True)
     return figure, axes
 
 
 def _draw_plane(plane: BoundaryPlane, threshold: float, title: str) -> tuple[Figure, Axes, list[Patch | Line2D]]:
     """Draw the decision function and its boundary; return the first entries of the legend too."""
-    figure, axes = _begin(title + _describe_fixed_features(plane))
+    figure, axes = _begin(title + plane.describe_fixed_features())
     decision = plane.scores - threshold
     across, up = plane.scales
     across.apply(axes, "x")
@@ -185,7 +194,9 @@ def _draw_plane(plane: BoundaryPlane, threshold: float, title: str) -> tuple[Fig
     if lowest < 0:
         levels = np.linspace(lowest, 0, _LEVELS + 1)
         filled = axes.contourf(*plane.grid, decision, levels=levels, cmap=ListedColormap(_SOFT_BLUES))
-        bar = figure.colorbar(filled, ax=axes, format=f"%.{_digits(-lowest / _LEVELS)}f", ticks=levels, shrink=0.8)
+        # Enough to distinguish numbers one step apart.
+        digits = max(2, 1 - math.floor(math.log10(-lowest / _LEVELS)))
+        bar = figure.colorbar(filled, ax=axes, format=f"%.{digits}f", ticks=levels, shrink=0.8)
         bar.set_label("decision function (below 0: outlier)")
     if highest >= 0:
         axes.contourf(*plane.grid, decision, levels=[0, max(highest, 1e-9) * 1.01], colors=[_INLIER_REGION])
@@ -215,23 +226,27 @@ def _finish(figure: Figure, legend: list[Patch | Line2D]) -> Figure:
     return figure
 
 
-def _describe_fixed_features(plane: BoundaryPlane) -> str:
-    """Describe the values of the features that are not drawn; empty if there are none."""
-    others = len(plane.names) - 2
-    if not others:
-        return ""
-    where = "the third at its median" if others == 1 else f"the other {others} at their medians"
-    return f"\nthe two features that are split most often; {where}"
-
-
-def _digits(step: float) -> int:
-    """Return how many decimals distinguish numbers one step apart."""
-    return max(2, 1 - math.floor(math.log10(step)))
-
-
 def _shorten(name: str) -> str:
     """Truncate a long name."""
     return name if len(name) <= _MAX_NAME_LENGTH else name[: _MAX_NAME_LENGTH - 3] + "..."
+
+
+def _installed_fonts() -> list[str]:
+    """Return those of ``_FONTS`` that are installed."""
+    installed = set(get_font_names())
+    return [family for family in _FONTS if family in installed]
+
+
+def _report_boxes(names: Sequence[str]) -> None:
+    """Print which characters of names no installed font has, and what to install, if there are any."""
+    fonts = [get_font(findfont(family)) for family in _installed_fonts()]
+    # Marks such as the joiner of emoji have no shape of their own.
+    shown = (character for character in sorted(set("".join(names))) if character.isprintable())
+    if boxes := "".join(letter for letter in shown if not any(font.get_char_index(ord(letter)) for font in fonts)):
+        warn(
+            f"no installed font has {boxes}: pictures show boxes instead; install fonts-noto-cjk (Chinese, Japanese, "
+            "Korean), fonts-symbola (emoji) or fonts-noto-core, then train again."
+        )
 
 
 def draw_pictures(
@@ -257,6 +272,7 @@ def draw_pictures(
     chosen = f"contamination {contamination}"
     if len(data.names) > 1:
         plane = BoundaryPlane.of(forest, data.rows, data.names)
+        _report_boxes(plane.shown_names())
         base = _describe_flagged(on_training.scores, AUTO_THRESHOLD, "training")
         pictures["boundary_base.png"] = draw_training_rows(
             plane, AUTO_THRESHOLD, data.rows, f"Base model, contamination auto: {base}"

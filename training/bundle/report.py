@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from jinja2 import Environment, FileSystemLoader
 
+from app.errors import count_of
 from training.fitting.evaluate import FIGURE_TITLES
 
 _REPORT_FILE, _CARD_FILE = "report.html", "model_card.md"
@@ -184,8 +185,8 @@ def _describe_reading(data: dict[str, Any], features: list[str]) -> str:
     label = data["label_column"]
     left_out = [column for column in data["columns"] if column not in (*features, label)]
     return (
-        f"A comma-separated file in UTF-8 with {_count(len(data['columns']), 'column')}. Every cell of a feature is a "
-        "finite number; a file with any other cell is refused, and nothing is filled in or skipped. "
+        f"A comma-separated file in UTF-8 with {count_of(len(data['columns']), 'column')}. Every cell of a feature is "
+        "a finite number; a file with any other cell is refused, and nothing is filled in or skipped. "
         f"Left-out columns: {', '.join(left_out) or 'none'}. "
         f"Labels: {f'column {label}, never used for fitting' if label else 'none'}."
     )
@@ -280,8 +281,3 @@ def _show_figure(figure: float | int | None) -> str:
     if figure is None:
         return "needs outliers and inliers"
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.4f}"
-
-
-def _count(number: int, what: str) -> str:
-    """Format a count with its noun."""
-    return f"{number} {what}{'' if number == 1 else 's'}"

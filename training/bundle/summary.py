@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from app.model.bundle import PUBLIC_KEY_VARIABLE, is_signature_required
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
 
 # How a service that listens on every address is reached from this machine.
-_LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
+_LOCAL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
 def summarise(manifest: dict[str, Any], folder: Path) -> str:
@@ -46,13 +47,22 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
     ]
     width = max(len(label) for label, _ in lines)
     table = "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+    if is_signature_required():
+        version = manifest["version"]
+        return (
+            f"{table}\n\nThis model is not live, because {PUBLIC_KEY_VARIABLE} requires a signature:\n"
+            f"python -m training sign {version} --key FILE --models {folder.parent}\n"
+            f"python -m training promote {version} --models {folder.parent}"
+        )
     return f"{table}\n\nThis model is live: a running service loads it within two seconds.\n{_describe_start()}"
 
 
 def _describe_start() -> str:
     """Describe how to start a service at the address in ``BIND``, and where it then is."""
     bind = os.environ.get("BIND", "")
-    host, _, port = (bind or "127.0.0.1:8000").rpartition(":")
+    # Of several addresses, the first that a browser can open.
+    addresses = [address.strip() for address in (bind or "127.0.0.1:8000").split(",")]
+    host, _, port = next((each for each in addresses if not each.startswith(("unix:", "fd://"))), "").rpartition(":")
     command = f'{f"BIND={bind} " if bind else ""}gunicorn "app:create_app()"'
     if not port.isdigit():  # a socket file, which no browser opens
         return f"To start one: {command}"

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from app.drift.calibration import Calibration
-from app.model.bundle import DRIFT_FILE, FOREST_FILE, REFERENCE_FILE, sha256_of, write_forest_arrays, write_manifest
+from app.model.bundle import (
+    DRIFT_FILE,
+    FOREST_FILE,
+    REFERENCE_FILE,
+    is_signature_required,
+    sha256_of,
+    write_forest_arrays,
+    write_manifest,
+)
 from app.model.forest import Forest
 from app.model.out_of_bag import COUNTS, SCORES, OutOfBagScores
 from app.model.schema import Features, describe_columns
@@ -146,6 +154,8 @@ def write_bundle(
         write_report(folder, manifest, pictures)
         add_files(folder, manifest)
         write_manifest(folder, manifest)
+        # Whoever approves it makes it live.
+        go_live = go_live and not is_signature_required()
         place = store.publish(folder, version) if go_live else store.add(folder, version)
         return WrittenBundle(place, manifest)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.errors import count_of
 from training.commands.options import add_data_options, add_drift_options, add_models_option
 from training.errors import BadArgument
 
@@ -97,7 +98,7 @@ def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
     training = read_training_data(options.train, options.features, options.drop, options.label)
     if len(training.names) != estimator.n_features_in_:
         raise BadArgument(
-            f"--model {options.model} takes {estimator.n_features_in_} features, {options.train} has "
+            f"--model {options.model} takes {count_of(estimator.n_features_in_, 'feature')}, {options.train} has "
             f"{len(training.names)} ({', '.join(training.names)}); choose columns with --features or --drop."
         )
     print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default=_MAX_ROWS,
         help="train on a random sample of at most N rows (%(default)s)",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result as JSON")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the result as JSON; - is standard output")
     add_forest_options(parser, defaults=None)
     parser.add_argument(
         "--no-drift", action="store_true", help="calibrate no drift detectors (default: like the live model's)"
@@ -154,7 +155,7 @@ class _LiveModelChanged(Exception):
 
 def _report(options: argparse.Namespace, candidate: Candidate, obstacle: str) -> None:
     """Print the result, and write it as JSON."""
-    from app.server.atomic_file import replacing
+    from app.server.output_file import is_stream, open_output
     from training.errors import refusing_output
     from training.retraining.comparison import conclude, tabulate_quality
     from training.retraining.comparison_page import COMPARISON_FILE
@@ -165,17 +166,20 @@ def _report(options: argparse.Namespace, candidate: Candidate, obstacle: str) ->
         outcome = {"candidate": version, "promoted": not obstacle, "not_promoted_because": obstacle}
         files = {"folder": str(written.folder), "comparison": str(page)}
         text = json.dumps(outcome | files | comparison.as_figures(), indent=1, allow_nan=False)
-        with refusing_output(options.json), replacing(options.json) as unfinished:
-            unfinished.write_text(f"{text}\n", encoding="utf-8")
+        with refusing_output(options.json), open_output(options.json) as file:
+            file.write(f"{text}\n")
     table = tabulate_quality(comparison)
-    print(*([table, ""] if table else []), *conclude(comparison), "", page, "", sep="\n")
+    # A program that reads the JSON from a pipe gets nothing else.
+    shown = sys.stderr if options.json is not None and is_stream(options.json) else sys.stdout
+    print(*([table, ""] if table else []), *conclude(comparison), "", page, "", sep="\n", file=shown)
     if obstacle:
         print(
             f"{version} was not promoted: {obstacle}.\n"
-            f"To make it live: python -m training promote {version} --models {options.models}"
+            f"To make it live: python -m training promote {version} --models {options.models}",
+            file=shown,
         )
     else:
-        print(f"{version} was promoted; a running service loads it within two seconds")
+        print(f"{version} was promoted; a running service loads it within two seconds", file=shown)
 
 
 def past_time(text: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from training.commands.options import add_models_option
@@ -12,7 +13,14 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Declare the command and its options."""
     parser = commands.add_parser("score", help="add label and score columns to a CSV file", allow_abbrev=False)
     parser.add_argument("--in", dest="source", metavar="FILE", type=Path, required=True, help="CSV file with the rows")
-    parser.add_argument("--out", dest="target", metavar="FILE", type=Path, required=True, help="CSV file to write")
+    parser.add_argument(
+        "--out", dest="target", metavar="FILE", type=Path, required=True, help="CSV file to write; - is standard output"
+    )
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="copy texts such as =SUM(A1) unchanged; by default an apostrophe keeps spreadsheets from running them",
+    )
     add_models_option(parser)
     parser.set_defaults(run=run)
 
@@ -21,12 +29,14 @@ def run(options: argparse.Namespace) -> int:
     """Score a file with the live model and write the result."""
     from app.model.bundle import read_bundle
     from app.model.live_model import CURRENT_LINK
+    from app.server.output_file import is_stream
     from training.data.score_file import score_file
 
     bundle = read_bundle(options.models / CURRENT_LINK)
-    evaluation = score_file(bundle, options.source, options.target)
+    evaluation = score_file(bundle, options.source, options.target, is_raw=options.raw)
     print(
         f"{options.target}: {evaluation.n_flagged:,} of {len(evaluation):,} rows are outliers "
-        f"({bundle.name} {bundle.version})"
+        f"({bundle.name} {bundle.version})",
+        file=sys.stderr if is_stream(options.target) else sys.stdout,
     )
     return 0

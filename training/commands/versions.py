@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from app.errors import count_of
 from app.model.live_model import CURRENT_LINK
 from training.commands.options import add_models_option
 
@@ -76,8 +77,8 @@ def prune(options: argparse.Namespace) -> int:
             print(f"removed {version}", flush=True)
     except KeyboardInterrupt:
         n_removed = len(set(before) - set(store.versions()))
-        raise KeyboardInterrupt(f"interrupted; {n_removed} versions were removed, the others stay.") from None
-    print(f"{len(store.versions())} versions stay in {options.models}")
+        raise KeyboardInterrupt(f"interrupted after removing {count_of(n_removed, 'version')}.") from None
+    print(f"{options.models} has {count_of(len(store.versions()), 'version')} left")
     return 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import count_of
 from app.model.schema import MAX_FEATURES
 from training.data.labels import Labels, read_labels
 from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
@@ -255,4 +256,4 @@ def _read(file: CsvFile, names: tuple[str, ...], label: str | None) -> Dataset:
 
 def _count_rows(n_rows: int) -> str:
     """Describe a number of rows."""
-    return {0: "no rows below its header", 1: "only 1 row"}.get(n_rows, f"{n_rows} rows")
+    return {0: "no rows below its header", 1: "only 1 row"}.get(n_rows, count_of(n_rows, "row"))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 from app.model.bundle import Bundle
-from app.server.atomic_file import replacing
+from app.server.output_file import disarm, open_output
 from training.data.dataset import read_features
-from training.data.tables import CsvFile, open_csv_file
+from training.data.tables import CsvFile, is_number, open_csv_file
 from training.errors import BadData, refusing_output
 from training.fitting.evaluate import Evaluation, evaluate
 
 LABEL_COLUMN, SCORE_COLUMN = "is_inlier", "anomaly_score"
 
 
-def score_file(bundle: Bundle, source: Path, target: Path) -> Evaluation:
+def score_file(bundle: Bundle, source: Path, target: Path, *, is_raw: bool = False) -> Evaluation:
     """Copy a CSV file with ``is_inlier`` and ``anomaly_score`` as its last columns.
 
     Parameters
@@ -25,7 +27,9 @@ def score_file(bundle: Bundle, source: Path, target: Path) -> Evaluation:
     source
         The file to score.
     target
-        The file to write; replaced in one step if it exists.
+        Where to write; a file is replaced in one step if it exists.
+    is_raw
+        Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
 
     Raises
     ------
@@ -39,15 +43,21 @@ def score_file(bundle: Bundle, source: Path, target: Path) -> Evaluation:
         if column in file.header:
             raise BadData(f"{source} line 1: the column {column} exists already; rename or remove it.")
     evaluation = evaluate(bundle.forest, read_features(file, bundle.features.names).rows)
-    with refusing_output(target), replacing(target) as unfinished:
-        _write(unfinished, file, evaluation)
+    with refusing_output(target), open_output(target) as opened:
+        _write(opened, file, evaluation, str if is_raw else _disarm_text)
     return evaluation
 
 
-def _write(target: Path, file: CsvFile, evaluation: Evaluation) -> None:
-    """Write all cells as they were read, and the label and score of each row."""
+def _disarm_text(cell: str) -> str:
+    """Disarm a cell unless it is a number, which may start with a sign."""
+    return cell if is_number(cell) else disarm(cell)
+
+
+def _write(opened: TextIO, file: CsvFile, evaluation: Evaluation, convert: Callable[[str], str]) -> None:
+    """Write all cells, and the label and score of each row."""
     answers = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
-    with target.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened, lineterminator="\n")
-        writer.writerow([*file.header, LABEL_COLUMN, SCORE_COLUMN])
-        writer.writerows([*cells, *answer] for (_, cells), answer in zip(file.records(), answers, strict=True))
+    writer = csv.writer(opened, lineterminator="\n")
+    writer.writerow([*map(convert, file.header), LABEL_COLUMN, SCORE_COLUMN])
+    writer.writerows(
+        [*map(convert, cells), *answer] for (_, cells), answer in zip(file.records(), answers, strict=True)
+    )

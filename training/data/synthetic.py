@@ -34,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app.server.atomic_file import replacing
+from app.server.output_file import open_output, replace_unprintable
 
 # Possible prices of a purchase, in credits. They are visible in the real sample: customers with one purchase have these
 # values and hardly any other.
@@ -238,8 +238,8 @@ def write_credits(path: Path, rows: npt.NDArray[np.float64]) -> None:
         If the file cannot be written; no unfinished file is left behind.
     """
     lines = [f"{mean!r},{sd!r}\n" for mean, sd in rows.tolist()]
-    with replacing(path) as unfinished:
-        unfinished.write_text("mean,sd\n" + "".join(lines), encoding="ascii", newline="\n")
+    with open_output(path) as file:
+        file.writelines(["mean,sd\n", *lines])
 
 
 def _seed(text: str) -> int:
@@ -251,6 +251,7 @@ def _seed(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write ``train.csv`` and ``test.csv``; return the exit status: 1 if they cannot be written."""
+    replace_unprintable()
     parser = argparse.ArgumentParser(
         prog="python -m training.data.synthetic",
         description="Make the synthetic example data: train.csv and test.csv with the columns mean and sd.",

@@ -9,6 +9,7 @@ import codecs
 import csv
 import hashlib
 import io
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
 from training.errors import BadData
 
@@ -66,7 +68,7 @@ class CsvFile:
                 raise BadData(
                     f"{self.path} line {line}: the line is empty; remove it."
                     if not cells
-                    else f"{self.path} line {line}: the header has {len(self.header)} columns, this line "
+                    else f"{self.path} line {line}: the header has {count_of(len(self.header), 'column')}, this line "
                     f"{len(cells)}; write one cell for each column."
                 )
             yield line, cells
@@ -159,10 +161,44 @@ def _check_header(path: Path, header: tuple[str, ...]) -> None:
             f"{path} line 1: column {number} has no name; name it "
             "(pandas writes such a column unless told index=False)."
         )
-    if broken := [name for name in header if len(name.splitlines()) > 1]:
-        raise BadData(f"{path} line 1: the column name {broken[0]!r} holds a line end; rename the column.")
+    for name in header:
+        if bad := sorted(character for character in set(name) if _is_unusable(character)):
+            called = _UNUSABLE.get(bad[0], "a control character")
+            raise BadData(f"{path} line 1: the column name {name!a} holds {called}; rename the column.")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise BadData(f"{path} line 1: two columns are called {twice[0]}; rename one of them.")
+    seen: dict[str, str] = {}
+    for name in header:
+        other = seen.setdefault(_appearance(name), name)
+        if other != name:
+            raise BadData(f"{path} line 1: the column names {other!a} and {name!a} look equal; rename one of them.")
+
+
+# What no name may hold, besides other control characters: files, databases and terminals cut or mangle it.
+_UNUSABLE = {
+    "\n": "a line end",
+    "\r": "a line end",
+    "\0": "a NUL character",
+    "\ufeff": "a byte order mark (was the file joined from several, or saved twice with one?)",
+}
+
+
+def _is_unusable(character: str) -> bool:
+    """Return whether a character cannot be part of a column's name."""
+    # Cc: control characters; Zl, Zp: separators of lines and paragraphs.
+    return character in _UNUSABLE or unicodedata.category(character) in ("Cc", "Zl", "Zp")
+
+
+def _appearance(name: str) -> str:
+    r"""Return a name without what nobody sees: composition of accents, invisible characters, kind and number of blanks.
+
+    Examples
+    --------
+    >>> _appearance("Gro\u0308\xdfe") == _appearance("Gr\xf6\xdfe"), _appearance("a\u200b \xa0b")
+    (True, 'a b')
+    """
+    visible = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) != "Cf")
+    return " ".join(visible.split())
 
 
 # Longer cells are cut in messages, which should stay on one line.

@@ -14,6 +14,7 @@ from scipy.stats import ks_2samp
 
 from app.drift.mmd import RobustScaling
 from app.drift.windows import round_to_single
+from app.errors import count_of
 from training.data.dataset import Dataset
 from training.drift.mmd_test import N_PERMUTATIONS, KernelComparison, compare_rows
 from training.drift.psi import Stability
@@ -147,7 +148,7 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
     for data in (reference, current):
         if len(data) < MIN_ROWS:
             raise BadData(
-                f"{data.path} has {len(data)} row{'' if len(data) == 1 else 's'}, too few to distinguish a change "
+                f"{data.path} has {count_of(len(data), 'row')}, too few to distinguish a change "
                 f"from chance; use at least {MIN_ROWS}."
             )
     # The forest and the detectors use single precision: a file that was rounded to it has not changed.
@@ -224,7 +225,8 @@ def _describe_features(comparison: DriftComparison) -> str:
     if changed:
         named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MAX_NAMES])
         others = f" and {len(changed) - _MAX_NAMES} more" if len(changed) > _MAX_NAMES else ""
-        return f"{len(changed)} of {_count(len(comparison.features))} changed by more than {least}: {named}{others}."
+        compared = count_of(len(comparison.features), "feature")
+        return f"{len(changed)} of {compared} changed by more than {least}: {named}{others}."
     little = sum(change.is_significant for change in comparison.features)
     return f"No feature changed by more than {least}" + (f"; {little} changed by less." if little else ".")
 
@@ -250,8 +252,3 @@ def _to_cells(change: FeatureChange, min_effect: float) -> tuple[str, ...]:
         f"{change.shift:+.2g}",
         judge(change, min_effect),
     )
-
-
-def _count(n_features: int) -> str:
-    """Format a number of features."""
-    return "1 feature" if n_features == 1 else f"{n_features} features"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.drift.detector import Kind
 from app.drift.monitor import DriftMonitor, Finding
+from app.errors import count_of
 from app.model.forest import Forest
 from training.data.dataset import Dataset
 from training.errors import BadData
@@ -82,7 +83,9 @@ def replay(
         If there are too few rows.
     """
     if len(data) < watch.window:
-        raise BadData(f"{data.path} has {len(data)} rows, but a window has {watch.window}; replay a longer file.")
+        raise BadData(
+            f"{data.path} has {count_of(len(data), 'row')}, but a window has {watch.window}; replay a longer file."
+        )
     ratios: dict[str, list[float]] = {name: [] for name in watch.detectors}
     are_active: dict[str, list[bool]] = {name: [] for name in watch.detectors}
     findings: list[Finding] = []

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from app.errors import count_of
 from training.data.dataset import Dataset
 from training.data.summary import Fences, find_fences
 from training.figures.points import thin_values
@@ -57,7 +58,7 @@ def box_figure(training: Dataset, feature: str, test: Dataset | None = None) -> 
 
 def _count_outside(name: str, box: Fences, n_rows: int) -> str:
     """Describe how many rows are outside the fences."""
-    return f"{box.n_outside:,} {name} rows ({box.n_outside / n_rows:.2%})"
+    return f"{count_of(box.n_outside, f'{name} row')} ({box.n_outside / n_rows:.2%})"
 
 
 def _add_box(figure: go.Figure, name: str, box: Fences) -> None:
@@ -87,7 +88,7 @@ def _add_fences(figure: go.Figure, name: str, box: Fences) -> None:
             "line": {"color": colour_of(name), "width": 1.5},
             "opacity": 0.5,
         },
-        text=[f"{box.n_below:,} rows below", f"{box.n_above:,} rows above"],
+        text=[f"{count_of(box.n_below, 'row')} below", f"{count_of(box.n_above, 'row')} above"],
         hovertemplate="fence %{x}<br>%{text}<extra></extra>",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.errors import count_of
 from training.data.dataset import Dataset, is_synthetic
 from training.data.summary import (
     compare,
@@ -90,7 +91,7 @@ def _add_shape(page: SelfContainedPage, training: Dataset, test: Dataset | None)
             continue
         left_out = [name for name in data.columns if name not in data.names]
         page.add_paragraph(
-            f"{data.path.name} ({called}): {len(data):,} rows, {len(data.names)} features"
+            f"{data.path.name} ({called}): {count_of(len(data), 'row')}, {count_of(len(data.names), 'feature')}"
             + (f", columns left out: {', '.join(left_out)}" if left_out else "")
             + f"; sha256 {data.sha256}."
         )

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader
 from plotly.offline import get_plotlyjs
 
-from app.server.atomic_file import replacing
+from app.server.output_file import open_output
 from training.errors import ModelsNotWritable, refusing_output
 
 _FOLDER = Path(__file__).with_name("templates")
@@ -139,6 +139,6 @@ def write_page(file: Path, page: str) -> Path:
         raise ModelsNotWritable(
             f"{file.parent} cannot be made ({error.strerror}); name another place with --out."
         ) from error
-    with refusing_output(file), replacing(file) as unfinished:
-        unfinished.write_text(page, encoding="utf-8", newline="")
+    with refusing_output(file), open_output(file) as opened:
+        opened.write(page)
     return file

@@ -19,7 +19,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 def version_in(folder: Path) -> str | None:
     """Return the version that the manifest of a folder names; None if it cannot be read."""
     try:
-        version = read_manifest(folder).get("version")
+        version = read_manifest(folder, needs_signature=False).get("version")
     except InvalidBundle:
         return None
     return version if isinstance(version, str) and _PLAIN_NAME.fullmatch(version) else None

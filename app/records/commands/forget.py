@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from app.db.engine import write_transaction
 from app.db.sqlite_maintenance import overwrite_what_was_deleted
+from app.errors import count_of
 from app.metrics.records import FORGET
 from app.model.version_log import name_operator
 from app.records.commands.options import add_database_option, add_yes_option, is_confirmed, opened_for_operator
@@ -49,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
         deleted, n_records = _delete_all(engine, options.request_id, digest)
         is_overwritten = overwrite_what_was_deleted(engine)
     if deleted:
-        print(f"deleted {deleted}, of {_records(n_records)}; the event names sha256:{digest}")
+        print(f"deleted {deleted}, of {count_of(n_records, 'record')}; the event names sha256:{digest}")
     else:
         _warn(
             f"nothing is recorded about {options.request_id}: it was never recorded, or was purged or forgotten "
@@ -71,14 +72,9 @@ def _delete_all(engine: Engine, given_id: str, digest: str) -> tuple[Deleted, in
             if len(record_ids) == STEP_RECORDS:
                 continue
             if deleted:
-                note = f"{_records(n_records)}: {deleted}"
+                note = f"{count_of(n_records, 'record')}: {deleted}"
                 add_event(connection, name_operator(), FORGET, before=f"sha256:{digest}", note=note)
             return deleted, n_records
-
-
-def _records(number: int) -> str:
-    """Return a number of records in words."""
-    return f"{number:,} record{'' if number == 1 else 's'}"
 
 
 def _warn(sentence: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from app.records import reading
 from app.records.__main__ import main
 from app.records.events import add_event
 from app.records.export import RecordPages
+from app.server.output_file import disarm
 from tests.records.example_records import START, add_audit, add_label, add_record, add_version, record_id_at
 
 
@@ -75,8 +79,8 @@ def test_each_row_has_its_label_and_audit(filled: str, tmp_path: Path, capsys):
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_text_that_starts_like_a_formula_gets_an_apostrophe(start):
     """With each of the characters that spreadsheets take for the start of one, and only at the start."""
-    assert record_pages.disarm(f"{start}1") == f"'{start}1"
-    assert record_pages.disarm(f"1{start}") == f"1{start}"
+    assert disarm(f"{start}1") == f"'{start}1"
+    assert disarm(f"1{start}") == f"1{start}"
 
 
 def test_a_spreadsheet_finds_no_formula(filled: str, tmp_path: Path):
@@ -197,3 +201,35 @@ def test_time_span_that_ends_before_its_start_is_refused(filled: str, tmp_path: 
 
     assert "records: --until is not after --since" in capsys.readouterr().err
     assert list(tmp_path.glob("none*")) == []
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_records_go_through_links_and_into_pipes(filled: str, tmp_path: Path, capfd, form: str):
+    """The link and the mode of its file stay; into a pipe go the records alone, and the summary to standard error."""
+    options = ("--since", "2026-11-01", "--until", "2026-11-02", "--format", form)
+    file, link, pipe = tmp_path / f"mine.{form}", tmp_path / f"link.{form}", tmp_path / "pipe"
+    file.touch(mode=0o640)
+    file.chmod(0o640)
+    link.symlink_to(file)
+    os.mkfifo(pipe)
+
+    assert export(filled, link, *options) == 0
+    assert (link.is_symlink(), stat.S_IMODE(file.stat().st_mode)) == (True, 0o640)
+    capfd.readouterr()
+    with ThreadPoolExecutor() as threads:
+        read_bytes = threads.submit(pipe.read_bytes)
+        assert export(filled, pipe, *options) == 0
+
+    assert read_bytes.result(5) == file.read_bytes()
+    assert (pipe.is_fifo(), (tmp_path / "pipe.events").exists()) == (True, False)
+    assert capfd.readouterr() == ("", "rows: 4; events are written only beside a file\n")
+    if form == "csv":
+        assert export(filled, Path("-"), *options) == 0
+        assert capfd.readouterr().out.encode() == file.read_bytes()
+
+
+def test_folder_is_refused(filled: str, tmp_path: Path, capsys):
+    """In words."""
+    assert export(filled, tmp_path, "--since", "2026-11-01") == 1
+
+    assert f"{tmp_path} cannot be written (it is a folder)" in capsys.readouterr().err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
@@ -13,8 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 
 from app.model.forest import Forest
+from training.bundle import plots as module
 from training.bundle.boundary import BoundaryPlane
-from training.bundle.plots import boundary_figure, draw_labelled_rows, draw_training_rows, score_histogram, to_png
+from training.bundle.plots import (
+    boundary_figure,
+    draw_labelled_rows,
+    draw_training_rows,
+    score_histogram,
+    to_png,
+)
+from training.bundle.write import write_bundle
 from training.fitting.compile import compile_forest
 from training.fitting.fit import ForestParameters, fit
 
@@ -151,3 +161,39 @@ def test_names_are_drawn_as_plain_text(forest, small_model):
     picture = matplotlib.image.imread(io.BytesIO(to_png(figure)))
     assert picture.shape == (840, 1080, 4)
     assert len(figure.axes[0].get_ylabel()) == 40
+
+
+def test_names_are_drawn_in_the_first_font_that_has_them(plane, small_model, monkeypatch):
+    """The chain starts with Matplotlib's own font, so that Latin names look as ever; missing ones are left out."""
+    monkeypatch.setattr(module, "get_font_names", lambda: ["DejaVu Sans", "Symbola", "Noto Sans CJK JP", "Comic"])
+
+    figure = draw_training_rows(plane, -0.5, small_model.training.rows, "")
+
+    chain = ["DejaVu Sans", "Noto Sans CJK JP", "Symbola"]
+    assert figure.axes[0].xaxis.label.get_fontfamily() == figure.axes[0].yaxis.label.get_fontfamily() == chain
+
+
+@pytest.mark.parametrize("name", ["größe", "\u0645\u062a\u0648\u0633\u0637", "\u05de\u05de\u05d5\u05e6\u05e2"])
+def test_arabic_and_hebrew_need_no_further_font(name, forest, small_model, monkeypatch):
+    """Matplotlib's own font has their letters: nothing is missing."""
+    monkeypatch.setattr(module, "get_font_names", lambda: ["DejaVu Sans"])
+
+    figure = boundary_figure(forest, small_model.training.rows, ("mean", name), "")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure.savefig(io.BytesIO(), format="png")
+
+
+def test_what_no_font_has_is_reported_once(small_model, tmp_path, monkeypatch, capsys):
+    """With the packages that bring fonts."""
+    monkeypatch.setattr(module, "get_font_names", lambda: ["DejaVu Sans"])
+    training = replace(small_model.training, names=("mean \u5e73", "\u5e73\u5747"))
+
+    write_bundle(tmp_path, replace(small_model, training=training))
+
+    reported = [line for line in capsys.readouterr().err.splitlines() if "font" in line]
+    assert reported == [
+        "training: no installed font has \u5747\u5e73: pictures show boxes instead; install fonts-noto-cjk (Chinese, "
+        "Japanese, Korean), fonts-symbola (emoji) or fonts-noto-core, then train again."
+    ]

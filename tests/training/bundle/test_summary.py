@@ -19,6 +19,11 @@ from training.bundle.summary import _describe_start
             "0.0.0.0:8500",
             'To start one: BIND=0.0.0.0:8500 gunicorn "app:create_app()", then open http://127.0.0.1:8500/',
         ),
+        (
+            "unix:/s,[::]:8500",
+            'To start one: BIND=unix:/s,[::]:8500 gunicorn "app:create_app()", then open http://[::1]:8500/',
+        ),
+        ("fd://3", 'To start one: BIND=fd://3 gunicorn "app:create_app()"'),
         ("unix:/run/isowatch.sock", 'To start one: BIND=unix:/run/isowatch.sock gunicorn "app:create_app()"'),
     ],
 )

@@ -156,8 +156,9 @@ def test_prune_lists_the_removed_versions(models, run):
     first, second, third = ModelStore(models).versions()
     run("promote", first)
 
-    assert run("prune", "--keep", "1") == (0, f"removed {second}\n2 versions stay in {models}\n", "")
+    assert run("prune", "--keep", "1") == (0, f"removed {second}\n{models} has 2 versions left\n", "")
     assert ModelStore(models).versions() == [first, third]
+    assert run("prune", "--keep", "0") == (0, f"removed {third}\n{models} has 1 version left\n", "")
 
 
 def test_interrupted_prune_reports_what_it_removed(models, run, monkeypatch):
@@ -174,7 +175,7 @@ def test_interrupted_prune_reports_what_it_removed(models, run, monkeypatch):
     status, shown, refusal = run("prune", "--keep", "0")
 
     assert (status, live(models), shown.count("removed")) == (130, third, 1)
-    assert refusal == "training: interrupted; 2 versions were removed, the others stay.\n"
+    assert refusal == "training: interrupted after removing 2 versions.\n"
 
 
 def test_concurrent_trainings_and_promotion_are_all_complete(models, write_csv):

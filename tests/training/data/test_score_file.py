@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -84,8 +85,8 @@ def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeyp
     """The output of an earlier run is kept."""
     source, target = write_csv("mean,sd\n1,2\n"), write_csv("earlier", "out.csv")
 
-    def fail(unfinished: Path, *arguments: object) -> None:
-        unfinished.write_text("half")
+    def fail(opened: TextIO, *arguments: object) -> None:
+        opened.write("half")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "_write", fail)
@@ -94,3 +95,16 @@ def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeyp
 
     assert target.read_text() == "earlier"
     assert sorted(tmp_path.iterdir()) == sorted([source, target])
+
+
+@pytest.mark.parametrize("is_raw", [False, True])
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(bundle, write_csv, tmp_path, is_raw):
+    """In cells and column names; numbers keep their sign, and ``--raw`` copies everything."""
+    formula, mark = '=HYPERLINK("http://elsewhere")', "" if is_raw else "'"
+    source = write_csv('mean,sd,=note,+who\n-1,+2,"=HYPERLINK(""http://elsewhere"")",@desk\n')
+
+    score_file(bundle, source, tmp_path / "out.csv", is_raw=is_raw)
+
+    header, row = read_cells(tmp_path / "out.csv")
+    assert header[:4] == ["mean", "sd", f"{mark}=note", f"{mark}+who"]
+    assert row[:4] == ["-1", "+2", f"{mark}{formula}", f"{mark}@desk"]
