@@ -51,7 +51,7 @@ static inline uint64_t bit_of(int32_t feature)
 
 /* Two numbers are what every x86-64 and ARM64 processor computes at once. */
 #define LANES 2
-#define SUFFIXED(name) name##_2
+#define SUFFIXED(name) name##_by_2
 #include "explain_lanes.h"
 
 /* With AVX2, four; compiled in addition, and used where the processor has it. */
@@ -60,7 +60,7 @@ static inline uint64_t bit_of(int32_t feature)
 #undef LANES
 #undef SUFFIXED
 #define LANES 4
-#define SUFFIXED(name) name##_4
+#define SUFFIXED(name) name##_by_4
 #pragma GCC push_options
 #pragma GCC target("avx2")
 #include "explain_lanes.h"
@@ -72,11 +72,11 @@ void explain_rows(const explain_forest *f, const float *rows, int64_t n_rows, do
 {
 #ifdef HAS_WIDE_LANES
     if (__builtin_cpu_supports("avx2")) {
-        explain_all_4(f, rows, n_rows, values);
+        explain_all_by_4(f, rows, n_rows, values);
         return;
     }
 #endif
-    explain_all_2(f, rows, n_rows, values);
+    explain_all_by_2(f, rows, n_rows, values);
 }
 
 static int goes_right(const explain_node *here, const float *row)
