@@ -21,6 +21,9 @@ _MAX_LANES = 4
 # Features that have a bit of their own in a node's ``tested``; all others share the last bit.
 _OWN_BITS = 63
 
+# Fewer rows take less time than another thread may keep the interpreter lock.
+_MIN_ROWS_TO_RELEASE_LOCK = 8
+
 _NODE = np.dtype(
     [
         ("threshold", np.float64),
@@ -109,12 +112,13 @@ class CompiledExplainKernel:
     """
 
     def __init__(self, trees: ExplainTrees, library: Path = LIBRARY) -> None:
-        # Rows take long enough for other threads to run meanwhile.
-        opened = load_library(ctypes.CDLL, library)
-        self._explain_rows, self._add_gains = opened.explain_rows, opened.add_gains
-        self._explain_rows.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-        self._add_gains.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-        self._explain_rows.restype = self._add_gains.restype = None
+        with_lock, without_lock = (load_library(loader, library) for loader in (ctypes.PyDLL, ctypes.CDLL))
+        self._with_lock, self._without_lock = with_lock.explain_rows, without_lock.explain_rows
+        for function in (self._with_lock, self._without_lock):
+            function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+            function.restype = None
+        self._add_gains = with_lock.add_gains
+        self._add_gains.argtypes, self._add_gains.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p), None
         padding = -len(trees.points) % _MAX_LANES
         # Must stay referenced, as the struct holds only the addresses.
         self._memory = (
@@ -137,7 +141,8 @@ class CompiledExplainKernel:
         """Compute the Shapley values; shapes as in ``ExplainKernel``."""
         rows = np.ascontiguousarray(rows, np.float32)
         values = np.empty(rows.shape)
-        self._explain_rows(self._address, rows.ctypes.data, len(rows), values.ctypes.data)
+        call = self._with_lock if len(rows) < _MIN_ROWS_TO_RELEASE_LOCK else self._without_lock
+        call(self._address, rows.ctypes.data, len(rows), values.ctypes.data)
         return values
 
     def gains(self, row: NDArray[np.float32]) -> NDArray[np.float64]:

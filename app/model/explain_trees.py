@@ -27,6 +27,9 @@ from numpy.typing import NDArray
 from app.model.forest_arrays import ForestArrays
 from app.model.kernels import round_down
 
+# Counts of training rows cannot lead below 1e-10. Extreme weights of rows could, and would then divide by zero.
+_MIN_ZERO = 1e-100
+
 
 @dataclass(frozen=True)
 class Slots:
@@ -140,7 +143,7 @@ class ExplainTrees:
             is_first = parent[closest] == closest
             before[level] = closest
             zero_before[level] = zero[closest]
-            zero[level] = zero_before[level] * share[level]
+            zero[level] = np.maximum(zero_before[level] * share[level], _MIN_ZERO)
             n_different[level] = n_different[above] + is_first
             levels.append(level)
         expected = arrays.path_length.copy()
