@@ -60,7 +60,7 @@ def _mixture(random: np.random.Generator, n_rows: int, n_features: int) -> NDArr
 
 
 def _time(sample: NDArray[np.float64] | None) -> Iterator[str]:
-    """Tabulate the shortest times in us of a row, alone, in a batch and with shap, and of the slowest counterfactual."""
+    """Tabulate times in us: a row alone, a row of a batch, both with shap, and the slowest counterfactual."""
     yield "| rows | nodes | one row | shap | ratio | in a batch | shap | ratio | counterfactual |"
     yield "|---|" + "--:|" * 8
     random = np.random.default_rng(0)
