@@ -19,16 +19,17 @@
 /* Blocks of numbers that a walk needs for each level. */
 #define WORK_BLOCKS 3
 
+/* 64 bytes: a line of the cache. */
 typedef struct {
-    double threshold;     /* values above it go right */
-    double expected;      /* mean path length of the training rows that reached this node */
-    double zero_before;   /* share of training rows that pass the earlier tests of this feature */
-    double zero[2];       /* and of those that pass this test as well: left, right */
-    uint64_t tested;      /* features tested here and below, one bit each; 0 for a leaf */
-    int64_t missing_right; /* -1 if missing values go right, else 0 */
+    uint64_t tested;       /* features tested here and below, one bit each; 0 for a leaf */
+    double expected;       /* mean path length of the training rows that reached this node */
+    double zero_before;    /* share of training rows that pass the earlier tests of this feature */
+    double zero[2];        /* and of those that pass this test as well: left, right */
+    float threshold;       /* values above it go right */
+    int32_t missing_right; /* -1 if missing values go right, else 0 */
     int32_t feature;
-    int32_t right;        /* the right child; the left one is the next node */
-    int32_t slot;         /* of the threshold, see `add_gains` */
+    int32_t right;         /* the right child; the left one is the next node */
+    int32_t slot;          /* of the threshold, see `add_gains` */
     int32_t unused;
 } explain_node;
 

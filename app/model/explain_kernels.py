@@ -26,12 +26,12 @@ _MIN_ROWS_TO_RELEASE_LOCK = 8
 
 _NODE = np.dtype(
     [
-        ("threshold", np.float64),
+        ("tested", np.uint64),
         ("expected", np.float64),
         ("zero_before", np.float64),
         ("zero", np.float64, 2),
-        ("tested", np.uint64),
-        ("missing_right", np.int64),
+        ("threshold", np.float32),
+        ("missing_right", np.int32),
         ("feature", np.int32),
         ("right", np.int32),
         ("slot", np.int32),
@@ -175,11 +175,13 @@ def _to_nodes(trees: ExplainTrees) -> tuple[NDArray[np.void], NDArray[np.int32]]
         left, right = level[::2], level[1::2]
         place[left] = place[trees.parent[left]] + 1
         place[right] = place[left] + size[left]
-    nodes = np.zeros(len(size), _NODE)
+    # From the start of a cache line on.
+    memory = np.zeros((len(size) + 1) * _NODE.itemsize, np.uint8)
+    nodes = memory[-memory.ctypes.data % _NODE.itemsize :][: len(size) * _NODE.itemsize].view(_NODE)
     nodes["threshold"][place] = round_down(arrays.threshold)
     nodes["expected"][place] = trees.expected
     nodes["tested"][place] = tested
-    nodes["missing_right"][place] = -missing_go_to_right(arrays).astype(np.int64)
+    nodes["missing_right"][place] = -missing_go_to_right(arrays).astype(np.int32)
     nodes["feature"][place] = arrays.feature
     nodes["slot"][place] = trees.slots.of_node
     for level in trees.levels[1:]:

@@ -34,7 +34,7 @@ static inline __attribute__((always_inline)) void visit(walk *restrict w, int32_
 {
     const explain_node *restrict here = w->nodes + at;
     const lanes value = w->values[here->feature], before = w->passes[here->feature];
-    const mask to_right = (value > here->threshold) | ((value != value) & here->missing_right);
+    const mask to_right = (value > (double)here->threshold) | ((value != value) & (int64_t)here->missing_right);
     const lanes *restrict points = w->points;
     lanes *restrict inverse = work, *restrict childs_above = work + width, *restrict childs_below = work + 2 * width;
     lanes sum = {0};
