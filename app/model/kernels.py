@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from app.model.forest_arrays import ForestArrays
 
 SOURCE = Path(__file__).with_name("forest_kernel.c")
+EXPLAIN_SOURCE = Path(__file__).with_name("explain_kernel.c")
+EXPLAIN_HEADER = Path(__file__).with_name("explain_lanes.h")
 LIBRARY = Path(__file__).with_name("forest_kernel.so")
 
 _NODE = np.dtype([("threshold", np.float32), ("feature", np.int32), ("left", np.int32)])
@@ -78,8 +80,12 @@ class CompiledKernel:
     name = "compiled"
 
     def __init__(self, arrays: ForestArrays, library: Path = LIBRARY) -> None:
-        self._with_lock = _load(ctypes.PyDLL, library)
-        self._without_lock = _load(ctypes.CDLL, library)
+        self._with_lock, self._without_lock = (
+            load_library(loader, library).sum_path_lengths for loader in (ctypes.PyDLL, ctypes.CDLL)
+        )
+        for function in (self._with_lock, self._without_lock):
+            function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+            function.restype = None
         # Must stay referenced, as the struct holds only the addresses.
         self._memory = to_nodes(arrays)
         self._struct = _ForestStruct(
@@ -135,17 +141,17 @@ def to_nodes(
     new_number[order] = np.arange(len(order))
     roots = new_number[arrays.roots]
     nodes = np.zeros(len(arrays.feature), _NODE)
-    nodes["threshold"][new_number] = np.where(is_leaf, np.inf, _round_down(arrays.threshold))
+    nodes["threshold"][new_number] = np.where(is_leaf, np.inf, round_down(arrays.threshold))
     nodes["feature"][new_number] = arrays.feature
     nodes["left"][new_number] = new_number[arrays.children[:, 0]]
     path_lengths = np.zeros(len(nodes))
     path_lengths[new_number] = arrays.path_length
     missing_right = np.zeros(len(nodes), np.uint8)
-    missing_right[new_number] = _missing_go_to_right(arrays)
+    missing_right[new_number] = missing_go_to_right(arrays)
     return nodes, path_lengths, roots.astype(np.int32), depths, missing_right
 
 
-def _missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
+def missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
     """Return which nodes send missing values to the right, shape ``(n_nodes,)``; never a leaf, where walks end."""
     if arrays.missing_go_to_left is None:
         return np.zeros(len(arrays.feature), np.bool_)
@@ -153,11 +159,11 @@ def _missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
 
 
 def source_sha256() -> str:
-    """Return the sha256 of the C source, which is also compiled into the library."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()
+    """Return the sha256 of the C sources, which is also compiled into the library."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in (SOURCE, EXPLAIN_SOURCE, EXPLAIN_HEADER))).hexdigest()
 
 
-def _round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the largest float32 that is not above each threshold: no float32 lies between the two."""
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
@@ -165,8 +171,21 @@ def _round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(nearest.astype(np.float64) > thresholds, below, nearest)
 
 
-def _load(loader: type[ctypes.CDLL], library: Path) -> ctypes._NamedFuncPointer:
-    """Load the library and declare its function."""
+def load_library(loader: type[ctypes.CDLL], library: Path) -> ctypes.CDLL:
+    """Load the library.
+
+    Parameters
+    ----------
+    loader
+        ``ctypes.PyDLL``, whose functions keep the interpreter lock, or ``ctypes.CDLL``, whose functions release it.
+    library
+        The shared library.
+
+    Raises
+    ------
+    KernelNotBuilt
+        If it is missing, was compiled from another source, or is not for this machine.
+    """
     try:
         opened = loader(str(library))
         made_from = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(opened, "source_sha256"))).decode()
@@ -174,10 +193,7 @@ def _load(loader: type[ctypes.CDLL], library: Path) -> ctypes._NamedFuncPointer:
         raise KernelNotBuilt(f"{library.name} cannot be loaded ({error}): run `make kernel`") from None
     if made_from != source_sha256():
         raise KernelNotBuilt(f"{library.name} was compiled from another source: run `make kernel`")
-    function = opened.sum_path_lengths
-    function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-    function.restype = None
-    return function
+    return opened
 
 
 class NumpyKernel:
@@ -197,7 +213,7 @@ class NumpyKernel:
     def __init__(self, arrays: ForestArrays) -> None:
         self._arrays = arrays
         self._flat_children = np.ascontiguousarray(arrays.children).reshape(-1)
-        self._missing_right = _missing_go_to_right(arrays)
+        self._missing_right = missing_go_to_right(arrays)
         self._max_depth = _max_depth(arrays)
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
