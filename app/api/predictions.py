@@ -11,6 +11,16 @@ from flask import Blueprint, Request, Response, request
 from marshmallow import Schema, fields
 from numpy.typing import NDArray
 
+from app.api.explanation import (
+    EXPLAIN,
+    EXPLAIN_DESCRIPTION,
+    ExplanationFields,
+    check_number_of_explained_rows,
+    explain_rows,
+    flatten,
+    list_fields,
+    to_lists,
+)
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
@@ -52,6 +62,7 @@ _SCORE = boolean_parameter("score", "Also return the anomaly scores, like `score
 _CONFIDENCE = boolean_parameter(
     "confidence", "Also return the confidences of the labels, like `confidence` in a JSON body."
 )
+_EXPLAIN = boolean_parameter(EXPLAIN, f"{EXPLAIN_DESCRIPTION} Like `explain` in a JSON body.")
 _SEGMENT = QueryParameter(
     "segment",
     f"{SEGMENT_DESCRIPTION} A segment in a JSON body takes precedence.",
@@ -66,8 +77,8 @@ PREDICTIONS_RULE = "/predictions"
 predictions = Blueprint("predictions", __name__)
 
 
-class PredictionsAnswer(Schema):
-    """The labels of many rows and, if asked for, their scores and the labels' confidences, in the order of the rows."""
+class PredictionsAnswer(Schema.from_dict(list_fields(ExplanationFields))):  # type: ignore[misc]
+    """The labels of many rows and, if asked for, scores, confidences and explanations, in the order of the rows."""
 
     is_inlier = fields.List(
         fields.Integer(metadata={"enum": [1, -1]}),
@@ -91,6 +102,7 @@ class Batch:
     rows: NDArray[np.float32]
     score: bool = False
     confidence: bool = False
+    explain: bool = False
     segment: str = ""
 
 
@@ -105,6 +117,7 @@ def predictions_request_schema(features: Features, max_rows: int) -> Schema:
             "confidence": StrictBoolean(
                 load_default=False, metadata={"description": "Also return the confidences of the labels."}
             ),
+            EXPLAIN: StrictBoolean(load_default=False, metadata={"description": EXPLAIN_DESCRIPTION}),
             "segment": Segment(),
         },
         name="PredictionsRequest",
@@ -137,7 +150,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     (2, 2)
     """
     loaded = load_body(body, predictions_request_schema(features, max_rows))
-    return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded["segment"])
+    return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded[EXPLAIN], loaded["segment"])
 
 
 @predictions.post(PREDICTIONS_RULE)
@@ -151,7 +164,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     request=predictions_request_schema,
     answer=PredictionsAnswer,
     other_media_types=(CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE),
-    query=(_SCORE, _CONFIDENCE, _SEGMENT),
+    query=(_SCORE, _CONFIDENCE, _EXPLAIN, _SEGMENT),
     refusals=(400, 406, 413, 415, 422, *NO_MODEL),
     body_limit="max_batch_body_bytes",
     names_model=True,
@@ -164,12 +177,14 @@ def predict_many() -> Response:
         bundle = counted.get_model()
         answer_type = _choose_answer_type(request)
         wants_score, wants_confidence = _SCORE.read(request.args), _CONFIDENCE.read(request.args)
+        wants_explanation = _EXPLAIN.read(request.args)
         segment = _SEGMENT.read(request.args)
         batch = _read_batch(request, bundle.features, parts.settings.max_batch_rows)
         batch = Batch(
             batch.rows,
             batch.score or wants_score,
             batch.confidence or wants_confidence,
+            batch.explain or wants_explanation,
             batch.segment or segment,
         )
         answer = answer_batch(parts, request_ids(), bundle, batch)
@@ -178,12 +193,18 @@ def predict_many() -> Response:
 
 def answer_batch(parts: Service, ids: RequestIds, bundle: Bundle, batch: Batch) -> dict[str, list[Any]]:
     """Score, publish and count rows, and return the fields of the answer, each a list with a value per row."""
+    # Refused before the rows count, if this model cannot explain or there are too many.
+    explainer = bundle.explainer if batch.explain else None
+    if explainer is not None:
+        check_number_of_explained_rows(len(batch.rows))
     scored = parts.score(ids, bundle, batch.rows, batch.segment)
     answer: dict[str, list[Any]] = {"is_inlier": scored.labels.tolist()}
     if batch.score:
         answer["anomaly_score"] = scored.scores.tolist()
     if batch.confidence:
         answer["confidence"] = scored.confidences.tolist()
+    if explainer is not None:
+        answer |= to_lists(explain_rows(explainer, scored))
     return answer
 
 
@@ -211,7 +232,7 @@ def _read_batch(request: Request, features: Features, max_rows: int) -> Batch:
 def _serialize(answer: dict[str, list[Any]], media_type: str) -> Response:
     """Return the answer in a media type."""
     if media_type == CSV_MEDIA_TYPE:
-        return Response(write_csv(answer), mimetype=media_type)
+        return Response(write_csv(flatten(answer)), mimetype=media_type)
     if media_type == NDJSON_MEDIA_TYPE:
         return Response(write_ndjson(answer), mimetype=media_type)
     return answer_json(answer)
