@@ -26,6 +26,7 @@
       * InvalidPredictionRequest 422  the body is JSON but does not describe a row that the model can score
       * InvalidFeedback        422  the body is JSON but does not describe labels
       * InvalidQuery           422  a query parameter cannot be used
+    * CannotExplain            422  the live model cannot explain its scores
     * TooManyWrongKeys         429  too many wrong API keys came from the caller's address
     * ModelUnavailable         503  no verified model is loaded
     * DriftUnknown             503  the recorder has not reported on drift
@@ -220,6 +221,12 @@ class InvalidFeedback(InvalidFields):
 
 class InvalidQuery(InvalidFields):
     """A query parameter cannot be used."""
+
+
+class CannotExplain(RefusedRequest):
+    """The live model cannot explain its scores: its bundle lacks the counts of training rows."""
+
+    status = 422
 
 
 class TooManyWrongKeys(RefusedRequest):

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from app.model.schema import Features
 from app.server.array_file import MAX_BYTES
 from app.server.atomic_file import replacing
 from app.server.regular_file import open_regular, read_regular
+
+if TYPE_CHECKING:
+    from app.model.explain import Explainer
 
 # Incremented when an older service could no longer read a bundle; docs/bundle.md describes the formats.
 FORMAT_VERSION = 2
@@ -82,6 +86,19 @@ class Bundle:
     confidence: LabelConfidence
     out_of_bag: OutOfBagScores | None
     manifest: dict[str, Any]
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """Explains scores; built when first needed, as most processes never explain.
+
+        Raises
+        ------
+        CannotExplain
+            If the bundle is of format 1.
+        """
+        from app.model.explain import Explainer
+
+        return Explainer(self)
 
 
 def read_bundle(folder: Path) -> Bundle:

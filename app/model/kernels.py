@@ -135,17 +135,17 @@ def to_nodes(
     new_number[order] = np.arange(len(order))
     roots = new_number[arrays.roots]
     nodes = np.zeros(len(arrays.feature), _NODE)
-    nodes["threshold"][new_number] = np.where(is_leaf, np.inf, _round_down(arrays.threshold))
+    nodes["threshold"][new_number] = np.where(is_leaf, np.inf, round_down(arrays.threshold))
     nodes["feature"][new_number] = arrays.feature
     nodes["left"][new_number] = new_number[arrays.children[:, 0]]
     path_lengths = np.zeros(len(nodes))
     path_lengths[new_number] = arrays.path_length
     missing_right = np.zeros(len(nodes), np.uint8)
-    missing_right[new_number] = _missing_go_to_right(arrays)
+    missing_right[new_number] = missing_go_to_right(arrays)
     return nodes, path_lengths, roots.astype(np.int32), depths, missing_right
 
 
-def _missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
+def missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
     """Return which nodes send missing values to the right, shape ``(n_nodes,)``; never a leaf, where walks end."""
     if arrays.missing_go_to_left is None:
         return np.zeros(len(arrays.feature), np.bool_)
@@ -157,7 +157,7 @@ def source_sha256() -> str:
     return hashlib.sha256(SOURCE.read_bytes()).hexdigest()
 
 
-def _round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the largest float32 that is not above each threshold: no float32 lies between the two."""
     with np.errstate(over="ignore"):
         nearest = thresholds.astype(np.float32)
@@ -197,7 +197,7 @@ class NumpyKernel:
     def __init__(self, arrays: ForestArrays) -> None:
         self._arrays = arrays
         self._flat_children = np.ascontiguousarray(arrays.children).reshape(-1)
-        self._missing_right = _missing_go_to_right(arrays)
+        self._missing_right = missing_go_to_right(arrays)
         self._max_depth = _max_depth(arrays)
 
     def sum_path_lengths(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:

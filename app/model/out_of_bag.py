@@ -7,6 +7,7 @@ that the whole forest gives its training rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
@@ -59,6 +60,23 @@ class OutOfBagScores:
         n_rows = float(counts.sum(dtype=np.float64))
         if counts.min() < 1 or not MIN_ROWS <= n_rows <= MAX_TRAINING_ROWS:
             raise ValueError(f"the {COUNTS} count {n_rows:g} rows, at least {MIN_ROWS} are needed")
+
+    def count_up_to(self, score: float) -> tuple[int, int]:
+        """Return the number of all rows, and of those with a score up to ``score``.
+
+        Examples
+        --------
+        >>> OutOfBagScores(np.array([-0.7, -0.5]), np.array([2, 300])).count_up_to(-0.6)
+        (302, 2)
+        """
+        counted = self._cumulative_counts
+        position = int(np.searchsorted(self.scores, score, side="right"))
+        return int(counted[-1]), int(counted[position - 1]) if position else 0
+
+    @cached_property
+    def _cumulative_counts(self) -> NDArray[np.int64]:
+        """Number of rows with a score up to each score, shape ``(n_scores,)``."""
+        return np.cumsum(self.counts)
 
 
 def read_out_of_bag_scores(file: BinaryIO) -> OutOfBagScores:

@@ -1,0 +1,181 @@
+"""Explains the score of a row: what each column contributes, in numbers and words, and what would change the label.
+
+docs/explanations.md has the formulas and a worked example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import CannotExplain
+from app.model.counterfactual import Change, Counterfactuals
+from app.model.forest import SCORE_TOLERANCE
+from app.model.quantiles import ColumnQuantiles
+from app.model.shapley import ShapleyTrees, fastest_shapley
+
+if TYPE_CHECKING:
+    from app.model.bundle import Bundle
+
+# More than three reasons are not read; the contributions have them all.
+_MAX_REASONS = 3
+
+# What rounding leaves of a contribution of 0.
+_NO_CONTRIBUTION = 1e-9
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a row has its score.
+
+    Parameters
+    ----------
+    contributions
+        What each column adds to ``log2(-score)``: positive is more abnormal. With ``baseline``, they add up to it.
+    baseline
+        ``log2(-score)`` for the mean path length of the training rows.
+    reasons
+        At most three columns with a positive contribution, in words, the largest first.
+    counterfactual
+        The smallest change that makes the row an inlier: by column, ``from`` (None if missing) and ``to``. None if
+        there is none, if none was found, or if the row is an inlier.
+    is_approximate
+        Whether the counterfactual was searched and not computed: it then changes two columns, and a smaller change may
+        exist.
+    p_value
+        Share of ordinary rows that are at least as abnormal, in (0, 1]; None if unknown.
+    notes
+        The reason of each field that is None.
+    """
+
+    contributions: dict[str, float]
+    baseline: float
+    reasons: list[str]
+    counterfactual: dict[str, dict[str, float | None]] | None
+    is_approximate: bool
+    p_value: float | None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class Explainer:
+    """Explains the scores of one model.
+
+    Parameters
+    ----------
+    bundle
+        The model, of format 2.
+
+    Raises
+    ------
+    CannotExplain
+        If the bundle is of format 1.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        arrays = bundle.forest.arrays
+        if arrays.weighted_n_node_samples is None:
+            raise CannotExplain(
+                f"Model {bundle.version} cannot explain its scores, as its bundle has format 1: train or import again."
+            )
+        trees = ShapleyTrees.of(arrays)
+        self._shapley = fastest_shapley(trees)
+        self._forest = bundle.forest
+        self._scale = float(arrays.path_length_scale)
+        self._names = bundle.features.names
+        levels = bundle.manifest["quantile_levels"]
+        self._columns = [ColumnQuantiles.of(column, levels) for column in bundle.manifest["columns"]]
+        self._counterfactuals = Counterfactuals(trees, bundle.forest, self._columns)
+        self._out_of_bag = bundle.out_of_bag
+        # Trees that were grown from single rows give every row the score -0.5.
+        self.baseline = -float(trees.expected[arrays.roots].sum()) / self._scale if self._scale else -1.0
+
+    def contributions(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute what each column adds to ``log2(-score)``: its Shapley value.
+
+        Parameters
+        ----------
+        rows
+            Shape ``(n_rows, n_columns)``; a missing value is NaN.
+
+        Returns
+        -------
+        Shape ``(n_rows, n_columns)``: positive is more abnormal. The sum over a row and ``baseline`` is
+        ``log2(-score)``, up to rounding.
+        """
+        rows = np.ascontiguousarray(rows, np.float32)
+        if not self._scale:
+            return np.zeros(rows.shape)
+        return self._shapley.sum_over_trees(rows) / -self._scale
+
+    def explain(self, row: Sequence[float], score: float) -> Explanation:
+        """Explain one row.
+
+        Parameters
+        ----------
+        row
+            One number per column, within float32; a missing value is NaN.
+        score
+            The row's anomaly score.
+        """
+        rounded = np.array(row, np.float32)
+        values = self.contributions(rounded[None])[0].tolist()
+        notes: dict[str, str] = {}
+        counterfactual, is_approximate = self._find_counterfactual(row, rounded, notes)
+        return Explanation(
+            contributions=dict(zip(self._names, values, strict=True)),
+            baseline=self.baseline,
+            reasons=self._find_reasons(row, values),
+            counterfactual=counterfactual,
+            is_approximate=is_approximate,
+            p_value=self._find_p_value(score, notes),
+            notes=notes,
+        )
+
+    def _find_reasons(self, row: Sequence[float], values: list[float]) -> list[str]:
+        """Describe the columns that make the row most abnormal."""
+        order = sorted(range(len(values)), key=lambda column: -values[column])
+        return [
+            self._columns[column].describe(row[column])
+            for column in order[:_MAX_REASONS]
+            if values[column] > _NO_CONTRIBUTION
+        ]
+
+    def _find_counterfactual(
+        self, row: Sequence[float], rounded: NDArray[np.float32], notes: dict[str, str]
+    ) -> tuple[dict[str, dict[str, float | None]] | None, bool]:
+        """Find the smallest change, and whether it is approximate; the reason for None goes into ``notes``."""
+        if self._forest.sum_path_lengths(rounded[None])[0] >= self._forest.threshold.path_length_sum:
+            notes["counterfactual"] = "the row is an inlier already"
+            return None, False
+        change = self._counterfactuals.change_one(rounded)
+        if change is not None:
+            return self._name(row, change), False
+        change = self._counterfactuals.change_two(rounded)
+        if change is not None:
+            return self._name(row, change), True
+        notes["counterfactual"] = "no change of one column makes the row an inlier, and the search found none of two"
+        return None, False
+
+    def _name(self, row: Sequence[float], change: Change) -> dict[str, dict[str, float | None]]:
+        """Return a change by names of columns."""
+        return {
+            self._names[column]: {
+                "from": None if np.isnan(row[column]) else float(row[column]),
+                # The shortest text of the float32: it is rounded to the same number again.
+                "to": float(str(np.float32(value))),
+            }
+            for column, value in sorted(change.values.items())
+        }
+
+    def _find_p_value(self, score: float, notes: dict[str, str]) -> float | None:
+        """Compare a score with the out-of-bag scores; the reason for None goes into ``notes``."""
+        if self._out_of_bag is None:
+            notes["p_value"] = "fewer than 200 training rows have an out-of-bag score"
+            return None
+        # Equal scores count as equally abnormal, also if another processor rounded them.
+        n_rows, up_to = self._out_of_bag.count_up_to(score + SCORE_TOLERANCE)
+        return (1 + up_to) / (1 + n_rows)
