@@ -13,7 +13,7 @@ import msgspec
 from marshmallow import Schema, fields
 
 from app.errors import BodyTooLarge
-from app.model.explain import Explainer, Explanation
+from app.model.explain import Explainer, shorten
 from app.model.scoring import ScoredRows
 from app.server.output_file import disarm
 
@@ -54,7 +54,7 @@ class ExplanationFields(Schema):
     )
     counterfactual = fields.Dict(
         keys=fields.String(),
-        values=fields.Dict(keys=fields.String(), values=fields.Float()),
+        values=fields.Dict(keys=fields.String(), values=fields.Float(allow_none=True)),
         allow_none=True,
         metadata={
             "description": "The smallest change that makes an outlier an inlier, by column; null if there is none.",
@@ -86,18 +86,6 @@ def list_fields(schema: type[Schema]) -> dict[str, fields.Field[Any]]:
     }
 
 
-def describe(explanation: Explanation) -> dict[str, Any]:
-    """Return the fields of an answer that explain one row."""
-    return {
-        "contributions": explanation.contributions,
-        "baseline": explanation.baseline,
-        "reasons": explanation.reasons,
-        "counterfactual": explanation.counterfactual,
-        "p_value": explanation.p_value,
-        "notes": explanation.notes,
-    }
-
-
 def check_number_of_explained_rows(n_rows: int) -> None:
     """Refuse to explain too many rows at once.
 
@@ -115,8 +103,8 @@ def check_number_of_explained_rows(n_rows: int) -> None:
 
 def explain_rows(explainer: Explainer, scored: ScoredRows) -> list[dict[str, Any]]:
     """Return the fields that explain each row."""
-    pairs = zip(scored.rows.tolist(), scored.scores.tolist(), strict=True)
-    return [describe(explainer.explain(row, score)) for row, score in pairs]
+    rows_with_scores = zip(scored.rows, scored.scores.tolist(), strict=True)
+    return [explainer.explain(shorten(row), score).as_fields() for row, score in rows_with_scores]
 
 
 def to_lists(explained: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -13,7 +13,7 @@ import msgspec
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 
-from app.api.explanation import EXPLAIN, EXPLAIN_DESCRIPTION, ExplanationFields, describe
+from app.api.explanation import EXPLAIN, EXPLAIN_DESCRIPTION, ExplanationFields
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.model.bundle import Bundle
@@ -93,8 +93,8 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
 
     Returns
     -------
-    ``feature_vector``, one number per feature, all finite and within float32; ``score``, ``confidence`` and ``explain``,
-    booleans; ``segment``, empty if there is none.
+    ``feature_vector``, one number per feature, all finite and within float32; ``score``, ``confidence`` and
+    ``explain``, booleans; ``segment``, empty if there is none.
 
     Raises
     ------
@@ -160,5 +160,5 @@ def answer_row(parts: Service, ids: RequestIds, bundle: Bundle, body: object) ->
     if loaded["confidence"]:
         answer["confidence"] = scored.confidence
     if explainer is not None:
-        answer |= describe(explainer.explain(scored.row, scored.score))
+        answer |= explainer.explain(scored.row, scored.score).as_fields()
     return msgspec.json.encode(answer)

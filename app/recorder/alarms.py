@@ -15,7 +15,7 @@ from app.db.bulk_insert import PIECE_ROWS, Throttle
 from app.errors import CannotExplain
 from app.metrics.alarms import FAILED, IMPOSSIBLE, SKIPPED, UNKNOWN_MODEL, AlarmMetrics
 from app.model.bundle import Bundle
-from app.model.explain import Explanation
+from app.model.explain import Explanation, shorten
 from app.recorder.protocol import PublishedRows
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class AlarmExplainer:
             return SKIPPED
         started = self._processor_clock()
         try:
-            explained = bundle.explainer.explain(part.scored.rows[place].tolist(), float(part.scored.scores[place]))
+            explained = bundle.explainer.explain(shorten(part.scored.rows[place]), float(part.scored.scores[place]))
         except CannotExplain:
             return IMPOSSIBLE
         except Exception:  # the row must be recorded all the same
@@ -156,16 +156,9 @@ class AlarmExplainer:
 
 def to_json(explanation: Explanation, with_features: bool) -> str:
     """Return an explanation as it is stored."""
-    stored = {
-        "contributions": explanation.contributions,
-        "baseline": explanation.baseline,
-        "reasons": explanation.reasons,
-        "counterfactual": explanation.counterfactual,
-        "p_value": explanation.p_value,
-        "notes": dict(explanation.notes),
-    }
+    stored = explanation.as_fields()
     if not with_features:
         why = "not recorded, as it contains feature values (RECORD_FEATURES)"
         stored |= {"reasons": [], "counterfactual": None}
-        stored["notes"] = {**explanation.notes, "reasons": why, "counterfactual": why}
+        stored["notes"] |= {"reasons": why, "counterfactual": why}
     return msgspec.json.encode(stored).decode()
