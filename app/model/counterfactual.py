@@ -6,22 +6,22 @@ of one feature is found exactly, by adding up the steps of all trees. Changes of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.model.explain_kernels import ExplainKernel
+from app.model.explain_trees import Slots
 from app.model.forest import INLIER, Forest
-from app.model.kernels import missing_go_to_right, round_down
-from app.model.quantiles import ColumnQuantiles
-from app.model.shapley import ShapleyTrees
+from app.model.quantiles import FROM_MISSING, ColumnQuantiles
 
 # Far above the rounding of a sum of path lengths, far below the shortest difference of two. What it lets through
 # wrongly is noticed when the changed row is scored.
 _TOLERANCE = 1e-6
 
-# Two features: how many may be the first, and how many of its values are tried. 24 searches take some milliseconds.
+# Two features: how many may be the first, and how many of its values are tried: 24 searches.
 _MAX_FIRST_FEATURES, _MAX_FIRST_VALUES = 4, 6
 
 
@@ -41,46 +41,36 @@ class Change:
     distance: float
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """What a row gains by other values of one feature: values above ``low`` and up to ``high`` gain ``gain`` edges."""
-
-    feature: NDArray[np.int64]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
-    gain: NDArray[np.float64]
-
-
 class Counterfactuals:
     """Finds changes that make an outlier an inlier.
 
     Parameters
     ----------
-    trees
-        The trees.
     forest
-        The same forest, which scores every change that is found.
+        The forest, which scores every change that is found.
+    kernel
+        Computes what changes gain.
+    slots
+        The values of each feature between thresholds.
     columns
         The training quantiles of each feature.
     """
 
-    def __init__(self, trees: ShapleyTrees, forest: Forest, columns: list[ColumnQuantiles]) -> None:
-        self._trees, self._forest, self._columns = trees, forest, columns
-        arrays = trees.arrays
-        self._threshold = round_down(arrays.threshold)
-        self._missing_right = missing_go_to_right(arrays)
-        self._is_leaf = arrays.is_leaf()
-        # The values of the parent's feature that lead from the root to a node: above low, up to high.
-        self._low = np.full(len(arrays.feature), -np.inf, np.float32)
-        self._high = np.full(len(arrays.feature), np.inf, np.float32)
-        for level in trees.levels[1:]:
-            before, threshold = trees.before[level], self._threshold[trees.parent[level]]
-            is_right = np.arange(len(level)) % 2 == 1
-            is_first = trees.parent[before] == before
-            low = np.where(is_first, np.float32(-np.inf), self._low[before])
-            high = np.where(is_first, np.float32(np.inf), self._high[before])
-            self._low[level] = np.where(is_right, np.maximum(low, threshold), low)
-            self._high[level] = np.where(is_right, high, np.minimum(high, threshold))
+    def __init__(self, forest: Forest, kernel: ExplainKernel, slots: Slots, columns: Sequence[ColumnQuantiles]) -> None:
+        self._forest, self._kernel, self._slots, self._columns = forest, kernel, slots, columns
+        # The smallest and the largest value of each slot, and where they lie in training.
+        self._smallest = np.nextafter(slots.low, np.float32(np.inf))
+        self._largest = np.minimum(slots.high, np.finfo(np.float32).max)
+        self._smallest_at, self._largest_at = (
+            np.concatenate(
+                [
+                    column.positions(part)
+                    for column, part in zip(columns, np.split(ends, slots.first[1:-1]), strict=True)
+                ]
+            )
+            for ends in (self._smallest, self._largest)
+        )
+        self._medians = np.array([column.median for column in columns], np.float32)
 
     def change_one(self, row: NDArray[np.float32]) -> Change | None:
         """Find the smallest change of one feature that makes the row an inlier; None if there is none.
@@ -88,20 +78,28 @@ class Counterfactuals:
         Parameters
         ----------
         row
-            Shape ``(n_features,)``; a missing value is NaN.
+            An outlier, shape ``(n_features,)``; a missing value is NaN.
         """
-        found = min(self._candidates(row), key=lambda change: change.distance, default=None)
-        if found is None or self._is_inlier(row, found):
-            return found
-        # Rounding: take the closest that is an inlier.
-        in_order = sorted(self._candidates(row), key=lambda change: change.distance)
-        return next((change for change in in_order if self._is_inlier(row, change)), None)
+        needed = self._forest.threshold.path_length_sum - float(self._forest.sum_path_lengths(row[None])[0])
+        slots = np.flatnonzero(self._kernel.gains(row) >= needed - _TOLERANCE)
+        values, distances = self._closest_values(row, slots)
+        # The first is an inlier except where rounding let it through.
+        for at in _ascending(distances):
+            change = Change({int(self._slots.feature[slots[at]]): float(values[at])}, float(distances[at]))
+            if self._is_inlier(row, change):
+                return change
+        return None
 
     def change_two(self, row: NDArray[np.float32]) -> Change | None:
         """Search for a small change of two features that makes the row an inlier; None if the search finds none.
 
-        The search is bounded: as first feature it tries the four that gain most, each at the six closest values that
-        gain more than all closer ones.
+        The search is bounded: the first feature is one of the four that can gain most, and its value one of at most six
+        that gain more than all closer ones. For each, the best second feature is found exactly.
+
+        Parameters
+        ----------
+        row
+            As in :meth:`change_one`.
         """
         best: Change | None = None
         for first, value, distance in self._first_changes(row):
@@ -112,9 +110,8 @@ class Counterfactuals:
             second = self.change_one(changed)
             if second is None or first in second.values:
                 continue
-            total = distance + second.distance
-            if best is None or total < best.distance:
-                best = Change({first: value} | second.values, total)
+            if best is None or distance + second.distance < best.distance:
+                best = Change({first: value} | second.values, distance + second.distance)
         return best
 
     def _is_inlier(self, row: NDArray[np.float32], change: Change) -> bool:
@@ -124,89 +121,43 @@ class Counterfactuals:
             changed[feature] = value
         return self._forest.score_and_label_row(changed)[1] == INLIER
 
-    def _candidates(self, row: NDArray[np.float32]) -> Iterator[Change]:
-        """Yield the closest value of each interval whose values make the row an inlier."""
-        needed = self._forest.threshold.path_length_sum - float(self._forest.sum_path_lengths(row[None])[0])
-        for feature, values, gains in self._gains(row):
-            enough = values[gains >= needed - _TOLERANCE]
-            distances = self._columns[feature].distances(float(row[feature]), enough)
-            for value, distance in zip(enough.tolist(), distances.tolist(), strict=True):
-                yield Change({feature: value}, distance)
+    def _closest_values(
+        self, row: NDArray[np.float32], slots: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Find the value in each slot that is closest to the row's, and its distance; shape of ``slots``."""
+        is_missing = np.isnan(row)
+        # From a missing value, the most ordinary value is the closest.
+        own = np.where(is_missing, self._medians, row)
+        own_at = np.array([column.position(value) for column, value in zip(self._columns, own.tolist(), strict=True)])
+        feature = self._slots.feature[slots]
+        smallest, largest, here, here_at = self._smallest[slots], self._largest[slots], own[feature], own_at[feature]
+        values = np.clip(here, smallest, largest)
+        at = np.clip(here_at, self._smallest_at[slots], self._largest_at[slots])
+        return values, np.abs(at - here_at) + FROM_MISSING * is_missing[feature]
 
     def _first_changes(self, row: NDArray[np.float32]) -> list[tuple[int, float, float]]:
         """Choose features, values and distances of first changes, for changes of two."""
+        gains = self._kernel.gains(row)
+        first = self._slots.first
+        most = np.maximum.reduceat(gains, first[:-1])
         chosen = []
-        for feature, values, gains in self._gains(row):
-            distances = self._columns[feature].distances(float(row[feature]), values)
+        for feature in np.argsort(-most, kind="stable")[:_MAX_FIRST_FEATURES].tolist():
+            slots = first[feature] + np.flatnonzero(gains[first[feature] : first[feature + 1]] > _TOLERANCE)
+            if not slots.size:
+                continue
+            values, distances = self._closest_values(row, slots)
             order = np.argsort(distances, kind="stable")
-            best_before = np.maximum.accumulate(np.concatenate([[0.0], gains[order]]))[:-1]
-            better = order[gains[order] > best_before]
-            # The closest and the most gaining, and some between.
-            if len(better):
-                picked = better[np.unique(np.linspace(0, len(better) - 1, _MAX_FIRST_VALUES).astype(np.int64))]
-                pairs = zip(values[picked].tolist(), distances[picked].tolist(), strict=True)
-                chosen.append((float(gains[picked].max()), [(feature, *pair) for pair in pairs]))
-        chosen.sort(key=lambda each: each[0], reverse=True)
-        return [change for _, changes in chosen[:_MAX_FIRST_FEATURES] for change in changes]
+            ordered = gains[slots[order]]
+            closer = np.maximum.accumulate(np.append(0.0, ordered))[:-1]
+            better = order[ordered > closer]
+            # The closest, the one that gains most, and some between.
+            some = better[np.unique(np.linspace(0, len(better) - 1, _MAX_FIRST_VALUES).astype(np.int64))]
+            chosen += [(feature, float(values[at]), float(distances[at])) for at in some]
+        return chosen
 
-    def _gains(self, row: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float64]]]:
-        """Yield, for each feature, the closest value of each interval and what it gains, in edges."""
-        steps = self._find_steps(row)
-        order = np.argsort(steps.feature, kind="stable")
-        features, begins = np.unique(steps.feature[order], return_index=True)
-        for feature, one in zip(features.tolist(), np.split(order, begins[1:]), strict=True):
-            low, high, gain = steps.low[one], steps.high[one], steps.gain[one]
-            ends, position = np.unique(np.concatenate([low, high]), return_inverse=True)
-            changes = np.bincount(position, np.concatenate([gain, -gain]), minlength=len(ends))
-            # Interval i is above ends[i] and up to ends[i + 1]; before the first and after the last, nothing is gained.
-            gains = np.cumsum(changes)[:-1]
-            own = row[feature]
-            if np.isnan(own):
-                # From a missing value, the most ordinary value counts as the closest.
-                own = np.float32(self._columns[feature].median)
-            above, up_to = np.nextafter(ends[:-1], np.float32(np.inf)), ends[1:]
-            values = np.where(above > own, above, np.minimum(up_to, own))
-            is_number = np.isfinite(values)
-            yield feature, values[is_number], gains[is_number]
 
-    def _find_steps(self, row: NDArray[np.float32]) -> _Steps:
-        """Find all leaves that the row reaches if one feature changes, by walking all trees level by level."""
-        arrays = self._trees.arrays
-        goes_right = self._goes_right(row)
-        # The walk of the unchanged row: its nodes, and its leaf in each tree.
-        node, tree = arrays.roots.astype(np.int64), np.arange(len(arrays.roots))
-        own_leaf = np.empty(len(tree), np.int64)
-        # Walks that left it: their nodes, trees, changed features, and the last nodes that tests of these led to.
-        off, off_tree = np.empty(0, np.int64), np.empty(0, np.int64)
-        off_feature, off_last = np.empty(0, np.int64), np.empty(0, np.int64)
-        ended: list[tuple[NDArray[np.int64], ...]] = []
-        while node.size or off.size:
-            at_end = self._is_leaf[node]
-            own_leaf[tree[at_end]] = node[at_end]
-            node, tree = node[~at_end], tree[~at_end]
-            at_end = self._is_leaf[off]
-            ended.append((off[at_end], off_tree[at_end], off_feature[at_end], off_last[at_end]))
-            off, off_tree, off_feature, off_last = (part[~at_end] for part in (off, off_tree, off_feature, off_last))
-            # The changed feature may go both ways, all others go as the row does.
-            is_tested = arrays.feature[off] == off_feature
-            both, sides = off[is_tested], goes_right[off[~is_tested]].astype(np.int64)
-            left = arrays.children[node, (~goes_right[node]).astype(np.int64)].astype(np.int64)
-            pairs = arrays.children[both].reshape(-1).astype(np.int64)
-            off = np.concatenate([left, pairs, arrays.children[off[~is_tested], sides]])
-            off_tree = np.concatenate([tree, np.repeat(off_tree[is_tested], 2), off_tree[~is_tested]])
-            off_last = np.concatenate([left, pairs, off_last[~is_tested]])
-            changed = arrays.feature[node].astype(np.int64)
-            off_feature = np.concatenate([changed, np.repeat(off_feature[is_tested], 2), off_feature[~is_tested]])
-            node = arrays.children[node, goes_right[node].astype(np.int64)].astype(np.int64)
-        leaf, in_tree, feature, last = (np.concatenate(parts) for parts in zip(*ended, strict=True))
-        low, high = self._low[last], self._high[last]
-        # Thresholds may leave no number between them.
-        is_possible = low < high
-        gain = arrays.path_length[leaf] - arrays.path_length[own_leaf[in_tree]]
-        return _Steps(feature[is_possible], low[is_possible], high[is_possible], gain[is_possible])
-
-    def _goes_right(self, row: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return to which side the row goes at each node, shape ``(n_nodes,)``."""
-        tested = row[self._trees.arrays.feature]
-        sides: NDArray[np.bool_] = (tested > self._threshold) | (np.isnan(tested) & self._missing_right)
-        return sides
+def _ascending(distances: NDArray[np.float64]) -> Iterator[int]:
+    """Yield positions from the smallest distance on; sorts only if more than the first is asked for."""
+    if distances.size:
+        yield int(np.argmin(distances))
+        yield from np.argsort(distances, kind="stable").tolist()

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from app.errors import CannotExplain
 from app.model.counterfactual import Change, Counterfactuals
+from app.model.explain_kernels import fastest_kernel
+from app.model.explain_trees import ExplainTrees
 from app.model.forest import SCORE_TOLERANCE
 from app.model.quantiles import ColumnQuantiles
-from app.model.shapley import ShapleyTrees, fastest_shapley
 
 if TYPE_CHECKING:
     from app.model.bundle import Bundle
@@ -95,14 +96,15 @@ class Explainer:
             raise CannotExplain(
                 f"Model {bundle.version} cannot explain its scores, as its bundle has format 1: train or import again."
             )
-        trees = ShapleyTrees.of(arrays)
-        self._shapley = fastest_shapley(trees)
+        trees = ExplainTrees.of(arrays)
+        self._kernel = fastest_kernel(trees)
         self._forest = bundle.forest
         self._scale = float(arrays.path_length_scale)
         self._names = bundle.features.names
         levels = bundle.manifest["quantile_levels"]
-        self._columns = [ColumnQuantiles.of(column, levels) for column in bundle.manifest["columns"]]
-        self._counterfactuals = Counterfactuals(trees, bundle.forest, self._columns)
+        columns = [ColumnQuantiles.of(column, levels) for column in bundle.manifest["columns"]]
+        self._columns = columns
+        self._counterfactuals = Counterfactuals(bundle.forest, self._kernel, trees.slots, columns)
         self._out_of_bag = bundle.out_of_bag
         # Trees that were grown from single rows give every row the score -0.5.
         self.baseline = -float(trees.expected[arrays.roots].sum()) / self._scale if self._scale else -1.0
@@ -123,7 +125,7 @@ class Explainer:
         rows = np.ascontiguousarray(rows, np.float32)
         if not self._scale:
             return np.zeros(rows.shape)
-        return self._shapley.sum_over_trees(rows) / -self._scale
+        return self._kernel.shapley_values(rows) / -self._scale
 
     def explain(self, row: Sequence[float], score: float) -> Explanation:
         """Explain one row.

@@ -33,7 +33,7 @@ typedef struct {
     int32_t n_features;
 } forest;
 
-/* The sha256 of this file at the time of compilation: a library made from another source is not used. */
+/* The sha256 of all C sources at the time of compilation: a library made from others is not used. */
 const char source_sha256[] = SOURCE_SHA256;
 
 /* Copies of the walks below are compiled for `missing` 0 and 1, so that rows without missing values pay nothing. */

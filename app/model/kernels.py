@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from app.model.forest_arrays import ForestArrays
 
 SOURCE = Path(__file__).with_name("forest_kernel.c")
+EXPLAIN_SOURCE = Path(__file__).with_name("explain_kernel.c")
+EXPLAIN_HEADER = Path(__file__).with_name("explain_lanes.h")
 LIBRARY = Path(__file__).with_name("forest_kernel.so")
 
 _NODE = np.dtype([("threshold", np.float32), ("feature", np.int32), ("left", np.int32)])
@@ -78,8 +80,12 @@ class CompiledKernel:
     name = "compiled"
 
     def __init__(self, arrays: ForestArrays, library: Path = LIBRARY) -> None:
-        self._with_lock = _load(ctypes.PyDLL, library)
-        self._without_lock = _load(ctypes.CDLL, library)
+        self._with_lock, self._without_lock = (
+            load_library(loader, library).sum_path_lengths for loader in (ctypes.PyDLL, ctypes.CDLL)
+        )
+        for function in (self._with_lock, self._without_lock):
+            function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+            function.restype = None
         # Must stay referenced, as the struct holds only the addresses.
         self._memory = to_nodes(arrays)
         self._struct = _ForestStruct(
@@ -153,8 +159,8 @@ def missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
 
 
 def source_sha256() -> str:
-    """Return the sha256 of the C source, which is also compiled into the library."""
-    return hashlib.sha256(SOURCE.read_bytes()).hexdigest()
+    """Return the sha256 of the C sources, which is also compiled into the library."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in (SOURCE, EXPLAIN_SOURCE, EXPLAIN_HEADER))).hexdigest()
 
 
 def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -165,8 +171,21 @@ def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(nearest.astype(np.float64) > thresholds, below, nearest)
 
 
-def _load(loader: type[ctypes.CDLL], library: Path) -> ctypes._NamedFuncPointer:
-    """Load the library and declare its function."""
+def load_library(loader: type[ctypes.CDLL], library: Path) -> ctypes.CDLL:
+    """Load the library.
+
+    Parameters
+    ----------
+    loader
+        ``ctypes.PyDLL``, whose functions keep the interpreter lock, or ``ctypes.CDLL``, whose functions release it.
+    library
+        The shared library.
+
+    Raises
+    ------
+    KernelNotBuilt
+        If it is missing, was compiled from another source, or is not for this machine.
+    """
     try:
         opened = loader(str(library))
         made_from = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(opened, "source_sha256"))).decode()
@@ -174,10 +193,7 @@ def _load(loader: type[ctypes.CDLL], library: Path) -> ctypes._NamedFuncPointer:
         raise KernelNotBuilt(f"{library.name} cannot be loaded ({error}): run `make kernel`") from None
     if made_from != source_sha256():
         raise KernelNotBuilt(f"{library.name} was compiled from another source: run `make kernel`")
-    function = opened.sum_path_lengths
-    function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-    function.restype = None
-    return function
+    return opened
 
 
 class NumpyKernel:

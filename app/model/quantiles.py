@@ -13,7 +13,7 @@ _MIN_SHARE = 0.9
 
 # The distance of a value from a missing one is this much more than from the median: to supply a value is a change of
 # its own.
-_FROM_MISSING = 1.0
+FROM_MISSING = 1.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ColumnQuantiles:
     >>> sd.describe(39.2), sd.describe(5.0), sd.describe(2.0)
     ('sd = 39.2 is higher than all training rows', 'sd = 5 is higher than 99 % of training rows', \
 'sd = 2 is not extreme by itself, but rare: alone or together with other columns')
-    >>> sd.distances(16.0, np.array([8.0, 1.0]))
-    array([1. , 1.5])
+    >>> sd.position(1.0), sd.position(16.0)
+    (0.5, 2.0)
     """
 
     name: str
@@ -82,12 +82,9 @@ class ColumnQuantiles:
         positions: NDArray[np.float64] = inside + beyond
         return positions
 
-    def distances(self, value: float, others: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the distance of other values from one value, in shares of training rows, shape ``(n,)``."""
-        if np.isnan(value):
-            return _FROM_MISSING + np.abs(self.positions(others) - 0.5)
-        distances: NDArray[np.float64] = np.abs(self.positions(others) - self.positions(np.array([value])))
-        return distances
+    def position(self, value: float) -> float:
+        """Return the share of training rows up to one value, as :meth:`positions`."""
+        return float(self.positions(np.array([value]))[0])
 
     def describe(self, value: float) -> str:
         """Return in words where a value lies; shares are what the quantiles prove, so never too large."""

@@ -17,17 +17,6 @@ from app.model.forest_arrays import ForestArrays
 from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, to_nodes
 
 
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The kernel, compiled from the current source."""
-    compiler = find_compiler()
-    if compiler is None:
-        pytest.skip("no C compiler (cc, gcc or clang) is installed on this machine")
-    library = tmp_path_factory.mktemp("kernel") / "forest_kernel.so"
-    build(compiler, library)
-    return library
-
-
 def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> ForestArrays:
     """Grow trees by random splits of random leaves at mostly small numbers; some trees stay a single leaf."""
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Shapley values of a row's path length, exact: each tree with its training counts as the distribution of the rows.
+"""The trees with what explanations need, which the kernels in ``explain_kernels`` walk.
 
 Notes
 -----
@@ -10,8 +10,8 @@ for this leaf is its path length times the integral over t from 0 to 1 of
 
 because a subset of s of the other features has the weight s! (d-1-s)! / d!, the integral of t^s (1-t)^(d-1-s). The
 product is a polynomial of degree d - 1, so Gauss-Legendre quadrature with ceil(d / 2) points is exact. At each point,
-two passes over a tree suffice: the products of factors from the root to each node, and the sums over leaves back to it. A
-feature that is tested again on the way replaces its factor.
+two passes over a tree suffice: the products of factors from the root to each node, and the sums over leaves back to
+it. A feature that is tested again on the way replaces its factor.
 
 This is the path-dependent TreeSHAP of Lundberg et al. 2020 in the linear time of Yu et al. 2022, "Linear TreeShap",
 which evaluates the same polynomials at other points. The shares are those of ``weighted_n_node_samples``, as in shap.
@@ -20,17 +20,59 @@ which evaluates the same polynomials at other points. The shares are those of ``
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.model.forest_arrays import ForestArrays
-from app.model.kernels import missing_go_to_right, round_down
+from app.model.kernels import round_down
+
+# Counts of training rows cannot lead below 1e-10. Extreme weights of rows could, and would then divide by zero.
+_MIN_ZERO = 1e-100
 
 
 @dataclass(frozen=True)
-class ShapleyTrees:
+class Slots:
+    """The values of each feature between neighbouring thresholds of all trees: within a slot, no score changes.
+
+    Parameters
+    ----------
+    feature
+        Feature of each slot, ascending, shape ``(n_slots,)``.
+    first
+        Number of each feature's first slot, and the number of slots, shape ``(n_features + 1,)``.
+    low, high
+        A slot's values are above ``low`` and up to ``high``; float32, the first ``low`` and the last ``high`` of a
+        feature are infinite.
+    of_node
+        The slot above each node's threshold; of a leaf, 0.
+    """
+
+    feature: NDArray[np.int64]
+    first: NDArray[np.int32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    of_node: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, arrays: ForestArrays) -> Slots:
+        """Sort the thresholds of all trees."""
+        threshold, inner = round_down(arrays.threshold), ~arrays.is_leaf()
+        of_node = np.zeros(len(inner), np.int64)
+        first, low = [0], []
+        for feature in range(int(arrays.n_features)):
+            tests = np.flatnonzero(inner & (arrays.feature == feature))
+            distinct, rank = np.unique(threshold[tests], return_inverse=True)
+            of_node[tests] = first[-1] + 1 + rank
+            low.append(np.concatenate([[np.float32(-np.inf)], distinct]))
+            first.append(first[-1] + len(low[-1]))
+        high = np.concatenate([np.append(each[1:], np.float32(np.inf)) for each in low])
+        feature_of_slot = np.repeat(np.arange(len(low)), np.diff(first))
+        return cls(feature_of_slot, np.array(first, np.int32), np.concatenate(low), high, of_node)
+
+
+@dataclass(frozen=True)
+class ExplainTrees:
     """The trees with what Shapley values need, in the numbering of ``ForestArrays``; each array has one entry a node.
 
     Parameters
@@ -50,6 +92,8 @@ class ShapleyTrees:
         The closest node on the way that a test of the same feature led to; the root if the parent's test is the first.
     expected
         Mean path length of the training rows that reached this node, in edges.
+    slots
+        The values between thresholds.
     points, weights
         Quadrature points in (0, 1) and their weights, shape ``(n_points,)``.
     """
@@ -62,11 +106,12 @@ class ShapleyTrees:
     zero_before: NDArray[np.float64]
     before: NDArray[np.int64]
     expected: NDArray[np.float64]
+    slots: Slots
     points: NDArray[np.float64]
     weights: NDArray[np.float64]
 
     @classmethod
-    def of(cls, arrays: ForestArrays) -> ShapleyTrees:
+    def of(cls, arrays: ForestArrays) -> ExplainTrees:
         """Compute them from the trees.
 
         Parameters
@@ -98,7 +143,7 @@ class ShapleyTrees:
             is_first = parent[closest] == closest
             before[level] = closest
             zero_before[level] = zero[closest]
-            zero[level] = zero_before[level] * share[level]
+            zero[level] = np.maximum(zero_before[level] * share[level], _MIN_ZERO)
             n_different[level] = n_different[above] + is_first
             levels.append(level)
         expected = arrays.path_length.copy()
@@ -107,77 +152,16 @@ class ShapleyTrees:
             expected[parent[level[::2]]] = weighted.sum(axis=1)
         n_points = (int(n_different.max()) + 1) // 2 or 1
         points, weights = np.polynomial.legendre.leggauss(n_points)
-        return cls(arrays, levels, parent, share, zero, zero_before, before, expected, (points + 1) / 2, weights / 2)
-
-
-class Shapley(Protocol):
-    """Computes Shapley values."""
-
-    def sum_over_trees(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Compute each feature's Shapley value of the sum of path lengths, shape of ``rows``, in edges."""
-        ...
-
-
-class NumpyShapley:
-    """Computes Shapley values level by level, all trees of a row at once: some milliseconds a row."""
-
-    def __init__(self, trees: ShapleyTrees) -> None:
-        self._trees = trees
-        self._threshold = round_down(trees.arrays.threshold)
-        self._missing_right = missing_go_to_right(trees.arrays)
-
-    def sum_over_trees(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Compute each feature's Shapley value of the sum of path lengths.
-
-        Parameters
-        ----------
-        rows
-            Shape ``(n_rows, n_features)``; a missing value is NaN.
-
-        Returns
-        -------
-        Shape ``(n_rows, n_features)``, in edges: positive makes paths longer, and so the row more normal.
-        """
-        values = np.empty(rows.shape)
-        for row, own in zip(rows, values, strict=True):
-            own[:] = self._of_row(row)
-        return values
-
-    def _of_row(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Compute the Shapley values of one row, shape ``(n_features,)``."""
-        trees, feature = self._trees, self._trees.arrays.feature
-        tested = row[feature]
-        goes_right = (tested > self._threshold) | (np.isnan(tested) & self._missing_right)
-        one = np.ones(len(feature))
-        above = np.empty((len(feature), len(trees.points)))
-        above[trees.levels[0]] = trees.weights
-        for level in trees.levels[1:]:
-            is_right = np.arange(len(level)) % 2 == 1
-            one[level] = one[trees.before[level]] * (goes_right[trees.parent[level]] == is_right)
-            above[level] = above[trees.parent[level]] * self._factors(level, one)
-        below = np.repeat(trees.arrays.path_length[:, None], len(trees.points), axis=1)
-        values = np.zeros(len(row))
-        for level in reversed(trees.levels[1:]):
-            parent, one_before = trees.parent[level], one[trees.before[level]]
-            below[parent[::2]] = (self._factors(level, one) * below[level]).reshape(-1, 2, below.shape[1]).sum(axis=1)
-            # Replacing the feature's factor before this test by the one behind it changes the integral by this much.
-            sums = (above[parent] * below[level] / self._before(level, one) ** 2).sum(axis=1)
-            change = one_before * (one[level] * trees.zero_before[level] - trees.zero[level]) * sums
-            values += np.bincount(feature[parent], change, minlength=len(row))
-        return values
-
-    def _before(self, level: NDArray[np.int64], one: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Compute the factor of the tested feature before the test, shape ``(n_nodes, n_points)``."""
-        points, trees = self._trees.points, self._trees
-        return one[trees.before[level], None] * points + trees.zero_before[level, None] * (1 - points)
-
-    def _factors(self, level: NDArray[np.int64], one: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Compute by what the product of factors changes from parent to node, shape ``(n_nodes, n_points)``."""
-        points = self._trees.points
-        now: NDArray[np.float64] = one[level, None] * points + self._trees.zero[level, None] * (1 - points)
-        return now / self._before(level, one)
-
-
-def fastest_shapley(trees: ShapleyTrees) -> Shapley:
-    """Return the fastest way to compute Shapley values on this machine."""
-    return NumpyShapley(trees)
+        return cls(
+            arrays,
+            levels,
+            parent,
+            share,
+            zero,
+            zero_before,
+            before,
+            expected,
+            Slots.of(arrays),
+            (points + 1) / 2,
+            weights / 2,
+        )
