@@ -87,6 +87,7 @@ def _explained_alarms() -> timeseries.Panel:
         query(
             f"sum by (result) (rate(alarm_explanations_total{{{INSTANCE}}}[$__rate_interval]))",
             "{{result}}",
+            fast_scrape=True,
         ),
         decimals=2,
         stacked=True,

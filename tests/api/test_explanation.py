@@ -159,7 +159,8 @@ class TestRoutes:
         registry = service_of(explaining).metrics.registry
         before = registry.get_sample_value("predictions_scores_count")
         headers = [(b"content-type", b"application/json")]
-        assert explaining.fast_path.answer("POST", path, "", headers, json.dumps(body).encode(), "") is None
+        encoded = json.dumps(body).encode()
+        assert explaining.fast_path.answer("POST", path, "", headers, encoded, "") is None  # type: ignore[attr-defined]
         assert registry.get_sample_value("predictions_scores_count") == before
 
     def test_model_of_format_1_says_what_to_do(self, old_client: FlaskClient, path: str, body: dict[str, Any]):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def make(registry: CollectorRegistry) -> Make:
     """Return a function that makes explainers with clocks that stand still."""
 
     def make_one(**options: object) -> AlarmExplainer:
-        given = {"with_features": True, "clock": lambda: 0.0, "processor_clock": lambda: 0.0} | options
+        given: dict[str, Any] = {"with_features": True, "clock": lambda: 0.0, "processor_clock": lambda: 0.0} | options
         return AlarmExplainer(AlarmMetrics(registry), throttle=Throttle(lambda: 0), **given)
 
     return make_one
@@ -74,8 +75,13 @@ def test_alarms_are_explained_as_on_request(make: Make, bundle: Bundle, part: Pu
 
 def test_alarms_are_counted_once_after_the_commit(make: Make, bundle: Bundle, part: PublishedRows, registry):
     """A transaction that fails is tried again with the same explanations, which cost nothing the second time."""
-    calls: list[float] = []
-    explainer = make(processor_clock=lambda: calls.append(0.0) or 0.0)
+    calls = []
+
+    def processor_clock() -> float:
+        calls.append(0.0)
+        return 0.0
+
+    explainer = make(processor_clock=processor_clock)
     explainer.follow(bundle)
     first = explainer.explain(part, ExplainedAlarms())
     n_calls = len(calls)
