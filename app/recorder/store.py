@@ -126,7 +126,8 @@ class RecordStore:
         self._note_commit(engine, now, len(batch.predictions))
         self._postpone_progress()
         self._metrics.record_kept(len(batch.predictions))
-        self._alarms.committed(explained)
+        if explained.contributions or explained.others:
+            self._alarms.committed(explained)
         return batch.n_rows
 
     def run_due_jobs(self) -> None:
