@@ -84,6 +84,15 @@ class Explainer:
     bundle
         The model, of format 2.
 
+    Attributes
+    ----------
+    baseline
+        ``log2(-score)`` for the mean path length of the training rows.
+    columns
+        The training quantiles of each column.
+    counterfactuals
+        Finds changes that make an outlier an inlier.
+
     Raises
     ------
     CannotExplain
@@ -103,8 +112,8 @@ class Explainer:
         self._names = bundle.features.names
         levels = bundle.manifest["quantile_levels"]
         columns = [ColumnQuantiles.of(column, levels) for column in bundle.manifest["columns"]]
-        self._columns = columns
-        self._counterfactuals = Counterfactuals(bundle.forest, self._kernel, trees.slots, columns)
+        self.columns = columns
+        self.counterfactuals = Counterfactuals(bundle.forest, self._kernel, trees.slots, columns)
         self._out_of_bag = bundle.out_of_bag
         # Trees that were grown from single rows give every row the score -0.5.
         self.baseline = -float(trees.expected[arrays.roots].sum()) / self._scale if self._scale else -1.0
@@ -147,15 +156,25 @@ class Explainer:
             reasons=self._find_reasons(row, values),
             counterfactual=counterfactual,
             is_approximate=is_approximate,
-            p_value=self._find_p_value(score, notes),
+            p_value=self._note_p_value(score, notes),
             notes=notes,
         )
+
+    def _note_p_value(self, score: float, notes: dict[str, str]) -> float | None:
+        """Return the p-value; the reason for None goes into ``notes``."""
+        p_value = self.p_value(score)
+        if p_value is None:
+            notes["p_value"] = (
+                "fewer than 200 training rows have an out-of-bag score: every tree saw almost all rows, or an imported "
+                "forest came without its training rows"
+            )
+        return p_value
 
     def _find_reasons(self, row: Sequence[float], values: list[float]) -> list[str]:
         """Describe the columns that make the row most abnormal."""
         order = sorted(range(len(values)), key=lambda column: -values[column])
         return [
-            self._columns[column].describe(row[column])
+            self.columns[column].describe(row[column])
             for column in order[:_MAX_REASONS]
             if values[column] > _NO_CONTRIBUTION
         ]
@@ -167,10 +186,10 @@ class Explainer:
         if self._forest.sum_path_lengths(rounded[None])[0] >= self._forest.threshold.path_length_sum:
             notes["counterfactual"] = "the row is an inlier already"
             return None, False
-        change = self._counterfactuals.change_one(rounded)
+        change = self.counterfactuals.change_one(rounded)
         if change is not None:
             return self._name(row, change), False
-        change = self._counterfactuals.change_two(rounded)
+        change = self.counterfactuals.change_two(rounded)
         if change is not None:
             return self._name(row, change), True
         notes["counterfactual"] = "no change of one column makes the row an inlier, and the search found none of two"
@@ -187,10 +206,12 @@ class Explainer:
             for column, value in sorted(change.values.items())
         }
 
-    def _find_p_value(self, score: float, notes: dict[str, str]) -> float | None:
-        """Compare a score with the out-of-bag scores; the reason for None goes into ``notes``."""
+    def p_value(self, score: float) -> float | None:
+        """Return the share of ordinary rows at least as abnormal as ``score``; None if there are no out-of-bag scores.
+
+        Of n out-of-bag scores, k are at most ``score``: (1 + k) / (1 + n).
+        """
         if self._out_of_bag is None:
-            notes["p_value"] = "fewer than 200 training rows have an out-of-bag score"
             return None
         # Equal scores count as equally abnormal, also if another processor rounded them.
         n_rows, up_to = self._out_of_bag.count_up_to(score + SCORE_TOLERANCE)

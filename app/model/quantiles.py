@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -83,8 +85,21 @@ class ColumnQuantiles:
         return positions
 
     def position(self, value: float) -> float:
-        """Return the share of training rows up to one value, as :meth:`positions`."""
-        return float(self.positions(np.array([value]))[0])
+        """Return the share of training rows up to one value, as :meth:`positions`, in a fraction of its time."""
+        levels, values = self._lists
+        if not values:
+            return 0.0
+        above = bisect_right(values, value)
+        if 0 < above < len(values):
+            share = (value - values[above - 1]) / (values[above] - values[above - 1])
+            return levels[above - 1] + share * (levels[above] - levels[above - 1])
+        width = 2 * (values[-1] / 2 - values[0] / 2) or 1.0
+        return 1 + (value - values[-1]) / width if above else (value - values[0]) / width
+
+    @cached_property
+    def _lists(self) -> tuple[list[float], list[float]]:
+        """Levels and values as lists, which are read faster one by one."""
+        return self.levels.tolist(), self.values.tolist()
 
     def describe(self, value: float) -> str:
         """Return in words where a value lies; shares are what the quantiles prove, so never too large."""
