@@ -1,4 +1,4 @@
-"""Explanations in answers: their fields, their description in the OpenAPI document, and their columns in CSV.
+"""Explanations in answers: their fields, described for the OpenAPI document, and the limit on their number.
 
 They are computed in Flask's threads and not in the event loop, where other requests would wait a few milliseconds for
 a counterfactual; see ``app.api.fast_path``.
@@ -6,16 +6,11 @@ a counterfactual; see ``app.api.fast_path``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from marshmallow import Schema, fields
 
 from app.errors import BodyTooLarge
-from app.model.explain import Explainer, shorten
-from app.model.scoring import ScoredRows
-from app.server.output_file import disarm
 
 # The name of the option in a body, in a query, and among the parameters of /v2.
 EXPLAIN = "explain"
@@ -24,12 +19,6 @@ EXPLAIN_DESCRIPTION = "Also return why the model gives this score; see docs/expl
 
 # A counterfactual takes up to a few milliseconds, so this is as much work as an answer may cause in some seconds.
 MAX_EXPLAINED_ROWS = 1000
-
-# A header for each contribution in CSV, such as contribution.mean.
-_CONTRIBUTION_PREFIX = "contribution."
-
-# Reasons are one cell of CSV.
-_REASON_SEPARATOR = "; "
 
 
 class ExplanationFields(Schema):
@@ -99,34 +88,3 @@ def check_number_of_explained_rows(n_rows: int) -> None:
             f"The request has {n_rows} rows to explain: send at most {MAX_EXPLAINED_ROWS} at once, or leave out "
             f"{EXPLAIN}."
         )
-
-
-def explain_rows(explainer: Explainer, scored: ScoredRows) -> list[dict[str, Any]]:
-    """Return the fields that explain each row."""
-    rows_with_scores = zip(scored.rows, scored.scores.tolist(), strict=True)
-    return [explainer.explain(shorten(row), score).as_fields() for row, score in rows_with_scores]
-
-
-def to_lists(explained: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Return the fields of many rows, each a list with a value per row."""
-    return {name: [fields[name] for fields in explained] for name in explained[0]}
-
-
-def flatten(answer: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return an answer whose every value fits into a cell of CSV; unknown values are None.
-
-    Examples
-    --------
-    >>> flatten({"is_inlier": [-1], "contributions": [{"sd": 0.6}], "reasons": [["sd = 9 is high", "b = 1 is low"]]})
-    {'is_inlier': [-1], 'contribution.sd': [0.6], 'reasons': ['sd = 9 is high; b = 1 is low']}
-    """
-    columns: dict[str, list[Any]] = {}
-    for name, values in answer.items():
-        if name == "contributions":
-            for column in values[0]:
-                columns[disarm(f"{_CONTRIBUTION_PREFIX}{column}")] = [value[column] for value in values]
-        elif name == "reasons":
-            columns[name] = [disarm(_REASON_SEPARATOR.join(value)) for value in values]
-        else:
-            columns[name] = [msgspec.json.encode(value).decode() if type(value) is dict else value for value in values]
-    return columns

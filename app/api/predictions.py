@@ -16,15 +16,13 @@ from app.api.explanation import (
     EXPLAIN_DESCRIPTION,
     ExplanationFields,
     check_number_of_explained_rows,
-    explain_rows,
-    flatten,
     list_fields,
-    to_lists,
 )
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
 from app.model.bundle import Bundle
+from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.model.schema import Features
 from app.web.accept import choose_media_type
 from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_body, read_json
@@ -204,7 +202,7 @@ def answer_batch(parts: Service, ids: RequestIds, bundle: Bundle, batch: Batch) 
     if batch.confidence:
         answer["confidence"] = scored.confidences.tolist()
     if explainer is not None:
-        answer |= to_lists(explain_rows(explainer, scored))
+        answer |= to_lists(explain_rows(explainer, scored.rows, scored.scores))
     return answer
 
 

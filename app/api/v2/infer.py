@@ -9,7 +9,7 @@ import numpy as np
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields, validate
 
-from app.api.explanation import EXPLAIN, check_number_of_explained_rows, explain_rows
+from app.api.explanation import EXPLAIN, check_number_of_explained_rows
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.api.v2.body import BINARY_MEDIA_TYPE, BinaryPart, Output, answer_tensors, read_tensor_body
@@ -25,6 +25,7 @@ from app.api.v2.inference_request import (
 from app.api.v2.tensors import read_rows
 from app.errors import UnknownModel
 from app.model.bundle import Bundle
+from app.model.explained_rows import explain_rows
 from app.web.middleware import RequestIds, request_ids
 
 # The group of the protocol's routes in the OpenAPI document.
@@ -143,7 +144,7 @@ def answer_inference(
     values = {IS_INLIER: scored.labels, ANOMALY_SCORE: scored.scores}
     outputs: list[Output] = [(output, values[output], is_binary) for output, is_binary in _requested_outputs(loaded)]
     if explainer is not None:
-        explained = explain_rows(explainer, scored)
+        explained = explain_rows(explainer, scored.rows, scored.scores)
         is_binary = loaded["parameters"]["binary_data_output"]
         contributions = np.array([list(fields["contributions"].values()) for fields in explained])
         texts = np.array([msgspec.json.encode(fields).decode() for fields in explained], object)
