@@ -22,6 +22,7 @@ from app.api.page import choose_examples
 from app.api.service import service_of
 from app.model.bundle import read_manifest, write_manifest
 from app.model.schema import LARGEST_NUMBER
+from tests.model.format_1 import rewrite_as_format_1
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.dataset import Dataset
 
@@ -280,3 +281,18 @@ def test_without_a_model_the_page_says_what_to_do(client_without_model: FlaskCli
     assert "Ready" not in page.text
     assert not page.all("form")
     assert page.all("a", href="docs")
+
+
+def test_key_and_explanation_are_offered_where_they_apply(own_models: Path, make_service, tmp_path: Path):
+    """A model of format 1 has no box for an explanation; the field for a key is hidden if none is needed."""
+    page = read_page(make_service(own_models).test_client())
+    assert page.all("input", id="explain")
+    assert "hidden" in page.all("div", id="key-field")[0]
+    assert json.loads(page.text_by_id["curl-body"])["explain"] is True
+
+    (tmp_path / "keys").write_text("scoring predict s3cret\n")
+    rewrite_as_format_1((own_models / "current").resolve())
+    page = read_page(make_service(own_models, api_keys_file=str(tmp_path / "keys")).test_client())
+    assert not page.all("input", id="explain")
+    assert "hidden" not in page.all("div", id="key-field")[0]
+    assert "explain" not in json.loads(page.text_by_id["curl-body"])
