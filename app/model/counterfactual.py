@@ -61,6 +61,8 @@ class Counterfactuals:
         # The smallest and the largest value of each slot, and where they lie in training.
         self._smallest = np.nextafter(slots.low, np.float32(np.inf))
         self._largest = np.minimum(slots.high, np.finfo(np.float32).max)
+        # Below a threshold that is less than every float32.
+        self._is_empty = self._smallest > self._largest
         self._smallest_at, self._largest_at = (
             np.concatenate(
                 [
@@ -81,7 +83,7 @@ class Counterfactuals:
             An outlier, shape ``(n_features,)``; a missing value is NaN.
         """
         needed = self._forest.threshold.path_length_sum - float(self._forest.sum_path_lengths(row[None])[0])
-        slots = np.flatnonzero(self._kernel.gains(row) >= needed - _TOLERANCE)
+        slots = np.flatnonzero(self._find_gains(row) >= needed - _TOLERANCE)
         values, distances = self._closest_values(row, slots)
         # The first is an inlier except where rounding let it through.
         for at in _ascending(distances):
@@ -114,6 +116,12 @@ class Counterfactuals:
                 best = Change({first: value} | second.values, distance + second.distance)
         return best
 
+    def _find_gains(self, row: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Compute what the row gains in each slot, in edges, shape ``(n_slots,)``; minus infinity in empty slots."""
+        gains = self._kernel.gains(row)
+        gains[self._is_empty] = -np.inf
+        return gains
+
     def _is_inlier(self, row: NDArray[np.float32], change: Change) -> bool:
         """Return whether the changed row is an inlier, with the kernel that decides labels."""
         changed = row.tolist()
@@ -137,7 +145,7 @@ class Counterfactuals:
 
     def _first_changes(self, row: NDArray[np.float32]) -> list[tuple[int, float, float]]:
         """Choose features, values and distances of first changes, for changes of two."""
-        gains = self._kernel.gains(row)
+        gains = self._find_gains(row)
         first = self._slots.first
         most = np.maximum.reduceat(gains, first[:-1])
         chosen = []

@@ -8,7 +8,7 @@
  *
  * Numbers are computed side by side in lanes. For one row these are points, for many rows each lane is a row.
  *
- * Nodes lie tree after tree, each before its left subtree, and that before its right one. The caller has checked that no
+ * Inner nodes lie tree after tree, each before its left subtree, and that before its right one. The caller has checked that no
  * node leads outside the arrays, that trees have at most MAX_LEVELS levels and rows at most MAX_FEATURES features.
  */
 #include <stddef.h>
@@ -19,22 +19,22 @@
 /* Blocks of numbers that a walk needs for each level. */
 #define WORK_BLOCKS 3
 
+/* An inner node; what lies on its sides, left and right, is in two entries. 64 bytes: a line of the cache. */
 typedef struct {
-    double threshold;     /* values above it go right */
-    double expected;      /* mean path length of the training rows that reached this node */
-    double zero_before;   /* share of training rows that pass the earlier tests of this feature */
-    double zero[2];       /* and of those that pass this test as well: left, right */
-    uint64_t tested;      /* features tested here and below, one bit each; 0 for a leaf */
-    int64_t missing_right; /* -1 if missing values go right, else 0 */
-    int32_t feature;
-    int32_t right;        /* the right child; the left one is the next node */
-    int32_t slot;         /* of the threshold, see `add_gains` */
-    int32_t unused;
+    double expected[2]; /* mean path length of the training rows on each side; that of a row if it is a leaf */
+    double zero_before; /* share of training rows that pass the earlier tests of this feature */
+    double zero[2];     /* and of those that pass this test as well */
+    uint32_t tested[2]; /* features tested on each side, one bit each; 0 for a leaf */
+    float threshold;    /* values above it go right */
+    int16_t feature;
+    int16_t missing_right; /* -1 if missing values go right, else 0 */
+    int32_t right;         /* the node on the right; the one on the left is the next */
+    int32_t slot;          /* of the threshold, see `add_gains` */
 } explain_node;
 
 typedef struct {
     const explain_node *nodes;
-    const int32_t *roots;
+    const int32_t *roots;       /* -1 for a tree of a single leaf */
     const int32_t *first_slots; /* of each feature, and behind the last */
     const double *points;       /* in (0, 1), padded to whole lanes */
     const double *weights;      /* padded with 0 */
@@ -43,10 +43,15 @@ typedef struct {
     int32_t n_features;
 } explain_forest;
 
-/* Features from the 64th on share the last bit, which is never failed. */
-static inline uint64_t bit_of(int32_t feature)
+/* Features from the 32nd on share the last bit, which is never failed. */
+static inline uint32_t bit_of(int32_t feature)
 {
-    return feature < 63 ? (uint64_t)1 << feature : 0;
+    return feature < 31 ? (uint32_t)1 << feature : 0;
+}
+
+static inline int32_t child_of(const explain_node *nodes, int32_t at, int side)
+{
+    return side ? nodes[at].right : at + 1;
 }
 
 /* Two numbers are what every x86-64 and ARM64 processor computes at once. */
@@ -85,23 +90,24 @@ static int goes_right(const explain_node *here, const float *row)
     return value > here->threshold || (value != value && here->missing_right);
 }
 
-/* Adds what the row gains in a subtree by values of `feature` in the slots from `low` and before `high`. */
-static void add_off(const explain_forest *f, const float *row, int32_t at, int32_t feature, int32_t low, int32_t high,
-                    double own, double *changes)
+/* Adds what the row gains on one side of a node by values of `feature` in the slots from `low` and before `high`. */
+static void add_off(const explain_forest *f, const float *row, int32_t at, int side, int32_t feature, int32_t low,
+                    int32_t high, double own, double *changes)
 {
     while (low < high) {
-        const explain_node *here = f->nodes + at;
-        if (!here->tested) {
-            changes[low] += here->expected - own;
-            changes[high] -= here->expected - own;
+        if (!f->nodes[at].tested[side]) {
+            changes[low] += f->nodes[at].expected[side] - own;
+            changes[high] -= f->nodes[at].expected[side] - own;
             return;
         }
+        at = child_of(f->nodes, at, side);
+        const explain_node *here = f->nodes + at;
         if (here->feature != feature)
-            at = goes_right(here, row) ? here->right : at + 1;
+            side = goes_right(here, row);
         else {
-            add_off(f, row, at + 1, feature, low, high < here->slot ? high : here->slot, own, changes);
+            add_off(f, row, at, 0, feature, low, high < here->slot ? high : here->slot, own, changes);
             low = low > here->slot ? low : here->slot;
-            at = here->right;
+            side = 1;
         }
     }
 }
@@ -116,27 +122,33 @@ void add_gains(const explain_forest *f, const float *row, double *changes)
     int32_t low[MAX_FEATURES], high[MAX_FEATURES];
     for (int32_t tree = 0; tree < f->n_trees; tree++) {
         int32_t at = f->roots[tree];
-        while (f->nodes[at].tested)
-            at = goes_right(f->nodes + at, row) ? f->nodes[at].right : at + 1;
-        const double own = f->nodes[at].expected;
+        if (at < 0)
+            continue;
+        int side = goes_right(f->nodes + at, row);
+        while (f->nodes[at].tested[side]) {
+            at = child_of(f->nodes, at, side);
+            side = goes_right(f->nodes + at, row);
+        }
+        const double own = f->nodes[at].expected[side];
         for (int32_t feature = 0; feature < f->n_features; feature++) {
             low[feature] = f->first_slots[feature];
             high[feature] = f->first_slots[feature + 1];
         }
-        for (at = f->roots[tree]; f->nodes[at].tested;) {
+        for (at = f->roots[tree];; at = child_of(f->nodes, at, side)) {
             const explain_node *here = f->nodes + at;
             const int32_t feature = here->feature, slot = here->slot;
             const int32_t until = high[feature] < slot ? high[feature] : slot;
             const int32_t from = low[feature] > slot ? low[feature] : slot;
-            if (goes_right(here, row)) {
-                add_off(f, row, at + 1, feature, low[feature], until, own, changes);
+            side = goes_right(here, row);
+            if (side) {
+                add_off(f, row, at, 0, feature, low[feature], until, own, changes);
                 low[feature] = from;
-                at = here->right;
             } else {
-                add_off(f, row, here->right, feature, from, high[feature], own, changes);
+                add_off(f, row, at, 1, feature, from, high[feature], own, changes);
                 high[feature] = until;
-                at = at + 1;
             }
+            if (!here->tested[side])
+                break;
         }
     }
 }

@@ -19,23 +19,22 @@ from app.model.kernels import LIBRARY, KernelNotBuilt, load_library, missing_go_
 _MAX_LANES = 4
 
 # Features that have a bit of their own in a node's ``tested``; all others share the last bit.
-_OWN_BITS = 63
+_OWN_BITS = 31
 
 # Fewer rows take less time than another thread may keep the interpreter lock.
 _MIN_ROWS_TO_RELEASE_LOCK = 8
 
 _NODE = np.dtype(
     [
-        ("threshold", np.float64),
-        ("expected", np.float64),
+        ("expected", np.float64, 2),
         ("zero_before", np.float64),
         ("zero", np.float64, 2),
-        ("tested", np.uint64),
-        ("missing_right", np.int64),
-        ("feature", np.int32),
+        ("tested", np.uint32, 2),
+        ("threshold", np.float32),
+        ("feature", np.int16),
+        ("missing_right", np.int16),
         ("right", np.int32),
         ("slot", np.int32),
-        ("unused", np.int32),
     ]
 )
 
@@ -155,19 +154,21 @@ class CompiledExplainKernel:
 
 
 def _to_nodes(trees: ExplainTrees) -> tuple[NDArray[np.void], NDArray[np.int32]]:
-    """Convert the trees to C structs, each node before its left subtree and that before its right one.
+    """Convert the trees to C structs, each inner node before its left subtree and that before its right one.
 
     Returns
     -------
-    Nodes, shape ``(n_nodes,)``, and the roots, shape ``(n_trees,)``.
+    Inner nodes, shape ``(n_inner_nodes,)``, and the roots, shape ``(n_trees,)``; -1 for a root that is a leaf.
     """
     arrays, roots = trees.arrays, trees.levels[0]
-    size = np.ones(len(arrays.feature), np.int64)
-    tested = np.zeros(len(arrays.feature), np.uint64)
+    is_inner = ~arrays.is_leaf()
+    # Inner nodes of each subtree.
+    size = is_inner.astype(np.int64)
+    tested = np.zeros(len(size), np.uint32)
     for level in reversed(trees.levels[1:]):
         above = trees.parent[level[::2]]
         size[above] += size[level].reshape(-1, 2).sum(axis=1)
-        own = np.uint64(1) << np.minimum(arrays.feature[above], _OWN_BITS).astype(np.uint64)
+        own = np.uint32(1) << np.minimum(arrays.feature[above], _OWN_BITS).astype(np.uint32)
         tested[above] = own | np.bitwise_or.reduce(tested[level].reshape(-1, 2), axis=1)
     place = np.zeros(len(size), np.int64)
     place[roots] = np.cumsum(size[roots]) - size[roots]
@@ -175,19 +176,21 @@ def _to_nodes(trees: ExplainTrees) -> tuple[NDArray[np.void], NDArray[np.int32]]
         left, right = level[::2], level[1::2]
         place[left] = place[trees.parent[left]] + 1
         place[right] = place[left] + size[left]
-    nodes = np.zeros(len(size), _NODE)
-    nodes["threshold"][place] = round_down(arrays.threshold)
-    nodes["expected"][place] = trees.expected
-    nodes["tested"][place] = tested
-    nodes["missing_right"][place] = -missing_go_to_right(arrays).astype(np.int64)
-    nodes["feature"][place] = arrays.feature
-    nodes["slot"][place] = trees.slots.of_node
-    for level in trees.levels[1:]:
-        above = place[trees.parent[level[::2]]]
-        nodes["right"][above] = place[level[1::2]]
-        nodes["zero_before"][above] = trees.zero_before[level[::2]]
-        nodes["zero"][above] = trees.zero[level].reshape(-1, 2)
-    return nodes, place[roots].astype(np.int32)
+    inner, n_inner = np.flatnonzero(is_inner), int(is_inner.sum())
+    # From the start of a cache line on.
+    memory = np.zeros((n_inner + 1) * _NODE.itemsize, np.uint8)
+    nodes = memory[-memory.ctypes.data % _NODE.itemsize :][: n_inner * _NODE.itemsize].view(_NODE)
+    children, to = arrays.children[inner], place[inner]
+    nodes["expected"][to] = trees.expected[children]
+    nodes["zero_before"][to] = trees.zero_before[children[:, 0]]
+    nodes["zero"][to] = trees.zero[children]
+    nodes["tested"][to] = tested[children]
+    nodes["threshold"][to] = round_down(arrays.threshold[inner])
+    nodes["feature"][to] = arrays.feature[inner]
+    nodes["missing_right"][to] = -missing_go_to_right(arrays)[inner].astype(np.int16)
+    nodes["right"][to] = place[children[:, 1]]
+    nodes["slot"][to] = trees.slots.of_node[inner]
+    return nodes, np.where(is_inner[roots], place[roots], -1).astype(np.int32)
 
 
 class NumpyExplainKernel:

@@ -26,15 +26,15 @@ typedef struct {
     int width; /* lanes of each node */
 } walk;
 
-typedef void visitor(walk *w, int32_t at, uint64_t failed, const lanes *above, lanes *below, lanes *work);
+typedef void visitor(walk *w, int32_t at, uint32_t failed, const lanes *above, lanes *below, lanes *work);
 
-static inline __attribute__((always_inline)) void visit(walk *restrict w, int32_t at, uint64_t failed,
+static inline __attribute__((always_inline)) void visit(walk *restrict w, int32_t at, uint32_t failed,
                                                         const lanes *restrict above, lanes *restrict below,
                                                         lanes *restrict work, const int width, visitor *self)
 {
     const explain_node *restrict here = w->nodes + at;
     const lanes value = w->values[here->feature], before = w->passes[here->feature];
-    const mask to_right = (value > here->threshold) | ((value != value) & here->missing_right);
+    const mask to_right = (value > (double)here->threshold) | ((value != value) & (int64_t)here->missing_right);
     const lanes *restrict points = w->points;
     lanes *restrict inverse = work, *restrict childs_above = work + width, *restrict childs_below = work + 2 * width;
     lanes sum = {0};
@@ -49,18 +49,17 @@ static inline __attribute__((always_inline)) void visit(walk *restrict w, int32_
         int64_t some = 0;
         for (int lane = 0; lane < LANES; lane++)
             some |= any[lane];
-        const uint64_t failed_now = some ? failed : failed | bit_of(here->feature);
-        const int32_t child = side ? here->right : at + 1;
+        const uint32_t failed_now = some ? failed : failed | bit_of(here->feature);
         const double zero = here->zero[side];
         const lanes change = now * here->zero_before - zero;
-        if (w->nodes[child].tested & ~failed_now) {
+        if (here->tested[side] & ~failed_now) {
             for (int i = 0; i < width; i++)
                 childs_above[i] = above[i] * inverse[i] * (now * points[i] + zero * (1 - points[i]));
             w->passes[here->feature] = now;
-            self(w, child, failed_now, childs_above, childs_below, work + WORK_BLOCKS * width);
+            self(w, child_of(w->nodes, at, side), failed_now, childs_above, childs_below, work + WORK_BLOCKS * width);
         } else
             for (int i = 0; i < width; i++)
-                childs_below[i] = w->nodes[child].expected + (lanes){0};
+                childs_below[i] = here->expected[side] + (lanes){0};
         for (int i = 0; i < width; i++) {
             const lanes share = inverse[i] * childs_below[i];
             below[i] += share * (now * points[i] + zero * (1 - points[i]));
@@ -73,7 +72,7 @@ static inline __attribute__((always_inline)) void visit(walk *restrict w, int32_
 }
 
 #define VISITOR(name, width)                                                                                           \
-    static void name(walk *w, int32_t at, uint64_t failed, const lanes *above, lanes *below, lanes *work)              \
+    static void name(walk *w, int32_t at, uint32_t failed, const lanes *above, lanes *below, lanes *work)              \
     {                                                                                                                  \
         visit(w, at, failed, above, below, work, width, name);                                                         \
     }
@@ -105,7 +104,7 @@ static void explain_lanes(const explain_forest *f, const float *rows, int single
         w.shapley[feature] = (lanes){0};
     }
     for (int32_t tree = 0; tree < f->n_trees; tree++)
-        if (f->nodes[f->roots[tree]].tested)
+        if (f->roots[tree] >= 0)
             chosen(&w, f->roots[tree], 0, weights, root, work);
     for (int32_t feature = 0; feature < f->n_features; feature++) {
         double sum = 0;

@@ -29,6 +29,8 @@ from app.drift.calibration import Calibration
 from app.drift.monitor import DriftMonitor
 from app.errors import InvalidBundle
 from app.model.bundle import DRIFT_FILE, FOREST_FILE, MANIFEST_FILE, REFERENCE_FILE, Bundle, read_bundle, write_manifest
+from app.model.explain_kernels import CompiledExplainKernel
+from app.model.explain_trees import ExplainTrees
 from app.model.forest import Forest, Threshold
 from app.model.forest_arrays import ForestArrays
 from app.model.kernels import CompiledKernel, NumpyKernel
@@ -240,6 +242,11 @@ class Fuzzer:
         assert np.isfinite(compiled.sum_path_lengths_of_row(rows[0].tolist()))
         scores = forest.score(rows)
         assert ((scores >= -1) & (scores <= 0)).all()
+        if checked.weighted_n_node_samples is not None:
+            trees = ExplainTrees.of(checked)
+            explaining = CompiledExplainKernel(trees, self._library)
+            assert np.isfinite(explaining.shapley_values(rows[:7])).all()
+            assert np.isfinite(explaining.gains(rows[0])).all()
 
     def _use_bundle(self, kind: str) -> None:
         """Load a bundle with one changed file, and use it if it is accepted."""

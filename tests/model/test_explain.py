@@ -123,6 +123,7 @@ def find_by_brute_force(bundle: Bundle, row: np.ndarray) -> float:
     return closest
 
 
+@pytest.mark.timeout(1800)  # the long run takes about ten minutes
 def test_contributions_equal_brute_force(library: Path, is_long: bool):
     """Both kernels, up to eight features; with the baseline they add up to log2(-score)."""
     for seed in range(1000 if is_long else 100):
@@ -139,9 +140,9 @@ def test_contributions_equal_brute_force(library: Path, is_long: bool):
         assert np.allclose(sums, np.log2(-bundle.forest.score(asked)), rtol=0, atol=1e-12), seed
 
 
-@pytest.mark.parametrize("n_features", [63, 64, 65, 256])
+@pytest.mark.parametrize("n_features", [31, 32, 33, 256])
 def test_kernels_agree_for_many_features(library: Path, n_features: int):
-    """Beyond 63 features the C kernel's bits are shared, and paths have many quadrature points."""
+    """Beyond 31 features the C kernel's bits are shared, and paths have many quadrature points."""
     rows = np.random.default_rng(0).normal(size=(300, n_features)).astype(np.float32)
     trees = ExplainTrees.of(
         compile_forest(IsolationForest(n_estimators=3, max_samples=300, random_state=0).fit(rows)).arrays
@@ -151,6 +152,7 @@ def test_kernels_agree_for_many_features(library: Path, n_features: int):
     assert np.allclose(compiled.gains(rows[0]), plain.gains(rows[0]), rtol=0, atol=1e-9)
 
 
+@pytest.mark.timeout(1800)
 def test_no_smaller_change_of_one_column_exists(is_long: bool):
     """The counterfactual is an inlier, and as close as the best of all thresholds; None if no threshold helps."""
     n_checked = 0
@@ -248,10 +250,13 @@ def test_p_value_counts_equal_scores_as_equally_abnormal():
     assert "out-of-bag" in unknown.notes["p_value"]
 
 
+@pytest.mark.timeout(1800)
 def test_p_values_of_ordinary_rows_are_uniform(is_long: bool):
-    """At the level of 1 %, about 1 % of held-out rows are below, on average over trainings."""
-    trainings, tolerance = (200, 0.0005) if is_long else (12, 0.003)
-    for n_rows in (1000, 10_000) if is_long else (1000,):
+    """At the level of 1 %, about 1 % of held-out rows are below, on average over trainings.
+
+    With 1,000 rows a little fewer: out-of-bag scores are of three quarters of the trees, and so vary more.
+    """
+    for n_rows, trainings, low, high in [(10_000, 200, 0.0095, 0.0105)] if is_long else [(1000, 12, 0.006, 0.012)]:
         shares = []
         for seed in range(trainings):
             random = np.random.default_rng(seed)
@@ -262,7 +267,7 @@ def test_p_values_of_ordinary_rows_are_uniform(is_long: bool):
             out_of_bag = score_out_of_bag(estimator, forest, rows)
             counted = np.array([out_of_bag.count_up_to(score) for score in forest.score(held_out).tolist()])
             shares.append(np.mean((1 + counted[:, 1]) / (1 + counted[:, 0]) <= 0.01))
-        assert np.mean(shares) == pytest.approx(0.01, abs=tolerance)
+        assert low <= np.mean(shares) <= high
 
 
 def test_bundle_of_format_1_cannot_explain():
