@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from app.api.explanation import EXPLAIN
 from app.api.health import LIVE, LIVENESS_RULE, READINESS_RULE, describe_readiness
 from app.api.prediction import PREDICTION_RULE, answer_row
 from app.api.predictions import PREDICTIONS_RULE, answer_batch, load_predictions_request
@@ -62,6 +63,10 @@ _HEALTH_RULES = frozenset({LIVENESS_RULE, READINESS_RULE})
 
 # What a route answers with: the model that answered, if any, and the body.
 _Answered = tuple[Bundle | None, bytes]
+
+
+class _ExplainedInFlask(Exception):
+    """An explanation takes up to a few milliseconds, for which the loop's other requests do not wait."""
 
 
 class FastPath:
@@ -152,6 +157,8 @@ class FastPath:
     def _answer_prediction(self, path: str, ids: RequestIds, body: object) -> tuple[str, Bundle, bytes]:
         """Return the rule of a route that scores rows, the model, and the answer."""
         bundle = self._parts.model.get()
+        if path in _PREDICTION_RULES and type(body) is dict and body.get(EXPLAIN):
+            raise _ExplainedInFlask
         if path == PREDICTION_RULE:
             return path, bundle, answer_row(self._parts, ids, bundle, body)
         if path == PREDICTIONS_RULE:
@@ -171,6 +178,8 @@ class FastPath:
         loaded = load_inference_request(body)
         if wants_binary(loaded):
             raise LookupError(BINARY_MEDIA_TYPE)
+        if loaded["parameters"][EXPLAIN]:
+            raise _ExplainedInFlask
         answer, outputs = answer_inference(self._parts, ids, bundle, loaded, BinaryPart(memoryview(b"")))
         return rule, bundle, encode_tensors(answer, outputs)[0]
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 
+from app.api.explanation import EXPLAIN_DESCRIPTION
 from app.api.operation import NO_MODEL, TEXT_MEDIA_TYPE, Operation
 from app.api.predictions import Batch, answer_batch
 from app.api.service import CountedPrediction, name_model, name_record, service
@@ -32,6 +33,7 @@ class MLflowParameters(Schema):
     confidence = StrictBoolean(
         load_default=False, metadata={"description": "Also return the confidences of the labels."}
     )
+    explain = StrictBoolean(load_default=False, metadata={"description": EXPLAIN_DESCRIPTION})
     segment = Segment()
 
 

@@ -50,7 +50,12 @@ def show_page() -> Response:
     described = _describe(model.get()) if model.features else {"bundle": None}
     response = make_response(
         render_template(
-            "page.html", problem=model.problem, warnings=parts.warnings, links=_linked_routes(), **described
+            "page.html",
+            problem=model.problem,
+            warnings=parts.warnings,
+            links=_linked_routes(),
+            needs_key=parts.keys.predictions_need_a_key(),
+            **described,
         )
     )
     # Another model may be live at the next request.
@@ -93,6 +98,8 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
 def _describe(bundle: Bundle) -> dict[str, Any]:
     """Return what the template needs to show a live model."""
     examples = choose_examples(bundle.manifest["golden"], bundle.forest.offset)
+    can_explain = bundle.forest.arrays.weighted_n_node_samples is not None
+    explain = {"explain": True} if can_explain else {}
     proxies = TrustedProxies(service().settings.trusted_proxies)
     root = public_root(request.environ, request.url_root, proxies)
     return {
@@ -100,10 +107,11 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "trained_at_timestamp": format_timestamp(bundle.trained_at.timestamp()),
         "trained_at": f"{bundle.trained_at.astimezone(UTC):%d %B %Y, %H:%M} UTC",
         "examples": examples,
+        "can_explain": can_explain,
         "scrolls": len(bundle.features) > _MAX_INPUTS_WITHOUT_SCROLLING,
         # A shell would interpret the brackets of an IPv6 address, or characters in a proxy's prefix.
         "address": shlex.quote(f"{root}prediction"),
-        "body": json.dumps({"feature_vector": examples[0].numbers, "score": True}),
+        "body": json.dumps({"feature_vector": examples[0].numbers, "score": True} | explain),
     }
 
 

@@ -1,4 +1,4 @@
-"""``POST /prediction``: label one row and, on request, return its score and the confidence of its label.
+"""``POST /prediction``: label one row and, on request, return its score, its confidence and its explanation.
 
 Flask's routing, contexts and hooks take more time than the prediction itself, so usual requests are answered in the
 worker's event loop (``app.api.fast_path``), with the same function as the view.
@@ -13,6 +13,7 @@ import msgspec
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 
+from app.api.explanation import EXPLAIN, EXPLAIN_DESCRIPTION, ExplanationFields
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.model.bundle import Bundle
@@ -28,13 +29,19 @@ PREDICTION_RULE = "/prediction"
 _MODELS_AT_ONCE = 2
 
 # The fields of a request, and the values of those that are absent.
-_DEFAULTS: dict[str, Any] = {"feature_vector": None, "score": False, "confidence": False, "segment": ""}
+_DEFAULTS: dict[str, Any] = {
+    "feature_vector": None,
+    "score": False,
+    "confidence": False,
+    EXPLAIN: False,
+    "segment": "",
+}
 
 prediction = Blueprint("prediction", __name__)
 
 
-class PredictionAnswer(Schema):
-    """The label of one row and, if asked for, its score and the confidence of the label."""
+class PredictionAnswer(ExplanationFields):
+    """The label of one row and, if asked for, its score, the confidence of the label and why."""
 
     is_inlier = fields.Integer(
         required=True, metadata={"description": "1 inlier, -1 outlier.", "enum": [1, -1], "example": 1}
@@ -68,6 +75,7 @@ def prediction_request_schema(features: Features) -> Schema:
             "confidence": StrictBoolean(
                 load_default=False, metadata={"description": "Also return the confidence of the label."}
             ),
+            EXPLAIN: StrictBoolean(load_default=False, metadata={"description": EXPLAIN_DESCRIPTION}),
             "segment": Segment(),
         },
         name="PredictionRequest",
@@ -86,8 +94,8 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
 
     Returns
     -------
-    ``feature_vector``, one number per feature, all finite and within float32; ``score`` and ``confidence``, booleans;
-    ``segment``, empty if there is none.
+    ``feature_vector``, one number per feature, all finite and within float32; ``score``, ``confidence`` and
+    ``explain``, booleans; ``segment``, empty if there is none.
 
     Raises
     ------
@@ -97,7 +105,7 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     Examples
     --------
     >>> load_prediction_request({"feature_vector": [0.5, 2]}, Features(("mean", "sd"), (0, 0), (1, 1)))
-    {'feature_vector': [0.5, 2], 'score': False, 'confidence': False, 'segment': ''}
+    {'feature_vector': [0.5, 2], 'score': False, 'confidence': False, 'explain': False, 'segment': ''}
     >>> load_prediction_request({"feature_vector": [0.5, "2"]}, Features(("mean", "sd"), (0, 0), (1, 1)))
     Traceback (most recent call last):
     app.errors.InvalidPredictionRequest: feature_vector[1]: sd: expected a number, got a string
@@ -117,7 +125,7 @@ def _load_usual(body: object, features: Features) -> dict[str, Any] | None:
     if "segment" in body and (type(body["segment"]) is not str or parse_segment(body["segment"]) is None):
         return None
     loaded = _DEFAULTS | body
-    return loaded if type(loaded["score"]) is type(loaded["confidence"]) is bool else None
+    return loaded if type(loaded["score"]) is type(loaded["confidence"]) is type(loaded[EXPLAIN]) is bool else None
 
 
 @prediction.post(PREDICTION_RULE)
@@ -147,10 +155,14 @@ def answer_row(parts: Service, ids: RequestIds, bundle: Bundle, body: object) ->
     Nothing is published or counted if the body is refused.
     """
     loaded = load_prediction_request(body, bundle.features)
+    # Refused before the row counts, if this model cannot explain.
+    explainer = bundle.explainer if loaded[EXPLAIN] else None
     scored = parts.score_row(ids, bundle, loaded["feature_vector"], loaded["segment"])
-    answer: dict[str, int | float] = {"is_inlier": scored.label}
+    answer: dict[str, Any] = {"is_inlier": scored.label}
     if loaded["score"]:
         answer["anomaly_score"] = scored.score
     if loaded["confidence"]:
         answer["confidence"] = scored.confidence
+    if explainer is not None:
+        answer |= explainer.explain(scored.row, scored.score).as_fields()
     return msgspec.json.encode(answer)

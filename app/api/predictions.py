@@ -11,10 +11,18 @@ from flask import Blueprint, Request, Response, request
 from marshmallow import Schema, fields
 from numpy.typing import NDArray
 
+from app.api.explanation import (
+    EXPLAIN,
+    EXPLAIN_DESCRIPTION,
+    ExplanationFields,
+    check_number_of_explained_rows,
+    list_fields,
+)
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
 from app.model.bundle import Bundle
+from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.model.schema import Features
 from app.web.accept import choose_media_type
 from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_body, read_json
@@ -56,6 +64,7 @@ _CONFIDENCE = boolean_parameter(
 _IGNORE_EXTRA = boolean_parameter(
     "ignore_extra", "Leave out columns of a CSV body that are no features; by default they are refused."
 )
+_EXPLAIN = boolean_parameter(EXPLAIN, f"{EXPLAIN_DESCRIPTION} Like `explain` in a JSON body.")
 _SEGMENT = QueryParameter(
     "segment",
     f"{SEGMENT_DESCRIPTION} A segment in a JSON body takes precedence.",
@@ -70,8 +79,8 @@ PREDICTIONS_RULE = "/predictions"
 predictions = Blueprint("predictions", __name__)
 
 
-class PredictionsAnswer(Schema):
-    """The labels of many rows and, if asked for, their scores and the labels' confidences, in the order of the rows."""
+class PredictionsAnswer(Schema.from_dict(list_fields(ExplanationFields))):  # type: ignore[misc]
+    """The labels of many rows and, if asked for, scores, confidences and explanations, in the order of the rows."""
 
     is_inlier = fields.List(
         fields.Integer(metadata={"enum": [1, -1]}),
@@ -95,6 +104,7 @@ class Batch:
     rows: NDArray[np.float32]
     score: bool = False
     confidence: bool = False
+    explain: bool = False
     segment: str = ""
 
 
@@ -109,6 +119,7 @@ def predictions_request_schema(features: Features, max_rows: int) -> Schema:
             "confidence": StrictBoolean(
                 load_default=False, metadata={"description": "Also return the confidences of the labels."}
             ),
+            EXPLAIN: StrictBoolean(load_default=False, metadata={"description": EXPLAIN_DESCRIPTION}),
             "segment": Segment(),
         },
         name="PredictionsRequest",
@@ -142,7 +153,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     """
     body = place_named_rows(body, features, max_rows)
     loaded = load_body(body, predictions_request_schema(features, max_rows))
-    return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded["segment"])
+    return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded[EXPLAIN], loaded["segment"])
 
 
 @predictions.post(PREDICTIONS_RULE)
@@ -156,7 +167,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     request=predictions_request_schema,
     answer=PredictionsAnswer,
     other_media_types=(CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE),
-    query=(_SCORE, _CONFIDENCE, _SEGMENT, _IGNORE_EXTRA),
+    query=(_SCORE, _CONFIDENCE, _EXPLAIN, _SEGMENT, _IGNORE_EXTRA),
     refusals=(400, 406, 413, 415, 422, *NO_MODEL),
     body_limit="max_batch_body_bytes",
     names_model=True,
@@ -169,12 +180,14 @@ def predict_many() -> Response:
         bundle = counted.get_model()
         answer_type = _choose_answer_type(request)
         wants_score, wants_confidence = _SCORE.read(request.args), _CONFIDENCE.read(request.args)
+        wants_explanation = _EXPLAIN.read(request.args)
         segment = _SEGMENT.read(request.args)
         batch = _read_batch(request, bundle.features, parts.settings.max_batch_rows)
         batch = Batch(
             batch.rows,
             batch.score or wants_score,
             batch.confidence or wants_confidence,
+            batch.explain or wants_explanation,
             batch.segment or segment,
         )
         answer = answer_batch(parts, request_ids(), bundle, batch)
@@ -183,12 +196,18 @@ def predict_many() -> Response:
 
 def answer_batch(parts: Service, ids: RequestIds, bundle: Bundle, batch: Batch) -> dict[str, list[Any]]:
     """Score, publish and count rows, and return the fields of the answer, each a list with a value per row."""
+    # Refused before the rows count, if this model cannot explain or there are too many.
+    explainer = bundle.explainer if batch.explain else None
+    if explainer is not None:
+        check_number_of_explained_rows(len(batch.rows))
     scored = parts.score(ids, bundle, batch.rows, batch.segment)
     answer: dict[str, list[Any]] = {"is_inlier": scored.labels.tolist()}
     if batch.score:
         answer["anomaly_score"] = scored.scores.tolist()
     if batch.confidence:
         answer["confidence"] = scored.confidences.tolist()
+    if explainer is not None:
+        answer |= to_lists(explain_rows(explainer, scored.rows, scored.scores))
     return answer
 
 
@@ -220,7 +239,7 @@ def _read_batch(request: Request, features: Features, max_rows: int) -> Batch:
 def _serialize(answer: dict[str, list[Any]], media_type: str) -> Response:
     """Return the answer in a media type."""
     if media_type == CSV_MEDIA_TYPE:
-        return Response(write_csv(answer), mimetype=media_type)
+        return Response(write_csv(flatten(answer)), mimetype=media_type)
     if media_type == NDJSON_MEDIA_TYPE:
         return Response(write_ndjson(answer), mimetype=media_type)
     return answer_json(answer)

@@ -9,6 +9,7 @@ from flask.blueprints import BlueprintSetupState
 from marshmallow import Schema, fields
 from werkzeug.routing import BaseConverter
 
+from app.api.explanation import ExplanationFields
 from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
 from app.errors import UnknownPrediction
@@ -75,6 +76,12 @@ class RecordedRow(Schema):
     confidence = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
     recorded_share = fields.Float(
         required=True, metadata={"description": "The probability with which such a row is recorded, 0 to 1."}
+    )
+    explanation = fields.Nested(
+        ExplanationFields,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why it is an outlier; null for inliers, and for outliers that were not explained."},
     )
     label = fields.Nested(
         KnownLabel,
@@ -183,6 +190,7 @@ def _serialize_row(row: AnsweredRow) -> dict[str, Any]:
         "is_inlier": row.is_inlier,
         "confidence": row.confidence,
         "recorded_share": row.recorded_share,
+        "explanation": row.explanation,
         "label": _serialize_label(current[0]) if current else None,
         "history": [
             _serialize_label(label) | {"replaced_at": format_timestamp(label.replaced_at)}

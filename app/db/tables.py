@@ -70,6 +70,8 @@ PREDICTIONS = Table(
     Column("confidence", Double, nullable=False),
     # The inclusion probability of the row: a sum over rows divides by it.
     Column("recorded_share", Double, nullable=False),
+    # Why it is an outlier, as a JSON text; NULL for inliers, and for alarms that could not be explained.
+    Column("explanation", Text),
     sqlite_with_rowid=False,
 )
 Index(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,20 @@ class Explanation:
     is_approximate: bool
     p_value: float | None
     notes: dict[str, str] = field(default_factory=dict)
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return the fields of an answer or a record that explain a row."""
+        notes = (
+            {"counterfactual": "approximate: a smaller change of two columns may exist"} if self.is_approximate else {}
+        )
+        return {
+            "contributions": self.contributions,
+            "baseline": self.baseline,
+            "reasons": self.reasons,
+            "counterfactual": self.counterfactual,
+            "p_value": self.p_value,
+            "notes": self.notes | notes,
+        }
 
 
 class Explainer:
@@ -202,3 +216,14 @@ class Explainer:
         # Equal scores count as equally abnormal, also if another processor rounded them.
         n_rows, up_to = self._out_of_bag.count_up_to(score + SCORE_TOLERANCE)
         return (1 + up_to) / (1 + n_rows)
+
+
+def shorten(row: NDArray[np.float32]) -> list[float]:
+    """Write numbers with as few digits as a float32 needs: a caller that sent 0.56 sees 0.56.
+
+    Examples
+    --------
+    >>> np.array([0.56, 2], np.float32).tolist(), shorten(np.array([0.56, 2], np.float32))
+    ([0.5600000023841858, 2.0], [0.56, 2.0])
+    """
+    return [float(str(number)) for number in row]

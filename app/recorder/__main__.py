@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from app.drift.calibration import CVM, DETECTORS
+from app.metrics.alarms import AlarmMetrics
 from app.metrics.directory import folder_of_workers
 from app.metrics.metrics_file import close_files, name_files_after
 from app.metrics.quality import QualityMetrics
@@ -105,14 +106,14 @@ def _make_record_keeping(
     """Return what uses the database, or None if records are off; their metrics are registered in both cases."""
     is_enabled = settings.record_predictions > 0
     records_metrics, labels = RecordsMetrics(registry, REASONS, is_enabled), FeedbackMetrics(registry)
-    events = EventMetrics(registry)
+    alarms, events = AlarmMetrics(registry), EventMetrics(registry)
     quality = QualityMetrics(registry, METRICS, settings.model_max_age_days * SECONDS_PER_DAY)
     if not is_enabled:
         return None
     # Imported late: without records, nobody needs SQLAlchemy and its 20 MB.
     from app.recorder.records import RecordKeeping, RecordsReports
 
-    reports = RecordsReports(records_metrics, labels, events, quality)
+    reports = RecordsReports(records_metrics, labels, alarms, events, quality)
     return RecordKeeping(
         settings, folder, lambda: server.drained_until, live_version, metrics, reports, server.acknowledge
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.db.bulk_insert import Throttle
+from app.recorder.alarms import AlarmExplainer, ExplainedAlarms
 from app.recorder.protocol import PublishedRows
 from app.records.timestamps import SECONDS_PER_HOUR
 from app.records.writing import KnownSegments, RecordBatch
@@ -87,14 +88,31 @@ class BatchBuilder:
         Whether feature values are recorded.
     throttle
         Pauses between small pieces of work.
+    alarms
+        Explains outliers.
     """
 
-    def __init__(self, sampler: RowSampler, segments: KnownSegments, with_features: bool, throttle: Throttle) -> None:
+    def __init__(
+        self,
+        sampler: RowSampler,
+        segments: KnownSegments,
+        with_features: bool,
+        throttle: Throttle,
+        alarms: AlarmExplainer,
+    ) -> None:
         self._sampler, self._segments, self._with_features = sampler, segments, with_features
-        self._throttle = throttle
+        self._throttle, self._alarms = throttle, alarms
 
-    def build(self, parts: Sequence[PublishedRows]) -> RecordBatch:
-        """Build the rows. A second call with the same rows samples again."""
+    def build(self, parts: Sequence[PublishedRows], explained: ExplainedAlarms) -> RecordBatch:
+        """Build the rows. A second call with the same rows samples again.
+
+        Parameters
+        ----------
+        parts
+            The rows.
+        explained
+            What became of the outliers among them is added.
+        """
         labels = np.concatenate([part.scored.labels for part in parts])
         sampled = self._sampler.sample(labels)
         columns = zip(
@@ -114,6 +132,7 @@ class BatchBuilder:
             segment = self._segments.name(part.segment)
             features = np.asarray(part.scored.rows, _FEATURES).tobytes() if self._with_features else None
             width = _FEATURES.itemsize * n_features
+            explanations = self._alarms.explain(part, explained) if (part.scored.labels == -1).any() else {}
             n_outliers = 0
             for number in range(n_rows):
                 label, score, confidence, is_recorded, share, is_audited = next(columns)
@@ -134,6 +153,7 @@ class BatchBuilder:
                         "is_inlier": label,
                         "confidence": confidence,
                         "recorded_share": share,
+                        "explanation": explanations.get(number),
                     }
                 )
                 if is_audited:

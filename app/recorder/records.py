@@ -12,10 +12,12 @@ from pathlib import Path
 
 from app.db.bulk_insert import Throttle
 from app.db.writable_database import WritableDatabase
+from app.metrics.alarms import AlarmMetrics
 from app.metrics.quality import QualityMetrics
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import EventMetrics, FeedbackMetrics, RecordsMetrics
 from app.model.bundle import Bundle
+from app.recorder.alarms import AlarmExplainer
 from app.recorder.batch import BatchBuilder, RowSampler
 from app.recorder.events import EventLog
 from app.recorder.quality import QualityWatch
@@ -33,6 +35,7 @@ class RecordsReports:
 
     records: RecordsMetrics
     labels: FeedbackMetrics
+    alarms: AlarmMetrics
     events: EventMetrics
     quality: QualityMetrics
 
@@ -72,7 +75,7 @@ class RecordKeeping:
         acknowledge: Callable[[str, int], None],
     ) -> None:
         self.writer = start_writer(
-            settings, folder, drained_until, metrics, reports.records, reports.labels, acknowledge
+            settings, folder, drained_until, metrics, reports.records, reports.labels, reports.alarms, acknowledge
         )
         self._events = EventLog(Path(settings.model_dir), settings.database_url, reports.events)
         self._quality = QualityWatch(settings.database_url, settings.quality_window_days, live_version, reports.quality)
@@ -104,28 +107,32 @@ def start_writer(
     metrics: RecorderMetrics,
     records_metrics: RecordsMetrics,
     labels: FeedbackMetrics,
+    alarms: AlarmMetrics,
     acknowledge: Callable[[str, int], None] = lambda worker, position: None,
 ) -> RecordWriter:
     """Start the thread that writes rows; it opens the database itself, so that nobody waits for that.
 
-    Parameters are those of :class:`RecordKeeping`; ``labels`` counts labels that were given before their record.
+    Parameters are those of :class:`RecordKeeping`; ``labels`` counts labels that were given before their record,
+    ``alarms`` explained outliers.
     """
     queue = RowQueue(drained_until)
     segments = KnownSegments(settings.max_segments)
     sampler = RowSampler(settings.record_predictions, settings.audit_share)
     versions = KnownVersions(Path(settings.model_dir))
     throttle = Throttle(lambda: queue.n_rows)
+    explainer = AlarmExplainer(alarms, settings.record_features, throttle)
     store = RecordStore(
         WritableDatabase(settings.database_url),
         # The same for all recorders of a service that succeed each other.
         replica=f"{socket.gethostname()} {folder}",
         segments=segments,
-        builder=BatchBuilder(sampler, segments, settings.record_features, throttle),
+        builder=BatchBuilder(sampler, segments, settings.record_features, throttle, explainer),
         versions=versions,
         retention=Retention(settings.record_retention_days),
         done_until=queue.done_until,
         throttle=throttle,
         metrics=records_metrics,
         labels=labels,
+        alarms=explainer,
     )
-    return RecordWriter(store, queue, versions, metrics, records_metrics, acknowledge)
+    return RecordWriter(store, queue, versions, explainer, metrics, records_metrics, acknowledge)

@@ -17,6 +17,7 @@ from app.db.writable_database import WritableDatabase
 from app.db.writer_lock import WrittenByAnother
 from app.errors import RecordsUnavailable, count_of
 from app.metrics.records import UNKNOWN, FeedbackMetrics, RecordsMetrics
+from app.recorder.alarms import AlarmExplainer, ExplainedAlarms
 from app.recorder.batch import BatchBuilder
 from app.recorder.protocol import PublishedRows, end_positions
 from app.records.pending_labels import count_pending_labels, reconcile_labels
@@ -55,6 +56,8 @@ class RecordStore:
         Reports to Prometheus.
     labels
         Counts pending labels once their record is there.
+    alarms
+        Counts explained alarms once they are committed.
     """
 
     def __init__(
@@ -69,10 +72,11 @@ class RecordStore:
         throttle: Throttle,
         metrics: RecordsMetrics,
         labels: FeedbackMetrics,
+        alarms: AlarmExplainer,
     ) -> None:
         self._database, self._replica, self._segments, self._builder = database, replica, segments, builder
         self._versions, self._retention, self._done_until, self._throttle = versions, retention, done_until, throttle
-        self._metrics, self._labels = metrics, labels
+        self._metrics, self._labels, self._alarms = metrics, labels, alarms
         self._deliveries = Deliveries()
         self._reconcile_due = self._progress_due = self._maintenance_due = 0.0
         self._is_purging = self._is_shrinking = False
@@ -109,7 +113,7 @@ class RecordStore:
         positions = end_positions(parts)
         self._segments.learn(engine, {part.segment for part in parts})
         self._versions.store(engine, {part.version for part in parts})
-        batch = self._builder.build(parts)
+        batch = self._builder.build(parts, explained := ExplainedAlarms())
         now = time.time()
         self._unsure = (now, len(batch.predictions))
         with self._metrics.time_batch(), engine.begin() as connection:
@@ -122,6 +126,8 @@ class RecordStore:
         self._note_commit(engine, now, len(batch.predictions))
         self._postpone_progress()
         self._metrics.record_kept(len(batch.predictions))
+        if explained.contributions or explained.others:
+            self._alarms.committed(explained)
         return batch.n_rows
 
     def run_due_jobs(self) -> None:

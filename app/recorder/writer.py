@@ -16,6 +16,7 @@ from app.errors import count_of
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import SCHEMA, UNREACHABLE, RecordsMetrics
 from app.model.bundle import Bundle
+from app.recorder.alarms import AlarmExplainer
 from app.recorder.protocol import PublishedRows, end_positions
 from app.recorder.row_queue import RowQueue
 from app.recorder.store import RecordStore
@@ -46,6 +47,8 @@ class RecordWriter:
         Holds pending rows.
     versions
         Stores which features the rows of a model have.
+    alarms
+        Explains the outliers of a model.
     metrics
         Counts rows that were written or dropped.
     records_metrics
@@ -59,11 +62,12 @@ class RecordWriter:
         store: RecordStore,
         queue: RowQueue,
         versions: KnownVersions,
+        alarms: AlarmExplainer,
         metrics: RecorderMetrics,
         records_metrics: RecordsMetrics,
         acknowledge: Callable[[str, int], None],
     ) -> None:
-        self._store, self._queue, self._versions = store, queue, versions
+        self._store, self._queue, self._versions, self._alarms = store, queue, versions, alarms
         self._metrics, self._records_metrics, self._acknowledge = metrics, records_metrics, acknowledge
         self._ending = threading.Event()
         self._deadline = float("inf")
@@ -73,8 +77,9 @@ class RecordWriter:
         self._thread.start()
 
     def follow(self, bundle: Bundle) -> None:
-        """Store which features the rows of a model have; may be called by another thread."""
+        """Store which features the rows of a model have, and explain its alarms; may be called by another thread."""
         self._versions.follow(bundle)
+        self._alarms.follow(bundle)
 
     def take(self, published: PublishedRows) -> None:
         """Queue rows; drop them if the queue is full."""

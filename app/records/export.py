@@ -39,6 +39,7 @@ _ROWS = select(
     LABELS.c.note.label("label_note"),
     LABELS.c.given_at.label("labelled_at"),
     LABELS.c.given_by.label("labelled_by"),
+    PREDICTIONS.c.explanation,
     PREDICTIONS.c.features,
 ).select_from(
     PREDICTIONS.outerjoin(

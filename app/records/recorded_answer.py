@@ -69,7 +69,11 @@ class PastLabel:
 
 @dataclass(frozen=True)
 class AnsweredRow:
-    """A row with the model's answer and its labels, newest first; times are seconds since 1970."""
+    """A row with the model's answer and its labels, newest first; times are seconds since 1970.
+
+    ``explanation`` has the fields of ``/prediction`` that explain an outlier; None for inliers, and for outliers that
+    were not explained.
+    """
 
     row: int
     features: dict[str, float] | None
@@ -77,6 +81,7 @@ class AnsweredRow:
     is_inlier: int
     confidence: float
     recorded_share: float
+    explanation: dict[str, Any] | None
     labels: list[PastLabel]
 
 
@@ -183,6 +188,7 @@ def _to_answered_row(line: Row[Any], names: Sequence[str] | None, labels: list[P
         line.is_inlier,
         line.confidence,
         line.recorded_share,
+        None if line.explanation is None else json.loads(line.explanation),
         labels,
     )
 

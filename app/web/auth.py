@@ -134,7 +134,7 @@ class ApiKeys:
         KeysUnavailable
             If a configured file cannot be used.
         """
-        if role == PREDICT and not self._predictions_need_a_key():
+        if role == PREDICT and not self.predictions_need_a_key():
             return self._name_of(sender)
         if self._named is None and self._plain is None:
             is_here = is_loopback(sender.peer) or (self._has_only_unix_sockets and not sender.peer)
@@ -159,7 +159,7 @@ class ApiKeys:
 
         Unlike ``authorize``, this counts nothing.
         """
-        if not self._predictions_need_a_key():
+        if not self.predictions_need_a_key():
             return self._name_of(sender)
         assert self._named is not None, "only the keys in this file have roles"
         if self._is_limited(sender) and self._wrong_keys.seconds_to_wait(self.address_of(sender)):
@@ -178,7 +178,7 @@ class ApiKeys:
                 if file is not None:
                     file.read()
 
-    def _predictions_need_a_key(self) -> bool:
+    def predictions_need_a_key(self) -> bool:
         """Return whether any key has the role ``predict``."""
         return self._named is not None and any(PREDICT in holder.roles for holder in self._named.read().values())
 

@@ -31,7 +31,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+")
 # Skipped, it would give every row after it the answer of another line.
 BLANK_LINE = "this line is blank: send a value, or remove the line"
 
-Columns = Mapping[str, Sequence[float]]
+Columns = Mapping[str, Sequence[Any]]
 
 
 def read_csv(body: bytes, features: Features, *, ignore_extra: bool = False) -> list[list[object]]:
@@ -150,10 +150,12 @@ def _find_columns(header: list[str], features: Features, *, ignore_extra: bool) 
 
 
 def write_csv(answer: Columns) -> bytes:
-    """Serialize an answer as a header and one line per row."""
-    lines = [",".join(answer)]
-    lines += [",".join(map(repr, cells)) for cells in zip(*answer.values(), strict=True)]
-    return ("\n".join(lines) + "\n").encode()
+    """Serialize an answer as a header and one line per row; values are numbers, texts, or None for an empty cell."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(answer)
+    writer.writerows(zip(*answer.values(), strict=True))
+    return file.getvalue().encode()
 
 
 def write_ndjson(answer: Columns) -> bytes:

@@ -54,7 +54,44 @@ def build() -> Dashboard:
     grid.add_panels(12, _rows_by_confidence(), _rows_by_label(), _rows_by_score(), widths=(8, 6, 10))
     grid.add_row("Labels and scores")
     grid.add_panels(9, mean_score(), mean_output(), outlier_ratio())
+    grid.add_row("Alarms")
+    grid.add_panels(10, _drivers_of_alarms(), _explained_alarms(), widths=(16, 8))
     return dashboard
+
+
+def _drivers_of_alarms() -> timeseries.Panel:
+    return graph(
+        "What drives alarms",
+        "Positive contributions of each feature to alarms, as a share of all, stacked: what made these rows abnormal. "
+        "The ten features with most have their own colour. A feature that takes over is a change of the traffic, even "
+        "if the number of alarms stays the same.",
+        units.PercentUnit,
+        query(
+            f"sum by (feature_name) (increase(alarm_contribution_total{{{INSTANCE}}}[10m])) / ignoring(feature_name) "
+            f"group_left () (sum(increase(alarm_contribution_total{{{INSTANCE}}}[10m])) > 0)",
+            "{{feature_name}}",
+        ),
+        decimals=0,
+        stacked=True,
+        legend_right=True,
+        soft_max=1,
+    )
+
+
+def _explained_alarms() -> timeseries.Panel:
+    return graph(
+        "Alarms by explanation",
+        "Rows per second that are alarms, by what became of their explanation: skipped means that there were more than "
+        "the recorder explains in a twentieth of a core.",
+        "rows/s",
+        query(
+            f"sum by (result) (rate(alarm_explanations_total{{{INSTANCE}}}[$__rate_interval]))",
+            "{{result}}",
+            fast_scrape=True,
+        ),
+        decimals=2,
+        stacked=True,
+    )
 
 
 def _mean_confidence() -> timeseries.Panel:

@@ -22,6 +22,7 @@ from app.api.page import choose_examples
 from app.api.service import service_of
 from app.model.bundle import read_manifest, write_manifest
 from app.model.schema import LARGEST_NUMBER
+from tests.model.format_1 import rewrite_as_format_1
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.dataset import Dataset
 
@@ -99,7 +100,8 @@ def test_each_feature_has_a_labelled_input(client: FlaskClient):
     inputs = page.all("input", type="number")
 
     assert [page.text_by_id.get(f"range-{place}", "").split()[:2] for place in range(2)] == [["in", "training"]] * 2
-    assert [label["for"] for label in page.all("label") if "for" in label] == [found["id"] for found in inputs]
+    labelled = [label["for"] for label in page.all("label") if "for" in label]
+    assert labelled == [*(found["id"] for found in inputs), "key"]
     row = [float(found["value"]) for found in inputs]
     assert client.post("/prediction", json={"feature_vector": row}).json == {"is_inlier": 1}
 
@@ -168,7 +170,7 @@ def test_command_can_be_pasted(make_service: Callable[..., Flask], credits_model
     assert words[:2] == ["curl", f"{address}prediction"]
     options = dict(zip(words[2::2], words[3::2], strict=True))
     answer = client.post("/prediction", data=options["-d"], headers=[options["-H"].split(": ")])
-    assert answer.json.keys() == {"is_inlier", "anomaly_score"}
+    assert answer.json.keys() > {"is_inlier", "anomaly_score", "contributions"}
 
 
 _FORWARDED = {"X-Forwarded-Host": "models.example:8443", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/a/b"}
@@ -280,3 +282,18 @@ def test_without_a_model_the_page_says_what_to_do(client_without_model: FlaskCli
     assert "Ready" not in page.text
     assert not page.all("form")
     assert page.all("a", href="docs")
+
+
+def test_key_and_explanation_are_offered_where_they_apply(own_models: Path, make_service, tmp_path: Path):
+    """A model of format 1 has no box for an explanation; the field for a key is hidden if none is needed."""
+    page = read_page(make_service(own_models).test_client())
+    assert page.all("input", id="explain")
+    assert "hidden" in page.all("div", id="key-field")[0]
+    assert json.loads(page.text_by_id["curl-body"])["explain"] is True
+
+    (tmp_path / "keys").write_text("scoring predict s3cret\n")
+    rewrite_as_format_1((own_models / "current").resolve())
+    page = read_page(make_service(own_models, api_keys_file=str(tmp_path / "keys")).test_client())
+    assert not page.all("input", id="explain")
+    assert "hidden" not in page.all("div", id="key-field")[0]
+    assert "explain" not in json.loads(page.text_by_id["curl-body"])

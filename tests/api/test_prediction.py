@@ -145,6 +145,7 @@ def test_every_row_of_numbers_is_accepted(row: list[float], score: bool):
         "feature_vector": row,
         "score": score,
         "confidence": False,
+        "explain": False,
         "segment": "",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,24 @@ from tests.records.filled_tables import add_writer, make_id, name_features, reco
 
 ID = make_id(1)
 
+EXPLANATION = {
+    "contributions": {"mean": -0.05, "sd": 0.61},
+    "baseline": -1.2,
+    "reasons": ["sd = 0.23 is higher than 99.9 % of training rows"],
+    "counterfactual": None,
+    "p_value": 0.001,
+    "notes": {"counterfactual": "none was found"},
+}
+
 
 @pytest.fixture
 def service(recorded: RecordedService) -> RecordedService:
     """A service with one recorded request of three rows."""
     name_features(recorded.engine)
     for row in range(3):
-        record(recorded.engine, ID, row, request_id="theirs", segment="DE", answered_at=1_795_000_000.25)
+        explanation = json.dumps(EXPLANATION) if row == 1 else None
+        more = {"request_id": "theirs", "segment": "DE", "answered_at": 1_795_000_000.25, "explanation": explanation}
+        record(recorded.engine, ID, row, **more)
     return recorded
 
 
@@ -44,6 +56,7 @@ def test_answer_is_shown_as_described(service: RecordedService, monkeypatch: pyt
     assert [label["is_inlier"] for label in row["history"]] == [1]
     assert row["history"][0]["replaced_at"] == row["label"]["given_at"]
     assert answer.json["rows"][0]["label"] is None
+    assert [row["explanation"] for row in answer.json["rows"]] == [None, EXPLANATION, None]
     assert [(label["row"], label["is_inlier"]) for label in answer.json["waiting_labels"]] == [(9, 1)]
     assert service.client.get(f"/predictions/{ID}").json == answer.json
 

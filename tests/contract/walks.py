@@ -166,6 +166,7 @@ def record(folder: Path) -> list[str]:
     import numpy as np
     from prometheus_client import CollectorRegistry
 
+    from app.metrics.alarms import AlarmMetrics
     from app.metrics.recorder import RecorderMetrics
     from app.metrics.records import REASONS, FeedbackMetrics, RecordsMetrics
     from app.metrics.service import ServiceMetrics
@@ -194,6 +195,7 @@ def record(folder: Path) -> list[str]:
             metrics,
             RecordsMetrics(registry, REASONS, is_enabled=True),
             FeedbackMetrics(registry),
+            AlarmMetrics(registry),
         )
         loop = threading.Thread(target=run_recorder, args=(server, [writer], folder))
         loop.start()

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Metric
 from app import create_app
 from app.api.service import service_of
 from app.drift.calibration import CVM, DETECTORS
+from app.metrics.alarms import AlarmMetrics
 from app.metrics.quality import NO_SEGMENT, QualityMetrics
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import REASONS, EventMetrics, RecordsMetrics
@@ -31,6 +32,7 @@ def service_metrics() -> dict[str, str]:
     QualityMetrics(recorder, METRICS, 0).record_segments({NO_SEGMENT: OutlierRatio(0, 1)})
     RecordsMetrics(recorder, REASONS, is_enabled=True)
     EventMetrics(recorder)
+    AlarmMetrics(recorder)
     folder = describe_folder(Path("/nowhere"), recorder_beats=True)
     return _types([*workers.collect(), *recorder.collect(), *folder])
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from app.db.bulk_insert import PIECE_ROWS, Throttle
 from app.db.ids import make_record_id
+from app.metrics.alarms import AlarmMetrics
+from app.recorder.alarms import AlarmExplainer, ExplainedAlarms
 from app.recorder.batch import BatchBuilder, RowSampler
 from app.recorder.protocol import PublishedRows
 from app.records.writing import KnownSegments
@@ -19,11 +22,13 @@ def test_pauses_while_a_batch_is_built(n_parts: int, monkeypatch: pytest.MonkeyP
     """After a fixed number of rows, however they are grouped, recorded or not."""
     pauses: list[float] = []
     monkeypatch.setattr("app.db.bulk_insert.time.sleep", pauses.append)
-    builder = BatchBuilder(RowSampler(0, 0), KnownSegments(50), with_features=True, throttle=Throttle(lambda: 0))
+    throttle = Throttle(lambda: 0)
+    alarms = AlarmExplainer(AlarmMetrics(CollectorRegistry()), with_features=True, throttle=throttle)
+    builder = BatchBuilder(RowSampler(0, 0), KnownSegments(50), with_features=True, throttle=throttle, alarms=alarms)
     record_id = make_record_id()
     part = PublishedRows(time.time(), record_id, "v1", 0, make_scored(5 * PIECE_ROWS // n_parts), record_id=record_id)
 
-    batch = builder.build([part] * n_parts)
+    batch = builder.build([part] * n_parts, ExplainedAlarms())
 
     assert batch.n_rows == 5 * PIECE_ROWS
     assert 0 < len(batch.predictions) < batch.n_rows

@@ -13,6 +13,7 @@ from sqlalchemy import Table, create_engine, func, select, text
 
 from app.db.ids import make_record_id
 from app.db.url import DatabaseAddress
+from app.metrics.alarms import AlarmMetrics
 from app.metrics.recorder import RecorderMetrics
 from app.metrics.records import REASONS, FeedbackMetrics, RecordsMetrics
 from app.recorder.protocol import PublishedRows
@@ -39,6 +40,7 @@ class RunningWriter:
             RecorderMetrics(self.registry, ["mmd"], "cvm"),
             RecordsMetrics(self.registry, REASONS, is_enabled=True),
             self.labels,
+            AlarmMetrics(self.registry),
         )
 
     def take(self, n_requests: int, n_rows: int = 1, **fields: str) -> float:

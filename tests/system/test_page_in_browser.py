@@ -20,6 +20,8 @@ pytestmark = pytest.mark.system
 
 expect.set_options(timeout=TIMEOUT_MILLISECONDS)
 
+KEY = "a-key-for-scoring"
+
 # A small phone's width and height, in CSS pixels.
 PHONE = {"width": 320, "height": 640}
 
@@ -87,6 +89,7 @@ def test_row_is_sent_and_its_answer_shown(opened_page: BrowserPage, service: Run
     expect(page.locator("#measured-time")).to_contain_text("ms")
     version = service.get("/readyz").headers["X-Model-Version"]
     expect(page.locator("#measured-version")).to_have_text(version)
+    expect(page.get_by_label("API key")).to_be_hidden()
     assert opened_page.hosts() == {urlsplit(service.address).netloc}
     assert opened_page.errors == []
 
@@ -113,6 +116,51 @@ def test_score_is_shown_only_if_requested(opened_page: BrowserPage):
     expect(opened_page.page.locator("#measured-score")).to_have_text("not requested")
     expect(opened_page.page.locator("#scale")).to_be_hidden()
     assert "anomaly_score" not in opened_page.page.locator("#raw").inner_text()
+
+
+def test_outlier_is_explained(opened_page: BrowserPage):
+    """With reasons, a bar for each column, what would make it an inlier, and its rarity, from the answer."""
+    page = opened_page.page
+    page.get_by_label("mean").fill("0.56")
+    page.get_by_label("sd").fill("39.2")
+    page.get_by_role("button", name="Send").click()
+
+    expect(page.get_by_role("status")).to_have_text("Outlier: an abnormal row")
+    answer = json.loads(page.locator("#raw").inner_text().partition("\n")[2])
+    assert page.locator("#reasons li").all_inner_texts() == answer["reasons"]
+    assert answer["reasons"]
+    bars = page.locator("#contributions li")
+    largest = sorted(answer["contributions"].items(), key=lambda pair: -abs(pair[1]))
+    assert [text.split("\n")[0] for text in bars.all_inner_texts()] == [name for name, _ in largest]
+    expect(bars.first).to_contain_text(f"+{largest[0][1]:.3f}")
+    track, fill = bars.first.locator(".track").bounding_box(), bars.first.locator("i").bounding_box()
+    assert fill["x"] == pytest.approx(track["x"] + track["width"] / 2, abs=1)
+    assert fill["width"] == pytest.approx(track["width"] / 2, abs=1)
+    for name, change in answer["counterfactual"].items():
+        expect(page.locator("#counterfactual")).to_contain_text(f"{name} = {change['to']} instead of {change['from']}")
+    rarity = float(f"{1 / answer['p_value']:.2g}")
+    expect(page.locator("#rarity")).to_have_text(f"1 in {rarity:,.10g}")
+
+    page.get_by_label("explain it").uncheck()
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#why")).to_be_hidden()
+    assert "contributions" not in page.locator("#raw").inner_text()
+    assert opened_page.errors == []
+
+
+def test_key_is_asked_for_where_predictions_need_one(browser: Browser, tmp_path: Path, credits_models: Path):
+    """The field is there from the start; a wrong key is refused, the right one is sent."""
+    (tmp_path / "keys").write_text(f"scoring predict {KEY}\n")
+    with (
+        start_service(tmp_path, credits_models, API_KEYS_FILE=str(tmp_path / "keys")) as keyed,
+        open_page(browser) as opened,
+    ):
+        page = opened.page
+        page.goto(keyed.address)
+        for key, outcome in (("", "Refused: Unauthorized"), (KEY, "Inlier: a normal row")):
+            page.get_by_label("API key").fill(key)
+            send(page, "Typical row")
+            expect(page.get_by_role("status")).to_have_text(outcome)
 
 
 def test_errors_are_shown_at_their_inputs(opened_page: BrowserPage):

@@ -66,6 +66,24 @@ def test_every_row_of_every_route_is_recorded(tmp_path: Path, credits_models: Pa
         assert _recorded_rows(tmp_path) == (load.rows, load.rows)
 
 
+def test_alarm_is_recorded_with_its_explanation(tmp_path: Path, credits_models: Path):
+    """Nobody asked; the record has what the answer would have had, and metrics show what drives alarms."""
+    with start_service_with_recorder(tmp_path, credits_models) as service:
+        answer = service.predict(FAR_ROW)
+        asked = service.session.post(
+            f"{service.address}/prediction", json={"feature_vector": FAR_ROW, "explain": True}, timeout=30
+        ).json()
+        wait_until_recorded(service)
+        [row] = service.get(f"/predictions/{answer.headers['X-Record-ID']}").json()["rows"]
+
+        assert row["explanation"] == {name: value for name, value in asked.items() if name != "is_inlier"}
+        assert sum(row["explanation"]["contributions"].values()) > 0
+        assert service.metric("alarm_explanations_total", result="explained") == 2
+        for name, contribution in row["explanation"]["contributions"].items():
+            shown = service.metric("alarm_contribution_total", feature_name=name)
+            assert shown == pytest.approx(2 * max(0, contribution))
+
+
 def test_locked_database_does_not_delay_predictions(tmp_path: Path, credits_models: Path):
     """Predictions are answered, rows are pending in memory, and all are written once the lock is released."""
     with start_service_with_recorder(tmp_path, credits_models) as service:

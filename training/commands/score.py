@@ -1,4 +1,4 @@
-"""``score``: add the live model's label and score to each row of a CSV file."""
+"""``score``: add the live model's label and score, and perhaps why, to each row of a CSV file."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="copy texts such as =SUM(A1) unchanged; by default an apostrophe keeps spreadsheets from running them",
     )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="also add contributions, reasons, counterfactual and p-value of each row",
+    )
     add_models_option(parser)
     parser.set_defaults(run=run)
 
@@ -33,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from training.data.score_file import score_file
 
     bundle = read_bundle(options.models / CURRENT_LINK)
-    evaluation = score_file(bundle, options.source, options.target, is_raw=options.raw)
+    evaluation = score_file(bundle, options.source, options.target, is_raw=options.raw, explains=options.explain)
     print(
         f"{options.target}: {evaluation.n_flagged:,} of {len(evaluation):,} rows are outliers "
         f"({bundle.name} {bundle.version})",

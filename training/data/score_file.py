@@ -1,13 +1,18 @@
-"""Score a CSV file: copy it, with a label and a score added to each row."""
+"""Score a CSV file: copy it, with a label, a score and perhaps an explanation added to each row."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
+from app.model.explain import Explainer
+from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.server.output_file import disarm, open_output
 from training.data.dataset import read_features
 from training.data.tables import CsvFile, is_number, open_csv_file
@@ -16,8 +21,13 @@ from training.fitting.evaluate import Evaluation, evaluate
 
 LABEL_COLUMN, SCORE_COLUMN = "is_inlier", "anomaly_score"
 
+# The explanations of so many rows are in memory at once.
+_BLOCK_ROWS = 1000
 
-def score_file(bundle: Bundle, source: Path, target: Path, *, is_raw: bool = False) -> Evaluation:
+
+def score_file(
+    bundle: Bundle, source: Path, target: Path, *, is_raw: bool = False, explains: bool = False
+) -> Evaluation:
     """Copy a CSV file with ``is_inlier`` and ``anomaly_score`` as its last columns.
 
     Parameters
@@ -30,22 +40,64 @@ def score_file(bundle: Bundle, source: Path, target: Path, *, is_raw: bool = Fal
         Where to write; a file is replaced in one step if it exists.
     is_raw
         Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
+    explains
+        Also add the columns of explanations, as ``/predictions`` returns them in CSV.
 
     Raises
     ------
     BadData
-        If the file lacks a feature, holds a cell that cannot be scored, or has one of the two columns.
+        If the file lacks a feature, holds a cell that cannot be scored, or has one of the new columns.
+    CannotExplain
+        If ``explains`` is true and the bundle is of format 1.
     ModelsNotWritable
         If the result cannot be stored; ``target`` then is as it was.
     """
     file = open_csv_file(source)
-    for column in (LABEL_COLUMN, SCORE_COLUMN):
+    rows = read_features(file, bundle.features.names).rows
+    evaluation = evaluate(bundle.forest, rows)
+    convert = str if is_raw else _disarm_text
+    explained = _Explained(bundle.explainer, rows, evaluation, convert) if explains else None
+    added = (LABEL_COLUMN, SCORE_COLUMN, *(explained.header if explained else ()))
+    for column in added:
         if column in file.header:
             raise BadData(f"{source} line 1: the column {column} exists already; rename or remove it.")
-    evaluation = evaluate(bundle.forest, read_features(file, bundle.features.names).rows)
     with refusing_output(target), open_output(target) as opened:
-        _write(opened, file, evaluation, str if is_raw else _disarm_text)
+        answers: Iterator[Sequence[Any]] = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
+        if explained:
+            answers = ((*answer, *more) for answer, more in zip(answers, explained, strict=True))
+        _write(opened, file, added, answers, convert)
     return evaluation
+
+
+class _Explained:
+    """The cells that explain each row, computed block by block.
+
+    Parameters
+    ----------
+    explainer, rows, evaluation
+        Of the model; the rows, and their scores.
+    convert
+        Applied to texts.
+    """
+
+    def __init__(
+        self,
+        explainer: Explainer,
+        rows: NDArray[np.float64],
+        evaluation: Evaluation,
+        convert: Callable[[str], str],
+    ) -> None:
+        self._explainer, self._rows, self._evaluation, self._convert = explainer, rows, evaluation, convert
+        self.header = tuple(self._explain(slice(1)))
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        for first in range(0, len(self._rows), _BLOCK_ROWS):
+            yield from zip(*self._explain(slice(first, first + _BLOCK_ROWS)).values(), strict=True)
+
+    def _explain(self, block: slice) -> dict[str, list[Any]]:
+        """Explain some rows; return the new columns."""
+        rows = self._rows[block].astype(np.float32)
+        return flatten(to_lists(explain_rows(self._explainer, rows, self._evaluation.scores[block])), self._convert)
 
 
 def _disarm_text(cell: str) -> str:
@@ -53,11 +105,16 @@ def _disarm_text(cell: str) -> str:
     return cell if is_number(cell) else disarm(cell)
 
 
-def _write(opened: TextIO, file: CsvFile, evaluation: Evaluation, convert: Callable[[str], str]) -> None:
-    """Write all cells, and the label and score of each row."""
-    answers = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
+def _write(
+    opened: TextIO,
+    file: CsvFile,
+    added: Sequence[str],
+    answers: Iterator[Sequence[Any]],
+    convert: Callable[[str], str],
+) -> None:
+    """Write all cells, and the new ones of each row."""
     writer = csv.writer(opened, lineterminator="\n")
-    writer.writerow([*map(convert, file.header), LABEL_COLUMN, SCORE_COLUMN])
+    writer.writerow([*map(convert, file.header), *added])
     writer.writerows(
         [*map(convert, cells), *answer] for (_, cells), answer in zip(file.records(), answers, strict=True)
     )

@@ -77,7 +77,8 @@ class SelfContainedPage:
         if table.columns.nlevels == 1:
             # Otherwise pandas puts the name of the index on a separate line below the column headings.
             table = table.rename_axis(index=None, columns=table.index.name)
-        self._add("table", html=table.to_html(border=0, formatters=formats))
+        with pd.option_context("display.max_colwidth", None):  # otherwise, long texts are cut off
+            self._add("table", html=table.to_html(border=0, formatters=formats))
 
     def add_figures(self, figures: list[go.Figure], wide: bool = False) -> None:
         """Add figures next to each other where the window is wide enough.

@@ -7,6 +7,7 @@ binary follow in the same order, row after row, little endian, with nothing in b
 from __future__ import annotations
 
 import re
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -26,9 +27,12 @@ _MEDIA_TYPES = (JSON_MEDIA_TYPE, BINARY_MEDIA_TYPE, "")
 # No body is longer than 18 digits can express, and Python refuses to parse numbers of thousands of digits.
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
-_DATATYPES = {"f": "FP64", "i": "INT64"}
+_DATATYPES = {"f": "FP64", "i": "INT64", "O": "BYTES"}
 
-# Name, values of shape (n_rows,), and whether they are sent as bytes.
+# In the bytes of a tensor of texts, the length of each is before it.
+_TEXT_LENGTH = Struct("<I")
+
+# Name, values with a first axis of n_rows, and whether they are sent as bytes.
 Output = tuple[str, NDArray[Any], bool]
 
 
@@ -107,7 +111,7 @@ def encode_tensors(fields: dict[str, Any], outputs: list[Output]) -> tuple[bytes
     fields
         The answer without its outputs.
     outputs
-        Name, values of shape ``(n_rows,)`` as int64 or float64, and whether they are sent as bytes.
+        Name, values as int64, float64 or texts with a first axis of ``n_rows``, and whether they are sent as bytes.
     """
     described: list[dict[str, Any]] = []
     tails = []
@@ -118,13 +122,21 @@ def encode_tensors(fields: dict[str, Any], outputs: list[Output]) -> tuple[bytes
             "shape": list(values.shape),
         }
         if is_binary:
-            tails.append(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
+            tails.append(_to_bytes(values))
             tensor["parameters"] = {"binary_data_size": len(tails[-1])}
         else:
-            tensor["data"] = values.tolist()
+            tensor["data"] = values.ravel().tolist()
         described.append(tensor)
     head = msgspec.json.encode(fields | {"outputs": described})
     return b"".join([head, *tails]), len(head)
+
+
+def _to_bytes(values: NDArray[Any]) -> bytes:
+    """Return a tensor as the bytes of its numbers, or of its texts with the length of each."""
+    if values.dtype.kind == "O":
+        texts = [text.encode() for text in values]
+        return b"".join(_TEXT_LENGTH.pack(len(text)) + text for text in texts)
+    return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
 
 
 def _read_json_length(text: str | None, body_length: int) -> int:

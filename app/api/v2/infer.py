@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+import numpy as np
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields, validate
 
+from app.api.explanation import EXPLAIN, check_number_of_explained_rows
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.api.v2.body import BINARY_MEDIA_TYPE, BinaryPart, Output, answer_tensors, read_tensor_body
-from app.api.v2.inference_request import ANOMALY_SCORE, IS_INLIER, OUTPUTS, InferenceRequest, load_inference_request
+from app.api.v2.inference_request import (
+    ANOMALY_SCORE,
+    CONTRIBUTIONS,
+    EXPLANATION,
+    IS_INLIER,
+    OUTPUTS,
+    InferenceRequest,
+    load_inference_request,
+)
 from app.api.v2.tensors import read_rows
 from app.errors import UnknownModel
 from app.model.bundle import Bundle
+from app.model.explained_rows import explain_rows
 from app.web.middleware import RequestIds, request_ids
 
 # The group of the protocol's routes in the OpenAPI document.
@@ -34,13 +46,20 @@ class AnsweredParameters(Schema):
 
 
 class AnsweredOutput(Schema):
-    """The labels or the scores of all rows."""
+    """The labels, the scores or the explanations of all rows."""
 
-    name = fields.String(required=True, validate=validate.OneOf(OUTPUTS))
-    datatype = fields.String(required=True, validate=validate.OneOf(("INT64", "FP64")))
-    shape = fields.List(fields.Integer(), required=True, metadata={"description": "[rows]", "example": [1]})
+    name = fields.String(required=True, validate=validate.OneOf((*OUTPUTS, CONTRIBUTIONS, EXPLANATION)))
+    datatype = fields.String(required=True, validate=validate.OneOf(("INT64", "FP64", "BYTES")))
+    shape = fields.List(
+        fields.Integer(),
+        required=True,
+        metadata={"description": "[rows]; [rows, features] for contributions", "example": [1]},
+    )
     parameters = fields.Nested(AnsweredParameters)
-    data = fields.List(fields.Float(), metadata={"example": [1]})
+    data = fields.List(
+        fields.Raw(metadata={"type": ["number", "string"]}),
+        metadata={"description": "Row after row; texts only in `explanation`.", "example": [1]},
+    )
 
 
 class InferenceAnswer(Schema):
@@ -118,9 +137,18 @@ def answer_inference(
     The fields of the answer without its outputs, and the outputs.
     """
     rows = read_rows(loaded["inputs"], binary, bundle.features, parts.settings.max_batch_rows)
+    explainer = bundle.explainer if loaded["parameters"][EXPLAIN] else None
+    if explainer is not None:
+        check_number_of_explained_rows(len(rows))
     scored = parts.score(ids, bundle, rows, loaded["parameters"]["segment"])
     values = {IS_INLIER: scored.labels, ANOMALY_SCORE: scored.scores}
-    outputs = [(output, values[output], is_binary) for output, is_binary in _requested_outputs(loaded)]
+    outputs: list[Output] = [(output, values[output], is_binary) for output, is_binary in _requested_outputs(loaded)]
+    if explainer is not None:
+        explained = explain_rows(explainer, scored.rows, scored.scores)
+        is_binary = loaded["parameters"]["binary_data_output"]
+        contributions = np.array([list(fields["contributions"].values()) for fields in explained])
+        texts = np.array([msgspec.json.encode(fields).decode() for fields in explained], object)
+        outputs += [(CONTRIBUTIONS, contributions, is_binary), (EXPLANATION, texts, is_binary)]
     return answer_without_outputs(bundle, loaded), outputs
 
 

@@ -16,6 +16,9 @@ from app.web.validation import flatten_errors, json_type
 IS_INLIER, ANOMALY_SCORE = "is_inlier", "anomaly_score"
 OUTPUTS = (IS_INLIER, ANOMALY_SCORE)
 
+# The outputs that the parameter `explain` adds: a number per feature, and all of /prediction's fields as a JSON text.
+CONTRIBUTIONS, EXPLANATION = "contributions", "explanation"
+
 # Both can represent every number that a row may have.
 DATATYPES = ("FP32", "FP64")
 
@@ -125,6 +128,14 @@ class InferenceParameters(_LenientSchema):
         allow_none=True,
         load_default=False,
         metadata={"description": "Default of `binary_data` of each output."},
+    )
+    explain = StrictBoolean(
+        allow_none=True,
+        load_default=False,
+        metadata={
+            "description": f"Whether to add the outputs `{CONTRIBUTIONS}`, a number per feature, and `{EXPLANATION}`, "
+            "a JSON text with the fields that explain a row in the answer of `/prediction`."
+        },
     )
     segment = Segment(allow_none=True)
 

@@ -1,5 +1,7 @@
 // The form and its answer. URLs are relative, because a proxy may serve the page under a prefix.
 
+import { hideExplanation, showExplanation } from "./explanation.js";
+
 // By default, Gunicorn kills a worker that is silent for 30 seconds, so there is no answer after that.
 const TIMEOUT_MILLISECONDS = 30_000;
 
@@ -49,7 +51,15 @@ function markRange(input) {
 
 /** Return the body of a request. Anything that is not a number becomes null, which the service then reports. */
 function request(inputs) {
-  return { feature_vector: inputs.map((input) => input.valueAsNumber), score: byId("score").checked };
+  const row = { feature_vector: inputs.map((input) => input.valueAsNumber), score: byId("score").checked };
+  // A model of an old format cannot explain, and has no such box.
+  return byId("explain")?.checked ? { ...row, explain: true } : row;
+}
+
+/** Return the headers of a request; the key stays in the page, which stores nothing. */
+function headers() {
+  const key = byId("key").value;
+  return { "Content-Type": "application/json", ...(key && { "X-API-Key": key }) };
 }
 
 /** Send the row, and show the answer or the error. */
@@ -61,7 +71,7 @@ async function send(form, inputs) {
   try {
     const response = await fetch("prediction", {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
+      headers: headers(),
       body: JSON.stringify(request(inputs)),
       signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     });
@@ -115,6 +125,7 @@ function showLabel(form, body, milliseconds, version) {
   byId("measured-time").textContent = `${milliseconds.toFixed(1)} ms`;
   byId("measured-version").textContent = version;
   byId("measured").hidden = false;
+  showExplanation(body);
   if (!isScored || !isSameModel) return;
   // Scores lie in [-1, 0], and the scale runs from left to right.
   byId("scale").style.setProperty("--threshold", `${(threshold + 1) * 100}%`);
@@ -124,6 +135,8 @@ function showLabel(form, body, milliseconds, version) {
 
 /** Show why the row was refused, beside the inputs with mistakes. */
 function showProblem(inputs, response, body) {
+  // Keys may have been introduced since the page was loaded.
+  if (response.status === 401) byId("key-field").hidden = false;
   const elsewhere = [];
   const invalid = [];
   for (const { field, message } of body?.errors ?? []) {
@@ -156,6 +169,7 @@ function clear(inputs) {
     byId(`error-${index}`).textContent = "";
   }
   byId("scale").hidden = byId("measured").hidden = true;
+  hideExplanation();
 }
 
 /** Show the copy button if the browser allows copying, which it does not on plain HTTP from another machine. */

@@ -60,6 +60,6 @@ def test_unknown_fields_are_ignored():
 
     loaded = load_inference_request(body)
 
-    assert loaded["parameters"] == {"binary_data_output": False, "segment": ""}
+    assert loaded["parameters"] == {"binary_data_output": False, "explain": False, "segment": ""}
     assert loaded["inputs"][0]["parameters"] == {}
     assert "extra" not in loaded
