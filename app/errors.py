@@ -5,6 +5,9 @@
   * InvalidTimestamp           500  a time in a command does not fit the others
   * InvalidBundle              503  a model bundle is incomplete, was changed, or has another format
   * InvalidForest              500  an estimator cannot be served
+  * InvalidChoice              422  a version or a threshold that a person chose does not exist or is not possible
+  * NotPromoted                409  a version must not go live without a person's consent
+  * ModelsNotWritable          500  a bundle or a result could not be stored
   * MetricsFolderTaken         500  another live service owns the metrics folder
   * UnreadableMessage          500  the recorder received a message that it cannot decode
   * RefusedRequest             400  never raised itself
@@ -95,6 +98,26 @@ class InvalidBundle(IsowatchError):
 
 class InvalidForest(IsowatchError):
     """An estimator cannot be served: it is not an Isolation Forest that was fitted to numbers."""
+
+
+class InvalidChoice(IsowatchError):
+    """A version or a threshold that a person chose does not exist or is not possible."""
+
+    status = 422
+
+
+class NotPromoted(IsowatchError):
+    """A version must not go live without a person's consent; ``options`` of the command line give it."""
+
+    status = 409
+
+    def __init__(self, message: str, options: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.options = tuple(options)
+
+
+class ModelsNotWritable(IsowatchError):
+    """A bundle or a result could not be stored."""
 
 
 class MetricsFolderTaken(IsowatchError):

@@ -13,11 +13,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from app.errors import IsowatchError
+from app.errors import InvalidChoice, IsowatchError, NotPromoted
 from training.errors import TrainingError
 
 # What a command refuses with a reason; anything else is a bug and ends with a traceback.
 REFUSALS = (TrainingError, IsowatchError)
+
+# There is a new version, but the live one stayed live although the command was to replace it.
+NOT_PROMOTED = 3
 
 # A shell reports a process that was ended by a signal as 128 plus the signal's number.
 SIGNALLED = 128
@@ -27,7 +30,9 @@ def refuse(error: TrainingError | IsowatchError | KeyboardInterrupt) -> int:
     """Print why a command ends, and return its exit status."""
     if isinstance(error, KeyboardInterrupt):
         return print_reason(str(error) or "interrupted; nothing was changed.", SIGNALLED + signal.SIGINT)
-    return print_reason(str(error), error.exit_status if isinstance(error, TrainingError) else 1)
+    if isinstance(error, TrainingError):
+        return print_reason(str(error), error.exit_status)
+    return print_reason(str(error), {InvalidChoice: 2, NotPromoted: NOT_PROMOTED}.get(type(error), 1))
 
 
 def print_reason(reason: str, exit_status: int) -> int:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
-from app.model.bundle import PUBLIC_KEY_VARIABLE, is_signature_required
+from app.model.bundle import is_signature_required
+from training.bundle.write import WrittenBundle
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
 
 # How a service that listens on every address is reached from this machine.
 _LOCAL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
-def summarise(manifest: dict[str, Any], folder: Path) -> str:
+def summarise(written: WrittenBundle) -> str:
     """Summarise a new bundle as aligned plain text, with how to serve it.
 
     Parameters
     ----------
-    manifest
-        The bundle's manifest.
-    folder
-        The bundle's folder.
+    written
+        The bundle.
     """
+    manifest, folder = written.manifest, written.folder
     parameters, evaluation = manifest["parameters"], manifest["evaluation"]
     lines = [
         ("model", f"{manifest['name']} {manifest['version']}"),
@@ -47,14 +46,18 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
     ]
     width = max(len(label) for label, _ in lines)
     table = "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+    if not written.not_promoted:
+        change = f"{written.change}.\n" if written.change else ""
+        live = "This model is live: a running service loads it within two seconds."
+        return f"{table}\n\n{change}{live}\n{_describe_start()}"
+    version = manifest["version"]
+    steps = [
+        " ".join(["python -m training promote", version, *written.not_promoted.options, "--models", str(folder.parent)])
+    ]
     if is_signature_required():
-        version = manifest["version"]
-        return (
-            f"{table}\n\nThis model is not live, because {PUBLIC_KEY_VARIABLE} requires a signature:\n"
-            f"python -m training sign {version} --key FILE --models {folder.parent}\n"
-            f"python -m training promote {version} --models {folder.parent}"
-        )
-    return f"{table}\n\nThis model is live: a running service loads it within two seconds.\n{_describe_start()}"
+        steps.insert(0, f"python -m training sign {version} --key FILE --models {folder.parent}")
+    how = "\n".join(steps)
+    return f"{table}\n\nThis model is not live: {written.not_promoted}\nTo make it live:\n{how}"
 
 
 def _describe_start() -> str:

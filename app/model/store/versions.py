@@ -1,4 +1,4 @@
-"""Which versions were live, in order, and who made which version live.
+"""The versions of a store: their names, which were live in which order, and who made which live.
 
 The order is for ``rollback``; the changes are for the audit trail that the service keeps. Both files are written before
 the link to the live version is moved and renamed after it, so neither mentions a move that did not happen. After a
@@ -9,10 +9,19 @@ does not know who moved it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
-from app.model.version_log import VersionChange, name_operator, read_changes
+from app.model.bundle import MANIFEST_FILE
+from app.model.live_model import CURRENT_LINK
+from app.model.version_log import VersionChange, read_changes
+
+# A name starts with the second of the training, in UTC.
+_TIME, _TIME_LENGTH = "%Y%m%dT%H%M%SZ", len("20260131T120059Z")
+
+_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 # Hidden, like everything in the store that is not a version.
 HISTORY_FILE = ".live-versions"
@@ -50,23 +59,18 @@ def write_history(file: Path, versions: list[str]) -> None:
     _write_lines(file, (f"{version}\n" for version in versions[-_MAX_VERSIONS:]))
 
 
-def write_changes(file: Path, new_link: Path, what: str, before: str) -> None:
-    """Write the changes of the live version, oldest first, one per line, with a new one at the end.
+def write_changes(file: Path, change: VersionChange) -> None:
+    """Write the changes of versions, oldest first, one per line, with a new one at the end.
 
     Parameters
     ----------
     file
         What to write, in the folder of all bundles.
-    new_link
-        The link to the version that becomes live.
-    what
-        ``promotion`` or ``rollback``.
-    before
-        The version that is live; empty if none is.
+    change
+        The new one.
     """
-    made_ns, version = new_link.lstat().st_mtime_ns, new_link.readlink().name
-    changes = [*read_changes(file.parent), VersionChange(made_ns, name_operator(), what, before, version)]
-    _write_lines(file, (change.to_line() for change in changes[-_MAX_CHANGES:]))
+    changes = [*read_changes(file.parent), change]
+    _write_lines(file, (each.to_line() for each in changes[-_MAX_CHANGES:]))
 
 
 def _write_lines(file: Path, lines: Iterable[str]) -> None:
@@ -75,3 +79,39 @@ def _write_lines(file: Path, lines: Iterable[str]) -> None:
         opened.writelines(lines)
         opened.flush()
         os.fsync(opened.fileno())
+
+
+def is_copy(link: Path) -> bool:
+    """Return whether there is a folder instead of the link."""
+    return link.is_dir() and not link.is_symlink()
+
+
+def name_version(forest_sha256: str, trained_at: datetime) -> str:
+    """Return the name of a version.
+
+    Parameters
+    ----------
+    forest_sha256
+        Digest of ``forest.npz``, in hexadecimal.
+    trained_at
+        When the forest was trained, in UTC.
+
+    Examples
+    --------
+    >>> name_version("abcdef0123456789", datetime(2026, 1, 31, 12, 0, 59))
+    '20260131T120059Z-abcdef01'
+    """
+    return f"{trained_at:{_TIME}}-{forest_sha256[:8]}"
+
+
+def is_version(entry: Path) -> bool:
+    """Return whether a path is a bundle, sound or not, and not something else, such as a user's notes."""
+    # What should be the link to the live version is a copy of it where a store was copied by a tool without links.
+    if not entry.is_dir() or entry.is_symlink() or entry.name.startswith(".") or entry.name == CURRENT_LINK:
+        return False
+    return bool(_NAME.fullmatch(entry.name)) or (entry / MANIFEST_FILE).exists()
+
+
+def age_of(version: Path) -> tuple[str, int]:
+    """Return the sort key of a version: the second in its name, then the time when it was written."""
+    return version.name[:_TIME_LENGTH], version.stat().st_mtime_ns
