@@ -231,13 +231,19 @@ def _tabulate_contaminations(evaluation: dict[str, Any]) -> Table:
                 str(choice[0]["contamination"]),
                 f"{choice[0]['threshold']:.4f}",
                 *(
-                    f"{each['flagged_rows']:,} ({each['flagged_rows'] / figures['rows']:.3%})"
+                    f"{each['flagged_rows']:,} ({each['flagged_rows'] / figures['rows']:.3%}){_show_quality(each)}"
                     for each, figures in zip(choice, sets, strict=True)
                 ),
             )
             for choice in choices
         ),
     )
+
+
+def _show_quality(choice: dict[str, Any]) -> str:
+    """Format precision and recall of a contamination, if the rows have labels."""
+    figures = [(title, choice[title]) for title in ("precision", "recall") if choice.get(title) is not None]
+    return "".join(f"; {title} {figure:.3f}" for title, figure in figures)
 
 
 def _tabulate_label_figures(evaluation: dict[str, Any]) -> Table | None:

@@ -238,7 +238,8 @@ def _describe_data(data: Dataset) -> dict[str, Any]:
 def _collect_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
     """Collect the figures of one set of rows, including those of its labels if it has any."""
     figures = evaluation.as_figures()
-    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores)
+    known = data.labels.is_outlier if data.labels is not None else None
+    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores, known)
     if data.labels is not None:
         figures["labels"] = compare_with_labels(evaluation, data.labels.is_outlier)
     return figures

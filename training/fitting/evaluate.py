@@ -151,7 +151,9 @@ CONTAMINATIONS = (0.0005, 0.001, 0.005, 0.01, 0.05)
 AUTO_THRESHOLD = -0.5
 
 
-def count_flagged(training_scores: NDArray[np.float64], scores: NDArray[np.float64]) -> list[dict[str, Any]]:
+def count_flagged(
+    training_scores: NDArray[np.float64], scores: NDArray[np.float64], is_outlier: NDArray[np.bool_] | None = None
+) -> list[dict[str, Any]]:
     """Count the rows that each contamination would flag; the trees are the same for all.
 
     Parameters
@@ -160,11 +162,14 @@ def count_flagged(training_scores: NDArray[np.float64], scores: NDArray[np.float
         Scores of the training rows, which determine the thresholds, shape ``(n_training_rows,)``.
     scores
         Scores of the rows to count, shape ``(n_rows,)``.
+    is_outlier
+        True labels of these rows, same shape; None without.
 
     Returns
     -------
     Strict JSON values, one per row of the table: ``contamination``, ``threshold`` (rows with a lower score are
-    outliers), ``flagged_rows``.
+    outliers), ``flagged_rows``; with labels also ``precision`` and ``recall``, in [0, 1], or None where nothing is
+    flagged or no row is an outlier.
 
     Examples
     --------
@@ -181,10 +186,17 @@ def count_flagged(training_scores: NDArray[np.float64], scores: NDArray[np.float
     # As scikit-learn computes its offset.
     learnt = np.percentile(training_scores, [100.0 * share for share in CONTAMINATIONS]).tolist()
     thresholds = dict(zip(CONTAMINATIONS, learnt, strict=True)) | {"auto": AUTO_THRESHOLD}
-    return [
-        {"contamination": share, "threshold": threshold, "flagged_rows": int((scores - threshold < 0).sum())}
-        for share, threshold in thresholds.items()
-    ]
+    choices = []
+    for share, threshold in thresholds.items():
+        is_flagged = scores - threshold < 0
+        n_flagged = int(is_flagged.sum())
+        choice = {"contamination": share, "threshold": threshold, "flagged_rows": n_flagged}
+        if is_outlier is not None:
+            n_caught, n_outliers = int((is_flagged & is_outlier).sum()), int(is_outlier.sum())
+            choice["precision"] = n_caught / n_flagged if n_flagged else None
+            choice["recall"] = n_caught / n_outliers if n_outliers else None
+        choices.append(choice)
+    return choices
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,11 @@ def test_model_is_trained_and_summarized(train_csv, write_csv, tmp_path, capsys)
     assert values["flagged, test"].endswith(" of 2 (50.000%)")
     assert values["folder"] == str(models / bundle.version)
     assert Path(values["report"]).is_file()
+    assert (
+        "30 of 300 training rows, 10.0%, would be alarms; at 1,000 rows an hour that is 100 alarms an hour."
+        in shown.out
+    )
+    assert f"python -m training threshold --contamination SHARE --models {models}" in shown.out
     assert "This model is live" in shown.out
 
 
