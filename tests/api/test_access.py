@@ -19,7 +19,18 @@ FAR = {"REMOTE_ADDR": "192.0.2.1"}
 
 # Routes that read no records, change nothing, and score nothing.
 OPEN_ROUTES = {
-    *("/", "/docs", "/openapi.json", "/drift", "/quality", "/model_information", "/healthz", "/readyz", "/metrics"),
+    *(
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/drift",
+        "/quality",
+        "/thresholds",
+        "/model_information",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ),
     *("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{name}", "/v2/models/{name}/versions/{version}"),
     *("/v2/models/{name}/ready", "/v2/models/{name}/versions/{version}/ready", "/v2/repository/index"),
 }
