@@ -39,7 +39,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, TypedDict
@@ -284,29 +283,3 @@ class RecordsBusy(RecordsUnavailable):
 
     # As long as the recorder's own pause between two attempts; a lock that is held for longer is held for minutes.
     headers = MappingProxyType({"Retry-After": "1"})
-
-
-def explain_missing_package(error: ModuleNotFoundError) -> str:
-    """Explain in one sentence which package is missing, and how to get it.
-
-    Returns
-    -------
-    The sentence, for a program to exit with.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        The same error, if the missing module is ours: that is a bug, and the traceback shows where.
-
-    Examples
-    --------
-    >>> explain_missing_package(ModuleNotFoundError(name="numpy.linalg")).partition(" for ")[0]
-    'the package numpy is not installed'
-    """
-    package = (error.name or "").partition(".")[0]
-    if package in ("", "app", "training"):
-        raise error
-    return (
-        f"the package {package} is not installed for {sys.executable}: run `make install`, then "
-        "`source .venv/bin/activate`."
-    )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from app.errors import explain_missing_package
+from app.server.missing_package import explain_missing_package
 from app.server.output_file import replace_unprintable
 
 try:

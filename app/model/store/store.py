@@ -12,8 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from app.errors import InvalidBundle, InvalidChoice, ModelsNotWritable
-from app.model.bundle import read_manifest
+from app.errors import InvalidChoice, ModelsNotWritable
 from app.model.live_model import CURRENT_LINK
 from app.model.store.copied_link import move_copy_away, version_in
 from app.model.store.versions import (
@@ -21,6 +20,8 @@ from app.model.store.versions import (
     age_of,
     is_copy,
     is_version,
+    may_be_named,
+    name_of_model,
     name_version,
     versions_up_to,
     write_changes,
@@ -217,8 +218,10 @@ class ModelStore:
         """Return the history up to the previously live version that still exists."""
         live, there = self.live_version(), self.versions()
         history = versions_up_to(live, self.folder)
-        name = self._name_of(live) if live else None
-        while history and (history[-1] == live or history[-1] not in there or not self._is_named(history[-1], name)):
+        name = name_of_model(self.folder / live) if live else None
+        while history and (
+            history[-1] == live or history[-1] not in there or not may_be_named(self.folder / history[-1], name)
+        ):
             history.pop()
         if not history:
             raise InvalidChoice(
@@ -226,17 +229,6 @@ class ModelStore:
                 f"{f' {live}' if live else ''}{f' and is named {name}' if name else ''}; name one with promote VERSION."
             )
         return history
-
-    def _name_of(self, version: str) -> str | None:
-        """Return the name of the model of a version; None if its manifest cannot be read."""
-        try:
-            return str(read_manifest(self.folder / version, needs_signature=False).get("name"))
-        except InvalidBundle:
-            return None
-
-    def _is_named(self, version: str, name: str | None) -> bool:
-        """Return whether a version may have a name: what cannot be read may have any, and its check refuses it."""
-        return name is None or self._name_of(version) in (name, None)
 
     def _remove(self, version: str) -> None:
         """Remove a version; it disappears in one step, however long removing its files takes."""

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from app.model.bundle import MANIFEST_FILE
+from app.errors import InvalidBundle
+from app.model.bundle import MANIFEST_FILE, read_manifest
 from app.model.live_model import CURRENT_LINK
 from app.model.version_log import VersionChange, read_changes
 
@@ -115,3 +116,16 @@ def is_version(entry: Path) -> bool:
 def age_of(version: Path) -> tuple[str, int]:
     """Return the sort key of a version: the second in its name, then the time when it was written."""
     return version.name[:_TIME_LENGTH], version.stat().st_mtime_ns
+
+
+def name_of_model(version: Path) -> str | None:
+    """Return the name of the model in a version's folder; None if its manifest cannot be read."""
+    try:
+        return str(read_manifest(version, needs_signature=False).get("name"))
+    except InvalidBundle:
+        return None
+
+
+def may_be_named(version: Path, name: str | None) -> bool:
+    """Return whether a model may have a name: one that cannot be read may have any."""
+    return name is None or name_of_model(version) in (name, None)
