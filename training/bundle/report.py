@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from jinja2 import Environment, FileSystemLoader
 
 from app.errors import count_of
-from training.fitting.evaluate import FIGURE_TITLES
+from training.fitting.evaluate import FIGURE_TITLES, describe_agreement
 
 _REPORT_FILE, _CARD_FILE = "report.html", "model_card.md"
 
@@ -143,7 +143,7 @@ def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "origin": _describe_origin(training),
         "summary": f"Rows with a score below {manifest['offset_']:.6g} are outliers: {training['flagged_rows']:,} of "
         f"{training['rows']:,} training rows ({training['flagged_share']:.3%}), with contamination "
-        f"{manifest['parameters']['contamination']}.",
+        f"{manifest['parameters']['contamination']}. {describe_agreement(manifest['agreement'])}",
         "files": [
             {
                 "title": SET_TITLES[name].capitalize(),

@@ -39,7 +39,7 @@ from training.data.dataset import Dataset, is_synthetic
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
-from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate
+from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate, measure_agreement
 from training.fitting.fit import score_out_of_bag
 from training.metrics.monitor import Stage
 
@@ -146,6 +146,7 @@ def write_bundle(
     fitted_rows = model.training.rows if model.is_fitted_on is None else model.training.rows[model.is_fitted_on]
     out_of_bag = score_out_of_bag(model.estimator, forest, fitted_rows)
     manifest = _describe(model, forest, sets) | {
+        "agreement": measure_agreement(forest, model.training.rows, on_training.n_flagged),
         "drift": _describe_drift(calibration),
         "has_out_of_bag_scores": out_of_bag is not None,
     }

@@ -91,6 +91,7 @@ def test_page_has_the_figures_of_the_manifest(tmp_path, small_model):
     text = make_page(tmp_path, replace(small_model, test=labelled))[0].text
 
     assert "30 of 300 training rows (10.000%), with contamination 0.1." in text
+    assert re.search(r"Two independent halves of the trees agree on \d+% of the rows that either flags", text)
     assert re.search(r"auto-0\.5000\d+ \(\d+\.\d{3}%\)\d+ \(\d+\.\d{3}%\)", text)
     assert "ROC AUCneeds outliers and inliers" in text
     positive = replace(small_model.training, labels=Labels("fraud", small_model.training.rows[:, 0] > 2))
