@@ -78,14 +78,16 @@ def show_calibration() -> Iterator[Callable[[float], None]]:
 
 
 @contextmanager
-def show_trees(n_trees: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of ``n_trees`` trees are fitted.
+def show_trees(n_trees: int, *, is_most: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show how many of ``n_trees`` trees are fitted, or of at most so many.
 
     Returns
     -------
     A function to call with the number of fitted trees.
     """
-    with _show_count(f"Fitting {n_trees} trees", total=n_trees, desc="Fitting", unit="tree") as show:
+    with _show_count(
+        f"Fitting {'up to ' if is_most else ''}{n_trees} trees", total=n_trees, desc="Fitting", unit="tree"
+    ) as show:
         yield show
 
 

@@ -158,6 +158,10 @@ def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "parameters": _tabulate_parameters(manifest),
         "figures": _tabulate_figures(evaluation),
         "contaminations": _tabulate_contaminations(evaluation),
+        "agreement_curve": (
+            ("trees", "agreement of two halves"),
+            *((f"{n_trees:,}", f"{agreement:.3f}") for n_trees, agreement in manifest["agreement_curve"] if agreement),
+        ),
         "label_figures": _tabulate_label_figures(evaluation),
         "versions": _tabulate_versions(manifest),
     }

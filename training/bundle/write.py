@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +62,8 @@ class TrainedModel:
         Test rows, which the estimator never saw, if there are any.
     is_fitted_on
         Which training rows the trees were grown from, shape ``(n_rows,)``; None for all.
+    agreement_curve
+        The agreement after each batch of trees, if it decided how many there are.
     """
 
     name: str
@@ -69,6 +71,7 @@ class TrainedModel:
     training: Dataset
     test: Dataset | None = None
     is_fitted_on: NDArray[np.bool_] | None = None
+    agreement_curve: Sequence[tuple[int, float | None]] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ def write_bundle(
     fitted_rows = model.training.rows if model.is_fitted_on is None else model.training.rows[model.is_fitted_on]
     out_of_bag = score_out_of_bag(model.estimator, forest, fitted_rows)
     manifest = _describe(model, forest, sets) | {
+        "agreement_curve": [list(point) for point in model.agreement_curve],
         "agreement": measure_agreement(forest, model.training.rows, on_training.n_flagged),
         "drift": _describe_drift(calibration),
         "has_out_of_bag_scores": out_of_bag is not None,

@@ -204,7 +204,13 @@ def add_forest_options(parser: argparse.ArgumentParser, defaults: ForestParamete
         help=f"share of the training rows to flag, above 0 and up to 0.5, or auto ({default})",
     )
     parser.add_argument(
-        "--estimators", metavar="N", type=int, default=defaults and defaults.n_estimators, help=f"trees ({default})"
+        "--estimators",
+        metavar="N",
+        type=_count_or_auto if defaults else int,
+        default=defaults and defaults.n_estimators,
+        help="trees"
+        + (", or auto for as many as two halves need to agree on the flagged rows" if defaults else "")
+        + f" ({default})",
     )
     parser.add_argument(
         "--max-samples",

@@ -68,10 +68,12 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     from training.data.dataset import check_label, read_test_data, read_training_data
     from training.drift.calibrate import DriftParameters
     from training.fitting.evaluate import EnsembleShape
-    from training.fitting.fit import fit
+    from training.fitting.fit import AUTO_TREES, fit, fit_until_agreed
     from training.metrics.monitor import Stage
 
-    parameters = ForestParameters(**read_forest_options(options))
+    is_auto = options.estimators == "auto"
+    chosen = read_forest_options(options) | ({"n_estimators": AUTO_TREES[-1]} if is_auto else {})
+    parameters = ForestParameters(**chosen)
     drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
     monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
@@ -80,16 +82,20 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     check_label(options.label, training, test)
     monitor.record_rows(len(training))
     monitor.begin_stage(Stage.FITTING)
-    with show_trees(parameters.n_estimators) as show:
+    with show_trees(parameters.n_estimators, is_most=is_auto) as show:
 
         def show_progress(n_fitted: int) -> None:
             show(n_fitted)
             monitor.record_trees(n_fitted, parameters.n_estimators)
 
-        estimator = fit(training.rows, parameters, show_progress)
+        curve: list[tuple[int, float | None]] = []
+        if is_auto:
+            estimator, curve = fit_until_agreed(training.rows, parameters, show_progress)
+        else:
+            estimator = fit(training.rows, parameters, show_progress)
     monitor.record_ensemble(EnsembleShape.of(estimator, training.names))
     announce("Evaluating and writing")
-    model = TrainedModel(options.name, estimator, training, test)
+    model = TrainedModel(options.name, estimator, training, test, agreement_curve=curve)
     with show_calibration() as show_part:
         consent = read_consent(options).require
         written = write_bundle(options.models, model, monitor.begin_stage, drift, show_part, require_consent=consent)
