@@ -12,6 +12,7 @@
   * UnreadableMessage          500  the recorder received a message that it cannot decode
   * RefusedRequest             400  never raised itself
     * NotJSON                  400  the body is not strict JSON
+    * NotDecompressible        400  the body is not what its Content-Encoding says
     * InvalidInferenceRequest  400  the body does not follow the Open Inference Protocol, or does not fit the model
     * UnknownKey               401  no API key, or an unknown one
     * CallerNotAllowed         403  no API keys are configured, and the caller is not on this host
@@ -24,7 +25,7 @@
     * BodyTooLarge             413  the body is too long, or holds too many rows
     * NotAJSONMediaType        415  the Content-Type is not application/json
     * NotARowsMediaType        415  the Content-Type is none in which rows can be sent
-    * CompressedBody           415  the Content-Encoding is not identity
+    * UnknownCoding            415  the Content-Encoding is none that we decompress
     * InvalidFields            422  never raised itself
       * InvalidPredictionRequest 422  the body is JSON but does not describe a row that the model can score
       * InvalidFeedback        422  the body is JSON but does not describe labels
@@ -143,6 +144,10 @@ class NotJSON(RefusedRequest):
         self.errors = errors
 
 
+class NotDecompressible(RefusedRequest):
+    """The body is not what its Content-Encoding says."""
+
+
 class InvalidInferenceRequest(RefusedRequest):
     """The body does not follow the Open Inference Protocol, or does not fit the live model."""
 
@@ -209,11 +214,11 @@ class NotAJSONMediaType(RefusedRequest):
     status = 415
 
 
-class CompressedBody(RefusedRequest):
-    """The body is compressed, which is not supported."""
+class UnknownCoding(RefusedRequest):
+    """The Content-Encoding is none that we decompress."""
 
     status = 415
-    headers = MappingProxyType({"Accept-Encoding": "identity"})  # RFC 9110, section 12.5.3
+    headers = MappingProxyType({"Accept-Encoding": "gzip, zstd"})  # RFC 9110, section 12.5.3
 
 
 class NotARowsMediaType(RefusedRequest):

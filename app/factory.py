@@ -19,6 +19,7 @@ from app.api.fast_path import FastPath
 from app.api.feedback import feedback
 from app.api.health import health
 from app.api.metrics import metrics as metrics_route
+from app.api.mlflow import mlflow
 from app.api.model_information import model_information
 from app.api.operation import (
     LimitedRequest,
@@ -73,6 +74,7 @@ _MARK_LIVE_SECONDS = 60.0
 _BLUEPRINTS = (
     prediction,
     predictions,
+    mlflow,
     feedback,
     recorded_prediction,
     audit,

@@ -20,7 +20,7 @@ def make(*arguments, folder=ROOT, path=os.environ["PATH"]):
     """Run make as after a fresh login, with only HOME, PATH and TERM in its environment."""
     environ = {"HOME": os.environ.get("HOME", "/"), "PATH": str(path), "TERM": "dumb"}
     return subprocess.run(
-        ["make", *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
+        ["make", *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=150, check=False
     )
 
 

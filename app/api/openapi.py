@@ -18,6 +18,7 @@ from app.web.auth import KEY_HEADER
 from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.fields import FeatureVector, FeatureVectors
 from app.web.key_file import PREDICT
+from app.web.named_rows import NAMED_ROW, NAMED_ROWS
 from app.web.problems import PROBLEM_MEDIA_TYPE, Problem, ProtocolError, is_protocol_path
 from app.web.row_formats import describe_text_formats
 
@@ -53,6 +54,7 @@ _PATH_PARAMETERS = {
 }
 
 _TEXT = {"type": "string"}
+_NUMBER = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
 _BYTES = {BINARY_MEDIA_TYPE: {"type": "string", "format": "binary"}}
 
 _REQUEST_ID = {
@@ -140,6 +142,9 @@ class _Components:
             self._document.components.schema(name, schema)
         else:
             self._document.components.schema(name, schema=schema)
+            for field_name, field in schema.fields.items():
+                if isinstance(field, FeatureVector | FeatureVectors):
+                    _add_named_form(self._document.components.schemas[name], field_name, field)
 
 
 def _describe_operation(
@@ -218,6 +223,28 @@ def _describe_feature_vector(self: Any, field: fields.Field[Any], **_: Any) -> d
     return _describe_row(field.features) if isinstance(field, FeatureVector) else {}
 
 
+def _add_named_form(component: dict[str, Any], field_name: str, field: FeatureVector | FeatureVectors) -> None:
+    """Add the field that holds the same values by name to the schema of a request; exactly one of both is required."""
+    names = field.features.names
+    by_name: dict[str, Any] = {
+        "type": "object",
+        "description": "The values by column, in any order.",
+        "properties": dict.fromkeys(names, _NUMBER),
+        "required": list(names),
+        "additionalProperties": False,
+    }
+    if field.features is _UNKNOWN_FEATURES:
+        by_name = {"type": "object", "description": "The values by column."}
+    named = NAMED_ROW
+    if isinstance(field, FeatureVectors):
+        named, by_name = NAMED_ROWS, {"type": "array", "items": by_name, "minItems": 1, "maxItems": field.max_rows}
+    component["properties"][named] = by_name
+    component["oneOf"] = [{"required": [field_name]}, {"required": [named]}]
+    component["required"] = [name for name in component["required"] if name != field_name]
+    if not component["required"]:
+        del component["required"]
+
+
 def _describe_row(features: Features) -> dict[str, Any]:
     """Return the schema of one row."""
     middle = [
@@ -225,7 +252,7 @@ def _describe_row(features: Features) -> dict[str, Any]:
     ]
     row: dict[str, Any] = {
         "type": "array",
-        "items": {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER},
+        "items": _NUMBER,
         "minItems": len(features),
         "maxItems": len(features),
         "example": middle,

@@ -20,6 +20,7 @@ from app.model.schema import Features
 from app.web.codecs import JSON_MEDIA_TYPE, load_body, read_json
 from app.web.fields import FeatureVector, Segment, StrictBoolean, find_problem_of_number, parse_segment
 from app.web.middleware import RequestIds, request_ids
+from app.web.named_rows import NAMED_ROW, place_named_row
 
 PREDICTION_RULE = "/prediction"
 
@@ -79,7 +80,7 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     Parameters
     ----------
     body
-        Any JSON value.
+        Any JSON value; the row is in ``feature_vector``, or by name in ``features``.
     features
         The model's features.
 
@@ -101,6 +102,8 @@ def load_prediction_request(body: object, features: Features) -> dict[str, Any]:
     Traceback (most recent call last):
     app.errors.InvalidPredictionRequest: feature_vector[1]: sd: expected a number, got a string
     """
+    if type(body) is dict and NAMED_ROW in body:
+        body = place_named_row(body, features)
     return _load_usual(body, features) or load_body(body, prediction_request_schema(features))
 
 
@@ -120,7 +123,8 @@ def _load_usual(body: object, features: Features) -> dict[str, Any] | None:
 @prediction.post(PREDICTION_RULE)
 @Operation(
     summary="Label one row.",
-    description="`is_inlier` is 1 for an inlier and -1 for an outlier, as scikit-learn's `predict` does. "
+    description="The row is a list of numbers in the order of the model's features, or an object with their names. "
+    "`is_inlier` is 1 for an inlier and -1 for an outlier, as scikit-learn's `predict` does. "
     "`anomaly_score` is `score_samples`, in [-1, 0]: the lower, the more abnormal.",
     tag="predictions",
     request=lambda features, _: prediction_request_schema(features),

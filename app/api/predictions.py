@@ -30,6 +30,7 @@ from app.web.fields import (
     parse_segment,
 )
 from app.web.middleware import RequestIds, request_ids
+from app.web.named_rows import place_named_rows
 from app.web.query import QueryParameter, boolean_parameter
 from app.web.row_formats import (
     CSV_MEDIA_TYPE,
@@ -51,6 +52,9 @@ _MEDIA_TYPES = (JSON_MEDIA_TYPE, CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE)
 _SCORE = boolean_parameter("score", "Also return the anomaly scores, like `score` in a JSON body.")
 _CONFIDENCE = boolean_parameter(
     "confidence", "Also return the confidences of the labels, like `confidence` in a JSON body."
+)
+_IGNORE_EXTRA = boolean_parameter(
+    "ignore_extra", "Leave out columns of a CSV body that are no features; by default they are refused."
 )
 _SEGMENT = QueryParameter(
     "segment",
@@ -117,7 +121,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     Parameters
     ----------
     body
-        Any JSON value.
+        Any JSON value; the rows are in ``feature_vectors``, or by name in ``rows``.
     features
         The model's features.
     max_rows
@@ -136,6 +140,7 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     >>> load_predictions_request({"feature_vectors": [[0.5, 2], [1, 2]]}, features, 10).rows.shape
     (2, 2)
     """
+    body = place_named_rows(body, features, max_rows)
     loaded = load_body(body, predictions_request_schema(features, max_rows))
     return Batch(loaded["feature_vectors"], loaded["score"], loaded["confidence"], loaded["segment"])
 
@@ -145,13 +150,13 @@ def load_predictions_request(body: object, features: Features, max_rows: int) ->
     summary="Label many rows.",
     description="Like `/prediction`, for a list of rows; answers are in the order of the rows. Rows may also be "
     "sent as CSV, with the feature names as header in any order, or as newline-delimited JSON "
-    '(`{"feature_vector": [...]}` or a bare list per line); a blank line between rows is refused. The answer has the '
-    "media type in `Accept`, else the media type of the request.",
+    '(`{"feature_vector": [...]}`, `{"features": {...}}` or a bare list per line); a blank line between rows is '
+    "refused. The answer has the media type in `Accept`, else the media type of the request.",
     tag="predictions",
     request=predictions_request_schema,
     answer=PredictionsAnswer,
     other_media_types=(CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE),
-    query=(_SCORE, _CONFIDENCE, _SEGMENT),
+    query=(_SCORE, _CONFIDENCE, _SEGMENT, _IGNORE_EXTRA),
     refusals=(400, 406, 413, 415, 422, *NO_MODEL),
     body_limit="max_batch_body_bytes",
     names_model=True,
@@ -203,7 +208,11 @@ def _read_batch(request: Request, features: Features, max_rows: int) -> Batch:
     if request.mimetype not in _MEDIA_TYPES:
         raise NotARowsMediaType(f"Send the body as Content-Type: {', '.join(_MEDIA_TYPES)}.")
     body = read_body(request)
-    rows: list[Any] = read_csv(body, features) if request.mimetype == CSV_MEDIA_TYPE else read_ndjson(body)
+    rows: list[Any]
+    if request.mimetype == CSV_MEDIA_TYPE:
+        rows = read_csv(body, features, ignore_extra=_IGNORE_EXTRA.read(request.args))
+    else:
+        rows = read_ndjson(body, features)
     check_number_of_rows(len(rows), max_rows)
     return Batch(to_array(rows, features))
 

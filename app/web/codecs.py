@@ -14,12 +14,15 @@ from flask import Request, Response
 from flask.json.provider import JSONProvider
 from marshmallow import Schema, ValidationError
 
-from app.errors import CompressedBody, FieldError, InvalidPredictionRequest, NotAJSONMediaType, NotJSON, join_errors
+from app.errors import FieldError, InvalidPredictionRequest, NotAJSONMediaType, NotJSON, join_errors
 from app.model.schema import LARGEST_NUMBER
+from app.web.content_coding import decompress
 from app.web.validation import MAX_LISTED_PROBLEMS, flatten_errors, invalid_prediction, json_type
 
 JSON_MEDIA_TYPE = "application/json"
 
+# pandas writes NaN for missing values.
+_NOT_IN_JSON = "is not a number in JSON; leave out the row, or send the value that stood for a missing one in training"
 _WITHIN_FLOAT32 = f"expected a number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}"
 
 
@@ -28,8 +31,8 @@ def read_json(request: Request) -> Any:
 
     Raises
     ------
-    NotAJSONMediaType, CompressedBody
-        If the Content-Type is not ``application/json``, or the Content-Encoding is not ``identity``.
+    NotAJSONMediaType
+        If the Content-Type is not ``application/json``.
     NotJSON
         If the body is not JSON in UTF-8. ``NaN`` and ``Infinity``, which Python accepts, are not JSON.
     InvalidPredictionRequest
@@ -41,18 +44,16 @@ def read_json(request: Request) -> Any:
 
 
 def read_body(request: Request) -> bytes:
-    """Return the body of a request.
+    """Return the body of a request, decompressed.
 
     Raises
     ------
-    CompressedBody
-        If the ``Content-Encoding`` is not ``identity``.
+    UnknownCoding, NotDecompressible, BodyTooLarge
+        As ``decompress``; the limit of the route holds before and after.
     """
-    codings = request.headers.get("Content-Encoding", "").lower().split(",")
-    if any(coding.strip() not in ("", "identity") for coding in codings):
-        named = request.headers["Content-Encoding"]
-        raise CompressedBody(f"Content-Encoding: {named} is not supported: send the body uncompressed.")
-    return request.get_data(cache=False)
+    body = request.get_data(cache=False)
+    named = request.headers.get("Content-Encoding")
+    return decompress(body, named, request.max_content_length) if named else body
 
 
 def decode_json(text: bytes | memoryview, place: str = "") -> Any:
@@ -69,7 +70,7 @@ def decode_json(text: bytes | memoryview, place: str = "") -> Any:
     --------
     >>> decode_json(b'{"feature_vectors": [[1, 2], [1, NaN]]}')
     Traceback (most recent call last):
-    app.errors.NotJSON: The body is not JSON: feature_vectors[1][1]: NaN is not a number in JSON.
+    app.errors.NotJSON: The body is not JSON: feature_vectors[1][1]: NaN is not a number in JSON; leave out the row, ...
     """
     if text[:3] == codecs.BOM_UTF8:  # Windows programs write it before any text; RFC 8259 allows to ignore it
         text = text[3:]
@@ -104,7 +105,7 @@ def _find_unusable_numbers(text: bytes | memoryview, place: str) -> list[FieldEr
         )
         places = islice(_walk_unusable(decoded, place), MAX_LISTED_PROBLEMS)
         messages = {
-            path: [f"{number} is not a number in JSON" if number.isalpha() or number[1:].isalpha() else _WITHIN_FLOAT32]
+            path: [f"{number} {_NOT_IN_JSON}" if number.isalpha() or number[1:].isalpha() else _WITHIN_FLOAT32]
             for path, number in places
         }
     except (ValueError, RecursionError):

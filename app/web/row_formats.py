@@ -17,6 +17,7 @@ from app.errors import NotJSON
 from app.model.schema import Features
 from app.web.codecs import decode_json
 from app.web.fields import find_problems_of_rows
+from app.web.named_rows import NAMED_ROW, find_problems_of_names, match_header, order_values
 from app.web.validation import invalid_prediction
 
 CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE = "text/csv", "application/x-ndjson"
@@ -33,8 +34,8 @@ BLANK_LINE = "this line is blank: send a value, or remove the line"
 Columns = Mapping[str, Sequence[float]]
 
 
-def read_csv(body: bytes, features: Features) -> list[list[object]]:
-    r"""Read rows from a CSV file whose header names the features, in any order.
+def read_csv(body: bytes, features: Features, *, ignore_extra: bool = False) -> list[list[object]]:
+    r"""Read rows from a CSV file whose header names the features, in any order, with or without blanks around them.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ def read_csv(body: bytes, features: Features) -> list[list[object]]:
         UTF-8, with or without a byte order mark.
     features
         The model's features.
+    ignore_extra
+        Whether other columns are left out; by default they are refused.
 
     Returns
     -------
@@ -50,8 +53,9 @@ def read_csv(body: bytes, features: Features) -> list[list[object]]:
     Raises
     ------
     InvalidPredictionRequest
-        If the body is not UTF-8, the header does not name exactly the features, a row has too few or too many cells,
-        or a line is blank: answers would shift. Blank lines at the end are ignored if there are several columns.
+        If the body is not UTF-8, the header lacks a feature, names one twice or has other columns, a row has too few or
+        too many cells, or a line is blank: answers would shift. Blank lines at the end are ignored if there are several
+        columns.
 
     Examples
     --------
@@ -73,32 +77,30 @@ def read_csv(body: bytes, features: Features) -> list[list[object]]:
     # With one column, a blank line at the end may also be a missing value.
     while rows and not rows[-1] and len(header) > 1:
         rows.pop()
-    if sorted(header) != sorted(features.names):
-        message = f"expected the header {','.join(features.names)} (in any order), got {','.join(header)}"
-        raise invalid_prediction({"": [message]})
-    order = [header.index(name) for name in features.names]
+    order = _find_columns(header, features, ignore_extra=ignore_extra)
     for index, row in enumerate(rows):
-        if len(row) != len(order):
-            message = f"expected {len(order)} cells, got {len(row)}" if row else BLANK_LINE
+        if len(row) != len(header):
+            message = f"expected {len(header)} cells, got {len(row)}" if row else BLANK_LINE
             raise invalid_prediction({"feature_vectors": {f"[{index}]": [message]}})
     return [[_read_cell(row[column]) for column in order] for row in rows]
 
 
-def read_ndjson(body: bytes) -> list[object]:
-    r"""Read rows from lines such as ``{"feature_vector": [0.56, 0.23]}`` or ``[0.56, 0.23]``.
+def read_ndjson(body: bytes, features: Features) -> list[object]:
+    r"""Read rows from lines such as ``[0.56, 0.23]``, ``{"feature_vector": [0.56, 0.23]}`` or ``{"features": {...}}``.
 
     Raises
     ------
     NotJSON
         If a line is not strict JSON; the message has its number, counted from 1.
     InvalidPredictionRequest
-        If a line is an object with any field other than ``feature_vector``, has a number that no float can hold, or is
-        blank; blank lines at the end are ignored.
+        If a line is an object with another field, lacks a feature or has an unknown one, has a number that no float can
+        hold, or is blank; blank lines at the end are ignored.
 
     Examples
     --------
-    >>> read_ndjson(b'{"feature_vector": [1, 2]}\n[3, 4]\n')
-    [[1, 2], [3, 4]]
+    >>> features = Features(("mean", "sd"), (0, 0), (1, 1))
+    >>> read_ndjson(b'{"feature_vector": [1, 2]}\n[3, 4]\n{"features": {"sd": 6, "mean": 5}}\n', features)
+    [[1, 2], [3, 4], [5, 6]]
     """
     rows: list[object] = []
     for number, line in enumerate(body.removeprefix(codecs.BOM_UTF8).rstrip().splitlines(), start=1):
@@ -111,12 +113,40 @@ def read_ndjson(body: bytes) -> list[object]:
             mistakes = error.errors or [{"field": place, "row": len(rows), "message": "not JSON"}]
             raise NotJSON(str(error).replace("The body", f"Line {number}", 1), mistakes) from None
         if isinstance(decoded, dict):
-            if decoded.keys() != {"feature_vector"}:
-                message = f"line {number}: expected an object with feature_vector alone, or a list"
+            if decoded.keys() == {NAMED_ROW}:
+                decoded, problems = order_values(decoded[NAMED_ROW], features)
+                if problems:
+                    raise invalid_prediction({place: problems})
+            elif decoded.keys() == {"feature_vector"}:
+                decoded = decoded["feature_vector"]
+            else:
+                message = f"line {number}: expected an object with feature_vector or {NAMED_ROW} alone, or a list"
                 raise invalid_prediction({place: [message]})
-            decoded = decoded["feature_vector"]
         rows.append(decoded)
     return rows
+
+
+def _find_columns(header: list[str], features: Features, *, ignore_extra: bool) -> list[int]:
+    """Return the number of each feature's column.
+
+    Raises
+    ------
+    InvalidPredictionRequest
+        If the header lacks a feature, names one twice, or has other columns that are not ignored.
+    """
+    matched = match_header(header, features.names)
+    found = [matched.get(cell) for cell in header]  # None for another column
+    known = [name for name in found if name is not None]
+    extra = [cell for cell, name in zip(header, found, strict=True) if name is None]
+    is_complete = set(known) == set(features.names)
+    problems = {} if is_complete and ignore_extra else find_problems_of_names([*known, *extra], features.names)
+    advice = "; add ?ignore_extra=true to leave it out" if is_complete else ""
+    lines = [f"{name}: {message}{advice}" for name, [message] in problems.items()]
+    lines += [f"{name}: named twice" for name in features.names if known.count(name) > 1]
+    if lines:
+        expected = f"expected the header {','.join(features.names)} (in any order)"
+        raise invalid_prediction({"": [f"{expected}; {'; '.join(lines)}"]})
+    return [found.index(name) for name in features.names]
 
 
 def write_csv(answer: Columns) -> bytes:
@@ -132,8 +162,8 @@ def write_ndjson(answer: Columns) -> bytes:
     return msgspec.json.Encoder().encode_lines([dict(zip(answer, cells, strict=True)) for cells in rows])
 
 
-def to_array(rows: Sequence[object], features: Features) -> NDArray[np.float32]:
-    """Return rows as one array of shape ``(n_rows, n_features)``.
+def to_array(rows: Sequence[object], features: Features, place: str = "feature_vectors") -> NDArray[np.float32]:
+    """Return rows as one array of shape ``(n_rows, n_features)``; messages call them ``place``.
 
     Raises
     ------
@@ -141,9 +171,9 @@ def to_array(rows: Sequence[object], features: Features) -> NDArray[np.float32]:
         If there is no row, or if a row is not a row of finite numbers.
     """
     if not rows:
-        raise invalid_prediction({"feature_vectors": ["expected at least one row"]})
+        raise invalid_prediction({place: ["expected at least one row"]}, rows_in=place)
     if problems := find_problems_of_rows(rows, features):
-        raise invalid_prediction({"feature_vectors": problems})
+        raise invalid_prediction({place: problems}, rows_in=place)
     return np.array(rows, np.float32)
 
 

@@ -69,9 +69,9 @@ def flatten_errors(messages: Any, rows_in: str | None = None) -> list[FieldError
     return errors
 
 
-def invalid_prediction(messages: dict[str, Any]) -> InvalidPredictionRequest:
+def invalid_prediction(messages: dict[str, Any], rows_in: str = _FIELD_OF_ROWS) -> InvalidPredictionRequest:
     """Return the refusal of a prediction request, from messages as marshmallow nests them."""
-    return InvalidPredictionRequest(flatten_errors(messages, rows_in=_FIELD_OF_ROWS))
+    return InvalidPredictionRequest(flatten_errors(messages, rows_in=rows_in))
 
 
 def _walk(messages: Any, path: str) -> Iterator[tuple[str, str]]:

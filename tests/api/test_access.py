@@ -29,6 +29,7 @@ OPEN_ROUTES = {
         "/model_information",
         "/healthz",
         "/readyz",
+        "/ping",
         "/metrics",
     ),
     *("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{name}", "/v2/models/{name}/versions/{version}"),

@@ -33,10 +33,10 @@ def rows_file(tmp_path):
     return file
 
 
-def run_headless(service_url, rows_file, *arguments, users=1, cwd=None):
-    """Run a headless load test of one second."""
+def run_headless(service_url, rows_file, *arguments, users=1, cwd=None, seconds=1):
+    """Run a headless load test, with several processes a longer one: they start one after the other."""
     return run_locust(
-        *("-H", service_url, "--headless", "-u", users, "-r", users, "-t", "1s"),
+        *("-H", service_url, "--headless", "-u", users, "-r", users, "-t", f"{seconds}s"),
         *("--rows", rows_file, *arguments),
         cwd=cwd,
     )
@@ -156,7 +156,7 @@ def test_processes_of_one_run_send_different_orders(start_service, rows_file):
     """Two Locust processes with one user each send different orders of the rows."""
     service = start_service()
 
-    finished = run_headless(service.url, rows_file, "--processes", 2, *free_master_port(), users=2)
+    finished = run_headless(service.url, rows_file, "--processes", 2, *free_master_port(), users=2, seconds=4)
 
     assert finished.returncode == 0, finished.stderr
     one, other = service.predictions_by_port.values()

@@ -134,6 +134,7 @@ def test_workers_are_evaluated_together(service, rows_file, tmp_path):
         *("--rows", rows_file, *statistics_file(rows_file), "--json", tmp_path / "result.json"),
         *("--processes", 2, *free_master_port(), "--tags", "single", "v2"),
         users=4,
+        seconds=4,  # the processes start one after the other
     )
 
     assert finished.returncode == 0, finished.stdout + finished.stderr

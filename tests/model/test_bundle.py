@@ -214,5 +214,5 @@ def test_features_that_do_not_fit_the_forest_are_refused(bundle: Path):
     }
     seal_again(bundle, **one)
 
-    with pytest.raises(InvalidBundle, match="names 1 features, its forest has 2"):
+    with pytest.raises(InvalidBundle, match="names 1 feature, its forest has 2"):
         read_bundle(bundle)

@@ -47,7 +47,7 @@ class RunningWriter:
         for number in range(n_requests):
             record_id = make_record_id()
             scored = make_scored(n_rows, seed=number)
-            given = {"request_id": record_id, "version": "v1", "record_id": record_id} | fields
+            given: Any = {"request_id": record_id, "version": "v1", "record_id": record_id} | fields
             published = PublishedRows(time.time(), first_row=0, scored=scored, **given)
             begun = time.perf_counter()
             self.writer.take(published)

@@ -172,16 +172,15 @@ def test_old_records_are_purged_while_new_ones_come(sqlite: str, start_writer: S
 def test_rows_that_are_sent_again_are_recorded_once(address: str, start_writer: Start, read: Read):
     """By a recorder that replaces one that was killed after a commit: also those that are not in the sample."""
     scored = make_scored(700, seed=1)
-    ids = {"request_id": "", "version": "v1", "first_row": 0, "record_id": make_record_id()}
-    published = PublishedRows(time.time(), scored=scored, worker="w" * 16, position=0, **ids)
+    published = PublishedRows(time.time(), "", "v1", 0, scored, make_record_id(), worker="w" * 16)
     acknowledged: list[tuple[str, int]] = []
     for name in ("one", "two"):
         recorder = start_writer(address, name=name, RECORD_PREDICTIONS="0.5")
         recorder.writer._acknowledge = lambda *done: acknowledged.append(done)
         recorder.writer.take(published)
         if name == "one":
-            wait_until(lambda recorder=recorder: recorder.recorded == 700)
-        wait_until(lambda: acknowledged and acknowledged[-1] == ("w" * 16, 700))
+            wait_until(lambda: recorder.recorded == 700)  # noqa: B023
+        wait_until(lambda: acknowledged[-1:] == [("w" * 16, 700)])
         acknowledged.clear()
         recorder.writer.finish()
 

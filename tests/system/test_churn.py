@@ -35,6 +35,8 @@ HIDDEN_SECONDS = 1.0
 # A request fails while its worker is being killed, and the client sees it a little later.
 KILL_SECONDS = 2.0
 
+REFUSED = "refused a model bundle"
+
 PREDICTION = request("POST", "/prediction", json.dumps(ROW).encode(), "Connection: close")
 
 
@@ -144,8 +146,9 @@ def test_churn(credits_models: Path, training_csv: Path, tmp_path: Path, is_long
         try:
             for swap, version in zip(range(n_swaps), cycle(versions), strict=False):
                 if swap % (n_swaps // n_broken) == 0:
+                    refused = service.log().count(REFUSED)
                     point_to(models, break_copy(models, live, swap))
-                    time.sleep(1.5)  # a worker looks once a second
+                    wait_until(lambda refused=refused: service.log().count(REFUSED) > refused, "a refusal", service)
                 seen = clients.versions[version]
                 point_to(models, version)
                 wait_until(lambda v=version, seen=seen: clients.versions[v] > seen, f"an answer by {version}", service)
@@ -183,7 +186,7 @@ def test_churn(credits_models: Path, training_csv: Path, tmp_path: Path, is_long
     assert len(clients.failures) <= len(killer.killed_at) * CLIENTS
     assert clients.answered - hidden <= counted <= clients.sent
     assert set(clients.versions) == set(versions)
-    assert log.count("refused a model bundle") >= n_broken
+    assert log.count(REFUSED) >= n_broken
     assert "Traceback" not in log
     # At the end, a request is answered, or its connection is refused.
     early = [failure for at, failure in last.failures if at < terminated_at]

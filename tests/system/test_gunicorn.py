@@ -116,7 +116,7 @@ def test_body_over_the_limit_is_rejected(service: RunningService):
 def test_each_request_is_one_json_line(tmp_path: Path, credits_models: Path):
     """Without a terminal, the log is JSON and searchable by field."""
     with start_service(tmp_path, credits_models) as service:
-        service.predict(ROW)
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
         answer = service.get("/nowhere", headers={"X-Request-ID": "find-me"})
         assert answer.status_code == 404
         service.stop()

@@ -72,7 +72,7 @@ def read_tensor_body(request: Request) -> tuple[Any, BinaryPart]:
 
     Raises
     ------
-    NotAJSONMediaType, CompressedBody
+    NotAJSONMediaType, UnknownCoding
         If the Content-Type or the Content-Encoding is not supported.
     NotJSON
         If the JSON is not JSON in UTF-8.
