@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 from app.db.url import DatabaseAddress
-from app.errors import InvalidSetting, explain_missing_package
+from app.errors import InvalidSetting
 from app.server.cpu_quota import allowed_cpus
 from app.server.log_config import log_configuration
+from app.server.missing_package import explain_missing_package
 from app.settings import CONFIGURED_VARIABLE, Settings
 
 try:

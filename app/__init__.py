@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     try:
         from app.factory import build_service
     except ModuleNotFoundError as error:
-        from app.errors import explain_missing_package
+        from app.server.missing_package import explain_missing_package
 
         print(f"isowatch: {explain_missing_package(error)}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -5,6 +5,9 @@
   * InvalidTimestamp           500  a time in a command does not fit the others
   * InvalidBundle              503  a model bundle is incomplete, was changed, or has another format
   * InvalidForest              500  an estimator cannot be served
+  * InvalidChoice              422  a version or a threshold that a person chose does not exist or is not possible
+  * NotPromoted                409  a version must not go live without a person's consent
+  * ModelsNotWritable          500  a bundle or a result could not be stored
   * MetricsFolderTaken         500  another live service owns the metrics folder
   * UnreadableMessage          500  the recorder received a message that it cannot decode
   * RefusedRequest             400  never raised itself
@@ -38,7 +41,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, TypedDict
@@ -97,6 +99,26 @@ class InvalidBundle(IsowatchError):
 
 class InvalidForest(IsowatchError):
     """An estimator cannot be served: it is not an Isolation Forest that was fitted to numbers."""
+
+
+class InvalidChoice(IsowatchError):
+    """A version or a threshold that a person chose does not exist or is not possible."""
+
+    status = 422
+
+
+class NotPromoted(IsowatchError):
+    """A version must not go live without a person's consent; ``options`` of the command line give it."""
+
+    status = 409
+
+    def __init__(self, message: str, options: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.options = tuple(options)
+
+
+class ModelsNotWritable(IsowatchError):
+    """A bundle or a result could not be stored."""
 
 
 class MetricsFolderTaken(IsowatchError):
@@ -273,29 +295,3 @@ class RecordsBusy(RecordsUnavailable):
 
     # As long as the recorder's own pause between two attempts; a lock that is held for longer is held for minutes.
     headers = MappingProxyType({"Retry-After": "1"})
-
-
-def explain_missing_package(error: ModuleNotFoundError) -> str:
-    """Explain in one sentence which package is missing, and how to get it.
-
-    Returns
-    -------
-    The sentence, for a program to exit with.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        The same error, if the missing module is ours: that is a bug, and the traceback shows where.
-
-    Examples
-    --------
-    >>> explain_missing_package(ModuleNotFoundError(name="numpy.linalg")).partition(" for ")[0]
-    'the package numpy is not installed'
-    """
-    package = (error.name or "").partition(".")[0]
-    if package in ("", "app", "training"):
-        raise error
-    return (
-        f"the package {package} is not installed for {sys.executable}: run `make install`, then "
-        "`source .venv/bin/activate`."
-    )

@@ -35,6 +35,7 @@ from app.api.quality import quality
 from app.api.records import recorded_prediction
 from app.api.records_access import RecordsAccess
 from app.api.service import Service
+from app.api.thresholds import thresholds
 from app.api.v2.health import protocol_health
 from app.api.v2.infer import infer_route
 from app.api.v2.metadata import protocol_metadata
@@ -80,6 +81,7 @@ _BLUEPRINTS = (
     model_information,
     drift,
     quality,
+    thresholds,
     health,
     metrics_route,
     page,

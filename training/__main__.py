@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from app.errors import explain_missing_package
+from app.server.missing_package import explain_missing_package
 from app.server.output_file import replace_unprintable
 
 try:
-    from training.commands import drift, explain, explore, import_model, retrain, score, sign, train, versions
+    from training.commands import drift, explain, explore, import_model, retrain, score, sign, threshold, train, versions
     from training.console import REFUSALS, SIGNALLED, print_reason, refuse
 except ModuleNotFoundError as error:
     sys.exit(f"training: {explain_missing_package(error)}")
@@ -39,12 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     Exit status: 0 done, 1 failed or (``verify``) found a problem, 2 a bad argument or bad data, 3 (``drift``) a feature
-    has changed, (``retrain``) not promoted though requested, 130 Ctrl-C.
+    has changed, (others) not promoted though requested, 130 Ctrl-C.
     """
     replace_unprintable()
     parser: argparse.ArgumentParser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (explore, train, retrain, import_model, sign, score, explain, drift):
+    from training.commands import drift, explain, explore, import_model, retrain, score, sign, threshold, train, versions
         command.add_command(commands)
     versions.add_commands(commands)
     chosen = parser.parse_args(arguments)

@@ -13,11 +13,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from app.errors import IsowatchError
+from app.errors import InvalidChoice, IsowatchError, NotPromoted
 from training.errors import TrainingError
 
 # What a command refuses with a reason; anything else is a bug and ends with a traceback.
 REFUSALS = (TrainingError, IsowatchError)
+
+# There is a new version, but the live one stayed live although the command was to replace it.
+NOT_PROMOTED = 3
 
 # A shell reports a process that was ended by a signal as 128 plus the signal's number.
 SIGNALLED = 128
@@ -27,7 +30,9 @@ def refuse(error: TrainingError | IsowatchError | KeyboardInterrupt) -> int:
     """Print why a command ends, and return its exit status."""
     if isinstance(error, KeyboardInterrupt):
         return print_reason(str(error) or "interrupted; nothing was changed.", SIGNALLED + signal.SIGINT)
-    return print_reason(str(error), error.exit_status if isinstance(error, TrainingError) else 1)
+    if isinstance(error, TrainingError):
+        return print_reason(str(error), error.exit_status)
+    return print_reason(str(error), {InvalidChoice: 2, NotPromoted: NOT_PROMOTED}.get(type(error), 1))
 
 
 def print_reason(reason: str, exit_status: int) -> int:
@@ -73,14 +78,16 @@ def show_calibration() -> Iterator[Callable[[float], None]]:
 
 
 @contextmanager
-def show_trees(n_trees: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of ``n_trees`` trees are fitted.
+def show_trees(n_trees: int, *, is_most: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show how many of ``n_trees`` trees are fitted, or of at most so many.
 
     Returns
     -------
     A function to call with the number of fitted trees.
     """
-    with _show_count(f"Fitting {n_trees} trees", total=n_trees, desc="Fitting", unit="tree") as show:
+    with _show_count(
+        f"Fitting {'up to ' if is_most else ''}{n_trees} trees", total=n_trees, desc="Fitting", unit="tree"
+    ) as show:
         yield show
 
 

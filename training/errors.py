@@ -3,7 +3,6 @@
 * TrainingError        1  never raised itself
   * BadArgument        2  an option cannot be used as given
   * BadData            2  a CSV file cannot be trained on or scored
-  * ModelsNotWritable  1  a bundle or a result could not be stored
 
 Each message is one sentence or two on one line: what is wrong, where, and what to do.
 """
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
+
+from app.errors import ModelsNotWritable
 
 
 class TrainingError(Exception):
@@ -32,10 +33,6 @@ class BadData(TrainingError):
     """A CSV file cannot be trained on or scored."""
 
     exit_status = 2
-
-
-class ModelsNotWritable(TrainingError):
-    """A bundle or a result could not be stored."""
 
 
 @contextmanager

@@ -191,19 +191,19 @@ def _add_cache(state: BlueprintSetupState) -> None:
     state.app.extensions[_CACHE] = AnswerCache()
 
 
-def _window_parameter(retention_days: int) -> QueryParameter[str]:
+def window_parameter(retention_days: int, default_days: int = _DEFAULT_DAYS) -> QueryParameter[str]:
     """Declare the window, which is at most the time for which records are kept."""
 
     def parse(text: str) -> str | None:
-        is_valid = _WINDOW_PATTERN.fullmatch(text) and _window_seconds(text) <= _window_seconds(f"{retention_days}d")
+        is_valid = _WINDOW_PATTERN.fullmatch(text) and window_seconds(text) <= window_seconds(f"{retention_days}d")
         return text if is_valid else None
 
     return QueryParameter(
         name="window",
         description="How far to look back, in hours or days, up to the retention time of records.",
-        schema={"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": f"{_DEFAULT_DAYS}d", "example": "24h"},
+        schema={"type": "string", "pattern": "^[1-9][0-9]*[hd]$", "default": f"{default_days}d", "example": "24h"},
         expected=f"hours or days such as 24h or 7d, up to the {retention_days}d for which records are kept",
-        default=f"{min(_DEFAULT_DAYS, retention_days)}d",
+        default=f"{min(default_days, retention_days)}d",
         parse=parse,
     )
 
@@ -216,12 +216,12 @@ def _window_parameter(retention_days: int) -> QueryParameter[str]:
     tag="model",
     answer=QualityReport,
     # The document is the same for any retention time.
-    query=(_window_parameter(Settings().record_retention_days),),
+    query=(window_parameter(Settings().record_retention_days),),
     refusals=(422, *NO_RECORDS),
 )
 def show_quality() -> Response:
     """Return the figures of a window that ends now."""
-    parameter = _window_parameter(service().settings.record_retention_days)
+    parameter = window_parameter(service().settings.record_retention_days)
     refuse_unknown(request.args, [parameter])
     window = parameter.read(request.args)
     cache: AnswerCache = current_app.extensions[_CACHE]
@@ -236,10 +236,10 @@ def _estimate(requested: str) -> bytes:
         from app.records.quality_query import read_quality
         from app.records.window import Window
 
-        reading = read_quality(engine, Window.around(now - _window_seconds(requested), now))
+        reading = read_quality(engine, Window.around(now - window_seconds(requested), now))
     return msgspec.json.encode(serialize_quality(reading, requested, now))
 
 
-def _window_seconds(window: str) -> int:
+def window_seconds(window: str) -> int:
     """Return the length of a window."""
     return int(window[:-1]) * _SECONDS_OF_UNIT[window[-1]]

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from app.model.version_log import PROMOTION, ROLLBACK
+from app.model.version_log import PROMOTION, ROLLBACK, THRESHOLD
 
 # The reasons for which a write to the database can fail.
 LOCKED, FULL, UNREACHABLE, SCHEMA, OTHER = "locked", "full", "unreachable", "schema", "other"
@@ -20,7 +20,7 @@ REASONS = (LOCKED, FULL, UNREACHABLE, SCHEMA, OTHER)
 # The kinds of events in the audit trail.
 REFUSED_BUNDLE, PURGE, FORGET = "refused bundle", "purge", "forget"
 
-EVENTS = (PROMOTION, ROLLBACK, REFUSED_BUNDLE, PURGE, FORGET)
+EVENTS = (PROMOTION, ROLLBACK, THRESHOLD, REFUSED_BUNDLE, PURGE, FORGET)
 
 # The reasons for which labels are refused.
 UNKNOWN, MALFORMED, UNAUTHORIZED, UNAVAILABLE = "unknown", "malformed", "unauthorized", "unavailable"

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Protocol
 
@@ -191,6 +191,21 @@ class Forest:
         Shape ``(n_rows,)``, each in [-1, 0]: lower is more abnormal.
         """
         return _to_scores(self.sum_path_lengths(rows), self._scale)
+
+    def sum_path_lengths_of_halves(self, rows: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum the path lengths over two halves of the trees, which were grown independently; at least two trees.
+
+        Returns
+        -------
+        Two arrays of shape ``(n_rows,)``; of an odd number of trees, the last is left out.
+        """
+        half, single = len(self.arrays.roots) // 2, np.asarray(rows, dtype=np.float32)
+        kernel, roots = type(self._kernel), (self.arrays.roots[:half], self.arrays.roots[half : 2 * half])
+        first, second = (
+            kernel(replace(self.arrays, roots=each)).sum_path_lengths(single)  # type: ignore[call-arg]
+            for each in roots
+        )
+        return first, second
 
     def score_and_label(self, rows: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Compute scores, and labels like scikit-learn's ``predict``: 1 inlier, -1 outlier.

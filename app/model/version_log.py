@@ -1,4 +1,4 @@
-"""The log beside the versions of a model: who made which one live, and when.
+"""The log beside the versions of a model: who made which one live or moved a threshold, and when.
 
 Training writes it and the recorder reads it into the audit trail. Neither NumPy nor another library is imported.
 """
@@ -17,7 +17,7 @@ from app.server.regular_file import read_regular
 # Hidden, like everything in the folder of models that is not a version.
 CHANGES_FILE = ".version-changes"
 
-PROMOTION, ROLLBACK = "promotion", "rollback"
+PROMOTION, ROLLBACK, THRESHOLD = "promotion", "rollback", "threshold"
 
 # Training keeps 200 changes of a few hundred bytes.
 _MAX_CHANGES_BYTES = 2**20
@@ -47,21 +47,23 @@ def seconds_since_1970(nanoseconds: int) -> float:
 
 @dataclass(frozen=True)
 class VersionChange:
-    """A change of the live version.
+    """A change of the live version, or a new version with a moved threshold.
 
     Parameters
     ----------
     link_made_ns
         When the link to it was made, in nanoseconds since 1970, from the file system. No other link has this time, so a
-        link that was made by hand can be distinguished.
+        link that was made by hand can be distinguished. For a moved threshold, when that was done.
     who
         ``user@host`` of the person who ran the command.
     what
-        ``promotion`` or ``rollback``.
+        ``promotion``, ``rollback`` or ``threshold``.
     before
-        The version that was live before; empty if there was none.
+        The version that was live before, or whose threshold was moved; empty if there was none.
     after
-        The version that is live after it.
+        The version that is live after it, or has the moved threshold.
+    note
+        Details in words.
     """
 
     link_made_ns: int
@@ -69,6 +71,7 @@ class VersionChange:
     what: str
     before: str
     after: str
+    note: str = ""
 
     @property
     def at(self) -> float:
@@ -92,13 +95,13 @@ class VersionChange:
             change = cls(**json.loads(line))
         except (ValueError, TypeError, RecursionError):  # the last one if it is nested deeply
             return None
-        texts = (change.who, change.what, change.before, change.after)
+        texts = (change.who, change.what, change.before, change.after, change.note)
         is_ours = (
             type(change.link_made_ns) is int
             and 0 <= change.link_made_ns < 2**63
             and all(isinstance(text, str) for text in texts)
         )
-        return change if is_ours and change.what in (PROMOTION, ROLLBACK) else None
+        return change if is_ours and change.what in (PROMOTION, ROLLBACK, THRESHOLD) else None
 
 
 def read_changes(models: Path) -> list[VersionChange]:

@@ -147,10 +147,7 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
         return figures | {name: Estimate.unknown(reason, n_labels) for name in METRICS if name != "precision"}
     generator = np.random.default_rng(seed)
     counts = count_outliers(answers, generator)
-    if counts.caught == counts.missed == 0:
-        figures["recall"] = Estimate.unknown("none of them is of an outlier", n_labels)
-    else:
-        figures["recall"] = _estimate_counted(recall, counts, n_labels)
+    figures["recall"] = _estimate_recall(counts, n_labels)
     figures["false_negative_rate"] = figures["recall"].complement()
     if reason := _why_no_balance(answers):
         return figures | {name: Estimate.unknown(reason, n_labels) for name in METRICS if name not in figures}
@@ -159,6 +156,22 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
     figures["roc_auc"] = Estimate(*ranking.estimate(roc_auc), n_labels)
     figures["average_precision"] = Estimate(*ranking.estimate(average_precision), n_labels)
     return figures
+
+
+def estimate_precision_and_recall(answers: LabelledAnswers, seed: int = 0) -> tuple[Estimate, Estimate]:
+    """Estimate these two as :func:`estimate_quality` does, in a hundredth of its time."""
+    n_labels = len(answers.alarm_is_outlier) + len(answers.audit_is_outlier)
+    precision = _estimate_precision(answers)
+    if reason := _why_no_recall(answers):
+        return precision, Estimate.unknown(reason, n_labels)
+    return precision, _estimate_recall(count_outliers(answers, np.random.default_rng(seed)), n_labels)
+
+
+def _estimate_recall(counts: OutlierCounts, n_labels: int) -> Estimate:
+    """Estimate recall, if any label is of an outlier."""
+    if counts.caught == counts.missed == 0:
+        return Estimate.unknown("none of them is of an outlier", n_labels)
+    return _estimate_counted(recall, counts, n_labels)
 
 
 def _estimate_precision(answers: LabelledAnswers) -> Estimate:

@@ -201,8 +201,20 @@ def poisson_interval(weights: NDArray[np.float64], heaviest: float, confidence: 
     >>> [round(end, 2) for end in poisson_interval(np.full(5, 1000.0), heaviest=1000.0)]
     [1623.49, 11668.33]
     """
+    return poisson_interval_of_sums(float(weights.sum()), float((weights**2).sum()), heaviest, confidence)
+
+
+def poisson_interval_of_sums(
+    total: float, squares: float, heaviest: float, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Compute the same from the sum of the weights and the sum of their squares.
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in poisson_interval_of_sums(5000.0, 5e6, heaviest=1000.0)]
+    [1623.49, 11668.33]
+    """
     beyond = (1 - confidence) / 2
-    total, squares = float(weights.sum()), float((weights**2).sum())
     low = squares / total * gamma_quantile(total**2 / squares, beyond) if total > 0 else 0.0
     total, squares = total + heaviest, squares + heaviest**2
     return low, squares / total * gamma_quantile(total**2 / squares, 1 - beyond)

@@ -186,7 +186,9 @@ class EventLog:
         is_new = False
         new = [change for change in read_changes(self._models) if change not in self._written]
         for change in new:
-            is_new |= add_event(connection, change.who, change.what, change.before, change.after, at=change.at)
+            is_new |= add_event(
+                connection, change.who, change.what, change.before, change.after, change.note, change.at
+            )
         connection.commit()
         self._written.update(new)
         return is_new

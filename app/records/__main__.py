@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from app.errors import IsowatchError, explain_missing_package
+from app.errors import IsowatchError
+from app.server.missing_package import explain_missing_package
 from app.server.output_file import replace_unprintable
 
 try:

@@ -10,7 +10,7 @@ import logging
 import sys
 from typing import Any
 
-from app.errors import explain_missing_package
+from app.server.missing_package import explain_missing_package
 
 _TEXT_FORMATTER = {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}
 

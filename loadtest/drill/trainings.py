@@ -59,7 +59,7 @@ class Trainings:
         DrillRefused
             If the training run fails.
         """
-        program = self._start("live", self._file, "--seed", str(seed))
+        program = self._start("live", self._file, "--seed", str(seed), "--promote")
         if program.wait(_TRAINING_SECONDS) != 0:
             raise DrillRefused(f"Training the drill's model failed: see {program.log}.")
 

@@ -25,6 +25,7 @@ OPEN_ROUTES = {
         "/openapi.json",
         "/drift",
         "/quality",
+        "/thresholds",
         "/model_information",
         "/healthz",
         "/readyz",

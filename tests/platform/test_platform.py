@@ -139,7 +139,19 @@ def test_training_is_scraped_and_its_model_goes_live(platform: RunningPlatform):
     """A training run is scraped, pushes its final metrics, and its model is live within seconds."""
     before = _version(platform)
     training = platform.start(
-        *("run", "--rm", "-T", "--use-aliases", "training", "train", "--train", "/data/train.csv", "--seed", "7")
+        *(
+            "run",
+            "--rm",
+            "-T",
+            "--use-aliases",
+            "training",
+            "train",
+            "--train",
+            "/data/train.csv",
+            "--seed",
+            "7",
+            "--promote",
+        )
     )
     try:
         platform.wait_for(lambda: _job_states(platform)["model-training"] == {"1"}, "the training to be scraped")

@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 from app.db.engine import open_database, upgrade_database
 from app.errors import InvalidBundle
 from app.metrics.records import EventMetrics
+from app.model.store.store import ModelStore
 from app.model.version_log import CHANGES_FILE, VersionChange, name_operator
 from app.recorder import events as event_log
 from app.recorder.events import EventLog
 from app.records.events import Event, add_event, read_events
-from training.store.store import ModelStore
 
 FIRST, SECOND, THIRD = (f"2026010{number}T000000Z-{letter * 8}" for number, letter in ((1, "a"), (2, "b"), (3, "c")))
 
@@ -162,6 +162,18 @@ def test_a_logged_change_is_not_mistaken_for_one_by_hand(log, store, sqlite: str
     log.update()
 
     assert [who for who, *_ in moves(sqlite)] == [ME, ME, ME]
+
+
+def test_a_moved_threshold_is_written_with_both_thresholds(log, store, sqlite: str):
+    """Although nothing went live."""
+    upgrade_database(sqlite)
+    change = VersionChange(time.time_ns(), ME, "threshold", SECOND, THIRD, "the threshold was moved from -0.5 to -0.6")
+    with (store.folder / CHANGES_FILE).open("a", encoding="utf-8") as opened:
+        opened.write(change.to_line())
+    log.update()
+
+    [event] = [event for event in events(sqlite) if event.what == "threshold"]
+    assert (event.who, event.at, event.before, event.after, event.note) == (ME, change.at, SECOND, THIRD, change.note)
 
 
 def test_a_late_log_entry_is_used(log, store, sqlite: str, monkeypatch):

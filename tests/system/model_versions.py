@@ -18,7 +18,16 @@ def two_versions(models: Path, training_csv: Path, folder: Path) -> Path:
     copy = folder / "models"
     shutil.copytree(models, copy, symlinks=True)
     run_training(
-        "train", "--train", str(training_csv), "--seed", "3", "--contamination", "0.01", "--no-drift", models=copy
+        "train",
+        "--train",
+        str(training_csv),
+        "--seed",
+        "3",
+        "--contamination",
+        "0.01",
+        "--no-drift",
+        "--promote",
+        models=copy,
     )
     return copy
 

@@ -105,6 +105,7 @@ def start_monitored_service(
             f"--estimators={TREES}",
             f"--metrics-port={ports['model-training']}",
             "--metrics-hold=3600",
+            "--promote",
             PUSHGATEWAY_URL=f"http://127.0.0.1:{ports['pushgateway']}",
         )
         stack.callback(_end, training)

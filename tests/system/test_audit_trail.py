@@ -16,7 +16,7 @@ from tests.system.running_service import REPOSITORY, start_service, wait_until
 
 pytestmark = pytest.mark.system
 
-KINDS = ("promotion", "rollback", "refused bundle", "purge", "forget")
+KINDS = ("promotion", "rollback", "threshold", "refused bundle", "purge", "forget")
 
 
 def run(program: str, *arguments: str, **environment: str) -> str:
@@ -36,7 +36,7 @@ def move_by_hand(models: Path, version: str) -> None:
 
 
 def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_models: Path):
-    """A promotion, a rollback, refused bundles, a purge, a forgotten request, and each of many moves of the link."""
+    """Of models, records and requests, and of each of many moves of the link."""
     models, started_at = tmp_path / "models", time.time()
     shutil.copytree(credits_models, models, symlinks=True)
     first = (models / "current").readlink().name
@@ -54,7 +54,7 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
         wait_until(
             lambda: service.metric("records_event_timestamp_seconds", event="promotion") > 0, "the audit trail", service
         )
-        assert [number(kind) for kind in KINDS[1:]] == [0] * 4
+        assert [number(kind) for kind in KINDS[1:]] == [0] * 5
         answer = service.predict([0.56, 0.23])
         moves = ["20260101T000000Z-aaaaaaaa", first, "broken"] * 3 + ["20260101T000000Z-aaaaaaaa", first]
         for version in moves:  # faster than the recorder asks who moved the link
@@ -63,6 +63,8 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
         run("training", "promote", "20260101T000000Z-aaaaaaaa", "--models", str(models))
         run("training", "rollback", "--models", str(models))
         wait_until(lambda: number("rollback") == 1, "the rollback", service)
+        run("training", "threshold", "--score", "-0.7", "--models", str(models))
+        wait_until(lambda: number("threshold") == 1, "the moved threshold", service)
         counted = number("refused bundle")
         move_by_hand(models, "broken")
         wait_until(lambda: number("refused bundle") > counted, "the refused bundle", service)
@@ -79,7 +81,7 @@ def test_every_kind_of_event_is_written_and_counted(tmp_path: Path, credits_mode
 
     run("app.records", "export", "--since", "1h", "--out", str(tmp_path / "out.csv"), DATABASE_URL=database)
     trail = (tmp_path / "out.events.csv").read_text()
-    assert [line.split(",")[2] for line in trail.splitlines()[1:]][-5:] == list(KINDS)
+    assert [line.split(",")[2] for line in trail.splitlines()[1:]][-len(KINDS) :] == list(KINDS)
     by_hand = [line.split(",") for line in trail.splitlines() if ",unknown," in line][-len(moves) - 1 :]
     assert [(what, after) for _, _, what, _, after, *_ in by_hand] == [
         ("refused bundle" if version == "broken" else "promotion", version) for version in [*moves, "broken"]

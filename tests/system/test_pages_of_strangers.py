@@ -323,7 +323,8 @@ def test_monitoring_may_use_any_name(port: int, path: str):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/docs", "/openapi.json", "/drift", "/quality", "/model_information", "/static/page.js"]
+    "path",
+    ["/", "/docs", "/openapi.json", "/drift", "/quality", "/thresholds", "/model_information", "/static/page.js"],
 )
 def test_everything_else_has_our_names(port: int, path: str):
     """A rebound name reads nothing at all."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import ModelsNotWritable
 from app.server.atomic_file import replacing
-from training.errors import ModelsNotWritable, refusing_output
+from training.errors import refusing_output
 
 
 def write_half(target: Path) -> None:

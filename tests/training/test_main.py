@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import InvalidBundle, InvalidForest
+from app.errors import InvalidBundle, InvalidForest, ModelsNotWritable
 from training.__main__ import main
 from training.bundle.write import write_bundle
 from training.commands import versions
-from training.errors import BadArgument, BadData, ModelsNotWritable
+from training.errors import BadArgument, BadData
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ VERSION_COMMANDS = ("models", "promote", "rollback", "prune", "verify")
         ["--help"],
         *(
             [command, "--help"]
-            for command in (*("explore", "train", "import", "sign", "score", "drift"), *VERSION_COMMANDS)
+            for command in (*("explore", "train", "import", "threshold", "sign", "score", "drift"), *VERSION_COMMANDS)
         ),
     ],
 )

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from jinja2 import Environment, FileSystemLoader
 
 from app.errors import count_of
-from training.fitting.evaluate import FIGURE_TITLES
+from training.fitting.evaluate import FIGURE_TITLES, describe_agreement
 
 _REPORT_FILE, _CARD_FILE = "report.html", "model_card.md"
 
@@ -143,7 +143,7 @@ def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "origin": _describe_origin(training),
         "summary": f"Rows with a score below {manifest['offset_']:.6g} are outliers: {training['flagged_rows']:,} of "
         f"{training['rows']:,} training rows ({training['flagged_share']:.3%}), with contamination "
-        f"{manifest['parameters']['contamination']}.",
+        f"{manifest['parameters']['contamination']}. {describe_agreement(manifest['agreement'])}",
         "files": [
             {
                 "title": SET_TITLES[name].capitalize(),
@@ -158,6 +158,10 @@ def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
         "parameters": _tabulate_parameters(manifest),
         "figures": _tabulate_figures(evaluation),
         "contaminations": _tabulate_contaminations(evaluation),
+        "agreement_curve": (
+            ("trees", "agreement of two halves"),
+            *((f"{n_trees:,}", f"{agreement:.3f}") for n_trees, agreement in manifest["agreement_curve"] if agreement),
+        ),
         "label_figures": _tabulate_label_figures(evaluation),
         "versions": _tabulate_versions(manifest),
     }
@@ -231,13 +235,19 @@ def _tabulate_contaminations(evaluation: dict[str, Any]) -> Table:
                 str(choice[0]["contamination"]),
                 f"{choice[0]['threshold']:.4f}",
                 *(
-                    f"{each['flagged_rows']:,} ({each['flagged_rows'] / figures['rows']:.3%})"
+                    f"{each['flagged_rows']:,} ({each['flagged_rows'] / figures['rows']:.3%}){_show_quality(each)}"
                     for each, figures in zip(choice, sets, strict=True)
                 ),
             )
             for choice in choices
         ),
     )
+
+
+def _show_quality(choice: dict[str, Any]) -> str:
+    """Format precision and recall of a contamination, if the rows have labels."""
+    figures = [(title, choice[title]) for title in ("precision", "recall") if choice.get(title) is not None]
+    return "".join(f"; {title} {figure:.3f}" for title, figure in figures)
 
 
 def _tabulate_label_figures(evaluation: dict[str, Any]) -> Table | None:

@@ -6,23 +6,27 @@ import os
 from pathlib import Path
 from typing import Any
 
-from app.model.bundle import PUBLIC_KEY_VARIABLE, is_signature_required
+from app.errors import count_of
+from app.model.bundle import is_signature_required
+from training.bundle.write import WrittenBundle
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
+
+# A round number that everybody can scale to their own traffic; below ten alarms an hour, a day is easier to imagine.
+_ROWS_AN_HOUR, _FEW_ALARMS, _HOURS_A_DAY = 1000, 10, 24
 
 # How a service that listens on every address is reached from this machine.
 _LOCAL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
-def summarise(manifest: dict[str, Any], folder: Path) -> str:
+def summarise(written: WrittenBundle) -> str:
     """Summarise a new bundle as aligned plain text, with how to serve it.
 
     Parameters
     ----------
-    manifest
-        The bundle's manifest.
-    folder
-        The bundle's folder.
+    written
+        The bundle.
     """
+    manifest, folder = written.manifest, written.folder
     parameters, evaluation = manifest["parameters"], manifest["evaluation"]
     lines = [
         ("model", f"{manifest['name']} {manifest['version']}"),
@@ -47,14 +51,51 @@ def summarise(manifest: dict[str, Any], folder: Path) -> str:
     ]
     width = max(len(label) for label, _ in lines)
     table = "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+    table = f"{table}\n\n{_explain_threshold(manifest['training'], folder.parent)}"
+    if not written.not_promoted:
+        change = f"{written.change}.\n" if written.change else ""
+        live = "This model is live: a running service loads it within two seconds."
+        return f"{table}\n\n{change}{live}\n{_describe_start()}"
+    version = manifest["version"]
+    steps = [
+        " ".join(["python -m training promote", version, *written.not_promoted.options, "--models", str(folder.parent)])
+    ]
     if is_signature_required():
-        version = manifest["version"]
-        return (
-            f"{table}\n\nThis model is not live, because {PUBLIC_KEY_VARIABLE} requires a signature:\n"
-            f"python -m training sign {version} --key FILE --models {folder.parent}\n"
-            f"python -m training promote {version} --models {folder.parent}"
-        )
-    return f"{table}\n\nThis model is live: a running service loads it within two seconds.\n{_describe_start()}"
+        steps.insert(0, f"python -m training sign {version} --key FILE --models {folder.parent}")
+    how = "\n".join(steps)
+    return f"{table}\n\nThis model is not live: {written.not_promoted}\nTo make it live:\n{how}"
+
+
+def _explain_threshold(training: dict[str, Any], models: Path) -> str:
+    """Explain in words what the threshold means, and how to choose another one."""
+    flagged, share = training["flagged_rows"], training["flagged_share"]
+    return (
+        f"{flagged:,} of {training['rows']:,} training rows, {share:.1%}, would be alarms; {estimate_alarms(share)}.\n"
+        "To choose another threshold without training: "
+        f"python -m training threshold --contamination SHARE --models {models}"
+    )
+
+
+def estimate_alarms(share: float) -> str:
+    """Estimate in words how many alarms a share of flagged rows means for a service.
+
+    Examples
+    --------
+    >>> estimate_alarms(0.153)
+    'at 1,000 rows an hour that is 153 alarms an hour'
+    >>> estimate_alarms(0.00095)
+    'at 1,000 rows an hour that is 23 alarms a day'
+    >>> estimate_alarms(0.00001)
+    'at 1,000 rows an hour that is less than one alarm a day'
+    """
+    an_hour = _ROWS_AN_HOUR * share
+    if an_hour >= _FEW_ALARMS:
+        rate = f"{an_hour:,.0f} alarms an hour"
+    elif an_hour * _HOURS_A_DAY >= 1:
+        rate = f"{count_of(round(an_hour * _HOURS_A_DAY), 'alarm')} a day"
+    else:
+        rate = "less than one alarm a day"
+    return f"at {_ROWS_AN_HOUR:,} rows an hour that is {rate}"
 
 
 def _describe_start() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from app.drift.calibration import Calibration
+from app.errors import NotPromoted
 from app.model.bundle import (
     DRIFT_FILE,
     FOREST_FILE,
+    PUBLIC_KEY_VARIABLE,
     REFERENCE_FILE,
     is_signature_required,
     sha256_of,
@@ -28,6 +30,8 @@ from app.model.bundle import (
 from app.model.forest import Forest
 from app.model.out_of_bag import COUNTS, SCORES, OutOfBagScores
 from app.model.schema import Features, describe_columns
+from app.model.store.promotion_rules import Manifest, describe_change, read_live_manifest
+from app.model.store.store import ModelStore
 from app.records.timestamps import format_timestamp
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
@@ -35,10 +39,9 @@ from training.data.dataset import Dataset, is_synthetic
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
-from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate
+from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate, measure_agreement
 from training.fitting.fit import score_out_of_bag
 from training.metrics.monitor import Stage
-from training.store.store import ModelStore
 
 _ESTIMATOR_FILE = "model.joblib"
 
@@ -59,6 +62,8 @@ class TrainedModel:
         Test rows, which the estimator never saw, if there are any.
     is_fitted_on
         Which training rows the trees were grown from, shape ``(n_rows,)``; None for all.
+    agreement_curve
+        The agreement after each batch of trees, if it decided how many there are.
     """
 
     name: str
@@ -66,14 +71,29 @@ class TrainedModel:
     training: Dataset
     test: Dataset | None = None
     is_fitted_on: NDArray[np.bool_] | None = None
+    agreement_curve: Sequence[tuple[int, float | None]] = ()
 
 
 @dataclass(frozen=True)
 class WrittenBundle:
-    """The folder of a bundle, and its manifest (without the digests)."""
+    """A bundle in the store.
+
+    Parameters
+    ----------
+    folder
+        The folder of the bundle.
+    manifest
+        Its manifest, without the digests.
+    not_promoted
+        Why it is not live; None if it is.
+    change
+        What changed for callers when it took the place of another version, in words; else empty.
+    """
 
     folder: Path
     manifest: dict[str, Any]
+    not_promoted: NotPromoted | None = None
+    change: str = ""
 
 
 def write_bundle(
@@ -83,9 +103,9 @@ def write_bundle(
     drift: DriftParameters | None = None,
     on_calibration: Callable[[float], None] = lambda share: None,
     add_files: Callable[[Path, dict[str, Any]], None] = lambda folder, manifest: None,
-    go_live: bool = True,
+    require_consent: Callable[[Path, Manifest], None] = lambda models, manifest: None,
 ) -> WrittenBundle:
-    """Write ``models/<version>/`` and make ``models/current`` point to it.
+    """Write ``models/<version>/``, and make ``models/current`` point to it unless something is against it.
 
     Parameters
     ----------
@@ -101,8 +121,9 @@ def write_bundle(
         Called regularly with the completed share of the calibration, in [0, 1].
     add_files
         Called with the bundle's unfinished folder and manifest, to write more files into it.
-    go_live
-        Whether the bundle becomes live; if not, it can be promoted later.
+    require_consent
+        Called with ``models`` and the manifest before the bundle becomes live. If it raises ``NotPromoted``, or if
+        somebody must sign the bundle first, it is only stored and can be promoted later.
 
     Raises
     ------
@@ -128,6 +149,8 @@ def write_bundle(
     fitted_rows = model.training.rows if model.is_fitted_on is None else model.training.rows[model.is_fitted_on]
     out_of_bag = score_out_of_bag(model.estimator, forest, fitted_rows)
     manifest = _describe(model, forest, sets) | {
+        "agreement_curve": [list(point) for point in model.agreement_curve],
+        "agreement": measure_agreement(forest, model.training.rows, on_training.n_flagged),
         "drift": _describe_drift(calibration),
         "has_out_of_bag_scores": out_of_bag is not None,
     }
@@ -154,10 +177,15 @@ def write_bundle(
         write_report(folder, manifest, pictures)
         add_files(folder, manifest)
         write_manifest(folder, manifest)
-        # Whoever approves it makes it live.
-        go_live = go_live and not is_signature_required()
-        place = store.publish(folder, version) if go_live else store.add(folder, version)
-        return WrittenBundle(place, manifest)
+        try:
+            require_consent(models, manifest)
+            if is_signature_required():  # whoever approves it makes it live
+                raise NotPromoted(f"{PUBLIC_KEY_VARIABLE} requires a signature.")
+        except NotPromoted as reason:
+            return WrittenBundle(store.add(folder, version), manifest, not_promoted=reason)
+        live = read_live_manifest(models)
+        change = describe_change(live, manifest) if live else ""
+        return WrittenBundle(store.publish(folder, version), manifest, change=change)
 
 
 def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
@@ -178,6 +206,8 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             "synthetic": is_synthetic(training),
             "flagged_rows": on_training.n_flagged,
             "flagged_share": on_training.n_flagged / len(on_training),
+            "distinct_rows": _count_distinct(training.rows),
+            "distinct_scores": len(on_training.count_scores()[0]),
         },
         "versions": {
             "python": platform.python_version(),
@@ -190,6 +220,13 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
         },
         "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
     }
+
+
+def _count_distinct(rows: NDArray[np.float64]) -> int:
+    """Count the rows that the forest can tell apart: they differ as float32."""
+    # Adding 0 makes -0 and 0 equal. As one value per row, which is sorted several times as fast as rows of numbers.
+    single = np.ascontiguousarray(rows.astype(np.float32) + np.float32(0))
+    return len(np.unique(single.view(np.dtype((np.void, single.itemsize * single.shape[1])))))
 
 
 def _describe_data(data: Dataset) -> dict[str, Any]:
@@ -206,7 +243,8 @@ def _describe_data(data: Dataset) -> dict[str, Any]:
 def _collect_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
     """Collect the figures of one set of rows, including those of its labels if it has any."""
     figures = evaluation.as_figures()
-    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores)
+    known = data.labels.is_outlier if data.labels is not None else None
+    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores, known)
     if data.labels is not None:
         figures["labels"] = compare_with_labels(evaluation, data.labels.is_outlier)
     return figures

@@ -105,13 +105,13 @@ def _replay(options: argparse.Namespace) -> int:
     from app.drift.monitor import DriftMonitor
     from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, read_bundle
     from app.model.live_model import CURRENT_LINK
+    from app.model.store.store import ModelStore
     from training.console import announce, show_rows
     from training.data.dataset import read_features
     from training.data.tables import open_csv_file
     from training.drift.replay import replay, tabulate_replay
     from training.pages.page import write_page
     from training.pages.replay import REPLAY_FILE, compose_replay_page
-    from training.store.store import ModelStore
 
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     bundle = read_bundle(folder)

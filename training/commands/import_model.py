@@ -1,4 +1,4 @@
-"""``import``: promote an ``IsolationForest`` that was fitted elsewhere."""
+"""``import``: build a bundle from an ``IsolationForest`` that was fitted elsewhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import count_of
-from training.commands.options import add_data_options, add_drift_options, add_models_option
+from training.commands.options import (
+    add_consent_options,
+    add_data_options,
+    add_drift_options,
+    add_models_option,
+    read_consent,
+)
 from training.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -20,7 +26,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Declare the command and its options."""
     parser = commands.add_parser(
         "import",
-        help="build a bundle from a fitted IsolationForest and make it live",
+        help="build a bundle from a fitted IsolationForest; the first goes live",
         description="A joblib file runs code when it is opened: import only from people you trust.",
         allow_abbrev=False,
     )
@@ -28,6 +34,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     add_data_options(parser)
     add_drift_options(parser)
     add_models_option(parser)
+    add_consent_options(parser, "the new version")
     parser.set_defaults(run=run)
 
 
@@ -36,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from app.errors import InvalidForest
     from training.bundle.summary import summarise
     from training.bundle.write import TrainedModel, write_bundle
-    from training.console import show_calibration
+    from training.console import NOT_PROMOTED, show_calibration
     from training.data.dataset import check_label, read_test_data
     from training.drift.calibrate import DriftParameters
     from training.fitting.compile import compile_forest
@@ -56,9 +63,11 @@ def run(options: argparse.Namespace) -> int:
     check_label(options.label, training, test)
     model = TrainedModel(options.name, estimator, training, test)
     with show_calibration() as show_part:
-        written = write_bundle(options.models, model, drift=drift, on_calibration=show_part)
-    print(summarise(written.manifest, written.folder))
-    return 0
+        written = write_bundle(
+            options.models, model, drift=drift, on_calibration=show_part, require_consent=read_consent(options).require
+        )
+    print(summarise(written))
+    return NOT_PROMOTED if options.promote and written.not_promoted else 0
 
 
 def _open(file: Path) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.model.live_model import CURRENT_LINK
+from app.model.store.promotion_rules import Consent
 from training.fitting.fit import ForestParameters
 
 # The name becomes part of addresses and of metric labels.
@@ -29,6 +30,33 @@ def add_models_option(parser: argparse.ArgumentParser) -> None:
         default=Path(os.environ.get("MODEL_DIR") or "models"),
         help=f"folder of the bundles and of the link {CURRENT_LINK} (default: $MODEL_DIR, else models)",
     )
+
+
+def add_consent_options(parser: argparse.ArgumentParser, what: str | None) -> None:
+    """Add ``--replace`` and ``--force``, and ``--promote`` for commands that make a version.
+
+    Parameters
+    ----------
+    parser
+        Parser of the command.
+    what
+        What ``--promote`` makes live; None for a command that always promotes.
+    """
+    if what:
+        parser.add_argument("--promote", action="store_true", help=f"make {what} live even if another version is live")
+    parser.add_argument(
+        "--replace", action="store_true", help="promote a model whose input columns or name differ from the live one's"
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="promote a model of few different rows, one score, or that flags nothing or everything",
+    )
+
+
+def read_consent(options: argparse.Namespace) -> Consent:
+    """Return what a person consented to."""
+    return Consent(options.promote, options.replace, options.force)
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -78,9 +106,9 @@ def add_metrics_options(parser: argparse.ArgumentParser) -> None:
         "--metrics-port",
         metavar="PORT",
         type=port_number,
-        default=os.environ.get("TRAINING_METRICS_PORT") or "8002",
+        default=os.environ.get("TRAINING_METRICS_PORT") or None,
         help="port of the training's metrics, for Prometheus to scrape; 0 for none "
-        "(default: $TRAINING_METRICS_PORT, else 8002)",
+        "(default: $TRAINING_METRICS_PORT, else 8002 if it is free)",
     )
     parser.add_argument(
         "--metrics-host",
@@ -176,7 +204,13 @@ def add_forest_options(parser: argparse.ArgumentParser, defaults: ForestParamete
         help=f"share of the training rows to flag, above 0 and up to 0.5, or auto ({default})",
     )
     parser.add_argument(
-        "--estimators", metavar="N", type=int, default=defaults and defaults.n_estimators, help=f"trees ({default})"
+        "--estimators",
+        metavar="N",
+        type=_count_or_auto if defaults else int,
+        default=defaults and defaults.n_estimators,
+        help="trees"
+        + (", or auto for as many as two halves need to agree on the flagged rows" if defaults else "")
+        + f" ({default})",
     )
     parser.add_argument(
         "--max-samples",

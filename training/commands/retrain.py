@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING
 
 from app.records.timestamps import parse_timestamp
 from training.commands.options import add_forest_options, add_metrics_options, add_models_option, read_forest_options
-from training.console import REFUSALS, refuse
+from training.console import NOT_PROMOTED, REFUSALS, refuse
 
 if TYPE_CHECKING:
     from app.model.bundle import Bundle
     from training.metrics.monitor import TreeModelMonitor
     from training.retraining.retrain import Candidate
-
-# Exit status if there is a candidate but the live model is unchanged.
-NOT_PROMOTED = 3
 
 # Enough for hundreds of rows beyond the threshold, and a table of many features still fits into a small machine's
 # memory.
@@ -129,7 +126,8 @@ def _retrain(options: argparse.Namespace, live: Bundle, monitor: TreeModelMonito
 
 def _promote(options: argparse.Namespace, live: Bundle, candidate: Candidate) -> str:
     """Promote the candidate if requested and certain; return the reason if not, else an empty string."""
-    from training.store.store import ModelStore, require_sound
+    from app.model.store.promotion_rules import require_sound
+    from app.model.store.store import ModelStore
 
     if not options.promote_if_better:
         return "not requested (--promote-if-better)"

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from app.model.live_model import CURRENT_LINK
     from app.model.signature import sign_bundle
-    from training.store.store import ModelStore
+    from app.model.store.store import ModelStore
 
     private_key = _read_key(options.key)
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK

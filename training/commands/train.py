@@ -1,4 +1,4 @@
-"""``train``: fit an Isolation Forest on a CSV file and make it the live model."""
+"""``train``: fit an Isolation Forest on a CSV file. It goes live if it is the first, or with ``--promote``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import os
 from typing import TYPE_CHECKING
 
 from training.commands.options import (
+    add_consent_options,
     add_data_options,
     add_drift_options,
     add_forest_options,
     add_metrics_options,
     add_models_option,
+    read_consent,
     read_forest_options,
 )
-from training.console import REFUSALS, refuse
+from training.console import NOT_PROMOTED, REFUSALS, refuse
 from training.fitting.fit import ForestParameters
 
 if TYPE_CHECKING:
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its options."""
-    parser = commands.add_parser("train", help="fit a forest on a CSV file and make it live", allow_abbrev=False)
+    parser = commands.add_parser("train", help="fit a forest on a CSV file; the first goes live", allow_abbrev=False)
     add_data_options(parser)
     add_forest_options(parser, ForestParameters())
     add_drift_options(parser)
     add_models_option(parser)
+    add_consent_options(parser, "the new version")
     add_metrics_options(parser)
     parser.set_defaults(run=run)
 
@@ -54,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
         except REFUSALS as error:
             # Printed here, so that the reason is visible while the metrics are held.
             return refuse(error)
-        print(summarise(written.manifest, written.folder), flush=True)
-    return 0
+        print(summarise(written), flush=True)
+    return NOT_PROMOTED if options.promote and written.not_promoted else 0
 
 
 def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBundle:
@@ -65,10 +68,12 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     from training.data.dataset import check_label, read_test_data, read_training_data
     from training.drift.calibrate import DriftParameters
     from training.fitting.evaluate import EnsembleShape
-    from training.fitting.fit import fit
+    from training.fitting.fit import AUTO_TREES, fit, fit_until_agreed
     from training.metrics.monitor import Stage
 
-    parameters = ForestParameters(**read_forest_options(options))
+    is_auto = options.estimators == "auto"
+    chosen = read_forest_options(options) | ({"n_estimators": AUTO_TREES[-1]} if is_auto else {})
+    parameters = ForestParameters(**chosen)
     drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
     monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
@@ -77,17 +82,22 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     check_label(options.label, training, test)
     monitor.record_rows(len(training))
     monitor.begin_stage(Stage.FITTING)
-    with show_trees(parameters.n_estimators) as show:
+    with show_trees(parameters.n_estimators, is_most=is_auto) as show:
 
         def show_progress(n_fitted: int) -> None:
             show(n_fitted)
             monitor.record_trees(n_fitted, parameters.n_estimators)
 
-        estimator = fit(training.rows, parameters, show_progress)
+        curve: list[tuple[int, float | None]] = []
+        if is_auto:
+            estimator, curve = fit_until_agreed(training.rows, parameters, show_progress)
+        else:
+            estimator = fit(training.rows, parameters, show_progress)
     monitor.record_ensemble(EnsembleShape.of(estimator, training.names))
     announce("Evaluating and writing")
-    model = TrainedModel(options.name, estimator, training, test)
+    model = TrainedModel(options.name, estimator, training, test, agreement_curve=curve)
     with show_calibration() as show_part:
-        written = write_bundle(options.models, model, monitor.begin_stage, drift, show_part)
+        consent = read_consent(options).require
+        written = write_bundle(options.models, model, monitor.begin_stage, drift, show_part, require_consent=consent)
     monitor.record_evaluation(written.manifest["evaluation"])
     return written

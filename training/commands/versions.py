@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from app.errors import count_of
 from app.model.live_model import CURRENT_LINK
-from training.commands.options import add_models_option
+from training.commands.options import add_consent_options, add_models_option
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -15,11 +16,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     models.set_defaults(run=list_versions)
     promote_ = commands.add_parser("promote", help="verify a version and make it live", allow_abbrev=False)
     promote_.add_argument("version", metavar="VERSION", help="one of those that `models` lists")
+    add_consent_options(promote_, None)
     promote_.set_defaults(run=promote)
     rollback_ = commands.add_parser(
         "rollback",
         help="go back to the version that was live before",
-        description="Verify the version that was live before the current one and make it live again. Run it again to "
+        description="Verify the version of the same name that was live before and make it live again. Run it again to "
         "go back further; promote VERSION goes forward again.",
         allow_abbrev=False,
     )
@@ -41,25 +43,38 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def list_versions(options: argparse.Namespace) -> int:
     """Print the table of versions."""
-    from training.store.store import ModelStore
-    from training.store.versions import tabulate_versions
+    from app.model.store.store import ModelStore
+    from training.bundle.version_table import tabulate_versions
 
     print(tabulate_versions(ModelStore(options.models)))
     return 0
 
 
 def promote(options: argparse.Namespace) -> int:
-    """Verify a version and make it live."""
-    from training.store.store import ModelStore, require_sound
+    """Verify a version and make it live, unless it needs a consent that was not given."""
+    from app.model.bundle import read_manifest
+    from app.model.store.promotion_rules import describe_change, read_live_manifest, require_consent, require_sound
+    from app.model.store.store import ModelStore
 
-    ModelStore(options.models).promote(options.version, require_sound)
-    print(f"{options.version} is live; a running service loads it within two seconds")
+    change = ""
+
+    def check(folder: Path) -> None:
+        nonlocal change
+        require_sound(folder)
+        new, live = read_manifest(folder), read_live_manifest(options.models)
+        require_consent(options.models, new, replace=options.replace, force=options.force)
+        if live and live["version"] != options.version:
+            change = f"{describe_change(live, new)}\n"
+
+    ModelStore(options.models).promote(options.version, check)
+    print(f"{change}{options.version} is live; a running service loads it within two seconds")
     return 0
 
 
 def rollback(options: argparse.Namespace) -> int:
     """Verify the previous version and make it live again."""
-    from training.store.store import ModelStore, require_sound
+    from app.model.store.promotion_rules import require_sound
+    from app.model.store.store import ModelStore
 
     version = ModelStore(options.models).rollback(require_sound)
     print(f"{version} is live again; a running service loads it within two seconds")
@@ -68,7 +83,7 @@ def rollback(options: argparse.Namespace) -> int:
 
 def prune(options: argparse.Namespace) -> int:
     """Remove old versions, and print each as soon as it is removed."""
-    from training.store.store import ModelStore
+    from app.model.store.store import ModelStore
 
     store = ModelStore(options.models)
     before = store.versions()
@@ -85,7 +100,7 @@ def prune(options: argparse.Namespace) -> int:
 def verify(options: argparse.Namespace) -> int:
     """Print every problem of a bundle, or that it has none."""
     from app.model.bundle import find_problems, read_bundle
-    from training.store.store import ModelStore
+    from app.model.store.store import ModelStore
 
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     problems = find_problems(folder)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration
 from app.drift.mmd import RobustScaling
+from app.drift.thresholds import find_step_threshold, find_thresholds
 from app.drift.windows import round_to_single
 from training.drift.simulate import DriftSimulation, ScoredRows
-from training.drift.thresholds import find_step_threshold, find_thresholds
 from training.errors import BadArgument
 
 

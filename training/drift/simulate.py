@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE
 from app.drift.cvm import RankReference, Whole
 from app.drift.mmd import KernelReference
+from app.drift.thresholds import settling_rows
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
-from training.drift.thresholds import settling_rows
 
 # Simulated first signals of each detector. The standard error of the run time is 1 / sqrt(2000) = 2 %; for wide tables
 # and long run times, which get fewer, at most 4 %.

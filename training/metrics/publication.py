@@ -16,9 +16,12 @@ from http.client import HTTPException
 import psutil
 from prometheus_client import CollectorRegistry, pushadd_to_gateway, start_http_server
 
-from training.console import announce
+from training.console import announce, warn
 from training.errors import BadArgument
 from training.metrics.monitor import TrainingMonitor
+
+# Where Prometheus looks for a training of this machine, unless another port is chosen.
+DEFAULT_PORT = 8002
 
 # Far more often than Prometheus scrapes, and far too seldom to slow the training down.
 SAMPLE_SECONDS = 0.5
@@ -57,7 +60,7 @@ def sample_usage(record: Callable[[int, float], None], every_seconds: float = SA
 
 
 @contextmanager
-def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
+def serve_metrics(registry: CollectorRegistry, host: str, port: int | None) -> Iterator[int]:
     """Answer scrapes in the background.
 
     Parameters
@@ -65,25 +68,37 @@ def serve_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator
     registry
         The metrics to serve.
     host, port
-        The address to listen on; port 0 serves nothing.
+        The address to listen on; port 0 serves nothing, and None uses port 8002 if it is free.
+
+    Returns
+    -------
+    The port; 0 if nothing is served.
 
     Raises
     ------
     BadArgument
-        If the address is taken or cannot be used.
+        If the chosen address is taken or cannot be used.
     """
-    if not port:
-        yield
+    if port == 0:
+        yield 0
         return
     try:
-        server, thread = start_http_server(port, host, registry)
+        server, thread = start_http_server(port or DEFAULT_PORT, host, registry)
     except OSError as error:
+        if port is None:
+            # Nobody asked for this port: two trainings at once are no reason to refuse one.
+            warn(
+                f"{host}:{DEFAULT_PORT} cannot be listened on ({error.strerror}), so the metrics of this training are "
+                "not served; --metrics-port chooses another port."
+            )
+            yield 0
+            return
         raise BadArgument(
             f"--metrics-port {port}: {host}:{port} cannot be listened on ({error.strerror}); "
             "name another port, or 0 for no metrics."
         ) from None
     try:
-        yield
+        yield port or DEFAULT_PORT
     finally:
         server.shutdown()
         server.server_close()
@@ -104,7 +119,7 @@ class MetricsPublication:
     Parameters
     ----------
     host, port
-        The address to scrape; port 0 for none.
+        The address to scrape; port 0 for none, None for port 8002 if it is free.
     hold_seconds
         How long the address still answers after the training has ended or failed.
     pushgateway_url
@@ -114,7 +129,7 @@ class MetricsPublication:
     """
 
     host: str
-    port: int
+    port: int | None
     hold_seconds: float
     pushgateway_url: str
     model_name: str
@@ -126,9 +141,9 @@ class MetricsPublication:
         Raises
         ------
         BadArgument
-            Before anything else, if the address cannot be used.
+            Before anything else, if the chosen address cannot be used.
         """
-        with serve_metrics(monitor.registry, self.host, self.port):
+        with serve_metrics(monitor.registry, self.host, self.port) as port:
             hold = True
             try:
                 with sample_usage(monitor.record_usage):
@@ -141,7 +156,7 @@ class MetricsPublication:
                 with suppress(KeyboardInterrupt, SystemExit):
                     self._push(monitor)
                     if hold:
-                        self._hold()
+                        self._hold(port)
 
     def _push(self, monitor: TrainingMonitor) -> None:
         """Push the metrics; a Pushgateway that cannot be reached does not fail the training."""
@@ -162,9 +177,9 @@ class MetricsPublication:
                 file=sys.stderr,
             )
 
-    def _hold(self) -> None:
+    def _hold(self, port: int) -> None:
         """Keep serving the metrics for a while."""
-        if not self.port or not self.hold_seconds:
+        if not port or not self.hold_seconds:
             return
-        announce(f"Metrics stay on http://{self.host}:{self.port}/metrics for {self.hold_seconds:g} s")
+        announce(f"Metrics stay on http://{self.host}:{port}/metrics for {self.hold_seconds:g} s")
         time.sleep(self.hold_seconds)

@@ -16,8 +16,9 @@ import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader
 from plotly.offline import get_plotlyjs
 
+from app.errors import ModelsNotWritable
 from app.server.output_file import open_output
-from training.errors import ModelsNotWritable, refusing_output
+from training.errors import refusing_output
 
 _FOLDER = Path(__file__).with_name("templates")
 _TEMPLATES = Environment(

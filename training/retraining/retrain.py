@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
+from app.errors import NotPromoted
 from app.model.bundle import Bundle
 from app.model.forest import Forest
+from app.model.store.promotion_rules import Manifest
 from app.records.reading import LabelledRows, Period, RecordReader
 from app.records.timestamps import SECONDS_PER_DAY
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
@@ -177,9 +179,14 @@ def retrain(
     is_fitted_on = ~records.is_labelled_outlier if choices.exclude_outliers else None
     model = TrainedModel(live.name, estimator, records.data, is_fitted_on=is_fitted_on)
     with show_calibration() as show_part:
-        written = write_bundle(models, model, monitor.begin_stage, choices.drift, show_part, add_page, go_live=False)
+        written = write_bundle(models, model, monitor.begin_stage, choices.drift, show_part, add_page, _store_only)
     monitor.record_evaluation(written.manifest["evaluation"])
     return Candidate(written, comparison)
+
+
+def _store_only(models: Path, manifest: Manifest) -> None:
+    """Keep the live version: the comparison decides whether the candidate goes live."""
+    raise NotPromoted("it is a candidate.")
 
 
 def _grow(

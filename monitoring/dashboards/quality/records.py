@@ -147,7 +147,8 @@ def _duration() -> timeseries.Panel:
 def _last_events() -> table.Panel:
     return series_table(
         "Last event of each kind",
-        "Time since the last promotion, rollback, refused bundle, purge and forget. The table `events` of the records "
+        "Time since the last promotion, rollback, moved threshold, refused bundle, purge and forget. The table "
+        "`events` of the records "
         "has all events, with who requested them and their details.",
         [table_query(f"time() - max by (event) (records_event_timestamp_seconds{{{INSTANCE}}} > 0)")],
         {"event": "event", "Value": "ago"},

@@ -91,8 +91,12 @@ def test_page_has_the_figures_of_the_manifest(tmp_path, small_model):
     text = make_page(tmp_path, replace(small_model, test=labelled))[0].text
 
     assert "30 of 300 training rows (10.000%), with contamination 0.1." in text
+    assert re.search(r"Two independent halves of the trees agree on \d+% of the rows that either flags", text)
     assert re.search(r"auto-0\.5000\d+ \(\d+\.\d{3}%\)\d+ \(\d+\.\d{3}%\)", text)
     assert "ROC AUCneeds outliers and inliers" in text
+    positive = replace(small_model.training, labels=Labels("fraud", small_model.training.rows[:, 0] > 2))
+    text = make_page(tmp_path, replace(small_model, test=positive))[0].text
+    assert re.search(r"0\.05-0\.\d{4}15 \(5\.000%\)15 \(5\.000%\); precision 0\.\d{3}; recall [01]\.\d{3}", text)
 
 
 @pytest.mark.parametrize("synthetic", [True, False])

@@ -15,20 +15,19 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from app.drift.calibration import Calibration
-from app.errors import InvalidBundle, InvalidForest
+from app.errors import InvalidBundle, InvalidForest, ModelsNotWritable
 from app.model.bundle import DRIFT_FILE, REFERENCE_FILE, find_problems, read_bundle, sha256_of
 from app.model.forest import Forest, Threshold
+from app.model.store.store import LOCK_FILE
+from app.model.store.versions import HISTORY_FILE
 from app.model.version_log import CHANGES_FILE
 from training.bundle import write as module
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
 from training.data.dataset import Dataset
 from training.data.labels import Labels
 from training.drift.calibrate import DriftParameters
-from training.errors import ModelsNotWritable
 from training.fitting.compile import compile_forest
 from training.fitting.fit import ForestParameters, fit
-from training.store.history import HISTORY_FILE
-from training.store.store import LOCK_FILE
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +89,8 @@ def test_manifest_describes_the_training(bundle: WrittenBundle, small_model: Tra
         "synthetic": False,
         "flagged_rows": int((labels == -1).sum()),
         "flagged_share": (labels == -1).mean(),
+        "distinct_rows": 300,
+        "distinct_scores": len(np.unique(small_model.estimator.score_samples(small_model.training.rows))),
     }
     assert set(manifest["versions"]) == {"python", "numpy", "scikit_learn"}
     assert manifest["evaluation"]["train"]["flagged_rows"] == manifest["training"]["flagged_rows"]

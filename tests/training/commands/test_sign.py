@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from app.model.store.store import ModelStore
 from training.__main__ import main
 from training.bundle.write import write_bundle
-from training.store.store import ModelStore
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -72,13 +72,13 @@ def test_training_is_live_only_after_it_is_signed(small_model, key: Path, tmp_pa
 
 def test_train_says_how_to_make_its_model_live(key: Path, tmp_path: Path, run: Run, write_csv):
     """With the commands to run."""
-    rows = "".join(f"{number % 7},{number % 11}\n" for number in range(60))
+    rows = "".join(f"{number % 7},{number % 17}\n" for number in range(119))
 
     status, shown, _ = run("train", "--train", str(write_csv(f"mean,sd\n{rows}")), "--no-drift", "--estimators", "5")
 
     [version] = ModelStore(tmp_path / "models").versions()
     assert status == 0
-    assert "This model is not live, because BUNDLE_PUBLIC_KEY requires a signature" in shown
+    assert "This model is not live: BUNDLE_PUBLIC_KEY requires a signature." in shown
     assert f"python -m training sign {version} --key FILE --models {tmp_path / 'models'}\n" in shown
 
 

@@ -61,6 +61,11 @@ def test_model_is_trained_and_summarized(train_csv, write_csv, tmp_path, capsys)
     assert values["flagged, test"].endswith(" of 2 (50.000%)")
     assert values["folder"] == str(models / bundle.version)
     assert Path(values["report"]).is_file()
+    assert (
+        "30 of 300 training rows, 10.0%, would be alarms; at 1,000 rows an hour that is 100 alarms an hour."
+        in shown.out
+    )
+    assert f"python -m training threshold --contamination SHARE --models {models}" in shown.out
     assert "This model is live" in shown.out
 
 
@@ -173,3 +178,43 @@ def test_signal_while_fitting_leaves_nothing(train_csv, tmp_path, number, status
     assert training.returncode == status
     assert "Traceback" not in rest
     assert not models.exists()
+
+
+def test_later_training_goes_live_only_when_asked(train_csv, write_csv, tmp_path, capsys):
+    """It ends with the command that promotes it, which other columns make refuse without --replace."""
+    models = tmp_path / "models"
+    options = ["--train", str(train_csv), "--drop", "day", "--estimators", "5", "--metrics-port", "0"]
+    train = ["train", *options, "--models", str(models)]
+    assert main(train) == 0
+    first = (models / "current").readlink().name
+
+    capsys.readouterr()
+    assert main([*train, "--seed", "3"]) == 0
+    shown = capsys.readouterr().out
+    promote = shown.splitlines()[-1].removeprefix("python -m training ").split()
+    assert "This model is not live: another version is live, and --promote was not given." in shown
+    assert (models / "current").readlink().name == first
+    assert main(promote) == 0
+    assert (models / "current").readlink().name == promote[1] != first
+
+    capsys.readouterr()
+    assert main([*train, "--drop", "day,mean", "--promote"]) == 3
+    shown = capsys.readouterr().out
+    assert "the column mean is gone; to promote it nevertheless, add --replace." in shown
+    assert " --replace --models " in shown.splitlines()[-1]
+    assert (models / "current").readlink().name == promote[1]
+    assert main(shown.splitlines()[-1].removeprefix("python -m training ").split()) == 0
+    assert "flagged) replaces " in capsys.readouterr().out
+
+
+def test_training_without_variety_is_not_live(write_csv, tmp_path, capsys):
+    """Equal rows teach nothing; the last line has the option that consents."""
+    models = tmp_path / "models"
+    file = write_csv("mean,sd\n" + "1,2\n" * 200)
+
+    assert main(["train", "--train", str(file), "--models", str(models), "--estimators", "5"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "only 1 of its training rows differ, at least 100 are needed; all its training rows have the same" in shown
+    assert " --force --models " in shown.splitlines()[-1]
+    assert not (models / "current").exists()

@@ -18,8 +18,8 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.model.bundle import find_problems
+from app.model.store.store import ModelStore
 from training.__main__ import main
-from training.store.store import ModelStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -193,6 +193,20 @@ def test_environment_sets_the_default_port(monkeypatch, tmp_path, train_csv, cap
     assert f"--metrics-port {port}" in capsys.readouterr().err
 
 
+def test_training_goes_on_without_a_port_that_nobody_chose(monkeypatch, tmp_path, train_csv, capsys):
+    """The default port may be taken by another training."""
+    monkeypatch.delenv("TRAINING_METRICS_PORT", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setattr("training.metrics.publication.DEFAULT_PORT", port)
+
+        assert (
+            main(["train", "--train", str(train_csv), "--models", str(tmp_path / "models"), "--estimators", "5"]) == 0
+        )
+
+    assert f"training: 127.0.0.1:{port} cannot be listened on (Address already in use)" in capsys.readouterr().err
+
+
 def test_ctrl_c_leaves_the_models_unchanged(train_csv, tmp_path):
     """Also while metrics are served: no thread keeps the process alive, and nothing is half written."""
     models = tmp_path / "models"
@@ -245,7 +259,7 @@ def test_full_disk_leaves_the_models_unchanged(train_csv, small_disk, capsys, ro
     capsys.readouterr()
 
     # Its forest alone is larger than the largest free space.
-    status = main(["train", *options, "--estimators", "300"])
+    status = main(["train", *options, "--estimators", "300", "--promote"])
 
     assert status == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
@@ -262,7 +276,7 @@ def test_full_disk_keeps_the_live_version(train_csv, small_disk, capsys, command
     models = small_disk / "models"
     for seed in ("1", "2"):
         options = ["--train", str(train_csv), "--models", str(models), "--estimators", "5", "--seed", seed]
-        assert main(["train", *options]) == 0
+        assert main(["train", *options, "--promote"]) == 0
     first = ModelStore(models).versions()[0]
     before = snapshot(models)
     fill(small_disk, 0)
@@ -281,7 +295,7 @@ def test_read_only_folder_is_unchanged(train_csv, small_disk, capsys, command):
     models = small_disk / "models"
     for seed in ("1", "2"):
         options = ["--train", str(train_csv), "--models", str(models), "--estimators", "5"]
-        assert main(["train", *options, "--seed", seed]) == 0
+        assert main(["train", *options, "--seed", seed, "--promote"]) == 0
     first = ModelStore(models).versions()[0]
     before = snapshot(models)
     capsys.readouterr()

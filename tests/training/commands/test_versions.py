@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from app.model.bundle import read_manifest
+from app.model.store.store import ModelStore
 from training.__main__ import main
 from training.bundle.write import write_bundle
-from training.store.store import ModelStore
 
 ROOT = Path(__file__).parents[3]
 
@@ -64,13 +65,14 @@ def test_versions_are_listed_with_the_live_one_marked(models, run):
     header, *rows = (line.split() for line in shown.split("\n\n")[0].splitlines())
     versions = ModelStore(models).versions()
     assert status == 0
-    assert header == ["version", "trained", "(UTC)", "rows", "contamination", "flagged", "size"]
-    assert [row[-7] for row in rows] == versions
+    assert header == ["version", "name", "trained", "(UTC)", "rows", "columns", "threshold", "flagged", "size"]
+    assert [row[-9] for row in rows] == versions
     assert [row[0] == "*" for row in rows] == [False, False, True]
-    assert [row[-5:-2] for row in rows] == [["300", "0.1", "10.000%"]] * 3
+    threshold = f"{read_manifest(models / 'current')['threshold']['score']:.6g}"
+    assert [[row[-8], *row[-6:-2]] for row in rows] == [["credits", "300", "mean,sd", threshold, "10.000%"]] * 3
     size = sum(file.stat().st_size for file in (models / "current").iterdir())
     assert rows[-1][-2:] == [f"{size / 1e6:.2f}", "MB"]
-    assert all(row[-6][:10].replace("-", "") == version[:8] for row, version in zip(rows, versions, strict=True))
+    assert all(row[-7][:10].replace("-", "") == version[:8] for row, version in zip(rows, versions, strict=True))
     assert shown.endswith("\n\n* is live.\n")
 
 
@@ -82,8 +84,8 @@ def test_broken_version_is_listed_with_the_reason(models, run):
     status, shown, _ = run("models")
 
     assert status == 0
-    assert [line.split()[-7:-2] for line in shown.splitlines()[1:3]] == [
-        [version, "?", "?", "?", "?"] for version in (first, second)
+    assert [line.split()[-9:-2] for line in shown.splitlines()[1:3]] == [
+        [version, *"??????"] for version in (first, second)
     ]
     assert f"{first}/manifest.json was changed after it was written" in shown
     assert f"{second}/manifest.json does not exist" in shown
@@ -108,7 +110,9 @@ def test_promote_and_rollback_move_the_link(models, run):
 
     status, shown, _ = run("promote", first)
     assert (status, live(models)) == (0, first)
-    assert shown == f"{first} is live; a running service loads it within two seconds\n"
+    assert shown.startswith(f"{first} (threshold ")
+    assert f"flagged) replaces {third} (threshold " in shown
+    assert shown.endswith(f"flagged)\n{first} is live; a running service loads it within two seconds\n")
 
     status, shown, _ = run("rollback")
     assert (status, live(models)) == (0, third)
@@ -125,7 +129,8 @@ def test_rollback_without_history_is_refused(models, run):
 
     assert (status, shown, live(models)) == (2, "", first)
     assert refusal == (
-        f"training: {models} has no version that was live before {first}; name one with promote VERSION.\n"
+        f"training: {models} has no version that was live before {first} and is named credits; "
+        "name one with promote VERSION.\n"
     )
 
 

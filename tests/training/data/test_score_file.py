@@ -9,11 +9,12 @@ from typing import TextIO
 import numpy as np
 import pytest
 
+from app.errors import ModelsNotWritable
 from app.model.bundle import Bundle, read_bundle
 from training.bundle.write import TrainedModel, write_bundle
 from training.data import score_file as module
 from training.data.score_file import score_file
-from training.errors import BadData, ModelsNotWritable
+from training.errors import BadData
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.drift.calibration import CONFIRMING_SHARES
-from training.drift.thresholds import find_step_threshold, find_thresholds, settling_rows
+from app.drift.thresholds import find_step_threshold, find_thresholds, settling_rows
 
 WINDOW, RUN_TIME = 10, 100
 

@@ -23,3 +23,20 @@ def test_counts_equal_forests_with_that_contamination():
             assert choice["flagged_rows"] == (again.predict(rows) == -1).sum()
             assert choice["threshold"] == again.offset_
         assert [choice["contamination"] for choice in choices] == [*CONTAMINATIONS, "auto"]
+
+
+def test_choices_have_precision_and_recall_of_labelled_rows():
+    """None where nothing is flagged, or no row is an outlier."""
+    scores = np.repeat([-0.9, -0.8, -0.4], [1, 1, 98])
+    is_outlier = np.arange(100) % 2 == 0
+
+    choices = {choice["contamination"]: choice for choice in count_flagged(scores, scores, is_outlier)}
+
+    assert (choices[0.001]["precision"], choices[0.001]["recall"]) == (1.0, 1 / 50)
+    assert (choices["auto"]["precision"], choices["auto"]["recall"]) == (0.5, 1 / 50)
+    unlabelled, [*_, normal] = (
+        count_flagged(scores, scores)[0],
+        count_flagged(scores, scores[2:], is_outlier[2:] & False),
+    )
+    assert "precision" not in unlabelled
+    assert (normal["precision"], normal["recall"]) == (None, None)

@@ -12,7 +12,7 @@ from sklearn.ensemble import IsolationForest
 from training.data.dataset import read_training_data
 from training.fitting.compile import compile_forest
 from training.fitting.evaluate import evaluate
-from training.fitting.fit import ForestParameters, fit
+from training.fitting.fit import AUTO_TREES, ForestParameters, fit, fit_until_agreed
 
 ROWS = np.random.default_rng(1).normal(size=(400, 3))
 
@@ -69,3 +69,21 @@ def test_real_sample_with_a_contamination_of_one_in_a_thousand(real_training_csv
 
     assert forest.offset == -0.8494233081442876
     assert (evaluation.n_flagged, len(evaluation)) == (61, 64_227)
+
+
+def test_trees_grow_until_two_halves_agree():
+    """The forest is that of a single fit with as many trees, and of the seed alone."""
+    rows = np.random.default_rng(3).standard_t(2, size=(1500, 2))
+    parameters = ForestParameters(contamination=0.02, random_state=5)
+
+    estimator, curve = fit_until_agreed(rows, parameters)
+
+    n_trees = len(estimator.estimators_)
+    assert [n for n, _ in curve] == [n for n in AUTO_TREES if n <= n_trees]
+    agreements = [agreement or 0.0 for _, agreement in curve]
+    assert max(agreements[:-1], default=0.0) < 0.95
+    assert agreements[-1] >= 0.95 or n_trees == AUTO_TREES[-1]
+    single = IsolationForest(n_estimators=n_trees, contamination=0.02, random_state=5).fit(rows.astype(np.float32))
+    assert estimator.get_params() == single.get_params()
+    assert estimator.offset_ == single.offset_
+    assert joblib.hash(estimator.estimators_samples_) == joblib.hash(single.estimators_samples_)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.errors import ModelsNotWritable
 from training.data.dataset import Dataset
-from training.errors import ModelsNotWritable
 from training.pages.exploration import explore, write_exploration
 
 FEATURES = ("mean", "sd", "visits")

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from app.model.bundle import find_problems, read_bundle, read_manifest
+from app.model.store.store import ModelStore
 from app.records.reading import Period, RecordReader
 from tests.model.format_1 import rewrite_as_format_1
 from training.__main__ import main
-from training.commands.retrain import NOT_PROMOTED
+from training.console import NOT_PROMOTED
 from training.retraining.split import split_rows
 from training.retraining.training_records import read_training_records
-from training.store.store import ModelStore
 
 # Live rows are shifted from the training rows of the live model.
 MOVED = 2.5

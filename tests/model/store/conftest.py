@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.store.made_versions import VERSIONS, publish
-from training.store.store import ModelStore
+from app.model.store.store import ModelStore
+from tests.model.store.made_versions import VERSIONS, publish
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from app.model.bundle import write_manifest
 from app.model.live_model import LiveModel
-from tests.training.store.made_versions import FIRST, SECOND, THIRD, VERSIONS, accept_all
-from training.store.store import ModelStore
-from training.store.versions import tabulate_versions
+from app.model.store.store import ModelStore
+from tests.model.store.made_versions import FIRST, SECOND, THIRD, VERSIONS, accept_all
+from training.bundle.version_table import tabulate_versions
 
 BUNDLE = Path(__file__).parents[2] / "compatibility" / "first_release" / "models" / "20261129T085415Z-012936da"
 
@@ -45,13 +45,13 @@ def test_prune_keeps_the_newest_and_the_live_version(copied: ModelStore):
 
 
 @pytest.mark.parametrize("version", [SECOND, THIRD])
-def test_promote_makes_it_a_link_again(copied: ModelStore, version: str, capsys: pytest.CaptureFixture[str]):
+def test_promote_makes_it_a_link_again(copied: ModelStore, version: str, caplog: pytest.LogCaptureFixture):
     """The folder is set aside, and promotion and rollback work as before."""
     copied.promote(version, accept_all)
 
     assert (copied.folder / "current").readlink() == Path(version)
     assert (copied.folder / ".copied-current-1" / "file").read_text() == SECOND
-    assert "was a folder instead of a link" in capsys.readouterr().err
+    assert "was a folder instead of a link" in caplog.text
     assert copied.rollback(accept_all) == (THIRD if version == SECOND else SECOND)
 
 

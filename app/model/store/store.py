@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,16 +12,23 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from app.errors import InvalidBundle
-from app.model.bundle import find_problems, read_bundle
+from app.errors import InvalidChoice, ModelsNotWritable
 from app.model.live_model import CURRENT_LINK
-from app.model.version_log import CHANGES_FILE, PROMOTION, ROLLBACK
+from app.model.store.copied_link import move_copy_away, version_in
+from app.model.store.versions import (
+    HISTORY_FILE,
+    age_of,
+    is_copy,
+    is_version,
+    may_be_named,
+    name_of_model,
+    name_version,
+    versions_up_to,
+    write_changes,
+    write_history,
+)
+from app.model.version_log import CHANGES_FILE, PROMOTION, ROLLBACK, VersionChange, name_operator
 from app.server.atomic_file import replacing
-from training.console import announce
-from training.errors import BadArgument, ModelsNotWritable
-from training.store.copied_link import move_copy_away, version_in
-from training.store.history import HISTORY_FILE, versions_up_to, write_changes, write_history
-from training.store.versions import age_of, is_copy, is_version, name_version
 
 # Stays in the folder, empty: removed, it could be locked by two processes at once.
 LOCK_FILE = ".lock"
@@ -28,6 +36,9 @@ LOCK_FILE = ".lock"
 # Hidden, so that a listing of versions never shows a bundle that is still being written, or being removed. One name
 # each is enough: the holder of the lock is alone, and what it finds there was left by a process that was killed.
 _UNFINISHED_BUNDLE, _REMOVED_BUNDLE = ".writing-bundle", ".removing-bundle"
+
+# Without a log configuration, as in a command, a warning is a line on standard error.
+log = logging.getLogger(__name__)
 
 
 class ModelStore:
@@ -129,11 +140,11 @@ class ModelStore:
 
         Raises
         ------
-        BadArgument
+        InvalidChoice
             If there is no such version.
         """
         if version not in (there := self.versions()):
-            raise BadArgument(
+            raise InvalidChoice(
                 f"{self.folder} has no version {version}; "
                 + (f"it has {', '.join(there)}." if there else "it has none: train one with `make train`.")
             )
@@ -151,7 +162,7 @@ class ModelStore:
 
         Raises
         ------
-        BadArgument
+        InvalidChoice
             If there is no such version.
         ModelsNotWritable
             If the link cannot be moved.
@@ -165,7 +176,8 @@ class ModelStore:
     def rollback(self, check: Callable[[Path], None]) -> str:
         """Make the previously live version live again, and remove the current one from the history.
 
-        Versions that no longer exist are skipped. A second call goes back one version further.
+        Versions that no longer exist and models of other names are skipped. A second call goes back one version
+        further.
 
         Parameters
         ----------
@@ -178,7 +190,7 @@ class ModelStore:
 
         Raises
         ------
-        BadArgument
+        InvalidChoice
             If no existing version was live before.
         ModelsNotWritable
             If the link cannot be moved.
@@ -206,12 +218,15 @@ class ModelStore:
         """Return the history up to the previously live version that still exists."""
         live, there = self.live_version(), self.versions()
         history = versions_up_to(live, self.folder)
-        while history and (history[-1] == live or history[-1] not in there):
+        name = name_of_model(self.folder / live) if live else None
+        while history and (
+            history[-1] == live or history[-1] not in there or not may_be_named(self.folder / history[-1], name)
+        ):
             history.pop()
         if not history:
-            raise BadArgument(
+            raise InvalidChoice(
                 f"{self.folder} has no version that was live before"
-                f"{f' {live}' if live else ''}; name one with promote VERSION."
+                f"{f' {live}' if live else ''}{f' and is named {name}' if name else ''}; name one with promote VERSION."
             )
         return history
 
@@ -230,7 +245,9 @@ class ModelStore:
         ):
             new_link.symlink_to(version)
             write_history(versions, history)
-            write_changes(changes, new_link, what, self.live_version() or "")
+            made_ns = new_link.lstat().st_mtime_ns
+            change = VersionChange(made_ns, name_operator(), what, self.live_version() or "", version)
+            write_changes(changes, change)
             if is_copy(link):
                 move_copy_away(link)
         _flush(self.folder)
@@ -251,7 +268,7 @@ class ModelStore:
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                announce(f"Waiting for another process that is changing {self.folder}")
+                log.warning("Waiting for another process that is changing %s ...", self.folder)
                 lock.acquire()
             try:
                 self._remove_leftovers()
@@ -269,24 +286,6 @@ class ModelStore:
                 f"{self.folder} cannot be written ({error.strerror or error}); "
                 "make room or correct the permissions, or name another folder with --models."
             ) from error
-
-
-def require_sound(folder: Path) -> None:
-    """Refuse a bundle that the service would refuse, or any of whose other files was changed.
-
-    Parameters
-    ----------
-    folder
-        ``models/<version>``.
-
-    Raises
-    ------
-    InvalidBundle
-        With the first problem found.
-    """
-    if problems := find_problems(folder):
-        raise InvalidBundle(problems[0])
-    read_bundle(folder)
 
 
 def _flush(path: Path) -> None:

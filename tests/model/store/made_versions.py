@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.errors import InvalidBundle
+from app.model.store.store import LOCK_FILE, ModelStore
+from app.model.store.versions import HISTORY_FILE
 from app.model.version_log import CHANGES_FILE
-from training.store.history import HISTORY_FILE
-from training.store.store import LOCK_FILE, ModelStore
 
 VERSIONS = ["20260101T000000Z-aaaaaaaa", "20260102T000000Z-bbbbbbbb", "20260103T000000Z-cccccccc"]
 FIRST, SECOND, THIRD = VERSIONS

@@ -1,68 +1,29 @@
-"""The names of versions, and the table of all versions: which one is live, its training data and its size."""
+"""The table of all versions: which one is live, what it was trained on, and its threshold."""
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.errors import InvalidBundle
 from app.model.bundle import MANIFEST_FILE, read_manifest
 from app.model.live_model import CURRENT_LINK
+from app.model.store.promotion_rules import threshold_of
+from app.model.store.store import ModelStore
+from app.model.store.versions import is_copy
 from app.records.timestamps import format_timestamp
 
-if TYPE_CHECKING:
-    from training.store.store import ModelStore
-
-# A name starts with the second of the training, in UTC.
-_TIME, _TIME_LENGTH = "%Y%m%dT%H%M%SZ", len("20260131T120059Z")
-
-_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
-
-_LIVE, _HEADER = "*", ("", "version", "trained (UTC)", "rows", "contamination", "flagged", "size")
+_LIVE, _HEADER = "*", ("", "version", "name", "trained (UTC)", "rows", "columns", "threshold", "flagged", "size")
 
 # Numbers are right-aligned.
-_NUMBERS = {"rows", "flagged", "size"}
+_NUMBERS = {"rows", "threshold", "flagged", "size"}
+
+# So that a line of a model with many columns fits into a terminal.
+_COLUMNS_WIDTH = 24
 
 # Bytes per megabyte, as disks and `ls --si` count them.
 _MEGABYTE = 1_000_000
-
-
-def is_copy(link: Path) -> bool:
-    """Return whether there is a folder instead of the link."""
-    return link.is_dir() and not link.is_symlink()
-
-
-def name_version(forest_sha256: str, trained_at: datetime) -> str:
-    """Return the name of a version.
-
-    Parameters
-    ----------
-    forest_sha256
-        Digest of ``forest.npz``, in hexadecimal.
-    trained_at
-        When the forest was trained, in UTC.
-
-    Examples
-    --------
-    >>> name_version("abcdef0123456789", datetime(2026, 1, 31, 12, 0, 59))
-    '20260131T120059Z-abcdef01'
-    """
-    return f"{trained_at:{_TIME}}-{forest_sha256[:8]}"
-
-
-def is_version(entry: Path) -> bool:
-    """Return whether a path is a bundle, sound or not, and not something else, such as a user's notes."""
-    # What should be the link to the live version is a copy of it where a store was copied by a tool without links.
-    if not entry.is_dir() or entry.is_symlink() or entry.name.startswith(".") or entry.name == CURRENT_LINK:
-        return False
-    return bool(_NAME.fullmatch(entry.name)) or (entry / MANIFEST_FILE).exists()
-
-
-def age_of(version: Path) -> tuple[str, int]:
-    """Return the sort key of a version: the second in its name, then the time when it was written."""
-    return version.name[:_TIME_LENGTH], version.stat().st_mtime_ns
 
 
 def tabulate_versions(store: ModelStore) -> str:
@@ -76,18 +37,18 @@ def tabulate_versions(store: ModelStore) -> str:
         The folder of all bundles.
     """
     live = store.live_version()
-    lines = [_HEADER]
+    lines: list[tuple[str, ...]] = [_HEADER]
     reasons = []
     for version in store.versions():
         folder = store.folder / version
         try:
             facts = _describe(read_manifest(folder))
         except InvalidBundle as error:
-            facts = ("?",) * 4
+            facts = ("?",) * (len(_HEADER) - 3)
             reasons.append(f"{error}")
         # The manifest of another program may have other values.
         except (LookupError, TypeError, ValueError, OverflowError) as error:
-            facts = ("?",) * 4
+            facts = ("?",) * (len(_HEADER) - 3)
             reasons.append(f"{folder / MANIFEST_FILE} cannot be shown ({type(error).__name__}: {error}).")
         lines.append((_LIVE if version == live else "", version, *facts, _size(folder)))
     if len(lines) == 1:
@@ -97,13 +58,16 @@ def tabulate_versions(store: ModelStore) -> str:
     return "\n".join([*table, "", _describe_live(store, live), *reasons])
 
 
-def _describe(manifest: dict[str, Any]) -> tuple[str, str, str, str]:
-    """Describe when and on what a version was trained."""
+def _describe(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """Describe what a version answers, and when and on what it was trained."""
     training = manifest["training"]
+    columns = ",".join(feature["name"] for feature in manifest["features"])
     return (
+        manifest["name"],
         format_timestamp(datetime.fromisoformat(manifest["trained_at"]).timestamp()),
         f"{training['rows']:,}",
-        f"{manifest['parameters']['contamination']}",
+        columns if len(columns) <= _COLUMNS_WIDTH else f"{columns[: _COLUMNS_WIDTH - 3]}...",
+        f"{threshold_of(manifest):.6g}",
         f"{training['flagged_share']:.3%}",
     )
 

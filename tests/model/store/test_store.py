@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.store.made_versions import (
+from app.errors import ModelsNotWritable
+from app.model.store.store import ModelStore
+from tests.model.store.made_versions import (
     FIRST,
     NOON,
     SECOND,
@@ -18,8 +20,6 @@ from tests.training.store.made_versions import (
     entries,
     publish,
 )
-from training.errors import ModelsNotWritable
-from training.store.store import ModelStore
 
 
 def test_published_bundle_is_live(store: ModelStore, tmp_path: Path):

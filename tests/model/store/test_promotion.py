@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import InvalidBundle
-from tests.training.store.made_versions import (
+from app.errors import InvalidBundle, InvalidChoice, ModelsNotWritable
+from app.model.store.store import ModelStore
+from app.model.store.versions import HISTORY_FILE
+from tests.model.store.made_versions import (
     FIRST,
     SECOND,
     THIRD,
@@ -18,9 +20,6 @@ from tests.training.store.made_versions import (
     publish,
     refuse_all,
 )
-from training.errors import BadArgument, ModelsNotWritable
-from training.store.history import HISTORY_FILE
-from training.store.store import ModelStore
 
 
 def test_promoted_version_is_live(three: ModelStore):
@@ -43,11 +42,11 @@ def test_promotion_of_the_live_version_creates_a_new_link(three: ModelStore):
 @pytest.mark.parametrize("name", ["20260109T000000Z-99999999", "current", "..", ".live-versions", ""])
 def test_unknown_version_is_refused(three: ModelStore, name: str):
     """The message lists the existing versions."""
-    with pytest.raises(BadArgument, match=rf"has no version {name}; it has {FIRST}, {SECOND}, {THIRD}\."):
+    with pytest.raises(InvalidChoice, match=rf"has no version {name}; it has {FIRST}, {SECOND}, {THIRD}\."):
         three.promote(name, accept_all)
 
     assert three.live_version() == THIRD
-    with pytest.raises(BadArgument, match="it has none: train one"):
+    with pytest.raises(InvalidChoice, match="it has none: train one"):
         ModelStore(three.folder / "nowhere").promote(name, accept_all)
 
 
@@ -56,9 +55,9 @@ def test_each_rollback_goes_back_one_version(three: ModelStore):
     assert [three.rollback(accept_all), three.rollback(accept_all)] == [SECOND, FIRST]
     assert three.live_version() == FIRST
 
-    with pytest.raises(BadArgument, match=f"no version that was live before {FIRST}; name one with promote"):
+    with pytest.raises(InvalidChoice, match=f"no version that was live before {FIRST}; name one with promote"):
         three.rollback(accept_all)
-    with pytest.raises(BadArgument, match="no version that was live before; name one"):
+    with pytest.raises(InvalidChoice, match="no version that was live before; name one"):
         ModelStore(three.folder / "nowhere").rollback(accept_all)
 
 
@@ -92,7 +91,7 @@ def test_link_moved_by_hand_counts_as_a_promotion(three: ModelStore):
 def test_missing_history_is_reported(three: ModelStore):
     """A store from before there was a history; after a promotion, rollback works."""
     (three.folder / HISTORY_FILE).unlink()
-    with pytest.raises(BadArgument, match=f"no version that was live before {THIRD}"):
+    with pytest.raises(InvalidChoice, match=f"no version that was live before {THIRD}"):
         three.rollback(accept_all)
 
     three.promote(FIRST, accept_all)
@@ -151,14 +150,14 @@ def test_crash_between_link_and_history_loses_nothing(three: ModelStore):
     assert three.rollback(accept_all) == SECOND
 
 
-def test_concurrent_promotions_wait_for_each_other(three: ModelStore, capsys):
+def test_concurrent_promotions_wait_for_each_other(three: ModelStore, caplog: pytest.LogCaptureFixture):
     """Each promotion is one entry of the history, and waiting is announced."""
     with three.writing() as folder:
         moves = [threading.Thread(target=three.promote, args=(FIRST, accept_all)) for _ in range(4)]
         moves += [threading.Thread(target=three.promote, args=(SECOND, accept_all)) for _ in range(4)]
         for move in moves:
             move.start()
-        while capsys.readouterr().err.count("Waiting") == 0:
+        while "Waiting" not in caplog.text:
             assert three.live_version() == THIRD
         (folder / "file").write_text("late")
         three.publish(folder, "20260104T000000Z-dddddddd")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
 from app.errors import InvalidBundle
 from app.model.bundle import read_manifest
-from training.console import announce
 
 # What was in the place of the link. It is hidden, and never removed, as nobody knows who put it there.
 _ASIDE = ".copied-current-"
 
 # Such as 20260131T120059Z-abcdef01, but never a path.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+log = logging.getLogger(__name__)
 
 
 def version_in(folder: Path) -> str | None:
@@ -43,4 +45,4 @@ def move_copy_away(link: Path) -> None:
         while (place := link.with_name(f"{_ASIDE}{number}")).exists():
             number += 1
     link.rename(place)
-    announce(f"{link} was a folder instead of a link; it was moved to {place}")
+    log.warning("%s was a folder instead of a link; it was moved to %s", link, place)

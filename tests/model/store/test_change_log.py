@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import InvalidBundle
+from app.errors import InvalidBundle, ModelsNotWritable
+from app.model.store.store import ModelStore
 from app.model.version_log import CHANGES_FILE, PROMOTION, ROLLBACK, VersionChange, name_operator, read_changes
-from tests.training.store.made_versions import (
+from tests.model.store.made_versions import (
     FIRST,
     SECOND,
     THIRD,
@@ -16,8 +17,6 @@ from tests.training.store.made_versions import (
     entries,
     refuse_all,
 )
-from training.errors import ModelsNotWritable
-from training.store.store import ModelStore
 
 
 def changes(store: ModelStore) -> list[tuple[str, str, str]]:
@@ -73,7 +72,7 @@ def test_missing_or_damaged_log_of_changes_is_started_again(three: ModelStore):
 
 def test_log_of_changes_stays_small(three: ModelStore, monkeypatch):
     """The oldest entries are dropped."""
-    monkeypatch.setattr("training.store.history._MAX_CHANGES", 2)
+    monkeypatch.setattr("app.model.store.versions._MAX_CHANGES", 2)
     for version in (FIRST, SECOND):
         three.promote(version, accept_all)
 

@@ -1,0 +1,168 @@
+"""``GET /thresholds``: what other thresholds of the live model would have done on recorded traffic."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from flask import Blueprint, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
+from marshmallow import Schema, fields
+
+from app.api.answer_cache import AnswerCache
+from app.api.operation import NO_RECORDS, Operation
+from app.api.quality import QualityFigure, QualityWindow, window_parameter, window_seconds
+from app.api.service import service
+from app.model.bundle import REFERENCE_FILE, Bundle
+from app.model.threshold_choice import TrainingScores, p_value_of
+from app.records.timestamps import SECONDS_PER_DAY, format_timestamp
+from app.settings import Settings
+from app.web.codecs import JSON_MEDIA_TYPE
+from app.web.query import refuse_unknown
+
+if TYPE_CHECKING:
+    from app.quality.estimate import Estimate
+    from app.quality.what_if import CountedAnswers, Effect
+
+_DEFAULT_DAYS = 30
+
+# Enough for a smooth curve; from the score of the most abnormal training row to one that flags a fifth of them, which
+# is more than people look at.
+_N_CANDIDATES, _LAXEST_CONTAMINATION = 50, 0.2
+
+_CACHE = "isowatch_threshold_answers"
+
+thresholds = Blueprint("thresholds", __name__)
+
+
+class ThresholdEffect(Schema):
+    """What a threshold would have done in the window."""
+
+    threshold = fields.Float(required=True, metadata={"description": "Rows with a lower score are alarms."})
+    alarms = fields.Float(required=True)
+    alarms_low = fields.Float(
+        required=True,
+        metadata={"description": "End of the 95 % interval; equal to `alarms` if all answers are recorded."},
+    )
+    alarms_high = fields.Float(required=True)
+    alarms_per_day = fields.Float(required=True, allow_none=True)
+    share = fields.Float(required=True, allow_none=True, metadata={"description": "Of all answers; null without any."})
+    p_value = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The largest p-value of an alarm; null if the model has no out-of-bag scores."},
+    )
+    precision = fields.Nested(QualityFigure, required=True)
+    recall = fields.Nested(QualityFigure, required=True)
+
+
+class ThresholdReport(Schema):
+    """What other thresholds of the live model would have done."""
+
+    window = fields.Nested(QualityWindow, required=True)
+    estimated_at = fields.AwareDateTime(required=True)
+    model_version = fields.String(required=True)
+    rows = fields.Integer(
+        required=True, metadata={"description": "Answers of this forest, with whatever threshold, recorded or not."}
+    )
+    days = fields.Float(required=True, metadata={"description": "From the first of these answers until now."})
+    live = fields.Nested(ThresholdEffect, required=True)
+    thresholds = fields.List(
+        fields.Nested(ThresholdEffect), required=True, metadata={"description": "From strict to lax."}
+    )
+
+
+def find_candidates(bundle: Bundle) -> list[float]:
+    """Return candidate thresholds as scores, ascending; the first flags no training row."""
+    scores = TrainingScores.read(bundle.folder / REFERENCE_FILE)
+    laxest = max(scores.find_threshold(_LAXEST_CONTAMINATION), bundle.forest.offset)
+    candidates: list[float] = np.unique(np.linspace(scores.scores[0], laxest, _N_CANDIDATES)).tolist()
+    return candidates
+
+
+@thresholds.record
+def _add_cache(state: BlueprintSetupState) -> None:
+    """Add a cache to each service."""
+    state.app.extensions[_CACHE] = AnswerCache()
+
+
+@thresholds.get("/thresholds")
+@Operation(
+    summary="What other thresholds would have done on recorded traffic.",
+    description="For thresholds from strict to lax and for the live one: alarms, share and p-value, and precision and "
+    "recall with 95 % intervals where labels allow. `python -m training threshold` moves the threshold.",
+    tag="model",
+    answer=ThresholdReport,
+    # The document is the same for any retention time.
+    query=(window_parameter(Settings().record_retention_days, _DEFAULT_DAYS),),
+    refusals=(422, *NO_RECORDS),
+)
+def show_thresholds() -> Response:
+    """Return the effects in a window that ends now."""
+    parameter = window_parameter(service().settings.record_retention_days, _DEFAULT_DAYS)
+    refuse_unknown(request.args, [parameter])
+    window = parameter.read(request.args)
+    bundle = service().model.get()
+    cache: AnswerCache = current_app.extensions[_CACHE]
+    answer = cache.get(f"{window} {bundle.version}", lambda: _estimate(window, bundle))
+    return Response(answer, mimetype=JSON_MEDIA_TYPE)
+
+
+def _estimate(requested: str, bundle: Bundle) -> bytes:
+    """Read the records, estimate the effects, and return them as JSON."""
+    now = time.time()
+    candidates, live = find_candidates(bundle), bundle.forest.offset
+    with service().records.use() as engine:
+        # Imported here, so that a worker loads SQLAlchemy only when records are requested.
+        from app.quality.what_if import estimate_effects
+        from app.records.threshold_query import LiveThreshold, read_threshold_counts
+        from app.records.window import Window
+
+        window = Window.around(now - window_seconds(requested), now)
+        in_force = LiveThreshold(bundle.version, live, service().settings.record_predictions)
+        scores = np.unique([live, *candidates])
+        answers, known = read_threshold_counts(engine, in_force, window, scores, now)
+    effects = {effect.threshold: _serialize(effect, answers, bundle) for effect in estimate_effects(answers, known)}
+    report = {
+        "window": {
+            "asked": requested,
+            "since": format_timestamp(window.first_hour),
+            "until": format_timestamp(min(window.end_hour, now)),
+        },
+        "estimated_at": format_timestamp(now),
+        "model_version": bundle.version,
+        "rows": answers.n_rows,
+        "days": answers.n_seconds / SECONDS_PER_DAY,
+        "live": effects[live],
+        "thresholds": [effects[candidate] for candidate in candidates],
+    }
+    return msgspec.json.encode(report)
+
+
+def _serialize(effect: Effect, answers: CountedAnswers, bundle: Bundle) -> dict[str, Any]:
+    """Return an effect as JSON values."""
+    n_days = answers.n_seconds / SECONDS_PER_DAY
+    return {
+        "threshold": effect.threshold,
+        "alarms": effect.n_alarms,
+        "alarms_low": effect.low,
+        "alarms_high": effect.high,
+        "alarms_per_day": effect.n_alarms / n_days if n_days else None,
+        "share": min(1.0, effect.n_alarms / answers.n_rows) if answers.n_rows else None,
+        "p_value": p_value_of(bundle.out_of_bag, effect.threshold),
+        "precision": _serialize_figure(effect.precision),
+        "recall": _serialize_figure(effect.recall),
+    }
+
+
+def _serialize_figure(figure: Estimate) -> dict[str, Any]:
+    """Return a figure as JSON values."""
+    return {
+        "value": figure.value,
+        "low": figure.low,
+        "high": figure.high,
+        "labels": figure.n_labels,
+        "reason": figure.reason,
+    }
