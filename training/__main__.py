@@ -14,7 +14,18 @@ from app.server.missing_package import explain_missing_package
 from app.server.output_file import replace_unprintable
 
 try:
-    from training.commands import drift, explain, explore, import_model, retrain, score, sign, threshold, train, versions
+    from training.commands import (
+        drift,
+        explain,
+        explore,
+        import_model,
+        retrain,
+        score,
+        sign,
+        threshold,
+        train,
+        versions,
+    )
     from training.console import REFUSALS, SIGNALLED, print_reason, refuse
 except ModuleNotFoundError as error:
     sys.exit(f"training: {explain_missing_package(error)}")
@@ -44,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replace_unprintable()
     parser: argparse.ArgumentParser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    from training.commands import drift, explain, explore, import_model, retrain, score, sign, threshold, train, versions
+    for command in (explore, train, retrain, import_model, threshold, sign, score, explain, drift):
         command.add_command(commands)
     versions.add_commands(commands)
     chosen = parser.parse_args(arguments)

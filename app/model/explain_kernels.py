@@ -149,8 +149,7 @@ class CompiledExplainKernel:
         row = np.ascontiguousarray(row, np.float32)
         changes = np.zeros(self._n_slots + 1)
         self._add_gains(self._address, row.ctypes.data, changes.ctypes.data)
-        gains: NDArray[np.float64] = np.cumsum(changes[:-1])
-        return gains
+        return np.cumsum(changes[:-1])
 
 
 def _to_nodes(trees: ExplainTrees) -> tuple[NDArray[np.void], NDArray[np.int32]]:
@@ -280,14 +279,12 @@ class NumpyExplainKernel:
         gain = np.where(low < high, arrays.path_length[leaf] - arrays.path_length[own_leaf[in_tree]], 0)
         n_slots = len(self._trees.slots.low)
         changes = np.bincount(low, gain, n_slots + 1) - np.bincount(high, gain, n_slots + 1)
-        gains: NDArray[np.float64] = np.cumsum(changes[:-1])
-        return gains
+        return np.cumsum(changes[:-1])
 
     def _goes_right(self, row: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return to which side the row goes at each node, shape ``(n_nodes,)``."""
         tested = row[self._trees.arrays.feature]
-        sides: NDArray[np.bool_] = (tested > self._threshold) | (np.isnan(tested) & self._missing_right)
-        return sides
+        return (tested > self._threshold) | (np.isnan(tested) & self._missing_right)
 
     def _before(self, level: NDArray[np.int64], one: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute the factor of the tested feature before the test, shape ``(n_nodes, n_points)``."""

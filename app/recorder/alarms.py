@@ -20,9 +20,10 @@ from app.recorder.protocol import PublishedRows
 
 log = logging.getLogger(__name__)
 
-# The share of a core that explanations may take. Twenty alarms a second need about half of it; when everything is an
-# alarm, the first of each second show what drives them, and the requests on the same core matter more.
-_SHARE_OF_A_CORE = 0.05
+# The share of a core that explanations may take. An explanation takes half a millisecond, or two if a change of two
+# columns must be searched. When everything is an alarm, some of each second show what drives them, and the requests on
+# the same core matter more.
+_SHARE_OF_A_CORE = 0.03
 
 # Time that was not used is kept for a burst, up to this many seconds of processor time.
 _MAX_SAVED_SECONDS = 0.5

@@ -82,7 +82,7 @@ def _explained_alarms() -> timeseries.Panel:
     return graph(
         "Alarms by explanation",
         "Rows per second that are alarms, by what became of their explanation: skipped means that there were more than "
-        "the recorder explains in a twentieth of a core.",
+        "the recorder explains in 3 % of a core.",
         "rows/s",
         query(
             f"sum by (result) (rate(alarm_explanations_total{{{INSTANCE}}}[$__rate_interval]))",

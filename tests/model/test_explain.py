@@ -208,7 +208,7 @@ def test_planted_column_has_the_largest_contribution(n_features: int, least: flo
     planted = random.normal(size=(300, n_features))
     columns = random.integers(n_features, size=len(planted))
     planted[np.arange(len(planted)), columns] = random.choice([-6.0, 6.0], len(planted))
-    contributions = explainer.contributions(planted)
+    contributions = explainer.contributions(planted.astype(np.float32))
     assert (contributions.argmax(axis=1) == columns).mean() >= least
 
 
