@@ -26,6 +26,7 @@ PREDICTION = {
     "is_inlier": -1,
     "confidence": 1 / 3,
     "recorded_share": 0.1,
+    "explanation": '{"reasons": ["sd = 39.2 is high"]}',
 }
 AUDIT = {"record_id": "01" * 16, "row": 3, "probability": 0.001, "position": 0.7, "handed_at": None}
 
@@ -43,7 +44,7 @@ def _write(engine: Engine, batch: RecordBatch) -> None:
 
 def test_what_is_written_is_read(engine: Engine):
     """To the last bit; without an id, features or a time where there is none."""
-    bare = PREDICTION | {"row": 4, "request_id": None, "features": None}
+    bare = PREDICTION | {"row": 4, "request_id": None, "features": None, "explanation": None}
     _write(engine, RecordBatch([PREDICTION, bare], [AUDIT]))
 
     with engine.connect() as connection:
