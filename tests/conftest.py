@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="takes over a minute: run it with make test-long"))
+            item.add_marker(pytest.mark.skip(reason="takes long: run it with make test-long"))
 
 
 @pytest.fixture(scope="session")

@@ -167,6 +167,7 @@ def test_missing_ensurepip_is_reported_with_its_package(checkout, tmp_path):
     assert not (checkout / ".venv").exists()
 
 
+@pytest.mark.long
 def test_environment_is_rebuilt_only_after_a_lock_changed(checkout):
     """A second install does nothing; after a lock file changed, the environment is rebuilt from scratch."""
     first = make("install", f"PYTHON={sys.executable}", folder=checkout)
@@ -184,6 +185,7 @@ def test_environment_is_rebuilt_only_after_a_lock_changed(checkout):
     assert not left_behind.exists()
 
 
+@pytest.mark.long
 def test_failed_install_is_repeated(checkout):
     """An installation that pip did not finish is repeated by the next command."""
     (checkout / "requirements" / "service.txt").write_text("this is no requirement\n")
@@ -195,6 +197,7 @@ def test_failed_install_is_repeated(checkout):
         assert "The locked packages are not installed" in attempt.stderr
 
 
+@pytest.mark.long
 def test_missing_parser_is_no_failure(checkout):
     """What cannot be compiled is reported once; Gunicorn has a parser in Python."""
     (checkout / "requirements" / "parser.txt").write_text("this is no requirement\n")

@@ -239,6 +239,8 @@ def _add_named_form(component: dict[str, Any], field_name: str, field: FeatureVe
     if isinstance(field, FeatureVectors):
         named, by_name = NAMED_ROWS, {"type": "array", "items": by_name, "minItems": 1, "maxItems": field.max_rows}
     component["properties"][named] = by_name
+    # By default, Swagger UI sends an example of every field.
+    component["example"] = {field_name: component["properties"][field_name]["example"]}
     component["oneOf"] = [{"required": [field_name]}, {"required": [named]}]
     component["required"] = [name for name in component["required"] if name != field_name]
     if not component["required"]:

@@ -132,7 +132,8 @@ def register_http_metrics(
     """Measure every request.
 
     Every status that a route can answer is counted from 0 on, because the first one must be a step that ``increase``
-    sees. Durations start at 0 for successes only, and not for static files; all others appear with their first request.
+    sees. Durations start at 0 for successes of ``POST`` only, on which objectives are based; all others appear with
+    their first request.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def register_http_metrics(
     assert isinstance(exceptions, Counter)
     for rule in app.url_map.iter_rules():
         label = label_of(rule.rule)
-        if rule.endpoint in statuses:
+        if rule.endpoint in statuses and "POST" in (rule.methods or ()):
             seconds.labels(url_rule=label, status=200)
         for method in (rule.methods or set()) - _UNCOUNTED_METHODS:
             for status in statuses.get(rule.endpoint, _STATIC_FILE_STATUSES):

@@ -142,8 +142,8 @@ def test_links_are_relative_and_work(client: FlaskClient):
     for address in addresses:
         assert not re.match(r"/|\w+:", address)
         with client.get(f"/{address}") as response:
-            # The service of this test has neither a recorder nor records, so these two routes answer 503.
-            assert response.status_code == (503 if address in ("drift", "quality") else 200)
+            # The service of this test has neither a recorder nor records, so these three routes answer 503.
+            assert response.status_code == (503 if address in ("drift", "quality", "thresholds") else 200)
 
 
 def test_page_follows_its_security_policy(client: FlaskClient):

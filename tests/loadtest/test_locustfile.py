@@ -212,6 +212,7 @@ def test_the_web_page_starts_and_stops_a_load(start_service, rows_file, tmp_path
     assert (tmp_path / "locust.log").read_text().count("Result: passed") == 3
 
 
+@pytest.mark.long
 def test_the_web_page_starts_the_same_workers_again(start_service, rows_file, tmp_path):
     """Workers are ready for the next run as soon as the last one has ended, and each run is evaluated separately."""
     service = start_service()

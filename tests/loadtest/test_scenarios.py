@@ -89,6 +89,7 @@ def test_boundary_user_sends_rows_whose_score_is_at_the_threshold(service, rows_
     assert abs(-magnitude / count - threshold) < 0.05
 
 
+@pytest.mark.long
 def test_drifted_user_sends_outliers(service, rows_file):
     """Ordinary rows become outliers when shifted far, and stay inliers when not shifted."""
 
@@ -105,6 +106,7 @@ def test_drifted_user_sends_outliers(service, rows_file):
     assert outlier_share("--drift-shift", "0", "--drift-scale", "1") < 0.5
 
 
+@pytest.mark.long
 def test_rows_are_generated_for_a_model_of_any_width(tmp_path):
     """A model with three features gets rows generated within its ranges."""
     generator = random.Random(3)

@@ -51,6 +51,7 @@ def test_shape_ends_by_itself_and_selects_its_users(start_service, rows_file):
     assert reached[0] == reached[-1] == "1"
 
 
+@pytest.mark.long
 def test_named_users_override_those_of_the_shape(start_service, rows_file):
     """The shape determines the number of users, not their class."""
     service = start_service()
@@ -101,6 +102,7 @@ def test_step_to_limit_reports_the_last_good_rate(start_service, rows_file):
     assert result["requests"] < len(service.predictions)
 
 
+@pytest.mark.long
 def test_step_to_limit_without_a_good_step_fails(start_service, rows_file):
     """A service that is too slow for one user has no good rate."""
     service = start_service(change_prediction=slow_for_more_than(0))
@@ -111,6 +113,7 @@ def test_step_to_limit_without_a_good_step_fails(start_service, rows_file):
     assert "one user is already too many" in result["sentence"]
 
 
+@pytest.mark.long
 def test_shape_ends_by_itself_on_the_web_page(start_service, rows_file, tmp_path):
     """A shape started on the web page stops and is evaluated, and can be started again."""
     service = start_service(change_prediction=slow_for_more_than(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from fnmatch import fnmatch
@@ -19,7 +20,9 @@ def promtool(require_program: Callable[[str], Path]) -> Callable[..., None]:
     program = require_program("promtool")
 
     def run(*arguments: str | Path) -> None:
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120)
+        # Collecting garbage less often saves a fifth of its time.
+        environ = os.environ | {"GOGC": "400"}
+        done = subprocess.run([program, *arguments], env=environ, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
 
     return run

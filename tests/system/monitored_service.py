@@ -25,7 +25,7 @@ ROWS, OUTLIERS = 4000, 80
 DRIFT = ("--drift-ert", "1000", "--drift-window", "50")
 
 # The example's forests have a hundred trees; fitting a thousand takes long enough to be visible.
-TREES = 1000
+TREES = 400
 
 # A training run takes two seconds, several times that on a busy machine.
 TRAINING_SECONDS = 120

@@ -127,9 +127,18 @@ def test_client_shows_the_error_message(client: InferenceServerClient, rows: np.
     with pytest.raises(InferenceServerException, match="no model 'another'") as error:
         client.infer("another", [_tensor("rows", rows, True)])
     assert error.value.status() == "404"
-    with pytest.raises(InferenceServerException, match="gzip is not supported") as error:
-        client.infer("isowatch", [_tensor("rows", rows, True)], request_compression_algorithm="gzip")
+    with pytest.raises(InferenceServerException, match="deflate is not supported") as error:
+        client.infer("isowatch", [_tensor("rows", rows, True)], request_compression_algorithm="deflate")
     assert error.value.status() == "415"
+
+
+def test_client_may_compress(client: InferenceServerClient, rows: np.ndarray):
+    """The JSON and the bytes of the tensors after it are compressed together."""
+    tensors = [_tensor("rows", rows, True)]
+    plain = client.infer("isowatch", tensors)
+    compressed = client.infer("isowatch", tensors, request_compression_algorithm="gzip")
+
+    assert compressed.as_numpy("is_inlier").tolist() == plain.as_numpy("is_inlier").tolist()
 
 
 def test_body_over_the_limit_is_rejected(service: RunningService):

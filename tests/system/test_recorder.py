@@ -144,6 +144,7 @@ def test_killed_recorder_affects_no_request_and_is_restarted(tmp_path: Path, cre
         assert 0 <= count_rows(service, "sent") - count_rows(service, "recorded") <= 3 * BATCH_ROWS
 
 
+@pytest.mark.long
 def test_stopped_recorder_is_detected_and_delays_nobody(tmp_path: Path, credits_models: Path):
     """Its queues fill up, then rows are dropped; when it continues, the sent rows are recorded."""
     with start_service_with_recorder(tmp_path, credits_models) as service:

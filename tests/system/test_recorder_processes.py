@@ -57,6 +57,7 @@ def test_termination_saves_the_last_rows(tmp_path: Path, credits_models: Path):
         assert '"level": "error"' not in service.log()
 
 
+@pytest.mark.long
 def test_recorder_does_not_hold_the_port(tmp_path: Path, credits_models: Path):
     """Otherwise a crashed service could not be restarted."""
     with start_service_with_recorder(tmp_path, credits_models) as service:
@@ -107,6 +108,7 @@ def test_upgrade_has_its_own_recorder(tmp_path: Path, credits_models: Path):
             wait_until(lambda: not any(_is_alive(pid) for pid in processes), "the end of the new service")
 
 
+@pytest.mark.long
 def test_two_services_have_separate_recorders(tmp_path: Path, credits_models: Path):
     """Each recorder gets only the rows of its own workers, even with a shared folder for state."""
     with (

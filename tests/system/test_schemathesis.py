@@ -13,7 +13,7 @@ from tests.system.running_service import start_service, wait_until
 pytestmark = pytest.mark.system
 
 # Requests per operation and phase, by default and with --long.
-EXAMPLES, EXAMPLES_IN_FULL = 50, 1000
+EXAMPLES, EXAMPLES_IN_FULL = 25, 1000
 FEW_EXAMPLES = 5
 
 # All checks are enabled, except for the following.

@@ -31,6 +31,7 @@ def test_other_workers_answer_and_count(tmp_path: Path, credits_models: Path, wo
             assert answer.json().keys() == {"is_inlier", "anomaly_score"}
         assert service.metric("predictions_scores_count") == 5
         wait_until(lambda: service.metric("recorder_rows_total", result="recorded") == 5, "recorded rows", service)
+        service.session.close()  # gevent's worker waits for the ends of its connections
         assert service.stop() == 0
 
 

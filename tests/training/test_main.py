@@ -66,7 +66,7 @@ def test_help_does_not_load_the_training_libraries():
         (["train"], "required: --train"),
         (["train", "--train", "x.csv", "--contamination", "much"], "invalid number or auto value: 'much'"),
         (["train", "--train", "x.csv", "--max-samples", "0.5"], "invalid whole number or auto value: '0.5'"),
-        (["train", "--train", "x.csv", "--estimators", "ten"], "invalid int value: 'ten'"),
+        (["train", "--train", "x.csv", "--estimators", "ten"], "invalid whole number or auto value: 'ten'"),
         (["train", "--train", "x.csv", "--features", "a", "--drop", "b"], "not allowed with"),
         (["train", "--train", "x.csv", "--drop", "a,,b"], "'a,,b' is not a list of column names"),
         (["train", "--train", "x.csv", "--name", "my model"], "'my model' is not a model name"),

@@ -248,7 +248,10 @@ def snapshot(folder: Path) -> dict[str, str | bytes]:
     }
 
 
-@pytest.mark.parametrize("room", [0, 4_096, 20_000, 100_000])
+@pytest.mark.parametrize(
+    "room",
+    [pytest.param(0, marks=pytest.mark.long), 4_096, pytest.param(20_000, marks=pytest.mark.long), 100_000],
+)
 def test_full_disk_leaves_the_models_unchanged(train_csv, small_disk, capsys, room):
     """Wherever writing fails: one clear line, exit status 1, and the same live version."""
     models = small_disk / "models"

@@ -73,8 +73,8 @@ def test_real_sample_with_a_contamination_of_one_in_a_thousand(real_training_csv
 
 def test_trees_grow_until_two_halves_agree():
     """The forest is that of a single fit with as many trees, and of the seed alone."""
-    rows = np.random.default_rng(3).standard_t(2, size=(1500, 2))
-    parameters = ForestParameters(contamination=0.02, random_state=5)
+    rows = np.random.default_rng(3).standard_t(2, size=(600, 2))
+    parameters = ForestParameters(contamination=0.1, random_state=5)
 
     estimator, curve = fit_until_agreed(rows, parameters)
 
@@ -83,7 +83,7 @@ def test_trees_grow_until_two_halves_agree():
     agreements = [agreement or 0.0 for _, agreement in curve]
     assert max(agreements[:-1], default=0.0) < 0.95
     assert agreements[-1] >= 0.95 or n_trees == AUTO_TREES[-1]
-    single = IsolationForest(n_estimators=n_trees, contamination=0.02, random_state=5).fit(rows.astype(np.float32))
+    single = IsolationForest(n_estimators=n_trees, contamination=0.1, random_state=5).fit(rows.astype(np.float32))
     assert estimator.get_params() == single.get_params()
     assert estimator.offset_ == single.offset_
     assert joblib.hash(estimator.estimators_samples_) == joblib.hash(single.estimators_samples_)
