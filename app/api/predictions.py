@@ -182,7 +182,8 @@ def predict_many() -> Response:
         wants_score, wants_confidence = _SCORE.read(request.args), _CONFIDENCE.read(request.args)
         wants_explanation = _EXPLAIN.read(request.args)
         segment = _SEGMENT.read(request.args)
-        batch = _read_batch(request, bundle.features, parts.settings.max_batch_rows)
+        ignores_extra = _IGNORE_EXTRA.read(request.args)
+        batch = _read_batch(request, bundle.features, parts.settings.max_batch_rows, ignores_extra)
         batch = Batch(
             batch.rows,
             batch.score or wants_score,
@@ -220,7 +221,7 @@ def _choose_answer_type(request: Request) -> str:
     return chosen
 
 
-def _read_batch(request: Request, features: Features, max_rows: int) -> Batch:
+def _read_batch(request: Request, features: Features, max_rows: int, ignore_extra: bool) -> Batch:
     """Read the rows in any of the media types."""
     if request.mimetype == JSON_MEDIA_TYPE:
         return load_predictions_request(read_json(request), features, max_rows)
@@ -229,7 +230,7 @@ def _read_batch(request: Request, features: Features, max_rows: int) -> Batch:
     body = read_body(request)
     rows: list[Any]
     if request.mimetype == CSV_MEDIA_TYPE:
-        rows = read_csv(body, features, ignore_extra=_IGNORE_EXTRA.read(request.args))
+        rows = read_csv(body, features, ignore_extra=ignore_extra)
     else:
         rows = read_ndjson(body, features)
     check_number_of_rows(len(rows), max_rows)

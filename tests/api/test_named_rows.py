@@ -120,3 +120,10 @@ def test_other_columns_of_csv_are_refused_unless_ignored(client: FlaskClient):
     assert (refused.status_code, "add ?ignore_extra=true" in refused.text) == (422, True)
     assert (ignored.status_code, ignored.text) == (200, plain.text)
     assert (incomplete.status_code, "mean: missing" in incomplete.text) == (422, True)
+
+
+def test_ignore_extra_is_a_boolean_for_every_body(client: FlaskClient):
+    """Also where it has no effect."""
+    answer = client.post("/predictions?ignore_extra=null", json={"feature_vectors": [[0.5, 2]]})
+
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "ignore_extra")

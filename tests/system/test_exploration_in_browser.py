@@ -153,6 +153,7 @@ def test_figures_are_drawn_when_scrolled_into_view(browser: Browser, tmp_path: P
         expect(drawn).to_have_count(1 + 2 * len(names))
 
 
+@pytest.mark.long
 def test_page_fits_a_phone_and_strange_names(browser: Browser, tmp_path: Path):
     """Only tables scroll sideways, and a name that looks like markup is shown literally."""
     with open_page(browser, viewport=PHONE) as opened:

@@ -87,6 +87,7 @@ def test_killed_supervisor_is_replaced_with_the_next_worker(tmp_path: Path, cred
         assert not _zombies(service.process.pid)
 
 
+@pytest.mark.long
 def test_upgrade_has_its_own_recorder(tmp_path: Path, credits_models: Path):
     """SIGUSR2 starts a second arbiter; each has its own recorder, and the old one's ends with it."""
     with start_service_with_recorder(tmp_path, credits_models) as service:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks.mulcross.__main__ import SEEDS, measure
 from benchmarks.mulcross.rows import N_ROWS
 
 
+@pytest.mark.long
 def test_auc_equals_scikit_learns_and_is_close_to_the_papers(tmp_path, is_long):
     """Five seeds of the full set in a long run, else one seed of a smaller set."""
     seeds, n_rows = (SEEDS, N_ROWS) if is_long else (SEEDS[:1], 20_000)

@@ -71,6 +71,7 @@ def test_real_sample_with_a_contamination_of_one_in_a_thousand(real_training_csv
     assert (evaluation.n_flagged, len(evaluation)) == (61, 64_227)
 
 
+@pytest.mark.long
 def test_trees_grow_until_two_halves_agree():
     """The forest is that of a single fit with as many trees, and of the seed alone."""
     rows = np.random.default_rng(3).standard_t(2, size=(600, 2))
