@@ -115,7 +115,7 @@ class EventLog:
             self._engine.dispose()
 
     def look(self) -> None:
-        """Look where the link leads, and store a link that was not there before."""
+        """Read where the link leads, and store a link that was not there before."""
         with self._looking:
             link = _Link.read(self._models)
             if link is not None and link != self._link:

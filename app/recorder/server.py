@@ -105,7 +105,7 @@ class RecorderServer:
             yield from self.receive(0)
 
     def acknowledge(self, worker: str, position: int) -> None:
-        """Tell a worker up to which position its rows are done, without waiting; may be called by another thread."""
+        """Send a worker how far its rows are done, without waiting; may be called by another thread."""
         connection = self._workers.get(worker)
         if connection is not None:
             # A worker that has ended needs none; one that is slow learns it from the next.

@@ -58,7 +58,7 @@ def open_connection(bind: str) -> http.client.HTTPConnection:
 
 
 def problem(environ: Mapping[str, str] = os.environ) -> str:
-    """Ask for ``/healthz``; return why that failed, and nothing if it did not."""
+    """Request ``/healthz``; return why that failed, and an empty text if it did not."""
     bind = environ.get("BIND", "").strip() or _DEFAULT_BIND
     try:
         with closing(open_connection(bind)) as connection:

@@ -88,7 +88,7 @@ def is_stream(target: Path) -> bool:
     Raises
     ------
     OSError
-        If it is a folder or a socket, or cannot be looked at.
+        If it is a folder or a socket, or its status cannot be read.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def disarm(text: str) -> str:
 
 
 def _status(target: Path) -> os.stat_result | None:
-    """Look at what a path leads to; None if there is nothing."""
+    """Return the status of what a path leads to; None if there is nothing."""
     try:
         return target.stat()
     except FileNotFoundError:
@@ -148,7 +148,7 @@ def _as_text(descriptor: int) -> Iterator[TextIOWrapper]:
 
 
 def _keep_owner_and_mode(unfinished: Path, old: os.stat_result) -> None:
-    """Hand the owner and permissions of a file on to its replacement.
+    """Copy the owner and permissions of a file to its replacement.
 
     Raises
     ------

@@ -141,7 +141,7 @@ class Clocks:
         monkeypatch.setattr("time.clock_gettime", lambda clock: self.running)
 
     def pass_by(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.wall += seconds
         self.running += seconds
 
