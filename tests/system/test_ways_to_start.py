@@ -21,7 +21,7 @@ ROW = {"feature_vector": [0.56, 0.23], "score": True}
 BATCH = {"feature_vectors": [[0.56, 0.23]] * 3000}
 
 
-# A stop of gevent's worker takes half a minute.
+# One of its workers does not end before the graceful timeout of half a minute.
 @pytest.mark.parametrize("worker_class", ["sync", "gthread", pytest.param("gevent", marks=pytest.mark.long)])
 def test_other_workers_answer_and_count(tmp_path: Path, credits_models: Path, worker_class: str):
     """They run every request in Flask: the same answers, metrics and records, without the fast path."""
