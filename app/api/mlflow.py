@@ -16,7 +16,7 @@ from app.model.schema import Features
 from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_body, read_json
 from app.web.fields import Segment, StrictBoolean, check_number_of_rows
 from app.web.middleware import request_ids
-from app.web.named_rows import find_problems_of_names, match_header, order_rows
+from app.web.named_rows import order_columns, order_rows
 from app.web.row_formats import CSV_MEDIA_TYPE, read_csv, to_array
 from app.web.validation import invalid_prediction, json_type
 
@@ -166,9 +166,9 @@ def _read_split(value: Any, features: Features, max_rows: int) -> list[Any]:
 
 def _read_columns(form: str, value: dict[str, Any], features: Features, max_rows: int) -> list[Any]:
     """Return the rows of an object with a list per column."""
-    _order_columns(list(value), features, form)
-    by_name = match_header(list(value), features.names)
-    columns = {by_name[given]: values for given, values in value.items()}
+    given = list(value)
+    order = _order_columns(given, features, form)
+    columns = {name: value[given[place]] for name, place in zip(features.names, order, strict=True)}
     for name, values in columns.items():
         if not isinstance(values, list):
             raise invalid_prediction({f"{form}.{name}": [f"expected a list of values, got {json_type(values)}"]})
@@ -177,15 +177,12 @@ def _read_columns(form: str, value: dict[str, Any], features: Features, max_rows
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise invalid_prediction({form: [f"the columns have different numbers of values: {listed}"]})
     check_number_of_rows(next(iter(lengths.values())), max_rows)
-    return [list(row) for row in zip(*(columns[name] for name in features.names), strict=True)]
+    return [list(row) for row in zip(*columns.values(), strict=True)]
 
 
 def _order_columns(columns: list[str], features: Features, place: str) -> list[int]:
     """Return the number of each feature's column; the columns are exactly the features, in any order."""
-    matched = match_header(columns, features.names)
-    found = [matched.get(column, column) for column in columns]
-    problems = find_problems_of_names(found, features.names)
-    problems |= {name: ["named twice"] for name in features.names if found.count(name) > 1}
+    order, problems = order_columns(columns, features)
     if problems:
         raise invalid_prediction({place: problems})
-    return [found.index(name) for name in features.names]
+    return order

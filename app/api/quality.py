@@ -22,6 +22,7 @@ from app.web.query import QueryParameter, refuse_unknown
 
 if TYPE_CHECKING:
     from app.records.quality_query import AnswerGroup, QualityReading
+    from app.records.window import Window
 
 _DEFAULT_DAYS = 7
 
@@ -147,11 +148,7 @@ def serialize_quality(reading: QualityReading, requested: str, now: float) -> di
     """
     window = reading.window
     return {
-        "window": {
-            "asked": requested,
-            "since": format_timestamp(window.first_hour),
-            "until": format_timestamp(min(window.end_hour, now)),
-        },
+        "window": serialize_window(requested, window, now),
         "estimated_at": format_timestamp(now),
         "overall": _serialize_group(reading.overall),
         "by_model_version": [
@@ -178,10 +175,27 @@ def _serialize_group(group: AnswerGroup) -> dict[str, Any]:
         "outlier_ratio": {"value": ratio.value, "low": low, "high": high},
         "labelled_alarms": len(answers.alarm_scores),
         "audited_inliers": len(answers.audit_scores),
-        "figures": {
-            name: {"value": of.value, "low": of.low, "high": of.high, "labels": of.n_labels, "reason": of.reason}
-            for name, of in figures.items()
-        },
+        "figures": {name: serialize_figure(figure) for name, figure in figures.items()},
+    }
+
+
+def serialize_figure(figure: Estimate) -> dict[str, Any]:
+    """Return a figure as JSON values."""
+    return {
+        "value": figure.value,
+        "low": figure.low,
+        "high": figure.high,
+        "labels": figure.n_labels,
+        "reason": figure.reason,
+    }
+
+
+def serialize_window(requested: str, window: Window, now: float) -> dict[str, str]:
+    """Return a window as JSON values: as it was requested, and the whole hours that it covers until now."""
+    return {
+        "asked": requested,
+        "since": format_timestamp(window.first_hour),
+        "until": format_timestamp(min(window.end_hour, now)),
     }
 
 

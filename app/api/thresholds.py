@@ -13,7 +13,14 @@ from marshmallow import Schema, fields
 
 from app.api.answer_cache import AnswerCache
 from app.api.operation import NO_RECORDS, Operation
-from app.api.quality import QualityFigure, QualityWindow, window_parameter, window_seconds
+from app.api.quality import (
+    QualityFigure,
+    QualityWindow,
+    serialize_figure,
+    serialize_window,
+    window_parameter,
+    window_seconds,
+)
 from app.api.service import service
 from app.model.bundle import REFERENCE_FILE, Bundle
 from app.model.threshold_choice import TrainingScores, p_value_of
@@ -23,7 +30,6 @@ from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.query import refuse_unknown
 
 if TYPE_CHECKING:
-    from app.quality.estimate import Estimate
     from app.quality.what_if import CountedAnswers, Effect
 
 _DEFAULT_DAYS = 30
@@ -126,11 +132,7 @@ def _estimate(requested: str, bundle: Bundle) -> bytes:
         answers, known = read_threshold_counts(engine, in_force, window, scores, now)
     effects = {effect.threshold: _serialize(effect, answers, bundle) for effect in estimate_effects(answers, known)}
     report = {
-        "window": {
-            "asked": requested,
-            "since": format_timestamp(window.first_hour),
-            "until": format_timestamp(min(window.end_hour, now)),
-        },
+        "window": serialize_window(requested, window, now),
         "estimated_at": format_timestamp(now),
         "model_version": bundle.version,
         "rows": answers.n_rows,
@@ -152,17 +154,6 @@ def _serialize(effect: Effect, answers: CountedAnswers, bundle: Bundle) -> dict[
         "alarms_per_day": effect.n_alarms / n_days if n_days else None,
         "share": min(1.0, effect.n_alarms / answers.n_rows) if answers.n_rows else None,
         "p_value": p_value_of(bundle.out_of_bag, effect.threshold),
-        "precision": _serialize_figure(effect.precision),
-        "recall": _serialize_figure(effect.recall),
-    }
-
-
-def _serialize_figure(figure: Estimate) -> dict[str, Any]:
-    """Return a figure as JSON values."""
-    return {
-        "value": figure.value,
-        "low": figure.low,
-        "high": figure.high,
-        "labels": figure.n_labels,
-        "reason": figure.reason,
+        "precision": serialize_figure(effect.precision),
+        "recall": serialize_figure(effect.recall),
     }

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.explain_trees import ExplainTrees
-from app.model.kernels import LIBRARY, KernelNotBuilt, load_library, missing_go_to_right, round_down
+from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions, missing_go_to_right, round_down
 
 # Lanes of the C source are at most this many numbers: the quadrature points are padded to a multiple of it.
 _MAX_LANES = 4
@@ -111,13 +111,9 @@ class CompiledExplainKernel:
     """
 
     def __init__(self, trees: ExplainTrees, library: Path = LIBRARY) -> None:
-        with_lock, without_lock = (load_library(loader, library) for loader in (ctypes.PyDLL, ctypes.CDLL))
-        self._with_lock, self._without_lock = with_lock.explain_rows, without_lock.explain_rows
-        for function in (self._with_lock, self._without_lock):
-            function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-            function.restype = None
-        self._add_gains = with_lock.add_gains
-        self._add_gains.argtypes, self._add_gains.restype = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p), None
+        types = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+        self._with_lock, self._without_lock = load_functions(library, "explain_rows", types)
+        self._add_gains, _ = load_functions(library, "add_gains", (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p))
         padding = -len(trees.points) % _MAX_LANES
         # Must stay referenced, as the struct holds only the addresses.
         self._memory = (

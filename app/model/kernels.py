@@ -22,6 +22,7 @@ import ctypes
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,12 +81,8 @@ class CompiledKernel:
     name = "compiled"
 
     def __init__(self, arrays: ForestArrays, library: Path = LIBRARY) -> None:
-        self._with_lock, self._without_lock = (
-            load_library(loader, library).sum_path_lengths for loader in (ctypes.PyDLL, ctypes.CDLL)
-        )
-        for function in (self._with_lock, self._without_lock):
-            function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-            function.restype = None
+        types = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+        self._with_lock, self._without_lock = load_functions(library, "sum_path_lengths", types)
         # Must stay referenced, as the struct holds only the addresses.
         self._memory = to_nodes(arrays)
         self._struct = _ForestStruct(
@@ -171,21 +168,39 @@ def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(nearest.astype(np.float64) > thresholds, below, nearest)
 
 
-def load_library(loader: type[ctypes.CDLL], library: Path) -> ctypes.CDLL:
-    """Load the library.
+def load_functions(
+    library: Path, name: str, types: tuple[type[ctypes._SimpleCData[Any]], ...]
+) -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer]:
+    """Load a function that returns nothing.
 
     Parameters
     ----------
-    loader
-        ``ctypes.PyDLL``, whose functions keep the interpreter lock, or ``ctypes.CDLL``, whose functions release it.
     library
         The shared library.
+    name
+        The function.
+    types
+        Of its arguments.
+
+    Returns
+    -------
+    The function that keeps the interpreter lock, and the same one that releases it.
 
     Raises
     ------
     KernelNotBuilt
-        If it is missing, was compiled from another source, or is not for this machine.
+        If the library is missing, was compiled from another source, or is not for this machine.
     """
+    functions = []
+    for loader in (ctypes.PyDLL, ctypes.CDLL):
+        function = getattr(_load_library(loader, library), name)
+        function.argtypes, function.restype = types, None
+        functions.append(function)
+    return functions[0], functions[1]
+
+
+def _load_library(loader: type[ctypes.CDLL], library: Path) -> ctypes.CDLL:
+    """Load the library, and check that it was compiled from this source."""
     try:
         opened = loader(str(library))
         made_from = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(opened, "source_sha256"))).decode()

@@ -136,6 +136,5 @@ def p_value_of(out_of_bag: OutOfBagScores | None, threshold: float) -> float | N
     """
     if out_of_bag is None:
         return None
-    ends = np.cumsum(out_of_bag.counts)
-    n_below = int(np.searchsorted(out_of_bag.scores, threshold, side="left"))
-    return (1 + (int(ends[n_below - 1]) if n_below else 0)) / (int(ends[-1]) + 1)
+    n_rows, n_below = out_of_bag.count_up_to(np.nextafter(threshold, -np.inf))
+    return (1 + n_below) / (1 + n_rows)

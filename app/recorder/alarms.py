@@ -1,4 +1,4 @@
-"""Explains every alarm in the background, so that its record says why; a request that does not ask pays nothing."""
+"""Explains alarms in the background, so that their records say why; a request that does not ask pays nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.errors import CannotExplain
 from app.metrics.alarms import FAILED, IMPOSSIBLE, SKIPPED, UNKNOWN_MODEL, AlarmMetrics
 from app.model.bundle import Bundle
 from app.model.explain import Explanation, shorten
+from app.model.forest import OUTLIER
 from app.recorder.protocol import PublishedRows
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ _MAX_SAVED_SECONDS = 0.5
 
 # Rows of the old model still arrive while the new one is live.
 _MODELS_AT_ONCE = 2
-
-_OUTLIER = -1
 
 
 @dataclass
@@ -105,7 +104,7 @@ class AlarmExplainer:
         The explanation as a JSON text, by the position of the row in ``part``; without those that have none.
         """
         texts: dict[int, str] = {}
-        for place in (part.scored.labels == _OUTLIER).nonzero()[0].tolist():
+        for place in (part.scored.labels == OUTLIER).nonzero()[0].tolist():
             explained = self._explain_row(part, place)
             if isinstance(explained, str):
                 alarms.others[explained] += 1

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Select, and_, func, null, select
 
 from app.db.tables import AUDITS, LABELS, PREDICTIONS
+from app.model.forest import OUTLIER
 from app.quality.estimate import OutlierRatio
 from app.quality.labels import LabelledAnswers, labelling_probabilities
 from app.records.stats import AnswerCount, read_counts
 from app.records.timestamps import SECONDS_PER_DAY
 from app.records.window import Window
-
-_OUTLIER = -1
 
 _N_COLUMNS = 9
 
@@ -69,9 +68,9 @@ def read_reviewed_rows(connection: Connection, window: Window) -> ReviewedRows:
         model_versions=np.asarray(versions, np.str_),
         segments=np.asarray(segments, np.str_),
         scores=np.asarray(scores, np.float64),
-        is_alarm=np.asarray(answers, np.int64) == _OUTLIER,
+        is_alarm=np.asarray(answers, np.int64) == OUTLIER,
         is_labelled=~np.isnan(known),
-        is_outlier=known == _OUTLIER,
+        is_outlier=known == OUTLIER,
         probabilities=np.asarray(probabilities, np.float64),
         was_labelled_before=np.asarray(first_label_at, np.float64) <= np.asarray(handed_at, np.float64),
     )

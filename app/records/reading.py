@@ -21,12 +21,11 @@ from app.db.ids import first_id_at
 from app.db.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.db.url import DatabaseAddress
 from app.errors import RecordsUnavailable
+from app.model.forest import OUTLIER
 from app.records.lookup import RecordKey
 
 # A few megabytes with a hundred features, and few enough statements for millions of rows.
 PAGE_ROWS = 5_000
-
-_OUTLIER = -1
 
 _COLUMNS = (
     PREDICTIONS.c.record_id,
@@ -232,7 +231,7 @@ class RecordReader:
         found = [row for row in found if row.model_version in versions]
         return LabelledRows(
             _to_arrays(found, n_features),
-            np.array([row.known == _OUTLIER for row in found], bool),
+            np.array([row.known == OUTLIER for row in found], bool),
             np.array([np.nan if row.handed_at is None else row.probability for row in found], float),
         )
 
@@ -260,6 +259,6 @@ def _to_arrays(found: Sequence[Any], n_features: int) -> RecordedRows:
         [row.row for row in found],
         np.array([row.answered_at for row in found], float),
         features.reshape(len(found), n_features).astype(np.float32, copy=False),
-        np.array([row.is_inlier == _OUTLIER for row in found], bool),
+        np.array([row.is_inlier == OUTLIER for row in found], bool),
         np.array([row.recorded_share for row in found], float),
     )

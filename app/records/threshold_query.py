@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, literal_column, or_, select
 
 from app.db.tables import HOURLY_COUNTS, PREDICTIONS
+from app.model.forest import OUTLIER
 from app.quality.labels import labelling_probabilities
 from app.quality.what_if import CountedAnswers, KnownAnswers
 from app.records.quality_query import ReviewedRows, read_reviewed_rows
 from app.records.window import Window
-
-_OUTLIER = -1
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def read_threshold_counts(
             if name != "n_alarms":
                 counts[row.bucket] += float(getattr(row, name))
         smallest_share = min(smallest_share, row.smallest_share)
-        if row.is_inlier == _OUTLIER:
+        if row.is_inlier == OUTLIER:
             below["n_alarms"][row.bucket] += row.n_rows
             highest_alarm[row.model_version] = max(highest_alarm[row.model_version], row.highest)
     sums = {name: np.cumsum(counts)[:-1] for name, counts in below.items()}
@@ -130,7 +129,7 @@ def _count_query(window: Window, versions: Sequence[str], thresholds: Sequence[f
         .where(
             answer.record_id >= first_id,
             answer.record_id < end_id,
-            or_(answer.score < thresholds[-1], answer.is_inlier == _OUTLIER),
+            or_(answer.score < thresholds[-1], answer.is_inlier == OUTLIER),
             answer.model_version.in_(versions),
         )
         .group_by("bucket", answer.model_version, answer.is_inlier)

@@ -15,13 +15,13 @@ from app.web.validation import MAX_LISTED_PROBLEMS, invalid_prediction, json_typ
 NAMED_ROW, NAMED_ROWS = "features", "rows"
 
 
-def place_named_row(body: object, features: Features) -> object:
+def place_named_row(body: dict[str, Any], features: Features) -> dict[str, Any]:
     """Replace ``features`` in the body of a request by ``feature_vector``.
 
     Parameters
     ----------
     body
-        Any JSON value; one without ``features`` is returned as it is.
+        With ``features``.
     features
         The model's features.
 
@@ -35,8 +35,6 @@ def place_named_row(body: object, features: Features) -> object:
     >>> place_named_row({"features": {"sd": 2, "mean": 0.5}, "score": True}, Features(("mean", "sd"), (0, 0), (1, 1)))
     {'score': True, 'feature_vector': [0.5, 2]}
     """
-    if type(body) is not dict or NAMED_ROW not in body:
-        return body
     if "feature_vector" in body:
         raise invalid_prediction({NAMED_ROW: ["send either this or feature_vector"]})
     row, problems = order_values(body[NAMED_ROW], features)
@@ -146,3 +144,25 @@ def match_header(header: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     by_form = {unicodedata.normalize("NFC", name.strip()): name for name in names}
     found = {cell: by_form.get(unicodedata.normalize("NFC", cell.strip())) for cell in header}
     return {cell: name for cell, name in found.items() if name is not None}
+
+
+def order_columns(
+    header: Sequence[str], features: Features, *, ignore_extra: bool = False
+) -> tuple[list[int], dict[str, list[str]]]:
+    """Return the number of each feature's column, and what is wrong with the header, by name; one of both is empty.
+
+    Examples
+    --------
+    >>> features = Features(("mean", "sd"), (0, 0), (1, 1))
+    >>> order_columns(["id", "sd", "mean"], features, ignore_extra=True)
+    ([2, 1], {})
+    >>> order_columns(["sd", "sd"], features)
+    ([], {'mean': ['missing'], 'sd': ['named twice']})
+    """
+    matched = match_header(header, features.names)
+    found = [matched.get(cell) for cell in header]  # None for another column
+    known = [name for name in found if name is not None]
+    extra = [] if ignore_extra else [cell for cell in header if cell not in matched]
+    problems = find_problems_of_names([*known, *extra], features.names)
+    problems |= {name: ["named twice"] for name in features.names if known.count(name) > 1}
+    return ([] if problems else [found.index(name) for name in features.names]), problems

@@ -17,7 +17,7 @@ from app.errors import NotJSON
 from app.model.schema import Features
 from app.web.codecs import decode_json
 from app.web.fields import find_problems_of_rows
-from app.web.named_rows import NAMED_ROW, find_problems_of_names, match_header, order_values
+from app.web.named_rows import NAMED_ROW, order_columns, order_values
 from app.web.validation import invalid_prediction
 
 CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE = "text/csv", "application/x-ndjson"
@@ -134,19 +134,13 @@ def _find_columns(header: list[str], features: Features, *, ignore_extra: bool) 
     InvalidPredictionRequest
         If the header lacks a feature, names one twice, or has other columns that are not ignored.
     """
-    matched = match_header(header, features.names)
-    found = [matched.get(cell) for cell in header]  # None for another column
-    known = [name for name in found if name is not None]
-    extra = [cell for cell, name in zip(header, found, strict=True) if name is None]
-    is_complete = set(known) == set(features.names)
-    problems = {} if is_complete and ignore_extra else find_problems_of_names([*known, *extra], features.names)
-    advice = "; add ?ignore_extra=true to leave it out" if is_complete else ""
-    lines = [f"{name}: {message}{advice}" for name, [message] in problems.items()]
-    lines += [f"{name}: named twice" for name in features.names if known.count(name) > 1]
-    if lines:
-        expected = f"expected the header {','.join(features.names)} (in any order)"
-        raise invalid_prediction({"": [f"{expected}; {'; '.join(lines)}"]})
-    return [found.index(name) for name in features.names]
+    order, problems = order_columns(header, features, ignore_extra=ignore_extra)
+    if problems:
+        is_complete = not any(name in problems for name in features.names)
+        advice = "; add ?ignore_extra=true to leave it out" if is_complete else ""
+        lines = "; ".join(f"{name}: {message}{advice}" for name, [message] in problems.items())
+        raise invalid_prediction({"": [f"expected the header {','.join(features.names)} (in any order); {lines}"]})
+    return order
 
 
 def write_csv(answer: Columns) -> bytes:
