@@ -30,9 +30,13 @@ class _Link:
     @classmethod
     def read(cls, path: Path) -> _Link:
         """Follow a link; an OSError or RuntimeError means that it is broken."""
-        # In this order, a link that is moved in between is read again later, instead of never.
         status = path.lstat()
-        return cls(path.resolve(strict=True), status.st_ino, status.st_mtime_ns)
+        while True:
+            link = cls(path.resolve(strict=True), status.st_ino, status.st_mtime_ns)
+            # A link that was moved in between would count twice: with its old identity now, with its new one later.
+            before, status = status, path.lstat()
+            if (status.st_ino, status.st_mtime_ns) == (before.st_ino, before.st_mtime_ns):
+                return link
 
 
 class LiveModel:

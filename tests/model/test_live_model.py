@@ -115,6 +115,25 @@ def test_broken_successor_is_refused_once_and_the_old_model_stays(models, break_
     assert "forest.npz was changed" in model.problem
 
 
+def test_link_that_moves_while_it_is_read_is_refused_once(models, break_bundle, monkeypatch):
+    """The identity of the old link is not combined with the target of the new one, which would count it twice."""
+    model = _Watched(models)
+    model.refresh()
+    break_bundle("broken")
+    resolve = Path.resolve
+
+    def move_and_resolve(path: Path, strict: bool = False) -> Path:
+        monkeypatch.setattr(Path, "resolve", resolve)
+        _point_to(models, "broken")
+        return path.resolve(strict)
+
+    monkeypatch.setattr(Path, "resolve", move_and_resolve)
+    for _ in range(3):
+        model.refresh()
+
+    assert model.refusals == 1
+
+
 def test_workers_log_a_refusal_once_and_all_count_it(models, break_bundle, tmp_path, caplog):
     """Two workers share a folder; a second promotion of the broken bundle is a second refusal."""
     workers = [_Watched(models, WorkerSync(tmp_path)) for _ in range(2)]
