@@ -152,7 +152,11 @@ check: install-all  ## Check format, lint, types, import contracts and spelling
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/codespell
 
+# The tests start hundreds of programs; without compiled files, each would compile every module of ours again.
+test test-long test-system: export PYTHONDONTWRITEBYTECODE :=
+
 test: check $(KERNEL)  ## Check and run all tests, the long ones shortened (ARGS="-k name" PROCESSES=3)
+	@$(BIN)/python -m compileall -q app loadtest training
 	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 test-long: check $(KERNEL)  ## Check and run all tests in full
