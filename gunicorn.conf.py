@@ -5,6 +5,7 @@ At import time it loads only a few light modules of ours (tests/contract/test_im
 whatever the arbiter imports.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -129,6 +130,8 @@ def worker_exit(server, worker):
     if worker.wsgi is not None:  # it may have failed to start
         service_of(worker.wsgi).close()
     close_files()
+    # Python collects garbage as it ends: for a worker, 0.4 s of processor time in which nothing is gained.
+    gc.freeze()
 
 
 def child_exit(server, worker):
@@ -142,3 +145,4 @@ def on_exit(server):
     server.recorder.stop()
     server.metrics_archive.close()
     server.metrics_folder.release()
+    gc.freeze()  # as in worker_exit

@@ -6,6 +6,7 @@ writes its metrics. Standard input is the shutdown pipe.
 
 from __future__ import annotations
 
+import gc
 import logging.config
 import os
 import socket
@@ -93,6 +94,8 @@ def main(listener: int, name: str) -> None:
         records.close()
     server.close()
     close_files()
+    # As in a worker (gunicorn.conf.py): collecting garbage would delay the end.
+    gc.freeze()
 
 
 def _make_record_keeping(
