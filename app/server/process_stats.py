@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -72,12 +73,20 @@ class ProcessUsage:
         return total
 
 
-def memory_limit_bytes() -> int:
-    """Return how much memory the service may use: the cgroup's limit, else the machine's memory."""
-    try:
-        return int((_CGROUP / "memory.max").read_text())
-    except (OSError, ValueError):  # no cgroup version 2 here, or "max"
-        return int(psutil.virtual_memory().total)
+def memory_limit_bytes(cgroup: Path = _CGROUP) -> int:
+    """Return how much memory the service may use: the cgroup's limit, else the machine's memory.
+
+    Parameters
+    ----------
+    cgroup
+        The folder in which the kernel shows the limits of this process's cgroup.
+    """
+    total = int(psutil.virtual_memory().total)
+    # The files of cgroup versions 2 and 1. Without a limit, version 2 has "max", and version 1 a number near 2**63.
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            return min(total, int((cgroup / name).read_text()))
+    return total
 
 
 def _memory_of(process: psutil.Process) -> int:

@@ -12,15 +12,35 @@ PROMETHEUS = {"prometheus_config_last_reload_successful", "prometheus_rule_evalu
 
 ALERTMANAGER = {"alertmanager_notifications_failed_total"}
 
-NODE_EXPORTER = {"node_filesystem_avail_bytes", "node_filesystem_readonly", "node_filesystem_size_bytes"}
+BLACKBOX_EXPORTER = {"probe_success"}
+
+NODE_EXPORTER = {
+    "node_cpu_seconds_total",
+    "node_filesystem_avail_bytes",
+    "node_filesystem_files",
+    "node_filesystem_files_free",
+    "node_filesystem_readonly",
+    "node_filesystem_size_bytes",
+    "node_memory_MemAvailable_bytes",
+    "node_memory_MemTotal_bytes",
+    "node_pressure_cpu_waiting_seconds_total",
+    "node_pressure_io_stalled_seconds_total",
+    "node_pressure_memory_stalled_seconds_total",
+    "node_timex_maxerror_seconds",
+    "node_timex_offset_seconds",
+    "node_timex_sync_status",
+    "node_vmstat_oom_kill",
+}
 
 CADVISOR = {
+    "container_cpu_cfs_periods_total",
+    "container_cpu_cfs_throttled_periods_total",
     "container_memory_working_set_bytes",
     "container_spec_memory_limit_bytes",
     "container_start_time_seconds",
 }
 
-READ_BY_RULES = SCRAPE | PROMETHEUS | ALERTMANAGER | NODE_EXPORTER | CADVISOR
+READ_BY_RULES = SCRAPE | PROMETHEUS | ALERTMANAGER | BLACKBOX_EXPORTER | NODE_EXPORTER | CADVISOR
 
 READ_BY_DASHBOARDS_ONLY = {
     # Added by Prometheus for every pending or firing alert.
@@ -34,12 +54,9 @@ READ_BY_DASHBOARDS_ONLY = {
     "container_network_receive_bytes_total",
     "container_network_transmit_bytes_total",
     # node-exporter.
-    "node_cpu_seconds_total",
     "node_disk_read_bytes_total",
     "node_disk_written_bytes_total",
     "node_load1",
-    "node_memory_MemAvailable_bytes",
-    "node_memory_MemTotal_bytes",
     "node_network_receive_bytes_total",
     "node_network_transmit_bytes_total",
 }

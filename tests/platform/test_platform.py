@@ -21,7 +21,7 @@ from tests.platform.running_platform import RunningPlatform, delivered_alerts, i
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
 
-ALWAYS_UP = {"service", "prometheus", "alertmanager", "pushgateway", "cadvisor", "node", "caddy"}
+ALWAYS_UP = {"service", "prometheus", "alertmanager", "pushgateway", "cadvisor", "node", "caddy", "door"}
 ROW = {"feature_vector": [0.56, 0.23]}
 
 # The request id of the row that gets a label.
