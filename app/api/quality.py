@@ -232,6 +232,7 @@ def window_parameter(retention_days: int, default_days: int = _DEFAULT_DAYS) -> 
     # The document is the same for any retention time.
     query=(window_parameter(Settings().record_retention_days),),
     refusals=(422, *NO_RECORDS),
+    page="quality",
 )
 def show_quality() -> Response:
     """Return the figures of a window that ends now."""

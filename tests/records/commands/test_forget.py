@@ -91,7 +91,7 @@ def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
     with engine.connect() as connection:
         [event] = read_events(connection)
     assert (event.what, event.before) == ("forget", f"sha256:{digest}")
-    assert event.note == "2 records: 4 rows, 4 labels, 2 pending labels, 2 audits"
+    assert event.note == "2 records: 4 rows, 4 labels, 2 pending labels, 2 audits, 0 notes"
 
 
 def test_a_record_id_names_one_record(filled: str, opened):
