@@ -29,6 +29,7 @@ from app.api.operation import (
     refuse_long_bodies,
     statuses_by_endpoint,
 )
+from app.api.overview import overview
 from app.api.prediction import prediction
 from app.api.predictions import predictions
 from app.api.quality import quality
@@ -37,6 +38,7 @@ from app.api.records_access import RecordsAccess
 from app.api.service import Service
 from app.api.session import session
 from app.api.thresholds import thresholds
+from app.api.timeline import timeline
 from app.api.v2.health import protocol_health
 from app.api.v2.infer import infer_route
 from app.api.v2.metadata import protocol_metadata
@@ -86,6 +88,8 @@ _BLUEPRINTS = (
     drift,
     quality,
     thresholds,
+    timeline,
+    overview,
     health,
     metrics_route,
     protocol_metadata,

@@ -10,7 +10,15 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 from marshmallow import Schema, validate
 
-from app.api.alarm_answer import ALARM_ID, AlarmDetail, AlarmPage, describe_places, explain_now, flatten_alarm, serialize_alarm
+from app.api.alarm_answer import (
+    ALARM_ID,
+    AlarmDetail,
+    AlarmPage,
+    describe_places,
+    explain_now,
+    flatten_alarm,
+    serialize_alarm,
+)
 from app.api.feedback import NOTE_CHARACTERS, note_field
 from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service

@@ -7,7 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Tuple, and_, func, insert, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Tuple,
+    and_,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from app.db.ids import first_id_at
 from app.db.tables import LABELS, NOTES, PREDICTIONS
@@ -90,6 +103,9 @@ class Alarm:
     label: Remark | None
     note: Remark | None
 
+
+# Not a parameter, or SQLite could not know that the index of alarms has all rows that are wanted.
+IS_ALARM = PREDICTIONS.c.is_inlier == literal_column(str(OUTLIER))
 
 _NEWEST_NOTE = (
     select(func.max(NOTES.c.id))
@@ -182,7 +198,7 @@ def select_newest(
 ) -> Select[Any]:
     """Select the keys of the newest alarms of a time span before a key."""
     ids = PREDICTIONS.c.record_id
-    statement = select(ids, PREDICTIONS.c.row).where(PREDICTIONS.c.is_inlier == OUTLIER)
+    statement = select(ids, PREDICTIONS.c.row).where(IS_ALARM)
     if before is not None:
         statement = statement.where(_row_key() < tuple_(before.record_id, before.row))
     if since is not None:
@@ -210,7 +226,7 @@ def _described() -> Select[Any]:
             note.given_by.label("noted_by"),
         )
         .select_from(PREDICTIONS.outerjoin(LABELS, is_label).outerjoin(NOTES, note.id == _NEWEST_NOTE))
-        .where(answer.is_inlier == OUTLIER)
+        .where(IS_ALARM)
         .order_by(answer.record_id.desc(), answer.row.desc())
     )
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from app.db.tables import PREDICTIONS
-from app.model.forest import OUTLIER
-from app.records.alarms import Alarm, between, read_alarm, select_newest
+from app.records.alarms import IS_ALARM, Alarm, between, read_alarm, select_newest
 from app.records.lookup import RecordKey
 from app.records.recorded_answer import read_feature_names
 
@@ -44,7 +43,7 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
         return []
     columns = PREDICTIONS.c
     statement = select(columns.record_id, columns.row, columns.model_version, columns.features).where(
-        columns.is_inlier == OUTLIER,
+        IS_ALARM,
         *between(recent[-1], recent[0]),
         columns.features.is_not(None),
     )

@@ -1,7 +1,7 @@
 // The list of alarms: filters, pages, the keyboard, and the chosen alarm beside it.
 
 import { address, badge, press, show, summary } from "./alarm.js";
-import { announce, byId, el, number, onKeys, problem, send, time } from "./core.js";
+import { announce, byId, el, onKeys, problem, score, send, time } from "./core.js";
 
 const PAGE = 50;
 
@@ -88,7 +88,7 @@ function content(alarm) {
   const meta = [alarm.segment, alarm.model_version].filter(Boolean).join(" · ");
   return [
     el("span", { class: "reason" }, summary(alarm)),
-    el("span", { class: "number score" }, number(alarm.anomaly_score)),
+    el("span", { class: "number score" }, score(alarm.anomaly_score)),
     el("span", { class: "meta" }, time(alarm.answered_at, { dateStyle: "short", timeStyle: "medium" }), ` · ${meta}`),
     badge(alarm),
   ];

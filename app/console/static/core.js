@@ -18,7 +18,7 @@ export class Refused extends Error {
 }
 
 /** Send a request and return the decoded answer; a session that ended leads to the page to sign in on. */
-export async function send(path, { method = "GET", json } = {}) {
+export async function send(path, { method = "GET", json, isOptional = false } = {}) {
   const headers = { Accept: "application/json" };
   if (json !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && body.dataset.csrf) headers["X-CSRF-Token"] = body.dataset.csrf;
@@ -34,7 +34,7 @@ export async function send(path, { method = "GET", json } = {}) {
     throw new Refused(0, `The service could not be reached (${error.message}). Is it still running?`);
   }
   if (response.ok) return response.status === 204 ? null : response.json();
-  if (response.status === 401 && body.dataset.view !== "sign_in") location.assign(body.dataset.signIn);
+  if (response.status === 401 && !isOptional && body.dataset.view !== "sign_in") location.assign(body.dataset.signIn);
   const problem = await response.json().catch(() => null);
   throw new Refused(response.status, problem?.detail ?? `A proxy answered with ${response.status} instead of the service.`);
 }
@@ -55,6 +55,11 @@ export function el(tag, attributes = {}, ...children) {
 export function number(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   return value.toLocaleString(undefined, { maximumSignificantDigits: digits });
+}
+
+/** Return a score with as many digits as all others, so that they line up. */
+export function score(value) {
+  return value.toLocaleString(undefined, { minimumFractionDigits: 4, maximumFractionDigits: 4 });
 }
 
 /** Return a share in percent. */
