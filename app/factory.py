@@ -22,6 +22,7 @@ from app.api.health import health
 from app.api.metrics import metrics as metrics_route
 from app.api.mlflow import mlflow
 from app.api.model_information import model_information
+from app.api.models import models
 from app.api.operation import (
     LimitedRequest,
     body_limits,
@@ -88,6 +89,7 @@ _BLUEPRINTS = (
     drift,
     quality,
     thresholds,
+    models,
     timeline,
     overview,
     health,

@@ -86,14 +86,15 @@ _LABEL: QueryParameter[str | None] = QueryParameter(
     None,
     lambda text: text if text in _KNOWN else None,
 )
-_MAX_SCORE: QueryParameter[float | None] = QueryParameter(
-    "max_score",
-    "Only alarms with at most this anomaly score.",
-    {"type": "number", "minimum": -1, "maximum": 0},
-    "a number from -1 to 0",
-    None,
-    _parse_score,
-)
+
+
+def _score_parameter(name: str, description: str) -> QueryParameter[float | None]:
+    schema = {"type": "number", "minimum": -1, "maximum": 0}
+    return QueryParameter(name, description, schema, "a number from -1 to 0", None, _parse_score)
+
+
+_MIN_SCORE = _score_parameter("min_score", "Only alarms with at least this anomaly score.")
+_MAX_SCORE = _score_parameter("max_score", "Only alarms with at most this anomaly score.")
 _BEFORE: QueryParameter[tuple[str, int] | None] = QueryParameter(
     "cursor",
     "`next_cursor` of the page before.",
@@ -103,7 +104,7 @@ _BEFORE: QueryParameter[tuple[str, int] | None] = QueryParameter(
     _parse_cursor,
 )
 _N = whole_number_parameter("n", "Maximum number of alarms.", default=50, minimum=1, maximum=1000)
-_QUERY = (_SINCE, _UNTIL, _SEGMENT, _VERSION, _LABEL, _REASON, _MAX_SCORE, _BEFORE, _N)
+_QUERY = (_SINCE, _UNTIL, _SEGMENT, _VERSION, _LABEL, _REASON, _MIN_SCORE, _MAX_SCORE, _BEFORE, _N)
 _ROW = whole_number_parameter("row", "The row of the request, from 0.", default=0, minimum=0, maximum=MAX_ROW_NUMBER)
 
 alarms = Blueprint("alarms", __name__)
@@ -166,6 +167,7 @@ def _read_page(n: int) -> tuple[list[Alarm], str | None]:
         "model_version": _VERSION.read(args),
         "known": _LABEL.read(args),
         "reason": _REASON.read(args),
+        "min_score": _MIN_SCORE.read(args),
         "max_score": _MAX_SCORE.read(args),
     }
     with service().records.use() as engine:

@@ -51,7 +51,7 @@ _KEY = {
 
 _PATH_PARAMETERS = {
     "name": "The model's name.",
-    "version": "The live version.",
+    "version": "A version of the model.",
     "request_id": "The `X-Request-ID` or `X-Record-ID` of an answer.",
     "record_id": "The `X-Record-ID` of an answer.",
 }

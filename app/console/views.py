@@ -103,7 +103,10 @@ def show_overview() -> Response:
 @_page_view("Rows to label, one at a time.", role=VIEWER)
 def show_review() -> Response:
     """Render the review queue."""
-    return render_page("review")
+    # Alarms are mixed in where the queue can hand them out.
+    taking = operation_of(current_app.view_functions["audit.hand_out_rows"])
+    is_mixed = taking is not None and any(parameter.name == "kind" for parameter in taking.query)
+    return render_page("review", queue="?kind=mixed" if is_mixed else "")
 
 
 @console.get("/threshold")

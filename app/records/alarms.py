@@ -50,8 +50,8 @@ class AlarmFilter:
         One of ``KNOWN``.
     reason
         A column that is among the reasons.
-    max_score
-        The highest anomaly score.
+    min_score, max_score
+        The lowest and the highest anomaly score.
     """
 
     since: float | None = None
@@ -60,6 +60,7 @@ class AlarmFilter:
     model_version: str | None = None
     known: str | None = None
     reason: str | None = None
+    min_score: float | None = None
     max_score: float | None = None
 
 
@@ -239,6 +240,8 @@ def _conditions(wanted: AlarmFilter) -> list[ColumnElement[bool]]:
         conditions.append(answer.segment == wanted.segment)
     if wanted.model_version is not None:
         conditions.append(answer.model_version == wanted.model_version)
+    if wanted.min_score is not None:
+        conditions.append(answer.score >= wanted.min_score)
     if wanted.max_score is not None:
         conditions.append(answer.score <= wanted.max_score)
     if wanted.known is not None:

@@ -25,6 +25,7 @@ _SUFFICIENT = {
     PREDICT: frozenset({PREDICT, ADMIN}),
     VIEWER: frozenset({VIEWER, LABELLER, ADMIN}),
     LABELLER: frozenset({LABELLER, ADMIN}),
+    ADMIN: frozenset({ADMIN}),
 }
 
 # The name of a request's caller in its environ; app.api.access sets it before the view runs.
