@@ -76,7 +76,14 @@ class Viewer:
 
 def install_console(app: Flask) -> None:
     """Answer browsers with pages, also where a program would get JSON or is refused for its key."""
-    app.before_request(_show_page)
+    # Only where there are pages: predictions have none, and are not slowed down.
+    with_pages = {
+        endpoint.partition(".")[0]
+        for endpoint, view in app.view_functions.items()
+        if (operation := operation_of(view)) and operation.page
+    }
+    for blueprint in with_pages:
+        app.before_request_funcs.setdefault(blueprint, []).append(_show_page)
     for error in (UnknownKey, CallerNotAllowed, KeyWithoutRole, TooManyWrongKeys):
         app.register_error_handler(error, _ask_to_sign_in)
 
