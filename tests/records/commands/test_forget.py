@@ -80,7 +80,7 @@ def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
 
     digest = hashlib.sha256(SECRET.encode()).hexdigest()[:16]
     assert capsys.readouterr().out == (
-        f"deleted 4 rows, 4 labels, 2 pending labels, 2 audits, of 2 records; the event names sha256:{digest}\n"
+        f"deleted 4 rows, 4 labels, 2 pending labels, 2 audits, 0 notes, of 2 records; the event names sha256:{digest}\n"
     )
     engine = opened(filled)
     said = everything(engine)
