@@ -45,6 +45,11 @@ export async function label(alarm, said, note, others = []) {
 
 /** Load an alarm and show it; `changed` is called after it was labelled. */
 export async function show(place, alarm, changed = () => {}) {
+  if (place.dataset.key !== address(alarm)) {
+    // Otherwise somebody who is quick would label the alarm that was here before.
+    place.replaceChildren(el("p", { class: "empty" }, "Loading …"));
+    delete place.dataset.pending;
+  }
   place.dataset.key = address(alarm);
   let detail;
   try {
@@ -65,6 +70,9 @@ export async function show(place, alarm, changed = () => {}) {
     values(detail),
     similar(detail),
   );
+  const { pending } = place.dataset;
+  delete place.dataset.pending;
+  if (pending) press(pending);
 }
 
 function heading(detail) {
@@ -179,7 +187,9 @@ function similar({ similar: others }) {
   return el("div", {}, el("h3", {}, "Similar earlier alarms"), el("ol", { class: "list" }, ...rows));
 }
 
-/** Press the button of the alarm that is shown. */
+/** Press a button of the alarm that is shown, or that is being loaded. */
 export function press(said) {
-  byId("detail").querySelector(`[data-say="${said}"]`)?.click();
+  const button = byId("detail").querySelector(`[data-say="${said}"]`);
+  if (button) button.click();
+  else byId("detail").dataset.pending = said;
 }
