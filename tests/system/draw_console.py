@@ -33,7 +33,7 @@ def main() -> int:
         train = [sys.executable, "-m", "training"]
         subprocess.run([*train[:-1], "training.data.synthetic", "--out", name], cwd=REPOSITORY, check=True)
         # Its drift detectors are not shown, so their calibration may be short.
-        options = ["--contamination", "0.001", "--drift-ert", "300", "--drift-window", "10", "--metrics-port", "0"]
+        options = ["--contamination", "0.01", "--drift-ert", "300", "--drift-window", "10", "--metrics-port", "0"]
         options += ["--models", str(folder / "models")]
         subprocess.run([*train, "train", "--train", str(folder / "train.csv"), *options], cwd=REPOSITORY, check=True)
         with start_service(folder, folder / "models") as service:

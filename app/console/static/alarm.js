@@ -126,13 +126,21 @@ function reasons({ explanation, anomaly_score: score }) {
   if (!explanation) return el("p", { class: "empty" }, `Score ${number(score)}. It was not explained: too many alarms came at once, or the model cannot explain.`);
   const { p_value: p, counterfactual, notes = {} } = explanation;
   const rarity = p === null || p === undefined ? null : `As rare as 1 in ${number(1 / p, 2)} ordinary rows.`;
+  const note = notes.counterfactual;
   const changes = Object.entries(counterfactual ?? {}).map(([name, { from, to }]) => `${name} were ${number(to)} instead of ${from === null ? "missing" : number(from)}`);
   return el(
     "div",
     {},
     el("h3", {}, "Why"),
     el("ol", { class: "reasons" }, ...explanation.reasons.map((reason) => el("li", {}, reason))),
-    el("p", {}, [`Score ${number(score)}.`, rarity, changes.length ? `It would be ordinary if ${changes.join(" and ")}.` : null, notes.counterfactual].filter(Boolean).join(" ")),
+    el("p", {}, [
+        `Score ${number(score)}.`,
+        rarity,
+        changes.length ? `It would be ordinary if ${changes.join(" and ")}${note ? ` (${note})` : ""}.` : null,
+        !changes.length && note ? `No small change makes it ordinary: ${note}.` : null,
+      ]
+        .filter(Boolean)
+        .join(" ")),
   );
 }
 

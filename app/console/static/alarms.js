@@ -15,7 +15,8 @@ let cursor = null;
 let chosen = -1;
 let search = 0;
 
-const isWide = () => getComputedStyle(byId("detail")).display !== "none";
+// As in console.css: there is room for the chosen alarm beside the list.
+const isWide = () => matchMedia("(min-width: 64rem)").matches;
 
 /** Return the filters that are set. */
 function query() {
@@ -61,9 +62,11 @@ function add(found, isFirst) {
   byId("more").hidden = !cursor;
   byId("more").disabled = false;
   byId("empty").hidden = alarms.length > 0;
-  byId("empty").textContent = [...query()].length
-    ? "No alarm matches these filters."
-    : "No alarm is recorded yet. Send rows to /prediction, or try one; alarms appear here within a second.";
+  byId("empty").replaceChildren(
+    ...([...query()].length
+      ? ["No alarm matches these filters."]
+      : ["No alarm is recorded yet. Send rows to /prediction, or ", el("a", { href: "try" }, "try one"), "; alarms appear here within a second."]),
+  );
   announce(`${found.length} alarms`);
   if (isFirst && alarms.length && isWide()) choose(0, false);
 }
