@@ -170,7 +170,7 @@ def summarize(
     if quality is not None and quality["recall"]["value"] is None:
         sentences.append(f"Recall unknown: {quality['recall_reason']}.")
     elif quality is not None:
-        sentences.append(f"Recall {quality['recall']['value']:.0%}.")
+        sentences.append(f"Recall {100 * quality['recall']['value']:.0f} %.")
     return state, " ".join(sentence for sentence in sentences if sentence)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from app.db.tables import PREDICTIONS
-from app.records.alarms import IS_ALARM, Alarm, between, read_alarm, select_newest
+from app.records.alarms import Alarm, read_alarm, select_newest
 from app.records.lookup import RecordKey
 from app.records.recorded_answer import read_feature_names
 
@@ -38,16 +38,10 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
     if not alarm.features:
         return []
     row = np.array(list(alarm.features.values()), np.float32)
-    recent = connection.execute(select_newest(alarm.key, _COMPARED_ALARMS)).all()
-    if not recent:
-        return []
-    columns = PREDICTIONS.c
-    statement = select(columns.record_id, columns.row, columns.model_version, columns.features).where(
-        IS_ALARM,
-        *between(recent[-1], recent[0]),
-        columns.features.is_not(None),
+    compared = select_newest(alarm.key, _COMPARED_ALARMS).add_columns(
+        PREDICTIONS.c.model_version, PREDICTIONS.c.features
     )
-    found = connection.execute(statement).all()
+    found = [line for line in connection.execute(compared) if line.features is not None]
     names = read_feature_names(connection, {line.model_version for line in found})
     usable = [
         line

@@ -92,7 +92,8 @@ def test_rare_filters_search_a_page_at_a_time(recorded: RecordedService, monkeyp
     """However many alarms there are, a request looks at a limited number, and says where to go on."""
     monkeypatch.setattr("app.records.alarms._MAX_SCANNED", 2)
     with recorded.engine.connect() as connection:
-        wanted, before, pages = AlarmFilter(known="true"), None, []
+        wanted, before = AlarmFilter(known="true"), None
+        pages: list[int] = []
         while not pages or before is not None:
             found, before = read_alarms(connection, wanted, before, 10)
             pages.append(len(found))
@@ -127,7 +128,7 @@ def test_tables_have_no_formulas(recorded: RecordedService):
 
 @pytest.mark.parametrize(
     "query",
-    ["?label=maybe", "?cursor=abc", "?since=soon", "?max_score=1", "?n=0", "?lable=none", f"?segment={'x' * 201}"],
+    ["?label=maybe", "?cursor=abc", "?since=soon", "?max_score=1", "?n=0", "?labels=none", f"?segment={'x' * 201}"],
 )
 def test_wrong_filters_are_refused(recorded: RecordedService, query: str):
     """None is ignored, which would mean all alarms."""

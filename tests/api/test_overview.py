@@ -24,7 +24,7 @@ UNKNOWN = {"recall": {"value": None}, "recall_reason": "not enough labels"}
 @pytest.mark.parametrize(
     ("changes", "state", "words"),
     [
-        ({}, "good", "Working. 3 alarms in the last hour, as many as usual. No drift. Recall 82%."),
+        ({}, "good", "Working. 3 alarms in the last hour, as many as usual. No drift. Recall 82 %."),
         ({"hour": HOUR | {"alarms": 1}}, "good", "1 alarm in the last hour"),
         (
             {"hour": HOUR | {"alarms": 0, "usual_alarms": 50}},
@@ -42,7 +42,7 @@ UNKNOWN = {"recall": {"value": None}, "recall_reason": "not enough labels"}
         ({"model_problem": "Train one."}, "bad", "Not working: no model is live. Train one."),
     ],
 )
-def test_sentence_sums_up_the_state(changes: dict, state: str, words: str):
+def test_sentence_sums_up_the_state(changes: dict[str, object], state: str, words: str):
     """What somebody has to do comes first."""
     usual = {"model_problem": None, "hour": HOUR, "records_problem": "", "drift": CALM, "quality": KNOWN}
     found, summary = summarize(**usual | changes)

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -201,7 +202,7 @@ def test_threshold_is_moved_with_the_slider(browser: Browser, service: RunningSe
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_views_fit_and_are_readable(opened: BrowserPage, service: RunningService, scheme: str):
+def test_all_views_fit_and_are_readable(opened: BrowserPage, service: RunningService, scheme: Literal["light", "dark"]):
     """On a wide screen and on a phone; every view has one heading, and text has enough contrast."""
     from tests.system.test_page_in_browser import CONTRASTS, MIN_CONTRAST
 

@@ -6,7 +6,7 @@ import { announce, byId, el, onKeys, problem, score, send, time } from "./core.j
 const PAGE = 50;
 
 // A rare filter may need several pages of the service to find something.
-const MAX_EMPTY_PAGES = 20;
+const MAX_EMPTY_PAGES = 50;
 
 const form = byId("filters");
 const list = byId("list");
