@@ -21,7 +21,7 @@ from app.records.timestamps import format_timestamp
 from app.web.accept import choose_media_type
 from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.headers import PAGE_HEADERS
-from app.web.key_file import ADMIN, LABELLER, ROLES, VIEWER
+from app.web.key_file import ADMIN, LABELLER, PREDICT, ROLES, VIEWER
 from app.web.problems import answer_refusal
 from app.web.session import SESSION_COOKIE
 
@@ -127,7 +127,9 @@ def show_threshold() -> Response:
 @_page_view("A form that sends a row and shows the answer.")
 def show_form() -> Response:
     """Render the form; without a model it shows why there is none, and what to do."""
-    return render_page("try", **describe_form())
+    form = describe_form()
+    is_signed_in = bool(find_viewer().roles & {PREDICT, ADMIN})
+    return render_page("try", **form | {"needs_key": form["needs_key"] and not is_signed_in})
 
 
 @console.get("/sign-in")

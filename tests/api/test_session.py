@@ -86,6 +86,19 @@ def test_roles_are_those_of_the_key(keyed: RecordedService):
     assert 'data-can-label="yes"' in sign_in(keyed, ADA).get("/alarms", headers=HTML).text
 
 
+def test_signed_in_browser_needs_no_key_for_predictions(tmp_path: Path, credits_models: Path):
+    """Its token is enough; without a session, the form asks for a key."""
+    (tmp_path / "models").symlink_to(credits_models)
+    (tmp_path / "keys").write_text(f"boss admin {BOSS}\nscoring predict s3cret\n")
+    settings = {"api_keys_file": str(tmp_path / "keys"), "state_dir": str(tmp_path / "state")}
+    with start_recorded_service(tmp_path, **settings) as service:
+        client, row = sign_in(service, BOSS), {"feature_vector": [-0.15, -0.1]}
+        assert 'id="key-field" hidden' in client.get("/try").text
+        assert client.post("/prediction", json=row, headers={"X-CSRF-Token": token_in(client)}).status_code == 200
+        assert client.post("/prediction", json=row).status_code == 403
+        assert 'id="key-field" hidden' not in service.client.get("/try").text
+
+
 def test_session_ends_with_the_key(keyed: RecordedService, tmp_path: Path):
     """Whoever loses the key loses the session at once."""
     client = sign_in(keyed, ADA)

@@ -146,6 +146,9 @@ def test_keys_decide_what_people_may_do(browser: Browser, service: RunningServic
         page = visitor.page
         sign_in(page, service, EVE)
         expect(page.get_by_role("button", name="True alarm")).to_be_disabled()
+        page.goto(f"{service.address}/try")
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("status")).to_contain_text("Inlier")
         page.goto(f"{service.address}/threshold")
         expect(page.get_by_text("Needs a key with the role admin")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()

@@ -4,6 +4,9 @@ const body = document.body;
 
 export const canLabel = body.dataset.canLabel === "yes";
 export const isAdmin = body.dataset.isAdmin === "yes";
+/** The token that writes of a signed-in browser need, as a header. */
+export const csrf = body.dataset.csrf ? { "X-CSRF-Token": body.dataset.csrf } : {};
+
 export const byId = (id) => document.getElementById(id);
 
 // Longer than any route takes; after it, the service counts as unreachable.
@@ -21,7 +24,7 @@ export class Refused extends Error {
 export async function send(path, { method = "GET", json, isOptional = false } = {}) {
   const headers = { Accept: "application/json" };
   if (json !== undefined) headers["Content-Type"] = "application/json";
-  if (method !== "GET" && body.dataset.csrf) headers["X-CSRF-Token"] = body.dataset.csrf;
+  if (method !== "GET") Object.assign(headers, csrf);
   let response;
   try {
     response = await fetch(path, {
