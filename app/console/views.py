@@ -111,7 +111,7 @@ def show_overview() -> Response:
 def show_review() -> Response:
     """Render the review queue."""
     # Alarms are mixed in where the queue can hand them out.
-    taking = operation_of(current_app.view_functions["audit.hand_out_rows"])
+    taking = operation_of(current_app.view_functions.get("audit.hand_out_rows"))
     is_mixed = taking is not None and any(parameter.name == "kind" for parameter in taking.query)
     return render_page("review", queue="?kind=mixed" if is_mixed else "")
 

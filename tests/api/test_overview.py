@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert
@@ -42,9 +43,10 @@ UNKNOWN = {"recall": {"value": None}, "recall_reason": "not enough labels"}
         ({"model_problem": "Train one."}, "bad", "Not working: no model is live. Train one."),
     ],
 )
-def test_sentence_sums_up_the_state(changes: dict[str, object], state: str, words: str):
+def test_sentence_sums_up_the_state(changes: dict[str, Any], state: str, words: str):
     """What somebody has to do comes first."""
-    usual = {"model_problem": None, "hour": HOUR, "records_problem": "", "drift": CALM, "quality": KNOWN}
+    usual: dict[str, Any] = {"model_problem": None, "records_problem": ""}
+    usual |= {"hour": HOUR, "drift": CALM, "quality": KNOWN}
     found, summary = summarize(**usual | changes)
     assert (found, words in summary) == (state, True), summary
 
