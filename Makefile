@@ -33,7 +33,7 @@ KERNEL := app/model/forest_kernel.so
 # The prerequisites of a target depend on each other, so run them in order even under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards dashboard-pictures bench measured format check test test-long test-system lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards dashboard-pictures console-picture bench measured format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-drill install-notebooks install-all
 
 help:  ## List the commands
@@ -133,6 +133,9 @@ dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashbo
 
 dashboard-pictures: install-all $(KERNEL)  ## Draw the dashboards into docs/pictures (PREVIEW=rendering program; needs Prometheus)
 	@$(BIN)/python -m tests.system.draw_dashboards --preview "$(PREVIEW)"
+
+console-picture: install-all $(KERNEL)  ## Draw the console into docs/pictures (needs Chromium)
+	@$(BIN)/python -m tests.system.draw_console
 
 bench: install $(KERNEL) $(EXAMPLE_DATA)  ## Compare the service with others and update benchmarks/README.md (needs wrk; 35 min)
 	@$(BIN)/python -m benchmarks.run --write --train "$(TRAIN)" $(ARGS)

@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import Flask
 
 from app.api.access import install_access
+from app.api.alarms import alarms
 from app.api.audit import audit
 from app.api.docs import register_docs
 from app.api.drift import drift
@@ -21,6 +22,7 @@ from app.api.health import health
 from app.api.metrics import metrics as metrics_route
 from app.api.mlflow import mlflow
 from app.api.model_information import model_information
+from app.api.models import models
 from app.api.operation import (
     LimitedRequest,
     body_limits,
@@ -28,17 +30,20 @@ from app.api.operation import (
     refuse_long_bodies,
     statuses_by_endpoint,
 )
-from app.api.page import page
+from app.api.overview import overview
 from app.api.prediction import prediction
 from app.api.predictions import predictions
 from app.api.quality import quality
 from app.api.records import recorded_prediction
 from app.api.records_access import RecordsAccess
 from app.api.service import Service
+from app.api.session import session
 from app.api.thresholds import thresholds
+from app.api.timeline import timeline
 from app.api.v2.health import protocol_health
 from app.api.v2.infer import infer_route
 from app.api.v2.metadata import protocol_metadata
+from app.console.views import console, install_console, links
 from app.metrics import directory
 from app.metrics.http import MetricsRegistry, register_http_metrics
 from app.metrics.live_versions import mark_live
@@ -54,10 +59,11 @@ from app.settings import CONFIGURED_VARIABLE, Settings
 from app.web.access_log import FLUSH_SECONDS, RequestLog
 from app.web.auth import ApiKeys
 from app.web.codecs import StrictJSONProvider
-from app.web.headers import protect_pages
+from app.web.headers import protect_docs
 from app.web.hosts import AllowedHosts, has_only_unix_sockets
 from app.web.middleware import install_middleware
 from app.web.problems import register_error_handlers
+from app.web.session import Sessions, read_secret
 
 log = logging.getLogger(__name__)
 
@@ -77,14 +83,17 @@ _BLUEPRINTS = (
     mlflow,
     feedback,
     recorded_prediction,
+    alarms,
     audit,
     model_information,
     drift,
     quality,
     thresholds,
+    models,
+    timeline,
+    overview,
     health,
     metrics_route,
-    page,
     protocol_metadata,
     protocol_health,
     infer_route,
@@ -120,18 +129,22 @@ def build_service(settings: Settings | None = None) -> Flask:
     jobs = PeriodicJobs()
     requests = RequestLog(settings.logs_as_text(sys.stderr)) if settings.log_requests else None
     proxies = TrustedProxies(settings.trusted_proxies)
+    sessions = _make_sessions(settings, folder)
     keys = ApiKeys(
         settings.api_keys_file,
         settings.feedback_api_keys_file,
         proxies,
         has_only_unix_sockets=has_only_unix_sockets(settings.bind),
+        salt=sessions.salt if sessions else None,
     )
     records, hosts = RecordsAccess(settings), AllowedHosts(settings)
-    parts = Service(settings, metrics, model, recorder, jobs, requests, records, keys, hosts, _find_warnings())
+    parts = Service(
+        settings, metrics, model, recorder, jobs, requests, records, keys, hosts, _find_warnings(), sessions
+    )
     parts.attach(app)
 
     register_error_handlers(app)
-    for blueprint in _BLUEPRINTS:
+    for blueprint in (*_BLUEPRINTS, *((session, console) if settings.console else (links,))):
         app.register_blueprint(blueprint)
     register_docs(app, lambda: model.features, settings.max_batch_rows)
     http = register_http_metrics(app, registry, statuses_by_endpoint(app))
@@ -139,7 +152,9 @@ def build_service(settings: Settings | None = None) -> Flask:
     install_access(app)
     app.before_request(refuse_long_bodies)
     app.before_request(refuse_body_fields_in_query)
-    protect_pages(app)
+    protect_docs(app)
+    if settings.console:
+        install_console(app)
     install_middleware(app, metrics, requests)
 
     model.refresh()
@@ -152,6 +167,14 @@ def build_service(settings: Settings | None = None) -> Flask:
         jobs.add(requests.flush, FLUSH_SECONDS)
     jobs.start()
     return app
+
+
+def _make_sessions(settings: Settings, folder: Path | None) -> Sessions | None:
+    """Return what signs and reads the cookies of browsers; None if there is nothing to sign in with."""
+    if not settings.console or not (settings.api_keys_file or settings.feedback_api_keys_file):
+        return None
+    folders = [Path(settings.state_dir), *([folder] if folder else [])]
+    return Sessions(read_secret(folders), settings.session_hours)
 
 
 def _find_warnings() -> tuple[str, ...]:

@@ -142,7 +142,7 @@ class Settings:
     state_dir: str = _setting(
         "state",
         "folder",
-        "Folder in which the drift detectors' state survives a restart; if not writable, it stays in memory.",
+        "Folder of the drift detectors' state and the secret of sessions; if not writable, they stay in memory.",
     )
     database_url: str = _setting(
         "sqlite:///records/records.db",
@@ -190,13 +190,13 @@ class Settings:
         "File of API keys without names, one per line, each with the role labeller. Without either file, only this "
         "host has access to records.",
     )
+    console: bool = _setting(True, "", "Serve the console; off leaves a page of links.")
+    # A working day: who labels in the morning need not sign in again after lunch.
+    session_hours: int = _setting(12, "hours", "How long a browser stays signed in.", 1)
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)
     model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)
     log_format: str = _setting(
-        "auto",
-        "",
-        "`json`, `text`, or `auto`: text if standard error is a terminal.",
-        choices=("auto", "json", "text"),
+        "auto", "", "`json`, `text`, or `auto`: text if standard error is a terminal.", choices=("auto", "json", "text")
     )
     log_level: str = _setting(
         "info", "", "Least severe level that is logged.", choices=("debug", "info", "warning", "error")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask, Response, current_app, request
@@ -14,9 +15,10 @@ from app.api.v2.body import JSON_LENGTH_HEADER
 from app.errors import HostNotAllowed, KeyWithoutRole, OtherSite, TooManyWrongKeys, UnknownKey
 from app.metrics.access import NO_KEY, NO_ROLE, TOO_MANY, WRONG_KEY
 from app.metrics.http import UNMATCHED
-from app.web.auth import CALLER_KEY, KEY_HEADER, sender_of
+from app.web.auth import CALLER_KEY, KEY_HEADER, Sender, sender_of
 from app.web.hosts import is_from_another_site, is_listed_origin
 from app.web.middleware import RECORD_ID_HEADER, REFUSED_ID_HEADER, REQUEST_ID_HEADER, request_ids
+from app.web.session import CSRF_HEADER, SESSION_COOKIE
 
 # What pages of CORS_ORIGINS may send and read; browsers allow the simple headers by themselves.
 _CORS_REQUEST_HEADERS = ", ".join(("Content-Type", KEY_HEADER, REQUEST_ID_HEADER, JSON_LENGTH_HEADER))
@@ -26,6 +28,9 @@ _CORS_ANSWER_HEADERS = ", ".join(
 
 # How long a browser remembers what it may send: the longest that Chromium accepts.
 _PREFLIGHT_SECONDS = 7200
+
+# Methods that change nothing, and so need no token.
+_SAFE_METHODS = {"GET", "HEAD"}
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +53,8 @@ def _check_request() -> None:
     host, origin = request.environ.get("HTTP_HOST"), request.environ.get("HTTP_ORIGIN")
     if not parts.hosts.is_allowed(host):
         raise HostNotAllowed(parts.hosts.explain_refusal(host or ""))
-    if operation is None or not operation.required_role or request.method == "OPTIONS":
+    is_checked = operation is not None and (operation.required_role or operation.refuses_other_sites)
+    if operation is None or not is_checked or request.method == "OPTIONS":
         return
     if not is_listed_origin(origin, parts.settings.cors_origins) and is_from_another_site(
         origin, request.environ.get("HTTP_SEC_FETCH_SITE"), host
@@ -57,15 +63,37 @@ def _check_request() -> None:
             "A page of another site may not do this. If it is yours, add its origin to CORS_ORIGINS; if a proxy is in "
             "between, make it pass on the Host header."
         )
-    request.environ[CALLER_KEY] = _authorize(parts, operation)
+    if operation.required_role:
+        request.environ[CALLER_KEY] = _authorize(parts, operation)
+
+
+def browser_of(parts: Service) -> Sender:
+    """Return the sender of the current request, with its session if a browser signed in and sent no key."""
+    sender = sender_of(request.environ)
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    if sender.key or not cookie or parts.sessions is None:
+        return sender
+    return sender._replace(session=parts.sessions.read(cookie) or b"")
 
 
 def _authorize(parts: Service, operation: Operation) -> str:
     """Return the caller's name; count and log what is refused."""
-    role, sender = operation.required_role, sender_of(request.environ)
+    role, sender = operation.required_role, browser_of(parts)
+    if sender.session and request.method not in _SAFE_METHODS:
+        _require_token(parts)
+    with count_refused_keys(parts, sender):
+        caller = parts.keys.authorize(role, sender)
+    if caller:
+        parts.metrics.access.record_caller(caller, role)
+    return caller
+
+
+@contextmanager
+def count_refused_keys(parts: Service, sender: Sender) -> Iterator[None]:
+    """Count what is refused inside the block because of the key, and log wrong keys."""
     refused: Callable[[str], None] = parts.metrics.access.record_refused
     try:
-        caller = parts.keys.authorize(role, sender)
+        yield
     except UnknownKey:
         refused(WRONG_KEY if sender.key else NO_KEY)
         if sender.key:
@@ -80,9 +108,14 @@ def _authorize(parts: Service, operation: Operation) -> str:
     except KeyWithoutRole:
         refused(NO_ROLE)
         raise
-    if caller:
-        parts.metrics.access.record_caller(caller, role)
-    return caller
+
+
+def _require_token(parts: Service) -> None:
+    """Raise unless a write of a signed-in browser has the token of its session, which only our own pages know."""
+    assert parts.sessions is not None, "there is a session"
+    cookie, token = request.cookies[SESSION_COOKIE], request.headers.get(CSRF_HEADER, "")
+    if not parts.sessions.is_csrf_token(cookie, token):
+        raise OtherSite(f"Send the token of your session as {CSRF_HEADER}; if the page is old, reload it.")
 
 
 def _add_cors_headers(response: Response) -> Response:

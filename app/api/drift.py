@@ -87,6 +87,7 @@ class DriftReport(Schema):
     tag="model",
     answer=DriftReport,
     refusals=(503,),
+    page="drift",
 )
 def show_drift() -> Response:
     """Return the recorder's last report."""

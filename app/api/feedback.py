@@ -47,6 +47,18 @@ _REASONS[503] = UNAVAILABLE
 feedback = Blueprint("feedback", __name__)
 
 
+def note_field(description: str) -> fields.String:
+    """Return the field of a note."""
+    return fields.String(
+        load_default="",
+        validate=[
+            validate.Length(max=NOTE_CHARACTERS),
+            validate.Regexp(_TEXT_PATTERN[:-1] + r"\Z", error="expected no control characters but tabs and line ends"),
+        ],
+        metadata={"description": description, "pattern": _TEXT_PATTERN, "example": "called the customer"},
+    )
+
+
 class Label(Schema):
     """The true label of a row."""
 
@@ -81,14 +93,7 @@ class Label(Schema):
         ],
         metadata={"description": "Who submitted the label.", "pattern": _LINE_PATTERN, "example": "fraud-desk"},
     )
-    note = fields.String(
-        load_default="",
-        validate=[
-            validate.Length(max=NOTE_CHARACTERS),
-            validate.Regexp(_TEXT_PATTERN[:-1] + r"\Z", error="expected no control characters but tabs and line ends"),
-        ],
-        metadata={"description": "Free-text reason.", "pattern": _TEXT_PATTERN, "example": "called the customer"},
-    )
+    note = note_field("Free-text reason.")
 
 
 class LabelResult(Schema):

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from flask import Blueprint, Response, request
+from prometheus_client import Metric
 
 from app.api.operation import TEXT_MEDIA_TYPE, Operation
 from app.api.service import service
@@ -38,6 +39,12 @@ def scrape() -> Response:
         body = encode(own.registry)
     own.record_scrape(time.perf_counter() - started)
     return Response(body, content_type=content_type)
+
+
+def metrics_now() -> list[Metric]:
+    """Return the metrics of all workers together."""
+    folder = folder_of_workers()
+    return _metrics_in(folder).read() if folder else list(service().metrics.registry.collect())
 
 
 @cache

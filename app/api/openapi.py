@@ -11,7 +11,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
-from app.api.operation import BodySchema, Operation, RawSchema, Route, reference_to
+from app.api.operation import HTML_MEDIA_TYPE, BodySchema, Operation, RawSchema, Route, reference_to
 from app.api.v2.body import BINARY_MEDIA_TYPE, JSON_LENGTH_HEADER
 from app.model.schema import LARGEST_NUMBER, Features
 from app.web.auth import KEY_HEADER
@@ -37,6 +37,8 @@ _DOCUMENTS_AT_ONCE = 3
 # Enough digits to look like a real row, few enough to read.
 _EXAMPLE_DIGITS = 4
 
+_NO_CONTENT = 204
+
 _KEY_SCHEME = "apiKey"
 _KEY = {
     "type": "apiKey",
@@ -49,8 +51,9 @@ _KEY = {
 
 _PATH_PARAMETERS = {
     "name": "The model's name.",
-    "version": "The live version.",
+    "version": "A version of the model.",
     "request_id": "The `X-Request-ID` or `X-Record-ID` of an answer.",
+    "record_id": "The `X-Record-ID` of an answer.",
 }
 
 _TEXT = {"type": "string"}
@@ -196,8 +199,9 @@ def _describe_answer(operation: Operation, components: _Components) -> dict[str,
         schema = components.refer_to(operation.answer)
     else:
         schema = {} if operation.media_type == JSON_MEDIA_TYPE else _TEXT
-    content = {operation.media_type: {"schema": schema}}
-    content |= {media_type: {"schema": _BYTES.get(media_type, _TEXT)} for media_type in operation.other_media_types}
+    content = {operation.media_type: {"schema": schema}} if operation.success != _NO_CONTENT else {}
+    others = (*operation.other_media_types, *([HTML_MEDIA_TYPE] if operation.page else []))
+    content |= {media_type: {"schema": _BYTES.get(media_type, _TEXT)} for media_type in others}
     headers = _REQUEST_ID | (_MODEL_VERSION if operation.names_model else {})
     headers |= _RECORD_ID if operation.names_record else {}
     return {"description": operation.summary, "content": content, "headers": headers | _headers_of_tensors(operation)}

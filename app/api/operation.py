@@ -102,6 +102,10 @@ class Operation:
     role
         The role of callers that may use it: a route that reads records needs ``viewer``, one that changes them
         ``labeller``, and one that scores rows always needs ``predict``. Such routes also refuse pages of other sites.
+    refuses_other_sites
+        Whether it refuses pages of other sites although it needs no role.
+    page
+        What browsers get instead, under the same address, where the console is on: a template of ``app.console``.
     is_for_monitoring
         Whether it answers under every host name: monitoring systems use addresses of their own, and the answer reveals
         nothing about rows.
@@ -132,6 +136,8 @@ class Operation:
     names_model: bool = False
     names_record: bool = False
     role: str = ""
+    refuses_other_sites: bool = False
+    page: str = ""
     is_for_monitoring: bool = False
     is_deprecated: bool = False
 

@@ -232,14 +232,20 @@ def window_parameter(retention_days: int, default_days: int = _DEFAULT_DAYS) -> 
     # The document is the same for any retention time.
     query=(window_parameter(Settings().record_retention_days),),
     refusals=(422, *NO_RECORDS),
+    page="quality",
 )
 def show_quality() -> Response:
     """Return the figures of a window that ends now."""
     parameter = window_parameter(service().settings.record_retention_days)
     refuse_unknown(request.args, [parameter])
     window = parameter.read(request.args)
+    return Response(read_quality_answer(window), mimetype=JSON_MEDIA_TYPE)
+
+
+def read_quality_answer(window: str) -> bytes:
+    """Return the figures of a window that ends now as JSON; they are cached for some seconds."""
     cache: AnswerCache = current_app.extensions[_CACHE]
-    return Response(cache.get(window, lambda: _estimate(window)), mimetype=JSON_MEDIA_TYPE)
+    return cache.get(window, lambda: _estimate(window))
 
 
 def _estimate(requested: str) -> bytes:

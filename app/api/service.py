@@ -24,6 +24,7 @@ from app.web.access_log import RequestLog
 from app.web.auth import ApiKeys
 from app.web.hosts import AllowedHosts
 from app.web.middleware import RECORD_ID_HEADER, RequestIds, request_ids
+from app.web.session import Sessions
 
 MODEL_VERSION_HEADER = "X-Model-Version"
 
@@ -34,8 +35,8 @@ _EXTENSION = "isowatch"
 class Service:
     """The parts of one service; two services in one process (in tests) share none of them.
 
-    ``recorder`` is None in a process that runs without a recorder, ``log`` if requests are not logged. ``warnings`` say
-    what does not work because of how the service was started.
+    ``recorder`` is None in a process that runs without a recorder, ``log`` if requests are not logged, ``sessions`` if
+    nobody can sign in. ``warnings`` say what does not work because of how the service was started.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class Service:
     keys: ApiKeys
     hosts: AllowedHosts
     warnings: tuple[str, ...] = ()
+    sessions: Sessions | None = None
 
     def score(self, ids: RequestIds, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
         """Score the rows of a request, publish them to the recorder and count them.

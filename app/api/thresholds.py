@@ -1,18 +1,21 @@
-"""``GET /thresholds``: what other thresholds of the live model would have done on recorded traffic."""
+"""``/thresholds``: what other thresholds would have done on recorded traffic; an admin may move the threshold."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
+from werkzeug.exceptions import Conflict
 
 from app.api.answer_cache import AnswerCache
-from app.api.operation import NO_RECORDS, Operation
+from app.api.models import promote_version, refusing_changes
+from app.api.operation import NO_MODEL, NO_RECORDS, Operation
 from app.api.quality import (
     QualityFigure,
     QualityWindow,
@@ -22,11 +25,14 @@ from app.api.quality import (
     window_seconds,
 )
 from app.api.service import service
-from app.model.bundle import REFERENCE_FILE, Bundle
+from app.model.bundle import REFERENCE_FILE, Bundle, is_signature_required
 from app.model.threshold_choice import TrainingScores, p_value_of
 from app.records.timestamps import SECONDS_PER_DAY, format_timestamp
 from app.settings import Settings
-from app.web.codecs import JSON_MEDIA_TYPE
+from app.web.auth import caller_in
+from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_json
+from app.web.fields import StrictBoolean
+from app.web.key_file import ADMIN
 from app.web.query import refuse_unknown
 
 if TYPE_CHECKING:
@@ -157,3 +163,64 @@ def _serialize(effect: Effect, answers: CountedAnswers, bundle: Bundle) -> dict[
         "precision": serialize_figure(effect.precision),
         "recall": serialize_figure(effect.recall),
     }
+
+
+class NewThreshold(Schema):
+    """The threshold to use from now on."""
+
+    threshold = fields.Float(
+        required=True,
+        validate=validate.Range(-1, 0),
+        metadata={"description": "As a score: rows with a lower one are alarms."},
+    )
+    model_version = fields.String(
+        required=True,
+        metadata={"description": "The live version that the choice was made for; 409 if another one is live by now."},
+    )
+    force = StrictBoolean(
+        load_default=False, metadata={"description": "Consent to a threshold that is probably of no use."}
+    )
+
+
+class MovedThresholdAnswer(Schema):
+    """The version with the new threshold, which goes live."""
+
+    version = fields.String(required=True)
+    threshold = fields.Float(required=True)
+
+
+_NEW_THRESHOLD = NewThreshold()
+
+
+@thresholds.post("/thresholds")
+@Operation(
+    summary="Move the threshold.",
+    description="Makes a version with the same forest and another threshold, and makes it live; all workers use it "
+    "within two seconds. 409 says why not, and what to do; if the service may not write to the model store, that is a "
+    "command.",
+    tag="model",
+    request=NewThreshold,
+    answer=MovedThresholdAnswer,
+    refusals=(400, 409, 413, 415, 422, *NO_MODEL),
+    role=ADMIN,
+)
+def move() -> Response:
+    """Make a version with another threshold, and promote it."""
+    loaded = load_body(read_json(request), _NEW_THRESHOLD)
+    bundle, score = service().model.get(), loaded["threshold"]
+    if bundle.version != loaded["model_version"]:
+        raise Conflict(f"{bundle.version} is live by now, and not {loaded['model_version']}: look at its thresholds.")
+    # Imported here, because hardly any worker ever moves a threshold.
+    from app.drift.outlier_share import recalibrate
+    from app.model.store.moved_threshold import move_threshold
+    from app.model.store.store import ModelStore
+
+    store = ModelStore(Path(service().settings.model_dir))
+    command = f"`python -m training threshold {bundle.version} --score {score} --promote`"
+    if is_signature_required():
+        raise Conflict(f"BUNDLE_PUBLIC_KEY requires a signature: run {command}, and sign the new version.")
+    with refusing_changes(command):
+        moved = move_threshold(store, bundle, score, recalibrate, caller_in(request.environ))
+    version: str = moved.manifest["version"]
+    promote_version(version, {"replace": False, "force": loaded["force"]})
+    return answer_json({"version": version, "threshold": score})

@@ -38,3 +38,14 @@ def first_id_at(seconds: float) -> str:
     True
     """
     return f"{int(seconds * 1000):0{_TIME_DIGITS}x}" + "0" * _RANDOM_DIGITS
+
+
+def time_of_id(record_id: str) -> float:
+    """Return when an id was made, in seconds since 1970.
+
+    Examples
+    --------
+    >>> time_of_id(first_id_at(1.5))
+    1.5
+    """
+    return int(record_id[:_TIME_DIGITS], 16) / 1000

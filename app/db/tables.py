@@ -82,6 +82,15 @@ Index(
     postgresql_where=PREDICTIONS.c.request_id.is_not(None),
 )
 
+# The list of alarms is read from its end, and alarms are few among all rows.
+Index(
+    "predictions_that_are_alarms",
+    PREDICTIONS.c.record_id,
+    PREDICTIONS.c.row,
+    sqlite_where=PREDICTIONS.c.is_inlier == -1,
+    postgresql_where=PREDICTIONS.c.is_inlier == -1,
+)
+
 LABELS = Table(
     "labels",
     METADATA,
@@ -106,6 +115,22 @@ Index(
     postgresql_where=LABELS.c.replaced_at.is_(None),
 )
 Index("labels_by_record", LABELS.c.record_id, LABELS.c.row)
+
+# What people say about a row without labelling it; the newest counts.
+NOTES = Table(
+    "notes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("record_id", String(RECORD_ID_DIGITS), nullable=False),
+    Column("row", Integer, nullable=False),
+    # 1 if somebody looked at the row and cannot tell.
+    Column("is_unsure", SmallInteger, nullable=False),
+    Column("note", String(NOTE_CHARACTERS), nullable=False),
+    Column("given_at", Double, nullable=False),
+    # The name of the caller's API key; NULL if it had none.
+    Column("given_by", String(CALLER_CHARACTERS)),
+)
+Index("notes_by_record", NOTES.c.record_id, NOTES.c.row)
 
 PENDING_LABELS = Table(
     "waiting_labels",
@@ -149,6 +174,15 @@ HOURLY_COUNTS = Table(
     Column("hour", BigInteger, primary_key=True, autoincrement=False),  # its start
     Column("model_version", String(_VERSION_CHARACTERS), primary_key=True),
     Column("segment", String(SEGMENT_CHARACTERS), primary_key=True),
+    Column("n_rows", BigInteger, nullable=False),
+    Column("n_outliers", BigInteger, nullable=False),
+)
+
+# The same by the minute, for charts of hours and days; retention deletes old minutes.
+MINUTE_COUNTS = Table(
+    "minute_counts",
+    METADATA,
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),  # its start
     Column("n_rows", BigInteger, nullable=False),
     Column("n_outliers", BigInteger, nullable=False),
 )

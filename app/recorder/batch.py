@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from app.db.bulk_insert import Throttle
 from app.recorder.alarms import AlarmExplainer, ExplainedAlarms
 from app.recorder.protocol import PublishedRows
-from app.records.timestamps import SECONDS_PER_HOUR
 from app.records.writing import KnownSegments, RecordBatch
 
 # The byte order of the column, on every machine.
@@ -166,6 +165,5 @@ class BatchBuilder:
                             "handed_at": None,
                         }
                     )
-            hour = int(part.seconds) // SECONDS_PER_HOUR * SECONDS_PER_HOUR
-            batch.count(hour, part.version, segment, n_rows, n_outliers)
+            batch.count(part.seconds, part.version, segment, n_rows, n_outliers)
         return batch

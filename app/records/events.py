@@ -95,3 +95,10 @@ def read_events(
         statement = statement.where(columns.at < until)
     for row in connection.execute(statement):
         yield Event(*row)
+
+
+def read_last_events(connection: Connection, n: int) -> list[Event]:
+    """Read the newest events, at most ``n``, the newest first."""
+    columns = tables.EVENTS.c
+    statement = select(columns.at, columns.who, columns.what, columns.before, columns.after, columns.note)
+    return [Event(*row) for row in connection.execute(statement.order_by(columns.id.desc()).limit(n))]

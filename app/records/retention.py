@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, update
 
-from app.db.ids import first_id_at
-from app.db.tables import AUDITS, EVENTS, LABELS, PENDING_LABELS, PREDICTIONS
+from app.db.ids import first_id_at, time_of_id
+from app.db.tables import AUDITS, EVENTS, LABELS, MINUTE_COUNTS, NOTES, PENDING_LABELS, PREDICTIONS
 from app.errors import count_of
 from app.metrics.records import PURGE
+from app.model.forest import OUTLIER
 from app.records.events import add_event
 from app.records.retention_clock import TOLERATED_LAG_SECONDS, RetentionClock
-from app.records.timestamps import SECONDS_PER_DAY, format_date
+from app.records.timestamps import SECONDS_PER_DAY, SECONDS_PER_MINUTE, format_date
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +33,14 @@ class Deleted:
     Examples
     --------
     >>> str(Deleted(rows=2, labels=1) + Deleted(rows=1))
-    '3 rows, 1 label, 0 pending labels, 0 audits'
+    '3 rows, 1 label, 0 pending labels, 0 audits, 0 notes'
     """
 
     rows: int = 0
     labels: int = 0
     pending_labels: int = 0
     audits: int = 0
+    notes: int = 0
 
     def __add__(self, other: Deleted) -> Deleted:
         """Add the counts of two steps."""
@@ -64,6 +67,8 @@ def count_before(connection: Connection, limit: str) -> int:
 def delete_oldest(connection: Connection, limit: str) -> Deleted:
     """Delete the oldest records below a limit: at most ``STEP_ROWS`` rows, plus the rest of the last request.
 
+    Counts by minute go with them; those by hour stay.
+
     Parameters
     ----------
     connection
@@ -79,11 +84,13 @@ def delete_oldest(connection: Connection, limit: str) -> Deleted:
     # Ids sort by time, so the oldest records are at the start of the primary key.
     in_order = select(ids).where(ids < limit).order_by(ids, PREDICTIONS.c.row)
     last = connection.scalar(in_order.limit(1).offset(STEP_ROWS - 1))
-    rows, labels, audits = (
+    rows, labels, audits, notes = (
         _delete(connection, table, table.c.record_id < limit if last is None else table.c.record_id <= last)
-        for table in (PREDICTIONS, LABELS, AUDITS)
+        for table in (PREDICTIONS, LABELS, AUDITS, NOTES)
     )
-    return Deleted(rows=rows, labels=labels, audits=audits)
+    # Whole minutes only: later records of the last one are still there.
+    _delete(connection, MINUTE_COUNTS, MINUTE_COUNTS.c.minute <= time_of_id(last or limit) - SECONDS_PER_MINUTE)
+    return Deleted(rows=rows, labels=labels, audits=audits, notes=notes)
 
 
 def delete_pending_labels(connection: Connection, given_before: float) -> Deleted:
@@ -115,11 +122,30 @@ def delete_records(connection: Connection, given_id: str, record_ids: Collection
         What :func:`find_records` returned for it.
     """
     names = {given_id, *record_ids}
-    rows, labels, audits = (
-        _delete(connection, table, table.c.record_id.in_(names)) for table in (PREDICTIONS, LABELS, AUDITS)
+    _take_out_of_minutes(connection, names)
+    rows, labels, audits, notes = (
+        _delete(connection, table, table.c.record_id.in_(names)) for table in (PREDICTIONS, LABELS, AUDITS, NOTES)
     )
     pending = _delete(connection, PENDING_LABELS, PENDING_LABELS.c.request_id.in_(names))
-    return Deleted(rows, labels, pending, audits)
+    return Deleted(rows, labels, pending, audits, notes)
+
+
+def _take_out_of_minutes(connection: Connection, record_ids: Collection[str]) -> None:
+    """Subtract records from the counts by minute, which would otherwise show when a single request came."""
+    of_records = select(PREDICTIONS.c.answered_at, PREDICTIONS.c.is_inlier).where(
+        PREDICTIONS.c.record_id.in_(record_ids)
+    )
+    rows: Counter[int] = Counter()
+    outliers: Counter[int] = Counter()
+    for answered_at, is_inlier in connection.execute(of_records):
+        minute = int(answered_at) // SECONDS_PER_MINUTE * SECONDS_PER_MINUTE
+        rows[minute] += 1
+        outliers[minute] += is_inlier == OUTLIER
+    count = MINUTE_COUNTS.c
+    for minute, n_rows in rows.items():
+        less = {"n_rows": count.n_rows - n_rows, "n_outliers": count.n_outliers - outliers[minute]}
+        connection.execute(update(MINUTE_COUNTS).where(count.minute == minute).values(less))
+    _delete(connection, MINUTE_COUNTS, and_(count.minute.in_(rows), count.n_rows <= 0))
 
 
 def _delete(connection: Connection, table: Table, condition: ColumnElement[bool]) -> int:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-SECONDS_PER_HOUR = 3_600
+SECONDS_PER_MINUTE = 60
+SECONDS_PER_HOUR = 60 * SECONDS_PER_MINUTE
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 
-_SECONDS = {"d": SECONDS_PER_DAY, "h": SECONDS_PER_HOUR, "m": 60}
+_SECONDS = {"d": SECONDS_PER_DAY, "h": SECONDS_PER_HOUR, "m": SECONDS_PER_MINUTE}
 
 _AGO = re.compile(r"(\d{1,6})([dhm])")
 

@@ -14,9 +14,19 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.db.bulk_insert import Throttle, add_to_counts, insert_rows
 from app.db.engine import write_transaction
-from app.db.tables import AUDITS, DELIVERIES, HOURLY_COUNTS, MODEL_VERSIONS, PREDICTIONS, SEGMENTS, WRITERS
+from app.db.tables import (
+    AUDITS,
+    DELIVERIES,
+    HOURLY_COUNTS,
+    MINUTE_COUNTS,
+    MODEL_VERSIONS,
+    PREDICTIONS,
+    SEGMENTS,
+    WRITERS,
+)
 from app.errors import InvalidBundle
 from app.model.bundle import Bundle, read_manifest
+from app.records.timestamps import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 # The name under which all further segments are recorded; a caller that names its segment so is among them.
 OTHER_SEGMENTS = "other"
@@ -217,29 +227,37 @@ class RecordBatch:
         Rows of the tables of these names.
     counts
         By hour, model version and segment: the number of all rows, recorded or not, and of the outliers among them.
+    minutes
+        The same by minute.
     """
 
     predictions: list[dict[str, Any]] = field(default_factory=list)
     audits: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[tuple[int, str, str], tuple[int, int]] = field(default_factory=dict)
+    minutes: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
         """The number of rows, recorded or not."""
         return sum(n_rows for n_rows, _ in self.counts.values())
 
-    def count(self, hour: int, version: str, segment: str, n_rows: int, n_outliers: int) -> None:
-        """Count rows, recorded or not."""
+    def count(self, seconds: float, version: str, segment: str, n_rows: int, n_outliers: int) -> None:
+        """Count rows that were answered at a time, recorded or not; seconds since 1970."""
+        hour, minute = (int(seconds) // unit * unit for unit in (SECONDS_PER_HOUR, SECONDS_PER_MINUTE))
         rows, outliers = self.counts.get(key := (hour, version, segment), (0, 0))
         self.counts[key] = (rows + n_rows, outliers + n_outliers)
+        rows, outliers = self.minutes.get(minute, (0, 0))
+        self.minutes[minute] = (rows + n_rows, outliers + n_outliers)
 
     def insert(self, connection: Connection, throttle: Throttle) -> None:
         """Write everything."""
         insert_rows(connection, PREDICTIONS, self.predictions, throttle)
         insert_rows(connection, AUDITS, self.audits, throttle)
         # In the same order everywhere, so that two recorders cannot deadlock.
-        counted = [
-            dict(zip(HOURLY_COUNTS.columns.keys(), (*key, *numbers), strict=True))
-            for key, numbers in sorted(self.counts.items())
-        ]
-        add_to_counts(connection, HOURLY_COUNTS, counted)
+        for table, counts in ((HOURLY_COUNTS, self.counts.items()), (MINUTE_COUNTS, self._by_key())):
+            names = table.columns.keys()
+            add_to_counts(connection, table, [dict(zip(names, (*k, *n), strict=True)) for k, n in sorted(counts)])
+
+    def _by_key(self) -> list[tuple[tuple[int], tuple[int, int]]]:
+        """Return the counts by minute with keys like those of the others."""
+        return [((minute,), numbers) for minute, numbers in self.minutes.items()]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict, deque
+import secrets
 from contextlib import suppress
-from ipaddress import IPv6Address, ip_network
 from typing import NamedTuple
 from wsgiref.types import WSGIEnvironment
 
 from app.errors import CallerNotAllowed, KeysUnavailable, KeyWithoutRole, TooManyWrongKeys, UnknownKey
-from app.server.client_address import TrustedProxies, is_loopback, parse_address
+from app.server.client_address import TrustedProxies, is_loopback
 from app.web.key_file import ADMIN, LABELLER, PREDICT, VIEWER, KeyFile, KeyHolder, Keys, digest_key
+from app.web.wrong_keys import MAX_WRONG_KEYS, WrongKeys
 
 KEY_HEADER = "X-API-Key"
 
@@ -27,17 +25,8 @@ _SUFFICIENT = {
     PREDICT: frozenset({PREDICT, ADMIN}),
     VIEWER: frozenset({VIEWER, LABELLER, ADMIN}),
     LABELLER: frozenset({LABELLER, ADMIN}),
+    ADMIN: frozenset({ADMIN}),
 }
-
-# A person who mistypes needs a few attempts; at this rate, guessing even a short key takes years.
-MAX_WRONG_KEYS, WRONG_KEYS_SECONDS = 10, 60.0
-
-# An attacker may have many addresses; the one that was quiet for longest is forgotten first. They take about 5 MB.
-_MAX_ADDRESSES = 10_000
-
-# A customer of an IPv6 provider gets at least this network, and may use any address in it.
-_IPV6_PREFIX = 64
-
 
 # The name of a request's caller in its environ; app.api.access sets it before the view runs.
 CALLER_KEY = "isowatch.caller"
@@ -56,12 +45,15 @@ class Sender(NamedTuple):
         ``X-Forwarded-For``; empty if there is none.
     is_proxied
         Whether a header says that a proxy passed the request on.
+    session
+        The digest of the key with which a browser signed in; empty if it did not.
     """
 
     key: str
     peer: str
     forwarded_for: str = ""
     is_proxied: bool = False
+    session: bytes = b""
 
 
 def sender_of(environ: WSGIEnvironment) -> Sender:
@@ -94,6 +86,8 @@ class ApiKeys:
     has_only_unix_sockets
         Whether callers without an address are on this host. With a network address in ``BIND``, such a caller may also
         be one whose connection was lost.
+    salt
+        Of the digests that sessions hold: all workers must have the same. By default, this process has its own.
     """
 
     def __init__(
@@ -103,12 +97,14 @@ class ApiKeys:
         proxies: TrustedProxies | None = None,
         *,
         has_only_unix_sockets: bool = False,
+        salt: bytes | None = None,
     ) -> None:
-        self._named = KeyFile(named_file, NAMED_SETTING, has_names=True) if named_file else None
-        self._plain = KeyFile(plain_file, PLAIN_SETTING, has_names=False) if plain_file else None
+        self._salt = salt or secrets.token_bytes(16)
+        self._named = KeyFile(named_file, NAMED_SETTING, has_names=True, salt=self._salt) if named_file else None
+        self._plain = KeyFile(plain_file, PLAIN_SETTING, has_names=False, salt=self._salt) if plain_file else None
         self._proxies = proxies or TrustedProxies()
         self._has_only_unix_sockets = has_only_unix_sockets
-        self._wrong_keys = _WrongKeys()
+        self._wrong_keys = WrongKeys()
         settings = [name for name, file in ((NAMED_SETTING, named_file), (PLAIN_SETTING, plain_file)) if file]
         self._settings = " and ".join(settings)
 
@@ -136,9 +132,8 @@ class ApiKeys:
         """
         if role == PREDICT and not self.predictions_need_a_key():
             return self._name_of(sender)
-        if self._named is None and self._plain is None:
-            is_here = is_loopback(sender.peer) or (self._has_only_unix_sockets and not sender.peer)
-            if not is_here or sender.is_proxied:
+        if not self.has_files:
+            if not self.is_here(sender):
                 raise CallerNotAllowed(
                     f"Only callers on this host are allowed: name a file with keys in {NAMED_SETTING} or "
                     f"{PLAIN_SETTING} to allow others, who then send a key as {KEY_HEADER}."
@@ -146,13 +141,35 @@ class ApiKeys:
             return ""
         files = [self._named] if role == PREDICT else [self._named, self._plain]
         keys = [file.read() for file in files if file is not None]
-        holder = self._check_key(keys, sender)
+        holder = self._check_session(keys, sender) if sender.session else self._check_key(keys, sender)
         if not holder.roles & _SUFFICIENT[role]:
             raise KeyWithoutRole(
                 f"The key of {holder.name} has the roles {', '.join(sorted(holder.roles))}: this route needs "
                 f"{' or '.join(sorted(_SUFFICIENT[role]))}."
             )
         return holder.name
+
+    def sign_in(self, sender: Sender) -> tuple[KeyHolder, bytes]:
+        """Return the holder of the key that was sent, and its digest for a session; raise as ``authorize`` does."""
+        holder = self._check_key([file.read() for file in (self._named, self._plain) if file is not None], sender)
+        return holder, self._digest(sender.key)
+
+    def find_holder(self, sender: Sender) -> KeyHolder | None:
+        """Return who signed in; None if nobody did, or the key has left its file."""
+        files = [file for file in (self._named, self._plain) if file is not None and sender.session]
+        with suppress(KeysUnavailable):
+            return next((holder for file in files if (holder := file.read().get(sender.session))), None)
+        return None
+
+    @property
+    def has_files(self) -> bool:
+        """Whether a file with keys is configured."""
+        return self._named is not None or self._plain is not None
+
+    def is_here(self, sender: Sender) -> bool:
+        """Return whether a request comes from this host, and not through a proxy."""
+        is_local = is_loopback(sender.peer) or (self._has_only_unix_sockets and not sender.peer)
+        return is_local and not sender.is_proxied
 
     def find_predictor(self, sender: Sender) -> str | None:
         """Return the name of a caller who may ask for predictions, empty if it needs none; None if it may not.
@@ -164,7 +181,7 @@ class ApiKeys:
         assert self._named is not None, "only the keys in this file have roles"
         if self._is_limited(sender) and self._wrong_keys.seconds_to_wait(self.address_of(sender)):
             return None
-        holder = _find([self._named.read()], sender.key)
+        holder = self._find([self._named.read()], sender.key)
         return holder.name if holder is not None and holder.roles & _SUFFICIENT[PREDICT] else None
 
     def address_of(self, sender: Sender) -> str:
@@ -184,14 +201,23 @@ class ApiKeys:
 
     def _name_of(self, sender: Sender) -> str:
         """Return the name that belongs to a key where none is needed; empty for no key or an unknown one."""
+        if sender.session and (signed_in := self.find_holder(sender)):
+            return signed_in.name
         if not sender.key:
             return ""
         for file in (self._named, self._plain):
             with suppress(KeysUnavailable):
-                holder = _find([file.read()], sender.key) if file is not None else None
+                holder = self._find([file.read()], sender.key) if file is not None else None
                 if holder is not None:
                     return holder.name
         return ""
+
+    def _check_session(self, keys: list[Keys], sender: Sender) -> KeyHolder:
+        """Return the holder of the key with which a browser signed in."""
+        for known in keys:
+            if holder := known.get(sender.session):
+                return holder
+        raise UnknownKey("The key of your session is not in the key file any more: sign in with another one.")
 
     def _check_key(self, keys: list[Keys], sender: Sender) -> KeyHolder:
         """Return the holder of the key that was sent; count wrong keys."""
@@ -206,60 +232,22 @@ class ApiKeys:
                 f"of the keys in {self._settings} as {KEY_HEADER}.",
                 seconds,
             )
-        holder = _find(keys, sender.key)
+        holder = self._find(keys, sender.key)
         if holder is None:
             if is_limited:
                 self._wrong_keys.add(address)
             raise UnknownKey(f"Send one of the keys in {self._settings} as {KEY_HEADER}.")
         return holder
 
+    def _find(self, keys: list[Keys], key: str) -> KeyHolder | None:
+        """Return the holder of a key that was sent in a header."""
+        digest = self._digest(key)
+        return next((found for known in keys if (found := known.get(digest)) is not None), None)
+
+    def _digest(self, key: str) -> bytes:
+        """Return the digest of a key that was sent in a header."""
+        return digest_key(key.encode("latin-1", "replace"), self._salt)
+
     def _is_limited(self, sender: Sender) -> bool:
         """Return whether wrong keys count; programs on this host could as well read the memory of the service."""
         return sender.is_proxied or not is_loopback(sender.peer)
-
-
-def _find(keys: list[Keys], key: str) -> KeyHolder | None:
-    """Return the holder of a key that was sent in a header."""
-    digest = digest_key(key.encode("latin-1", "replace"))
-    holders = [found for known in keys if (found := known.get(digest)) is not None]
-    return holders[0] if holders else None
-
-
-class _WrongKeys:
-    """The times at which addresses sent wrong keys, in this process."""
-
-    def __init__(self) -> None:
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-        self._changing = threading.Lock()
-
-    def add(self, address: str) -> None:
-        """Count a wrong key."""
-        with self._changing:
-            times = self._times.setdefault(_network_of(address), deque(maxlen=MAX_WRONG_KEYS))
-            times.append(time.monotonic())
-            self._times.move_to_end(_network_of(address))
-            if len(self._times) > _MAX_ADDRESSES:
-                self._times.popitem(last=False)
-
-    def seconds_to_wait(self, address: str) -> int:
-        """Return in how many seconds, rounded up, an address may send keys again; 0 if now."""
-        with self._changing:
-            times = self._times.get(_network_of(address))
-            if times is None or len(times) < MAX_WRONG_KEYS:
-                return 0
-            left = times[0] + WRONG_KEYS_SECONDS - time.monotonic()
-            return int(left) + 1 if left > 0 else 0
-
-
-def _network_of(address: str) -> str:
-    """Return what counts as one address.
-
-    Examples
-    --------
-    >>> _network_of("192.0.2.1"), _network_of("2001:db8::1234:1")
-    ('192.0.2.1', '2001:db8::/64')
-    """
-    parsed = parse_address(address)
-    if isinstance(parsed, IPv6Address):
-        return str(ip_network(f"{parsed}/{_IPV6_PREFIX}", strict=False))
-    return address

@@ -71,10 +71,12 @@ class KeyFile:
     has_names
         Whether a line is ``name roles key``; if not, it is a key alone, whose holder is named after its line and has
         the role ``labeller``.
+    salt
+        Of the digests, 16 to 64 bytes.
     """
 
-    def __init__(self, path: str, setting: str, *, has_names: bool) -> None:
-        self._path, self._setting, self._has_names = Path(path), setting, has_names
+    def __init__(self, path: str, setting: str, *, has_names: bool, salt: bytes = _SALT) -> None:
+        self._path, self._setting, self._has_names, self._salt = Path(path), setting, has_names, salt
         self._reading = threading.Lock()
         self._version: tuple[int, int, int] | None = None
         self._keys: Keys = {}
@@ -108,7 +110,7 @@ class KeyFile:
     def _load(self, content: bytes) -> None:
         """Take over the content of the file, or remember what is wrong with it."""
         try:
-            self._keys = parse_keys(content, has_names=self._has_names)
+            self._keys = parse_keys(content, has_names=self._has_names, salt=self._salt)
         except InvalidKeyFile as error:
             self._report(str(error))
         else:
@@ -121,12 +123,12 @@ class KeyFile:
         self._problem = problem
 
 
-def digest_key(key: bytes) -> bytes:
-    """Return the digest under which a key is found, in this process."""
-    return hashlib.blake2b(key, key=_SALT, digest_size=32).digest()
+def digest_key(key: bytes, salt: bytes = _SALT) -> bytes:
+    """Return the digest under which a key is found, wherever the salt is known: by default in this process."""
+    return hashlib.blake2b(key, key=salt, digest_size=32).digest()
 
 
-def parse_keys(content: bytes, *, has_names: bool) -> Keys:
+def parse_keys(content: bytes, *, has_names: bool, salt: bytes = _SALT) -> Keys:
     r"""Return the holders of the keys in a file, by the digests of the keys.
 
     Blank lines and comments (``#``) are ignored, a part may be in quotes, and lines may end as on Windows.
@@ -135,7 +137,7 @@ def parse_keys(content: bytes, *, has_names: bool) -> Keys:
     ----------
     content
         Text in UTF-8, or with a byte order mark in UTF-16.
-    has_names
+    has_names, salt
         As in :class:`KeyFile`.
 
     Raises
@@ -159,7 +161,7 @@ def parse_keys(content: bytes, *, has_names: bool) -> Keys:
         if not parts:
             continue
         holder, key = _read_named(number, parts) if has_names else _read_plain(number, parts)
-        digest = digest_key(key.encode())
+        digest = digest_key(key.encode(), salt)
         if digest in lines_of:
             raise InvalidKeyFile(f"has the same key in lines {lines_of[digest]} and {number}: give each holder its own")
         lines_of[digest], keys[digest] = number, holder

@@ -54,12 +54,7 @@ class ProtocolError(Schema):
 
 def register_error_handlers(app: Flask) -> None:
     """Answer refusals, HTTP errors and bugs; a bug is logged with its traceback, which the caller does not see."""
-
-    @app.errorhandler(RefusedRequest)
-    def handle_refusal(error: RefusedRequest) -> Response:
-        answer = _problem(error.status, str(error), error.errors)
-        answer.headers.extend(error.headers)
-        return answer
+    app.register_error_handler(RefusedRequest, answer_refusal)
 
     @app.errorhandler(HTTPException)
     def handle_http_error(error: HTTPException) -> Response:
@@ -77,6 +72,13 @@ def register_error_handlers(app: Flask) -> None:
     def handle_bug(error: Exception) -> Response:
         log.error("unexpected error", exc_info=error, extra={"request_id": request_ids().request_id})
         return _problem(500, "Something went wrong here; the log has the details under this request id.")
+
+
+def answer_refusal(error: RefusedRequest) -> Response:
+    """Return the answer to a request that is refused on purpose."""
+    answer = _problem(error.status, str(error), error.errors)
+    answer.headers.extend(error.headers)
+    return answer
 
 
 def is_protocol_path(path: str) -> bool:

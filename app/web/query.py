@@ -94,6 +94,21 @@ def whole_number_parameter(
     return QueryParameter(name, description, schema, expected, default, parse)
 
 
+def text_parameter(name: str, description: str, max_characters: int) -> QueryParameter[str | None]:
+    """Declare a parameter that is any text up to a length; None by default.
+
+    Examples
+    --------
+    >>> text_parameter("segment", "Only this segment.", 3).read(MultiDict({"segment": "de"}))
+    'de'
+    """
+    schema = {"type": "string", "maxLength": max_characters}
+    expected = f"at most {max_characters} characters"
+    return QueryParameter(
+        name, description, schema, expected, None, lambda text: text if len(text) <= max_characters else None
+    )
+
+
 def refuse_unknown(names: Iterable[str], known: Sequence[QueryParameter[Any]]) -> None:
     """Refuse unknown parameters: a misspelt name would silently mean the default.
 

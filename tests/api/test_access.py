@@ -31,7 +31,12 @@ OPEN_ROUTES = {
         "/readyz",
         "/ping",
         "/metrics",
+        "/models",
+        "/overview",
+        "/timeline",
     ),
+    # Pages without data, and what people sign in and out with.
+    *("/try", "/threshold", "/sign-in", "/sign-out"),
     *("/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/{name}", "/v2/models/{name}/versions/{version}"),
     *("/v2/models/{name}/ready", "/v2/models/{name}/versions/{version}/ready", "/v2/repository/index"),
 }

@@ -32,6 +32,7 @@ _OF_EVERY_REQUEST = {
     "app/web/hosts.py",
     "app/web/auth.py",
     "app/web/key_file.py",
+    "app/web/wrong_keys.py",
     "app/metrics/access.py",
     "app/server/client_address.py",
 }

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Table, func, insert, select, text
 from app.db.engine import upgrade_database, write_transaction
 from app.db.ids import first_id_at
 from app.db.sqlite_maintenance import give_back_space
-from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, PENDING_LABELS, PREDICTIONS
+from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, MINUTE_COUNTS, PENDING_LABELS, PREDICTIONS
 from app.records import retention_clock
 from app.records.events import read_events
 from app.records.retention import STEP_ROWS, Retention
@@ -199,3 +199,14 @@ def test_pending_labels_survive_a_clock_that_is_set_ahead(
     recorder.writer.finish()
 
     assert _count(engine, PENDING_LABELS) == 1
+
+
+def test_old_minutes_are_deleted(engine: Engine):
+    """Counts by the minute go with their records, those by the hour stay."""
+    minutes = [int(time.time() - age * DAY) // 60 * 60 for age in (40, 31, 29)]
+    with engine.begin() as connection:
+        connection.execute(insert(MINUTE_COUNTS), [{"minute": each, "n_rows": 1, "n_outliers": 0} for each in minutes])
+    _record(engine, 29, 1)
+    assert _purge(engine, 30) == 0
+    with engine.connect() as connection:
+        assert connection.scalars(select(MINUTE_COUNTS.c.minute)).all() == minutes[2:]

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.bulk_insert import PIECE_ROWS, Throttle
 from app.db.errors import is_fault_of_rows
-from app.db.tables import AUDITS, HOURLY_COUNTS, PREDICTIONS, WRITERS
+from app.db.tables import AUDITS, HOURLY_COUNTS, MINUTE_COUNTS, PREDICTIONS, WRITERS
 from app.records.writing import RecordBatch, record_end, record_progress
 
 # Every bit of a number and of a byte is to come back, and whatever a text may hold.
@@ -54,9 +54,9 @@ def test_what_is_written_is_read(engine: Engine):
 
 
 def test_counts_add_up(engine: Engine):
-    """Over batches, by hour, version and segment."""
+    """Over batches, by hour, version and segment, and by minute."""
     first, second = RecordBatch(), RecordBatch()
-    first.count(3600, "v1", "de", 10, 1)
+    first.count(3661.5, "v1", "de", 10, 1)
     first.count(3600, "v1", "de", 5, 0)
     first.count(3600, "v1", "", 7, 7)
     second.count(3600, "v1", "de", 1, 1)
@@ -66,7 +66,9 @@ def test_counts_add_up(engine: Engine):
 
     with engine.connect() as connection:
         counted = connection.execute(select(HOURLY_COUNTS).order_by(HOURLY_COUNTS.c.segment)).all()
+        minutes = connection.execute(select(MINUTE_COUNTS).order_by(MINUTE_COUNTS.c.minute)).all()
     assert [tuple(row) for row in counted] == [(3600, "v1", "", 7, 7), (3600, "v1", "de", 16, 2)]
+    assert [tuple(row) for row in minutes] == [(3600, 13, 8), (3660, 10, 1)]
 
 
 @pytest.mark.parametrize("spoilt", [{"row": 3}, {"row": 5, "score": None}])

@@ -1,4 +1,4 @@
-"""The page at ``/`` in a real browser: its form, answers and error messages."""
+"""The page at ``/try`` in a real browser: its form, answers and error messages."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> I
 def opened_page(browser: Browser, service: RunningService) -> Iterator[BrowserPage]:
     """The page, just opened."""
     with open_page(browser) as opened:
-        opened.page.goto(service.address)
+        opened.page.goto(f"{service.address}/try")
         yield opened
 
 
@@ -156,7 +156,7 @@ def test_key_is_asked_for_where_predictions_need_one(browser: Browser, tmp_path:
         open_page(browser) as opened,
     ):
         page = opened.page
-        page.goto(keyed.address)
+        page.goto(f"{keyed.address}/try")
         for key, outcome in (("", "Refused: Unauthorized"), (KEY, "Inlier: a normal row")):
             page.get_by_label("API key").fill(key)
             send(page, "Typical row")
@@ -248,7 +248,7 @@ def test_command_sends_the_row_of_the_form(opened_page: BrowserPage, require_pro
     pasted = subprocess.run(["sh", "-c", f"{command} --silent --noproxy '*'"], check=True, capture_output=True)
 
     assert json.loads(pasted.stdout) == json.loads(opened_page.page.locator("#raw").inner_text().partition("\n")[2])
-    assert shlex.split(command)[1] == opened_page.page.url + "prediction"
+    assert shlex.split(command)[1] == opened_page.page.url.removesuffix("try") + "prediction"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -256,7 +256,7 @@ def test_page_is_readable_on_a_phone(browser: Browser, service: RunningService, 
     """Nothing scrolls sideways, and all text has enough contrast, whatever the outcome."""
     with open_page(browser, viewport=PHONE, color_scheme=scheme) as opened:
         page = opened.page
-        page.goto(service.address)
+        page.goto(f"{service.address}/try")
         for number, outcome in (("", "Refused"), ("1000", "Outlier"), ("-0.15", "Inlier")):
             page.get_by_label("mean").fill(number)
             page.get_by_role("button", name="Send").click()
@@ -272,7 +272,7 @@ def test_page_shows_a_model_as_soon_as_there_is_one(browser: Browser, tmp_path: 
     """It reloads itself after training."""
     models = tmp_path / "models"
     with start_service(tmp_path, models, until="/healthz") as service, open_page(browser) as opened:
-        opened.page.goto(service.address)
+        opened.page.goto(f"{service.address}/try")
         expect(opened.page.get_by_role("heading", name="No model is ready")).to_be_visible()
 
         shutil.copytree(credits_models, tmp_path / "trained", symlinks=True)

@@ -324,7 +324,7 @@ def test_monitoring_may_use_any_name(port: int, path: str):
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/docs", "/openapi.json", "/drift", "/quality", "/thresholds", "/model_information", "/static/page.js"],
+    ["/", "/docs", "/openapi.json", "/drift", "/quality", "/thresholds", "/model_information", "/console/core.js"],
 )
 def test_everything_else_has_our_names(port: int, path: str):
     """A rebound name reads nothing at all."""

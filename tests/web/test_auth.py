@@ -9,9 +9,10 @@ import pytest
 
 from app.errors import CallerNotAllowed, KeysUnavailable, KeyWithoutRole, TooManyWrongKeys, UnknownKey
 from app.server.client_address import TrustedProxies
-from app.web import auth
-from app.web.auth import MAX_WRONG_KEYS, ApiKeys, Sender, sender_of
+from app.web import wrong_keys
+from app.web.auth import ApiKeys, Sender, sender_of
 from app.web.key_file import ADMIN, LABELLER, PREDICT, VIEWER
+from app.web.wrong_keys import MAX_WRONG_KEYS
 
 HERE, FAR = "127.0.0.1", "192.0.2.1"
 
@@ -161,7 +162,7 @@ def fail(keys: ApiKeys, sender: Sender, times: int = MAX_WRONG_KEYS) -> None:
 def test_wrong_keys_are_limited(plain: Path, monkeypatch: pytest.MonkeyPatch):
     """After ten in a minute not even the right key is tried; other addresses and missing keys do not count."""
     now = 1000.0
-    monkeypatch.setattr("app.web.auth.time.monotonic", lambda: now)
+    monkeypatch.setattr("app.web.wrong_keys.time.monotonic", lambda: now)
     keys = ApiKeys("", str(plain))
     fail(keys, far(""), 20)
     fail(keys, far("wrong"))
@@ -207,7 +208,7 @@ def test_clients_of_a_trusted_proxy_count_separately(plain: Path):
 
 def test_many_addresses_take_bounded_memory(plain: Path, monkeypatch: pytest.MonkeyPatch):
     """The address that was quiet for longest is forgotten."""
-    monkeypatch.setattr(auth, "_MAX_ADDRESSES", 2)
+    monkeypatch.setattr(wrong_keys, "_MAX_ADDRESSES", 2)
     keys = ApiKeys("", str(plain))
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
         fail(keys, Sender("wrong", address))

@@ -52,7 +52,7 @@ class MovedThreshold:
 
 
 def move_threshold(
-    store: ModelStore, bundle: Bundle, score: float, recalibrate: Callable[[Path, Path, float], None]
+    store: ModelStore, bundle: Bundle, score: float, recalibrate: Callable[[Path, Path, float], None], who: str = ""
 ) -> MovedThreshold:
     """Add a version with the same forest and another threshold; it is not live yet.
 
@@ -67,6 +67,8 @@ def move_threshold(
     recalibrate
         Called with the new version's ``drift.npz``, which may not exist, its ``reference.npz``, and the share of the
         training rows that the new threshold flags, in [0, 1].
+    who
+        Who does it, for the audit trail; by default who runs this process.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def move_threshold(
     threshold = Threshold.find(score, bundle.forest.arrays)
     scores = TrainingScores.read(bundle.folder / REFERENCE_FILE)
     n_flagged = scores.count_flagged(score)
-    moved_at, who = datetime.now(UTC), name_operator()
+    moved_at, who = datetime.now(UTC), who or name_operator()
     before = bundle.forest.threshold.score
     with store.writing() as folder:
         for file in (MANIFEST_FILE, *bundle.manifest["files"]):

@@ -150,7 +150,7 @@ class ModelStore:
             )
         return self.folder / version
 
-    def promote(self, version: str, check: Callable[[Path], None]) -> None:
+    def promote(self, version: str, check: Callable[[Path], None], who: str = "") -> None:
         """Make a version live.
 
         Parameters
@@ -159,6 +159,8 @@ class ModelStore:
             An existing version.
         check
             Called with the version's folder while nobody else can change the store; if it raises, nothing changes.
+        who
+            Who does it, for the audit trail; by default who runs this process.
 
         Raises
         ------
@@ -171,7 +173,7 @@ class ModelStore:
         with self._changing():
             check(self.find(version))
             history = versions_up_to(live := self.live_version(), self.folder)
-            self._go_live(version, history if version == live else [*history, version], PROMOTION)
+            self._go_live(version, history if version == live else [*history, version], PROMOTION, who)
 
     def rollback(self, check: Callable[[Path], None]) -> str:
         """Make the previously live version live again, and remove the current one from the history.
@@ -235,7 +237,7 @@ class ModelStore:
         removed = (self.folder / version).rename(self.folder / _REMOVED_BUNDLE)
         shutil.rmtree(removed)
 
-    def _go_live(self, version: str, history: list[str], what: str) -> None:
+    def _go_live(self, version: str, history: list[str], what: str, who: str = "") -> None:
         """Make ``current`` point to a version in one step; relative, so that the store can be moved."""
         link = self.folder / CURRENT_LINK
         with (
@@ -246,7 +248,7 @@ class ModelStore:
             new_link.symlink_to(version)
             write_history(versions, history)
             made_ns = new_link.lstat().st_mtime_ns
-            change = VersionChange(made_ns, name_operator(), what, self.live_version() or "", version)
+            change = VersionChange(made_ns, who or name_operator(), what, self.live_version() or "", version)
             write_changes(changes, change)
             if is_copy(link):
                 move_copy_away(link)

@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import String, cast, func, insert, select
 
 from app.db import tables
 from app.db.engine import upgrade_database
+from app.db.tables import MINUTE_COUNTS
 from app.db.url import DatabaseAddress
 from app.records.__main__ import main
+from app.records.alarms import Remark, add_note
 from app.records.commands import forget as forget_command
 from app.records.events import read_events
+from app.records.lookup import RecordKey
 from tests.records.example_records import (
     START,
     add_audit,
@@ -80,7 +83,8 @@ def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
 
     digest = hashlib.sha256(SECRET.encode()).hexdigest()[:16]
     assert capsys.readouterr().out == (
-        f"deleted 4 rows, 4 labels, 2 pending labels, 2 audits, of 2 records; the event names sha256:{digest}\n"
+        "deleted 4 rows, 4 labels, 2 pending labels, 2 audits, 0 notes, of 2 records; "
+        f"the event names sha256:{digest}\n"
     )
     engine = opened(filled)
     said = everything(engine)
@@ -91,7 +95,7 @@ def test_all_records_of_a_request_id_are_deleted(filled: str, opened, capsys):
     with engine.connect() as connection:
         [event] = read_events(connection)
     assert (event.what, event.before) == ("forget", f"sha256:{digest}")
-    assert event.note == "2 records: 4 rows, 4 labels, 2 pending labels, 2 audits"
+    assert event.note == "2 records: 4 rows, 4 labels, 2 pending labels, 2 audits, 0 notes"
 
 
 def test_a_record_id_names_one_record(filled: str, opened):
@@ -221,3 +225,23 @@ def test_nothing_is_left_in_the_files_while_the_service_writes(sqlite: str, open
     finally:
         writer.kill()
         writer.communicate()
+
+
+def test_notes_and_minutes_of_a_record_are_deleted(address: str, opened, capsys):
+    """The counts by the minute would show when a single request came; those of others stay."""
+    with opened(address).begin() as connection:
+        for seconds in (0, 30):
+            record_id = add_record(connection, seconds, 2, is_inlier=-1)
+        add_note(connection, RecordKey(record_id, 0), Remark(0, True, NOTE, START, None))
+        for minute, n_rows in ((0, 4), (60, 2)):
+            line = {"minute": int(START) + minute, "n_rows": n_rows, "n_outliers": n_rows}
+            connection.execute(insert(MINUTE_COUNTS).values(line))
+        add_record(connection, 70, 2, is_inlier=-1)
+
+    assert forget(address, record_id) == 0
+    assert ", 1 note, of 1 record;" in capsys.readouterr().out
+    assert forget(address, record_id_at(70)) == 0
+    engine = opened(address)
+    assert NOTE not in everything(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(MINUTE_COUNTS)).all() == [(int(START), 2, 2)]

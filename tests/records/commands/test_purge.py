@@ -62,7 +62,7 @@ def test_older_records_are_deleted_with_labels_and_audits(filled: str, opened, m
 
     assert purge(filled, "--yes") == 0
 
-    assert capsys.readouterr().out == "deleted 13 rows, 8 labels, 1 pending label, 7 audits\n"
+    assert capsys.readouterr().out == "deleted 13 rows, 8 labels, 1 pending label, 7 audits, 0 notes\n"
     numbers = left(opened(filled))
     assert numbers | {"predictions": 6, "labels": 3, "audits": 3, "waiting_labels": 1, "hourly_counts": 1} == numbers
     with opened(filled).connect() as connection:
@@ -70,7 +70,7 @@ def test_older_records_are_deleted_with_labels_and_audits(filled: str, opened, m
         [event] = read_events(connection)
     assert (event.who, event.what) == (name_operator(), "purge")
     assert event.after == "2026-11-01T00:07:00.000Z"
-    assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 pending label, 7 audits"
+    assert event.note == "before 2026-11-01T00:07:00.000Z: 13 rows, 8 labels, 1 pending label, 7 audits, 0 notes"
 
 
 def test_confirmation_is_required(filled: str, opened, monkeypatch, capsys):

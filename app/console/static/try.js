@@ -1,5 +1,6 @@
 // The form and its answer. URLs are relative, because a proxy may serve the page under a prefix.
 
+import { csrf } from "./core.js";
 import { hideExplanation, showExplanation } from "./explanation.js";
 
 // By default, Gunicorn kills a worker that is silent for 30 seconds, so there is no answer after that.
@@ -56,10 +57,10 @@ function request(inputs) {
   return byId("explain")?.checked ? { ...row, explain: true } : row;
 }
 
-/** Return the headers of a request; the key stays in the page, which stores nothing. */
+/** Return the headers of a request; a key stays in the page, which stores nothing. */
 function headers() {
   const key = byId("key").value;
-  return { "Content-Type": "application/json", ...(key && { "X-API-Key": key }) };
+  return { "Content-Type": "application/json", ...csrf, ...(key && { "X-API-Key": key }) };
 }
 
 /** Send the row, and show the answer or the error. */

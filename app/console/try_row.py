@@ -1,4 +1,4 @@
-"""``GET /``: a page with the live model, links to every route that a browser can open, and a form that sends a row."""
+"""``GET /try``: a form that sends a row to the live model, and shows the answer."""
 
 from __future__ import annotations
 
@@ -9,23 +9,16 @@ from datetime import UTC
 from typing import Any
 
 import numpy as np
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import request
 
-from app.api.operation import HTML_MEDIA_TYPE, Operation, Route, routes_of
 from app.api.service import service
 from app.model.bundle import Bundle
 from app.model.schema import LARGEST_NUMBER
-from app.records.timestamps import format_timestamp
 from app.server.client_address import TrustedProxies
 from app.web.hosts import public_root
 
 # With more inputs, the list scrolls in a frame of its own, so that the answer stays visible.
 _MAX_INPUTS_WITHOUT_SCROLLING = 12
-
-# The groups whose routes are linked; the template itself links the pages.
-_LINKED_TAGS = ("model", "operation")
-
-page = Blueprint("page", __name__)
 
 
 @dataclass(frozen=True)
@@ -36,31 +29,11 @@ class ExampleRow:
     numbers: list[float]
 
 
-@page.get("/")
-@Operation(
-    summary="Web page.",
-    description="The live model, links, and a form that sends a row and shows the answer.",
-    tag="pages",
-    media_type=HTML_MEDIA_TYPE,
-)
-def show_page() -> Response:
-    """Render the page; without a model it shows why there is none, and what to do."""
+def describe_form() -> dict[str, Any]:
+    """Return what the template needs: the live model, examples, and whether predictions need a key."""
     parts = service()
-    model = parts.model
-    described = _describe(model.get()) if model.features else {"bundle": None}
-    response = make_response(
-        render_template(
-            "page.html",
-            problem=model.problem,
-            warnings=parts.warnings,
-            links=_linked_routes(),
-            needs_key=parts.keys.predictions_need_a_key(),
-            **described,
-        )
-    )
-    # Another model may be live at the next request.
-    response.headers["Cache-Control"] = "no-cache"
-    return response
+    described = _describe(parts.model.get()) if parts.model.features else {}
+    return {"needs_key": parts.keys.predictions_need_a_key(), **described}
 
 
 def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow]:
@@ -104,7 +77,6 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
     root = public_root(request.environ, request.url_root, proxies)
     return {
         "bundle": bundle,
-        "trained_at_timestamp": format_timestamp(bundle.trained_at.timestamp()),
         "trained_at": f"{bundle.trained_at.astimezone(UTC):%d %B %Y, %H:%M} UTC",
         "examples": examples,
         "can_explain": can_explain,
@@ -120,12 +92,3 @@ def _shorten(row: list[float]) -> list[float]:
     shortened = [float(str(np.float32(number))) for number in row]
     # The shortest decimal for the largest float32 is a little larger than it, and would be refused.
     return [max(-LARGEST_NUMBER, min(LARGEST_NUMBER, number)) for number in shortened]
-
-
-def _linked_routes() -> list[Route]:
-    """Return the routes that the page links."""
-    return [
-        route
-        for route in routes_of(current_app)
-        if route.method == "GET" and route.operation.tag in _LINKED_TAGS and "{" not in route.path
-    ]

@@ -1,0 +1,150 @@
+// The review queue: rows one at a time, by two people at once if they like; the last answers can be changed.
+
+import { announce, byId, canLabel, el, number, onKeys, percent, problem, send, time } from "./core.js";
+
+// Few enough that hardly any lease is left over when somebody stops, enough that nobody waits for the next row.
+const BATCH = 5;
+
+// Labels that make recall sure to ± 5 points: what "enough" means here.
+const WANTED_HALF_WIDTH = 0.05;
+
+const MAX_LISTED = 10;
+
+let queue = [];
+let done = [];
+let current = null;
+let ranges = {};
+let isLoading = false;
+
+async function next() {
+  current = null;
+  enable(false);
+  try {
+    if (!queue.length) {
+      isLoading = true;
+      queue = (await send(`audit/next${byId("row").dataset.queue}`, { method: "POST", json: { n: BATCH } })).rows;
+      isLoading = false;
+    }
+    show(queue.shift() ?? null);
+  } catch (error) {
+    byId("row").replaceChildren(problem(error));
+  }
+}
+
+function show(row) {
+  current = row;
+  enable(Boolean(row));
+  byId("note").value = row?.note ?? "";
+  if (!row) {
+    byId("row").replaceChildren(
+      el("p", { class: "empty" }, "Nothing to review. A share of all answers is drawn for review (AUDIT_SHARE); once some are drawn, they appear here."),
+      el("button", { type: "button", click: next }, "Look again"),
+    );
+    return;
+  }
+  for (const button of document.querySelectorAll("[data-say]")) button.ariaPressed = String(row.said === button.dataset.say);
+  const values = Object.entries(row.features ?? {}).map(([name, value]) =>
+    el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "number" }, number(value, 6)), el("td", { class: "small" }, inWords(name, value))),
+  );
+  byId("row").replaceChildren(
+    el("p", { class: "small" }, time(row.answered_at), row.segment ? ` · ${row.segment}` : "", ` · ${row.record_id}`),
+    values.length ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" }, el("table", {}, el("tbody", {}, ...values))) : el("p", { class: "empty" }, "Values were not recorded (RECORD_FEATURES=false)."),
+  );
+  announce("Next row");
+}
+
+function inWords(name, value) {
+  const [low, high] = ranges[name] ?? [];
+  if (low === undefined) return "";
+  const outside = value < low ? "below all: " : value > high ? "above all: " : "";
+  return `${outside}training ${number(low)} to ${number(high)}`;
+}
+
+async function say(said) {
+  if (!current || !canLabel || isLoading) return;
+  const row = { ...current, said, note: byId("note").value };
+  byId("failure").textContent = "";
+  if (said !== "skip") {
+    enable(false);
+    const label = { request_id: row.record_id, row: row.row, is_inlier: said === "true" ? -1 : 1, source: "review", note: row.note };
+    try {
+      await send("feedback", { method: "POST", json: label });
+    } catch (error) {
+      byId("failure").textContent = error.message;
+      enable(true);
+      return;
+    }
+  }
+  done = [row, ...done.filter((other) => other.record_id !== row.record_id || other.row !== row.row)];
+  list();
+  await next();
+}
+
+/** Show the last row again; another answer replaces the first. */
+function back() {
+  if (!done.length) return;
+  if (current) queue.unshift(current);
+  const row = done.shift();
+  list();
+  show(row);
+}
+
+function enable(isOn) {
+  for (const button of document.querySelectorAll("[data-say]")) button.disabled = !isOn || !canLabel;
+}
+
+function list() {
+  const labelled = done.filter(({ said }) => said !== "skip");
+  byId("back").disabled = !done.length;
+  byId("mine").textContent = labelled.length ? `You have labelled ${labelled.length} in this visit.` : "You have labelled nothing in this visit.";
+  byId("done").replaceChildren(
+    ...done.slice(0, MAX_LISTED).map((row) => {
+      const words = { true: "abnormal", false: "ordinary", skip: "skipped" }[row.said];
+      const values = Object.entries(row.features ?? {}).slice(0, 3).map(([name, value]) => `${name} = ${number(value)}`);
+      const again = () => {
+        done = [row, ...done.filter((other) => other !== row)];
+        back();
+      };
+      return el("li", {}, el("a", { href: "review", click: (event) => (event.preventDefault(), again()) }, el("span", { class: "reason" }, values.join(", ") || row.record_id), el("span", { class: `badge ${row.said === "skip" ? "unsure" : row.said}` }, words)));
+    }),
+  );
+}
+
+/** Show how far the labels are from recall to ± 5 points. */
+async function showProgress() {
+  let overall;
+  try {
+    ({ overall } = await send("quality"));
+  } catch (error) {
+    byId("needed").textContent = error.message;
+    return;
+  }
+  const { recall } = overall.figures;
+  const labels = overall.labelled_alarms + overall.audited_inliers;
+  if (recall.value === null) {
+    byId("needed").textContent = `${labels} labels in a week. Recall unknown: ${recall.reason}.`;
+    return;
+  }
+  const half = (recall.high - recall.low) / 2;
+  // The width of an interval falls with the square root of the number of labels.
+  const share = Math.min(1, (WANTED_HALF_WIDTH / Math.max(half, Number.EPSILON)) ** 2);
+  byId("progress").hidden = false;
+  byId("progress").value = share;
+  const more = Math.ceil(labels / share) - labels;
+  const words = share < 1 ? `about ${number(more, 2)} more make it ±5` : "enough for ±5";
+  byId("needed").textContent = `${labels} labels in a week: recall ${percent(recall.value, 2)}, ± ${number(100 * half, 2)} points; ${words}.`;
+}
+
+for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => say(button.dataset.say));
+byId("back").addEventListener("click", back);
+onKeys({ y: () => say("true"), n: () => say("false"), u: () => say("skip"), z: back });
+
+if (canLabel) {
+  const information = await send("model_information").catch(() => null);
+  const { feature_names: names = [], feature_ranges: spans = [] } = information?.model ?? {};
+  ranges = Object.fromEntries(names.map((name, index) => [name, spans[index]]));
+  await next();
+} else {
+  byId("row").replaceChildren(el("p", { class: "notice" }, "Your key may see records, not label them: sign in with a key that has the role labeller."));
+}
+showProgress();

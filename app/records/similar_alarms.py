@@ -1,0 +1,70 @@
+"""Finds earlier alarms with similar values, so that people see how those were labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from app.db.tables import PREDICTIONS
+from app.records.alarms import Alarm, read_alarm, select_newest
+from app.records.lookup import RecordKey
+from app.records.recorded_answer import read_feature_names
+
+# So many alarms before one are compared with it, in some milliseconds.
+_COMPARED_ALARMS = 2_000
+
+
+def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], n: int) -> list[tuple[Alarm, float]]:
+    """Find alarms of the same columns before another one whose values are nearest to it.
+
+    Parameters
+    ----------
+    connection
+        To the database of records.
+    alarm
+        The alarm.
+    scales
+        What counts as a difference of 1 in each column, positive.
+    n
+        How many to return at most.
+
+    Returns
+    -------
+    The alarms and their distances, the nearest first: the root mean square difference in scales.
+    """
+    if not alarm.features:
+        return []
+    row = np.array(list(alarm.features.values()), np.float32)
+    compared = select_newest(alarm.key, _COMPARED_ALARMS).add_columns(
+        PREDICTIONS.c.model_version, PREDICTIONS.c.features
+    )
+    found = [line for line in connection.execute(compared) if line.features is not None]
+    names = read_feature_names(connection, {line.model_version for line in found})
+    usable = [
+        line
+        for line in found
+        if names.get(line.model_version) == list(alarm.features) and len(line.features) == row.nbytes
+    ]
+    if not usable:
+        return []
+    distances = _distances(b"".join(line.features for line in usable), row, np.asarray(scales, np.float64))
+    nearest = np.argsort(distances, kind="stable")[:n]
+    result = []
+    for place in nearest.tolist():
+        other = read_alarm(connection, RecordKey(usable[place].record_id, usable[place].row))
+        if other is not None:
+            result.append((other, float(distances[place])))
+    return result
+
+
+def _distances(features: bytes, row: NDArray[np.float32], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the distance of each row from one; a missing value is as far from any other as one scale."""
+    others = np.frombuffer(features, "<f4").reshape(-1, len(row)).astype(np.float64)
+    differences = (others - row.astype(np.float64)) / scales
+    both, one = np.isnan(others) & np.isnan(row), np.isnan(others) ^ np.isnan(row)
+    differences = np.where(both, 0.0, np.where(one, 1.0, differences))
+    distances: NDArray[np.float64] = np.sqrt(np.mean(np.square(differences), axis=1))
+    return distances
