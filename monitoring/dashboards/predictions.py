@@ -98,7 +98,7 @@ def _mean_confidence() -> timeseries.Panel:
     return graph(
         "Mean confidence",
         "Mean confidence of the labels over one minute. Confidence is the probability that a threshold from "
-        "other training rows, with the same forest, gives a row the same label: 1 is far from the threshold, 0.5 on it. "
+        "other training rows, with the same forest, gives the same label: 1 is far from the threshold, 0.5 is on it. "
         "Alert LowPredictionConfidence: monitoring/runbook.md#lowpredictionconfidence",
         units.NoUnit,
         query("job:prediction_confidence:avg_rate1m", "mean"),
