@@ -112,10 +112,7 @@ class Settings:
         4096, "connections", "Open connections per worker; if there are more, the one next to time out is closed.", 1
     )
     max_connections_per_address: int = _setting(
-        256,
-        "connections",
-        "Open connections per worker and address; 0 means any number, as for loopback and trusted proxies.",
-        0,
+        256, "connections", "Open connections per worker and address; 0: any number, as for loopback and proxies.", 0
     )
     max_requests: int = _setting(0, "requests", "Replace a worker after about this many requests; 0 means never.", 0)
     # Heartbeats are written once a second: on a disk that stalls, healthy workers would look dead.
@@ -194,6 +191,8 @@ class Settings:
     # A working day: who labels in the morning need not sign in again after lunch.
     session_hours: int = _setting(12, "hours", "How long a browser stays signed in.", 1)
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)
+    label_maturity_hours: int = _setting(0, "hours", "Age from which rows count for quality; 0 estimates it.", 0)
+    label_noise: float = _setting(0.0, "share", "Assumed share of wrong labels of audited inliers, below a half.")
     model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)
     log_format: str = _setting(
         "auto", "", "`json`, `text`, or `auto`: text if standard error is a terminal.", choices=("auto", "json", "text")

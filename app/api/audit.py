@@ -1,4 +1,4 @@
-"""``/audit/next``: inlier answers that were drawn at random, for people who label them."""
+"""``/audit/next``: answers in random order, for people who label them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from app.api.operation import NO_RECORDS, Operation
 from app.api.records import FEATURES
 from app.api.service import service
 from app.records.timestamps import format_timestamp
+from app.web.auth import caller_in
 from app.web.codecs import answer_json, load_body, read_json
 from app.web.fields import StrictInteger
 from app.web.headers import forbid_caching
 from app.web.key_file import LABELLER, VIEWER
-from app.web.query import refuse_unknown, whole_number_parameter
+from app.web.query import QueryParameter, refuse_unknown, whole_number_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,19 @@ _N = whole_number_parameter("n", "Maximum number of rows.", default=_DEFAULT_ROW
 
 # GET used to hand out rows, until 2026-11-29 in seconds since 1970 (RFC 9745); POST does now, under the same address.
 _DEPRECATION = {"Deprecation": "@1795910400", "Link": '<../docs>; rel="deprecation"; type="text/html"'}
+
+_KINDS = ("inliers", "alarms", "mixed", "second")
+
+_KIND = QueryParameter[str](
+    name="kind",
+    description="Which rows: `inliers`, drawn at random, to find misses; `alarms`, all of them in random order, for "
+    "precision; `mixed`, half of each, so that the labeller does not know the model's answer; `second`, labelled rows "
+    "for another person's label, to find wrong ones.",
+    schema={"type": "string", "enum": list(_KINDS), "default": _KINDS[0]},
+    expected=" or ".join(_KINDS),
+    default=_KINDS[0],
+    parse=lambda text: text if text in _KINDS else None,
+)
 
 audit = Blueprint("audit", __name__)
 
@@ -68,28 +82,28 @@ _REQUEST = AuditRequest()
 @audit.post("/audit/next")
 @Operation(
     summary="Take rows to label.",
-    description="Randomly drawn inlier answers, without the model's scores. Each is handed out to one caller; if "
-    "it is not labelled within an hour, it is handed out again, after those that never were. The body may be left out; "
-    "`n` is in the body or in the query.",
+    description="Answers in random order, without the model's scores. Each is handed out to one caller; if it is not "
+    "labelled within an hour, it is handed out again, after those that never were. The body may be left out; `n` is in "
+    "the body or in the query.",
     tag="records",
     request=AuditRequest,
     needs_body=False,
     answer=AuditRows,
-    query=(_N,),
+    query=(_N, _KIND),
     refusals=(400, 413, 415, 422, *NO_RECORDS),
     role=LABELLER,
 )
 def hand_out_rows() -> Response:
     """Hand out the next rows."""
-    refuse_unknown(request.args, [_N])
-    n = _N.read(request.args)
+    refuse_unknown(request.args, [_N, _KIND])
+    n, kind = _N.read(request.args), _KIND.read(request.args)
     if request.get_data():
         loaded = load_body(read_json(request), _REQUEST)
         n = n if _N.name in request.args else loaded[_N.name]
     with service().records.use() as engine:
         from app.records.audits import hand_out
 
-        return _answer(hand_out(engine, n, time.time()))
+        return _answer(hand_out(engine, n, time.time(), kind, caller_in(request.environ) or None))
 
 
 @audit.get("/audit/next")

@@ -56,7 +56,8 @@ class PredictionAnswer(ExplanationFields):
     )
     confidence = fields.Float(
         metadata={
-            "description": "How sure the label is: the higher, the surer. Only when `confidence` was true.",
+            "description": "Probability that a threshold from other training rows, with the same forest, gives "
+            "the same label; not that the label is right. Only when `confidence` was true.",
             "minimum": 0,
             "maximum": 1,
             "example": 0.98,

@@ -93,7 +93,10 @@ class PredictionsAnswer(Schema.from_dict(list_fields(ExplanationFields))):  # ty
     )
     confidence = fields.List(
         fields.Float(metadata={"minimum": 0, "maximum": 1}),
-        metadata={"description": "How sure each label is. Only when `confidence` was true."},
+        metadata={
+            "description": "Probability that a threshold from other training rows, with the same forest, gives the "
+            "same label, for each row. Only when `confidence` was true."
+        },
     )
 
 

@@ -16,14 +16,8 @@ from werkzeug.exceptions import Conflict
 from app.api.answer_cache import AnswerCache
 from app.api.models import promote_version, refusing_changes
 from app.api.operation import NO_MODEL, NO_RECORDS, Operation
-from app.api.quality import (
-    QualityFigure,
-    QualityWindow,
-    serialize_figure,
-    serialize_window,
-    window_parameter,
-    window_seconds,
-)
+from app.api.quality import window_parameter, window_seconds
+from app.api.quality_report import QualityFigure, QualityWindow, serialize_figure, serialize_window
 from app.api.service import service
 from app.model.bundle import REFERENCE_FILE, Bundle, is_signature_required
 from app.model.threshold_choice import TrainingScores, p_value_of

@@ -146,18 +146,23 @@ PENDING_LABELS = Table(
     Column("given_by", String(CALLER_CHARACTERS)),
 )
 
-# Inliers that were drawn for labelling.
+# Rows that were drawn for labelling: a share of the inliers, and all alarms.
 AUDITS = Table(
     "audits",
     METADATA,
     *_record_key(),
     Column("probability", Double, nullable=False),
-    # Random; rows are handed out in this order, so that those handed out so far are a random sample of all.
-    Column("position", Double, nullable=False, index=True),
+    # Uniform in [0, 1); rows are handed out in this order, so that those handed out so far are a random sample of all.
+    Column("position", Double, nullable=False),
     # NULL until handed out.
     Column("handed_at", Double),
+    # The predicted label: each has a queue of its own.
+    Column("is_inlier", SmallInteger, nullable=False, server_default="1"),
+    # When it was handed out to a second person, after it was labelled; NULL until then.
+    Column("checked_at", Double),
     sqlite_with_rowid=False,
 )
+Index("audits_in_order", AUDITS.c.is_inlier, AUDITS.c.position)
 # Far fewer rows are handed out than drawn, and quality is estimated from these only.
 Index(
     "audits_handed_out",
@@ -165,6 +170,17 @@ Index(
     AUDITS.c.row,
     sqlite_where=AUDITS.c.handed_at.is_not(None),
     postgresql_where=AUDITS.c.handed_at.is_not(None),
+)
+
+# How far each hand-out came in the random order of a queue: so the probability that a row was reached is known.
+AUDIT_ROUNDS = Table(
+    "audit_rounds",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("is_inlier", SmallInteger, nullable=False),
+    # The first position that was not reached; 1 if the queue was empty afterwards.
+    Column("reach", Double, nullable=False),
 )
 
 # Counts of all rows, recorded or not: so denominators are exact, and outlive the records.

@@ -20,7 +20,7 @@ def settling_rows(window: int) -> int:
 
 
 def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int) -> Thresholds:
-    """Find the thresholds of a detector with a continuous statistic.
+    """Find the thresholds of a detector, whose statistic is continuous.
 
     Parameters
     ----------
@@ -51,45 +51,6 @@ def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int)
         lines.append(line)
     confirming = _find_confirming_thresholds(statistics[:, ::window])
     return Thresholds(np.array(starts), np.array(lines), confirming, float(run_time))
-
-
-def find_step_threshold(
-    statistics: NDArray[np.float64], steps: NDArray[np.float64], window: int, run_time: int
-) -> Thresholds:
-    """Find the threshold of a detector with a discrete statistic; it is midway between two of its values.
-
-    Parameters
-    ----------
-    statistics, window
-        As in :func:`find_thresholds`; overwritten.
-    steps
-        Possible values of the statistic, ascending, at least 2.
-    run_time
-        Wanted minimum of the expected number of rows from the first full window to the first signal.
-
-    Returns
-    -------
-    The lowest threshold that signals no more often, with its run time; infinite if only a threshold above all steps
-    signals seldom enough.
-
-    Examples
-    --------
-    >>> steps = np.arange(100) / 100
-    >>> statistics = np.random.default_rng(1).choice(steps, (10_000, 50))
-    >>> thresholds = find_step_threshold(statistics, steps, window=5, run_time=40)
-    >>> thresholds.lines.round(3), round(thresholds.run_time)
-    (array([0.975]), 49)
-    """
-    confirming = _find_confirming_thresholds(statistics[:, ::window])
-    highest = np.maximum.accumulate(statistics, axis=1, out=statistics)
-    threshold, reached = 2 * steps[-1] - steps[-2], float("inf")
-    for candidate in (steps[:-1] + steps[1:])[::-1] / 2:
-        # A threshold that no stream exceeded counts as exceeded once, since the streams may be too short.
-        run = _rows_at_risk(highest, candidate) / max(1, int((highest[:, -1] > candidate).sum()))
-        if run < run_time:
-            break
-        threshold, reached = candidate, run
-    return Thresholds(np.array([0]), np.array([threshold]), confirming, float(reached))
 
 
 def _begin_blocks(n_rows: int) -> list[int]:

@@ -28,6 +28,29 @@ def round_to_single(numbers: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(numbers, dtype=np.float32).astype(np.float64)
 
 
+def step_between_outlier_shares(training_share: float, size: int) -> float:
+    """Return the smallest difference between two values of the absolute difference of the shares.
+
+    A random part of it, added to the statistic, leaves the order of the values as it is and makes them continuous, so
+    that the threshold can have any run time.
+
+    Parameters
+    ----------
+    training_share
+        Share of the training rows that the model flagged, in [0, 1].
+    size
+        Rows in the window.
+
+    Examples
+    --------
+    >>> step_between_outlier_shares(0.5, 4), round(step_between_outlier_shares(0.001, 100), 3)
+    (0.25, 0.008)
+    """
+    # Rounding merges two shares that are equally far above and below that of training.
+    steps = np.unique(np.abs(np.arange(size + 1) / size - training_share).round(12))
+    return float(np.diff(steps).min())
+
+
 class OutlierWindow:
     """The share of outliers among the last rows, compared with training.
 
@@ -72,6 +95,31 @@ JITTER = 1e-9
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
+# Of the mixing steps and of the numbers that they mix.
+_BITS = 2**64 - 1
+
+
+def random_fraction(number: int) -> float:
+    """Return a number in [0, 1) that depends on the number of the row only, and looks random.
+
+    Multiples of the golden ratio will not do where the fraction alone decides: they are so regular that signals would
+    come nearly periodically, and not at random.
+
+    References
+    ----------
+    G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014 (SplitMix64).
+
+    Examples
+    --------
+    >>> [round(random_fraction(number), 3) for number in range(3)]
+    [0.883, 0.432, 0.026]
+    """
+    mixed = (number + 1) * 0x9E3779B97F4A7C15 & _BITS
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 & _BITS
+    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & _BITS
+    return (mixed ^ mixed >> 31) / 2**64
+
+
 class Statistics(NamedTuple):
     """The statistics of the window after a row.
 
@@ -104,6 +152,10 @@ class SlidingStatistics:
         self._kernel_reference = KernelReference(rows, calibration.bandwidth)
         self._rank_reference = RankReference(np.column_stack([rows, scores]))
         self._per_scale = 1 / calibration.distance_scales
+        # Calibrations of earlier releases have one threshold, midway between two shares, and no random part.
+        is_continuous = len(calibration.thresholds[OUTLIER_RATE].starts) > 1
+        step = step_between_outlier_shares(self._training_outlier_share, self._size)
+        self._outlier_jitter = step if is_continuous else 0.0
         self.clear()
 
     def clear(self) -> None:
@@ -144,6 +196,6 @@ class SlidingStatistics:
                 MMD: self._kernel_window.push(point) + jitter,
                 CVM: float(distances[:-1].max()) + jitter,
                 SCORE: float(distances[-1]) + jitter,
-                OUTLIER_RATE: self._outlier_window.push(is_outlier),
+                OUTLIER_RATE: self._outlier_window.push(is_outlier) + self._outlier_jitter * random_fraction(number),
             }
             yield Statistics(statistics, distances)

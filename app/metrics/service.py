@@ -100,7 +100,7 @@ class ServiceMetrics:
         )
         self._confidences = VectorHistogram(
             "prediction_confidence",
-            "Confidence of the predicted label of every scored row, 0 to 1: the higher, the surer.",
+            "Probability that a threshold from other training rows gives the same label, of every scored row, 0 to 1.",
             buckets=CONFIDENCES,
             registry=registry,
         )

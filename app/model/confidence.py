@@ -1,4 +1,7 @@
-"""The confidence of labels: the probability that another training set would give the row the same label.
+"""The confidence of labels: how likely a threshold from other training rows gives this score the same label.
+
+The forest is taken as it is. A forest trained on other rows also has other scores, so its label differs more often: the
+confidence says neither how stable a label is when the model is trained again nor whether it is right.
 
 A table by score is computed when a bundle is loaded, so that a request needs only a lookup. Bundles of format 1 do not
 contain the table, and the service does not install SciPy, so the incomplete beta function is computed here.

@@ -106,7 +106,7 @@ METRICS: Final = ("precision", "recall", "false_negative_rate", "f1", "roc_auc",
 _CountedFigure = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 
-def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estimate]:
+def estimate_quality(answers: LabelledAnswers, seed: int = 0, noise: float = 0.0) -> dict[str, Estimate]:
     """Estimate every figure of :data:`METRICS`, each with a 95 % interval.
 
     Parameters
@@ -115,6 +115,9 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
         Counts and labels, from one model version; scores of several versions cannot be ranked together.
     seed
         Seed of the draws for the intervals: equal answers get equal figures.
+    noise
+        Share of wrong labels of audited inliers, in [0, 0.5), by which all figures but precision and the rankings are
+        corrected.
 
     Returns
     -------
@@ -146,7 +149,7 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
     if reason := _why_no_recall(answers):
         return figures | {name: Estimate.unknown(reason, n_labels) for name in METRICS if name != "precision"}
     generator = np.random.default_rng(seed)
-    counts = count_outliers(answers, generator)
+    counts = count_outliers(answers, generator, noise)
     figures["recall"] = _estimate_recall(counts, n_labels)
     figures["false_negative_rate"] = figures["recall"].complement()
     if reason := _why_no_balance(answers):
@@ -158,13 +161,15 @@ def estimate_quality(answers: LabelledAnswers, seed: int = 0) -> dict[str, Estim
     return figures
 
 
-def estimate_precision_and_recall(answers: LabelledAnswers, seed: int = 0) -> tuple[Estimate, Estimate]:
+def estimate_precision_and_recall(
+    answers: LabelledAnswers, seed: int = 0, noise: float = 0.0
+) -> tuple[Estimate, Estimate]:
     """Estimate these two as :func:`estimate_quality` does, in a hundredth of its time."""
     n_labels = len(answers.alarm_is_outlier) + len(answers.audit_is_outlier)
     precision = _estimate_precision(answers)
     if reason := _why_no_recall(answers):
         return precision, Estimate.unknown(reason, n_labels)
-    return precision, _estimate_recall(count_outliers(answers, np.random.default_rng(seed)), n_labels)
+    return precision, _estimate_recall(count_outliers(answers, np.random.default_rng(seed), noise), n_labels)
 
 
 def _estimate_recall(counts: OutlierCounts, n_labels: int) -> Estimate:
@@ -175,11 +180,12 @@ def _estimate_recall(counts: OutlierCounts, n_labels: int) -> Estimate:
 
 
 def _estimate_precision(answers: LabelledAnswers) -> Estimate:
-    """Estimate precision: the share of labelled alarms that are outliers."""
-    n_labels, n_true = len(answers.alarm_is_outlier), int(answers.alarm_is_outlier.sum())
+    """Estimate precision: the share of alarms that are outliers, from labelled ones."""
+    n_labels = len(answers.alarm_is_outlier)
     if not n_labels:
         return Estimate.unknown("no alarm has one" if answers.n_alarms else "there was no alarm", 0)
-    return Estimate(n_true / n_labels, *wilson_interval(n_true, n_labels), n_labels)
+    hits, n_effective = answers.alarm_hits
+    return Estimate(hits / n_effective, *wilson_interval(hits, n_effective), n_labels)
 
 
 def _why_no_recall(answers: LabelledAnswers) -> str:

@@ -122,7 +122,7 @@ def _not_zero(ratio: float) -> float:
     return ratio if abs(ratio) > _TINY else _TINY
 
 
-def wilson_interval(hits: int, n_labels: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(hits: float, n_labels: float, confidence: float = 0.95) -> tuple[float, float]:
     """Compute the score interval of a share, which works near 0 and 1 and for few labels.
 
     Parameters
@@ -130,7 +130,7 @@ def wilson_interval(hits: int, n_labels: int, confidence: float = 0.95) -> tuple
     hits
         The number of hits among the labels, in [0, n_labels].
     n_labels
-        At least 1.
+        At least 1. Neither is a whole number where labels have unequal weights.
     confidence
         In (0, 1).
 

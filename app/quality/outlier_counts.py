@@ -20,6 +20,8 @@ _CAUGHT_CONFIDENCE = 0.99
 _MISSED_CONFIDENCE = 0.96
 
 
+_MAX_NOISE = 0.49
+
 # Caught and missed outliers, each of shape (n,).
 _Counts = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -43,44 +45,46 @@ class OutlierCounts:
     optimistic: _Counts
 
 
-def audit_weights(answers: LabelledAnswers) -> NDArray[np.float64]:
-    """Compute how many of the predicted inliers each audited one stands for.
+def count_outliers(answers: LabelledAnswers, generator: np.random.Generator, noise: float = 0.0) -> OutlierCounts:
+    """Estimate both counts. There are labelled alarms if there are alarms, and audited inliers if there are inliers.
 
-    A row that was drawn with probability p stands for 1/p rows (Horvitz and Thompson). These weights are then scaled to
-    the number of predicted inliers (Hájek), which is known exactly. So rows that were drawn but never labelled cost
-    precision without making misses look rarer, and the random number of drawn rows has no effect.
-
-    Returns
-    -------
-    Shape (m,), above 0; their sum is ``n_inliers``.
-
-    References
+    Parameters
     ----------
-    D. G. Horvitz and D. J. Thompson, "A generalization of sampling without replacement from a finite universe", 1952.
-    J. Hájek, comment on "An essay on the logical foundations of survey sampling, part one", 1971.
-
-    Examples
-    --------
-    >>> none = np.array([])
-    >>> audited = np.array([-0.4, -0.4, -0.3]), np.array([True, False, False]), np.array([0.001, 0.001, 0.002])
-    >>> audit_weights(LabelledAnswers(0, 5000, none, none.astype(bool), *audited))
-    array([2000., 2000., 1000.])
+    answers
+        Counts and labels.
+    generator
+        The source of the random numbers.
+    noise
+        Share of the labels of audited inliers that are wrong, whatever they should be; in [0, 0.5). The numbers of
+        missed outliers are corrected by it.
     """
-    weights = 1 / answers.audit_probabilities
-    scaled: NDArray[np.float64] = weights * (answers.n_inliers / weights.sum())
-    return scaled
-
-
-def count_outliers(answers: LabelledAnswers, generator: np.random.Generator) -> OutlierCounts:
-    """Estimate both counts. There are labelled alarms if there are alarms, and audited inliers if there are inliers."""
-    weights = audit_weights(answers) if answers.n_inliers else np.array([])
+    weights = answers.audit_weights if answers.n_inliers else np.array([])
     misses = weights[answers.audit_is_outlier]
-    caught = answers.n_alarms * float(answers.alarm_is_outlier.mean()) if answers.n_alarms else 0.0
+    hits, n_effective = answers.alarm_hits
+    caught = answers.n_alarms * (hits / n_effective) if answers.n_alarms else 0.0
     missed = float(misses.sum())
     # A miss that stands for many rows is still one observation: with equal weights, this is the number of misses.
     effective_misses = missed**2 / float((misses**2).sum()) if len(misses) else 0.0
     bounds = _bound_few_misses if effective_misses < _FEW_MISSES else _draw_counts
-    return OutlierCounts(caught, missed, *bounds(answers, weights, generator))
+    low, high = (
+        (few_or_many, _without_wrong_labels(missed_too, answers.n_inliers, noise))
+        for few_or_many, missed_too in bounds(answers, weights, generator)
+    )
+    return OutlierCounts(caught, float(_without_wrong_labels(np.array(missed), answers.n_inliers, noise)), low, high)
+
+
+def _without_wrong_labels(missed: NDArray[np.float64], n_inliers: int, noise: float) -> NDArray[np.float64]:
+    """Correct numbers of missed outliers for a share of wrong labels.
+
+    References
+    ----------
+    W. J. Rogan and B. Gladen, "Estimating prevalence from the results of a screening test", American Journal of
+    Epidemiology 107, 1978.
+    """
+    # From one half on, labels would say the opposite of what they mean.
+    noise = min(noise, _MAX_NOISE)
+    corrected: NDArray[np.float64] = ((missed - noise * n_inliers) / (1 - 2 * noise)).clip(0, n_inliers)
+    return corrected if noise else missed
 
 
 def _bound_few_misses(
@@ -89,8 +93,7 @@ def _bound_few_misses(
     """Combine the ends of the intervals of both counts: if both hold, so does any figure computed from them."""
     lowest = highest = min_missed = max_missed = 0.0
     if answers.n_alarms:
-        n_labels, n_true = len(answers.alarm_is_outlier), int(answers.alarm_is_outlier.sum())
-        lowest, highest = wilson_interval(n_true, n_labels, _CAUGHT_CONFIDENCE)
+        lowest, highest = wilson_interval(*answers.alarm_hits, _CAUGHT_CONFIDENCE)
     if answers.n_inliers:
         misses = weights[answers.audit_is_outlier]
         min_missed, max_missed = poisson_interval(misses, float(weights.max()), _MISSED_CONFIDENCE)
@@ -104,9 +107,9 @@ def _draw_counts(
     answers: LabelledAnswers, weights: NDArray[np.float64], generator: np.random.Generator
 ) -> tuple[_Counts, _Counts]:
     """Resample both counts, with an additional false alarm and miss, then with an additional true alarm and inlier."""
-    alarms = np.ones(len(answers.alarm_is_outlier))
-    # The additional inlier has the largest weight: it has the largest effect.
-    with_one_more, heaviest = np.append(alarms, 1.0), np.append(weights, weights.max())
+    alarms = answers.alarm_weights
+    # The additional row of either kind has the largest weight: it has the largest effect.
+    with_one_more, heaviest = np.append(alarms, alarms.max(initial=0.0) or 1.0), np.append(weights, weights.max())
     drawn = []
     for is_best in (False, True):
         caught = _draw_share(with_one_more, np.append(answers.alarm_is_outlier, is_best), generator)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from app.quality.bootstrap import N_DRAWS_OF_RANKINGS, draw_weights, interval
 from app.quality.labels import LabelledAnswers
-from app.quality.outlier_counts import audit_weights
 
 # A figure as a function of outlier and inlier weights by rank, such as roc_auc.
 RankingFigure = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -131,11 +130,10 @@ def _sources(answers: LabelledAnswers) -> list[_Source]:
     """Return the labelled alarms and the labelled audited inliers, if there are any."""
     alarms, audits = [], []
     if answers.n_alarms:
-        n_labels = len(answers.alarm_scores)
-        weights = np.full(n_labels, answers.n_alarms / n_labels)
+        weights = answers.alarm_weights
         alarms = [_Source(answers.alarm_scores, answers.alarm_is_outlier, weights, answers.n_alarms, True)]
     if answers.n_inliers:
-        weights = audit_weights(answers)
+        weights = answers.audit_weights
         audits = [_Source(answers.audit_scores, answers.audit_is_outlier, weights, answers.n_inliers, False)]
     return alarms + audits
 

@@ -70,7 +70,7 @@ class RowSampler:
         return SampledRows(drawn < shares, shares, are_inliers & (drawn < self.audit_share))
 
     def draw_position(self) -> float:
-        """Draw the position of an audited row in the audit queue, which is in random order."""
+        """Draw the position of a row in its queue, which is in random order."""
         return float(self._random.random())
 
 
@@ -155,14 +155,17 @@ class BatchBuilder:
                         "explanation": explanations.get(number),
                     }
                 )
-                if is_audited:
+                # Every alarm may be handed out for labelling.
+                if is_audited or label == -1:
                     batch.audits.append(
                         {
                             "record_id": part.record_id,
                             "row": part.first_row + number,
-                            "probability": self._sampler.audit_share,
+                            "probability": self._sampler.audit_share if is_audited else 1.0,
                             "position": self._sampler.draw_position(),
                             "handed_at": None,
+                            "is_inlier": label,
+                            "checked_at": None,
                         }
                     )
             batch.count(part.seconds, part.version, segment, n_rows, n_outliers)

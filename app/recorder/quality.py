@@ -55,6 +55,10 @@ class QualityWatch:
         A monotonic clock, in seconds.
     now
         Returns the current time, in seconds since 1970.
+    maturity_hours
+        Age from which rows count; 0 to estimate it.
+    noise
+        Assumed share of wrong labels of audited inliers.
     """
 
     def __init__(
@@ -65,10 +69,13 @@ class QualityWatch:
         metrics: QualityMetrics,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
+        maturity_hours: int = 0,
+        noise: float = 0.0,
     ) -> None:
         self._database_url, self._address = database_url, DatabaseAddress(database_url)
         self._window_seconds = window_days * SECONDS_PER_DAY
         self._live_version, self._metrics, self._clock, self._now = live_version, metrics, clock, now
+        self._maturity_hours, self._noise = maturity_hours, noise
         self._engine: Engine | None = None
         self._updated_at = clock()
         self._problem = ""
@@ -106,13 +113,14 @@ class QualityWatch:
         except ModelUnavailable:
             self._metrics.forget_figures()
             return
-        window = Window.around(self._now() - self._window_seconds, self._now())
-        self._report_quality(read_quality(self._engine, window, version))
+        now = self._now()
+        window = Window.around(now - self._window_seconds, now)
+        self._report_quality(read_quality(self._engine, window, now, version, self._maturity_hours))
 
     def _report_quality(self, reading: QualityReading) -> None:
         """Estimate the figures and report them."""
         answers = reading.overall.answers
-        self._metrics.record_figures(estimate_quality(answers))
+        self._metrics.record_figures(estimate_quality(answers, noise=self._noise))
         self._metrics.record_labels(len(answers.alarm_scores), len(answers.audit_scores))
         ratios: dict[str, OutlierRatio] = {}
         for name, group in reading.by_segment.items():

@@ -78,7 +78,14 @@ class RecordKeeping:
             settings, folder, drained_until, metrics, reports.records, reports.labels, reports.alarms, acknowledge
         )
         self._events = EventLog(Path(settings.model_dir), settings.database_url, reports.events)
-        self._quality = QualityWatch(settings.database_url, settings.quality_window_days, live_version, reports.quality)
+        self._quality = QualityWatch(
+            settings.database_url,
+            settings.quality_window_days,
+            live_version,
+            reports.quality,
+            maturity_hours=settings.label_maturity_hours,
+            noise=settings.label_noise,
+        )
 
     def start(self) -> None:
         """Start the audit trail and the quality reports; the writer has started already."""

@@ -48,12 +48,14 @@ class GivenLabel:
         """Return whether another label has all information of this one, except for the time.
 
         An empty source or note is no information: repeating a label without them must not erase those of the first.
+        The same label by the holder of another key is: two people agree.
         """
         return (
             other is not None
             and self.is_inlier == other.is_inlier
             and self.source in ("", other.source)
             and self.note in ("", other.note)
+            and self.given_by in (None, other.given_by)
         )
 
 

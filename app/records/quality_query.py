@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -11,69 +11,82 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, Select, and_, func, null, select
 
-from app.db.tables import AUDITS, LABELS, PREDICTIONS
+from app.db.tables import AUDIT_ROUNDS, AUDITS, LABELS, PREDICTIONS
 from app.model.forest import OUTLIER
-from app.quality.estimate import OutlierRatio
-from app.quality.labels import LabelledAnswers, labelling_probabilities
+from app.quality.estimate import Estimate, OutlierRatio
+from app.quality.labels import LabelledAnswers
+from app.quality.maturity import Maturity, estimate_maturity
+from app.quality.reviewed_rows import ReviewedRows, reach_of, select_answers
+from app.quality.warnings import SampledAlarms
+from app.records.second_labels import estimate_label_noise
 from app.records.stats import AnswerCount, read_counts
-from app.records.timestamps import SECONDS_PER_DAY
+from app.records.timestamps import SECONDS_PER_HOUR
 from app.records.window import Window
 
 _N_COLUMNS = 9
 
-
-@dataclass(frozen=True)
-class ReviewedRows:
-    """Rows with a label, and rows that the audit queue handed out; each field has the shape ``(n_rows,)``.
-
-    Parameters
-    ----------
-    days
-        Start of the day of the answer in UTC; seconds since 1970.
-    model_versions, segments
-        As recorded.
-    scores
-        Anomaly scores, in [-1, 0]: the lower, the more abnormal.
-    is_alarm
-        Whether the predicted label is outlier.
-    is_labelled, is_outlier
-        Whether there is a true label, and whether it is outlier.
-    probabilities
-        The probability with which the row was drawn for the audit queue; NaN unless the queue has reached it.
-    was_labelled_before
-        Whether it had a label by then.
-    """
-
-    days: NDArray[np.int64]
-    model_versions: NDArray[np.str_]
-    segments: NDArray[np.str_]
-    scores: NDArray[np.float64]
-    is_alarm: NDArray[np.bool_]
-    is_labelled: NDArray[np.bool_]
-    is_outlier: NDArray[np.bool_]
-    probabilities: NDArray[np.float64]
-    was_labelled_before: NDArray[np.bool_]
+# Enough to compare labelled alarms with: more rows would not make the tests noticeably sharper.
+_SAMPLED_ALARMS = 2000
 
 
 def read_reviewed_rows(connection: Connection, window: Window) -> ReviewedRows:
-    """Read the rows; the cost grows with the number of labels and of rows drawn for the audit queue."""
+    """Read the rows; the cost grows with the number of labels and of rows drawn for the queues."""
     rows = [
         row for query in (labelled_rows_query, unanswered_audits_query) for row in connection.execute(query(window))
     ]
     columns = zip(*rows, strict=True) if rows else [()] * _N_COLUMNS
     answered_at, versions, segments, scores, answers, labels, probabilities, handed_at, first_label_at = columns
     known = np.asarray(labels, np.float64)  # None becomes NaN
+    answered, is_alarm = np.asarray(answered_at, np.float64), np.asarray(answers, np.int64) == OUTLIER
     return ReviewedRows(
-        days=np.asarray(answered_at, np.float64).astype(np.int64) // SECONDS_PER_DAY * SECONDS_PER_DAY,
+        answered_at=answered,
         model_versions=np.asarray(versions, np.str_),
         segments=np.asarray(segments, np.str_),
         scores=np.asarray(scores, np.float64),
-        is_alarm=np.asarray(answers, np.int64) == OUTLIER,
+        is_alarm=is_alarm,
         is_labelled=~np.isnan(known),
         is_outlier=known == OUTLIER,
-        probabilities=np.asarray(probabilities, np.float64),
-        was_labelled_before=np.asarray(first_label_at, np.float64) <= np.asarray(handed_at, np.float64),
+        probabilities=np.asarray(probabilities, np.float64) * _read_reach(connection, answered, is_alarm),
+        handed_at=np.asarray(handed_at, np.float64),
+        labelled_at=np.asarray(first_label_at, np.float64),
     )
+
+
+def _read_reach(
+    connection: Connection, answered_at: NDArray[np.float64], is_alarm: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Read how far hand-outs came, and compute the probability that a drawn row was reached."""
+    since = float(answered_at.min()) if len(answered_at) else 0.0
+    statement = select(AUDIT_ROUNDS).where(AUDIT_ROUNDS.c.at >= since).order_by(AUDIT_ROUNDS.c.at)
+    rounds = connection.execute(statement).all()
+    reach = np.ones(len(answered_at))
+    for kind in (True, False):
+        of_kind = [each for each in rounds if (each.is_inlier == OUTLIER) == kind]
+        at, reaches = (np.array([getattr(each, name) for each in of_kind]) for name in ("at", "reach"))
+        reach[is_alarm == kind] = reach_of(answered_at[is_alarm == kind], at, reaches)
+    return reach
+
+
+def read_unlabelled_alarms(
+    connection: Connection, window: Window, n_alarms: int, model_version: str | None = None
+) -> SampledAlarms:
+    """Read about 2,000 random alarms of a window, without those that have a label."""
+    first_id, end_id = window.record_ids
+    label, answer, audit = LABELS.c, PREDICTIONS.c, AUDITS.c
+    is_answer = and_(answer.record_id == audit.record_id, answer.row == audit.row)
+    is_label = and_(label.record_id == audit.record_id, label.row == audit.row)
+    statement = (
+        select(answer.score, answer.answered_at)
+        .select_from(AUDITS.join(PREDICTIONS, is_answer))
+        # Positions are random, so the first ones are a sample of all alarms; those of this window are among them.
+        .where(audit.is_inlier == OUTLIER, audit.position < _SAMPLED_ALARMS / max(n_alarms, 1))
+        .where(audit.record_id >= first_id, audit.record_id < end_id)
+        .where(~select(label.id).where(is_label).exists())
+    )
+    if model_version is not None:
+        statement = statement.where(answer.model_version == model_version)
+    found = connection.execute(statement).all()
+    return SampledAlarms(np.array([row[0] for row in found], float), np.array([row[1] for row in found], float))
 
 
 def labelled_rows_query(window: Window) -> Select[Any]:
@@ -124,19 +137,25 @@ class AnswerGroup:
 
     Parameters
     ----------
+    rows
+        Reviewed rows that are old enough to count.
     answers
-        Counts and labels.
+        Counts and labels of answers that are old enough.
+    outlier_ratio
+        The share of predicted outliers of all answers, which needs no labels.
     model_versions
         The model versions that gave them.
     """
 
+    rows: ReviewedRows
     answers: LabelledAnswers
+    outlier_ratio: OutlierRatio
     model_versions: tuple[str, ...]
 
     @property
-    def outlier_ratio(self) -> OutlierRatio:
-        """The share of predicted outliers, which needs no labels."""
-        return OutlierRatio(self.answers.n_alarms, self.answers.n_alarms + self.answers.n_inliers)
+    def n_other_labels(self) -> int:
+        """The number of alarms that were labelled without the queue, or before it reached them."""
+        return int((self.rows.is_alarm & self.rows.is_labelled & ~self.rows.is_requested).sum())
 
 
 @dataclass(frozen=True)
@@ -147,26 +166,38 @@ class QualityReading:
     ----------
     window
         The hours that were read.
+    maturity, counted_until
+        The age from which rows count, and the end of the last hour that counts; seconds since 1970.
     overall
         All answers.
     by_model_version, by_segment
         Sorted by name; the segment is empty for callers that named none.
     by_day
         UTC, oldest first. The first and the last day may be incomplete.
+    unlabelled
+        A random sample of the alarms without a label that are old enough.
+    label_noise
+        The share of wrong labels, from second labels.
     """
 
     window: Window
+    maturity: Maturity
+    counted_until: int
     overall: AnswerGroup
     by_model_version: dict[str, AnswerGroup]
     by_segment: dict[str, AnswerGroup]
     by_day: dict[date, AnswerGroup]
+    unlabelled: SampledAlarms
+    label_noise: Estimate
 
 
-def read_quality(engine: Engine, window: Window, model_version: str | None = None) -> QualityReading:
+def read_quality(
+    engine: Engine, window: Window, now: float, model_version: str | None = None, maturity_hours: int = 0
+) -> QualityReading:
     """Read what is known about the answers of a window.
 
-    Counts of answers are exact, over all rows that reached the recorder. Every alarm is recorded, so all labelled
-    alarms are used; of the inliers, only those that the audit queue has reached.
+    Counts of answers are exact, over all rows that reached the recorder. Every alarm is recorded; labels of inliers are
+    used only where the audit queue has reached them.
 
     Parameters
     ----------
@@ -174,8 +205,12 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
         The database.
     window
         The hours to read.
+    now
+        Seconds since 1970.
     model_version
         Read only the answers of this version; None for all.
+    maturity_hours
+        The age from which rows count; 0 to estimate it.
 
     Raises
     ------
@@ -185,51 +220,64 @@ def read_quality(engine: Engine, window: Window, model_version: str | None = Non
     with engine.connect() as connection:
         # The labels first: a row that is written between the two queries is then counted without its label.
         rows, counts = read_reviewed_rows(connection, window), read_counts(connection, window)
-    if model_version is not None:
-        rows = _filter(rows, rows.model_versions == model_version)
-        counts = [count for count in counts if count.model_version == model_version]
-    by_day = _group(rows, counts, rows.days, lambda count: count.day)
+        if model_version is not None:
+            rows = rows.take(rows.model_versions == model_version)
+            counts = [count for count in counts if count.model_version == model_version]
+        end = min(window.end_hour, now)
+        if maturity_hours:
+            maturity = Maturity(maturity_hours * SECONDS_PER_HOUR, "set")
+        else:
+            maturity = estimate_maturity(rows, window.first_hour, end)
+        counted = Window.around(window.first_hour, max(end - maturity.seconds, window.first_hour))
+        n_alarms = sum(count.n_outliers for count in counts)
+        unlabelled = read_unlabelled_alarms(connection, counted, n_alarms, model_version)
+        label_noise = estimate_label_noise(connection, window)
+        old = counts if counted == window else read_counts(connection, counted)
+    groups = _Groups(
+        rows.as_of(counted.end_hour), counts, [count for count in old if model_version in (None, count.model_version)]
+    )
+    by_day = groups.by(groups.rows.days, lambda count: count.day)
     return QualityReading(
         window,
-        _summarize(rows, counts),
-        _group(rows, counts, rows.model_versions, lambda count: count.model_version),
-        _group(rows, counts, rows.segments, lambda count: count.segment),
+        maturity,
+        counted.end_hour,
+        groups.overall(),
+        groups.by(groups.rows.model_versions, lambda count: count.model_version),
+        groups.by(groups.rows.segments, lambda count: count.segment),
         {datetime.fromtimestamp(day, UTC).date(): group for day, group in by_day.items()},
+        unlabelled,
+        label_noise,
     )
 
 
-def _group(
-    rows: ReviewedRows, counts: Iterable[AnswerCount], keys: NDArray[Any], key_of: Callable[[AnswerCount], Key]
-) -> dict[Key, AnswerGroup]:
-    """Group rows and counts by a key; ``keys`` holds the key of each row."""
-    by_key: dict[Key, list[AnswerCount]] = {}
-    for count in counts:
-        by_key.setdefault(key_of(count), []).append(count)
-    return {key: _summarize(_filter(rows, keys == key), by_key[key]) for key in sorted(by_key)}  # type: ignore[type-var]
+@dataclass(frozen=True)
+class _Groups:
+    """Reviewed rows that count, and counts of all answers and of those that are old enough."""
+
+    rows: ReviewedRows
+    counts: Sequence[AnswerCount]
+    old: Sequence[AnswerCount]
+
+    def overall(self) -> AnswerGroup:
+        """Summarize everything."""
+        return _summarize(self.rows, self.counts, self.old)
+
+    def by(self, keys: NDArray[Any], key_of: Callable[[AnswerCount], Key]) -> dict[Key, AnswerGroup]:
+        """Group rows and counts by a key; ``keys`` holds the key of each row."""
+        by_key: dict[Key, tuple[list[AnswerCount], list[AnswerCount]]] = {}
+        for place, counts in enumerate((self.counts, self.old)):
+            for count in counts:
+                by_key.setdefault(key_of(count), ([], []))[place].append(count)
+        ordered = sorted(by_key)  # type: ignore[type-var]
+        return {key: _summarize(self.rows.take(keys == key), *by_key[key]) for key in ordered}
 
 
-def _filter(rows: ReviewedRows, chosen: NDArray[np.bool_]) -> ReviewedRows:
-    """Return some of the rows."""
-    return ReviewedRows(**{name: column[chosen] for name, column in vars(rows).items()})
-
-
-def _summarize(rows: ReviewedRows, counts: Sequence[AnswerCount]) -> AnswerGroup:
-    """Separate labelled alarms from audited inliers, and count all answers."""
-    n_rows, n_alarms = sum(count.n_rows for count in counts), sum(count.n_outliers for count in counts)
-    alarms = rows.is_alarm & rows.is_labelled
-    drawn = ~np.isnan(rows.probabilities)  # of inliers only
-    audits = drawn & rows.is_labelled
-    answers = LabelledAnswers(
-        # A record id is made just before its answer: at the end of the last hour, the answer may fall into the next
-        # one.
-        n_alarms=max(n_alarms, int(alarms.sum())),
-        n_inliers=max(n_rows - n_alarms, int(audits.sum())),
-        alarm_scores=rows.scores[alarms],
-        alarm_is_outlier=rows.is_outlier[alarms],
-        audit_scores=rows.scores[audits],
-        audit_is_outlier=rows.is_outlier[audits],
-        audit_probabilities=labelling_probabilities(
-            rows.probabilities[drawn], rows.was_labelled_before[drawn], rows.is_labelled[drawn]
-        ),
+def _summarize(rows: ReviewedRows, counts: Sequence[AnswerCount], old: Sequence[AnswerCount]) -> AnswerGroup:
+    """Count answers, and select the labels that count."""
+    n_old_alarms = sum(count.n_outliers for count in old)
+    return AnswerGroup(
+        rows,
+        select_answers(rows, n_old_alarms, sum(count.n_rows for count in old) - n_old_alarms),
+        OutlierRatio(sum(count.n_outliers for count in counts), sum(count.n_rows for count in counts)),
+        tuple(sorted({count.model_version for count in counts})),
     )
-    return AnswerGroup(answers, tuple(sorted({count.model_version for count in counts})))

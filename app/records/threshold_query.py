@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, li
 from app.db.tables import HOURLY_COUNTS, PREDICTIONS
 from app.model.forest import OUTLIER
 from app.quality.labels import labelling_probabilities
+from app.quality.reviewed_rows import ReviewedRows
 from app.quality.what_if import CountedAnswers, KnownAnswers
-from app.records.quality_query import ReviewedRows, read_reviewed_rows
+from app.records.quality_query import read_reviewed_rows
 from app.records.window import Window
 
 
@@ -149,7 +150,7 @@ def _bucket_of(score: ColumnElement[float], thresholds: Sequence[float], first: 
 
 def _select_known(reviewed: ReviewedRows, versions: Sequence[str]) -> KnownAnswers:
     """Select labelled alarms and audited inliers of some versions."""
-    drawn = ~np.isnan(reviewed.probabilities) & np.isin(reviewed.model_versions, versions)
+    drawn = ~reviewed.is_alarm & reviewed.is_reached & np.isin(reviewed.model_versions, versions)
     alarms = reviewed.is_alarm & reviewed.is_labelled & np.isin(reviewed.model_versions, versions)
     probabilities = np.full(len(drawn), np.nan)
     audited = drawn & reviewed.is_labelled

@@ -28,6 +28,7 @@ def measure_runs(
     source: Source,
     detectors: Collection[str] = DETECTORS,
     skipped_rows: int = 0,
+    start: int = 0,
 ) -> dict[str, int]:
     """Run one stream until each detector has signalled drift.
 
@@ -42,6 +43,9 @@ def measure_runs(
     skipped_rows
         Rows at the start that fill the window; the stream changes after them, and signals in them are ignored.
 
+    start
+        Number of the first row: streams that start at different ones are independent.
+
     Returns
     -------
     By detector: the number of rows from the first full window, or from the first row after the skipped ones, to the
@@ -55,7 +59,7 @@ def measure_runs(
     row = 0
     while len(runs) < len(thresholds) and row < first_counted + longest:
         rows = source(_ROWS_AT_ONCE, row)
-        for after_row in statistics.push(rows.rows, rows.scores, rows.labels < 0, row):
+        for after_row in statistics.push(rows.rows, rows.scores, rows.labels < 0, start + row):
             counted, watched = row - first_counted, row - calibration.window + 1
             row += 1
             if counted < 0:

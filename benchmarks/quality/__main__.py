@@ -11,6 +11,7 @@ import numpy as np
 
 from app.quality.estimate import estimate_quality
 from app.quality.labels import LabelledAnswers
+from benchmarks.quality.broken_assumptions import tabulate_habits
 from benchmarks.quality.coverage import Coverage, FigureCoverage, measure_coverage
 from benchmarks.quality.scenarios import SCENARIOS
 
@@ -27,10 +28,15 @@ _SHOWN = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--years", type=int, default=2000, help="years of each scenario (%(default)s)")
+    parser.add_argument("--years", type=int, default=2000, help="years or windows of each scenario (%(default)s)")
     options = parser.parse_args(arguments)
     coverages = {scenario.name: measure_coverage(scenario, options.years) for scenario in SCENARIOS}
-    for lines in (_tabulate_labels(coverages), _tabulate_figures(coverages), _tabulate_cost()):
+    for lines in (
+        _tabulate_labels(coverages),
+        _tabulate_figures(coverages),
+        tabulate_habits(options.years),
+        _tabulate_cost(),
+    ):
         print()
         for line in lines:
             print(line, flush=True)

@@ -97,8 +97,8 @@ def _explained_alarms() -> timeseries.Panel:
 def _mean_confidence() -> timeseries.Panel:
     return graph(
         "Mean confidence",
-        "Mean confidence of the labels over one minute. Confidence is the probability that a row would get the same "
-        "label if the training rows were sampled again: 1 is certain, 0.5 is a coin toss. "
+        "Mean confidence of the labels over one minute. Confidence is the probability that a threshold from "
+        "other training rows, with the same forest, gives the same label: 1 is far from the threshold, 0.5 is on it. "
         "Alert LowPredictionConfidence: monitoring/runbook.md#lowpredictionconfidence",
         units.NoUnit,
         query("job:prediction_confidence:avg_rate1m", "mean"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from app.db.tables import AUDITS
 from tests.api.recorded_service import RecordedService, start_recorded_service
-from tests.records.filled_tables import draw, make_id, name_features
+from tests.records.filled_tables import draw, make_id, name_features, record
 
 
 @pytest.fixture
@@ -95,3 +95,25 @@ def test_access_is_limited(tmp_path: Path, service: RecordedService):
     with start_recorded_service(tmp_path, feedback_api_keys_file=str(tmp_path / "keys")) as guarded:
         assert guarded.client.post("/audit/next").status_code == 401
         assert len(guarded.client.post("/audit/next", headers={"X-API-Key": "key"}).json["rows"]) == 20
+
+
+def test_kind_of_rows_is_chosen(service: RecordedService):
+    """Alarms, both kinds mixed, or labelled rows for a second person; another kind is refused."""
+    alarm = make_id(99)
+    record(service.engine, alarm, is_inlier=-1)
+    with service.engine.begin() as connection:
+        line = {"record_id": alarm, "row": 0, "probability": 1.0, "position": 0.5, "is_inlier": -1}
+        connection.execute(insert(AUDITS).values(line))
+
+    def take_kind(kind: str) -> list[str]:
+        rows = service.client.post(f"/audit/next?kind={kind}&n=4").json["rows"]
+        return [row["record_id"] for row in rows]
+
+    assert take_kind("second") == []
+    assert take_kind("mixed") == [*map(make_id, range(3)), alarm]
+    assert take_kind("alarms") == []
+    service.client.post("/feedback", json={"request_id": alarm, "is_inlier": -1})
+    assert take_kind("second") == [alarm]
+    refused = service.client.post("/audit/next?kind=outliers")
+    assert refused.status_code == 422
+    assert "inliers or alarms or mixed or second" in refused.json["errors"][0]["message"]

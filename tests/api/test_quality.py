@@ -98,10 +98,29 @@ def test_figures_equal_a_calculation_by_hand(make_client, fill):
     assert whole["figures"]["recall"]["value"] == 1  # no audited inlier was a miss
     assert whole["figures"]["recall"]["low"] < 0.5  # but few inliers were audited
     assert whole["figures"]["f1"]["value"] is None
+    assert (whole["alarms_from"], whole["other_labelled_alarms"]) == ("all labels", 10)
+    assert (answer.json["maturity"]["source"], answer.json["maturity"]["hours"]) == ("unknown", 0)
+    assert [each["wrong_labels"] for each in answer.json["sensitivity"]] == [0.001, 0.005, 0.02]
+    assert answer.json["label_noise"]["estimated"]["labels"] == 0
+    assert answer.json["warnings"] == []
     assert "not enough labels" in whole["figures"]["f1"]["reason"]
     groups = [*answer.json["by_model_version"], *answer.json["by_segment"], *answer.json["by_day"]]
     assert [group.get("model_version", group.get("segment")) for group in groups[:4]] == ["v1", "v2", "", "berlin"]
     assert [(group["rows"], group["figures"]["precision"]["value"]) for group in groups] == [(1000, 0.8)] * 6
+
+
+def test_settings_of_quality_apply(make_client, fill):
+    """A day's answers are too young for LABEL_MATURITY_HOURS=30; LABEL_NOISE raises the lower end of recall."""
+    fill(add_a_day)
+    as_usual = make_client().get("/quality").json
+    answer = make_client(label_maturity_hours=30, label_noise=0.02).get("/quality").json
+
+    assert answer["maturity"]["source"] == "set"
+    assert answer["maturity"]["counted_until"] < as_usual["maturity"]["counted_until"]
+    assert (answer["overall"]["rows"], answer["overall"]["labelled_alarms"]) == (2000, 5)
+    assert answer["label_noise"]["assumed"] == 0.02
+    recall, usual = (each["overall"]["figures"]["recall"]["low"] for each in (answer, as_usual))
+    assert recall != usual
 
 
 def test_scores_of_two_versions_are_not_compared(make_client, fill):

@@ -98,7 +98,7 @@ def test_drift_detectors_go_on(service: RunningService):
 
 def test_commands_read_the_records(service: RunningService, folder: Path, tmp_path: Path):
     """Operators' commands count and export what the first release recorded."""
-    assert "0004" in _run(folder, "app.records", "status")
+    assert "0007" in _run(folder, "app.records", "status")
 
     _run(folder, "app.records", "export", "--since", "2026-11-29", "--out", str(tmp_path / "records.csv"))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binomtest, chi2
 
-from app.quality.outlier_counts import audit_weights, count_outliers
+from app.quality.outlier_counts import count_outliers
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_rows_weigh_by_the_inverse_of_their_probability(answers, count):
 
     assert count(replace(answers, audit_probabilities=chances)).missed == pytest.approx(100_000 * 40 / (40 + 980))
     assert count(replace(answers, audit_probabilities=chances / 7)).missed == pytest.approx(100_000 * 40 / 1020)
-    assert audit_weights(answers).sum() == pytest.approx(100_000)
+    assert answers.audit_weights.sum() == pytest.approx(100_000)
 
 
 @pytest.mark.parametrize("n_misses", [0, 1, 9])

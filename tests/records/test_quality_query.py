@@ -51,7 +51,7 @@ def test_alarms_and_audits_are_separated(database: Engine):
         records.add_answer(MONDAY, 1, label=-1)  # and about one that was never drawn
         records.add_answer(MONDAY, 1, probability=0.001, handed_at=MONDAY + HOUR)  # handed out, not yet labelled
 
-    assert described(read_quality(database, WEEK).overall.answers) == {
+    assert described(read_quality(database, WEEK, WEEK.end_hour).overall.answers) == {
         "counted": (5, 995),
         "alarms": [(-0.9, True), (-0.7, False)],
         # Two of three that were asked for have an answer.
@@ -72,7 +72,7 @@ def test_rows_labelled_before_the_queue_reached_them_stand_for_themselves(databa
         for _ in range(3):
             records.add_answer(MONDAY, 1, **drawn)
 
-    audits = described(read_quality(database, WEEK).overall.answers)["audits"]
+    audits = described(read_quality(database, WEEK, WEEK.end_hour).overall.answers)["audits"]
 
     assert audits == [(0.0025, False, -0.3), (0.01, False, -0.2), (0.01, True, -0.1)]
 
@@ -84,7 +84,7 @@ def test_label_that_was_replaced_does_not_count(database: Engine):
         again = records.add_answer(MONDAY, -1, label=-1)
         records.add_label(again, 1, given_at=MONDAY + DAY)
 
-    assert described(read_quality(database, WEEK).overall.answers)["alarms"] == [(-0.5, False)]
+    assert described(read_quality(database, WEEK, WEEK.end_hour).overall.answers)["alarms"] == [(-0.5, False)]
 
 
 def test_groups_are_parts_of_the_whole(database: Engine):
@@ -99,8 +99,8 @@ def test_groups_are_parts_of_the_whole(database: Engine):
         audit: dict[str, Any] = {"probability": 0.5, "handed_at": tuesday + HOUR}
         records.add_answer(tuesday + 2, 1, label=1, model_version="v2", segment="berlin", **audit)
 
-    reading = read_quality(database, WEEK)
-    of_v2 = read_quality(database, WEEK, model_version="v2")
+    reading = read_quality(database, WEEK, WEEK.end_hour)
+    of_v2 = read_quality(database, WEEK, WEEK.end_hour, model_version="v2")
 
     by_hand = {
         "all": ((60, 540), 2, 1),
@@ -138,7 +138,7 @@ def test_window_is_of_whole_hours(database: Engine):
             records.add_answer(MONDAY + hour * HOUR, -1, label=-1, score=-hour / 10)
             records.add_answer(MONDAY + (hour + 1) * HOUR - 0.001, -1, label=-1, score=-hour / 10)
 
-    overall = read_quality(database, Window.around(since, until)).overall.answers
+    overall = read_quality(database, Window.around(since, until), until).overall.answers
 
     assert overall.n_alarms == 1110
     assert sorted(overall.alarm_scores) == [-0.3, -0.3, -0.2, -0.2, -0.1, -0.1]
@@ -150,14 +150,14 @@ def test_answer_that_is_counted_after_the_window_is_no_contradiction(database: E
         records.add_answer(WEEK.end_hour - 0.001, -1, label=-1)
         records.add_answer(WEEK.end_hour - 0.001, 1, label=1, probability=0.1, handed_at=WEEK.end_hour)
 
-    answers = read_quality(database, WEEK).overall.answers
+    answers = read_quality(database, WEEK, WEEK.end_hour).overall.answers
 
     assert (answers.n_alarms, answers.n_inliers) == (1, 1)
 
 
 def test_empty_database_has_no_groups(database: Engine):
     """And an empty total."""
-    reading = read_quality(database, WEEK)
+    reading = read_quality(database, WEEK, WEEK.end_hour)
 
     assert described(reading.overall.answers) == {"counted": (0, 0), "alarms": [], "audits": []}
     assert (reading.by_model_version, reading.by_segment, reading.by_day) == ({}, {}, {})

@@ -58,7 +58,7 @@ def test_every_row_is_recorded_as_it_was_answered(address: str, start_writer: St
 
 
 def test_share_is_recorded_and_all_are_counted(sqlite: str, start_writer: Start, read: Read):
-    """All outliers, without features if these are not recorded; drawn inliers are among the recorded ones."""
+    """All outliers, each in the queue of alarms, without features if these are not recorded; drawn inliers, too."""
     settings = {"RECORD_PREDICTIONS": "0.1", "AUDIT_SHARE": "0.05", "RECORD_FEATURES": "false"}
     recorder = start_writer(sqlite, **settings)
     recorder.take(10, 1000)
@@ -68,10 +68,15 @@ def test_share_is_recorded_and_all_are_counted(sqlite: str, start_writer: Start,
     n_rows, n_outliers = counted.values()
     rows = read(sqlite, select(PREDICTIONS))
     inliers = {(row["record_id"], row["row"]) for row in rows if row["is_inlier"] == 1}
-    audits = {(row["record_id"], row["row"]) for row in read(sqlite, select(AUDITS))}
+    drawn = read(sqlite, select(AUDITS))
+    audits, alarms = (
+        {(row["record_id"], row["row"]) for row in drawn if row["is_inlier"] == label} for label in (1, -1)
+    )
     assert (n_rows, n_outliers) == (10_000, len(rows) - len(inliers))
     assert 300 < len(inliers) < 800
     assert audits < inliers
+    assert alarms == {(row["record_id"], row["row"]) for row in rows if row["is_inlier"] == -1}
+    assert {(row["is_inlier"], row["probability"]) for row in drawn} == {(1, 0.05), (-1, 1.0)}
     assert {(row["is_inlier"], row["recorded_share"]) for row in rows} == {(1, 0.1), (-1, 1.0)}
     assert {row["features"] for row in rows} == {None}
 

@@ -29,6 +29,7 @@ PREDICTION = {
     "explanation": '{"reasons": ["sd = 39.2 is high"]}',
 }
 AUDIT = {"record_id": "01" * 16, "row": 3, "probability": 0.001, "position": 0.7, "handed_at": None}
+AUDIT |= {"is_inlier": 1, "checked_at": None}
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration
+from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, Calibration
 from app.drift.mmd import RobustScaling
-from app.drift.thresholds import find_step_threshold, find_thresholds
+from app.drift.thresholds import find_thresholds
 from app.drift.windows import round_to_single
 from training.drift.simulate import DriftSimulation, ScoredRows
 from training.errors import BadArgument
@@ -157,12 +157,7 @@ def calibrate(
             on_progress((n_done + part) / len(DETECTORS))
 
         statistics = simulation.run(name, report_part)
-        if name == OUTLIER_RATE:
-            # Rounding merges two shares that are equally far above and below that of training.
-            steps = np.unique(np.abs(np.arange(window + 1) / window - training_outlier_share).round(12))
-            thresholds[name] = find_step_threshold(statistics, steps, window, run_time)
-        else:
-            thresholds[name] = find_thresholds(statistics, window, run_time)
+        thresholds[name] = find_thresholds(statistics, window, run_time)
     return Calibration(
         reference_rows=reference.rows,
         reference_scores=reference.scores,

@@ -1,6 +1,7 @@
 """Compare two files of rows: each feature separately, and all features together.
 
-The p-values of the features are corrected by Holm's method. The results are also given in sentences and as plain text.
+Both questions are answered with a common error rate: half of it for the features, corrected by Holm's method, and half
+for whole rows. So one summary weighs both. The results are also given in sentences and as plain text.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
 
 from app.drift.mmd import RobustScaling
 from app.drift.windows import round_to_single
 from app.errors import count_of
 from training.data.dataset import Dataset
+from training.drift.ks_test import compare_values
 from training.drift.mmd_test import N_PERMUTATIONS, KernelComparison, compare_rows
 from training.drift.psi import Stability
 from training.errors import BadData
@@ -55,6 +56,9 @@ def correct_by_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
 # The usual level for corrected p-values.
 SIGNIFICANCE = 0.05
 
+# Features and whole rows are two chances to find a change where there is none: each gets half of the level.
+_N_QUESTIONS = 2
+
 # With fewer, only a feature that left its whole range would be significant.
 MIN_ROWS = 20
 
@@ -70,7 +74,7 @@ class FeatureChange:
     distance
         The Kolmogorov-Smirnov distance, in [0, 1]: the largest difference of the shares of rows up to any value.
     p_value, corrected_p_value
-        Probability of such a distance without a change; corrected by Holm's method for the number of features.
+        Probability of such a distance without a change; corrected for the number of features and for whole rows.
     stability
         Counts in bins of the reference, with the population stability index.
     medians
@@ -121,12 +125,23 @@ class DriftComparison:
         return tuple(each for each in self.features if each.is_significant and each.distance > self.min_effect)
 
     @property
+    def corrected_p_of_whole_rows(self) -> float:
+        """The p-value of whole rows, corrected for the features."""
+        return min(_N_QUESTIONS * self.whole_rows.p_value, 1.0)
+
+    @property
+    def do_whole_rows_differ(self) -> bool:
+        """Whether whole rows differ significantly, by however little."""
+        return self.corrected_p_of_whole_rows < SIGNIFICANCE
+
+    @property
     def smallest_visible_distance(self) -> float:
         """The smallest distance that is about significant with these numbers of rows and features.
 
-        It follows from the asymptotic distribution for the first and strictest step of Holm's correction.
+        It follows from the asymptotic distribution for the first and strictest step of Holm's correction, for values
+        without ties.
         """
-        level = SIGNIFICANCE / len(self.features)
+        level = SIGNIFICANCE / _N_QUESTIONS / len(self.features)
         return min(sqrt(log(2 / level) / 2 * (1 / len(self.reference) + 1 / len(self.current))), 1.0)
 
 
@@ -153,16 +168,16 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
             )
     # The forest and the detectors use single precision: a file that was rounded to it has not changed.
     before, after = round_to_single(reference.rows), round_to_single(current.rows)
-    tests = [ks_2samp(*columns) for columns in zip(before.T, after.T, strict=True)]
-    corrected = correct_by_holm(np.array([test.pvalue for test in tests]))
+    tests = [compare_values(*columns) for columns in zip(before.T, after.T, strict=True)]
+    corrected = np.minimum(_N_QUESTIONS * correct_by_holm(np.array([test.p_value for test in tests])), 1)
     scaling = RobustScaling.of(before)
     medians = np.median(after, axis=0)
     shifts = (medians - scaling.centre) / scaling.spread
     changes = [
         FeatureChange(
             name,
-            float(test.statistic),
-            float(test.pvalue),
+            test.distance,
+            test.p_value,
             float(corrected[place]),
             Stability.of(before[:, place], after[:, place]),
             (float(scaling.centre[place]), float(medians[place])),
@@ -177,12 +192,12 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
 # More would fill a terminal; the table below lists all.
 _MAX_NAMES = 5
 
-_HEADER = ("feature", "KS distance", "p", "p (Holm)", "PSI", "PSI threshold", "shift", "changed")
+_HEADER = ("feature", "KS distance", "p", "corrected p", "PSI", "PSI threshold", "shift", "changed")
 
 
 def conclude(comparison: DriftComparison) -> list[str]:
-    """Describe the result in sentences, the most important first."""
-    sentences = [_describe_features(comparison), _describe_whole_rows(comparison.whole_rows)]
+    """Describe the result in sentences: one that weighs features and whole rows, then what it rests on."""
+    sentences = [_summarize(comparison), _describe_whole_rows(comparison)]
     if (visible := comparison.smallest_visible_distance) > comparison.min_effect:
         sentences.append(
             f"At these numbers of rows a KS distance below about {visible:.2g} cannot be distinguished from "
@@ -219,24 +234,34 @@ def format_p_value(p_value: float) -> str:
     return f"{p_value:.2g}" if p_value > 0 else "<1e-300"
 
 
-def _describe_features(comparison: DriftComparison) -> str:
-    """Describe which features changed."""
+def _summarize(comparison: DriftComparison) -> str:
+    """Weigh features and whole rows in one sentence."""
     changed, least = comparison.changed, f"a KS distance of {comparison.min_effect:g}"
+    do_differ, n_little = comparison.do_whole_rows_differ, sum(each.is_significant for each in comparison.features)
     if changed:
         named = ", ".join(f"{change.name} ({change.distance:.2g})" for change in changed[:_MAX_NAMES])
         others = f" and {len(changed) - _MAX_NAMES} more" if len(changed) > _MAX_NAMES else ""
         compared = count_of(len(comparison.features), "feature")
-        return f"{len(changed)} of {compared} changed by more than {least}: {named}{others}."
-    little = sum(change.is_significant for change in comparison.features)
-    return f"No feature changed by more than {least}" + (f"; {little} changed by less." if little else ".")
+        whole = "" if do_differ else "; whole rows alone would not show it"
+        return f"The rows changed: {len(changed)} of {compared} by more than {least}: {named}{others}{whole}."
+    if n_little:
+        whole = "and whole rows differ, too" if do_differ else "and whole rows show no difference"
+        return f"The rows changed little: {count_of(n_little, 'feature')}, none by more than {least}, {whole}."
+    if do_differ:
+        return (
+            "The rows changed, although no single feature did significantly: look at how features depend on each other "
+            "and for small changes of several."
+        )
+    return "The rows show no significant change, neither in a feature nor as a whole."
 
 
-def _describe_whole_rows(whole_rows: KernelComparison) -> str:
-    """Describe whether all features together changed."""
-    differ = "differ from" if whole_rows.p_value < SIGNIFICANCE else "show no difference from"
+def _describe_whole_rows(comparison: DriftComparison) -> str:
+    """Give the figures of whole rows."""
+    whole_rows = comparison.whole_rows
     return (
-        f"Whole rows {differ} the reference: MMD {whole_rows.effect:.2g} beyond chance, p = {whole_rows.p_value:.2g} "
-        f"({N_PERMUTATIONS} permutations of {whole_rows.n_reference:,} and {whole_rows.n_current:,} rows)."
+        f"Whole rows: MMD {whole_rows.effect:.2g} beyond chance, p = {whole_rows.p_value:.2g}, corrected "
+        f"{comparison.corrected_p_of_whole_rows:.2g} ({N_PERMUTATIONS} permutations of {whole_rows.n_reference:,} and "
+        f"{whole_rows.n_current:,} rows)."
     )
 
 

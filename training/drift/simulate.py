@@ -18,7 +18,7 @@ from app.drift.calibration import CVM, MMD, OUTLIER_RATE
 from app.drift.cvm import RankReference, Whole
 from app.drift.mmd import KernelReference
 from app.drift.thresholds import settling_rows
-from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
+from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single, step_between_outlier_shares
 
 # Simulated first signals of each detector. The standard error of the run time is 1 / sqrt(2000) = 2 %; for wide tables
 # and long run times, which get fewer, at most 4 %.
@@ -137,7 +137,9 @@ class DriftSimulation:
         n_done = 0
         for part in self._parts:
             computed = self._compute(detector, part)
-            if detector != OUTLIER_RATE:
+            if detector == OUTLIER_RATE:
+                computed += step_between_outlier_shares(self._share, self._window) * jitter.random(computed.shape)
+            else:
                 computed += make_jitter(jitter, *computed.shape)
             statistics[n_done : n_done + len(part)] = computed
             n_done += len(part)

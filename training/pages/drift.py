@@ -66,7 +66,7 @@ def _tabulate(comparison: DriftComparison) -> pd.DataFrame:
             "changed": [judge(change, comparison.min_effect) for change in features],
             "KS distance": [change.distance for change in features],
             "p": [format_p_value(change.p_value) for change in features],
-            "p (Holm)": [format_p_value(change.corrected_p_value) for change in features],
+            "corrected p": [format_p_value(change.corrected_p_value) for change in features],
             "PSI": [change.stability.index for change in features],
             "PSI threshold": [change.stability.threshold for change in features],
             "median, reference": [change.medians[0] for change in features],
@@ -88,6 +88,7 @@ def _add_whole_rows(page: SelfContainedPage, comparison: DriftComparison) -> Non
                 "by chance": [whole_rows.by_chance],
                 "MMD beyond chance": [whole_rows.effect],
                 "p": [format_p_value(whole_rows.p_value)],
+                "corrected p": [format_p_value(comparison.corrected_p_of_whole_rows)],
                 "reference rows": [whole_rows.n_reference],
                 "current rows": [whole_rows.n_current],
             },
@@ -98,7 +99,7 @@ def _add_whole_rows(page: SelfContainedPage, comparison: DriftComparison) -> Non
 
 def _describe_distance(change: FeatureChange) -> str:
     """Describe in a line how far a feature moved."""
-    return f"KS distance {change.distance:.3f}, p (Holm) {format_p_value(change.corrected_p_value)}"
+    return f"KS distance {change.distance:.3f}, corrected p {format_p_value(change.corrected_p_value)}"
 
 
 def _add_explanation(page: SelfContainedPage, comparison: DriftComparison) -> None:
@@ -108,9 +109,12 @@ def _add_explanation(page: SelfContainedPage, comparison: DriftComparison) -> No
         f"A feature changed if its corrected p-value is below {SIGNIFICANCE:g} and its KS distance above "
         f'{comparison.min_effect:g}; "little" means significant but no farther than that. With many rows '
         "even the smallest difference is significant, so look at the distance first.",
-        "KS distance: the largest difference between the shares of rows up to any value, from 0 to 1. Holm's "
-        "correction keeps the probability that any unchanged feature is reported as changed below 5 %, however many "
-        "features there are.",
+        "KS distance: the largest difference between the shares of rows up to any value, from 0 to 1. Its p-value "
+        "counts all permutations of the rows with a larger distance, and half of those with the same one, so equal "
+        "values do not distort it.",
+        "Features and whole rows share an error rate of 5 %: p-values of features are corrected by Holm's method and "
+        "doubled, and that of whole rows is doubled. So unchanged files are reported as changed in at most about 5 % "
+        "of all cases, however many features there are.",
         "PSI: the population stability index over about ten bins of the reference, or fewer if there are few "
         "rows. One unchanged feature in twenty exceeds its threshold at these numbers of rows. A constant threshold "
         "would not work: of unchanged samples of 100 rows in ten bins, about 83 % are above 0.1.",
@@ -120,6 +124,6 @@ def _add_explanation(page: SelfContainedPage, comparison: DriftComparison) -> No
         "MMD: how different whole rows are, even if each feature alone looks the same. Its p-value is the share of "
         'random permutations of all rows with at least the same distance; "by chance" is their average.',
         "All p-values assume that rows are independent. Rows that follow each other in time often are not, and then "
-        "look changed too easily. Where many rows share a value, the p-values of KS are rather too large.",
+        "look changed too easily.",
     ):
         page.add_paragraph(text)

@@ -41,7 +41,7 @@ def test_unchanged_file_exits_with_0(compare, tmp_path):
     header, first, second, _, verdict, *_, page = shown.out.splitlines()
     assert header.startswith("feature  KS distance")
     assert {first.split()[0], second.split()[0]} == {"mean", "sd"}
-    assert verdict == "No feature changed by more than a KS distance of 0.1."
+    assert verdict == "The rows show no significant change, neither in a feature nor as a whole."
     assert page == str(tmp_path / "reports" / "drift.html")
     assert "now.csv against ref.csv" in (tmp_path / "reports" / "drift.html").read_text()
     assert shown.err.splitlines() == [f"Reading {tmp_path / 'ref.csv'} and {tmp_path / 'now.csv'} ...", "Comparing ..."]
@@ -53,7 +53,7 @@ def test_changed_file_exits_with_3(compare):
 
     assert status == 3
     assert shown.out.splitlines()[1].startswith("mean ")
-    assert "1 of 2 features changed by more than a KS distance of 0.1: mean (0." in shown.out
+    assert "The rows changed: 1 of 2 features by more than a KS distance of 0.1: mean (0." in shown.out
 
 
 def test_change_below_the_minimum_effect_exits_with_0(compare):
@@ -62,7 +62,9 @@ def test_change_below_the_minimum_effect_exits_with_0(compare):
     status, shown = compare(1, "--min-effect", "0.9")
 
     assert status == 0
-    assert "No feature changed by more than a KS distance of 0.9; 1 changed by less." in shown.out
+    assert (
+        "The rows changed little: 1 feature, none by more than a KS distance of 0.9, and whole rows differ" in shown.out
+    )
 
 
 def test_dropped_columns_are_not_compared(compare):

@@ -30,7 +30,7 @@ def distance_by_definition(one, other):
 
 
 def test_changed_features_come_first():
-    """With distance, direction and a p-value that is corrected for the number of features."""
+    """With distance, direction and a p-value that is corrected for the number of features and for whole rows."""
     reference, current = draw_rows(400, 1), draw_rows(300, 2, shift=(0, -1, 0.5))
 
     found = compare_files(make_data(reference), make_data(current), min_effect=0.1)
@@ -41,12 +41,12 @@ def test_changed_features_come_first():
     assert farthest.distance == pytest.approx(
         distance_by_definition(*(rows[:, 1].astype(np.float32) for rows in (reference, current)))
     )
-    assert farthest.corrected_p_value == pytest.approx(3 * farthest.p_value)
-    assert second.corrected_p_value == pytest.approx(2 * second.p_value)
+    assert farthest.corrected_p_value == pytest.approx(6 * farthest.p_value)
+    assert second.corrected_p_value == pytest.approx(4 * second.p_value)
     assert farthest.shift < -0.5 < 0.2 < second.shift
     assert farthest.stability.index > farthest.stability.threshold
     assert not unchanged.is_significant
-    assert found.whole_rows.p_value == 0.001
+    assert (found.whole_rows.p_value, found.corrected_p_of_whole_rows) == (0.001, 0.002)
 
 
 def test_small_change_of_many_rows_is_no_drift():

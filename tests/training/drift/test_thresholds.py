@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.drift.calibration import CONFIRMING_SHARES
-from app.drift.thresholds import find_step_threshold, find_thresholds, settling_rows
+from app.drift.thresholds import find_thresholds, settling_rows
 
 WINDOW, RUN_TIME = 10, 100
 
@@ -51,30 +51,3 @@ def test_confirming_thresholds_are_exceeded_with_the_stored_probabilities():
         spread = 4 * np.sqrt(CONFIRMING_SHARES / windows.size)
         assert (shares <= CONFIRMING_SHARES + spread).all()
         assert ties or (shares >= CONFIRMING_SHARES - spread).all()
-
-
-def test_threshold_for_few_values_signals_at_most_as_often_as_requested():
-    """It is between two values, and its run time is reported."""
-    streams = np.round(make_streams(1, ties=True), 12)
-    steps = np.arange(11) / 10
-
-    thresholds = find_step_threshold(streams.copy(), steps, WINDOW, RUN_TIME)
-
-    [line] = thresholds.lines
-    assert np.isclose(steps + 0.05, line).any()
-    one_lower = find_step_threshold(streams.copy(), steps, WINDOW, run_time=10)
-    assert one_lower.lines[0] < line
-    beyond = streams > line
-    run = np.where(beyond.any(axis=1), beyond.argmax(axis=1) + 1, streams.shape[1]).sum() / beyond.any(axis=1).sum()
-    assert thresholds.run_time == pytest.approx(run)
-    assert thresholds.run_time >= RUN_TIME
-
-
-def test_detector_that_signals_too_often_at_every_threshold_is_switched_off():
-    """Its run time is infinite."""
-    streams = np.tile([0.0, 1.0], (100, 60))
-
-    thresholds = find_step_threshold(streams, np.array([0.0, 1.0]), WINDOW, RUN_TIME)
-
-    assert thresholds.lines[0] > 1
-    assert thresholds.run_time == float("inf")

@@ -36,7 +36,7 @@ def test_page_shows_the_result(comparison):
         assert f"<p>{sentence.replace('<', '&lt;').replace('>', '&gt;')}</p>" in page
     verdicts = re.findall(r"<th>(\S+)</th>\s*<td>(yes|little|no)</td>", page)
     assert verdicts == [("&lt;visits&gt;", "yes"), ("mean", "little"), ("sd", "no")]
-    for figure in ("KS distance", "p (Holm)", "PSI threshold", "squared MMD"):
+    for figure in ("KS distance", "corrected p", "PSI threshold", "squared MMD"):
         assert f"<th>{figure}</th>" in page
 
 
