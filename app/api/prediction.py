@@ -19,7 +19,7 @@ from app.api.service import CountedPrediction, Service, name_record, service
 from app.model.bundle import Bundle
 from app.model.schema import Features
 from app.web.codecs import JSON_MEDIA_TYPE, load_body, read_json
-from app.web.fields import FeatureVector, Segment, StrictBoolean, find_problem_of_number, parse_segment
+from app.web.fields import FeatureVector, Segment, StrictBoolean, find_problem_of_number, parse_segment, read_values
 from app.web.middleware import RequestIds, request_ids
 from app.web.named_rows import NAMED_ROW, place_named_row
 
@@ -67,7 +67,7 @@ class PredictionAnswer(ExplanationFields):
 @lru_cache(maxsize=_MODELS_AT_ONCE)
 def prediction_request_schema(features: Features) -> Schema:
     """Return the schema of a request to a model with these features."""
-    description = "One number per feature: " + ", ".join(features.names) + "."
+    description = "One value per column: " + ", ".join(features.names) + "."
     return Schema.from_dict(
         {
             "feature_vector": FeatureVector(features, required=True, metadata={"description": description}),
@@ -120,8 +120,13 @@ def _load_usual(body: object, features: Features) -> dict[str, Any] | None:
     if type(body) is not dict or not body.keys() <= _DEFAULTS.keys():
         return None
     row = body.get("feature_vector")
-    if type(row) is not list or len(row) != len(features.names) or any(map(find_problem_of_number, row)):
+    if type(row) is not list or len(row) != len(features.names):
         return None
+    if features.levels or any(map(find_problem_of_number, row)):
+        row, problems = read_values(row, features)
+        if problems:
+            return None
+        body = body | {"feature_vector": row}
     if "segment" in body and (type(body["segment"]) is not str or parse_segment(body["segment"]) is None):
         return None
     loaded = _DEFAULTS | body

@@ -101,7 +101,7 @@ class PredictionsAnswer(Schema.from_dict(list_fields(ExplanationFields))):  # ty
 class Batch:
     """Rows to score, shape ``(n_rows, n_features)``, and the options in the same body."""
 
-    rows: NDArray[np.float32]
+    rows: NDArray[np.floating]
     score: bool = False
     confidence: bool = False
     explain: bool = False
@@ -111,7 +111,7 @@ class Batch:
 @lru_cache(maxsize=_MODELS_AT_ONCE)
 def predictions_request_schema(features: Features, max_rows: int) -> Schema:
     """Return the schema of a request of at most ``max_rows`` rows to a model with these features."""
-    description = "Rows of one number per feature: " + ", ".join(features.names) + "."
+    description = "Rows of one value per column: " + ", ".join(features.names) + "."
     return Schema.from_dict(
         {
             "feature_vectors": FeatureVectors(features, max_rows, required=True, metadata={"description": description}),

@@ -66,7 +66,7 @@ class Bundle:
     trained_at
         Time of the training, with time zone.
     features
-        The features of a row.
+        The input columns of a row.
     forest
         The compiled trees.
     confidence
@@ -126,12 +126,11 @@ def read_bundle(folder: Path) -> Bundle:
         if DRIFT_FILE in manifest["files"]:
             with _open_verified(folder, DRIFT_FILE, manifest):
                 pass  # the recorder reads it
-        features = Features(
-            *(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high"))
-        )
-        if len(features) != forest.n_features:
+        features = Features.of_manifest(manifest)
+        if len(manifest["features"]) != forest.n_features:
             raise InvalidBundle(
-                f"{folder} names {count_of(len(features), 'feature')}, its forest has {forest.n_features}: train again."
+                f"{folder} names {count_of(len(manifest['features']), 'feature')}, its forest has {forest.n_features}: "
+                "train again."
             )
         check_golden_rows(folder, forest, manifest["golden"])
         return Bundle(

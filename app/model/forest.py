@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.errors import InvalidBundle
+from app.model.encoding import Encoding
 from app.model.forest_arrays import MAX_PATH_LENGTH, ForestArrays
 from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel
 
@@ -130,6 +131,8 @@ class Forest:
         The border between inliers and outliers.
     kernel
         Sums path lengths; by default the compiled kernel, or NumPy if there is none.
+    encoding
+        Makes the trees' features of the columns of a row; None if these are the features.
 
     Raises
     ------
@@ -154,15 +157,25 @@ class Forest:
     (array([-0.5       , -0.70710678]), array([ 1, -1]))
     """
 
-    def __init__(self, arrays: ForestArrays, threshold: Threshold, kernel: type[Kernel] | None = None) -> None:
+    def __init__(
+        self,
+        arrays: ForestArrays,
+        threshold: Threshold,
+        kernel: type[Kernel] | None = None,
+        encoding: Encoding | None = None,
+    ) -> None:
         arrays.check()
         threshold.check(arrays)
         self.arrays = arrays
         self.threshold = threshold
         self._border = threshold.path_length_sum
+        self.encoding = encoding
         self.n_features = int(arrays.n_features)
+        if encoding is not None and len(encoding) != self.n_features:
+            raise InvalidBundle(f"The encoding makes {len(encoding)} features, the forest has {self.n_features}.")
         self._scale = float(arrays.path_length_scale)
         self._kernel = kernel(arrays) if kernel else _fastest_kernel(arrays)  # type: ignore[call-arg]
+        self._sum_of_row = self._kernel.sum_path_lengths_of_row if encoding is None else self._sum_of_encoded_row
 
     @property
     def kernel(self) -> str:
@@ -176,7 +189,20 @@ class Forest:
 
     def sum_path_lengths(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Sum the path lengths of rows over all trees, in edges, shape ``(n_rows,)``; rows as in :meth:`score`."""
-        return self._kernel.sum_path_lengths(np.asarray(rows, dtype=np.float32))
+        return self._kernel.sum_path_lengths(self.to_features(rows))
+
+    def sum_of_features(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Sum the path lengths of rows that are encoded already, shape ``(n_rows, n_features)``."""
+        return self._kernel.sum_path_lengths(features)
+
+    @property
+    def n_columns(self) -> int:
+        """How many numbers a row has."""
+        return self.n_features if self.encoding is None else self.encoding.n_columns
+
+    def to_features(self, rows: ArrayLike) -> NDArray[np.float32]:
+        """Make the trees' features of rows, shape ``(n_rows, n_features)``."""
+        return np.asarray(rows, dtype=np.float32) if self.encoding is None else self.encoding.encode(rows)
 
     def score(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Compute scores like scikit-learn's ``IsolationForest.score_samples``.
@@ -184,7 +210,7 @@ class Forest:
         Parameters
         ----------
         rows
-            Shape ``(n_rows, n_features)``, within float32; a missing value is NaN.
+            Shape ``(n_rows, n_columns)``, within float32; a missing value is NaN.
 
         Returns
         -------
@@ -199,7 +225,7 @@ class Forest:
         -------
         Two arrays of shape ``(n_rows,)``; of an odd number of trees, the last is left out.
         """
-        half, single = len(self.arrays.roots) // 2, np.asarray(rows, dtype=np.float32)
+        half, single = len(self.arrays.roots) // 2, self.to_features(rows)
         kernel, roots = type(self._kernel), (self.arrays.roots[:half], self.arrays.roots[half : 2 * half])
         first, second = (
             kernel(replace(self.arrays, roots=each)).sum_path_lengths(single)  # type: ignore[call-arg]
@@ -228,13 +254,17 @@ class Forest:
         Parameters
         ----------
         row
-            One number per feature, within float32; a missing value is NaN.
+            One number per column, within float32; a missing value is NaN.
         """
-        path_length = self._kernel.sum_path_lengths_of_row(row)
+        path_length = self._sum_of_row(row)
         label = OUTLIER if path_length < self._border else INLIER
         if not self._scale:
             return -0.5, label
         return -float(np.power(2.0, path_length / -self._scale)), label
+
+    def _sum_of_encoded_row(self, row: Sequence[float]) -> float:
+        """Encode one row, and sum its path lengths."""
+        return float(self.sum_path_lengths([row])[0])
 
 
 def _to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:

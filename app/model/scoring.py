@@ -49,7 +49,7 @@ def score_row(bundle: Bundle, row: Sequence[float]) -> ScoredRow:
     return ScoredRow(row, score, label, bundle.confidence.of_row(score, label))
 
 
-def score_rows(bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
-    """Score rows, shape ``(n_rows, n_features)``, finite."""
+def score_rows(bundle: Bundle, rows: NDArray[np.floating]) -> ScoredRows:
+    """Score rows, shape ``(n_rows, n_columns)``."""
     scores, labels = bundle.forest.score_and_label(rows)
-    return ScoredRows(rows, scores, labels, bundle.confidence.of_rows(scores, labels))
+    return ScoredRows(rows.astype(np.float32, copy=False), scores, labels, bundle.confidence.of_rows(scores, labels))

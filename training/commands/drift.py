@@ -118,7 +118,7 @@ def _replay(options: argparse.Namespace) -> int:
     calibration = Calibration.read(folder / DRIFT_FILE, folder / REFERENCE_FILE)
     watch = DriftMonitor(calibration, bundle.features.names, options.rows_per_second, options.false_alarm_days)
     announce(f"Reading {options.replay}")
-    data = read_features(open_csv_file(options.replay), bundle.features.names)
+    data = read_features(open_csv_file(options.replay), bundle.features)
     with show_rows(len(data)) as show_progress:
         replayed = replay(bundle.forest, watch, data, show_progress)
     written = write_page(options.out / REPLAY_FILE, compose_replay_page(replayed, f"{bundle.name} {bundle.version}"))

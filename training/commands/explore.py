@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.options import add_table_options
+from training.commands.options import add_label_option, add_table_options, read_choices, read_dialect
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its options."""
     parser = commands.add_parser("explore", help="write a page that describes a CSV file", allow_abbrev=False)
     add_table_options(parser)
+    add_label_option(parser)
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("reports"), help="folder of the page (default: %(default)s)"
     )
@@ -25,8 +26,11 @@ def run(options: argparse.Namespace) -> int:
     from training.pages.exploration import write_exploration
 
     announce(f"Reading {options.train}")
-    training = read_training_data(options.train, options.features, options.drop)
-    test = read_test_data(options.test, training) if options.test else None
+    dialect = read_dialect(options)
+    training = read_training_data(
+        options.train, options.features, options.drop, options.label, read_choices(options), dialect
+    )
+    test = read_test_data(options.test, training, options.label, dialect) if options.test else None
     announce("Drawing")
     print(write_exploration(options.out, training, test))
     return 0

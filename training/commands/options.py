@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from app.model.live_model import CURRENT_LINK
+from app.model.schema import MAX_ONE_HOT_LEVELS
 from app.model.store.promotion_rules import Consent
 from training.fitting.fit import ForestParameters
+
+if TYPE_CHECKING:
+    from training.data.columns import Choices
+    from training.data.source import Dialect
 
 # The name becomes part of addresses and of metric labels.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -62,12 +68,17 @@ def read_consent(options: argparse.Namespace) -> Consent:
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the training data, their labels and the name of the model."""
     add_table_options(parser)
+    add_label_option(parser)
+    parser.add_argument("--name", type=model_name, default="isowatch", help="name of the model (%(default)s)")
+
+
+def add_label_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--label``."""
     parser.add_argument(
         "--label",
         metavar="COLUMN",
         help="column of known labels, 0 inlier and 1 outlier, or 1 and -1; used for evaluation only",
     )
-    parser.add_argument("--name", type=model_name, default="isowatch", help="name of the model (%(default)s)")
 
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +88,42 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     columns = parser.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
+    parser.add_argument(
+        "--category", metavar="A,B", type=column_names, default=[], help="columns of numbers that are categories"
+    )
+    parser.add_argument(
+        "--max-levels",
+        metavar="N",
+        type=int,
+        default=MAX_ONE_HOT_LEVELS,
+        help="a category with more levels becomes one feature, the share of the level (%(default)s)",
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="accept rows without a value where the training rows have all"
+    )
+    add_dialect_options(parser)
+
+
+def read_choices(options: argparse.Namespace) -> Choices:
+    """Return what was decided about the columns."""
+    from training.data.columns import Choices
+
+    return Choices(tuple(options.category), options.allow_missing, options.max_levels)
+
+
+def add_dialect_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for how CSV files are written."""
+    parser.add_argument("--sep", metavar="C", default="", help="what separates cells (guessed from the header)")
+    parser.add_argument("--decimal", choices=[".", ","], default="", help="decimal point or comma (guessed)")
+    parser.add_argument("--thousands", metavar="C", help="what separates thousands (guessed)")
+    parser.add_argument("--encoding", metavar="NAME", default="", help="of the text, such as cp1252 (guessed)")
+
+
+def read_dialect(options: argparse.Namespace) -> Dialect:
+    """Return how CSV files are written, as far as options say so."""
+    from training.data.source import Dialect
+
+    return Dialect(options.sep.replace("\\t", "\t"), options.decimal, options.thousands, options.encoding)
 
 
 def add_drift_options(parser: argparse.ArgumentParser) -> None:
@@ -163,8 +210,10 @@ def column_names(text: str) -> list[str]:
     --------
     >>> column_names("mean, sd")
     ['mean', 'sd']
+    >>> column_names('id,"Amount, EUR"')
+    ['id', 'Amount, EUR']
     """
-    names = [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [""])]
     if "" in names:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names; write a,b.")
     return names

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.commands.options import add_models_option
+from training.commands.options import add_dialect_options, add_models_option, read_dialect
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -26,6 +26,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="also add contributions, reasons, counterfactual and p-value of each row",
     )
+    add_dialect_options(parser)
     add_models_option(parser)
     parser.set_defaults(run=run)
 
@@ -38,7 +39,14 @@ def run(options: argparse.Namespace) -> int:
     from training.data.score_file import score_file
 
     bundle = read_bundle(options.models / CURRENT_LINK)
-    evaluation = score_file(bundle, options.source, options.target, is_raw=options.raw, explains=options.explain)
+    evaluation = score_file(
+        bundle,
+        options.source,
+        options.target,
+        is_raw=options.raw,
+        explains=options.explain,
+        dialect=read_dialect(options),
+    )
     print(
         f"{options.target}: {evaluation.n_flagged:,} of {len(evaluation):,} rows are outliers "
         f"({bundle.name} {bundle.version})",

@@ -15,6 +15,7 @@ from app.model.explain import Explainer
 from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.server.output_file import disarm, open_output
 from training.data.dataset import read_features
+from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile, is_number, open_csv_file
 from training.errors import BadData, refusing_output
 from training.fitting.evaluate import Evaluation, evaluate
@@ -26,7 +27,13 @@ _BLOCK_ROWS = 1000
 
 
 def score_file(
-    bundle: Bundle, source: Path, target: Path, *, is_raw: bool = False, explains: bool = False
+    bundle: Bundle,
+    source: Path,
+    target: Path,
+    *,
+    is_raw: bool = False,
+    explains: bool = False,
+    dialect: Dialect = GUESS,
 ) -> Evaluation:
     """Copy a CSV file with ``is_inlier`` and ``anomaly_score`` as its last columns.
 
@@ -42,6 +49,8 @@ def score_file(
         Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
     explains
         Also add the columns of explanations, as ``/predictions`` returns them in CSV.
+    dialect
+        How the file is written, as far as it is known.
 
     Raises
     ------
@@ -52,8 +61,8 @@ def score_file(
     ModelsNotWritable
         If the result cannot be stored; ``target`` then is as it was.
     """
-    file = open_csv_file(source)
-    rows = read_features(file, bundle.features.names).rows
+    file = open_csv_file(source, dialect)
+    rows = read_features(file, bundle.features).rows
     evaluation = evaluate(bundle.forest, rows)
     convert = str if is_raw else _disarm_text
     explained = _Explained(bundle.explainer, rows, evaluation, convert) if explains else None
@@ -96,8 +105,9 @@ class _Explained:
 
     def _explain(self, block: slice) -> dict[str, list[Any]]:
         """Explain some rows; return the new columns."""
-        rows = self._rows[block].astype(np.float32)
-        return flatten(to_lists(explain_rows(self._explainer, rows, self._evaluation.scores[block])), self._convert)
+        return flatten(
+            to_lists(explain_rows(self._explainer, self._rows[block], self._evaluation.scores[block])), self._convert
+        )
 
 
 def _disarm_text(cell: str) -> str:
@@ -113,7 +123,7 @@ def _write(
     convert: Callable[[str], str],
 ) -> None:
     """Write all cells, and the new ones of each row."""
-    writer = csv.writer(opened, lineterminator="\n")
+    writer = csv.writer(opened, lineterminator="\n", delimiter=file.dialect.separator)
     writer.writerow([*map(convert, file.header), *added])
     writer.writerows(
         [*map(convert, cells), *answer] for (_, cells), answer in zip(file.records(), answers, strict=True)
