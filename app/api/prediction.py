@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from app.api.explanation import EXPLAIN, EXPLAIN_DESCRIPTION, ExplanationFields
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.model.bundle import Bundle
 from app.model.schema import Features
+from app.model.scoring import ABOVE, NO_CONFIDENCE, REASONS
 from app.web.codecs import JSON_MEDIA_TYPE, load_body, read_json
 from app.web.fields import FeatureVector, Segment, StrictBoolean, find_problem_of_number, parse_segment, read_values
 from app.web.middleware import RequestIds, request_ids
@@ -55,12 +56,23 @@ class PredictionAnswer(ExplanationFields):
         }
     )
     confidence = fields.Float(
+        allow_none=True,
         metadata={
-            "description": "How sure the label is: the higher, the surer. Only when `confidence` was true.",
+            "description": "How sure the label is: the higher, the surer. Only when `confidence` was true; null for a "
+            "row with unfamiliar values.",
             "minimum": 0,
             "maximum": 1,
             "example": 0.98,
-        }
+        },
+    )
+
+    unfamiliar = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf(REASONS)),
+        metadata={
+            "description": "By column: why its value is unlike those in training. Only if there is such a value.",
+            "example": {"mean": ABOVE},
+        },
     )
 
 
@@ -167,7 +179,11 @@ def answer_row(parts: Service, ids: RequestIds, bundle: Bundle, body: object) ->
     if loaded["score"]:
         answer["anomaly_score"] = scored.score
     if loaded["confidence"]:
-        answer["confidence"] = scored.confidence
+        answer["confidence"] = None if scored.unfamiliar else scored.confidence
     if explainer is not None:
         answer |= explainer.explain(scored.row, scored.score).as_fields()
+    if scored.unfamiliar:
+        answer["unfamiliar"] = scored.unfamiliar
+        if loaded["confidence"]:
+            answer["notes"] = answer.get("notes", {}) | {"confidence": NO_CONFIDENCE}
     return msgspec.json.encode(answer)

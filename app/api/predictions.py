@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from flask import Blueprint, Request, Response, request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 from numpy.typing import NDArray
 
 from app.api.explanation import (
@@ -24,6 +24,7 @@ from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
 from app.model.bundle import Bundle
 from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.model.schema import Features
+from app.model.scoring import ABOVE, NO_CONFIDENCE, REASONS
 from app.web.accept import choose_media_type
 from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_body, read_json
 from app.web.fields import (
@@ -92,8 +93,16 @@ class PredictionsAnswer(Schema.from_dict(list_fields(ExplanationFields))):  # ty
         metadata={"description": "The lower, the more abnormal. Only when `score` was true."},
     )
     confidence = fields.List(
-        fields.Float(metadata={"minimum": 0, "maximum": 1}),
-        metadata={"description": "How sure each label is. Only when `confidence` was true."},
+        fields.Float(allow_none=True, metadata={"minimum": 0, "maximum": 1}),
+        metadata={"description": "How sure each label is; see `/prediction`. Only when `confidence` was true."},
+    )
+    unfamiliar = fields.List(
+        fields.Dict(keys=fields.String(), values=fields.String(validate=validate.OneOf(REASONS)), allow_none=True),
+        metadata={
+            "description": "The unfamiliar values of each row, null if it has none; see `/prediction`. Only if any row "
+            "has some.",
+            "example": [{"mean": ABOVE}],
+        },
     )
 
 
@@ -209,6 +218,14 @@ def answer_batch(parts: Service, ids: RequestIds, bundle: Bundle, batch: Batch) 
         answer["confidence"] = scored.confidences.tolist()
     if explainer is not None:
         answer |= to_lists(explain_rows(explainer, scored.rows, scored.scores))
+    if scored.unfamiliar:
+        answer["unfamiliar"] = [scored.unfamiliar.get(place) for place in range(len(scored.rows))]
+        if batch.confidence:
+            notes = answer.get("notes") or [{} for _ in scored.rows]
+            for place in scored.unfamiliar:
+                answer["confidence"][place] = None
+                notes[place]["confidence"] = NO_CONFIDENCE
+            answer["notes"] = notes
     return answer
 
 

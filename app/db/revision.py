@@ -8,7 +8,7 @@ from app.db.url import DatabaseAddress
 from app.errors import RecordsUnavailable
 
 # The newest file in app/db/migrations/versions. Revisions count up, so that older and newer ones can be compared.
-REVISION = "0004"
+REVISION = "0005"
 
 # Not Alembic's default: a PostgreSQL database may be shared with another program that uses Alembic.
 REVISION_TABLE = "isowatch_schema"

@@ -33,6 +33,7 @@ from app.server.regular_file import open_regular, read_regular
 
 if TYPE_CHECKING:
     from app.model.explain import Explainer
+    from app.model.scoring import KnownValues
 
 # Incremented when an older service could no longer read a bundle; docs/bundle.md describes the formats.
 FORMAT_VERSION = 2
@@ -100,6 +101,13 @@ class Bundle:
 
         return Explainer(self)
 
+    @cached_property
+    def known_values(self) -> KnownValues:
+        """Finds the values of rows that are unlike those in training."""
+        from app.model.scoring import KnownValues
+
+        return KnownValues(self)
+
 
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle: check the files that the service uses, and score the golden rows.
@@ -112,8 +120,8 @@ def read_bundle(folder: Path) -> Bundle:
     Raises
     ------
     InvalidBundle
-        If a file is missing or was changed, the format is unknown, a value is of another type or out of range, or the
-        scores or labels of the golden rows differ from those of scikit-learn in training.
+        If a file is missing or was changed, the format is unknown, a value is of another type or out of range, or an
+        answer to the golden rows differs from scikit-learn's in training.
     """
     manifest = read_manifest(folder)
     with _refusing(folder):
@@ -128,10 +136,8 @@ def read_bundle(folder: Path) -> Bundle:
                 pass  # the recorder reads it
         features = Features.of_manifest(manifest)
         if len(manifest["features"]) != forest.n_features:
-            raise InvalidBundle(
-                f"{folder} names {count_of(len(manifest['features']), 'feature')}, its forest has {forest.n_features}: "
-                "train again."
-            )
+            named = count_of(len(manifest["features"]), "feature")
+            raise InvalidBundle(f"{folder} names {named}, its forest has {forest.n_features}: train again.")
         check_golden_rows(folder, forest, manifest["golden"])
         return Bundle(
             folder=folder,

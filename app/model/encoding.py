@@ -94,9 +94,20 @@ class Encoding:
         return features
 
     def sum_by_column(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add up what belongs to the features of each column: shape ``(n_rows, n_features)`` to ``(n_rows, n_columns)``."""
-        totals = np.zeros((len(values), self.n_columns))
-        np.add.at(totals, (slice(None), self.owners), values)
+        """Add up what belongs to the features of each column.
+
+        Parameters
+        ----------
+        values
+            Shape ``(n_rows, n_features)``.
+
+        Returns
+        -------
+        Shape ``(n_rows, n_columns)``.
+        """
+        # The features of a column are next to each other.
+        first = np.searchsorted(self.owners, np.arange(self.n_columns))
+        totals: NDArray[np.float64] = np.add.reduceat(values, first, axis=1)
         return totals
 
 

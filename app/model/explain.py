@@ -91,8 +91,6 @@ class Explainer:
         ``log2(-score)`` for the mean path length of the training rows.
     columns
         The training quantiles or levels of each column.
-    counterfactuals
-        Finds changes that make an outlier an inlier; None if a column is a category or a boolean.
 
     Raises
     ------
@@ -120,12 +118,18 @@ class Explainer:
         self._encoding = bundle.forest.encoding
         numbers = [column for column in columns if isinstance(column, ColumnQuantiles)]
         # A change of one encoded feature alone is no change of a category.
-        self.counterfactuals = (
+        self._counterfactuals = (
             Counterfactuals(bundle.forest, self._kernel, trees.slots, numbers) if len(numbers) == len(columns) else None
         )
         self._out_of_bag = bundle.out_of_bag
         # Trees that were grown from single rows give every row the score -0.5.
         self.baseline = -float(trees.expected[arrays.roots].sum()) / self._scale if self._scale else -1.0
+
+    @property
+    def counterfactuals(self) -> Counterfactuals:
+        """Finds changes that make an outlier an inlier; only for models of numbers alone."""
+        assert self._counterfactuals is not None, "the model has categories or booleans"
+        return self._counterfactuals
 
     def contributions(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Compute what each column adds to ``log2(-score)``: its Shapley value.
@@ -195,7 +199,7 @@ class Explainer:
         if self._forest.sum_path_lengths(rounded[None])[0] >= self._forest.threshold.path_length_sum:
             notes["counterfactual"] = "the row is an inlier already"
             return None, False
-        if self.counterfactuals is None:
+        if self._counterfactuals is None:
             notes["counterfactual"] = "not searched for models with categories or booleans"
             return None, False
         change = self.counterfactuals.change_one(rounded)

@@ -184,14 +184,15 @@ def _check_encoding(manifest: dict[str, Any]) -> None:
 
 def _count_one_hot(step: dict[str, Any], column: dict[str, Any]) -> int:
     """Check a step that makes a feature of each level, and return how many it makes."""
-    own, has_rest = step.get("levels"), step.get("infrequent")
+    own: Any = step.get("levels")
+    has_rest: Any = step.get("infrequent")
     known = {level["level"] for level in column["levels"]}
     are_levels = isinstance(own, list) and all(isinstance(level, str) for level in own)
     _require(are_levels and 1 <= len(own) == len(set(own)), "encoding: the step one_hot must have different levels")
     _require(set(own) <= known, f"encoding: {column['name']} must have the levels of the step one_hot")
     is_right = type(has_rest) is bool and has_rest == (len(own) < len(known))
     _require(is_right, "encoding: infrequent must be true if levels have no feature of their own, else false")
-    return len(own) + has_rest
+    return len(own) + int(has_rest)
 
 
 def _check_training(training: Any) -> None:

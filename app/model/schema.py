@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ LARGEST_NUMBER = float(np.finfo(np.float32).max)
 
 # Of a column of numbers, training stores these quantiles: finer at both ends, where unusual values are.
 QUANTILE_LEVELS = (0.0, 0.001, 0.01, 0.05, *(step / 10 for step in range(1, 10)), 0.95, 0.99, 0.999, 1.0)
+
+_Float = TypeVar("_Float", bound=np.floating)
 
 # The kinds of an input column.
 NUMBER, CATEGORY, BOOLEAN = "number", "category", "boolean"
@@ -36,7 +38,7 @@ MAX_ONE_HOT_LEVELS = 20
 MAX_LEVELS = 10_000
 
 # A level of a category is a text, that of a boolean a truth value.
-Levels = tuple[str, ...] | tuple[bool, ...]
+Levels = tuple[str | bool, ...]
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,16 @@ class Features:
     @cached_property
     def numbers_of_levels(self) -> tuple[dict[str | bool, float] | None, ...]:
         """The number of each level, by column; empty if all columns are numbers."""
-        return tuple(levels and {level: float(n) for n, level in enumerate(levels)} for levels in self.levels)
+        return tuple(
+            None if levels is None else {level: float(number) for number, level in enumerate(levels)}
+            for levels in self.levels
+        )
 
     def may_be_missing(self, column: int) -> bool:
         """Return whether a column may have no value."""
         return bool(self.can_be_missing) and self.can_be_missing[column]
 
-    def fill_missing(self, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    def fill_missing(self, rows: NDArray[_Float]) -> NDArray[_Float]:
         """Replace missing values, for drift detectors, by a tenth of the range below it: they then rank lowest.
 
         Examples
@@ -124,7 +129,10 @@ class Features:
         # Halves, as the width of the largest range is not a float.
         low, high = np.array(self.low), np.array(self.high)
         below = low - np.where(high > low, (high / 2 - low / 2) / 5, 1)
-        return np.where(np.isnan(rows), np.clip(below, -LARGEST_NUMBER, LARGEST_NUMBER), rows).astype(rows.dtype)
+        filled: NDArray[_Float] = np.where(
+            np.isnan(rows), np.clip(below, -LARGEST_NUMBER, LARGEST_NUMBER), rows
+        ).astype(rows.dtype)
+        return filled
 
     def as_recorded(self) -> list[Any]:
         """Return what the database of records needs to read a row: a name, or name and levels, for each column."""

@@ -258,7 +258,7 @@ class BoundaryPlane:
 def _two_most_split(forest: Forest) -> tuple[int, int]:
     """Find the two features that most inner nodes test, in column order."""
     arrays = forest.arrays
-    split = arrays.feature[~arrays.is_leaf()]
+    split: NDArray[np.integer] = arrays.feature[~arrays.is_leaf()]
     if forest.encoding is not None:
         split = forest.encoding.owners[split]
     splits = np.bincount(split, minlength=forest.n_columns)

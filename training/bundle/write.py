@@ -192,8 +192,7 @@ def write_bundle(
 def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
     """Collect the content of the manifest, except name, version and time."""
     training, on_training = sets["train"]
-    names = training.names if training.encoding is None else training.encoding.names
-    features = Features.of(names, training.matrix)
+    features = Features.of(training.matrix_names, training.matrix)
     return {
         "features": [
             {"name": name, "low": low, "high": high}

@@ -116,7 +116,14 @@ def _replay(options: argparse.Namespace) -> int:
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     bundle = read_bundle(folder)
     calibration = Calibration.read(folder / DRIFT_FILE, folder / REFERENCE_FILE)
-    watch = DriftMonitor(calibration, bundle.features.names, options.rows_per_second, options.false_alarm_days)
+    features = bundle.features
+    watch = DriftMonitor(
+        calibration,
+        features.names,
+        options.rows_per_second,
+        options.false_alarm_days,
+        fill=features.fill_missing,
+    )
     announce(f"Reading {options.replay}")
     data = read_features(open_csv_file(options.replay), bundle.features)
     with show_rows(len(data)) as show_progress:

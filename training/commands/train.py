@@ -98,9 +98,7 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
             estimator, curve = fit_until_agreed(training.matrix, parameters, show_progress)
         else:
             estimator = fit(training.matrix, parameters, show_progress)
-    monitor.record_ensemble(
-        EnsembleShape.of(estimator, training.encoding.names if training.encoding else training.names)
-    )
+    monitor.record_ensemble(EnsembleShape.of(estimator, training.matrix_names))
     announce("Evaluating and writing")
     model = TrainedModel(options.name, estimator, training, test, agreement_curve=curve)
     with show_calibration() as show_part:

@@ -255,7 +255,8 @@ def _code(texts: pd.Series[str], file: CsvFile, levels: Levels | None) -> NDArra
     else:
         numbers = {level: float(number) for number, level in enumerate(levels)}
         read = [numbers.get(text, NEW_LEVEL) if text else np.nan for text in uniques]
-    return np.array(read, np.float64)[codes]
+    values: NDArray[np.float64] = np.array(read, np.float64)[codes]
+    return values
 
 
 def _plain(texts: pd.Series[str], file: CsvFile) -> pd.Series[str]:

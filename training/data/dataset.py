@@ -22,6 +22,8 @@ from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
 from training.data.tables import UNNAMED, CsvFile, open_csv_file, read_fast
 from training.errors import BadArgument, BadData
 
+_NO_CHOICES = Choices()
+
 _COLUMNS = ("mean", "sd")
 
 # Prices are whole credits; normalising them and back changes them by about 1e-15. Of real data, which were scaled with
@@ -76,8 +78,6 @@ class Dataset:
         The levels of each category and boolean.
     choices
         What a person decided about the columns.
-    schema
-        Columns and encoding of the manifest whose levels the rows have; None to describe them anew.
     """
 
     names: tuple[str, ...]
@@ -88,14 +88,11 @@ class Dataset:
     labels: Labels | None = None
     records: dict[str, Any] | None = None
     levels: Mapping[str, Levels] = field(default_factory=dict)
-    choices: Choices = Choices()
-    schema: Mapping[str, Any] | None = None
+    choices: Choices = _NO_CHOICES
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
         """The columns and their encoding, for the manifest."""
-        if self.schema is not None:
-            return self.schema
         choices = self.choices
         return describe_columns(
             self.names, self.rows, self.levels, allow_missing=choices.allow_missing, max_levels=choices.max_levels
@@ -109,12 +106,17 @@ class Dataset:
     @cached_property
     def encoding(self) -> Encoding | None:
         """Makes the forest's features of the columns; None if these are the features."""
-        return read_encoding(self.described) if self.levels or self.schema else None
+        return read_encoding(self.described) if self.levels else None
 
     @cached_property
-    def matrix(self) -> NDArray[np.floating]:
+    def matrix(self) -> NDArray[np.float64]:
         """The forest's features, shape ``(n_rows, n_features)``."""
-        return self.rows if self.encoding is None else self.encoding.encode(self.rows)
+        return self.rows if self.encoding is None else self.encoding.encode(self.rows).astype(np.float64)
+
+    @property
+    def matrix_names(self) -> tuple[str, ...]:
+        """The names of the forest's features."""
+        return self.names if self.encoding is None else self.encoding.names
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -129,7 +131,7 @@ def read_training_data(
     features: Sequence[str] | None = None,
     drop: Sequence[str] | None = None,
     label: str | None = None,
-    choices: Choices = Choices(),
+    choices: Choices = _NO_CHOICES,
     dialect: Dialect = GUESS,
 ) -> Dataset:
     """Read the rows to train on.

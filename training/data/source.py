@@ -81,6 +81,7 @@ class Dialect:
 
 
 GUESS = Dialect()
+PLAIN = Dialect(",", ".", None, "utf-8")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,8 @@ def _from_columns(path: Path, written: bytes) -> bytes:
         table = pd.read_parquet(file) if written.startswith(_PARQUET) else pd.read_feather(file)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadData(f"{path} cannot be read ({error}); write it again.") from None
-    return table.to_csv(index=False).encode()
+    text: str = table.to_csv(index=False)
+    return text.encode()
 
 
 def read_text(path: Path, written: bytes, wanted: Dialect = GUESS) -> Text:
@@ -150,7 +152,7 @@ def read_text(path: Path, written: bytes, wanted: Dialect = GUESS) -> Text:
         If it is empty or cannot be decoded.
     """
     if written.startswith(_COLUMNAR):
-        written, wanted = _from_columns(path, written), Dialect(",", ".", None, "utf-8")
+        written, wanted = _from_columns(path, written), PLAIN
     text, encoding = _decode(path, written, wanted.encoding)
     first_line, separator = 1, wanted.separator
     if named := _SEPARATOR_LINE.match(text):

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 
 from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
-from training.data.source import GUESS, Dialect, decompress, read_text
+from training.data.source import GUESS, PLAIN, Dialect, decompress, read_text
 from training.errors import BadData
-
 
 # The name of a first column without one.
 UNNAMED = "unnamed_index"
@@ -56,7 +55,7 @@ class CsvFile:
     sha256: str
     header: tuple[str, ...]
     text: bytes
-    dialect: Dialect = Dialect(",", ".")
+    dialect: Dialect = PLAIN
     first_line: int = 1
 
     @property
@@ -161,7 +160,8 @@ def _check_that_it_is_one(path: Path, header: tuple[str, ...], first: list[str])
         if all(name == cell.strip() for name, cell in texts):
             names = ",".join(f"column_{number}" for number in range(1, len(header) + 1))
             raise BadData(
-                f"{path} has no header: line 1 looks like the lines below; put names above it: sed -i '1i {names}' {path}"
+                f"{path} has no header: line 1 looks like the lines below; put names above it: "
+                f"sed -i '1i {names}' {path}"
             )
 
 

@@ -131,7 +131,7 @@ def check_agreement(estimator: IsolationForest, rows: NDArray[np.float64], compi
 
 def choose_golden_rows(
     estimator: IsolationForest,
-    features: NDArray[np.floating],
+    features: NDArray[np.float64],
     compiled: Evaluation,
     offset: float,
     rows: NDArray[np.float64] | None = None,
