@@ -13,7 +13,7 @@ from marshmallow import ValidationError, fields
 from numpy.typing import NDArray
 
 from app.errors import BodyTooLarge
-from app.model.schema import LARGEST_NUMBER, NEW_LEVEL, Features
+from app.model.schema import LARGEST_NUMBER, NEW_LEVEL, Features, Levels
 from app.model.values import is_missing, read_boolean, read_level
 from app.web.validation import MAX_LISTED_PROBLEMS, json_type
 
@@ -38,9 +38,8 @@ MAX_ROW_NUMBER = 2**31 - 1
 
 _NUMBER_TYPES = {float, int}
 
-NO_MISSING_VALUES = (
-    "missing, and training had no row without it: send a value (or train with --allow-missing, or on rows without it)"
-)
+# Why null is refused. Cells of CSV may be blank, or NA and the like, and mean the same.
+_NO_NULL = "got null: training had a value in every row; to accept rows without one, train with --allow-missing"
 
 
 class StrictBoolean(fields.Boolean):
@@ -226,15 +225,20 @@ def read_value(features: Features, column: int, value: object) -> float | str:
     """
     levels = features.levels[column] if features.levels else None
     if value is None or (levels is not None and is_missing(value, is_number=False)):
-        return math.nan if features.may_be_missing(column) else NO_MISSING_VALUES
+        return math.nan if features.may_be_missing(column) else f"expected {_expected(levels)}, {_NO_NULL}"
     if levels is None:
         return find_problem_of_number(value) or value  # type: ignore[return-value]
     level = read_boolean(value) if type(levels[0]) is bool else read_level(value)
     if level is None:
-        return f"expected {'true or false' if type(levels[0]) is bool else 'a text'}, got {json_type(value)}"
+        return f"expected {_expected(levels)}, got {json_type(value)}"
     numbers = features.numbers_of_levels[column]
     assert numbers is not None, "it has levels"
     return numbers.get(level, NEW_LEVEL)
+
+
+def _expected(levels: Levels | None) -> str:
+    """Return what a column holds, for messages."""
+    return "a number" if levels is None else "true or false" if type(levels[0]) is bool else "a text"
 
 
 def find_problem_of_row(row: object, features: Features) -> str | None:

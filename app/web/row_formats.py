@@ -29,6 +29,9 @@ _NUMBER = r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?"
 # Any other name would have to be quoted in CSV.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+")
 
+# The field that only rows with unfamiliar values have.
+UNFAMILIAR = "unfamiliar"
+
 # Skipped, it would give every row after it the answer of another line.
 BLANK_LINE = "this line is blank: send a value, or remove the line"
 
@@ -156,8 +159,10 @@ def write_csv(answer: Columns) -> bytes:
 
 def write_ndjson(answer: Columns) -> bytes:
     """Serialize an answer as one object per line, each like the answer of ``/prediction``."""
-    rows = zip(*answer.values(), strict=True)
-    return msgspec.json.Encoder().encode_lines([dict(zip(answer, cells, strict=True)) for cells in rows])
+    rows = [dict(zip(answer, cells, strict=True)) for cells in zip(*answer.values(), strict=True)]
+    if UNFAMILIAR in answer:
+        rows = [{name: value for name, value in row.items() if name != UNFAMILIAR or value} for row in rows]
+    return msgspec.json.Encoder().encode_lines(rows)
 
 
 def to_array(rows: Sequence[object], features: Features, place: str = "feature_vectors") -> NDArray[np.floating]:
@@ -194,7 +199,7 @@ def describe_text_formats(features: Features | None) -> dict[str, dict[str, Any]
     >>> [bool(re.fullmatch(schema["pattern"], text)) for text in ("mean,sd\n0.56,0.23\n-1,2\n", "1,2\n")]
     [True, False]
     """
-    if features is None or not all(_PLAIN_NAME.fullmatch(name) for name in features.names):
+    if features is None or features.levels or not all(_PLAIN_NAME.fullmatch(name) for name in features.names):
         return {CSV_MEDIA_TYPE: {"type": "string"}, NDJSON_MEDIA_TYPE: {"type": "string"}}
     numbers = ",".join([_NUMBER] * len(features))
     return {
