@@ -32,8 +32,9 @@ class UnfamiliarMetrics:
         features = bundle.features
         self._training_rows.set(bundle.manifest["training"]["rows"])
         for place, name in enumerate(features.names):
-            has_levels = bool(features.levels and features.levels[place])
-            reasons = [NEW] if has_levels else [ABOVE, BELOW]
+            levels = features.levels[place] if features.levels else None
+            # What is neither true nor false is refused.
+            reasons = [ABOVE, BELOW] if levels is None else [] if type(levels[0]) is bool else [NEW]
             for reason in reasons + ([MISSING] if features.may_be_missing(place) else []):
                 self._values.labels(name, reason)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from app.api.service import Service
 from app.api.v2.infer import UNFAMILIAR, answer_without_outputs, describe_unfamiliar
-from app.api.v2.inference_request import ANOMALY_SCORE, DATATYPES, IS_INLIER
+from app.api.v2.inference_request import ANOMALY_SCORE, IS_INLIER, NUMBER_TYPES
 from app.model.bundle import Bundle
 from app.model.schema import Features
 from app.web.fields import find_problem_of_number
@@ -42,7 +42,7 @@ def read_usual_row(body: object, features: Features) -> list[float] | None:
         case [{"name": str(), "shape": list(shape), "datatype": str(datatype), "data": [[*row]] | [*row], **rest}]:
             is_usual = (
                 not rest
-                and datatype in DATATYPES
+                and datatype in NUMBER_TYPES
                 and shape == [1, len(features)]
                 and set(map(type, shape)) == {int}  # true also equals 1
                 and len(row) == len(features)
