@@ -39,7 +39,7 @@ MAX_ROW_NUMBER = 2**31 - 1
 _NUMBER_TYPES = {float, int}
 
 # Why null is refused. Cells of CSV may be blank, or NA and the like, and mean the same.
-_NO_NULL = "got null: training had a value in every row; to accept rows without one, train with --allow-missing"
+NO_NULL = "got null: training had a value in every row; to accept rows without one, train with --allow-missing"
 
 
 class StrictBoolean(fields.Boolean):
@@ -225,7 +225,7 @@ def read_value(features: Features, column: int, value: object) -> float | str:
     """
     levels = features.levels[column] if features.levels else None
     if value is None or (levels is not None and is_missing(value, is_number=False)):
-        return math.nan if features.may_be_missing(column) else f"expected {_expected(levels)}, {_NO_NULL}"
+        return math.nan if features.may_be_missing(column) else f"expected {_expected(levels)}, {NO_NULL}"
     if levels is None:
         return find_problem_of_number(value) or value  # type: ignore[return-value]
     level = read_boolean(value) if type(levels[0]) is bool else read_level(value)

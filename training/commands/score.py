@@ -8,6 +8,9 @@ from pathlib import Path
 
 from training.commands.options import add_dialect_options, add_models_option, read_dialect
 
+# The exit status with --fail-on-unfamiliar, as for drift.
+UNFAMILIAR = 3
+
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its options."""
@@ -26,6 +29,11 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         action="store_true",
         help="also add contributions, reasons, counterfactual and p-value of each row",
     )
+    parser.add_argument(
+        "--fail-on-unfamiliar",
+        action="store_true",
+        help="exit with status 3 if a row has values that training did not see; the file is written all the same",
+    )
     add_dialect_options(parser)
     add_models_option(parser)
     parser.set_defaults(run=run)
@@ -33,13 +41,15 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> int:
     """Score a file with the live model and write the result."""
+    from app.errors import count_of
     from app.model.bundle import read_bundle
     from app.model.live_model import CURRENT_LINK
     from app.server.output_file import is_stream
+    from training.console import warn
     from training.data.score_file import score_file
 
     bundle = read_bundle(options.models / CURRENT_LINK)
-    evaluation = score_file(
+    scored = score_file(
         bundle,
         options.source,
         options.target,
@@ -47,9 +57,17 @@ def run(options: argparse.Namespace) -> int:
         explains=options.explain,
         dialect=read_dialect(options),
     )
+    evaluation = scored.evaluation
     print(
         f"{options.target}: {evaluation.n_flagged:,} of {len(evaluation):,} rows are outliers "
         f"({bundle.name} {bundle.version})",
         file=sys.stderr if is_stream(options.target) else sys.stdout,
     )
-    return 0
+    if not scored.unfamiliar:
+        return 0
+    columns = sorted({name for values in scored.unfamiliar.values() for name in values})
+    warn(
+        f"{count_of(len(scored.unfamiliar), 'row')} of {options.source} with values that training did not see, in "
+        f"{', '.join(columns)}: the model cannot judge them; see the column unfamiliar."
+    )
+    return UNFAMILIAR if options.fail_on_unfamiliar else 0

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
 from app.model.explain import Explainer
 from app.model.explained_rows import explain_rows, flatten, to_lists
+from app.model.scoring import Unfamiliar
 from app.server.output_file import disarm, open_output
 from training.data.dataset import read_features
 from training.data.source import GUESS, Dialect
@@ -20,10 +23,26 @@ from training.data.tables import CsvFile, is_number, open_csv_file
 from training.errors import BadData, refusing_output
 from training.fitting.evaluate import Evaluation, evaluate
 
-LABEL_COLUMN, SCORE_COLUMN = "is_inlier", "anomaly_score"
+LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
 # The explanations of so many rows are in memory at once.
 _BLOCK_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class ScoredFile:
+    """The labels and scores of a file.
+
+    Parameters
+    ----------
+    evaluation
+        Labels and scores.
+    unfamiliar
+        By position of a row that has any: why values are unlike those in training, by column.
+    """
+
+    evaluation: Evaluation
+    unfamiliar: Mapping[int, Unfamiliar]
 
 
 def score_file(
@@ -34,8 +53,8 @@ def score_file(
     is_raw: bool = False,
     explains: bool = False,
     dialect: Dialect = GUESS,
-) -> Evaluation:
-    """Copy a CSV file with ``is_inlier`` and ``anomaly_score`` as its last columns.
+) -> ScoredFile:
+    """Copy a table with ``is_inlier`` and ``anomaly_score`` as its last columns, and ``unfamiliar`` if a row has such.
 
     Parameters
     ----------
@@ -63,10 +82,13 @@ def score_file(
     """
     file = open_csv_file(source, dialect)
     rows = read_features(file, bundle.features).rows
+    unfamiliar = bundle.known_values.find_rows(rows)
     evaluation = evaluate(bundle.forest, rows)
     convert = str if is_raw else _disarm_text
     explained = _Explained(bundle.explainer, rows, evaluation, convert) if explains else None
     added = (LABEL_COLUMN, SCORE_COLUMN, *(explained.header if explained else ()))
+    if unfamiliar:
+        added = (*added, UNFAMILIAR_COLUMN)
     for column in added:
         if column in file.header:
             raise BadData(f"{source} line 1: the column {column} exists already; rename or remove it.")
@@ -74,8 +96,13 @@ def score_file(
         answers: Iterator[Sequence[Any]] = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
         if explained:
             answers = ((*answer, *more) for answer, more in zip(answers, explained, strict=True))
+        if unfamiliar:
+            texts = (
+                msgspec.json.encode(unfamiliar[at]).decode() if at in unfamiliar else "" for at in range(len(rows))
+            )
+            answers = ((*answer, text) for answer, text in zip(answers, texts, strict=True))
         _write(opened, file, added, answers, convert)
-    return evaluation
+    return ScoredFile(evaluation, unfamiliar)
 
 
 class _Explained:

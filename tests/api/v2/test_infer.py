@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from app.api.service import service_of
 
 PATH = "/v2/models/isowatch/infer"
-ROWS = [[0.56, 0.23], [66.3, 57.7], [-0.158, -0.1067]]
+ROWS = [[0.56, 0.23], [66.3, 53.2], [-0.158, -0.1067]]
 LENGTH = "Inference-Header-Content-Length"
 
 

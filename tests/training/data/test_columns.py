@@ -82,7 +82,7 @@ def test_numbers_can_be_categories(write_csv):
     data = read_training_data(write_csv("x,code\n1,7\n2,7\n3,12\n"), choices=Choices(category=("code",)))
 
     assert data.levels == {"code": ("7", "12")}
-    with pytest.raises(BadArgument, match="--category: .* has no column cod"):
+    with pytest.raises(BadArgument, match=r"--category: .* has no column cod"):
         read_training_data(write_csv("x,code\n1,7\n2,8\n"), choices=Choices(category=("cod",)))
 
 
