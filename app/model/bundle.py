@@ -153,13 +153,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def find_problems(folder: Path, *, needs_signature: bool = True) -> list[str]:
-    """Check every file of a bundle and return the problems: none if it is unchanged.
-
-    Raises
-    ------
-    InvalidBundle
-        If the manifest itself cannot be trusted; see :func:`read_manifest`.
-    """
+    """Check every file of a bundle and return the problems, if any; raises errors as :func:`read_manifest`."""
     manifest = read_manifest(folder, needs_signature=needs_signature)
     problems = [_find_problem(folder, file, manifest) for file in manifest["files"]]
     present = {entry.name for entry in folder.iterdir()} - {MANIFEST_FILE}

@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from app.errors import InvalidBundle
 from app.model.encoding import Encoding
-from app.model.forest_arrays import MAX_PATH_LENGTH, ForestArrays
+from app.model.forest_arrays import ForestArrays
 from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel
 
 INLIER, OUTLIER = 1, -1
@@ -108,7 +108,7 @@ class Threshold:
         """
         if not -1 <= self.score <= 0:
             raise InvalidBundle(f"The forest's threshold is the score {self.score:g}, which is not in [-1, 0].")
-        if not 0 <= self.path_length_sum <= _never_reached(arrays):
+        if not 0 <= self.path_length_sum <= arrays.never_reached():
             raise InvalidBundle(f"The forest's threshold is {self.path_length_sum:g} edges, which no row can have.")
         scale = float(arrays.path_length_scale)
         # Without a scale, all rows have one score, and so either label fits any threshold's score.
@@ -119,9 +119,7 @@ class Threshold:
 
 
 class Forest:
-    """An Isolation Forest with the scores and labels of scikit-learn, without scikit-learn.
-
-    Scoring takes time proportional to rows x trees x depth.
+    """An Isolation Forest with scikit-learn's scores and labels; it takes time proportional to rows x trees x depth.
 
     Parameters
     ----------
@@ -141,7 +139,7 @@ class Forest:
 
     Examples
     --------
-    One tree that separates numbers up to 0.5 from larger ones; the left leaf is deeper and so more normal.
+    One tree; its left leaf, for numbers up to 0.5, is deeper and so more normal.
 
     >>> one_split = ForestArrays(
     ...     feature=np.array([0, 0, 0], np.int32),
@@ -190,10 +188,6 @@ class Forest:
     def sum_path_lengths(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Sum the path lengths of rows over all trees, in edges, shape ``(n_rows,)``; rows as in :meth:`score`."""
         return self._kernel.sum_path_lengths(self.to_features(rows))
-
-    def sum_of_features(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Sum the path lengths of rows that are encoded already, shape ``(n_rows, n_features)``."""
-        return self._kernel.sum_path_lengths(features)
 
     @property
     def n_columns(self) -> int:
@@ -277,15 +271,9 @@ def _to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     return scores
 
 
-def _never_reached(arrays: ForestArrays) -> float:
-    """Return a sum of path lengths that is greater than any row's, for a threshold that flags every row."""
-    # Twice the greatest possible sum, so that no rounding reaches it; any larger threshold means the same.
-    return 2 * MAX_PATH_LENGTH * len(arrays.roots)
-
-
 def _find_smallest_sum(score: float, arrays: ForestArrays) -> float:
     """Find the smallest sum of path lengths whose score is at least ``score``, by bisection over all floats."""
-    scale, highest = float(arrays.path_length_scale), _never_reached(arrays)
+    scale, highest = float(arrays.path_length_scale), arrays.never_reached()
 
     def is_inlier(path_length_sum: float) -> bool:
         return bool(_to_scores(np.array([path_length_sum]), scale)[0] >= score)

@@ -147,7 +147,8 @@ def write_bundle(
         share = on_training.n_flagged / len(scored)
         calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration)
     fitted_rows = training.matrix if model.is_fitted_on is None else training.matrix[model.is_fitted_on]
-    out_of_bag = score_out_of_bag(model.estimator, forest, fitted_rows)
+    of_features = forest if training.encoding is None else Forest(forest.arrays, forest.threshold)
+    out_of_bag = score_out_of_bag(model.estimator, of_features, fitted_rows)
     manifest = _describe(model, forest, sets) | {
         "agreement_curve": [list(point) for point in model.agreement_curve],
         "agreement": measure_agreement(forest, training.rows, on_training.n_flagged),

@@ -85,7 +85,7 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
 def _compare(options: argparse.Namespace) -> int:
     """Compare two files, write the page, and print a summary."""
     from training.console import announce
-    from training.data.dataset import read_files_to_compare
+    from training.data.compared_files import read_files_to_compare
     from training.drift.compare import compare_files, conclude, tabulate_comparison
     from training.pages.drift import DRIFT_FILE, compose_drift_page
     from training.pages.page import write_page

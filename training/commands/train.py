@@ -6,12 +6,12 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from training.commands.metrics_options import add_metrics_options
 from training.commands.options import (
     add_consent_options,
     add_data_options,
     add_drift_options,
     add_forest_options,
-    add_metrics_options,
     add_models_option,
     read_choices,
     read_consent,

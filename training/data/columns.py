@@ -5,11 +5,8 @@ All columns are judged before any is refused, so that one message names all prob
 
 from __future__ import annotations
 
-import csv
 import io
-import itertools
 import re
-import shlex
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.model.schema import LARGEST_NUMBER, MAX_LEVELS, MAX_ONE_HOT_LEVELS, NEW_LEVEL, Features, Levels
 from app.model.values import MISSING_TEXTS, read_boolean
+from training.data.column_problems import ColumnProblem, describe_problems, show_cell
 from training.data.tables import CsvFile, is_number, read_fast
 from training.errors import BadData
 
@@ -31,9 +29,6 @@ _SHARE_OF_NUMBERS = 0.5
 
 # So many different texts are tried as times.
 _TRIED_TIMES = 50
-
-# Longer cells are cut in messages, which should stay on one line.
-_MAX_SHOWN_CELL_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -77,14 +72,6 @@ class ReadColumns:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-class _Problem(Exception):
-    """A column cannot be read; ``position`` is that of the first bad cell, counted from 0."""
-
-    def __init__(self, position: int, reason: str, *, repeats_header: bool = False) -> None:
-        super().__init__(reason)
-        self.position, self.repeats_header = position, repeats_header
-
-
 class _LeftOut(Exception):
     """A column is of no use."""
 
@@ -112,7 +99,7 @@ def infer_columns(file: CsvFile, names: Sequence[str], choices: Choices, drop: S
     read: dict[str, NDArray[np.float64]] = {}
     levels: dict[str, Levels] = {}
     left_out: dict[str, str] = {}
-    problems: dict[str, _Problem] = {}
+    problems: dict[str, ColumnProblem] = {}
     for name in names:
         try:
             read[name], found = _infer(texts[name], file, is_category=name in choices.category)
@@ -120,10 +107,10 @@ def infer_columns(file: CsvFile, names: Sequence[str], choices: Choices, drop: S
                 levels[name] = found
         except _LeftOut as reason:
             left_out[name] = str(reason)
-        except _Problem as problem:
+        except ColumnProblem as problem:
             problems[name] = problem
     if problems:
-        raise BadData(_describe_problems(file, problems, [*drop, *problems]))
+        raise BadData(describe_problems(file, problems, [*drop, *problems]))
     rows = np.column_stack(list(read.values())) if read else np.empty((len(texts), 0))
     return ReadColumns(tuple(read), rows, levels, left_out)
 
@@ -143,16 +130,16 @@ def read_known_columns(file: CsvFile, features: Features) -> NDArray[np.float64]
         try:
             values = _code(texts[name], file, levels)
             if not features.may_be_missing(place) and np.isnan(values).any():
-                raise _Problem(
+                raise ColumnProblem(
                     int(np.isnan(values).argmax()),
                     "the cell is empty, and training had no row without a value; fill it, remove the line, or train "
                     "with --allow-missing",
                 )
             read.append(values)
-        except _Problem as problem:
+        except ColumnProblem as problem:
             problems[name] = problem
     if problems:
-        raise BadData(_describe_problems(file, problems, []))
+        raise BadData(describe_problems(file, problems, []))
     return np.column_stack(read)
 
 
@@ -176,8 +163,8 @@ def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
     for name in names:
         try:
             read.append(_to_numbers(texts[name], file, may_be_missing=False))
-        except _Problem as problem:
-            raise BadData(_describe_problems(file, {name: problem}, [name])) from None
+        except ColumnProblem as problem:
+            raise BadData(describe_problems(file, {name: problem}, [name])) from None
     return np.column_stack(read)
 
 
@@ -251,7 +238,7 @@ def _code(texts: pd.Series[str], file: CsvFile, levels: Levels | None) -> NDArra
         for place, value in enumerate(read):
             if value is None:
                 position = int((codes == place).argmax())
-                raise _Problem(position, f"{_show(uniques[place])} is not true or false, yes or no, 1 or 0")
+                raise ColumnProblem(position, f"{show_cell(uniques[place])} is not true or false, yes or no, 1 or 0")
     else:
         numbers = {level: float(number) for number, level in enumerate(levels)}
         read = [numbers.get(text, NEW_LEVEL) if text else np.nan for text in uniques]
@@ -275,14 +262,16 @@ def _to_numbers(texts: pd.Series[str], file: CsvFile, *, may_be_missing: bool) -
     plain = _plain(texts, file)
     is_missing = (texts.str.lower().isin(MISSING_TEXTS) if may_be_missing else texts == "").to_numpy()
     if is_missing.any() and not may_be_missing:
-        raise _Problem(int(is_missing.argmax()), "the cell is empty; fill it, remove the line, or leave the column out")
+        raise ColumnProblem(
+            int(is_missing.argmax()), "the cell is empty; fill it, remove the line, or leave the column out"
+        )
     are_numbers = plain.map(is_number).to_numpy(bool) | is_missing
     if not are_numbers.all():
         position = int((~are_numbers).argmax())
-        reason = f"{_show(texts[position])} is not a number; correct it, or leave the column out"
+        reason = f"{show_cell(texts[position])} is not a number; correct it, or leave the column out"
         if (n_bad := int((~are_numbers).sum())) > 1:
             reason = reason.replace("; correct it", f", like {n_bad - 1:,} more; correct them")
-        raise _Problem(position, reason, repeats_header=texts[position] == texts.name)
+        raise ColumnProblem(position, reason, repeats_header=texts[position] == texts.name)
     numbers: NDArray[np.float64] = plain.where(~is_missing, "nan").astype(float).to_numpy()
     for are_bad, what in (
         (np.isinf(numbers), "is not a finite number; correct it or remove the line"),
@@ -291,7 +280,7 @@ def _to_numbers(texts: pd.Series[str], file: CsvFile, *, may_be_missing: bool) -
     ):
         if are_bad.any():
             position = int(are_bad.argmax())
-            raise _Problem(position, f"{_show(texts[position])} {what}")
+            raise ColumnProblem(position, f"{show_cell(texts[position])} {what}")
     return numbers
 
 
@@ -303,38 +292,3 @@ def _are_times(uniques: pd.Series[str]) -> bool:
         times = pd.to_datetime(tried, errors="coerce", format="mixed", utc=True)
     # Words such as "may" are dates to pandas.
     return bool(times.notna().all() and tried.str.contains(r"\d", regex=True).all())
-
-
-def _show(cell: str) -> str:
-    """Return a cell for a message."""
-    return repr(cell if len(cell) <= _MAX_SHOWN_CELL_LENGTH else cell[:_MAX_SHOWN_CELL_LENGTH] + "...")
-
-
-def _describe_problems(file: CsvFile, problems: dict[str, _Problem], drop: Sequence[str]) -> str:
-    """Return a line for each column that cannot be used, and the option that leaves all of them out."""
-    lines = []
-    if all(problem.repeats_header for problem in problems.values()):
-        line, _ = next(itertools.islice(file.records(), next(iter(problems.values())).position, None))
-        return f"{file.path} line {line} repeats the header (was the file joined from several?); remove the line."
-    for name, problem in problems.items():
-        line, _ = next(itertools.islice(file.records(), problem.position, None))
-        lines.append(f"{file.path} line {line}, column {name}: {problem}")
-    advice = f" with --drop {join_names(drop)}" if drop else ""
-    if len(lines) == 1:
-        return lines[0] + (advice if lines[0].endswith("leave the column out") else "") + "."
-    listed = "\n".join(f"  {line}" for line in lines)
-    how = f"\nTo leave all of them out, train{advice}" if drop else ""
-    return f"{len(lines)} columns cannot be used as they are:\n{listed}{how}"
-
-
-def join_names(names: Sequence[str]) -> str:
-    """Return names as an option's value, as a shell takes it.
-
-    Examples
-    --------
-    >>> print(join_names(["sd", "Amount, EUR"]))
-    'sd,"Amount, EUR"'
-    """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(names)
-    return shlex.quote(text.getvalue())

@@ -15,7 +15,7 @@ from app.errors import count_of
 from app.model.encoding import Encoding, read_encoding
 from app.model.schema import MAX_FEATURES, Features, Levels, describe_columns
 from training.console import warn
-from training.data.columns import Choices, infer_columns, read_known_columns, read_numbers
+from training.data.columns import Choices, infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
 from training.data.source import GUESS, Dialect
 from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
@@ -162,7 +162,7 @@ def read_training_data(
     if label in (features or ()):
         raise BadArgument(f"--features names {label}, the column of --label; a model is never trained on labels.")
     not_used = [*(drop or ()), *(name for name in file.header if name == label)]
-    dataset = _read_new(file, _choose_columns(file, features, not_used), label, choices, drop or ())
+    dataset = _read_new(file, choose_columns(file, features, not_used), label, choices, drop or ())
     if len(dataset) < MIN_TRAINING_ROWS:
         raise BadData(f"{path} has {_count_rows(len(dataset))}; training needs at least {MIN_TRAINING_ROWS}.")
     return dataset
@@ -194,39 +194,6 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None, dial
             f"test on a file with the columns {', '.join(training.columns)}."
         )
     return read_features(file, training.features, label)
-
-
-def read_files_to_compare(
-    reference: Path, current: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
-) -> tuple[Dataset, Dataset]:
-    """Read two files whose rows are to be compared; either may have no rows.
-
-    Parameters
-    ----------
-    reference
-        A CSV file with a header; its columns are compared.
-    current
-        A CSV file in which they are found by name; it may have other columns too.
-    features
-        Columns to compare; by default all of the reference.
-    drop
-        Columns not to compare.
-
-    Raises
-    ------
-    BadArgument
-        If a column to compare or to drop does not exist, none or more than 256 are left.
-    BadData
-        If a file cannot be used, or the current one lacks a column.
-    """
-    first, second = open_csv_file(reference), open_csv_file(current)
-    names = _choose_columns(first, features, drop)
-    if missing := [name for name in names if name not in second.header]:
-        raise BadData(
-            f"{current} has no column {missing[0]}, which {reference} has; leave it out with --drop, or name the "
-            "columns to compare with --features."
-        )
-    return _read(first, names), _read(second, names)
 
 
 def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
@@ -279,7 +246,7 @@ def read_features(file: CsvFile, features: Features, label: str | None = None) -
     return Dataset(names, rows, file.path, file.sha256, file.header, _read_labels(file, label))
 
 
-def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
+def choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
     """Select the columns that become features."""
     for option, named in (("--features", features), ("--drop", drop)):
         if unknown := [name for name in named or () if name not in file.header]:
@@ -300,11 +267,6 @@ def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequenc
             "choose some with --features or leave some out with --drop."
         )
     return chosen
-
-
-def _read(file: CsvFile, names: tuple[str, ...]) -> Dataset:
-    """Read columns of numbers."""
-    return Dataset(names, read_numbers(file, names), file.path, file.sha256, file.header)
 
 
 def _read_new(

@@ -235,7 +235,7 @@ def score_out_of_bag(estimator: IsolationForest, forest: Forest, rows: NDArray[n
     if len(drawn_by_tree) != n_trees:
         return None
     single_precision_rows = np.ascontiguousarray(rows, np.float32)
-    sums, n_unseen_by = forest.sum_of_features(single_precision_rows), np.full(len(rows), n_trees)
+    sums, n_unseen_by = forest.sum_path_lengths(single_precision_rows), np.full(len(rows), n_trees)
     trees = zip(estimator.estimators_, estimator.estimators_features_, drawn_by_tree, arrays.roots, strict=True)
     for tree, features, drawn, root in trees:
         seen, n_draws = np.unique(drawn, return_counts=True)

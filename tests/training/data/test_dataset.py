@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.model.schema import Features
-from training.data.dataset import check_label, read_features, read_files_to_compare, read_test_data, read_training_data
+from training.data.compared_files import read_files_to_compare
+from training.data.dataset import check_label, read_features, read_test_data, read_training_data
 from training.data.tables import open_csv_file
 from training.errors import BadArgument, BadData
 
