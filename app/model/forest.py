@@ -228,17 +228,7 @@ class Forest:
         return first, second
 
     def score_and_label(self, rows: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Compute scores, and labels like scikit-learn's ``predict``: 1 inlier, -1 outlier.
-
-        Parameters
-        ----------
-        rows
-            As in :meth:`score`.
-
-        Returns
-        -------
-        Scores and labels, both of shape ``(n_rows,)``.
-        """
+        """Compute scores, and labels like scikit-learn's ``predict``: 1 inlier, -1 outlier; as :meth:`score`."""
         sums = self.sum_path_lengths(rows)
         return _to_scores(sums, self._scale), _LABELS.take(sums < self._border)
 
