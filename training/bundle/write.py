@@ -35,6 +35,7 @@ from app.model.store.store import ModelStore
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset, is_synthetic
+from training.data.tables import find_doubts
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
@@ -209,6 +210,7 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             "flagged_rows": on_training.n_flagged,
             "flagged_share": on_training.n_flagged / len(on_training),
             "distinct_rows": _count_distinct(training.matrix),
+            "doubts": find_doubts(training.names, training.rows),
             "distinct_scores": len(on_training.count_scores()[0]),
         },
         "versions": {

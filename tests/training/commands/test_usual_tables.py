@@ -39,8 +39,12 @@ def write_connections(random: np.random.Generator) -> tuple[str, str]:
     names = ["protocol", "service", "flag", *(f"n{number}" for number in range(38))]
     lines = [
         ",".join(
-            [random.choice(["tcp", "udp"]), f"s{random.integers(40)}", random.choice(["SF", "S0"])]
-            + list(map(str, random.integers(0, 50, 38)))
+            [
+                random.choice(["tcp", "udp"]),
+                f"s{random.integers(40)}",
+                random.choice(["SF", "S0"]),
+                *map(str, random.integers(0, 50, 38)),
+            ]
         )
         for _ in range(N_ROWS)
     ]
@@ -50,10 +54,10 @@ def write_connections(random: np.random.Generator) -> tuple[str, str]:
 def write_export(random: np.random.Generator) -> tuple[str, str]:
     """Semicolons, decimal commas, accents, blanks, dates and ids."""
     lines = [
-        f"{1 + number % 28:02d}.03.2026;K{number:05d};{random.lognormal():.2f}".replace(".", ",").replace(
-            ",03,", ".03."
-        )
-        + f";{random.choice(['Österreich', 'Schweiz'])};{'' if number % 9 == 0 else number % 70}"
+        f"{1 + number % 28:02d}.03.2026;K{number:05d};{random.lognormal():.2f};".replace(".03.2026", "/03/2026")
+        .replace(".", ",")
+        .replace("/", ".")
+        + f"{random.choice(['Österreich', 'Schweiz'])};{'' if number % 9 == 0 else number % 70}"
         for number in range(N_ROWS)
     ]
     return "cp1252", "\n".join(["Datum;Kunde;Betrag;Land;Alter", *lines])

@@ -9,6 +9,7 @@ import pytest
 
 from training.data.columns import Choices
 from training.data.dataset import read_test_data, read_training_data
+from training.data.tables import find_doubts
 from training.errors import BadArgument, BadData
 
 # A business export: semicolons, decimal commas, blanks, dates, ids, and accents in an old encoding.
@@ -101,3 +102,22 @@ def test_row_numbers_that_pandas_writes_are_left_out(write_csv, capsys):
     """They would be the feature that separates rows best, and mean nothing."""
     assert read_training_data(write_csv(",a\n0,1\n1,2\n")).names == ("a",)
     assert "has no name, like the row numbers that pandas writes: it is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "doubt"),
+    [
+        ("t", 1_767_225_600 + np.arange(300.0), "Column t has 300 different values, of which float32 keeps 3"),
+        ("order", np.arange(300.0), "Column order is different in every row, like an id"),
+        ("user_id", np.linspace(0, 1, 300), "Column user_id is different in every row, like an id"),
+        ("paid", np.linspace(0, 1, 300), None),
+        ("period", np.arange(300.0) % 7, None),
+        # Their last bits differ, which means nothing.
+        ("computed", np.arange(300.0) / 7 % 1, None),
+    ],
+)
+def test_columns_that_are_probably_not_meant_are_doubted(name, values, doubt):
+    """Numbers that float32 cannot tell apart, and columns that differ in every row."""
+    found = find_doubts([name], values[:, None])
+
+    assert [doubt is not None and sentence.startswith(doubt) for sentence in found] == [True] * (doubt is not None)
