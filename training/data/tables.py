@@ -97,7 +97,7 @@ def open_csv_file(path: Path, dialect: Dialect = GUESS) -> CsvFile:
     Raises
     ------
     BadData
-        If there is no such file, it cannot be read, is empty, or has no header with distinct column names.
+        If it cannot be read, is empty, or has no header with distinct column names.
     """
     try:
         written = path.read_bytes()
@@ -149,10 +149,7 @@ def _number_records(path: Path, text: bytes, separator: str, first_line: int) ->
 
 
 def _check_that_it_is_one(path: Path, header: tuple[str, ...], first: list[str]) -> None:
-    """Refuse a first line that looks like the cells below: a number or a time above another, no name above either.
-
-    A text above a text tells nothing, unless both are equal.
-    """
+    """Refuse a first line like the cells below: a number or time above another, and every text above an equal one."""
     pairs = list(zip(header, first, strict=False))
     is_data = [_is_datum(name) and _is_datum(cell) for name, cell in pairs]
     if any(is_data) and not any(_is_datum(cell) and not alike for alike, (_, cell) in zip(is_data, pairs, strict=True)):
@@ -271,7 +268,7 @@ _SHARE_KEPT, _SHARE_KEPT_OF_FRACTIONS = 0.9, 0.1
 # A million different values between 0 and 1 are 600,000 to float32, which is more than enough.
 _MAX_COUNTED = 10_000
 
-_ID_NAME = re.compile(r"(?i)(.*[_ .-])?id|.*Id|index|.*[_ .-]?(nr|no|number)")
+_ID_NAME = re.compile(r"(?i:(.*[_ .-])?(id|nr|no|number)|index)|.*[a-z]Id")
 
 
 def find_doubts(names: Sequence[str], rows: NDArray[np.float64]) -> list[str]:
