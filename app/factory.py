@@ -203,6 +203,7 @@ def _on_swapped(metrics: ServiceMetrics, folder: Path | None) -> Callable[[Bundl
         metrics.record_live_model(
             now.name, now.version, time.time(), now.trained_at.timestamp(), training["flagged_share"]
         )
+        metrics.unfamiliar.follow(now)
 
     return record
 

@@ -80,7 +80,7 @@ def invoke() -> Response:
         batch = _read_batch(bundle.features, parts.settings.max_batch_rows)
         answer = answer_batch(parts, request_ids(), bundle, batch)
         predictions: list[Any] = answer["is_inlier"]
-        if len(answer) > 1:
+        if batch.score or batch.confidence or batch.explain:
             predictions = [dict(zip(answer, values, strict=True)) for values in zip(*answer.values(), strict=True)]
         return name_record(answer_json({"predictions": predictions}), bundle)
 

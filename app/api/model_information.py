@@ -11,10 +11,25 @@ from marshmallow import INCLUDE, Schema, fields
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import name_model, service
 from app.model.bundle import Bundle
+from app.model.schema import BOOLEAN, CATEGORY, NUMBER, Features
 from app.records.timestamps import format_timestamp
 from app.web.codecs import answer_json
 
 model_information = Blueprint("model_information", __name__)
+
+
+class ColumnSchema(Schema):
+    """An input column as training saw it."""
+
+    name = fields.String(required=True)
+    kind = fields.String(required=True, metadata={"enum": [NUMBER, CATEGORY, BOOLEAN]})
+    can_be_missing = fields.Boolean(required=True, metadata={"description": "Whether null is accepted."})
+    levels = fields.List(
+        fields.Raw(metadata={"type": ["string", "boolean"]}),
+        allow_none=True,
+        required=True,
+        metadata={"description": "What occurred in training; null for a number. Other texts are accepted and marked."},
+    )
 
 
 class LiveModelSchema(Schema):
@@ -25,9 +40,12 @@ class LiveModelSchema(Schema):
     trained_at = fields.AwareDateTime(required=True, default_timezone=UTC)
     feature_names = fields.List(fields.String(), required=True)
     feature_ranges = fields.List(
-        fields.List(fields.Float()),
+        fields.List(fields.Float(), allow_none=True),
         required=True,
-        metadata={"description": "Minimum and maximum in the training data."},
+        metadata={"description": "Minimum and maximum in the training data; null for a category or boolean."},
+    )
+    columns = fields.List(
+        fields.Nested(ColumnSchema), required=True, metadata={"description": "What each value of a row may be."}
     )
     threshold = fields.Float(
         required=True, metadata={"description": "Rows with a lower anomaly score are outliers (`offset_`)."}
@@ -64,18 +82,35 @@ def describe_model(bundle: Bundle) -> dict[str, Any]:
     """Return what a caller may want to know about the live model, as strict JSON values."""
     manifest, features = bundle.manifest, bundle.features
     parameters: dict[str, Any] = manifest["parameters"]
+    columns = [_describe_column(features, place) for place in range(len(features))]
     return parameters | {
         "model": {
             "name": bundle.name,
             "version": bundle.version,
             "trained_at": format_timestamp(bundle.trained_at.timestamp()),
             "feature_names": list(features.names),
-            "feature_ranges": [list(span) for span in zip(features.low, features.high, strict=True)],
+            "feature_ranges": [
+                None if column["levels"] else list(span)
+                for column, span in zip(columns, zip(features.low, features.high, strict=True), strict=True)
+            ],
+            "columns": columns,
             "threshold": bundle.forest.offset,
             "training_rows": manifest["training"]["rows"],
             "training_sha256": manifest["training"]["sha256"],
             "kernel": bundle.forest.kernel,
         }
+    }
+
+
+def _describe_column(features: Features, place: int) -> dict[str, Any]:
+    """Return what is to be known about a column."""
+    levels = features.levels[place] if features.levels else None
+    kind = NUMBER if levels is None else BOOLEAN if type(levels[0]) is bool else CATEGORY
+    return {
+        "name": features.names[place],
+        "kind": kind,
+        "can_be_missing": features.may_be_missing(place),
+        "levels": None if levels is None else list(levels),
     }
 
 

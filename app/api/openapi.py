@@ -233,7 +233,7 @@ def _add_named_form(component: dict[str, Any], field_name: str, field: FeatureVe
     by_name: dict[str, Any] = {
         "type": "object",
         "description": "The values by column, in any order.",
-        "properties": dict.fromkeys(names, _NUMBER),
+        "properties": {name: _describe_value(field.features, place) for place, name in enumerate(names)},
         "required": list(names),
         "additionalProperties": False,
     }
@@ -251,17 +251,30 @@ def _add_named_form(component: dict[str, Any], field_name: str, field: FeatureVe
         del component["required"]
 
 
+def _describe_value(features: Features, place: int) -> dict[str, Any]:
+    """Return the schema of the value of a column."""
+    levels = features.levels[place] if features.levels else None
+    value = _NUMBER if levels is None else {"type": "boolean" if type(levels[0]) is bool else "string"}
+    return value | {"type": [value["type"], "null"]} if features.may_be_missing(place) else value
+
+
+def _give_example(features: Features, place: int) -> Any:
+    """Return an ordinary value of a column."""
+    if features.levels and (levels := features.levels[place]):
+        return levels[0]
+    return float(f"{(features.low[place] + features.high[place]) / 2:.{_EXAMPLE_DIGITS}g}")
+
+
 def _describe_row(features: Features) -> dict[str, Any]:
     """Return the schema of one row."""
-    middle = [
-        float(f"{(low + high) / 2:.{_EXAMPLE_DIGITS}g}") for low, high in zip(features.low, features.high, strict=True)
-    ]
+    values = [_describe_value(features, place) for place in range(len(features))]
+    are_alike = all(value == values[0] for value in values)
     row: dict[str, Any] = {
         "type": "array",
-        "items": _NUMBER,
+        **({"items": values[0]} if are_alike else {"prefixItems": values, "items": False}),
         "minItems": len(features),
         "maxItems": len(features),
-        "example": middle,
+        "example": [_give_example(features, place) for place in range(len(features))],
     }
     if features is _UNKNOWN_FEATURES:
         del row["maxItems"]

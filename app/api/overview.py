@@ -12,7 +12,8 @@ from marshmallow import Schema, fields, validate
 
 from app.api.metrics import metrics_now
 from app.api.operation import Operation
-from app.api.quality import ShareWithInterval, read_quality_answer
+from app.api.quality import read_quality_answer
+from app.api.quality_report import ShareWithInterval
 from app.api.service import Service, service
 from app.errors import DriftUnknown, RecordsUnavailable
 from app.metrics.directory import folder_of_workers

@@ -11,15 +11,16 @@ from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from app.api.explanation import EXPLAIN, EXPLAIN_DESCRIPTION, ExplanationFields
 from app.api.operation import NO_MODEL, Operation
 from app.api.service import CountedPrediction, Service, name_record, service
 from app.model.bundle import Bundle
 from app.model.schema import Features
+from app.model.scoring import ABOVE, NO_CONFIDENCE, REASONS
 from app.web.codecs import JSON_MEDIA_TYPE, load_body, read_json
-from app.web.fields import FeatureVector, Segment, StrictBoolean, find_problem_of_number, parse_segment
+from app.web.fields import FeatureVector, Segment, StrictBoolean, find_problem_of_number, parse_segment, read_values
 from app.web.middleware import RequestIds, request_ids
 from app.web.named_rows import NAMED_ROW, place_named_row
 
@@ -55,20 +56,31 @@ class PredictionAnswer(ExplanationFields):
         }
     )
     confidence = fields.Float(
+        allow_none=True,
         metadata={
             "description": "Probability that a threshold from other training rows, with the same forest, gives "
-            "the same label; not that the label is right. Only when `confidence` was true.",
+            "the same label; not that the label is right. Only when `confidence` was true; null for a row with "
+            "unfamiliar values.",
             "minimum": 0,
             "maximum": 1,
             "example": 0.98,
-        }
+        },
+    )
+
+    unfamiliar = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf(REASONS)),
+        metadata={
+            "description": "By column: why its value is unlike those in training. Only if there is such a value.",
+            "example": {"mean": ABOVE},
+        },
     )
 
 
 @lru_cache(maxsize=_MODELS_AT_ONCE)
 def prediction_request_schema(features: Features) -> Schema:
     """Return the schema of a request to a model with these features."""
-    description = "One number per feature: " + ", ".join(features.names) + "."
+    description = "One value per column: " + ", ".join(features.names) + "."
     return Schema.from_dict(
         {
             "feature_vector": FeatureVector(features, required=True, metadata={"description": description}),
@@ -121,8 +133,13 @@ def _load_usual(body: object, features: Features) -> dict[str, Any] | None:
     if type(body) is not dict or not body.keys() <= _DEFAULTS.keys():
         return None
     row = body.get("feature_vector")
-    if type(row) is not list or len(row) != len(features.names) or any(map(find_problem_of_number, row)):
+    if type(row) is not list or len(row) != len(features.names):
         return None
+    if features.levels or any(map(find_problem_of_number, row)):
+        row, problems = read_values(row, features)
+        if problems:
+            return None
+        body = body | {"feature_vector": row}
     if "segment" in body and (type(body["segment"]) is not str or parse_segment(body["segment"]) is None):
         return None
     loaded = _DEFAULTS | body
@@ -163,7 +180,11 @@ def answer_row(parts: Service, ids: RequestIds, bundle: Bundle, body: object) ->
     if loaded["score"]:
         answer["anomaly_score"] = scored.score
     if loaded["confidence"]:
-        answer["confidence"] = scored.confidence
+        answer["confidence"] = None if scored.unfamiliar else scored.confidence
     if explainer is not None:
         answer |= explainer.explain(scored.row, scored.score).as_fields()
+    if scored.unfamiliar:
+        answer["unfamiliar"] = scored.unfamiliar
+        if loaded["confidence"]:
+            answer["notes"] = answer.get("notes", {}) | {"confidence": NO_CONFIDENCE}
     return msgspec.json.encode(answer)

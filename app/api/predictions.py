@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from flask import Blueprint, Request, Response, request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 from numpy.typing import NDArray
 
 from app.api.explanation import (
@@ -24,6 +24,7 @@ from app.errors import NotAnAcceptableMediaType, NotARowsMediaType
 from app.model.bundle import Bundle
 from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.model.schema import Features
+from app.model.scoring import ABOVE, NO_CONFIDENCE, REASONS
 from app.web.accept import choose_media_type
 from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_body, read_json
 from app.web.fields import (
@@ -92,10 +93,18 @@ class PredictionsAnswer(Schema.from_dict(list_fields(ExplanationFields))):  # ty
         metadata={"description": "The lower, the more abnormal. Only when `score` was true."},
     )
     confidence = fields.List(
-        fields.Float(metadata={"minimum": 0, "maximum": 1}),
+        fields.Float(allow_none=True, metadata={"minimum": 0, "maximum": 1}),
         metadata={
             "description": "Probability that a threshold from other training rows, with the same forest, gives the "
-            "same label, for each row. Only when `confidence` was true."
+            "same label, for each row; null for a row with unfamiliar values. Only when `confidence` was true."
+        },
+    )
+    unfamiliar = fields.List(
+        fields.Dict(keys=fields.String(), values=fields.String(validate=validate.OneOf(REASONS)), allow_none=True),
+        metadata={
+            "description": "The unfamiliar values of each row, null if it has none; see `/prediction`. Only if any row "
+            "has some.",
+            "example": [{"mean": ABOVE}],
         },
     )
 
@@ -104,7 +113,7 @@ class PredictionsAnswer(Schema.from_dict(list_fields(ExplanationFields))):  # ty
 class Batch:
     """Rows to score, shape ``(n_rows, n_features)``, and the options in the same body."""
 
-    rows: NDArray[np.float32]
+    rows: NDArray[np.floating]
     score: bool = False
     confidence: bool = False
     explain: bool = False
@@ -114,7 +123,7 @@ class Batch:
 @lru_cache(maxsize=_MODELS_AT_ONCE)
 def predictions_request_schema(features: Features, max_rows: int) -> Schema:
     """Return the schema of a request of at most ``max_rows`` rows to a model with these features."""
-    description = "Rows of one number per feature: " + ", ".join(features.names) + "."
+    description = "Rows of one value per column: " + ", ".join(features.names) + "."
     return Schema.from_dict(
         {
             "feature_vectors": FeatureVectors(features, max_rows, required=True, metadata={"description": description}),
@@ -212,6 +221,14 @@ def answer_batch(parts: Service, ids: RequestIds, bundle: Bundle, batch: Batch) 
         answer["confidence"] = scored.confidences.tolist()
     if explainer is not None:
         answer |= to_lists(explain_rows(explainer, scored.rows, scored.scores))
+    if scored.unfamiliar:
+        answer["unfamiliar"] = [scored.unfamiliar.get(place) for place in range(len(scored.rows))]
+        if batch.confidence:
+            notes = answer.get("notes") or [{} for _ in scored.rows]
+            for place in scored.unfamiliar:
+                answer["confidence"][place] = None
+                notes[place]["confidence"] = NO_CONFIDENCE
+            answer["notes"] = notes
     return answer
 
 

@@ -68,12 +68,14 @@ class RecordedRow(Schema):
     """A row, the model's answer, and its labels."""
 
     row = fields.Integer(required=True, metadata={"description": "Its number in the request, counted from 0."})
-    features = fields.Dict(
-        keys=fields.String(), values=fields.Float(), allow_none=True, required=True, metadata=FEATURES
-    )
+    features = fields.Dict(keys=fields.String(), values=fields.Raw(), allow_none=True, required=True, metadata=FEATURES)
     anomaly_score = fields.Float(required=True, metadata={"minimum": -1, "maximum": 0})
     is_inlier = fields.Integer(required=True, metadata=_LABEL)
-    confidence = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    confidence = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"minimum": 0, "maximum": 1, "description": "Null for a row with unfamiliar values."},
+    )
     recorded_share = fields.Float(
         required=True, metadata={"description": "The probability with which such a row is recorded, 0 to 1."}
     )
@@ -82,6 +84,13 @@ class RecordedRow(Schema):
         required=True,
         allow_none=True,
         metadata={"description": "Why it is an outlier; null for inliers, and for outliers that were not explained."},
+    )
+    unfamiliar = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "By column: why its value is unlike those in training; null if there is none."},
     )
     label = fields.Nested(
         KnownLabel,
@@ -191,6 +200,7 @@ def _serialize_row(row: AnsweredRow) -> dict[str, Any]:
         "confidence": row.confidence,
         "recorded_share": row.recorded_share,
         "explanation": row.explanation,
+        "unfamiliar": row.unfamiliar,
         "label": _serialize_label(current[0]) if current else None,
         "history": [
             _serialize_label(label) | {"replaced_at": format_timestamp(label.replaced_at)}

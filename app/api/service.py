@@ -51,7 +51,7 @@ class Service:
     warnings: tuple[str, ...] = ()
     sessions: Sessions | None = None
 
-    def score(self, ids: RequestIds, bundle: Bundle, rows: NDArray[np.float32], segment: str) -> ScoredRows:
+    def score(self, ids: RequestIds, bundle: Bundle, rows: NDArray[np.floating], segment: str) -> ScoredRows:
         """Score the rows of a request, publish them to the recorder and count them.
 
         Parameters
@@ -61,7 +61,7 @@ class Service:
         bundle
             The model.
         rows
-            Shape ``(n_rows, n_features)``, finite.
+            Shape ``(n_rows, n_columns)``.
         segment
             The caller's segment; empty if it named none.
         """
@@ -69,14 +69,18 @@ class Service:
         if self.recorder is not None:
             self.recorder.publish(ids.request_id, bundle.version, scored, ids.record_id, segment)
         self.metrics.record_scored_rows(scored.scores, scored.labels, scored.confidences)
+        if scored.unfamiliar:
+            self.metrics.unfamiliar.record(scored.unfamiliar.values())
         return scored
 
     def score_row(self, ids: RequestIds, bundle: Bundle, row: Sequence[float], segment: str) -> ScoredRow:
-        """Score, publish and count one row, with a finite number within float32 for each feature; else as ``score``."""
+        """Score, publish and count one row, with a number within float32 for each column; else as ``score``."""
         scored = score_row(bundle, row)
         if self.recorder is not None:
             self.recorder.publish_row(ids.request_id, bundle.version, scored, ids.record_id, segment)
         self.metrics.record_scored_row(scored.score, scored.label, scored.confidence)
+        if scored.unfamiliar:
+            self.metrics.unfamiliar.record([scored.unfamiliar])
         return scored
 
     def close(self) -> None:

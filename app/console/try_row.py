@@ -26,7 +26,7 @@ class ExampleRow:
     """A training row that a button of the form fills in."""
 
     title: str
-    numbers: list[float]
+    values: list[Any]
 
 
 def describe_form() -> dict[str, Any]:
@@ -54,7 +54,7 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
     Examples
     --------
     >>> golden = {"rows": [[9.0], [0.1], [4.0], [None]], "anomaly_score": [-0.8, -0.4, -0.52, -0.9]}
-    >>> [(row.title, row.numbers) for row in choose_examples(golden, -0.5)]
+    >>> [(row.title, row.values) for row in choose_examples(golden, -0.5)]
     [('Typical row', [0.1]), ('Near the threshold', [4.0]), ('Unusual row', [9.0])]
     """
     answers = zip(golden["anomaly_score"], golden["rows"], strict=True)
@@ -70,7 +70,10 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
     """Return what the template needs to show a live model."""
-    examples = choose_examples(bundle.manifest["golden"], bundle.forest.offset)
+    examples = [
+        ExampleRow(example.title, [_to_value(bundle, place, number) for place, number in enumerate(example.values)])
+        for example in choose_examples(bundle.manifest["golden"], bundle.forest.offset)
+    ]
     can_explain = bundle.forest.arrays.weighted_n_node_samples is not None
     explain = {"explain": True} if can_explain else {}
     proxies = TrustedProxies(service().settings.trusted_proxies)
@@ -83,8 +86,14 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "scrolls": len(bundle.features) > _MAX_INPUTS_WITHOUT_SCROLLING,
         # A shell would interpret the brackets of an IPv6 address, or characters in a proxy's prefix.
         "address": shlex.quote(f"{root}prediction"),
-        "body": json.dumps({"feature_vector": examples[0].numbers, "score": True} | explain),
+        "body": json.dumps({"feature_vector": examples[0].values, "score": True} | explain),
     }
+
+
+def _to_value(bundle: Bundle, place: int, number: float) -> Any:
+    """Return the value that a number in a golden row stands for."""
+    levels = bundle.features.levels[place] if bundle.features.levels else None
+    return number if levels is None else levels[int(number)]
 
 
 def _shorten(row: list[float]) -> list[float]:

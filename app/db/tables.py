@@ -67,11 +67,14 @@ PREDICTIONS = Table(
     Column("features", LargeBinary),
     Column("score", Double, nullable=False),
     Column("is_inlier", SmallInteger, nullable=False),
-    Column("confidence", Double, nullable=False),
+    # NULL for a row with unfamiliar values.
+    Column("confidence", Double),
     # The inclusion probability of the row: a sum over rows divides by it.
     Column("recorded_share", Double, nullable=False),
     # Why it is an outlier, as a JSON text; NULL for inliers, and for alarms that could not be explained.
     Column("explanation", Text),
+    # Its unfamiliar values, as a JSON text; NULL if it has none.
+    Column("unfamiliar", Text),
     sqlite_with_rowid=False,
 )
 Index(

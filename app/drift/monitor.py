@@ -93,6 +93,8 @@ class DriftMonitor:
         Mean time between false events of all detectors together, at least.
     clock
         Returns the time, in seconds since 1970.
+    fill
+        Replaces missing values in rows.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class DriftMonitor:
         rows_per_second: float,
         false_alarm_days: float,
         clock: Callable[[], float] = time.time,
+        fill: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows,
     ) -> None:
         self.confirmation = plan_confirmation(
             calibration.expected_run_time, rows_per_second, false_alarm_days, len(DETECTORS)
@@ -116,7 +119,7 @@ class DriftMonitor:
         self.last_events: dict[str, Finding | None] = dict.fromkeys(DETECTORS)
         # None until the window has been full.
         self.feature_distances: dict[str, float] | None = None
-        self._statistics, self._clock = SlidingStatistics(calibration), clock
+        self._statistics, self._clock, self._fill = SlidingStatistics(calibration), clock, fill
         # After a restart, the windows are filled from these.
         self._last_rows: deque[NDArray[np.float64]] = deque(maxlen=calibration.window)
 
@@ -131,13 +134,13 @@ class DriftMonitor:
         Parameters
         ----------
         rows
-            Shape ``(n_rows, n_features)``, finite, within float32.
+            Shape ``(n_rows, n_features)``, within float32.
         scores
             Anomaly scores, shape ``(n_rows,)``: the lower, the more abnormal.
         labels
             Shape ``(n_rows,)``: 1 inlier, -1 outlier.
         """
-        table = np.column_stack([rows, scores, labels]).astype(np.float64, copy=False)
+        table = np.column_stack([self._fill(np.asarray(rows)), scores, labels]).astype(np.float64, copy=False)
         ratios: dict[str, list[float]] = {name: [] for name in self.detectors}
         findings: list[Finding] = []
         distances = None

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from app.metrics.access import AccessMetrics
 from app.metrics.histogram import VectorHistogram
 from app.metrics.records import FeedbackMetrics
+from app.metrics.unfamiliar import UnfamiliarMetrics
 from app.server.loop_answers import CLOSED_REASONS
 
 # Predictions take well under a millisecond; alerts use the limits 0.05 and 1.0.
@@ -112,6 +113,7 @@ class ServiceMetrics:
         self._sent, self._dropped = published.labels(SENT), published.labels(DROPPED)
         self.feedback = FeedbackMetrics(registry)
         self.access = AccessMetrics(registry)
+        self.unfamiliar = UnfamiliarMetrics(registry)
         self._model_info = _gauge(
             "model_info",
             "1 for the model that is live.",
@@ -196,7 +198,8 @@ class ServiceMetrics:
         """Count scored rows: scores, predicted labels and their confidences, each of shape ``(n_rows,)``."""
         self._scores.observe_many(scores)
         self._labels.observe_many(labels.astype(np.float64))
-        self._confidences.observe_many(confidences)
+        # Rows with unfamiliar values have none.
+        self._confidences.observe_many(confidences[~np.isnan(confidences)])
         self._score_magnitude.inc(-float(scores.sum()))
         outliers = int((labels < 0).sum())
         if outliers:
@@ -208,7 +211,8 @@ class ServiceMetrics:
         """Count one scored row; the same as ``record_scored_rows``, several times faster."""
         self._scores.observe(score)
         self._labels.observe(label)
-        self._confidences.observe(confidence)
+        if confidence == confidence:  # NaN: a row with unfamiliar values has none
+            self._confidences.observe(confidence)
         self._score_magnitude.inc(-score)
         (self._outliers if label < 0 else self._inliers).inc()
 

@@ -33,6 +33,7 @@ from app.server.regular_file import open_regular, read_regular
 
 if TYPE_CHECKING:
     from app.model.explain import Explainer
+    from app.model.scoring import KnownValues
 
 # Incremented when an older service could no longer read a bundle; docs/bundle.md describes the formats.
 FORMAT_VERSION = 2
@@ -66,7 +67,7 @@ class Bundle:
     trained_at
         Time of the training, with time zone.
     features
-        The features of a row.
+        The input columns of a row.
     forest
         The compiled trees.
     confidence
@@ -100,6 +101,13 @@ class Bundle:
 
         return Explainer(self)
 
+    @cached_property
+    def known_values(self) -> KnownValues:
+        """Finds the values of rows that are unlike those in training."""
+        from app.model.scoring import KnownValues
+
+        return KnownValues(self)
+
 
 def read_bundle(folder: Path) -> Bundle:
     """Read a bundle: check the files that the service uses, and score the golden rows.
@@ -112,8 +120,8 @@ def read_bundle(folder: Path) -> Bundle:
     Raises
     ------
     InvalidBundle
-        If a file is missing or was changed, the format is unknown, a value is of another type or out of range, or the
-        scores or labels of the golden rows differ from those of scikit-learn in training.
+        If a file is missing or was changed, the format is unknown, a value is of another type or out of range, or an
+        answer to the golden rows differs from scikit-learn's in training.
     """
     manifest = read_manifest(folder)
     with _refusing(folder):
@@ -126,13 +134,10 @@ def read_bundle(folder: Path) -> Bundle:
         if DRIFT_FILE in manifest["files"]:
             with _open_verified(folder, DRIFT_FILE, manifest):
                 pass  # the recorder reads it
-        features = Features(
-            *(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high"))
-        )
-        if len(features) != forest.n_features:
-            raise InvalidBundle(
-                f"{folder} names {count_of(len(features), 'feature')}, its forest has {forest.n_features}: train again."
-            )
+        features = Features.of_manifest(manifest)
+        if len(manifest["features"]) != forest.n_features:
+            named = count_of(len(manifest["features"]), "feature")
+            raise InvalidBundle(f"{folder} names {named}, its forest has {forest.n_features}: train again.")
         check_golden_rows(folder, forest, manifest["golden"])
         return Bundle(
             folder=folder,
@@ -148,13 +153,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def find_problems(folder: Path, *, needs_signature: bool = True) -> list[str]:
-    """Check every file of a bundle and return the problems: none if it is unchanged.
-
-    Raises
-    ------
-    InvalidBundle
-        If the manifest itself cannot be trusted; see :func:`read_manifest`.
-    """
+    """Check every file of a bundle and return the problems, if any; raises errors as :func:`read_manifest`."""
     manifest = read_manifest(folder, needs_signature=needs_signature)
     problems = [_find_problem(folder, file, manifest) for file in manifest["files"]]
     present = {entry.name for entry in folder.iterdir()} - {MANIFEST_FILE}

@@ -17,7 +17,8 @@ from app.model.counterfactual import Change, Counterfactuals
 from app.model.explain_kernels import fastest_kernel
 from app.model.explain_trees import ExplainTrees
 from app.model.forest import SCORE_TOLERANCE
-from app.model.quantiles import ColumnQuantiles
+from app.model.quantiles import ColumnLevels, ColumnQuantiles
+from app.model.schema import NUMBER
 
 if TYPE_CHECKING:
     from app.model.bundle import Bundle
@@ -89,9 +90,7 @@ class Explainer:
     baseline
         ``log2(-score)`` for the mean path length of the training rows.
     columns
-        The training quantiles of each column.
-    counterfactuals
-        Finds changes that make an outlier an inlier.
+        The training quantiles or levels of each column.
 
     Raises
     ------
@@ -111,14 +110,28 @@ class Explainer:
         self._scale = float(arrays.path_length_scale)
         self._names = bundle.features.names
         levels = bundle.manifest["quantile_levels"]
-        columns = [ColumnQuantiles.of(column, levels) for column in bundle.manifest["columns"]]
+        columns: list[ColumnQuantiles | ColumnLevels] = [
+            ColumnQuantiles.of(column, levels) if column["kind"] == NUMBER else ColumnLevels.of(column)
+            for column in bundle.manifest["columns"]
+        ]
         self.columns = columns
-        self.counterfactuals = Counterfactuals(bundle.forest, self._kernel, trees.slots, columns)
+        self._encoding = bundle.forest.encoding
+        numbers = [column for column in columns if isinstance(column, ColumnQuantiles)]
+        # A change of one encoded feature alone is no change of a category.
+        self._counterfactuals = (
+            Counterfactuals(bundle.forest, self._kernel, trees.slots, numbers) if len(numbers) == len(columns) else None
+        )
         self._out_of_bag = bundle.out_of_bag
         # Trees that were grown from single rows give every row the score -0.5.
         self.baseline = -float(trees.expected[arrays.roots].sum()) / self._scale if self._scale else -1.0
 
-    def contributions(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    @property
+    def counterfactuals(self) -> Counterfactuals:
+        """Finds changes that make an outlier an inlier; only for models of numbers alone."""
+        assert self._counterfactuals is not None, "the model has categories or booleans"
+        return self._counterfactuals
+
+    def contributions(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Compute what each column adds to ``log2(-score)``: its Shapley value.
 
         Parameters
@@ -131,10 +144,10 @@ class Explainer:
         Shape ``(n_rows, n_columns)``: positive is more abnormal. The sum over a row and ``baseline`` is
         ``log2(-score)``, up to rounding.
         """
-        rows = np.ascontiguousarray(rows, np.float32)
         if not self._scale:
             return np.zeros(rows.shape)
-        return self._kernel.shapley_values(rows) / -self._scale
+        values = self._kernel.shapley_values(np.ascontiguousarray(self._forest.to_features(rows))) / -self._scale
+        return values if self._encoding is None else self._encoding.sum_by_column(values)
 
     def explain(self, row: Sequence[float], score: float) -> Explanation:
         """Explain one row.
@@ -186,6 +199,9 @@ class Explainer:
         if self._forest.sum_path_lengths(rounded[None])[0] >= self._forest.threshold.path_length_sum:
             notes["counterfactual"] = "the row is an inlier already"
             return None, False
+        if self._counterfactuals is None:
+            notes["counterfactual"] = "not searched for models with categories or booleans"
+            return None, False
         change = self.counterfactuals.change_one(rounded)
         if change is not None:
             return self._name(row, change), False
@@ -218,7 +234,7 @@ class Explainer:
         return (1 + up_to) / (1 + n_rows)
 
 
-def shorten(row: NDArray[np.float32]) -> list[float]:
+def shorten(row: NDArray[np.floating]) -> list[float]:
     """Write numbers with as few digits as a float32 needs: a caller that sent 0.56 sees 0.56.
 
     Examples

@@ -19,7 +19,7 @@ CONTRIBUTION_PREFIX = "contribution."
 _REASON_SEPARATOR = "; "
 
 
-def explain_rows(explainer: Explainer, rows: NDArray[np.float32], scores: NDArray[np.float64]) -> list[dict[str, Any]]:
+def explain_rows(explainer: Explainer, rows: NDArray[np.floating], scores: NDArray[np.float64]) -> list[dict[str, Any]]:
     """Return the fields that explain each row.
 
     Parameters

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.errors import InvalidBundle
-from app.model.forest_arrays import MAX_PATH_LENGTH, ForestArrays
+from app.model.encoding import Encoding
+from app.model.forest_arrays import ForestArrays
 from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel
 
 INLIER, OUTLIER = 1, -1
@@ -107,7 +108,7 @@ class Threshold:
         """
         if not -1 <= self.score <= 0:
             raise InvalidBundle(f"The forest's threshold is the score {self.score:g}, which is not in [-1, 0].")
-        if not 0 <= self.path_length_sum <= _never_reached(arrays):
+        if not 0 <= self.path_length_sum <= arrays.never_reached():
             raise InvalidBundle(f"The forest's threshold is {self.path_length_sum:g} edges, which no row can have.")
         scale = float(arrays.path_length_scale)
         # Without a scale, all rows have one score, and so either label fits any threshold's score.
@@ -118,9 +119,7 @@ class Threshold:
 
 
 class Forest:
-    """An Isolation Forest with the scores and labels of scikit-learn, without scikit-learn.
-
-    Scoring takes time proportional to rows x trees x depth.
+    """An Isolation Forest with scikit-learn's scores and labels; it takes time proportional to rows x trees x depth.
 
     Parameters
     ----------
@@ -130,6 +129,8 @@ class Forest:
         The border between inliers and outliers.
     kernel
         Sums path lengths; by default the compiled kernel, or NumPy if there is none.
+    encoding
+        Makes the trees' features of the columns of a row; None if these are the features.
 
     Raises
     ------
@@ -138,7 +139,7 @@ class Forest:
 
     Examples
     --------
-    One tree that separates numbers up to 0.5 from larger ones; the left leaf is deeper and so more normal.
+    One tree; its left leaf, for numbers up to 0.5, is deeper and so more normal.
 
     >>> one_split = ForestArrays(
     ...     feature=np.array([0, 0, 0], np.int32),
@@ -154,15 +155,25 @@ class Forest:
     (array([-0.5       , -0.70710678]), array([ 1, -1]))
     """
 
-    def __init__(self, arrays: ForestArrays, threshold: Threshold, kernel: type[Kernel] | None = None) -> None:
+    def __init__(
+        self,
+        arrays: ForestArrays,
+        threshold: Threshold,
+        kernel: type[Kernel] | None = None,
+        encoding: Encoding | None = None,
+    ) -> None:
         arrays.check()
         threshold.check(arrays)
         self.arrays = arrays
         self.threshold = threshold
         self._border = threshold.path_length_sum
+        self.encoding = encoding
         self.n_features = int(arrays.n_features)
+        if encoding is not None and len(encoding) != self.n_features:
+            raise InvalidBundle(f"The encoding makes {len(encoding)} features, the forest has {self.n_features}.")
         self._scale = float(arrays.path_length_scale)
         self._kernel = kernel(arrays) if kernel else _fastest_kernel(arrays)  # type: ignore[call-arg]
+        self._sum_of_row = self._kernel.sum_path_lengths_of_row if encoding is None else self._sum_of_encoded_row
 
     @property
     def kernel(self) -> str:
@@ -176,7 +187,16 @@ class Forest:
 
     def sum_path_lengths(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Sum the path lengths of rows over all trees, in edges, shape ``(n_rows,)``; rows as in :meth:`score`."""
-        return self._kernel.sum_path_lengths(np.asarray(rows, dtype=np.float32))
+        return self._kernel.sum_path_lengths(self.to_features(rows))
+
+    @property
+    def n_columns(self) -> int:
+        """How many numbers a row has."""
+        return self.n_features if self.encoding is None else self.encoding.n_columns
+
+    def to_features(self, rows: ArrayLike) -> NDArray[np.float32]:
+        """Make the trees' features of rows, shape ``(n_rows, n_features)``."""
+        return np.asarray(rows, dtype=np.float32) if self.encoding is None else self.encoding.encode(rows)
 
     def score(self, rows: ArrayLike) -> NDArray[np.float64]:
         """Compute scores like scikit-learn's ``IsolationForest.score_samples``.
@@ -184,7 +204,7 @@ class Forest:
         Parameters
         ----------
         rows
-            Shape ``(n_rows, n_features)``, within float32; a missing value is NaN.
+            Shape ``(n_rows, n_columns)``, within float32; a missing value is NaN.
 
         Returns
         -------
@@ -199,7 +219,7 @@ class Forest:
         -------
         Two arrays of shape ``(n_rows,)``; of an odd number of trees, the last is left out.
         """
-        half, single = len(self.arrays.roots) // 2, np.asarray(rows, dtype=np.float32)
+        half, single = len(self.arrays.roots) // 2, self.to_features(rows)
         kernel, roots = type(self._kernel), (self.arrays.roots[:half], self.arrays.roots[half : 2 * half])
         first, second = (
             kernel(replace(self.arrays, roots=each)).sum_path_lengths(single)  # type: ignore[call-arg]
@@ -208,17 +228,7 @@ class Forest:
         return first, second
 
     def score_and_label(self, rows: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Compute scores, and labels like scikit-learn's ``predict``: 1 inlier, -1 outlier.
-
-        Parameters
-        ----------
-        rows
-            As in :meth:`score`.
-
-        Returns
-        -------
-        Scores and labels, both of shape ``(n_rows,)``.
-        """
+        """Compute scores, and labels like scikit-learn's ``predict``: 1 inlier, -1 outlier; as :meth:`score`."""
         sums = self.sum_path_lengths(rows)
         return _to_scores(sums, self._scale), _LABELS.take(sums < self._border)
 
@@ -228,13 +238,17 @@ class Forest:
         Parameters
         ----------
         row
-            One number per feature, within float32; a missing value is NaN.
+            One number per column, within float32; a missing value is NaN.
         """
-        path_length = self._kernel.sum_path_lengths_of_row(row)
+        path_length = self._sum_of_row(row)
         label = OUTLIER if path_length < self._border else INLIER
         if not self._scale:
             return -0.5, label
         return -float(np.power(2.0, path_length / -self._scale)), label
+
+    def _sum_of_encoded_row(self, row: Sequence[float]) -> float:
+        """Encode one row, and sum its path lengths."""
+        return float(self.sum_path_lengths([row])[0])
 
 
 def _to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
@@ -247,15 +261,9 @@ def _to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     return scores
 
 
-def _never_reached(arrays: ForestArrays) -> float:
-    """Return a sum of path lengths that is greater than any row's, for a threshold that flags every row."""
-    # Twice the greatest possible sum, so that no rounding reaches it; any larger threshold means the same.
-    return 2 * MAX_PATH_LENGTH * len(arrays.roots)
-
-
 def _find_smallest_sum(score: float, arrays: ForestArrays) -> float:
     """Find the smallest sum of path lengths whose score is at least ``score``, by bisection over all floats."""
-    scale, highest = float(arrays.path_length_scale), _never_reached(arrays)
+    scale, highest = float(arrays.path_length_scale), arrays.never_reached()
 
     def is_inlier(path_length_sum: float) -> bool:
         return bool(_to_scores(np.array([path_length_sum]), scale)[0] >= score)

@@ -181,6 +181,11 @@ class ForestArrays:
             if not np.allclose(of_children, counts[inner], rtol=tolerance, atol=0):
                 raise InvalidBundle(f"A node of the forest has other {name} than its children together.")
 
+    def never_reached(self) -> float:
+        """Return a sum of path lengths that is greater than any row's, for a threshold that flags every row."""
+        # Twice the greatest possible sum, so that no rounding reaches it; any larger threshold means the same.
+        return 2 * MAX_PATH_LENGTH * len(self.roots)
+
     def is_leaf(self) -> NDArray[np.bool_]:
         """Return which nodes are leaves, shape ``(n_nodes,)``."""
         leaves: NDArray[np.bool_] = (self.children == np.arange(len(self.feature))[:, None]).all(axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidBundle
+from app.model.encoding import read_encoding
 from app.model.forest import SCORE_TOLERANCE, Forest, Threshold
 from app.model.forest_arrays import FOREST_ARRAYS, ForestArrays
 from app.model.kernels import NumpyKernel
@@ -42,7 +43,7 @@ def read_forest(file: Path, opened: BinaryIO, manifest: dict[str, Any]) -> Fores
             threshold = Threshold(score, path_length_sum)
         else:
             threshold = _find_threshold(float(offset), arrays, manifest["golden"])
-        return Forest(arrays, threshold)
+        return Forest(arrays, threshold, encoding=read_encoding(manifest))
     except InvalidBundle as error:
         raise InvalidBundle(f"{file} cannot be used: {error} Train it again.") from error
 
@@ -64,7 +65,7 @@ def check_golden_rows(folder: Path, forest: Forest, golden: dict[str, Any]) -> N
     InvalidBundle
         If an answer differs.
     """
-    scores, labels = forest.score_and_label(_to_rows(golden["rows"], forest.n_features))
+    scores, labels = forest.score_and_label(_to_rows(golden["rows"], forest.n_columns))
     is_near = np.allclose(scores, golden["anomaly_score"], rtol=0, atol=SCORE_TOLERANCE)
     if not is_near or labels.tolist() != golden["is_inlier"]:
         raise InvalidBundle(f"{folder} does not reproduce the scores of its training: train again on this machine.")
@@ -77,13 +78,13 @@ def _find_threshold(score: float, arrays: ForestArrays, golden: dict[str, Any]) 
     rounding put them.
     """
     arrays.check()
-    sums = NumpyKernel(arrays).sum_path_lengths(_to_rows(golden["rows"], int(arrays.n_features)))
+    sums = NumpyKernel(arrays).sum_path_lengths(_to_rows(golden["rows"], int(arrays.n_features)).astype(np.float32))
     return Threshold.find(score, arrays, sums, np.array(golden["is_inlier"]))
 
 
-def _to_rows(rows: list[list[float | None]], n_features: int) -> NDArray[np.float32]:
+def _to_rows(rows: list[list[float | None]], n_features: int) -> NDArray[np.float64]:
     """Convert golden rows, in which null is a missing value, and check that they fit the forest."""
     numbers = np.array(rows, np.float64)
     if numbers.shape != (len(rows), n_features) or (np.abs(numbers) > LARGEST_NUMBER).any():
         raise ValueError(f"golden.rows must have {n_features} numbers within float32 each")
-    return numbers.astype(np.float32)
+    return numbers

@@ -122,6 +122,50 @@ class ColumnQuantiles:
         return f"{named} is not extreme by itself, but rare: alone or together with other columns"
 
 
+@dataclass(frozen=True)
+class ColumnLevels:
+    """The distribution of a category or boolean in training.
+
+    Parameters
+    ----------
+    name
+        The column.
+    share_missing
+        Share of training rows without a value, in [0, 1].
+    levels, counts
+        The levels, and the number of training rows with each.
+
+    Examples
+    --------
+    >>> country = ColumnLevels("country", 0.0, ("DE", "FR"), (98, 2))
+    >>> country.describe(1), country.describe(-1)
+    ('country = FR, as in 2 % of the training rows', 'country has a level that no training row has')
+    """
+
+    name: str
+    share_missing: float
+    levels: tuple[str | bool, ...]
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, column: dict[str, Any]) -> ColumnLevels:
+        """Return the levels of a column of the manifest, checked."""
+        levels, counts = (tuple(level[key] for level in column["levels"]) for key in ("level", "count"))
+        return cls(column["name"], float(column["share_missing"]), levels, counts)
+
+    def describe(self, value: float) -> str:
+        """Return in words how frequent a level is in the training rows."""
+        if np.isnan(value):
+            others = f"as in {_percent(self.share_missing)}" if self.share_missing else "as in none"
+            return f"{self.name} is missing, {others} of the training rows"
+        if not 0 <= value < len(self.levels):
+            return f"{self.name} has a level that no training row has"
+        level = self.levels[int(value)]
+        shown = str(level).lower() if type(level) is bool else level
+        share = self.counts[int(value)] / max(1, sum(self.counts)) * (1 - self.share_missing)
+        return f"{self.name} = {shown}, as in {_percent(share)} of the training rows"
+
+
 def _percent(share: float) -> str:
     """Return a share in percent.
 

@@ -1,9 +1,11 @@
-"""The features of a model, and the input columns that they are made of, as training saw them."""
+"""The input columns of a model as training saw them, and how they become the features of its forest."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +20,41 @@ LARGEST_NUMBER = float(np.finfo(np.float32).max)
 # Of a column of numbers, training stores these quantiles: finer at both ends, where unusual values are.
 QUANTILE_LEVELS = (0.0, 0.001, 0.01, 0.05, *(step / 10 for step in range(1, 10)), 0.95, 0.99, 0.999, 1.0)
 
+_Float = TypeVar("_Float", bound=np.floating)
+
 # The kinds of an input column.
 NUMBER, CATEGORY, BOOLEAN = "number", "category", "boolean"
 
-# The step of the encoding that passes columns on as they are.
-IDENTITY = "identity"
+# The steps of an encoding: columns as they are; a feature per level; the share of training rows with the level.
+IDENTITY, ONE_HOT, FREQUENCY = "identity", "one_hot", "frequency"
+
+# Rows are numbers: a category is the number of its level, counted from 0; a level that training did not see is this.
+NEW_LEVEL = -1.0
+
+# A category with more levels becomes one feature, as each one-hot feature of a forest is chosen equally often.
+MAX_ONE_HOT_LEVELS = 20
+
+# More levels than this are names or ids. The manifest lists all of them.
+MAX_LEVELS = 10_000
+
+# A level of a category is a text, that of a boolean a truth value.
+Levels = tuple[str | bool, ...]
 
 
 @dataclass(frozen=True)
 class Features:
-    """The features of a row.
+    """The input columns of a row, which are the forest's features unless the bundle has an encoding.
 
     Parameters
     ----------
     names
-        Feature names in the order of a row's numbers, 1 to 256 of them, all different.
+        Names in the order of a row's numbers, 1 to 256 of them, all different.
     low, high
-        Smallest and largest value of each feature in the training data, shape ``(n_features,)``.
+        Smallest and largest value of each column in the training data, shape ``(n_columns,)``.
+    levels
+        The levels of each category or boolean, None for a column of numbers; empty if all columns are numbers.
+    can_be_missing
+        Whether a column may have no value; empty if none may.
 
     Examples
     --------
@@ -48,25 +68,103 @@ class Features:
     names: tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    levels: tuple[Levels | None, ...] = ()
+    can_be_missing: tuple[bool, ...] = ()
 
     @classmethod
     def of(cls, names: tuple[str, ...], rows: NDArray[np.floating]) -> Features:
         """Return the features of training ``rows``, shape ``(n_rows, n_features)``, with their ranges."""
-        return cls(names, tuple(rows.min(axis=0).tolist()), tuple(rows.max(axis=0).tolist()))
+        return cls(names, tuple(np.nanmin(rows, axis=0).tolist()), tuple(np.nanmax(rows, axis=0).tolist()))
+
+    @classmethod
+    def of_names(cls, names: tuple[str, ...]) -> Features:
+        """Return columns of numbers of which nothing but the names is known; any value may be missing."""
+        return cls(names, (0.0,) * len(names), (0.0,) * len(names), can_be_missing=(True,) * len(names))
+
+    @classmethod
+    def of_manifest(cls, manifest: Mapping[str, Any]) -> Features:
+        """Return the input columns that a checked manifest describes; format 1 has only features."""
+        if "columns" not in manifest:
+            return cls(*(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high")))
+        columns = manifest["columns"]
+        ends = [column["range"] or {"min": 0.0, "max": 0.0} if column["kind"] == NUMBER else None for column in columns]
+        levels = tuple(
+            None if column["kind"] == NUMBER else tuple(level["level"] for level in column["levels"])
+            for column in columns
+        )
+        missing = tuple(bool(column["share_missing"] or column.get("allow_missing")) for column in columns)
+        return cls(
+            tuple(column["name"] for column in columns),
+            tuple(end["min"] if end else 0.0 for end in ends),
+            tuple(end["max"] if end else len(each or ()) - 1.0 for end, each in zip(ends, levels, strict=True)),
+            levels if any(levels) else (),
+            missing if any(missing) else (),
+        )
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @cached_property
+    def numbers_of_levels(self) -> tuple[dict[str | bool, float] | None, ...]:
+        """The number of each level, by column; empty if all columns are numbers."""
+        return tuple(
+            None if levels is None else {level: float(number) for number, level in enumerate(levels)}
+            for levels in self.levels
+        )
 
-def describe_columns(names: tuple[str, ...], rows: NDArray[np.floating]) -> dict[str, Any]:
-    """Describe input columns of numbers, and their encoding, for the manifest.
+    def may_be_missing(self, column: int) -> bool:
+        """Return whether a column may have no value."""
+        return bool(self.can_be_missing) and self.can_be_missing[column]
+
+    def fill_missing(self, rows: NDArray[_Float]) -> NDArray[_Float]:
+        """Replace missing values, for drift detectors, by a tenth of the range below it: they then rank lowest.
+
+        Examples
+        --------
+        >>> Features(("mean",), (0.0,), (10.0,)).fill_missing(np.array([[5.0], [np.nan]])).tolist()
+        [[5.0], [-1.0]]
+        """
+        if not any(self.can_be_missing):
+            return rows
+        # Halves, as the width of the largest range is not a float.
+        low, high = np.array(self.low), np.array(self.high)
+        below = low - np.where(high > low, (high / 2 - low / 2) / 5, 1)
+        filled: NDArray[_Float] = np.where(
+            np.isnan(rows), np.clip(below, -LARGEST_NUMBER, LARGEST_NUMBER), rows
+        ).astype(rows.dtype)
+        return filled
+
+    def as_recorded(self) -> list[Any]:
+        """Return what the database of records needs to read a row: a name, or name and levels, for each column."""
+        levels = self.levels or (None,) * len(self)
+        return [
+            {"name": name, "levels": list(each)} if each else name
+            for name, each in zip(self.names, levels, strict=True)
+        ]
+
+
+def describe_columns(
+    names: tuple[str, ...],
+    rows: NDArray[np.floating],
+    levels: Mapping[str, Levels] | None = None,
+    *,
+    allow_missing: bool = False,
+    max_levels: int = MAX_ONE_HOT_LEVELS,
+) -> dict[str, Any]:
+    """Describe input columns, and their encoding, for the manifest.
 
     Parameters
     ----------
     names
         The columns, in the order of the rows' numbers.
     rows
-        Training rows, shape ``(n_rows, n_columns)``; a missing value is NaN.
+        Training rows, shape ``(n_rows, n_columns)``; a missing value is NaN, a category the number of its level.
+    levels
+        The levels of each category and boolean.
+    allow_missing
+        Whether a value may be missing in columns that have all values here.
+    max_levels
+        A category with more levels becomes their shares.
 
     Returns
     -------
@@ -79,23 +177,46 @@ def describe_columns(names: tuple[str, ...], rows: NDArray[np.floating]) -> dict
     (0.25, {'min': 0.5, 'max': 2.5})
     >>> described["encoding"]
     [{'step': 'identity', 'columns': ['mean']}]
+    >>> rows = np.array([[0.5, 0], [0.7, 1], [0.4, 0], [0.9, 1]])
+    >>> describe_columns(("mean", "country"), rows, {"country": ("DE", "FR")})["encoding"][1]
+    {'step': 'one_hot', 'column': 'country', 'levels': ['DE', 'FR'], 'infrequent': False}
     """
-    columns = []
+    columns: list[dict[str, Any]] = []
+    encoding: list[dict[str, Any]] = []
     for name, values in zip(names, rows.T, strict=True):
         present = values[~np.isnan(values)]
-        columns.append(
-            {
-                "name": name,
-                "kind": NUMBER,
-                "share_missing": 1 - len(present) / len(values),
-                "range": {"min": float(present.min()), "max": float(present.max())} if present.size else None,
-                "quantiles": _find_quantiles(present) if present.size else None,
-            }
-        )
+        column: dict[str, Any] = {"name": name, "kind": NUMBER, "share_missing": 1 - len(present) / len(values)}
+        if allow_missing:
+            column["allow_missing"] = True
+        if found := (levels or {}).get(name):
+            counts = np.bincount(present[present >= 0].astype(np.int64), minlength=len(found)).tolist()
+            column["kind"] = BOOLEAN if type(found[0]) is bool else CATEGORY
+            column["levels"] = [{"level": level, "count": n} for level, n in zip(found, counts, strict=True)]
+        else:
+            column["range"] = {"min": float(present.min()), "max": float(present.max())} if present.size else None
+            column["quantiles"] = _find_quantiles(present) if present.size else None
+        columns.append(column)
+        if column["kind"] == CATEGORY:
+            encoding.append(_encode_category(column, max_levels))
+        elif encoding and encoding[-1]["step"] == IDENTITY:
+            encoding[-1]["columns"].append(name)
+        else:
+            encoding.append({"step": IDENTITY, "columns": [name]})
+    return {"columns": columns, "quantile_levels": list(QUANTILE_LEVELS), "encoding": encoding}
+
+
+def _encode_category(column: dict[str, Any], max_levels: int) -> dict[str, Any]:
+    """Return the step that makes features of a category: one per level, or the share of each if there are too many."""
+    ordered = sorted(column["levels"], key=lambda level: -level["count"])
+    if len(ordered) > max_levels:
+        return {"step": FREQUENCY, "column": column["name"]}
+    # A level of a single training row cannot be split from the others: one feature for all of them.
+    frequent = [level["level"] for level in ordered if level["count"] > 1] or [ordered[0]["level"]]
     return {
-        "columns": columns,
-        "quantile_levels": list(QUANTILE_LEVELS),
-        "encoding": [{"step": IDENTITY, "columns": list(names)}],
+        "step": ONE_HOT,
+        "column": column["name"],
+        "levels": frequent,
+        "infrequent": len(frequent) < len(ordered),
     }
 
 

@@ -1,15 +1,28 @@
-"""Scores rows with a model: anomaly scores, labels, and the confidence of the labels."""
+"""Scores rows with a model: anomaly scores, labels, the confidence of the labels, and which values are unfamiliar.
+
+An Isolation Forest cannot see beyond its training range: a value far outside is like the largest one inside.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import gt, lt, ne
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
+
+# Why a value is unfamiliar.
+ABOVE, BELOW, NEW, MISSING = REASONS = ("above training range", "below training range", "new level", "missing")
+
+# By column, why its value is unfamiliar.
+Unfamiliar = dict[str, str]
+
+# Why such a row has no confidence: it is how sure a label is for rows like those in training.
+NO_CONFIDENCE = "not known for a row with unfamiliar values"
 
 
 @dataclass(frozen=True)
@@ -19,19 +32,22 @@ class ScoredRows:
     Parameters
     ----------
     rows
-        Shape ``(n_rows, n_features)``.
+        Shape ``(n_rows, n_columns)``.
     scores
         Anomaly scores in [-1, 0], shape ``(n_rows,)``: lower is more abnormal.
     labels
         1 inlier, -1 outlier, shape ``(n_rows,)``.
     confidences
-        Confidence of the labels, in [0, 1], shape ``(n_rows,)``: higher is more certain.
+        Confidence of the labels, in [0, 1], shape ``(n_rows,)``: higher is more certain; NaN for unfamiliar rows.
+    unfamiliar
+        By position of a row that has any: its unfamiliar values.
     """
 
     rows: NDArray[np.float32]
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
     confidences: NDArray[np.float64]
+    unfamiliar: dict[int, Unfamiliar] = field(default_factory=dict)
 
 
 class ScoredRow(NamedTuple):
@@ -41,15 +57,90 @@ class ScoredRow(NamedTuple):
     score: float
     label: int
     confidence: float
+    unfamiliar: Unfamiliar | None = None
+
+
+class KnownValues:
+    """What values of each column training saw.
+
+    Parameters
+    ----------
+    bundle
+        The model.
+
+    Examples
+    --------
+    >>> known = KnownValues.__new__(KnownValues)
+    >>> known.set(("mean", "country"), (0.0, 0.0), (1.0, 2.0), (False, True), (False, False))
+    >>> known.has_row([0.5, 2.0]), known.find([1.5, -1.0])
+    (True, {'mean': 'above training range', 'country': 'new level'})
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        features, columns = bundle.features, bundle.manifest.get("columns", ())
+        self.set(
+            features.names,
+            features.low,
+            features.high,
+            tuple(map(bool, features.levels)) or (False,) * len(features),
+            tuple(column["share_missing"] == 0 for column in columns) if any(features.can_be_missing) else (),
+        )
+
+    def set(
+        self,
+        names: tuple[str, ...],
+        low: tuple[float, ...],
+        high: tuple[float, ...],
+        has_levels: tuple[bool, ...],
+        never_missing: tuple[bool, ...],
+    ) -> None:
+        """Set names, ranges, which columns have levels, and which had no missing value; none if none may be missing."""
+        self._names, self._has_levels, self._never_missing = names, has_levels, never_missing
+        # The forest compares float32: what is rounded to the end of the range is not beyond it.
+        self._low32, self._high32 = np.array(low, np.float32), np.array(high, np.float32)
+        self._low = tuple(map(min, low, self._low32.tolist()))
+        self._high = tuple(map(max, high, self._high32.tolist()))
+
+    def has_row(self, row: Sequence[float]) -> bool:
+        """Return whether training saw values such as all of a row."""
+        if any(map(lt, row, self._low)) or any(map(gt, row, self._high)):
+            return False
+        # NaN, which no comparison finds, differs from itself.
+        return not (self._never_missing and any(map(ne, row, row))) or not self.find(row)
+
+    def find(self, row: Sequence[float]) -> Unfamiliar:
+        """Return the unfamiliar values of a row."""
+        found: Unfamiliar = {}
+        for place, (value, low, high) in enumerate(zip(row, self._low, self._high, strict=True)):
+            if value != value:
+                if self._never_missing and self._never_missing[place]:
+                    found[self._names[place]] = MISSING
+            elif not low <= value <= high:
+                found[self._names[place]] = NEW if self._has_levels[place] else BELOW if value < low else ABOVE
+        return found
+
+    def find_rows(self, rows: NDArray[np.floating]) -> dict[int, Unfamiliar]:
+        """Return the unfamiliar values of rows, by position; shape ``(n_rows, n_columns)``."""
+        single = rows.astype(np.float32, copy=False)
+        are_odd = (single < self._low32) | (single > self._high32)
+        if self._never_missing:
+            are_odd |= np.isnan(single) & np.array(self._never_missing)
+        return {place: self.find(single[place].tolist()) for place in np.flatnonzero(are_odd.any(axis=1)).tolist()}
 
 
 def score_row(bundle: Bundle, row: Sequence[float]) -> ScoredRow:
-    """Score one row: a finite number within float32 for each feature. Arrays take several times as long."""
+    """Score one row: a number within float32 for each column. Arrays take several times as long."""
     score, label = bundle.forest.score_and_label_row(row)
-    return ScoredRow(row, score, label, bundle.confidence.of_row(score, label))
+    if bundle.known_values.has_row(row):
+        return ScoredRow(row, score, label, bundle.confidence.of_row(score, label))
+    return ScoredRow(row, score, label, float("nan"), bundle.known_values.find(row))
 
 
-def score_rows(bundle: Bundle, rows: NDArray[np.float32]) -> ScoredRows:
-    """Score rows, shape ``(n_rows, n_features)``, finite."""
+def score_rows(bundle: Bundle, rows: NDArray[np.floating]) -> ScoredRows:
+    """Score rows, shape ``(n_rows, n_columns)``."""
     scores, labels = bundle.forest.score_and_label(rows)
-    return ScoredRows(rows, scores, labels, bundle.confidence.of_rows(scores, labels))
+    confidences = bundle.confidence.of_rows(scores, labels)
+    unfamiliar = bundle.known_values.find_rows(rows)
+    if unfamiliar:
+        confidences[list(unfamiliar)] = np.nan
+    return ScoredRows(rows.astype(np.float32, copy=False), scores, labels, confidences, unfamiliar)

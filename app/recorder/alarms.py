@@ -113,6 +113,12 @@ class AlarmExplainer:
                 texts[place] = to_json(explained, self._with_features)
         return texts
 
+    def find_unfamiliar(self, part: PublishedRows) -> dict[int, str]:
+        """Return the unfamiliar values of rows as JSON texts, by the position of the row in ``part``."""
+        bundle = self._bundles.get(part.version)
+        found = bundle.known_values.find_rows(part.scored.rows) if bundle else {}
+        return {place: msgspec.json.encode(values).decode() for place, values in found.items()}
+
     def committed(self, alarms: ExplainedAlarms) -> None:
         """Count the alarms of a transaction after its commit."""
         self._explained.clear()

@@ -132,6 +132,7 @@ class BatchBuilder:
             features = np.asarray(part.scored.rows, _FEATURES).tobytes() if self._with_features else None
             width = _FEATURES.itemsize * n_features
             explanations = self._alarms.explain(part, explained) if (part.scored.labels == -1).any() else {}
+            unfamiliar = self._alarms.find_unfamiliar(part) if np.isnan(part.scored.confidences).any() else {}
             n_outliers = 0
             for number in range(n_rows):
                 label, score, confidence, is_recorded, share, is_audited = next(columns)
@@ -150,9 +151,10 @@ class BatchBuilder:
                         "features": None if features is None else features[number * width : (number + 1) * width],
                         "score": score,
                         "is_inlier": label,
-                        "confidence": confidence,
+                        "confidence": confidence if confidence == confidence else None,  # NaN: it has none
                         "recorded_share": share,
                         "explanation": explanations.get(number),
+                        "unfamiliar": unfamiliar.get(number),
                     }
                 )
                 # Every alarm may be handed out for labelling.

@@ -135,7 +135,10 @@ def watch_model(bundle: Bundle, rows_per_second: float, false_alarm_days: float,
         calibration = Calibration.read(bundle.folder / DRIFT_FILE, bundle.folder / REFERENCE_FILE)
         if calibration.reference_rows.shape[1] != len(bundle.features):
             raise InvalidBundle(f"{bundle.folder / REFERENCE_FILE} has rows of another model: train again.")
-        make_monitor = partial(DriftMonitor, calibration, bundle.features.names, rows_per_second, false_alarm_days)
+        features = bundle.features
+        make_monitor = partial(
+            DriftMonitor, calibration, features.names, rows_per_second, false_alarm_days, fill=features.fill_missing
+        )
         monitor = make_monitor()
     except InvalidBundle as error:
         log.warning("drift of model %s is not monitored: %s", bundle.version, error)

@@ -71,7 +71,7 @@ def encode_row(
     >>> PublishedRows.from_message(message).scored.rows
     array([[0.5, 2. ]], dtype=float32)
     """
-    row, score, label, confidence = scored
+    row, score, label, confidence, _ = scored
     message = _Message(
         seconds,
         request_id,

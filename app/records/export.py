@@ -16,6 +16,7 @@ from app.db.ids import first_id_at
 from app.db.tables import AUDITS, LABELS, MODEL_VERSIONS, PREDICTIONS
 from app.records.events import Event
 from app.records.reading import read_pages
+from app.records.recorded_answer import name_level
 from app.records.timestamps import format_timestamp
 from app.server.output_file import disarm
 
@@ -40,6 +41,7 @@ _ROWS = select(
     LABELS.c.given_at.label("labelled_at"),
     LABELS.c.given_by.label("labelled_by"),
     PREDICTIONS.c.explanation,
+    PREDICTIONS.c.unfamiliar,
     PREDICTIONS.c.features,
 ).select_from(
     PREDICTIONS.outerjoin(
@@ -62,12 +64,12 @@ class Page:
     columns
         The values of all rows by column name; None where there is no value.
     features
-        The values of all rows by feature name, as float32, shape (n_rows,); NaN where a row has none. No model takes
-        NaN, so it is unambiguous.
+        The values of all rows by column, shape (n_rows,): float32, NaN where a row has none; of columns with levels,
+        texts, None where a row has none.
     """
 
     columns: Mapping[str, Sequence[Any]]
-    features: dict[str, npt.NDArray[np.float32]]
+    features: dict[str, npt.NDArray[Any]]
 
 
 class RecordPages:
@@ -93,7 +95,13 @@ class RecordPages:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The features of all models that answered in this time span, each once, those of older versions first."""
-        return tuple(dict.fromkeys(name for names in self._names.values() for name in names))
+        return tuple(dict.fromkeys(_name(column) for columns in self._names.values() for column in columns))
+
+    @property
+    def text_names(self) -> frozenset[str]:
+        """The features whose values are texts, because a model has levels for them."""
+        columns = (column for columns in self._names.values() for column in columns)
+        return frozenset(column["name"] for column in columns if isinstance(column, dict))
 
     def __iter__(self) -> Iterator[Page]:
         """Yield the records, page after page."""
@@ -106,7 +114,7 @@ class RecordPages:
         with self._engine.connect() as connection:
             return connection.execute(statement).all()
 
-    def _read_names(self) -> dict[str, list[str]]:
+    def _read_names(self) -> dict[str, list[Any]]:
         """Read the feature names of each version that answered, in the order in which the versions were first seen."""
         versions, ids = MODEL_VERSIONS.c, PREDICTIONS.c.record_id
         is_within = and_(ids >= first_id_at(self._since), ids < first_id_at(self._until))
@@ -123,7 +131,11 @@ class RecordPages:
         """Convert rows to columns."""
         *columns, blobs = zip(*rows, strict=True)
         by_name = dict(zip(self.column_names, columns, strict=True))
-        features = {name: np.full(len(rows), np.nan, np.float32) for name in self.feature_names}
+        texts = self.text_names
+        features: dict[str, npt.NDArray[Any]] = {
+            name: np.full(len(rows), None, object) if name in texts else np.full(len(rows), np.nan, np.float32)
+            for name in self.feature_names
+        }
         places: dict[str, list[int]] = {}
         for place, (version, blob) in enumerate(zip(by_name["model_version"], blobs, strict=True)):
             if blob is not None and version in self._names:
@@ -131,9 +143,28 @@ class RecordPages:
         for version, found in places.items():
             names = self._names[version]
             values = np.frombuffer(b"".join(blobs[place] for place in found), _FEATURE_TYPE).reshape(-1, len(names))
-            for number, name in enumerate(names):
-                features[name][found] = values[:, number]
+            for number, column in enumerate(names):
+                name = _name(column)
+                if name in texts:
+                    levels = column["levels"] if isinstance(column, dict) else None
+                    features[name][found] = [_to_text(value, levels) for value in values[:, number]]
+                else:
+                    features[name][found] = values[:, number]
         return Page(by_name, features)
+
+
+def _name(column: Any) -> str:
+    """Return the name of a column, as ``columns_to_record`` lists it."""
+    name: str = column["name"] if isinstance(column, dict) else column
+    return name
+
+
+def _to_text(value: np.float32, levels: Sequence[Any] | None) -> str | None:
+    """Return the text of a level, or of a number of another model's column; None if it is missing or not known."""
+    if np.isnan(value):
+        return None
+    level = str(value) if levels is None else name_level(levels, float(value))
+    return str(level).lower() if type(level) is bool else level
 
 
 TIMESTAMP_COLUMNS = ("answered_at", "handed_at", "labelled_at")
@@ -183,8 +214,11 @@ def _columns(page: Page) -> Iterable[Sequence[Any]]:
         else:
             # Notes, segments and request ids come from callers.
             yield [disarm(value) if isinstance(value, str) else value for value in values]
-    for numbers in page.features.values():
-        yield _shortest(numbers)
+    for of_feature in page.features.values():
+        if of_feature.dtype == object:
+            yield ["" if value is None else disarm(value) for value in of_feature]
+        else:
+            yield _shortest(of_feature)
 
 
 def _shortest(values: npt.NDArray[np.float32]) -> list[str]:

@@ -54,7 +54,10 @@ def write_parquet(pages: RecordPages, file: TextIO) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    features = [(f"{FEATURE_PREFIX}{name}", pa.float32()) for name in pages.feature_names]
+    texts = pages.text_names
+    features = [
+        (f"{FEATURE_PREFIX}{name}", pa.string() if name in texts else pa.float32()) for name in pages.feature_names
+    ]
     schema = pa.schema([*((name, _type_of(name)) for name in pages.column_names), *features])
     n_rows = 0
     with pq.ParquetWriter(file.buffer, schema) as writer:
@@ -101,7 +104,8 @@ def _arrays(page: Page) -> Iterable[Any]:
     for name, values in page.columns.items():
         yield _timestamps(values) if name in TIMESTAMP_COLUMNS else pa.array(values, _type_of(name))
     for features in page.features.values():
-        yield pa.array(features, pa.float32(), from_pandas=True)  # NaN is null
+        # NaN is null.
+        yield pa.array(features, pa.string() if features.dtype == object else pa.float32(), from_pandas=True)
 
 
 def _timestamps(values: Iterable[float | None]) -> Any:

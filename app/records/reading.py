@@ -186,8 +186,8 @@ class RecordReader:
     def __exit__(self, *exception: object) -> None:
         self._engine.dispose()
 
-    def find_versions(self, feature_names: Sequence[str]) -> frozenset[str]:
-        """Return the model versions whose rows have these features, in this order."""
+    def find_versions(self, feature_names: Sequence[Any]) -> frozenset[str]:
+        """Return the model versions whose rows have these columns with these levels, as ``columns_to_record`` lists."""
         found = self._fetch(select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names))
         return frozenset(row.version for row in found if json.loads(row.feature_names) == list(feature_names))
 

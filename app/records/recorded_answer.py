@@ -27,8 +27,8 @@ _MAX_RECORDS = 20
 _MAX_PAST_LABELS = 1000
 
 
-def read_feature_names(connection: Connection, versions: Collection[str]) -> dict[str, list[str]]:
-    """Return the feature names of each model version; unknown versions are left out."""
+def read_feature_names(connection: Connection, versions: Collection[str]) -> dict[str, list[Any]]:
+    """Return the columns of each model version, as ``columns_to_record`` lists them; without unknown versions."""
     statement = select(MODEL_VERSIONS.c.version, MODEL_VERSIONS.c.feature_names)
     return {
         version: json.loads(names)
@@ -36,8 +36,19 @@ def read_feature_names(connection: Connection, versions: Collection[str]) -> dic
     }
 
 
-def name_features(features: bytes | None, names: Sequence[str] | None) -> dict[str, float] | None:
-    """Return recorded values by feature name, or by position if the names are unknown; None if none were recorded.
+def name_features(features: bytes | None, names: Sequence[Any] | None) -> dict[str, Any] | None:
+    """Return recorded values by column, or by position if the columns are unknown; None if none were recorded.
+
+    Parameters
+    ----------
+    features
+        The recorded bytes.
+    names
+        The columns, as ``columns_to_record`` lists them.
+
+    Returns
+    -------
+    A number, a level, or None if the value is missing or its level was not known.
 
     Examples
     --------
@@ -45,14 +56,27 @@ def name_features(features: bytes | None, names: Sequence[str] | None) -> dict[s
     {'mean': 0.56, 'sd': 2.0}
     >>> name_features(np.array([0.56, 2], "<f4").tobytes(), None)
     {'0': 0.56, '1': 2.0}
+    >>> columns = ["mean", {"name": "country", "levels": ["DE", "FR"]}]
+    >>> name_features(np.array([np.nan, 1], "<f4").tobytes(), columns)
+    {'mean': None, 'country': 'FR'}
     """
     if features is None:
         return None
     values = np.frombuffer(features, _FLOAT32)
     # With as few digits as a float32 needs: a caller that sent 0.56 sees 0.56.
-    numbers = [float(str(value)) for value in values]
+    numbers = [None if np.isnan(value) else float(str(value)) for value in values]
     known = names if names is not None and len(names) == len(numbers) else [str(place) for place in range(len(numbers))]
-    return dict(zip(known, numbers, strict=True))
+    return {
+        column["name"] if isinstance(column, dict) else column: name_level(column["levels"], number)
+        if isinstance(column, dict)
+        else number
+        for column, number in zip(known, numbers, strict=True)
+    }
+
+
+def name_level(levels: Sequence[Any], number: float | None) -> Any:
+    """Return the level with a number; None if there is none."""
+    return None if number is None or not 0 <= number < len(levels) else levels[int(number)]
 
 
 @dataclass(frozen=True)
@@ -72,16 +96,17 @@ class AnsweredRow:
     """A row with the model's answer and its labels, newest first; times are seconds since 1970.
 
     ``explanation`` has the fields of ``/prediction`` that explain an outlier; None for inliers, and for outliers that
-    were not explained.
+    were not explained. ``unfamiliar`` has its unfamiliar values by column; such a row has no confidence.
     """
 
     row: int
-    features: dict[str, float] | None
+    features: dict[str, Any] | None
     score: float
     is_inlier: int
-    confidence: float
+    confidence: float | None
     recorded_share: float
     explanation: dict[str, Any] | None
+    unfamiliar: dict[str, str] | None
     labels: list[PastLabel]
 
 
@@ -189,6 +214,7 @@ def _to_answered_row(line: Row[Any], names: Sequence[str] | None, labels: list[P
         line.confidence,
         line.recorded_share,
         None if line.explanation is None else json.loads(line.explanation),
+        None if line.unfamiliar is None else json.loads(line.unfamiliar),
         labels,
     )
 

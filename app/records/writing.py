@@ -38,7 +38,24 @@ _FORGET_SECONDS = 7 * 86_400.0
 _FORGET_WRITER_SECONDS = 86_400
 
 
-def store_version(connection: Connection, version: str, name: str, feature_names: Sequence[str]) -> None:
+def columns_to_record(manifest: Mapping[str, Any]) -> list[Any]:
+    """Return what is needed to read a recorded row: its columns' names, each with its levels if it has any.
+
+    Examples
+    --------
+    >>> columns_to_record({"columns": [{"name": "mean"}, {"name": "country", "levels": [{"level": "DE", "count": 9}]}]})
+    ['mean', {'name': 'country', 'levels': ['DE']}]
+    """
+    columns = manifest.get("columns") or manifest["features"]
+    return [
+        {"name": column["name"], "levels": [each["level"] for each in column["levels"]]}
+        if "levels" in column
+        else column["name"]
+        for column in columns
+    ]
+
+
+def store_version(connection: Connection, version: str, name: str, feature_names: Sequence[Any]) -> None:
     """Store the features of a model version; if it is stored already, nothing changes.
 
     Parameters
@@ -48,7 +65,7 @@ def store_version(connection: Connection, version: str, name: str, feature_names
     version, name
         Of the model.
     feature_names
-        In the order of a row's numbers.
+        Of :func:`columns_to_record`, in the order of a row's numbers.
     """
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     inserted = insert(MODEL_VERSIONS).values(
@@ -71,11 +88,11 @@ class KnownVersions:
         self._stored: set[str] = set()
         self._stored_in: Engine | None = None
         # By version: the name of the model and those of its features. Another thread adds to it.
-        self._pending: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._pending: dict[str, tuple[str, list[Any]]] = {}
 
     def follow(self, bundle: Bundle) -> None:
         """Schedule a version to be stored; may be called by another thread."""
-        self._pending[bundle.version] = (bundle.name, bundle.features.names)
+        self._pending[bundle.version] = (bundle.name, columns_to_record(bundle.manifest))
 
     def store(self, engine: Engine, versions: Iterable[str] = ()) -> None:
         """Store scheduled versions, and the given ones, which rows name."""
@@ -93,7 +110,7 @@ class KnownVersions:
         """Read the features of a version from its bundle."""
         try:
             manifest = read_manifest(self._model_dir / version)
-            self._pending[version] = (manifest["name"], tuple(feature["name"] for feature in manifest["features"]))
+            self._pending[version] = (manifest["name"], columns_to_record(manifest))
         except (InvalidBundle, KeyError, TypeError):
             self._stored.add(version)  # the bundle is gone; do not try again for every batch
 

@@ -22,7 +22,7 @@ from app.web.validation import MAX_LISTED_PROBLEMS, flatten_errors, invalid_pred
 JSON_MEDIA_TYPE = "application/json"
 
 # pandas writes NaN for missing values.
-_NOT_IN_JSON = "is not a number in JSON; leave out the row, or send the value that stood for a missing one in training"
+_NOT_IN_JSON = "is not a number in JSON; send null for a missing value, or leave out the row"
 _WITHIN_FLOAT32 = f"expected a number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}"
 
 

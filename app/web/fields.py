@@ -13,7 +13,8 @@ from marshmallow import ValidationError, fields
 from numpy.typing import NDArray
 
 from app.errors import BodyTooLarge
-from app.model.schema import LARGEST_NUMBER, Features
+from app.model.schema import LARGEST_NUMBER, NEW_LEVEL, Features, Levels
+from app.model.values import is_missing, read_boolean, read_level
 from app.web.validation import MAX_LISTED_PROBLEMS, json_type
 
 # The length of the column in app.db.tables, which a worker does not load.
@@ -36,6 +37,9 @@ SEGMENT_DESCRIPTION = (
 MAX_ROW_NUMBER = 2**31 - 1
 
 _NUMBER_TYPES = {float, int}
+
+# Why null is refused. Cells of CSV may be blank, or NA and the like, and mean the same.
+NO_NULL = "got null: training had a value in every row; to accept rows without one, train with --allow-missing"
 
 
 class StrictBoolean(fields.Boolean):
@@ -109,19 +113,14 @@ class FeatureVector(fields.Field[list[float]]):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[float]:
         if problem := find_problem_of_row(value, self.features):
             raise ValidationError(problem)
-        problems = {
-            f"[{column}]": [f"{self.features.names[column]}: {problem}"]
-            for column, number in enumerate(value)
-            if (problem := find_problem_of_number(number))
-        }
+        numbers, problems = read_values(value, self.features)
         if problems:
             raise ValidationError(problems)
-        numbers: list[float] = value
         return numbers
 
 
-class FeatureVectors(fields.Field[NDArray[np.float32]]):
-    """The numbers of many rows, as one array of shape ``(n_rows, n_features)``.
+class FeatureVectors(fields.Field[NDArray[np.floating]]):
+    """The values of many rows, as one array of shape ``(n_rows, n_columns)``.
 
     Valid rows are checked in a few passes that run in C. Rows are checked one by one only to report mistakes.
 
@@ -139,13 +138,13 @@ class FeatureVectors(fields.Field[NDArray[np.float32]]):
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.floating]:
         if not isinstance(value, list) or not value:
             raise ValidationError("expected a list of at least one row")
         check_number_of_rows(len(value), self.max_rows)
-        rows = _to_array(value, len(self.features))
-        if rows is None:
-            raise ValidationError(find_problems_of_rows(value, self.features))
+        rows, problems = read_rows(value, self.features)
+        if problems:
+            raise ValidationError(problems)
         return rows
 
 
@@ -161,9 +160,19 @@ def check_number_of_rows(n_rows: int, max_rows: int) -> None:
         raise BodyTooLarge(f"The request has {n_rows} rows: send at most {max_rows} at once (MAX_BATCH_ROWS).")
 
 
-def find_problems_of_rows(rows: Sequence[object], features: Features) -> dict[str, list[str]]:
-    """Return the mistakes in rows, by path (``[17][1]`` for a number, ``[17]`` for a row); the first twenty."""
+def read_rows(rows: Sequence[object], features: Features) -> tuple[NDArray[np.floating], dict[str, list[str]]]:
+    """Return rows as an array, and the mistakes in them by path (``[17][1]`` for a value, ``[17]`` for a row).
+
+    Returns
+    -------
+    Shape ``(n_rows, n_columns)``: float32 if all are numbers, else float64, as they are encoded; empty if there are
+    mistakes. Of these, the first twenty.
+    """
+    plain = None if features.levels else _to_array(rows, len(features))
+    if plain is not None:
+        return plain, {}
     problems: dict[str, list[str]] = {}
+    read: list[list[float]] = []
     for index, row in enumerate(rows):
         if len(problems) >= MAX_LISTED_PROBLEMS:
             break
@@ -171,19 +180,79 @@ def find_problems_of_rows(rows: Sequence[object], features: Features) -> dict[st
             problems[f"[{index}]"] = [problem]
             continue
         assert isinstance(row, list), "find_problem_of_row refuses everything else"
-        for column, number in enumerate(row):
-            if problem := find_problem_of_number(number):
-                problems[f"[{index}][{column}]"] = [f"{features.names[column]}: {problem}"]
-    return problems
+        numbers, of_row = read_values(row, features)
+        problems |= {f"[{index}]{place}": problem for place, problem in of_row.items()}
+        read.append(numbers)
+    if problems:
+        return np.empty((0, len(features))), problems
+    return np.array(read, np.float64 if features.levels else np.float32), {}
+
+
+def read_values(row: Sequence[object], features: Features) -> tuple[list[float], dict[str, list[str]]]:
+    """Return the numbers of a row with a value for each column, and the mistakes by path (``[1]``)."""
+    read = [read_value(features, column, value) for column, value in enumerate(row)]
+    problems = {
+        f"[{column}]": [f"{features.names[column]}: {value}"]
+        for column, value in enumerate(read)
+        if isinstance(value, str)
+    }
+    return [] if problems else read, problems  # type: ignore[return-value]
+
+
+def read_value(features: Features, column: int, value: object) -> float | str:
+    """Return the number that stands for a value in a row, or a text that says why there is none.
+
+    Parameters
+    ----------
+    features
+        The model's input columns.
+    column
+        The number of the column.
+    value
+        A decoded JSON value: a number, a text, true, false, or None if it is missing.
+
+    Returns
+    -------
+    The value of a number; the number of a level, -1 for a new one; 0 and 1 for false and true; NaN if it is missing.
+
+    Examples
+    --------
+    >>> features = Features(("mean", "country"), (0, 0), (1, 1), (None, ("DE", "FR")), (True, False))
+    >>> read_value(features, 0, 0.5), read_value(features, 0, None), read_value(features, 0, "0.5")
+    (0.5, nan, 'expected a number, got a string')
+    >>> read_value(features, 1, "FR"), read_value(features, 1, "IT")
+    (1.0, -1.0)
+    """
+    levels = features.levels[column] if features.levels else None
+    if value is None or (levels is not None and is_missing(value, is_number=False)):
+        return math.nan if features.may_be_missing(column) else f"expected {_expected(levels)}, {NO_NULL}"
+    if levels is None:
+        return find_problem_of_number(value) or value  # type: ignore[return-value]
+    level = read_boolean(value) if type(levels[0]) is bool else read_level(value)
+    if level is None:
+        return f"expected {_expected(levels)}, got {json_type(value)}"
+    numbers = features.numbers_of_levels[column]
+    assert numbers is not None, "it has levels"
+    return numbers.get(level, NEW_LEVEL)
+
+
+def _expected(levels: Levels | None) -> str:
+    """Return what a column holds, for messages."""
+    return "a number" if levels is None else "true or false" if type(levels[0]) is bool else "a text"
 
 
 def find_problem_of_row(row: object, features: Features) -> str | None:
     """Return what is wrong with a row as a whole, or None; its numbers are not checked."""
     if not isinstance(row, list):
-        return f"expected a list of {len(features)} numbers, got {json_type(row)}"
+        return f"expected a list of {len(features)} {_called(features)}, got {json_type(row)}"
     if len(row) != len(features.names):
-        return f"expected {len(features)} numbers ({', '.join(features.names)}), got {len(row)}"
+        return f"expected {len(features)} {_called(features)} ({', '.join(features.names)}), got {len(row)}"
     return None
+
+
+def _called(features: Features) -> str:
+    """Return what the values of a row are called in messages."""
+    return "values" if features.levels else "numbers"
 
 
 def find_problem_of_number(number: object) -> str | None:
@@ -204,8 +273,8 @@ def find_problem_of_number(number: object) -> str | None:
     return None
 
 
-def _to_array(rows: list[Any], n_features: int) -> NDArray[np.float32] | None:
-    """Return valid rows as one array, or None if any row is not valid."""
+def _to_array(rows: Sequence[Any], n_features: int) -> NDArray[np.float32] | None:
+    """Return valid rows of numbers as one array, or None if any row is not valid, or has a missing value."""
     if set(map(type, rows)) != {list} or set(map(len, rows)) != {n_features}:
         return None
     # NumPy would convert true to 1 and "2" to 2, so types are checked first.

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.model.schema import Features
-from app.web.fields import check_number_of_rows, find_problem_of_number
+from app.web.fields import check_number_of_rows, read_value
 from app.web.validation import MAX_LISTED_PROBLEMS, invalid_prediction, json_type
 
 # The fields of rows by name, beside `feature_vector` and `feature_vectors`.
@@ -114,12 +114,8 @@ def order_values(record: object, features: Features) -> tuple[list[Any], dict[st
         except KeyError:
             pass
         else:
-            problems = {
-                name: [problem]
-                for name, value in zip(names, row, strict=True)
-                if (problem := find_problem_of_number(value))
-            }
-            return row, problems
+            read = [read_value(features, column, value) for column, value in enumerate(row)]
+            return row, {name: [value] for name, value in zip(names, read, strict=True) if isinstance(value, str)}
     return [], find_problems_of_names(record, names)
 
 

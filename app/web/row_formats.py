@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from app.errors import NotJSON
 from app.model.schema import Features
+from app.model.values import is_missing
 from app.web.codecs import decode_json
-from app.web.fields import find_problems_of_rows
+from app.web.fields import read_rows
 from app.web.named_rows import NAMED_ROW, order_columns, order_values
 from app.web.validation import invalid_prediction
 
@@ -27,6 +28,9 @@ _NUMBER = r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?"
 
 # Any other name would have to be quoted in CSV.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+")
+
+# The field that only rows with unfamiliar values have.
+UNFAMILIAR = "unfamiliar"
 
 # Skipped, it would give every row after it the answer of another line.
 BLANK_LINE = "this line is blank: send a value, or remove the line"
@@ -82,7 +86,8 @@ def read_csv(body: bytes, features: Features, *, ignore_extra: bool = False) -> 
         if len(row) != len(header):
             message = f"expected {len(header)} cells, got {len(row)}" if row else BLANK_LINE
             raise invalid_prediction({"feature_vectors": {f"[{index}]": [message]}})
-    return [[_read_cell(row[column]) for column in order] for row in rows]
+    readers = [_read_text if levels else _read_cell for levels in features.levels or (None,) * len(features)]
+    return [[read(row[column]) for read, column in zip(readers, order, strict=True)] for row in rows]
 
 
 def read_ndjson(body: bytes, features: Features) -> list[object]:
@@ -154,23 +159,26 @@ def write_csv(answer: Columns) -> bytes:
 
 def write_ndjson(answer: Columns) -> bytes:
     """Serialize an answer as one object per line, each like the answer of ``/prediction``."""
-    rows = zip(*answer.values(), strict=True)
-    return msgspec.json.Encoder().encode_lines([dict(zip(answer, cells, strict=True)) for cells in rows])
+    rows = [dict(zip(answer, cells, strict=True)) for cells in zip(*answer.values(), strict=True)]
+    if UNFAMILIAR in answer:
+        rows = [{name: value for name, value in row.items() if name != UNFAMILIAR or value} for row in rows]
+    return msgspec.json.Encoder().encode_lines(rows)
 
 
-def to_array(rows: Sequence[object], features: Features, place: str = "feature_vectors") -> NDArray[np.float32]:
+def to_array(rows: Sequence[object], features: Features, place: str = "feature_vectors") -> NDArray[np.floating]:
     """Return rows as one array of shape ``(n_rows, n_features)``; messages call them ``place``.
 
     Raises
     ------
     InvalidPredictionRequest
-        If there is no row, or if a row is not a row of finite numbers.
+        If there is no row, or if a row is not a row of values of the columns.
     """
     if not rows:
         raise invalid_prediction({place: ["expected at least one row"]}, rows_in=place)
-    if problems := find_problems_of_rows(rows, features):
+    read, problems = read_rows(rows, features)
+    if problems:
         raise invalid_prediction({place: problems}, rows_in=place)
-    return np.array(rows, np.float32)
+    return read
 
 
 def describe_text_formats(features: Features | None) -> dict[str, dict[str, Any]]:
@@ -191,7 +199,7 @@ def describe_text_formats(features: Features | None) -> dict[str, dict[str, Any]
     >>> [bool(re.fullmatch(schema["pattern"], text)) for text in ("mean,sd\n0.56,0.23\n-1,2\n", "1,2\n")]
     [True, False]
     """
-    if features is None or not all(_PLAIN_NAME.fullmatch(name) for name in features.names):
+    if features is None or features.levels or not all(_PLAIN_NAME.fullmatch(name) for name in features.names):
         return {CSV_MEDIA_TYPE: {"type": "string"}, NDJSON_MEDIA_TYPE: {"type": "string"}}
     numbers = ",".join([_NUMBER] * len(features))
     return {
@@ -201,9 +209,16 @@ def describe_text_formats(features: Features | None) -> dict[str, dict[str, Any]
 
 
 def _read_cell(cell: str) -> object:
-    """Return a cell as a number, or unchanged if it is not one; a later check reports it by name."""
+    """Return a cell as a number, None if it is missing, or unchanged; a later check reports what is not a number."""
+    if is_missing(cell, is_number=True):
+        return None
     try:
         # Python also reads 1_000, which no other program takes for a number.
         return cell if "_" in cell else float(cell)
     except ValueError:
         return cell
+
+
+def _read_text(cell: str) -> object:
+    """Return a cell of a category or a boolean; a blank one is missing."""
+    return cell.strip() or None

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.forest import INLIER, OUTLIER
+from app.model.quantiles import ColumnQuantiles
 from benchmarks.explanations.models import Explained, fit, read_rows
 
 # Half of them near one point, half near another, so that most rows are ordinary and some between.
@@ -227,7 +228,7 @@ def _compare_changes_of_two() -> Iterator[str]:
 def _best_of_two(model: Explained, row: NDArray[np.float32]) -> float | None:
     """Return the smallest distance of all pairs of values on a grid that give an inlier, or None."""
     best = None
-    columns = model.explainer.columns
+    columns = [column for column in model.explainer.columns if isinstance(column, ColumnQuantiles)]
     grids = [np.append(np.quantile(model.rows[:, i], np.linspace(0, 1, _GRID)), row[i]) for i in range(len(row))]
     distances = [
         np.abs(column.positions(grid) - column.position(float(value)))

@@ -86,5 +86,7 @@ def boundary_rows(testbed: Testbed) -> Iterator[None]:
 
 INVALID_REQUESTS = Cause("bad input", ("ErrorResponses",), invalid_requests)
 SLOW_BATCHES = Cause("huge batches", ("LatencyBudgetBurn", "SlowPredictionResponse"), slow_batches)
-DRIFTED_ROWS = Cause("rows drift", ("DriftDetected", "PredictionScoreShift", "OutlierRateShift"), drifted_rows)
+DRIFTED_ROWS = Cause(
+    "rows drift", ("DriftDetected", "PredictionScoreShift", "OutlierRateShift", "UnfamiliarValues"), drifted_rows
+)
 BOUNDARY_ROWS = Cause("rows on the boundary", ("LowPredictionConfidence",), boundary_rows)

@@ -54,9 +54,41 @@ def build() -> Dashboard:
     grid.add_panels(12, _rows_by_confidence(), _rows_by_label(), _rows_by_score(), widths=(8, 6, 10))
     grid.add_row("Labels and scores")
     grid.add_panels(9, mean_score(), mean_output(), outlier_ratio())
+    grid.add_row("Values that training did not see")
+    grid.add_panels(9, _unfamiliar_values(), _unfamiliar_by_reason(), widths=(14, 10))
     grid.add_row("Alarms")
     grid.add_panels(10, _drivers_of_alarms(), _explained_alarms(), widths=(16, 8))
     return dashboard
+
+
+def _unfamiliar_values() -> timeseries.Panel:
+    return graph(
+        "Unfamiliar values per expected one",
+        "Values of each column that are outside of what training saw, as a multiple of what is expected of rows like "
+        "those in training: 2 in n + 1 rows after training on n. Above the line, the traffic has values that the model "
+        "cannot judge. Alert UnfamiliarValues: monitoring/runbook.md#unfamiliarvalues",
+        units.NoUnit,
+        query("job_feature:unfamiliar_values_per_expected:ratio_increase30m", "{{feature_name}}"),
+        alert_line("threshold:unfamiliar_values_per_expected:max"),
+        decimals=1,
+        legend_right=True,
+    )
+
+
+def _unfamiliar_by_reason() -> timeseries.Panel:
+    return graph(
+        "Unfamiliar values by reason",
+        "Values per second that are outside of what training saw: beyond the training range, a level that no training "
+        "row had, or missing although training had all values.",
+        "values/s",
+        query(
+            f"sum by (reason) (rate(unfamiliar_values_total{{{INSTANCE}}}[$__rate_interval]))",
+            "{{reason}}",
+            fast_scrape=True,
+        ),
+        decimals=2,
+        stacked=True,
+    )
 
 
 def _drivers_of_alarms() -> timeseries.Panel:

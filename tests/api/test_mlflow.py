@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from flask.testing import FlaskClient
 
-ROWS: list[list[float]] = [[-0.158, -0.1067], [0.56, 0.23], [66.3, 57.7]]
+ROWS: list[list[float]] = [[-0.158, -0.1067], [0.56, 0.23], [66.3, 53.2]]
 FRAME = pd.DataFrame(ROWS, columns=["mean", "sd"])
 SWAPPED = FRAME[["sd", "mean"]]
 

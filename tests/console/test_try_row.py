@@ -119,7 +119,7 @@ def test_example_rows_keep_their_scores(client: FlaskClient, service: Flask):
 @given(st.floats(-LARGEST_NUMBER, LARGEST_NUMBER))
 def test_shortened_number_is_the_same_float32(number: float):
     """A shortened number is the same float32, and the service accepts it."""
-    (shortened,) = choose_examples({"rows": [[number]], "anomaly_score": [-0.4]}, -0.5)[0].numbers
+    (shortened,) = choose_examples({"rows": [[number]], "anomaly_score": [-0.4]}, -0.5)[0].values
 
     assert np.float32(shortened) == np.float32(number)
     assert abs(shortened) <= LARGEST_NUMBER
@@ -129,7 +129,7 @@ def test_example_numbers_are_short():
     """Examples do not have seventeen digits."""
     golden = {"rows": [[-0.15795269682074692, 1 / 3]], "anomaly_score": [-0.4]}
 
-    assert choose_examples(golden, -0.5)[0].numbers == [-0.1579527, 0.33333334]
+    assert choose_examples(golden, -0.5)[0].values == [-0.1579527, 0.33333334]
 
 
 def test_page_follows_its_security_policy(client: FlaskClient):

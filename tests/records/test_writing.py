@@ -27,6 +27,7 @@ PREDICTION = {
     "confidence": 1 / 3,
     "recorded_share": 0.1,
     "explanation": '{"reasons": ["sd = 39.2 is high"]}',
+    "unfamiliar": '{"sd": "above training range"}',
 }
 AUDIT = {"record_id": "01" * 16, "row": 3, "probability": 0.001, "position": 0.7, "handed_at": None}
 AUDIT |= {"is_inlier": 1, "checked_at": None}
@@ -45,7 +46,9 @@ def _write(engine: Engine, batch: RecordBatch) -> None:
 
 def test_what_is_written_is_read(engine: Engine):
     """To the last bit; without an id, features or a time where there is none."""
-    bare = PREDICTION | {"row": 4, "request_id": None, "features": None, "explanation": None}
+    bare = (
+        PREDICTION | dict.fromkeys(("request_id", "features", "explanation", "unfamiliar", "confidence")) | {"row": 4}
+    )
     _write(engine, RecordBatch([PREDICTION, bare], [AUDIT]))
 
     with engine.connect() as connection:

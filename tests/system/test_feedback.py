@@ -70,11 +70,11 @@ def test_label_sent_right_after_the_answer_is_accepted(service: RunningService):
 
 def test_answers_of_every_route_are_recorded_under_their_ids(service: RunningService):
     """Single and multiple rows are recorded, with or without the fast path, under the caller's id and ours."""
-    tensor = {"name": "rows", "shape": [2, 2], "datatype": "FP64", "data": [*ROW, 66.3, 57.7]}
+    tensor = {"name": "rows", "shape": [2, 2], "datatype": "FP64", "data": [*ROW, 66.3, 53.2]}
     name = service.get("/model_information").json()["model"]["name"]
     sent = {
         "one": ("/prediction", {"feature_vector": ROW}),
-        "many": ("/predictions", {"feature_vectors": [ROW, [66.3, 57.7]]}),
+        "many": ("/predictions", {"feature_vectors": [ROW, [66.3, 53.2]]}),
         "tensors": (f"/v2/models/{name}/infer", {"inputs": [tensor]}),
     }
     for request_id, (path, body) in sent.items():

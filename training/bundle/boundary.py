@@ -201,14 +201,14 @@ class BoundaryPlane:
         if len(names) < 2:
             raise ValueError("A plane needs two features; this forest has one.")
         across, up = _two_most_split(forest)
-        medians = np.median(rows, axis=0)
-        scales = AxisScale.of(rows[:, across]), AxisScale.of(rows[:, up])
+        medians = np.nanmedian(rows, axis=0)
+        scales = tuple(AxisScale.of(values[~np.isnan(values)]) for values in (rows[:, across], rows[:, up]))
         grid = np.tile(medians, (_GRID_POINTS**2, 1))
         # The second axis is the slow one, as in an image.
         grid[:, up] = np.repeat(scales[1].grid(_GRID_POINTS), _GRID_POINTS)
         grid[:, across] = np.tile(scales[0].grid(_GRID_POINTS), _GRID_POINTS)
         scores = forest.score(grid).reshape(_GRID_POINTS, _GRID_POINTS)
-        return cls((across, up), names, medians, scales, scores)
+        return cls((across, up), names, medians, (scales[0], scales[1]), scores)
 
     @property
     def grid(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -233,12 +233,14 @@ class BoundaryPlane:
         Parameters
         ----------
         rows
-            Shape ``(n_rows, n_features)``; rows beyond the plane's range are drawn at its edge.
+            Shape ``(n_rows, n_features)``; rows beyond the plane's range are drawn at its edge, rows without one of the
+            two values not at all.
 
         Returns
         -------
         The dots, shape ``(n_dots, 2)``, and the number of rows on each.
         """
+        rows = rows[~np.isnan(rows[:, list(self.shown)]).any(axis=1)]
         within = np.column_stack(
             [
                 np.clip(rows[:, feature], scale.low, scale.high)
@@ -256,7 +258,10 @@ class BoundaryPlane:
 def _two_most_split(forest: Forest) -> tuple[int, int]:
     """Find the two features that most inner nodes test, in column order."""
     arrays = forest.arrays
-    splits = np.bincount(arrays.feature[~arrays.is_leaf()], minlength=forest.n_features)
+    split: NDArray[np.integer] = arrays.feature[~arrays.is_leaf()]
+    if forest.encoding is not None:
+        split = forest.encoding.owners[split]
+    splits = np.bincount(split, minlength=forest.n_columns)
     # A stable sort: of features that are split equally often, the first columns are drawn.
     across, up = sorted(np.argsort(-splits, kind="stable")[:2].tolist())
     return across, up

@@ -131,13 +131,13 @@ def write_model_card(folder: Path, manifest: dict[str, Any]) -> None:
 def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
     """Collect what both templates show."""
     training, evaluation = manifest["training"], manifest["evaluation"]
-    names = [feature["name"] for feature in manifest["features"]]
+    names = [column["name"] for column in manifest["columns"]]
     data = {"train": training} | ({"test": evaluation["test"]} if "test" in evaluation else {})
     return {
         "title": f"{manifest['name']} {manifest['version']}",
         "trained_at": f"{datetime.fromisoformat(manifest['trained_at']):%d %B %Y, %H:%M} UTC",
         "purpose": PURPOSE,
-        "limits": LIMITS,
+        "limits": (*LIMITS, *training.get("doubts", ())),
         "licence": LICENCE,
         "is_synthetic": training["synthetic"],
         "origin": _describe_origin(training),
@@ -189,8 +189,8 @@ def _describe_reading(data: dict[str, Any], features: list[str]) -> str:
     label = data["label_column"]
     left_out = [column for column in data["columns"] if column not in (*features, label)]
     return (
-        f"A comma-separated file in UTF-8 with {count_of(len(data['columns']), 'column')}. Every cell of a feature is "
-        "a finite number; a file with any other cell is refused, and nothing is filled in or skipped. "
+        f"A table with {count_of(len(data['columns']), 'column')}. Every cell of a used column is a finite number, a "
+        "level or missing; a file with any other cell is refused, and nothing is filled in or skipped. "
         f"Left-out columns: {', '.join(left_out) or 'none'}. "
         f"Labels: {f'column {label}, never used for fitting' if label else 'none'}."
     )

@@ -51,6 +51,8 @@ def summarise(written: WrittenBundle) -> str:
     ]
     width = max(len(label) for label, _ in lines)
     table = "\n".join(f"{label:<{width}}  {value}" for label, value in lines)
+    if doubts := manifest["training"]["doubts"]:
+        table = "\n".join([f"{table}\n", *doubts])
     table = f"{table}\n\n{_explain_threshold(manifest['training'], folder.parent)}"
     if not written.not_promoted:
         change = f"{written.change}.\n" if written.change else ""

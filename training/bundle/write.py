@@ -29,13 +29,13 @@ from app.model.bundle import (
 )
 from app.model.forest import Forest
 from app.model.out_of_bag import COUNTS, SCORES, OutOfBagScores
-from app.model.schema import Features, describe_columns
+from app.model.schema import Features
 from app.model.store.promotion_rules import Manifest, describe_change, read_live_manifest
 from app.model.store.store import ModelStore
-from app.records.timestamps import format_timestamp
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset, is_synthetic
+from training.data.tables import find_doubts
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
@@ -133,24 +133,26 @@ def write_bundle(
         If the bundle cannot be stored; ``models`` then stays as it was.
     """
     on_stage(Stage.EVALUATING)
-    forest = compile_forest(model.estimator, model.training.rows)
-    sets = {"train": (model.training, evaluate(forest, model.training.rows))}
+    training = model.training
+    forest = compile_forest(model.estimator, training.matrix, training.encoding)
+    sets = {"train": (training, evaluate(forest, training.rows))}
     if model.test is not None:
         sets["test"] = (model.test, evaluate(forest, model.test.rows))
     on_training = sets["train"][1]
-    check_agreement(model.estimator, model.training.rows, on_training)
-    reference, others = split_reference(len(model.training))
+    check_agreement(model.estimator, training.matrix, on_training)
+    reference, others = split_reference(len(training))
     calibration = None
-    if drift is not None and len(model.training) >= MIN_ROWS_FOR_DRIFT:
+    if drift is not None and len(training) >= MIN_ROWS_FOR_DRIFT:
         on_stage(Stage.CALIBRATING)
-        scored = ScoredRows(model.training.rows, on_training.scores, on_training.labels)
+        scored = ScoredRows(training.features.fill_missing(training.rows), on_training.scores, on_training.labels)
         share = on_training.n_flagged / len(scored)
         calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration)
-    fitted_rows = model.training.rows if model.is_fitted_on is None else model.training.rows[model.is_fitted_on]
-    out_of_bag = score_out_of_bag(model.estimator, forest, fitted_rows)
+    fitted_rows = training.matrix if model.is_fitted_on is None else training.matrix[model.is_fitted_on]
+    of_features = forest if training.encoding is None else Forest(forest.arrays, forest.threshold)
+    out_of_bag = score_out_of_bag(model.estimator, of_features, fitted_rows)
     manifest = _describe(model, forest, sets) | {
         "agreement_curve": [list(point) for point in model.agreement_curve],
-        "agreement": measure_agreement(forest, model.training.rows, on_training.n_flagged),
+        "agreement": measure_agreement(forest, training.rows, on_training.n_flagged),
         "drift": _describe_drift(calibration),
         "has_out_of_bag_scores": out_of_bag is not None,
     }
@@ -160,7 +162,8 @@ def write_bundle(
     store = ModelStore(models)
     with store.writing() as folder:
         write_forest_arrays(folder / FOREST_FILE, forest.arrays)
-        _write_reference(folder / REFERENCE_FILE, model.training.rows[reference], on_training, out_of_bag)
+        reference_rows = training.features.fill_missing(training.rows[reference])
+        _write_reference(folder / REFERENCE_FILE, reference_rows, on_training, out_of_bag)
         if calibration is not None:
             calibration.write(folder / DRIFT_FILE)
         joblib.dump(model.estimator, folder / _ESTIMATOR_FILE)
@@ -171,7 +174,7 @@ def write_bundle(
         manifest = {
             "name": model.name,
             "version": version,
-            "trained_at": format_timestamp(trained_at.timestamp()),
+            "trained_at": trained_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         } | manifest
         write_model_card(folder, manifest)
         write_report(folder, manifest, pictures)
@@ -191,13 +194,13 @@ def write_bundle(
 def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
     """Collect the content of the manifest, except name, version and time."""
     training, on_training = sets["train"]
-    features = Features.of(training.names, training.rows)
+    features = Features.of(training.matrix_names, training.matrix)
     return {
         "features": [
             {"name": name, "low": low, "high": high}
             for name, low, high in zip(features.names, features.low, features.high, strict=True)
         ],
-        **describe_columns(training.names, training.rows),
+        **training.described,
         "threshold": asdict(forest.threshold),
         "parameters": {name: _to_json(value) for name, value in model.estimator.get_params().items()},
         "offset_": forest.offset,
@@ -206,7 +209,8 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             "synthetic": is_synthetic(training),
             "flagged_rows": on_training.n_flagged,
             "flagged_share": on_training.n_flagged / len(on_training),
-            "distinct_rows": _count_distinct(training.rows),
+            "distinct_rows": _count_distinct(training.matrix),
+            "doubts": find_doubts(training.names, training.rows),
             "distinct_scores": len(on_training.count_scores()[0]),
         },
         "versions": {
@@ -218,7 +222,7 @@ def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset
             name: ({} if name == "train" else _describe_data(data)) | _collect_figures(data, evaluation, on_training)
             for name, (data, evaluation) in sets.items()
         },
-        "golden": choose_golden_rows(model.estimator, training.rows, on_training, forest.offset),
+        "golden": choose_golden_rows(model.estimator, training.matrix, on_training, forest.offset, training.rows),
     }
 
 

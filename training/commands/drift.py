@@ -85,7 +85,7 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
 def _compare(options: argparse.Namespace) -> int:
     """Compare two files, write the page, and print a summary."""
     from training.console import announce
-    from training.data.dataset import read_files_to_compare
+    from training.data.compared_files import read_files_to_compare
     from training.drift.compare import compare_files, conclude, tabulate_comparison
     from training.pages.drift import DRIFT_FILE, compose_drift_page
     from training.pages.page import write_page
@@ -116,9 +116,16 @@ def _replay(options: argparse.Namespace) -> int:
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     bundle = read_bundle(folder)
     calibration = Calibration.read(folder / DRIFT_FILE, folder / REFERENCE_FILE)
-    watch = DriftMonitor(calibration, bundle.features.names, options.rows_per_second, options.false_alarm_days)
+    features = bundle.features
+    watch = DriftMonitor(
+        calibration,
+        features.names,
+        options.rows_per_second,
+        options.false_alarm_days,
+        fill=features.fill_missing,
+    )
     announce(f"Reading {options.replay}")
-    data = read_features(open_csv_file(options.replay), bundle.features.names)
+    data = read_features(open_csv_file(options.replay), bundle.features)
     with show_rows(len(data)) as show_progress:
         replayed = replay(bundle.forest, watch, data, show_progress)
     written = write_page(options.out / REPLAY_FILE, compose_replay_page(replayed, f"{bundle.name} {bundle.version}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.options import add_models_option
+from training.commands.options import add_dialect_options, add_models_option, read_dialect
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,6 +19,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("reports"), help="folder of the page (default: %(default)s)"
     )
+    add_dialect_options(parser)
     add_models_option(parser)
     parser.set_defaults(run=run)
 
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
     bundle = read_bundle(options.models / CURRENT_LINK)
     announce(f"Reading {options.source}")
-    data = read_features(open_csv_file(options.source), bundle.features.names)
+    data = read_features(open_csv_file(options.source, read_dialect(options)), bundle.features)
     announce("Explaining")
     page = compose_explanation_page(explain_file(bundle, data))
     print(write_page(options.out / EXPLANATION_FILE, page))

@@ -15,6 +15,7 @@ from training.commands.options import (
     add_drift_options,
     add_models_option,
     read_consent,
+    read_dialect,
 )
 from training.errors import BadArgument
 
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     except InvalidForest as error:
         raise BadArgument(f"--model {options.model}: {error}") from None
     training = _read_matching_data(estimator, options)
-    test = read_test_data(options.test, training, options.label) if options.test else None
+    test = read_test_data(options.test, training, options.label, read_dialect(options)) if options.test else None
     check_label(options.label, training, test)
     model = TrainedModel(options.name, estimator, training, test)
     with show_calibration() as show_part:
@@ -95,16 +96,19 @@ def _open(file: Path) -> Any:
 
 def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
     """Read the training data as the estimator saw them: by name if it has names, else by position."""
+    from app.model.schema import Features
     from training.data.dataset import read_features, read_training_data
     from training.data.tables import open_csv_file
 
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
         wanted = [str(name) for name in names]
-        file = open_csv_file(options.train)
+        file = open_csv_file(options.train, read_dialect(options))
         _check_choice(wanted, file.header, options)
-        return read_features(file, wanted, options.label)
-    training = read_training_data(options.train, options.features, options.drop, options.label)
+        return read_features(file, Features.of_names(tuple(wanted)), options.label)
+    training = read_training_data(
+        options.train, options.features, options.drop, options.label, dialect=read_dialect(options)
+    )
     if len(training.names) != estimator.n_features_in_:
         raise BadArgument(
             f"--model {options.model} takes {count_of(estimator.n_features_in_, 'feature')}, {options.train} has "

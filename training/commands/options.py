@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from app.model.live_model import CURRENT_LINK
+from app.model.schema import MAX_ONE_HOT_LEVELS
 from app.model.store.promotion_rules import Consent
 from training.fitting.fit import ForestParameters
 
+if TYPE_CHECKING:
+    from training.data.columns import Choices
+    from training.data.source import Dialect
+
 # The name becomes part of addresses and of metric labels.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-_MAX_PORT = 65_535
-
-# A day. To keep metrics for longer, use the Pushgateway.
-_MAX_HOLD_SECONDS = 86_400
 
 
 def add_models_option(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +63,17 @@ def read_consent(options: argparse.Namespace) -> Consent:
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the training data, their labels and the name of the model."""
     add_table_options(parser)
+    add_label_option(parser)
+    parser.add_argument("--name", type=model_name, default="isowatch", help="name of the model (%(default)s)")
+
+
+def add_label_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--label``."""
     parser.add_argument(
         "--label",
         metavar="COLUMN",
         help="column of known labels, 0 inlier and 1 outlier, or 1 and -1; used for evaluation only",
     )
-    parser.add_argument("--name", type=model_name, default="isowatch", help="name of the model (%(default)s)")
 
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
@@ -77,6 +83,42 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     columns = parser.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
+    parser.add_argument(
+        "--category", metavar="A,B", type=column_names, default=[], help="columns of numbers that are categories"
+    )
+    parser.add_argument(
+        "--max-levels",
+        metavar="N",
+        type=int,
+        default=MAX_ONE_HOT_LEVELS,
+        help="a category with more levels becomes one feature, the share of the level (%(default)s)",
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="accept rows without a value where the training rows have all"
+    )
+    add_dialect_options(parser)
+
+
+def read_choices(options: argparse.Namespace) -> Choices:
+    """Return what was decided about the columns."""
+    from training.data.columns import Choices
+
+    return Choices(tuple(options.category), options.allow_missing, options.max_levels)
+
+
+def add_dialect_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for how CSV files are written."""
+    parser.add_argument("--sep", metavar="C", default="", help="what separates cells (guessed from the header)")
+    parser.add_argument("--decimal", choices=[".", ","], default="", help="decimal point or comma (guessed)")
+    parser.add_argument("--thousands", metavar="C", help="what separates thousands (guessed)")
+    parser.add_argument("--encoding", metavar="NAME", default="", help="of the text, such as cp1252 (guessed)")
+
+
+def read_dialect(options: argparse.Namespace) -> Dialect:
+    """Return how CSV files are written, as far as options say so."""
+    from training.data.source import Dialect
+
+    return Dialect(options.sep.replace("\\t", "\t"), options.decimal, options.thousands, options.encoding)
 
 
 def add_drift_options(parser: argparse.ArgumentParser) -> None:
@@ -100,62 +142,6 @@ def add_drift_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_metrics_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for where the metrics of a training are served; environment defaults suit containers."""
-    parser.add_argument(
-        "--metrics-port",
-        metavar="PORT",
-        type=port_number,
-        default=os.environ.get("TRAINING_METRICS_PORT") or None,
-        help="port of the training's metrics, for Prometheus to scrape; 0 for none "
-        "(default: $TRAINING_METRICS_PORT, else 8002 if it is free)",
-    )
-    parser.add_argument(
-        "--metrics-host",
-        metavar="HOST",
-        default=os.environ.get("TRAINING_METRICS_HOST") or "127.0.0.1",
-        help="address to serve the metrics on; 0.0.0.0 for every address of the machine "
-        "(default: $TRAINING_METRICS_HOST, else 127.0.0.1)",
-    )
-    parser.add_argument(
-        "--metrics-hold",
-        metavar="SECONDS",
-        type=seconds,
-        default=os.environ.get("TRAINING_METRICS_HOLD") or "0",
-        help="how long the metrics are served after the training has ended (default: $TRAINING_METRICS_HOLD, else 0)",
-    )
-
-
-def port_number(text: str) -> int:
-    """Parse a port.
-
-    Examples
-    --------
-    >>> port_number("8002")
-    8002
-    """
-    if not text.isdecimal() or int(text) > _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1 to {_MAX_PORT}, or 0 for no metrics.")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    """Parse a waiting time.
-
-    Examples
-    --------
-    >>> seconds("2.5")
-    2.5
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= _MAX_HOLD_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds; use 0 to {_MAX_HOLD_SECONDS}.")
-    return number
-
-
 def column_names(text: str) -> list[str]:
     """Parse a list of column names.
 
@@ -163,8 +149,10 @@ def column_names(text: str) -> list[str]:
     --------
     >>> column_names("mean, sd")
     ['mean', 'sd']
+    >>> column_names('id,"Amount, EUR"')
+    ['id', 'Amount, EUR']
     """
-    names = [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [""])]
     if "" in names:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of column names; write a,b.")
     return names

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.records.timestamps import parse_timestamp
-from training.commands.options import add_forest_options, add_metrics_options, add_models_option, read_forest_options
+from training.commands.metrics_options import add_metrics_options
+from training.commands.options import add_forest_options, add_models_option, read_forest_options
 from training.console import NOT_PROMOTED, REFUSALS, refuse
 
 if TYPE_CHECKING:

@@ -6,14 +6,16 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
+from training.commands.metrics_options import add_metrics_options
 from training.commands.options import (
     add_consent_options,
     add_data_options,
     add_drift_options,
     add_forest_options,
-    add_metrics_options,
     add_models_option,
+    read_choices,
     read_consent,
+    read_dialect,
     read_forest_options,
 )
 from training.console import NOT_PROMOTED, REFUSALS, refuse
@@ -77,8 +79,11 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
     drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
     monitor.begin_stage(Stage.READING)
     announce(f"Reading {options.train}")
-    training = read_training_data(options.train, options.features, options.drop, options.label)
-    test = read_test_data(options.test, training, options.label) if options.test else None
+    dialect = read_dialect(options)
+    training = read_training_data(
+        options.train, options.features, options.drop, options.label, read_choices(options), dialect
+    )
+    test = read_test_data(options.test, training, options.label, dialect) if options.test else None
     check_label(options.label, training, test)
     monitor.record_rows(len(training))
     monitor.begin_stage(Stage.FITTING)
@@ -90,10 +95,10 @@ def _train(options: argparse.Namespace, monitor: TreeModelMonitor) -> WrittenBun
 
         curve: list[tuple[int, float | None]] = []
         if is_auto:
-            estimator, curve = fit_until_agreed(training.rows, parameters, show_progress)
+            estimator, curve = fit_until_agreed(training.matrix, parameters, show_progress)
         else:
-            estimator = fit(training.rows, parameters, show_progress)
-    monitor.record_ensemble(EnsembleShape.of(estimator, training.names))
+            estimator = fit(training.matrix, parameters, show_progress)
+    monitor.record_ensemble(EnsembleShape.of(estimator, training.matrix_names))
     announce("Evaluating and writing")
     model = TrainedModel(options.name, estimator, training, test, agreement_curve=curve)
     with show_calibration() as show_part:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import count_of
-from app.model.schema import MAX_FEATURES
+from app.model.encoding import Encoding, read_encoding
+from app.model.schema import MAX_FEATURES, Features, Levels, describe_columns
+from training.console import warn
+from training.data.columns import Choices, infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
+from training.data.source import GUESS, Dialect
 from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
-from training.data.tables import CsvFile, open_csv_file, read_numbers
+from training.data.tables import UNNAMED, CsvFile, open_csv_file, read_fast
 from training.errors import BadArgument, BadData
+
+_NO_CHOICES = Choices()
 
 _COLUMNS = ("mean", "sd")
 
@@ -54,9 +61,9 @@ class Dataset:
     Parameters
     ----------
     names
-        Feature names, 1 to 256 of them.
+        Column names, 1 to 256 of them.
     rows
-        Shape ``(n_rows, n_features)``, finite, within float32.
+        Shape ``(n_rows, n_columns)``, within float32: the number of the level of a category, NaN for a missing value.
     path
         The CSV file; for recorded rows, a name for them.
     sha256
@@ -67,6 +74,10 @@ class Dataset:
         True labels, if the file has them: to evaluate a forest, never to fit it.
     records
         Origin of rows that a running service recorded, as strict JSON values; None for the rows of a file.
+    levels
+        The levels of each category and boolean.
+    choices
+        What a person decided about the columns.
     """
 
     names: tuple[str, ...]
@@ -76,6 +87,36 @@ class Dataset:
     columns: tuple[str, ...]
     labels: Labels | None = None
     records: dict[str, Any] | None = None
+    levels: Mapping[str, Levels] = field(default_factory=dict)
+    choices: Choices = _NO_CHOICES
+
+    @cached_property
+    def described(self) -> Mapping[str, Any]:
+        """The columns and their encoding, for the manifest."""
+        choices = self.choices
+        return describe_columns(
+            self.names, self.rows, self.levels, allow_missing=choices.allow_missing, max_levels=choices.max_levels
+        )
+
+    @cached_property
+    def features(self) -> Features:
+        """The columns, as a service takes them."""
+        return Features.of_manifest(self.described)
+
+    @cached_property
+    def encoding(self) -> Encoding | None:
+        """Makes the forest's features of the columns; None if these are the features."""
+        return read_encoding(self.described) if self.levels else None
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float64]:
+        """The forest's features, shape ``(n_rows, n_features)``."""
+        return self.rows if self.encoding is None else self.encoding.encode(self.rows).astype(np.float64)
+
+    @property
+    def matrix_names(self) -> tuple[str, ...]:
+        """The names of the forest's features."""
+        return self.names if self.encoding is None else self.encoding.names
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -90,6 +131,8 @@ def read_training_data(
     features: Sequence[str] | None = None,
     drop: Sequence[str] | None = None,
     label: str | None = None,
+    choices: Choices = _NO_CHOICES,
+    dialect: Dialect = GUESS,
 ) -> Dataset:
     """Read the rows to train on.
 
@@ -103,6 +146,10 @@ def read_training_data(
         Columns not to use.
     label
         Column of true labels, which is not a feature; the file may lack it.
+    choices
+        What a person decided about the columns.
+    dialect
+        How the file is written, as far as it is known.
 
     Raises
     ------
@@ -111,17 +158,17 @@ def read_training_data(
     BadData
         If the file cannot be used; the message names file, line and column.
     """
-    file = open_csv_file(path)
+    file = open_csv_file(path, dialect)
     if label in (features or ()):
         raise BadArgument(f"--features names {label}, the column of --label; a model is never trained on labels.")
     not_used = [*(drop or ()), *(name for name in file.header if name == label)]
-    dataset = _read(file, _choose_columns(file, features, not_used), label)
+    dataset = _read_new(file, choose_columns(file, features, not_used), label, choices, drop or ())
     if len(dataset) < MIN_TRAINING_ROWS:
         raise BadData(f"{path} has {_count_rows(len(dataset))}; training needs at least {MIN_TRAINING_ROWS}.")
     return dataset
 
 
-def read_test_data(path: Path, training: Dataset, label: str | None = None) -> Dataset:
+def read_test_data(path: Path, training: Dataset, label: str | None = None, dialect: Dialect = GUESS) -> Dataset:
     """Read rows to test on: the features of ``training``, found by name and in any order.
 
     Parameters
@@ -132,52 +179,21 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None) -> D
         What the model was trained on.
     label
         Column of true labels; the file may lack it, and may have it even if the training file does not.
+    dialect
+        How the file is written, as far as it is known.
 
     Raises
     ------
     BadData
         If the file cannot be used, lacks a feature, or has a column that the training file does not have.
     """
-    file = open_csv_file(path)
+    file = open_csv_file(path, dialect)
     if unknown := [name for name in file.header if name not in (*training.columns, label)]:
         raise BadData(
             f"{path} has a column {unknown[0]} which {training.path} does not have; "
             f"test on a file with the columns {', '.join(training.columns)}."
         )
-    return read_features(file, training.names, label)
-
-
-def read_files_to_compare(
-    reference: Path, current: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
-) -> tuple[Dataset, Dataset]:
-    """Read two files whose rows are to be compared; either may have no rows.
-
-    Parameters
-    ----------
-    reference
-        A CSV file with a header; its columns are compared.
-    current
-        A CSV file in which they are found by name; it may have other columns too.
-    features
-        Columns to compare; by default all of the reference.
-    drop
-        Columns not to compare.
-
-    Raises
-    ------
-    BadArgument
-        If a column to compare or to drop does not exist, none or more than 256 are left.
-    BadData
-        If a file cannot be used, or the current one lacks a column.
-    """
-    first, second = open_csv_file(reference), open_csv_file(current)
-    names = _choose_columns(first, features, drop)
-    if missing := [name for name in names if name not in second.header]:
-        raise BadData(
-            f"{current} has no column {missing[0]}, which {reference} has; leave it out with --drop, or name the "
-            "columns to compare with --features."
-        )
-    return _read(first, names, None), _read(second, names, None)
+    return read_features(file, training.features, label)
 
 
 def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
@@ -193,15 +209,15 @@ def check_label(label: str | None, training: Dataset, test: Dataset | None) -> N
         raise BadArgument(f"--label: {files} {'no' if test is None else 'a'} column {label}; name an existing column.")
 
 
-def read_features(file: CsvFile, names: Sequence[str], label: str | None = None) -> Dataset:
-    """Read the features of a model from a CSV file by name; it may have other columns too.
+def read_features(file: CsvFile, features: Features, label: str | None = None) -> Dataset:
+    """Read the columns of a model from a table by name; it may have other columns too.
 
     Parameters
     ----------
     file
         The file.
-    names
-        The features, in the model's order.
+    features
+        The model's columns.
     label
         Column of true labels; the file may lack it.
 
@@ -212,6 +228,7 @@ def read_features(file: CsvFile, names: Sequence[str], label: str | None = None)
     BadData
         If a feature is missing, there are no rows, or a cell cannot be used.
     """
+    names = features.names
     if label in names:
         raise BadArgument(
             f"--label {label} is a feature of the model; a label that the model was trained on cannot evaluate it."
@@ -221,13 +238,15 @@ def read_features(file: CsvFile, names: Sequence[str], label: str | None = None)
             f"{file.path} has no column {missing[0]}, which the model was trained on; "
             f"its columns are {', '.join(file.header)}."
         )
-    dataset = _read(file, tuple(names), label)
-    if not len(dataset):
-        raise BadData(f"{file.path} has no rows below its header; add at least one.")
-    return dataset
+    rows = None if features.levels else read_fast(file, names)
+    if rows is None:
+        if not file.body:
+            raise BadData(f"{file.path} has no rows below its header; add at least one.")
+        rows = read_known_columns(file, features)
+    return Dataset(names, rows, file.path, file.sha256, file.header, _read_labels(file, label))
 
 
-def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
+def choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
     """Select the columns that become features."""
     for option, named in (("--features", features), ("--drop", drop)):
         if unknown := [name for name in named or () if name not in file.header]:
@@ -236,6 +255,9 @@ def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequenc
             )
     if features and (twice := [name for name in features if features.count(name) > 1]):
         raise BadArgument(f"--features names {twice[0]} twice; name each column once.")
+    if not features and UNNAMED in file.header and UNNAMED not in (drop or ()):
+        warn(f"the first column of {file.path} has no name, like the row numbers that pandas writes: it is left out.")
+        drop = [*(drop or ()), UNNAMED]
     chosen = tuple(name for name in features or file.header if name not in (drop or ()))
     if not chosen:
         raise BadArgument(f"--drop leaves no column of {file.path}; keep at least one.")
@@ -247,11 +269,30 @@ def _choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequenc
     return chosen
 
 
-def _read(file: CsvFile, names: tuple[str, ...], label: str | None) -> Dataset:
-    """Read the selected columns, and the labels if there are any."""
-    rows = read_numbers(file, names)
-    labels = read_labels(file, label) if label is not None and label in file.header and len(rows) else None
-    return Dataset(names, rows, file.path, file.sha256, file.header, labels)
+def _read_new(
+    file: CsvFile, names: tuple[str, ...], label: str | None, choices: Choices, drop: Sequence[str]
+) -> Dataset:
+    """Read the selected columns, whatever they hold, and the labels if there are any."""
+    if unknown := [name for name in choices.category if name not in names]:
+        raise BadArgument(f"--category: {file.path} has no column {unknown[0]} to train on.")
+    rows = None if choices.category else read_fast(file, names)
+    levels: Mapping[str, Levels] = {}
+    if rows is None and file.body:
+        read = infer_columns(file, names, choices, drop)
+        names, rows, levels = read.names, read.rows, read.levels
+        for name, reason in read.left_out.items():
+            warn(f"column {name} is left out: {reason}.")
+        if not names:
+            raise BadData(f"{file.path} has no column to train on.")
+    if rows is None:
+        rows = np.empty((0, len(names)))
+    labels = _read_labels(file, label)
+    return Dataset(names, rows, file.path, file.sha256, file.header, labels, levels=levels, choices=choices)
+
+
+def _read_labels(file: CsvFile, label: str | None) -> Labels | None:
+    """Read the labels, if there are any."""
+    return read_labels(file, label) if label is not None and label in file.header and file.body else None
 
 
 def _count_rows(n_rows: int) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.tables import CsvFile, read_numbers
+from training.data.columns import read_numbers
+from training.data.tables import CsvFile
 from training.errors import BadData
 
 

@@ -3,32 +3,58 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
 from app.model.explain import Explainer
 from app.model.explained_rows import explain_rows, flatten, to_lists
+from app.model.scoring import Unfamiliar
 from app.server.output_file import disarm, open_output
 from training.data.dataset import read_features
+from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile, is_number, open_csv_file
 from training.errors import BadData, refusing_output
 from training.fitting.evaluate import Evaluation, evaluate
 
-LABEL_COLUMN, SCORE_COLUMN = "is_inlier", "anomaly_score"
+LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
 # The explanations of so many rows are in memory at once.
 _BLOCK_ROWS = 1000
 
 
+@dataclass(frozen=True)
+class ScoredFile:
+    """The labels and scores of a file.
+
+    Parameters
+    ----------
+    evaluation
+        Labels and scores.
+    unfamiliar
+        By position of a row that has any: why values are unlike those in training, by column.
+    """
+
+    evaluation: Evaluation
+    unfamiliar: Mapping[int, Unfamiliar]
+
+
 def score_file(
-    bundle: Bundle, source: Path, target: Path, *, is_raw: bool = False, explains: bool = False
-) -> Evaluation:
-    """Copy a CSV file with ``is_inlier`` and ``anomaly_score`` as its last columns.
+    bundle: Bundle,
+    source: Path,
+    target: Path,
+    *,
+    is_raw: bool = False,
+    explains: bool = False,
+    dialect: Dialect = GUESS,
+) -> ScoredFile:
+    """Copy a table with ``is_inlier`` and ``anomaly_score`` as its last columns, and ``unfamiliar`` if a row has such.
 
     Parameters
     ----------
@@ -42,6 +68,8 @@ def score_file(
         Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
     explains
         Also add the columns of explanations, as ``/predictions`` returns them in CSV.
+    dialect
+        How the file is written, as far as it is known.
 
     Raises
     ------
@@ -52,12 +80,15 @@ def score_file(
     ModelsNotWritable
         If the result cannot be stored; ``target`` then is as it was.
     """
-    file = open_csv_file(source)
-    rows = read_features(file, bundle.features.names).rows
+    file = open_csv_file(source, dialect)
+    rows = read_features(file, bundle.features).rows
+    unfamiliar = bundle.known_values.find_rows(rows)
     evaluation = evaluate(bundle.forest, rows)
     convert = str if is_raw else _disarm_text
     explained = _Explained(bundle.explainer, rows, evaluation, convert) if explains else None
     added = (LABEL_COLUMN, SCORE_COLUMN, *(explained.header if explained else ()))
+    if unfamiliar:
+        added = (*added, UNFAMILIAR_COLUMN)
     for column in added:
         if column in file.header:
             raise BadData(f"{source} line 1: the column {column} exists already; rename or remove it.")
@@ -65,8 +96,13 @@ def score_file(
         answers: Iterator[Sequence[Any]] = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
         if explained:
             answers = ((*answer, *more) for answer, more in zip(answers, explained, strict=True))
+        if unfamiliar:
+            texts = (
+                msgspec.json.encode(unfamiliar[at]).decode() if at in unfamiliar else "" for at in range(len(rows))
+            )
+            answers = ((*answer, text) for answer, text in zip(answers, texts, strict=True))
         _write(opened, file, added, answers, convert)
-    return evaluation
+    return ScoredFile(evaluation, unfamiliar)
 
 
 class _Explained:
@@ -96,8 +132,9 @@ class _Explained:
 
     def _explain(self, block: slice) -> dict[str, list[Any]]:
         """Explain some rows; return the new columns."""
-        rows = self._rows[block].astype(np.float32)
-        return flatten(to_lists(explain_rows(self._explainer, rows, self._evaluation.scores[block])), self._convert)
+        return flatten(
+            to_lists(explain_rows(self._explainer, self._rows[block], self._evaluation.scores[block])), self._convert
+        )
 
 
 def _disarm_text(cell: str) -> str:
@@ -113,7 +150,7 @@ def _write(
     convert: Callable[[str], str],
 ) -> None:
     """Write all cells, and the new ones of each row."""
-    writer = csv.writer(opened, lineterminator="\n")
+    writer = csv.writer(opened, lineterminator="\n", delimiter=file.dialect.separator)
     writer.writerow([*map(convert, file.header), *added])
     writer.writerows(
         [*map(convert, cells), *answer] for (_, cells), answer in zip(file.records(), answers, strict=True)

@@ -67,7 +67,7 @@ def find_distinct_rows(rows: NDArray[np.float64]) -> DistinctRows:
         Shape ``(n_rows, n_features)``, finite. Rows are equal if all their numbers are; 0.0 equals -0.0.
     """
     columns = list(range(rows.shape[1]))
-    numbers = pd.DataFrame(rows, columns=columns).groupby(columns, sort=False).ngroup().to_numpy()
+    numbers = pd.DataFrame(rows, columns=columns).groupby(columns, sort=False, dropna=False).ngroup().to_numpy()
     # Distinct rows are numbered in order of occurrence, so a number larger than all before it is new.
     first = np.flatnonzero(np.diff(np.maximum.accumulate(numbers), prepend=-1))
     return DistinctRows(first, np.bincount(numbers), numbers)

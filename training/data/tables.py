@@ -1,14 +1,14 @@
-"""Read a CSV file strictly: its digest, its header, its records with line numbers, and the numbers in its columns.
+"""Read a table strictly: its digest, its header, its records with line numbers, and the numbers in its columns.
 
 pandas reads the numbers fast if the file is well formed; otherwise they are read cell by cell, to name the bad one.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,15 +21,19 @@ from numpy.typing import NDArray
 
 from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
+from training.data.source import GUESS, PLAIN, Dialect, decompress, read_text
 from training.errors import BadData
 
-# Used instead of commas by spreadsheets in some countries, and by databases.
-_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+# The name of a first column without one.
+UNNAMED = "unnamed_index"
+
+# Such as 2026-01-31 12:00 and 31/1/2026, with or without a time.
+_TIME = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """The content of a CSV file: UTF-8, comma-separated, with a header.
+    """The content of a table with a header.
 
     Parameters
     ----------
@@ -40,13 +44,19 @@ class CsvFile:
     header
         Column names in the file's order, without surrounding blanks; all different, none empty.
     text
-        The file's bytes without byte order mark and trailing empty lines.
+        The file as UTF-8, without byte order mark and trailing empty lines.
+    dialect
+        How it is written.
+    first_line
+        The number of the header's line, counted from 1.
     """
 
     path: Path
     sha256: str
     header: tuple[str, ...]
     text: bytes
+    dialect: Dialect = PLAIN
+    first_line: int = 1
 
     @property
     def body(self) -> bytes:
@@ -61,7 +71,7 @@ class CsvFile:
         BadData
             If a record has more or fewer cells than the header, or its quotes do not match.
         """
-        records = _number_records(self.path, self.text)
+        records = _number_records(self.path, self.text, self.dialect.separator, self.first_line)
         next(records)
         for line, cells in records:
             if len(cells) != len(self.header):
@@ -74,19 +84,20 @@ class CsvFile:
             yield line, cells
 
 
-def open_csv_file(path: Path) -> CsvFile:
-    """Read a CSV file and check its header, but not the cells below.
+def open_csv_file(path: Path, dialect: Dialect = GUESS) -> CsvFile:
+    """Read a table and check its header, but not the cells below.
 
     Parameters
     ----------
     path
-        UTF-8 with or without byte order mark, any line endings, cells quoted or not.
+        CSV with any line endings, cells quoted or not, perhaps compressed with gzip, zstd or zip; Parquet or Feather.
+    dialect
+        How a CSV file is written, as far as it is known.
 
     Raises
     ------
     BadData
-        If there is no such file, it cannot be read, is empty, is not UTF-8, is not separated by commas, or
-        has no header with distinct column names.
+        If it cannot be read, is empty, or has no header with distinct column names.
     """
     try:
         written = path.read_bytes()
@@ -96,14 +107,14 @@ def open_csv_file(path: Path) -> CsvFile:
         raise BadData(f"{path} is a folder; name the CSV file in it.") from None
     except OSError as error:
         raise BadData(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
-    text = written.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
-    if not text.strip():
-        raise BadData(f"{path} is empty; it needs a header and at least one row.")
-    _check_encoding(path, text)
-    _, first_record = next(_number_records(path, text))
-    header = tuple(cell.strip() for cell in first_record)
-    _check_header(path, header)
-    return CsvFile(path, hashlib.sha256(written).hexdigest(), header, text)
+    text = read_text(path, decompress(path, written), dialect)
+    records = _number_records(path, text.content, text.dialect.separator, text.first_line)
+    header = tuple(cell.strip() for cell in next(records)[1])
+    if header and not header[0] and len(header) > 1:  # pandas writes its index so
+        header = (UNNAMED, *header[1:])
+    _check_header(path, header, text.first_line)
+    _check_that_it_is_one(path, header, next(records, (0, []))[1])
+    return CsvFile(path, hashlib.sha256(written).hexdigest(), header, text.content, text.dialect, text.first_line)
 
 
 def is_number(cell: str) -> bool:
@@ -122,11 +133,12 @@ def is_number(cell: str) -> bool:
     return "_" not in cell
 
 
-def _number_records(path: Path, text: bytes) -> Iterator[tuple[int, list[str]]]:
+def _number_records(path: Path, text: bytes, separator: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
     """Split a text into records, each with the number of its first line."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline=""), strict=True)
+    lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
+    reader = csv.reader(lines, strict=True, delimiter=separator)
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + first_line
         try:
             cells = next(reader)
         except StopIteration:
@@ -136,42 +148,47 @@ def _number_records(path: Path, text: bytes) -> Iterator[tuple[int, list[str]]]:
         yield line, cells
 
 
-def _check_encoding(path: Path, text: bytes) -> None:
-    """Refuse text that is not UTF-8, and name the line."""
-    try:
-        text.decode()
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise BadData(f"{path} line {line}: this is not UTF-8 text; save the file with the encoding UTF-8.") from None
+def _check_that_it_is_one(path: Path, header: tuple[str, ...], first: list[str]) -> None:
+    """Refuse a first line like the cells below: a number or time above another, and every text above an equal one."""
+    pairs = list(zip(header, first, strict=False))
+    is_data = [_is_datum(name) and _is_datum(cell) for name, cell in pairs]
+    if any(is_data) and not any(_is_datum(cell) and not alike for alike, (_, cell) in zip(is_data, pairs, strict=True)):
+        texts = [pair for pair, alike in zip(pairs, is_data, strict=True) if not alike]
+        if all(name == cell.strip() for name, cell in texts):
+            names = ",".join(f"column_{number}" for number in range(1, len(header) + 1))
+            raise BadData(
+                f"{path} has no header: line 1 looks like the lines below; put names above it: "
+                f"sed -i '1i {names}' {path}"
+            )
 
 
-def _check_header(path: Path, header: tuple[str, ...]) -> None:
+def _is_datum(cell: str) -> bool:
+    """Return whether a cell is a number or starts like a time."""
+    return is_number(cell) or _TIME.match(cell.strip()) is not None
+
+
+def _check_header(path: Path, header: tuple[str, ...], line: int) -> None:
     """Refuse a first line that is not a list of column names."""
     if not header:
-        raise BadData(f"{path} line 1: the line is empty; put the column names there.")
-    if len(header) == 1:
-        for separator, called in _OTHER_SEPARATORS.items():
-            if separator in header[0]:
-                raise BadData(f"{path} is separated by {called}; save it with commas between the cells.")
+        raise BadData(f"{path} line {line}: the line is empty; put the column names there.")
     if all(is_number(name) for name in header):
         raise BadData(f"{path} has no header: line 1 holds only numbers; put a line with the column names above it.")
     if "" in header:
         number = header.index("") + 1
-        raise BadData(
-            f"{path} line 1: column {number} has no name; name it "
-            "(pandas writes such a column unless told index=False)."
-        )
+        raise BadData(f"{path} line {line}: column {number} has no name; name it.")
     for name in header:
         if bad := sorted(character for character in set(name) if _is_unusable(character)):
             called = _UNUSABLE.get(bad[0], "a control character")
-            raise BadData(f"{path} line 1: the column name {name!a} holds {called}; rename the column.")
+            raise BadData(f"{path} line {line}: the column name {name!a} holds {called}; rename the column.")
     if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise BadData(f"{path} line 1: two columns are called {twice[0]}; rename one of them.")
+        raise BadData(f"{path} line {line}: two columns are called {twice[0]}; rename one of them.")
     seen: dict[str, str] = {}
     for name in header:
         other = seen.setdefault(_appearance(name), name)
         if other != name:
-            raise BadData(f"{path} line 1: the column names {other!a} and {name!a} look equal; rename one of them.")
+            raise BadData(
+                f"{path} line {line}: the column names {other!a} and {name!a} look equal; rename one of them."
+            )
 
 
 # What no name may hold, besides other control characters: files, databases and terminals cut or mangle it.
@@ -201,12 +218,8 @@ def _appearance(name: str) -> str:
     return " ".join(visible.split())
 
 
-# Longer cells are cut in messages, which should stay on one line.
-_MAX_SHOWN_CELL_LENGTH = 40
-
-
-def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
-    """Read columns of a CSV file as finite numbers.
+def read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | None:
+    """Read columns of finite numbers within float32 with pandas; return None if anything is wrong, or may be.
 
     Parameters
     ----------
@@ -217,22 +230,10 @@ def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
 
     Returns
     -------
-    Shape ``(n_rows, len(names))``, finite, within float32; possibly no rows.
-
-    Raises
-    ------
-    BadData
-        If a cell is empty, not a number, not finite or beyond float32, or a line has too many or too few
-        cells. The message names file, line and column.
+    Shape ``(n_rows, len(names))``.
     """
-    rows = _read_fast(file, names)
-    return _read_carefully(file, names) if rows is None else rows
-
-
-def _read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | None:
-    """Read the body with pandas; return None if anything is wrong, or may be."""
     body = file.body
-    if not body or b'"' in body:
+    if not body or b'"' in body or file.dialect.thousands:
         return None
     try:
         with warnings.catch_warnings():
@@ -244,40 +245,56 @@ def _read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | Non
                 names=list(file.header),
                 dtype={name: float if name in names else str for name in file.header},
                 index_col=False,
+                sep=file.dialect.separator,
+                decimal=file.dialect.decimal,
                 skip_blank_lines=False,
             )
     except (ValueError, OverflowError, Warning):
         return None
     # pandas fills lines that are too short and ignores an extra comma at the end, so count the commas.
-    if body.count(b",") != len(table) * (len(file.header) - 1):
+    if body.count(file.dialect.separator.encode()) != len(table) * (len(file.header) - 1):
         return None
     rows = table[list(names)].to_numpy(dtype=np.float64)
     # A comparison with NaN is false.
     return np.ascontiguousarray(rows) if (np.abs(rows) <= LARGEST_NUMBER).all() else None
 
 
-def _read_carefully(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
-    """Read cell by cell, which is several times slower, and stop at the first bad one."""
-    columns = [(file.header.index(name), name) for name in names]
-    numbers = [
-        [_read_cell(file, line, name, cells[column]) for column, name in columns] for line, cells in file.records()
-    ]
-    return np.array(numbers, dtype=np.float64).reshape(-1, len(columns))
+# With fewer rows, a column of measurements may be different in each of them by chance.
+_MIN_ROWS_OF_IDS = 50
+
+# Of the different values, float32 must be able to tell this share apart.
+_SHARE_KEPT, _SHARE_KEPT_OF_FRACTIONS = 0.9, 0.1
+
+# A million different values between 0 and 1 are 600,000 to float32, which is more than enough.
+_MAX_COUNTED = 10_000
+
+_ID_NAME = re.compile(r"(?i:(.*[_ .-])?(id|nr|no|number)|index)|.*[a-z]Id")
 
 
-def _read_cell(file: CsvFile, line: int, column: str, cell: str) -> float:
-    """Read one cell as a finite number within float32."""
-    place = f"{file.path} line {line}, column {column}"
-    if not cell.strip():
-        raise BadData(
-            f"{place}: the cell is empty; fill it, remove the line, or leave the column out with --drop {column}."
-        )
-    shown = repr(cell if len(cell) <= _MAX_SHOWN_CELL_LENGTH else cell[:_MAX_SHOWN_CELL_LENGTH] + "...")
-    if not is_number(cell):
-        raise BadData(f"{place}: {shown} is not a number; correct it, or leave the column out with --drop {column}.")
-    number = float(cell)
-    if not np.isfinite(number):
-        raise BadData(f"{place}: {shown} is not a finite number; correct it or remove the line.")
-    if abs(number) > LARGEST_NUMBER:
-        raise BadData(f"{place}: {shown} is beyond what float32 holds (3.4e38); scale the column down.")
-    return number
+def find_doubts(names: Sequence[str], rows: NDArray[np.float64]) -> list[str]:
+    """Return a sentence for each column of numbers that is probably an id, a time, or lost in float32.
+
+    Examples
+    --------
+    >>> rows = np.column_stack([1_767_225_600 + np.arange(300.0), np.linspace(0, 1, 300), np.arange(300.0)])
+    >>> find_doubts(["t", "v", "n"], rows)
+    ['Column t has 300 different values, of which float32 keeps 3: subtract a constant, or leave it out.', \
+'Column n is different in every row, like an id: leave it out unless it is measured.']
+    """
+    doubts = []
+    for name, values in zip(names, rows.T, strict=True):
+        present = values[~np.isnan(values)]
+        n_different, n_kept = (len(np.unique(each)) for each in (present, present.astype(np.float32)))
+        are_whole = bool((present == np.rint(present)).all())
+        # Of other numbers, some differ in their last bits only, which means nothing.
+        is_lost = n_kept < (_SHARE_KEPT if are_whole else _SHARE_KEPT_OF_FRACTIONS) * min(n_different, _MAX_COUNTED)
+        if is_lost:
+            doubts.append(
+                f"Column {name} has {n_different:,} different values, of which float32 keeps {n_kept:,}: subtract a "
+                "constant, or leave it out."
+            )
+        elif (are_whole and n_different == len(present) >= _MIN_ROWS_OF_IDS) or (
+            _ID_NAME.fullmatch(name) and n_different == len(present) > 1
+        ):
+            doubts.append(f"Column {name} is different in every row, like an id: leave it out unless it is measured.")
+    return doubts

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
 from app.errors import InvalidForest
+from app.model.encoding import Encoding
 from app.model.forest import INLIER, OUTLIER, SCORE_TOLERANCE, Forest, Threshold
 from app.model.forest_arrays import ForestArrays
 from app.model.schema import MAX_FEATURES
@@ -33,7 +34,9 @@ _LOWEST, _TYPICAL = 10, 11
 MAX_COMPARED_ROWS = 1_000_000
 
 
-def compile_forest(estimator: object, rows: NDArray[np.floating] | None = None) -> Forest:
+def compile_forest(
+    estimator: object, rows: NDArray[np.floating] | None = None, encoding: Encoding | None = None
+) -> Forest:
     """Compile a fitted Isolation Forest.
 
     Only public attributes are required, so that estimators of several scikit-learn releases can be compiled.
@@ -45,6 +48,8 @@ def compile_forest(estimator: object, rows: NDArray[np.floating] | None = None) 
     rows
         Training rows, shape ``(n_rows, n_features)``, all of which get scikit-learn's labels; without them, labels of
         rows within rounding of the threshold depend on this machine's power function being monotonic.
+    encoding
+        Makes the forest's features of columns; the forest then takes columns.
 
     Returns
     -------
@@ -91,10 +96,10 @@ def compile_forest(estimator: object, rows: NDArray[np.floating] | None = None) 
     )
     offset = float(estimator.offset_)
     forest = Forest(arrays, Threshold.find(offset, arrays))
-    if rows is None:
-        return forest
-    labels = np.where(forest.score(rows) < offset, OUTLIER, INLIER)
-    return Forest(arrays, Threshold.find(offset, arrays, forest.sum_path_lengths(rows), labels))
+    if rows is not None:
+        labels = np.where(forest.score(rows) < offset, OUTLIER, INLIER)
+        forest = Forest(arrays, Threshold.find(offset, arrays, forest.sum_path_lengths(rows), labels))
+    return forest if encoding is None else Forest(arrays, forest.threshold, encoding=encoding)
 
 
 def check_agreement(estimator: IsolationForest, rows: NDArray[np.float64], compiled: Evaluation) -> None:
@@ -125,9 +130,22 @@ def check_agreement(estimator: IsolationForest, rows: NDArray[np.float64], compi
 
 
 def choose_golden_rows(
-    estimator: IsolationForest, rows: NDArray[np.float64], compiled: Evaluation, offset: float
+    estimator: IsolationForest,
+    features: NDArray[np.float64],
+    compiled: Evaluation,
+    offset: float,
+    rows: NDArray[np.float64] | None = None,
 ) -> dict[str, Any]:
     """Choose up to 32 training rows with different scores, and record scikit-learn's answers to them.
+
+    Parameters
+    ----------
+    estimator, features
+        The estimator, and the training rows as it takes them.
+    compiled, offset
+        The compiled forest's answers, and the threshold.
+    rows
+        The training rows as the service takes them, if these differ.
 
     Returns
     -------
@@ -139,10 +157,11 @@ def choose_golden_rows(
     by_distance = np.argsort(np.abs(unique_scores - offset), kind="stable")
     typical = np.linspace(0, len(positions) - 1, _TYPICAL).astype(int)
     ranked = [*range(len(positions))[:_LOWEST], *typical.tolist(), *by_distance.tolist()]
-    chosen = rows[positions[list(dict.fromkeys(ranked))[:GOLDEN_ROWS]]]
-    scores, labels = _predict_with_scikit_learn(estimator, chosen)
+    chosen = positions[list(dict.fromkeys(ranked))[:GOLDEN_ROWS]]
+    scores, labels = _predict_with_scikit_learn(estimator, features[chosen])
+    stored = features if rows is None else rows
     # JSON has no NaN.
-    as_json = [[None if math.isnan(value) else value for value in row] for row in chosen.tolist()]
+    as_json = [[None if math.isnan(value) else value for value in row] for row in stored[chosen].tolist()]
     return {"rows": as_json, "anomaly_score": scores.tolist(), "is_inlier": labels.tolist()}
 
 

@@ -20,6 +20,7 @@ from app.model.forest import Forest
 from app.model.store.promotion_rules import Manifest
 from app.records.reading import LabelledRows, Period, RecordReader
 from app.records.timestamps import SECONDS_PER_DAY
+from app.records.writing import columns_to_record
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
 from training.console import announce, show_calibration, show_record_rows, show_trees
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters
@@ -158,19 +159,21 @@ def retrain(
     """
     monitor.begin_stage(Stage.READING)
     period, names = choices.period, live.features.names
-    versions = reader.find_versions(names)
+    versions = reader.find_versions(columns_to_record(live.manifest))
     labelled = reader.read_labelled(period, versions, len(names))
     with show_record_rows("Reading records") as show_progress:
         pages = reader.read_rows(period, versions, len(names))
         records = read_training_records(
-            pages, labelled, names, period, choices.max_rows, choices.exclude_outliers, show_progress
+            pages, labelled, live.features, period, choices.max_rows, choices.exclude_outliers, show_progress
         )
     monitor.record_rows(len(records.data))
     monitor.begin_stage(Stage.FITTING)
     estimator = _grow(records, live, choices, monitor)
-    monitor.record_ensemble(EnsembleShape.of(estimator, names))
+    monitor.record_ensemble(EnsembleShape.of(estimator, records.data.matrix_names))
     monitor.begin_stage(Stage.COMPARING)
-    comparison = _compare(reader, live, compile_forest(estimator), labelled, records, versions)
+    comparison = _compare(
+        reader, live, compile_forest(estimator, encoding=records.data.encoding), labelled, records, versions
+    )
     announce("Evaluating and writing")
 
     def add_page(folder: Path, manifest: dict[str, Any]) -> None:
@@ -193,7 +196,7 @@ def _grow(
     records: TrainingRecords, live: Bundle, choices: RetrainingChoices, monitor: TreeModelMonitor
 ) -> IsolationForest:
     """Fit a forest with the live model's parameters."""
-    rows = records.data.rows
+    rows = records.data.matrix
     train_rows = rows[~records.is_labelled_outlier] if choices.exclude_outliers else rows
     parameters = inherit_parameters(live.manifest, len(train_rows), choices.parameters)
     with show_trees(parameters.n_estimators) as show:

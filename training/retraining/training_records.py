@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.model.schema import Features
 from app.records.reading import LabelledRows, Period, RecordedPage
 from app.records.timestamps import format_timestamp
+from training.data.columns import Choices
 from training.data.dataset import Dataset
 from training.errors import BadData
 from training.retraining.split import EqualProbabilitySample, split_rows
@@ -81,7 +83,7 @@ class TrainingRecords:
 def read_training_records(
     pages: Iterable[RecordedPage],
     labelled: LabelledRows,
-    names: tuple[str, ...],
+    live: Features,
     period: Period,
     limit: int,
     exclude_outliers: bool,
@@ -95,8 +97,8 @@ def read_training_records(
         All recorded rows of the period.
     labelled
         The labelled ones.
-    names
-        The features.
+    live
+        The columns of the live model.
     period
         When the rows were answered.
     limit
@@ -143,12 +145,14 @@ def read_training_records(
     _require_enough(counts, period)
     rows_in_double = features.astype(np.float64)
     data = Dataset(
-        names,
+        live.names,
         rows_in_double,
         Path(f"records since {format_timestamp(period.since)}"),
         hashlib.sha256(features.astype("<f4").tobytes()).hexdigest(),
-        names,
+        live.names,
         records=describe_records(period, counts),
+        levels={name: levels for name, levels in zip(live.names, live.levels, strict=False) if levels},
+        choices=Choices(allow_missing=any(live.can_be_missing)),
     )
     return TrainingRecords(data, is_labelled_outlier, period, counts)
 

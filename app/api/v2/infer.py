@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -26,10 +27,14 @@ from app.api.v2.tensors import read_rows
 from app.errors import UnknownModel
 from app.model.bundle import Bundle
 from app.model.explained_rows import explain_rows
+from app.model.scoring import Unfamiliar
 from app.web.middleware import RequestIds, request_ids
 
 # The group of the protocol's routes in the OpenAPI document.
 TAG = "open inference protocol"
+
+# The parameter of an answer with unfamiliar values.
+UNFAMILIAR = "unfamiliar"
 
 INFER_RULE = "/v2/models/<name>/infer"
 VERSION_INFER_RULE = "/v2/models/<name>/versions/<version>/infer"
@@ -62,12 +67,24 @@ class AnsweredOutput(Schema):
     )
 
 
+class AnswerParameters(Schema):
+    """What else is to be known about the rows."""
+
+    unfamiliar = fields.String(
+        metadata={
+            "description": "A JSON text: by number of the row and column, why a value is unlike those in training.",
+            "example": '{"0":{"mean":"above training range"}}',
+        }
+    )
+
+
 class InferenceAnswer(Schema):
     """Labels and scores, each in an output of its own."""
 
     model_name = fields.String(required=True)
     model_version = fields.String(required=True)
     id = fields.String(metadata={"description": "The caller's id, if it sent one."})
+    parameters = fields.Nested(AnswerParameters)
     outputs = fields.List(fields.Nested(AnsweredOutput), required=True)
 
 
@@ -149,7 +166,15 @@ def answer_inference(
         contributions = np.array([list(fields["contributions"].values()) for fields in explained])
         texts = np.array([msgspec.json.encode(fields).decode() for fields in explained], object)
         outputs += [(CONTRIBUTIONS, contributions, is_binary), (EXPLANATION, texts, is_binary)]
-    return answer_without_outputs(bundle, loaded), outputs
+    answer = answer_without_outputs(bundle, loaded)
+    if scored.unfamiliar:
+        answer["parameters"] = {UNFAMILIAR: describe_unfamiliar(scored.unfamiliar)}
+    return answer, outputs
+
+
+def describe_unfamiliar(found: Mapping[int, Unfamiliar]) -> str:
+    """Return unfamiliar values by row and column as a JSON text: parameters of the protocol cannot be objects."""
+    return msgspec.json.encode({str(place): values for place, values in found.items()}).decode()
 
 
 def wants_binary(loaded: dict[str, Any]) -> bool:

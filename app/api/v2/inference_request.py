@@ -19,8 +19,15 @@ OUTPUTS = (IS_INLIER, ANOMALY_SCORE)
 # The outputs that the parameter `explain` adds: a number per feature, and all of /prediction's fields as a JSON text.
 CONTRIBUTIONS, EXPLANATION = "contributions", "explanation"
 
-# Both can represent every number that a row may have.
-DATATYPES = ("FP32", "FP64")
+# The types of numbers, and those of booleans and texts.
+NUMBER_TYPES = (
+    "FP16",
+    "FP32",
+    "FP64",
+    *(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)),
+)
+BOOL, BYTES = "BOOL", "BYTES"
+DATATYPES = (*NUMBER_TYPES, BOOL, BYTES)
 
 # Rows and columns.
 _MAX_DIMENSIONS = 2
@@ -61,11 +68,11 @@ class TensorData(fields.Raw):
     """A list whose items are checked later, all at once: a call per number would take longer than scoring."""
 
     def __init__(self) -> None:
-        number = {"type": "number", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+        value = {"type": ["number", "string", "boolean", "null"], "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
         described = {
             "type": ["array", "null"],
-            "items": {"anyOf": [number, {"type": "array", "items": number}]},
-            "description": "Numbers, row after row, flat or as a list of rows.",
+            "items": {"anyOf": [value, {"type": "array", "items": value}]},
+            "description": "Values, row after row, flat or as a list of rows; null for a missing one.",
             "example": [0.56, 0.23],
         }
         super().__init__(metadata=described)
@@ -186,9 +193,9 @@ def load_inference_request(body: object) -> dict[str, Any]:
     >>> tensor = {"name": "rows", "shape": [1, 2], "datatype": "FP32", "data": [0.5, 2]}
     >>> load_inference_request({"inputs": [tensor], "id": "7"})["outputs"]
     []
-    >>> load_inference_request({"inputs": [tensor | {"datatype": "BYTES"}]})
+    >>> load_inference_request({"inputs": [tensor | {"datatype": "BF16"}]})
     Traceback (most recent call last):
-    app.errors.InvalidInferenceRequest: inputs[0].datatype: Must be one of: FP32, FP64.
+    app.errors.InvalidInferenceRequest: inputs[0].datatype: Must be one of: FP16, FP32, FP64, INT8, ...
     """
     if not isinstance(body, dict):
         raise InvalidInferenceRequest(f"expected an object with inputs, got {json_type(body)}")

@@ -11,7 +11,7 @@ from app.api.openapi import API_VERSION
 from app.api.operation import NO_MODEL, Operation, RawSchema, reference_to
 from app.api.service import name_model, service
 from app.api.v2.infer import TAG, check_model
-from app.api.v2.inference_request import ANOMALY_SCORE, IS_INLIER
+from app.api.v2.inference_request import ANOMALY_SCORE, BOOL, BYTES, IS_INLIER
 from app.model.bundle import Bundle
 from app.web.codecs import answer_json
 
@@ -119,6 +119,18 @@ def describe_model(name: str, version: str | None = None) -> Response:
     return name_model(answer_json(_describe(bundle)), bundle)
 
 
+def _describe_columns(bundle: Bundle) -> list[dict[str, Any]]:
+    """Return an input for each column, as their values have different types."""
+    return [
+        {
+            "name": name,
+            "datatype": "FP64" if levels is None else BOOL if type(levels[0]) is bool else BYTES,
+            "shape": [_ANY],
+        }
+        for name, levels in zip(bundle.features.names, bundle.features.levels, strict=True)
+    ]
+
+
 def _describe(bundle: Bundle) -> dict[str, Any]:
     """Return the model's metadata as JSON values."""
     names = list(bundle.features.names)
@@ -126,7 +138,9 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         "name": bundle.name,
         "versions": [bundle.version],
         "platform": "isowatch_isolation_forest",
-        "inputs": [
+        "inputs": _describe_columns(bundle)
+        if bundle.features.levels
+        else [
             {
                 "name": ROWS_INPUT,
                 # The type that the forest compares; FP64 is accepted, too, and rounded.

@@ -5,6 +5,7 @@ The numbers of each tensor, in JSON or as bytes, are checked all at once.
 
 from __future__ import annotations
 
+import struct
 from itertools import chain
 from typing import Any
 
@@ -12,12 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.api.v2.body import BinaryPart
+from app.api.v2.inference_request import BOOL, BYTES, NUMBER_TYPES
 from app.errors import BodyTooLarge, InvalidInferenceRequest
 from app.model.schema import LARGEST_NUMBER, Features
+from app.web.fields import read_value
 from app.web.validation import json_type
 
 # The protocol uses little endian on every machine.
-_DTYPES: dict[str, np.dtype[np.float32] | np.dtype[np.float64]] = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(f"<{kind}{bits // 8}")
+    for prefix, kind, sizes in (
+        ("FP", "f", (16, 32, 64)),
+        ("INT", "i", (8, 16, 32, 64)),
+        ("UINT", "u", (8, 16, 32, 64)),
+    )
+    for bits in sizes
+    for name in [f"{prefix}{bits}"]
+} | {BOOL: np.dtype(np.bool_)}
+
+# Before each text of a tensor of texts: its length.
+_LENGTH = struct.Struct("<I")
 
 
 def read_tensor(
@@ -71,6 +86,8 @@ def read_tensor(
                 f"binary_data_size is {size}"
             )
         values = np.frombuffer(binary.take(size, name), dtype)
+        if dtype.kind != "f":  # the smallest integer has no absolute value
+            values = values.astype(np.float64)
     _check_range(values, n_columns, name)
     return values.reshape(n_rows, n_columns)
 
@@ -118,7 +135,7 @@ def _check_range(values: NDArray[np.floating], n_columns: int, name: str) -> Non
 
 def read_rows(
     inputs: list[dict[str, Any]], binary: BinaryPart, features: Features, max_rows: int
-) -> NDArray[np.float32]:
+) -> NDArray[np.floating]:
     """Return the rows of a request.
 
     Parameters
@@ -134,7 +151,7 @@ def read_rows(
 
     Returns
     -------
-    Shape ``(n_rows, n_features)``, finite, columns in the order of the model's features.
+    Shape ``(n_rows, n_columns)``, columns in the order of the model's features.
 
     Raises
     ------
@@ -147,11 +164,60 @@ def read_rows(
     n_rows = _count_rows(inputs, columns, features)
     if n_rows > max_rows:
         raise BodyTooLarge(f"The request holds {n_rows} rows: send at most {max_rows} at once.")
-    rows = np.empty((n_rows, len(features)), np.float32)
+    is_mixed = bool(features.levels) or any(features.can_be_missing)
+    rows = np.empty((n_rows, len(features)), np.float64 if features.levels else np.float32)
     for tensor, own_columns in zip(inputs, columns, strict=True):
-        rows[:, own_columns] = read_tensor(tensor, n_rows, len(own_columns), binary, _name(tensor))
+        if tensor["datatype"] in NUMBER_TYPES and not is_mixed:
+            rows[:, own_columns] = read_tensor(tensor, n_rows, len(own_columns), binary, _name(tensor))
+        else:
+            rows[:, own_columns] = _read_values(tensor, n_rows, own_columns, binary, features)
     binary.check_used_up()
     return rows
+
+
+def _read_values(
+    tensor: dict[str, Any], n_rows: int, columns: list[int], binary: BinaryPart, features: Features
+) -> NDArray[np.float64]:
+    """Return the values of an input one by one: texts, booleans, and numbers that may be missing."""
+    name, size, n_columns = _name(tensor), tensor["parameters"].get("binary_data_size"), len(columns)
+    if (size is None) == ("data" not in tensor):
+        raise InvalidInferenceRequest(f"{name}: send either data or parameters.binary_data_size")
+    if size is None:
+        values = _flatten(tensor["data"], n_rows, n_columns, name)
+    elif tensor["datatype"] == BYTES:
+        values = _split_texts(binary.take(size, name), name)
+    else:
+        dtype = _DTYPES[tensor["datatype"]]
+        taken = binary.take(size, name)
+        values = np.frombuffer(taken, dtype).tolist() if len(taken) % dtype.itemsize == 0 else []
+    if len(values) != n_rows * n_columns:
+        raise InvalidInferenceRequest(f"{name}: expected {n_rows * n_columns} values, got {len(values)}")
+    read = [read_value(features, columns[at % n_columns], _to_json(value)) for at, value in enumerate(values)]
+    for at, value in enumerate(read):
+        if isinstance(value, str):
+            row, column = divmod(at, n_columns)
+            raise InvalidInferenceRequest(f"{name}[{row}, {column}]: {features.names[columns[column]]}: {value}")
+    return np.array(read, np.float64).reshape(n_rows, n_columns)
+
+
+def _to_json(value: Any) -> Any:
+    """Return a value as JSON has it: null for NaN."""
+    return None if isinstance(value, float) and value != value else value
+
+
+def _split_texts(taken: memoryview, name: str) -> list[str]:
+    """Return the texts of a tensor, each of which follows its length in bytes."""
+    texts, at = [], 0
+    try:
+        while at < len(taken):
+            [length] = _LENGTH.unpack_from(taken, at)
+            at += _LENGTH.size + length
+            if at > len(taken):
+                raise ValueError("the last text is cut")
+            texts.append(bytes(taken[at - length : at]).decode())
+    except (struct.error, ValueError) as error:
+        raise InvalidInferenceRequest(f"{name}: its bytes are not texts with their lengths: {error}") from None
+    return texts
 
 
 def _assign_columns(inputs: list[dict[str, Any]], features: Features) -> list[list[int]]:

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from app.api.service import Service
-from app.api.v2.infer import answer_without_outputs
-from app.api.v2.inference_request import ANOMALY_SCORE, DATATYPES, IS_INLIER
+from app.api.v2.infer import UNFAMILIAR, answer_without_outputs, describe_unfamiliar
+from app.api.v2.inference_request import ANOMALY_SCORE, IS_INLIER, NUMBER_TYPES
 from app.model.bundle import Bundle
 from app.model.schema import Features
 from app.web.fields import find_problem_of_number
@@ -42,10 +42,11 @@ def read_usual_row(body: object, features: Features) -> list[float] | None:
         case [{"name": str(), "shape": list(shape), "datatype": str(datatype), "data": [[*row]] | [*row], **rest}]:
             is_usual = (
                 not rest
-                and datatype in DATATYPES
+                and datatype in NUMBER_TYPES
                 and shape == [1, len(features)]
                 and set(map(type, shape)) == {int}  # true also equals 1
                 and len(row) == len(features)
+                and not features.levels
                 and not any(map(find_problem_of_number, row))
             )
             return row if is_usual else None
@@ -57,4 +58,7 @@ def answer_usual_row(parts: Service, ids: RequestIds, bundle: Bundle, body: dict
     scored = parts.score_row(ids, bundle, row, "")
     label = {"name": IS_INLIER, "datatype": "INT64", "shape": [1], "data": [scored.label]}
     score = {"name": ANOMALY_SCORE, "datatype": "FP64", "shape": [1], "data": [scored.score]}
-    return msgspec.json.encode(answer_without_outputs(bundle, body) | {"outputs": [label, score]})
+    answer = answer_without_outputs(bundle, body) | {"outputs": [label, score]}
+    if scored.unfamiliar:
+        answer["parameters"] = {UNFAMILIAR: describe_unfamiliar({0: scored.unfamiliar})}
+    return msgspec.json.encode(answer)

@@ -19,7 +19,7 @@ if (byId("row")) {
 
 /** Make the form send rows, and show the same row in the command beside it. */
 function startForm(form) {
-  const inputs = [...form.querySelectorAll("input[type=number]")];
+  const inputs = [...form.querySelectorAll(".feature input")];
   const changed = () => {
     inputs.forEach(markRange);
     byId("curl-body").textContent = JSON.stringify(request(inputs));
@@ -52,9 +52,14 @@ function markRange(input) {
 
 /** Return the body of a request. Anything that is not a number becomes null, which the service then reports. */
 function request(inputs) {
-  const row = { feature_vector: inputs.map((input) => input.valueAsNumber), score: byId("score").checked };
+  const row = { feature_vector: inputs.map(valueOf), score: byId("score").checked };
   // A model of an old format cannot explain, and has no such box.
   return byId("explain")?.checked ? { ...row, explain: true } : row;
+}
+
+/** Return the value of an input; a text without anything in it is missing. */
+function valueOf(input) {
+  return input.type === "number" ? input.valueAsNumber : input.value || null;
 }
 
 /** Return the headers of a request; a key stays in the page, which stores nothing. */
@@ -120,6 +125,8 @@ function showLabel(form, body, milliseconds, version) {
   const isSameModel = version === form.dataset.version;
   if (!isSameModel) reason = "Another model has gone live since this page was loaded: reload it.";
   else if (isScored) reason = `Its score is ${side} the threshold.`;
+  const unfamiliar = Object.entries(body.unfamiliar ?? {}).map(([name, why]) => `${name}: ${why}`);
+  if (unfamiliar.length) reason += ` Unlike all training rows, which the model cannot judge: ${unfamiliar.join("; ")}.`;
   if (body.is_inlier === 1) show("inlier", "Inlier: a normal row", reason);
   else show("outlier", "Outlier: an abnormal row", reason);
   byId("measured-score").textContent = isScored ? score.toFixed(6) : "not requested";

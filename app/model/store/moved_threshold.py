@@ -119,8 +119,8 @@ def move_threshold(
 
 def _label_golden_rows(bundle: Bundle, threshold: Threshold) -> list[int]:
     """Return the labels of the golden rows; null is a missing value."""
-    rows = np.array(bundle.manifest["golden"]["rows"], np.float64).astype(np.float32)
-    _, labels = Forest(bundle.forest.arrays, threshold).score_and_label(rows)
+    rows = np.array(bundle.manifest["golden"]["rows"], np.float64)
+    _, labels = Forest(bundle.forest.arrays, threshold, encoding=bundle.forest.encoding).score_and_label(rows)
     return [int(label) for label in labels]
 
 

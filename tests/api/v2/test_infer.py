@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from app.api.service import service_of
 
 PATH = "/v2/models/isowatch/infer"
-ROWS = [[0.56, 0.23], [66.3, 57.7], [-0.158, -0.1067]]
+ROWS = [[0.56, 0.23], [66.3, 53.2], [-0.158, -0.1067]]
 LENGTH = "Inference-Header-Content-Length"
 
 
@@ -171,7 +171,7 @@ def test_wrong_sizes_are_refused(client, service, frame, tail_bytes: int, length
         ([_input(shape=[3, 2, 1])], "inputs[0].shape: expected at most 2 items, got 3"),
         ([_input([], shape=[0, 2])], "inputs[0].shape[0]: Must be greater than or equal to 1."),
         ([_input(shape=[True, 2])], "inputs[0].shape[0]: Not a valid integer."),
-        ([_input(datatype="INT64")], "inputs[0].datatype: Must be one of: FP32, FP64."),
+        ([_input(datatype="BF16")], "inputs[0].datatype: Must be one of: FP16, FP32, FP64, INT8"),
         ([_input(ROWS[:2])], "input rows: expected 3 rows in data, got 2"),
         ([_input([[1, 2], [3], [4, 5]])], "input rows[1]: expected 2 numbers, got 1"),
         ([_input([1, 2, 3])], "input rows: expected 6 numbers in data, got 3"),

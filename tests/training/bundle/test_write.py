@@ -90,6 +90,7 @@ def test_manifest_describes_the_training(bundle: WrittenBundle, small_model: Tra
         "flagged_rows": int((labels == -1).sum()),
         "flagged_share": (labels == -1).mean(),
         "distinct_rows": 300,
+        "doubts": [],
         "distinct_scores": len(np.unique(small_model.estimator.score_samples(small_model.training.rows))),
     }
     assert set(manifest["versions"]) == {"python", "numpy", "scikit_learn"}
@@ -252,7 +253,7 @@ def test_parameters_that_json_cannot_represent_are_described(tmp_path: Path, sma
 def test_forest_that_differs_from_scikit_learn_is_not_written(tmp_path, small_model, monkeypatch):
     """An error in compiling the forest never reaches the service."""
 
-    def compile_wrongly(estimator: object, rows: np.ndarray) -> Forest:
+    def compile_wrongly(estimator: object, rows: np.ndarray, encoding: None) -> Forest:
         arrays = compile_forest(estimator, rows).arrays
         return Forest(arrays, Threshold.find(-0.2, arrays))
 

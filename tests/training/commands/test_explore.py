@@ -40,7 +40,7 @@ def test_page_is_written_to_reports_by_default(write_csv, tmp_path, monkeypatch)
 @pytest.mark.parametrize(
     ("content", "options", "message", "status"),
     [
-        ("mean,sd\n1,x\n", [], "rows.csv line 2, column sd: 'x' is not a number", 2),
+        ("mean,sd\n1,x\n2,3\n", [], "rows.csv line 2, column sd: 'x' is not a number", 2),
         ("mean\n1\n", [], "rows.csv has only 1 row", 2),
         ("mean\n1\n2\n", ["--drop", "sd"], "--drop: ", 2),
         ("mean\n1\n2\n", ["--test", "none.csv"], "none.csv does not exist", 2),

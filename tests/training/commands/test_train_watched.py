@@ -133,7 +133,7 @@ def test_metrics_are_held_after_the_end(train_csv, tmp_path):
 def test_failed_training_is_visible_in_its_metrics(write_csv, tmp_path):
     """Standard error has the reason before the metrics are held."""
     port = free_port()
-    options = ["--train", str(write_csv("a,b\n1,x\n")), "--models", str(tmp_path / "models")]
+    options = ["--train", str(write_csv("a,b\n1,x\n2,3\n")), "--models", str(tmp_path / "models")]
     with running_training(*options, "--metrics-port", str(port), "--metrics-hold", "600") as process:
         lines = wait_for(process, "Metrics stay on")
         metrics = scrape(port)

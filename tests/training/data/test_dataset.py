@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from training.data.dataset import check_label, read_features, read_files_to_compare, read_test_data, read_training_data
+from app.model.schema import Features
+from training.data.compared_files import read_files_to_compare
+from training.data.dataset import check_label, read_features, read_test_data, read_training_data
 from training.data.tables import open_csv_file
 from training.errors import BadArgument, BadData
 
@@ -91,7 +93,7 @@ def test_different_test_columns_are_refused(write_csv, content, message):
 
 def test_features_of_a_model_are_selected(write_csv):
     """A file to score may have a single row, and columns that training did not have."""
-    dataset = read_features(open_csv_file(write_csv("note,sd,mean\nhello,2,1\n")), ("mean", "sd"))
+    dataset = read_features(open_csv_file(write_csv("note,sd,mean\nhello,2,1\n")), Features.of_names(("mean", "sd")))
 
     assert dataset.rows.tolist() == [[1, 2]]
 
@@ -163,4 +165,4 @@ def test_label_among_the_features_is_refused(write_csv):
     with pytest.raises(BadArgument, match="--features names fraud, the column of --label"):
         read_training_data(path, features=["mean", "fraud"], label="fraud")
     with pytest.raises(BadArgument, match="--label fraud is a feature of the model"):
-        read_features(open_csv_file(path), ["mean", "fraud"], "fraud")
+        read_features(open_csv_file(path), Features.of_names(("mean", "fraud")), "fraud")

@@ -33,16 +33,17 @@ def test_label_and_score_are_added(bundle, small_model, write_csv, tmp_path):
     """All other cells keep their text, and features are matched by name."""
     source = write_csv('sd,note,mean\r\n0.50,"late, again",1e-1\r\n4,é,-3.0\r\n')
 
-    evaluation = score_file(bundle, source, tmp_path / "out.csv")
+    scored = score_file(bundle, source, tmp_path / "out.csv")
 
     expected = small_model.estimator.score_samples(np.array([[0.1, 0.5], [-3, 4]]))
     labels = small_model.estimator.predict(np.array([[0.1, 0.5], [-3, 4]]))
     assert read_cells(tmp_path / "out.csv") == [
-        ["sd", "note", "mean", "is_inlier", "anomaly_score"],
-        ["0.50", "late, again", "1e-1", str(labels[0]), repr(float(expected[0]))],
-        ["4", "é", "-3.0", str(labels[1]), repr(float(expected[1]))],
+        ["sd", "note", "mean", "is_inlier", "anomaly_score", "unfamiliar"],
+        ["0.50", "late, again", "1e-1", str(labels[0]), repr(float(expected[0])), ""],
+        ["4", "é", "-3.0", str(labels[1]), repr(float(expected[1])), '{"sd":"above training range"}'],
     ]
-    assert evaluation.labels.tolist() == labels.tolist() == [1, -1]
+    assert scored.unfamiliar == {1: {"sd": "above training range"}}
+    assert scored.evaluation.labels.tolist() == labels.tolist() == [1, -1]
 
 
 def test_file_may_be_scored_in_place(bundle, write_csv):

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
+import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from backports import zstd
 
 from training.data.tables import open_csv_file
 from training.errors import BadData
+
+
+def to_zip(content: bytes) -> bytes:
+    """Put a file into an archive."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("rows.csv", content)
+    return file.getvalue()
+
+
+def to_parquet(columns: dict[str, list[int]]) -> bytes:
+    """Write columns as Parquet."""
+    written: bytes = pd.DataFrame(columns).to_parquet()
+    return written
 
 
 def test_records_have_the_line_numbers_of_the_file(write_csv):
@@ -28,8 +47,35 @@ def test_records_have_the_line_numbers_of_the_file(write_csv):
         b"a,b\n1,2",
         b'"a","b"\n"1","2"\n',
         b"a,b\r1,2\r",
+        b"a;b\n1;2\n",
+        b"a\tb\n1\t2\n",
+        b"a|b\n1|2\n",
+        b"sep=,\r\na,b\r\n1,2\r\n",
+        b"a,b\n1,2,\n",
+        "a,b\n1,2\n".encode("utf-16"),
+        gzip.compress(b"a,b\n1,2\n"),
+        zstd.compress(b"a,b\n1,2\n"),
+        to_zip(b"a,b\n1,2\n"),
+        to_parquet({"a": [1], "b": [2]}),
     ],
-    ids=["byte order mark", "CRLF", "empty lines at the end", "no line end", "quotes", "CR"],
+    ids=[
+        "byte order mark",
+        "CRLF",
+        "empty lines at the end",
+        "no line end",
+        "quotes",
+        "CR",
+        "semicolons",
+        "tabs",
+        "vertical bars",
+        "a line that names the separator",
+        "a separator at the end",
+        "UTF-16",
+        "gzip",
+        "zstd",
+        "zip",
+        "Parquet",
+    ],
 )
 def test_dialects_of_csv_give_the_same_table(write_csv, content):
     """Whatever program wrote the file."""
@@ -53,7 +99,9 @@ def test_digest_is_that_of_the_whole_file(write_csv):
         (b"\n \n", "rows.csv is empty"),
         (b"1.5,2\n3,4\n", "rows.csv has no header: line 1 holds only numbers"),
         (b"\na,b\n1,2\n", "rows.csv line 1: the line is empty"),
-        (b",mean\n0,1\n", "rows.csv line 1: column 1 has no name"),
+        (b"mean,\n0,1\n", "rows.csv line 1: column 2 has no name"),
+        (b"2.5,6.4,setosa\n1,2,setosa\n", "rows.csv has no header: line 1 looks like the lines below"),
+        (b"2026-01-01,6.4\n2026-01-02,6.5\n", "has no header: .* sed -i '1i column_1,column_2'"),
         (b"a,b,a\n1,2,3\n", "rows.csv line 1: two columns are called a"),
         (b'"a\nb",c\n1,2\n', "rows.csv line 1: the column name 'a.nb' holds a line end"),
         (b"a\0,b\n1,2\n", r"rows.csv line 1: the column name 'a\\x00' holds a NUL character; rename"),
@@ -67,10 +115,9 @@ def test_digest_is_that_of_the_whole_file(write_csv):
         ),
         ("a\u200b,a\n1,2\n".encode(), r"the column names 'a\\u200b' and 'a' look equal; rename one"),
         ("a b,a\xa0b\n1,2\n".encode(), r"the column names 'a b' and 'a\\xa0b' look equal"),
-        (b"a;b\n1;2\n", "rows.csv is separated by semicolons; save it with commas"),
-        (b"a\tb\n1\t2\n", "rows.csv is separated by tabs"),
-        (b"a,b\n1,2\ncaf\xe9,4\n", "rows.csv line 3: this is not UTF-8 text"),
-        ("a,b\n1,2\n".encode("utf-16"), "rows.csv line 1: this is not UTF-8 text"),
+        (b"\x1f\x8babc", "rows.csv cannot be decompressed as gzip"),
+        (b"PAR1abc", "rows.csv cannot be read"),
+        (b"a,b\n1,2\ncaf\xe9\0,4\n", "rows.csv line 3: this is not UTF-8 text"),
         (b'"a,b\n1,2\n', "rows.csv line 1: the quotes do not match"),
     ],
 )
@@ -85,7 +132,7 @@ def test_unusable_file_is_refused(write_csv, content, message):
     [
         (b"a,b\n1,2\n3\n", "line 3: the header has 2 columns, this line 1;"),
         (b"a,b\n1,2\n3,4,5\n", "line 3: the header has 2 columns, this line 3;"),
-        (b"a,b\n1,2,\n", "line 2: the header has 2 columns, this line 3;"),
+        (b"a,b\n1,2,3\n", "line 2: the header has 2 columns, this line 3;"),
         (b"a,b\n1,2\n\n3,4\n", "line 3: the line is empty; remove it"),
         (b'a,b\n1,2\n3,"4\n', "line 3: the quotes do not match"),
     ],

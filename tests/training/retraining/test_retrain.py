@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app.model.bundle import find_problems, read_bundle, read_manifest
+from app.model.schema import Features
 from app.model.store.store import ModelStore
 from app.records.reading import Period, RecordReader
 from tests.model.format_1 import rewrite_as_format_1
@@ -44,7 +45,7 @@ def read_records(service, limit: int = 10**6, exclude: bool = False):
         versions = reader.find_versions(names)
         labelled = reader.read_labelled(period, versions, 2)
         pages = reader.read_rows(period, versions, 2)
-        return read_training_records(pages, labelled, names, period, limit, exclude)
+        return read_training_records(pages, labelled, Features.of_names(names), period, limit, exclude)
 
 
 @pytest.fixture
