@@ -16,8 +16,11 @@ _CADDY, _GRAFANA, _JUPYTER = "caddy_users", "grafana_admin_password", "jupyter_t
 # For programs that send labels: one key per line, read by the service.
 FEEDBACK_KEYS = "feedback_api_keys"
 
+# For people who sign in to the console: names, roles and keys, read by the service.
+CONSOLE_KEYS = "api_keys"
+
 # The users in the images. Caddy runs as root without its capabilities.
-_OWNERS = {_CADDY: 0, _GRAFANA: 472, _JUPYTER: 1000, FEEDBACK_KEYS: 65534}
+_OWNERS = {_CADDY: 0, _GRAFANA: 472, _JUPYTER: 1000, FEEDBACK_KEYS: 65534, CONSOLE_KEYS: 65534}
 
 # The secrets of Alertmanager's receivers are added by people; its user is nobody.
 _ALERTMANAGER, _ALERTMANAGER_USER = "alertmanager", 65534
@@ -68,6 +71,8 @@ def make_secrets(folder: Path, user: str, password: str = "") -> None:
     if not (folder / FEEDBACK_KEYS).exists():
         # With a newline, so that a key can be appended.
         write_secret(folder / FEEDBACK_KEYS, f"{secrets.token_urlsafe(_RANDOM_BYTES)}\n")
+    if not (folder / CONSOLE_KEYS).exists():
+        write_secret(folder / CONSOLE_KEYS, f"admin admin {secrets.token_urlsafe(_RANDOM_BYTES)}\n")
     mount = ("--volume", f"{folder}:/secrets", "--workdir", "/secrets")
     run_image("Setting the owners of the secrets", image, "sh", "-c", _CHANGE_OWNERS, options=(*_AS_ROOT, *mount))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scripts.compose import StepFailed, compose, require_compose, succeeds, volume_named
 from scripts.first_model import train_if_there_is_none, training_settings
-from scripts.platform_secrets import ADMIN_PASSWORD, FEEDBACK_KEYS, make_secrets, renew_password
+from scripts.platform_secrets import ADMIN_PASSWORD, CONSOLE_KEYS, FEEDBACK_KEYS, make_secrets, renew_password
 from scripts.platform_settings import change_settings, read_settings, settings_wanted
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,7 +83,8 @@ Isowatch is up; make down stops it and keeps metrics, models and records.
   Prometheus    {at("prometheus/", "PROMETHEUS_PORT", "9090")}
   Alertmanager  {at("alertmanager/", "ALERTMANAGER_PORT", "9093")}
 The user is {settings["ADMIN_USER"]}, the password is in {SECRETS / ADMIN_PASSWORD}.
-To send labels, use the key in {SECRETS / FEEDBACK_KEYS} (sudo cat)."""
+To sign in to the console at the service's address, use the key at the end of {SECRETS / CONSOLE_KEYS} (sudo cat).
+To send labels from a program, use the key in {SECRETS / FEEDBACK_KEYS}."""
 
 
 def _let_containers_read(folder: Path) -> None:

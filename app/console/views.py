@@ -110,10 +110,7 @@ def show_overview() -> Response:
 @_page_view("Rows to label, one at a time.", role=VIEWER)
 def show_review() -> Response:
     """Render the review queue."""
-    # Alarms are mixed in where the queue can hand them out.
-    taking = operation_of(current_app.view_functions.get("audit.hand_out_rows"))
-    is_mixed = taking is not None and any(parameter.name == "kind" for parameter in taking.query)
-    return render_page("review", queue="?kind=mixed" if is_mixed else "")
+    return render_page("review")
 
 
 @console.get("/threshold")

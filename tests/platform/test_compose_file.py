@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
-from scripts.platform_secrets import FEEDBACK_KEYS
+from scripts.platform_secrets import CONSOLE_KEYS, FEEDBACK_KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_ADDRESS = ("-f", "docker-compose.yml", "-f", "docker-compose.site.yml")
@@ -181,7 +181,7 @@ def test_defaults_in_compose_match_the_service(platform: dict[str, Any]):
     environment = platform["services"]["service"]["environment"]
     set_by_compose = {setting.name.upper() for setting in fields(Settings)} & set(environment)
     # Containers differ in their folders and in the authentication of callers.
-    set_by_compose -= {"DATABASE_URL", "FEEDBACK_API_KEYS_FILE", "ALLOWED_HOSTS", "TRUSTED_PROXIES"}
+    set_by_compose -= {"DATABASE_URL", "API_KEYS_FILE", "FEEDBACK_API_KEYS_FILE", "ALLOWED_HOSTS", "TRUSTED_PROXIES"}
 
     assert "RECORD_PREDICTIONS" in set_by_compose
     assert Settings.from_environ({name: environment[name] for name in set_by_compose}) == Settings()
@@ -198,13 +198,16 @@ def test_training_reads_the_records_of_the_service(platform: dict[str, Any], con
         assert {services[name]["environment"]["DATABASE_URL"] for name in ("service", "training")} == {address}
 
 
-def test_label_keys_are_a_secret(platform: dict[str, Any]):
-    """The service reads its label keys from a Compose secret."""
+@pytest.mark.parametrize(
+    ("setting", "name"), [("FEEDBACK_API_KEYS_FILE", FEEDBACK_KEYS), ("API_KEYS_FILE", CONSOLE_KEYS)]
+)
+def test_keys_are_a_secret(platform: dict[str, Any], setting: str, name: str):
+    """The service reads its keys from Compose secrets."""
     service = platform["services"]["service"]
-    (secret,) = service["secrets"]
 
-    assert service["environment"]["FEEDBACK_API_KEYS_FILE"] == f"/run/secrets/{secret['source']}"
-    assert platform["secrets"][secret["source"]]["file"] == str(ROOT / "secrets" / FEEDBACK_KEYS)
+    assert name in [secret["source"] for secret in service["secrets"]]
+    assert service["environment"][setting] == f"/run/secrets/{name}"
+    assert platform["secrets"][name]["file"] == str(ROOT / "secrets" / name)
 
 
 def test_documented_override_reaches_an_external_database(configured, tmp_path: Path):

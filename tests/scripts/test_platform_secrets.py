@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.compose import StepFailed
-from scripts.platform_secrets import FEEDBACK_KEYS, checked, make_secrets, renew_password, write_secret
+from scripts.platform_secrets import CONSOLE_KEYS, FEEDBACK_KEYS, checked, make_secrets, renew_password, write_secret
 
 
 def test_nobody_else_can_read_a_secret_under_any_umask(tmp_path: Path):
@@ -63,22 +63,26 @@ def _fake_containers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return commands
 
 
-def test_feedback_key_is_created_once_and_readable_by_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("name", "before_key"), [(FEEDBACK_KEYS, ""), (CONSOLE_KEYS, "admin admin ")])
+def test_key_is_created_once_and_readable_by_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, before_key: str
+):
     """Also on a platform from before there were keys; it ends with a line break, so that more can be appended."""
     commands = _fake_containers(monkeypatch)
-    for name in ("admin_password", "caddy_users", "grafana_admin_password", "jupyter_token"):
-        write_secret(tmp_path / name, "old")
+    for older in ("admin_password", "caddy_users", "grafana_admin_password", "jupyter_token"):
+        write_secret(tmp_path / older, "old")
     make_secrets(tmp_path, "admin")
-    key = (tmp_path / FEEDBACK_KEYS).read_text()
+    key = (tmp_path / name).read_text()
 
-    assert len(key) == 33
+    assert key.startswith(before_key)
+    assert len(key) == len(before_key) + 33
     assert key.endswith("\n")
-    assert (tmp_path / FEEDBACK_KEYS).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     # The user nobody, as which the service's image runs.
-    assert f"chown 65534:65534 {FEEDBACK_KEYS}" in commands[-1]
+    assert f"chown 65534:65534 {name}" in commands[-1]
 
     make_secrets(tmp_path, "admin")
-    assert (tmp_path / FEEDBACK_KEYS).read_text() == key
+    assert (tmp_path / name).read_text() == key
 
 
 def test_new_password_keeps_the_feedback_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -60,6 +60,7 @@ def test_addresses_follow_the_settings():
     assert "http://127.0.0.1:3000/" in here
     assert "The user is eva" in here
     assert str(ROOT / "secrets" / "feedback_api_keys") in here
+    assert f"{ROOT / 'secrets' / 'api_keys'} " in here
 
     site = addresses({"ADMIN_USER": "eva", "SITE_ADDRESS": "example.org"})
     assert "https://example.org/prometheus/" in site

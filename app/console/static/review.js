@@ -22,12 +22,13 @@ async function next() {
   try {
     if (!queue.length) {
       isLoading = true;
-      queue = (await send(`audit/next${byId("row").dataset.queue}`, { method: "POST", json: { n: BATCH } })).rows;
-      isLoading = false;
+      queue = (await send("audit/next?kind=mixed", { method: "POST", json: { n: BATCH } })).rows;
     }
     show(queue.shift() ?? null);
   } catch (error) {
     byId("row").replaceChildren(problem(error));
+  } finally {
+    isLoading = false;
   }
 }
 
