@@ -273,7 +273,7 @@ def test_own_pages_work(browser: Browser, port: int, host: str):
     """The form, and Swagger UI's button that sends a request."""
     with open_page(browser) as opened:
         page = opened.page
-        page.goto(f"http://{host}:{port}/")
+        page.goto(f"http://{host}:{port}/try")
         page.get_by_role("button", name="Typical row").click()
         page.get_by_role("button", name="Send").click()
         expect(page.get_by_role("status")).to_have_text("Inlier: a normal row")
