@@ -13,7 +13,7 @@ TIME = 30s
 WORKERS = 4
 SHAPE =
 # For two cores: tests that start a service wait half of the time.
-PROCESSES ?= 3
+PROCESSES ?= 4
 
 # Not exported: tests choose their own.
 SERVICE_SETTINGS = BIND="$(BIND)" MODEL_DIR="$(MODEL_DIR)"
@@ -158,7 +158,7 @@ check: install-all  ## Check format, lint, types, import contracts and spelling
 # The tests start hundreds of programs; without compiled files, each would compile every module of ours again.
 test test-long test-system: export PYTHONDONTWRITEBYTECODE :=
 
-test: check $(KERNEL)  ## Check and run all tests, the long ones shortened (ARGS="-k name" PROCESSES=3)
+test: check $(KERNEL)  ## Check and run all tests, the long ones shortened (ARGS="-k name" PROCESSES=4)
 	@$(BIN)/python -m compileall -q app loadtest training
 	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 

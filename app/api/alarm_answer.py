@@ -63,7 +63,11 @@ class ListedAlarm(Schema):
         keys=fields.String(), values=fields.Float(allow_none=True), allow_none=True, required=True, metadata=FEATURES
     )
     anomaly_score = fields.Float(required=True, metadata={"minimum": -1, "maximum": 0})
-    confidence = fields.Float(required=True, metadata={"minimum": 0, "maximum": 1})
+    confidence = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"minimum": 0, "maximum": 1, "description": "Null for a row with unfamiliar values."},
+    )
     explanation = fields.Nested(
         ExplanationFields,
         required=True,

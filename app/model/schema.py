@@ -121,7 +121,8 @@ class Features:
 
         Examples
         --------
-        >>> Features(("mean",), (0.0,), (10.0,)).fill_missing(np.array([[5.0], [np.nan]])).tolist()
+        >>> features = Features(("mean",), (0.0,), (10.0,), can_be_missing=(True,))
+        >>> features.fill_missing(np.array([[5.0], [np.nan]])).tolist()
         [[5.0], [-1.0]]
         """
         if not any(self.can_be_missing):

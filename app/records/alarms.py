@@ -99,7 +99,7 @@ class Alarm:
     segment: str
     features: dict[str, float] | None
     score: float
-    confidence: float
+    confidence: float | None
     explanation: dict[str, Any] | None
     label: Remark | None
     note: Remark | None

@@ -70,7 +70,7 @@ def decode_json(text: bytes | memoryview, place: str = "") -> Any:
     --------
     >>> decode_json(b'{"feature_vectors": [[1, 2], [1, NaN]]}')
     Traceback (most recent call last):
-    app.errors.NotJSON: The body is not JSON: feature_vectors[1][1]: NaN is not a number in JSON; leave out the row, ...
+    app.errors.NotJSON: The body is not JSON: feature_vectors[1][1]: NaN is not a number in JSON; send null for a ...
     """
     if text[:3] == codecs.BOM_UTF8:  # Windows programs write it before any text; RFC 8259 allows to ignore it
         text = text[3:]

@@ -10,6 +10,7 @@ from app.model.bundle import read_bundle
 from benchmarks.trained_model import CannotTrain, draw_batch, train
 
 
+@pytest.mark.long
 def test_bundle_equals_the_estimator_and_rows_are_distinct(training_csv, tmp_path):
     """The bundle gives scikit-learn's answers to the rows, which are in random order."""
     model = train(training_csv, tmp_path)

@@ -129,6 +129,7 @@ def test_rows_are_generated_for_a_model_of_any_width(tmp_path):
     assert named.returncode == 2
 
 
+@pytest.mark.long
 def test_workers_are_evaluated_together(service, rows_file, tmp_path):
     """A master and two workers have one result, for exactly the requests that Locust counts."""
     finished = run(

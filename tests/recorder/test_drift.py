@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ def test_model_without_detectors_is_reported(bundle: Bundle, tmp_path: Path, cap
     folder = tmp_path / "bundle"
     shutil.copytree(bundle.folder, folder)
     (folder / "drift.npz").unlink()
-    without = type(bundle)(**vars(bundle) | {"folder": folder})
+    without = replace(bundle, folder=folder)
 
     assert watch_model(without, 100, 30, tmp_path / STATE_FILE) == WatchedModel(bundle.version, "no detectors")
     assert "drift is not monitored: to monitor it, train" in caplog.text

@@ -56,7 +56,7 @@ def test_records_of_the_previous_revision_stay(empty_address: str, opened):
     record_id = make_record_id()
     with engine.begin() as connection:
         command.upgrade(configure(connection=connection), "0003")
-        columns = [column.name for column in PREDICTIONS.columns if column.name != "explanation"]
+        columns = [column.name for column in PREDICTIONS.columns if column.name not in ("explanation", "unfamiliar")]
         values = (f"'{record_id}', 0, NULL, 1.5, 'v1', '', NULL, -0.6, -1, 0.9, 1.0",)
         connection.execute(text(f"INSERT INTO predictions ({', '.join(columns)}) VALUES ({', '.join(values)})"))
     engine.dispose()

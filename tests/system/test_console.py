@@ -204,7 +204,7 @@ def test_threshold_is_moved_with_the_slider(browser: Browser, service: RunningSe
     wait_until(lambda: sum(event["who"] == "boss" for event in service.get("/events").json()["events"]) == 3, "events")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_all_views_fit_and_are_readable(opened: BrowserPage, service: RunningService, scheme: Literal["light", "dark"]):
     """On a wide screen and on a phone; every view has one heading, and text has enough contrast."""
     from tests.system.test_page_in_browser import CONTRASTS, MIN_CONTRAST

@@ -115,6 +115,7 @@ def test_alert_that_fires_is_listed(monitored: MonitoredService):
     assert 0 <= float(fires["value"][1]) < SECONDS_SHOWN
 
 
+@pytest.mark.long
 def test_drift_fires_an_alert_and_ends(monitored: MonitoredService):
     """Drifted rows fire one alert, after more windows confirm it; the drift ends with them."""
     firing = 'ALERTS{alertname="DriftDetected", alertstate="firing"}'

@@ -186,6 +186,7 @@ def test_logs_contain_no_errors(monitor):
         assert "level=WARN" not in log
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_both_programs(monitor):
     """No process is left, and Prometheus shut down cleanly."""
     assert len(monitor.processes()) == 2

@@ -13,7 +13,7 @@ from tests.system.running_service import start_service, wait_until
 pytestmark = pytest.mark.system
 
 # Requests per operation and phase, by default and with --long.
-EXAMPLES, EXAMPLES_IN_FULL = 25, 1000
+EXAMPLES, EXAMPLES_IN_FULL = 10, 1000
 FEW_EXAMPLES = 5
 
 # All checks are enabled, except for the following.
@@ -29,7 +29,7 @@ CONFIGURATION = """
 api_key = "{key}"
 
 [checks.negative_data_rejection]
-expected-statuses = [400, 401, 404, 405, 406, 413, 415, 422]
+expected-statuses = [400, 401, 403, 404, 405, 406, 413, 415, 422]
 
 [parameters]
 "path.name" = "{name}"

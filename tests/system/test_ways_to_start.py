@@ -22,7 +22,9 @@ BATCH = {"feature_vectors": [[0.56, 0.23]] * 3000}
 
 
 # One of its workers does not end before the graceful timeout of half a minute.
-@pytest.mark.parametrize("worker_class", ["sync", "gthread", pytest.param("gevent", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "worker_class", ["gthread", *(pytest.param(name, marks=pytest.mark.long) for name in ("sync", "gevent"))]
+)
 def test_other_workers_answer_and_count(tmp_path: Path, credits_models: Path, worker_class: str):
     """They run every request in Flask: the same answers, metrics and records, without the fast path."""
     with start_service(tmp_path, credits_models, "--worker-class", worker_class) as service:

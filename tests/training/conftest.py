@@ -13,7 +13,6 @@ from training.bundle import plots
 from training.bundle.write import TrainedModel
 from training.data.dataset import Dataset
 
-
 # A PNG file of one grey pixel.
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"

@@ -14,7 +14,7 @@ def test_file_is_scored_with_the_live_model(small_model, write_csv, tmp_path, ca
     status = main(["score", "--in", str(source), "--out", str(target), "--models", str(tmp_path / "models")])
 
     assert status == 0
-    assert target.read_text().startswith("mean,sd,is_inlier,anomaly_score\n0,0,1,-0.")
+    assert target.read_text().startswith("mean,sd,is_inlier,anomaly_score,unfamiliar\n0,0,1,-0.")
     assert capsys.readouterr().out == f"{target}: 1 of 2 rows are outliers (credits {version})\n"
 
 

@@ -273,7 +273,7 @@ def test_full_disk_leaves_the_models_unchanged(train_csv, small_disk, capsys, ro
     assert find_problems(models / "current") == []
 
 
-@pytest.mark.parametrize("command", ["promote", "rollback"])
+@pytest.mark.parametrize("command", ["promote", pytest.param("rollback", marks=pytest.mark.long)])
 def test_full_disk_keeps_the_live_version(train_csv, small_disk, capsys, command):
     """Either the link has moved and the promotion is recorded, or neither."""
     models = small_disk / "models"
@@ -292,7 +292,9 @@ def test_full_disk_keeps_the_live_version(train_csv, small_disk, capsys, command
     assert snapshot(models) == before
 
 
-@pytest.mark.parametrize("command", ["train", "promote", "rollback", "prune"])
+@pytest.mark.parametrize(
+    "command", ["train", "promote", *(pytest.param(name, marks=pytest.mark.long) for name in ("rollback", "prune"))]
+)
 def test_read_only_folder_is_unchanged(train_csv, small_disk, capsys, command):
     """On a read-only file system: one clear line and exit status 1."""
     models = small_disk / "models"

@@ -55,6 +55,7 @@ def first_signals(statistics: SlidingStatistics, calibration, rows, generator, d
     return found
 
 
+@pytest.mark.long
 def test_run_length_is_the_requested_one(parts, calibration, is_long):
     """With the code of the service; the spread of run lengths, too, is that of a memoryless process."""
     generator = np.random.default_rng(5)
