@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -109,7 +110,16 @@ def start_monitored_service(
             PUSHGATEWAY_URL=f"http://127.0.0.1:{ports['pushgateway']}",
         )
         stack.callback(_end, training)
+        _wait_for_success(prometheus)
         yield MonitoredService(service, prometheus, models, habits)
+
+
+def _wait_for_success(prometheus: RunningPrometheus) -> None:
+    """Wait until the training has ended; it goes on serving its metrics."""
+    deadline = time.monotonic() + TRAINING_SECONDS
+    while not prometheus.query('training_last_success_timestamp_seconds{job="model-training"}'):
+        assert time.monotonic() < deadline, "the training has not ended"
+        time.sleep(1)
 
 
 def _is_labelled(service: RunningService) -> bool:
