@@ -16,7 +16,8 @@ from tests.system.monitored_service import MonitoredService, start_monitored_ser
 from tests.system.running_prometheus import RunningPrometheus
 from tests.system.running_service import wait_until
 
-pytestmark = pytest.mark.system
+# Starting everything takes two trainings and a minute of load.
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
 # Short, so that every rate has its samples within seconds.
 INTERVAL, RATE_INTERVAL = "1s", "10s"
