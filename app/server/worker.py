@@ -143,6 +143,8 @@ class FrontWorker(ASGIWorker):
         deadline = self.loop.time() + self.cfg.graceful_timeout
         for connection in list(self.connections):
             connection.close_if_idle()
+        # Once in any case: the event loop may not have announced the last accepted connection yet.
+        await asyncio.sleep(_DRAIN_TICK_SECONDS)
         while self.connections and self.loop.time() < deadline and not self._quick_shutdown:
             self._tick()
             await asyncio.sleep(_DRAIN_TICK_SECONDS)

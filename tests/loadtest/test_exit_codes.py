@@ -67,6 +67,7 @@ def test_exit_code_follows_the_criteria(start_service, run, options, code, misse
     assert [line.split()[-1] for line in finished.stdout.splitlines()[1:]].count("missed") == len(missed)
 
 
+@pytest.mark.long
 def test_warm_up_is_ignored(start_service, run):
     """Failures during the warm-up do not count, and all later requests do."""
     service = start_service()
@@ -81,6 +82,7 @@ def test_warm_up_is_ignored(start_service, run):
     assert result["seconds"] < 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("processes", [[], ["--processes", 2]], ids=["one process", "workers"])
 def test_unreachable_service(run, tmp_path, processes):
     """Nothing is started, workers end with their master, and the JUnit file contains an error."""
@@ -111,6 +113,7 @@ def test_service_that_stops_answering_is_unreachable(start_service, run):
     assert result["requests"] == result["unanswered"] > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "part"),
     [

@@ -12,7 +12,7 @@ import requests
 from tests.loadtest.running_locust import run_locust, running_page
 from tests.system.running_service import wait_until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.long]
 
 # Locust polls a shape once a second: with this scale, a stage of half a minute takes a second.
 SHORT = 1 / 30

@@ -17,7 +17,7 @@ from tests.system.running_prometheus import RunningPrometheus
 from tests.system.running_service import wait_until
 
 # Starting everything takes two trainings and a minute of load.
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(400)]
 
 # Short, so that every rate has its samples within seconds.
 INTERVAL, RATE_INTERVAL = "1s", "10s"

@@ -132,7 +132,7 @@ def start_caddy(program: Path, folder: Path, service_port: int) -> Iterator[int]
         process.wait(30)
 
 
-@pytest.fixture(scope="module", params=["directly", "through Caddy"])
+@pytest.fixture(scope="module", params=["directly", pytest.param("through Caddy", marks=pytest.mark.long)])
 def port(
     request: pytest.FixtureRequest,
     service: RunningService,

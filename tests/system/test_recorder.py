@@ -196,6 +196,7 @@ def test_drift_is_reported_and_survives_a_restart(tmp_path: Path, credits_models
         assert service.metric("drift_events_total", detector="mmd") == 0
 
 
+@pytest.mark.long
 def test_recorder_follows_the_model(tmp_path: Path, credits_models: Path):
     """Drift detection starts with the first row of a model that goes live."""
     models = tmp_path / "models"
@@ -210,6 +211,7 @@ def test_recorder_follows_the_model(tmp_path: Path, credits_models: Path):
         wait_until(lambda: service.get("/drift").json()["rows_seen"] == 1, "the row to be processed", service)
 
 
+@pytest.mark.long
 def test_read_only_state_folder_is_tolerated(tmp_path: Path, credits_models: Path):
     """As in a read-only container without a volume, the state is kept in memory, with a warning."""
     (tmp_path / "file").touch()

@@ -67,6 +67,7 @@ def test_recorder_does_not_hold_the_port(tmp_path: Path, credits_models: Path):
         assert _sockets(service.process.pid) & _listeners(port)
 
 
+@pytest.mark.long
 def test_killed_supervisor_is_replaced_with_the_next_worker(tmp_path: Path, credits_models: Path):
     """Until then the recorder continues; afterwards there is one recorder, and workers connect to it."""
     with start_service_with_recorder(tmp_path, credits_models) as service:

@@ -42,6 +42,10 @@ include-path-regex = "/(infer|invocations)$"
 checks.positive_data_acceptance.enabled = false
 
 [[operations]]
+include-path = "/alarms"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
+
+[[operations]]
 include-path = "/predictions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 413]
 

@@ -183,6 +183,7 @@ def test_interrupted_prune_reports_what_it_removed(models, run, monkeypatch):
     assert refusal == "training: interrupted after removing 2 versions.\n"
 
 
+@pytest.mark.long
 def test_concurrent_trainings_and_promotion_are_all_complete(models, write_csv):
     """As real processes: each waits for the others, and every version is intact at the end."""
     version = ModelStore(models).versions()[0]

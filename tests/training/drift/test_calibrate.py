@@ -99,6 +99,7 @@ def test_thresholds_follow_the_calibration_rows(parts):
     assert far.thresholds[MMD].lines[-1] > 2 * near.thresholds[MMD].lines[-1]
 
 
+@pytest.mark.long
 def test_shift_is_detected_within_a_window(parts, calibration):
     """In both features or in one."""
     generator = np.random.default_rng(5)
