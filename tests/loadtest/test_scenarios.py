@@ -58,10 +58,10 @@ def test_every_user_passes(service, rows_file):
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
-        (["--tags", "batch"], {"/predictions"}),
+        pytest.param(["--tags", "batch"], {"/predictions"}, marks=pytest.mark.long),
         (["--tags", "v2", "batch"], {"/predictions", "/v2/models/isowatch/infer"}),
         (["V2User"], {"/v2/models/isowatch/infer"}),
-        ([], {"/prediction", "/model_information"}),
+        pytest.param([], {"/prediction", "/model_information"}, marks=pytest.mark.long),
     ],
     ids=["tag", "two tags", "name", "none"],
 )

@@ -175,6 +175,7 @@ def test_swaps_under_load_do_not_affect_requests(models: Path, training_csv: Pat
     assert (swaps, "Traceback" in log) == (n_swaps, False)
 
 
+@pytest.mark.long
 def test_broken_bundle_is_refused_once_per_worker(models: Path, tmp_path: Path):
     """Every worker refuses each bundle once; a new worker serves the same model as the others."""
     live = (models / "current").readlink().name
