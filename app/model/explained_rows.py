@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,5 +64,8 @@ def flatten(answer: dict[str, list[Any]], convert: Callable[[str], str] = disarm
         elif name == "reasons":
             columns[name] = [convert(_REASON_SEPARATOR.join(value)) for value in values]
         else:
-            columns[name] = [msgspec.json.encode(value).decode() if type(value) is dict else value for value in values]
+            columns[name] = [
+                json.dumps(value, ensure_ascii=False, separators=(",", ":")) if type(value) is dict else value
+                for value in values
+            ]
     return columns

@@ -26,6 +26,7 @@ from app.db.tables import (
 )
 from app.errors import InvalidBundle
 from app.model.bundle import Bundle, read_manifest
+from app.model.schema import columns_to_record
 from app.records.timestamps import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 # The name under which all further segments are recorded; a caller that names its segment so is among them.
@@ -36,23 +37,6 @@ _FORGET_SECONDS = 7 * 86_400.0
 
 # Far beyond the five minutes after which a silent recorder no longer counts.
 _FORGET_WRITER_SECONDS = 86_400
-
-
-def columns_to_record(manifest: Mapping[str, Any]) -> list[Any]:
-    """Return what is needed to read a recorded row: its columns' names, each with its levels if it has any.
-
-    Examples
-    --------
-    >>> columns_to_record({"columns": [{"name": "mean"}, {"name": "country", "levels": [{"level": "DE", "count": 9}]}]})
-    ['mean', {'name': 'country', 'levels': ['DE']}]
-    """
-    columns = manifest.get("columns") or manifest["features"]
-    return [
-        {"name": column["name"], "levels": [each["level"] for each in column["levels"]]}
-        if "levels" in column
-        else column["name"]
-        for column in columns
-    ]
 
 
 def store_version(connection: Connection, version: str, name: str, feature_names: Sequence[Any]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -98,7 +98,8 @@ def score_file(
             answers = ((*answer, *more) for answer, more in zip(answers, explained, strict=True))
         if unfamiliar:
             texts = (
-                msgspec.json.encode(unfamiliar[at]).decode() if at in unfamiliar else "" for at in range(len(rows))
+                json.dumps(unfamiliar[at], ensure_ascii=False, separators=(",", ":")) if at in unfamiliar else ""
+                for at in range(len(rows))
             )
             answers = ((*answer, text) for answer, text in zip(answers, texts, strict=True))
         _write(opened, file, added, answers, convert)

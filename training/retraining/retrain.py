@@ -17,10 +17,10 @@ from sklearn.ensemble import IsolationForest
 from app.errors import NotPromoted
 from app.model.bundle import Bundle
 from app.model.forest import Forest
+from app.model.schema import columns_to_record
 from app.model.store.promotion_rules import Manifest
 from app.records.reading import LabelledRows, Period, RecordReader
 from app.records.timestamps import SECONDS_PER_DAY
-from app.records.writing import columns_to_record
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
 from training.console import announce, show_calibration, show_record_rows, show_trees
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters
