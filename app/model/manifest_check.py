@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +81,23 @@ def has_plain_files(manifest: dict[str, Any]) -> bool:
         isinstance(digest, str) and name not in ("", ".", "..") and "/" not in name and "\0" not in name
         for name, digest in files.items()
     )
+
+
+def columns_to_record(manifest: Mapping[str, Any]) -> list[Any]:
+    """Return what is needed to read a recorded row: its columns' names, each with its levels if it has any.
+
+    Examples
+    --------
+    >>> columns_to_record({"columns": [{"name": "mean"}, {"name": "country", "levels": [{"level": "DE", "count": 9}]}]})
+    ['mean', {'name': 'country', 'levels': ['DE']}]
+    """
+    columns = manifest.get("columns") or manifest["features"]
+    return [
+        {"name": column["name"], "levels": [each["level"] for each in column["levels"]]}
+        if "levels" in column
+        else column["name"]
+        for column in columns
+    ]
 
 
 def _require(holds: bool, rule: str) -> None:

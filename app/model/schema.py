@@ -206,23 +206,6 @@ def describe_columns(
     return {"columns": columns, "quantile_levels": list(QUANTILE_LEVELS), "encoding": encoding}
 
 
-def columns_to_record(manifest: Mapping[str, Any]) -> list[Any]:
-    """Return what is needed to read a recorded row: its columns' names, each with its levels if it has any.
-
-    Examples
-    --------
-    >>> columns_to_record({"columns": [{"name": "mean"}, {"name": "country", "levels": [{"level": "DE", "count": 9}]}]})
-    ['mean', {'name': 'country', 'levels': ['DE']}]
-    """
-    columns = manifest.get("columns") or manifest["features"]
-    return [
-        {"name": column["name"], "levels": [each["level"] for each in column["levels"]]}
-        if "levels" in column
-        else column["name"]
-        for column in columns
-    ]
-
-
 def _encode_category(column: dict[str, Any], max_levels: int) -> dict[str, Any]:
     """Return the step that makes features of a category: one per level, or the share of each if there are too many."""
     ordered = sorted(column["levels"], key=lambda level: -level["count"])

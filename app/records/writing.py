@@ -26,7 +26,7 @@ from app.db.tables import (
 )
 from app.errors import InvalidBundle
 from app.model.bundle import Bundle, read_manifest
-from app.model.schema import columns_to_record
+from app.model.manifest_check import columns_to_record
 from app.records.timestamps import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 # The name under which all further segments are recorded; a caller that names its segment so is among them.

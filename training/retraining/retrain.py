@@ -17,7 +17,7 @@ from sklearn.ensemble import IsolationForest
 from app.errors import NotPromoted
 from app.model.bundle import Bundle
 from app.model.forest import Forest
-from app.model.schema import columns_to_record
+from app.model.manifest_check import columns_to_record
 from app.model.store.promotion_rules import Manifest
 from app.records.reading import LabelledRows, Period, RecordReader
 from app.records.timestamps import SECONDS_PER_DAY
