@@ -60,7 +60,14 @@ class ListedAlarm(Schema):
     model_version = fields.String(required=True)
     segment = fields.String(required=True, metadata={"description": "Empty if the caller named none."})
     features = fields.Dict(
-        keys=fields.String(), values=fields.Float(allow_none=True), allow_none=True, required=True, metadata=FEATURES
+        keys=fields.String(), values=fields.Raw(allow_none=True), allow_none=True, required=True, metadata=FEATURES
+    )
+    unfamiliar = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "By column: why its value is unlike those in training; null if there is none."},
     )
     anomaly_score = fields.Float(required=True, metadata={"minimum": -1, "maximum": 0})
     confidence = fields.Float(
@@ -119,7 +126,7 @@ class AlarmDetail(ListedAlarm):
         keys=fields.String(),
         values=fields.Nested(ValuePlace),
         required=True,
-        metadata={"description": "By column; empty if the model is gone, is of format 1, or no values were recorded."},
+        metadata={"description": "By column of numbers; empty if the model is gone or of format 1, or without values."},
     )
     similar = fields.List(fields.Nested(SimilarAlarm), required=True)
 
@@ -134,6 +141,7 @@ def serialize_alarm(alarm: Alarm) -> dict[str, Any]:
         "model_version": alarm.model_version,
         "segment": alarm.segment,
         "features": alarm.features,
+        "unfamiliar": alarm.unfamiliar,
         "anomaly_score": alarm.score,
         "confidence": alarm.confidence,
         "explanation": alarm.explanation,
@@ -166,18 +174,24 @@ def flatten_alarm(alarms: list[Alarm]) -> dict[str, list[Any]]:
         "note": [disarm(remark.note) if (remark := alarm.label or alarm.note) else "" for alarm in alarms],
     }
     # A feature may be named like one of the columns.
-    return columns | {f"feature:{name}": [(alarm.features or {}).get(name) for alarm in alarms] for name in names}
+    return columns | {f"feature:{name}": [_flatten_value(alarm, name) for alarm in alarms] for name in names}
+
+
+def _flatten_value(alarm: Alarm, name: str) -> Any:
+    """Return a value as a cell of a table; None if there is none."""
+    value = (alarm.features or {}).get(name)
+    return disarm(value) if isinstance(value, str) else value
 
 
 def explain_now(service: Service, alarm: Alarm) -> Alarm:
     """Explain an alarm that was not explained when it was recorded, if its model is live and its values are known."""
-    if alarm.explanation is not None or not alarm.features:
+    if alarm.explanation is not None or alarm.features is None:
         return alarm
     try:
         bundle = service.model.get()
         if bundle.version != alarm.model_version or list(alarm.features) != list(bundle.features.names):
             return alarm
-        explanation = bundle.explainer.explain(list(alarm.features.values()), alarm.score)
+        explanation = bundle.explainer.explain(alarm.values, alarm.score)
     except (ModelUnavailable, CannotExplain):
         return alarm
     return replace(alarm, explanation=explanation.as_fields())
@@ -186,22 +200,22 @@ def explain_now(service: Service, alarm: Alarm) -> Alarm:
 def describe_places(service: Service, alarm: Alarm) -> tuple[dict[str, Any], list[float]]:
     """Return where the values lie among the training rows, by column, and the scale of each column.
 
-    The scale is the width of the middle 90 % of the training rows, so that outliers among them do not hide differences.
+    The scale is the width of the middle 90 % of the training rows, so that outliers among them do not hide differences;
+    0 for a category or boolean, of which any two levels are equally different.
     """
-    values = alarm.features or {}
     columns = {column.name: column for column in _read_columns(service, alarm.model_version)}
     places: dict[str, Any] = {}
     scales = []
-    for name, value in values.items():
+    has_levels = alarm.has_levels or (False,) * len(alarm.values)
+    for name, value, has_level in zip(alarm.features or (), alarm.values, has_levels, strict=True):
         column = columns.get(name)
         if column is None or not column.values.size:
-            scales.append(_UNIT)
+            scales.append(0.0 if has_level else _UNIT)
             continue
         low, high = column.values[column.levels >= 0.05][0], column.values[column.levels <= 0.95][-1]
         scales.append(float(high - low) or _UNIT)
-        is_missing = value is None or math.isnan(value)
         places[name] = {
-            "share": None if is_missing else column.position(value),
+            "share": None if math.isnan(value) else column.position(value),
             "low": float(column.values[0]),
             "median": column.median,
             "high": float(column.values[-1]),

@@ -26,7 +26,7 @@ from app.db.ids import first_id_at
 from app.db.tables import LABELS, NOTES, PREDICTIONS
 from app.model.forest import INLIER, OUTLIER
 from app.records.lookup import RecordKey
-from app.records.recorded_answer import name_features, read_feature_names
+from app.records.recorded_answer import name_features, read_feature_names, read_values
 
 # What is known about an alarm, as a filter. "unsure": somebody looked at it and could not tell.
 NO_LABEL, TRUE_ALARM, FALSE_ALARM, UNSURE = "none", "true", "false", "unsure"
@@ -91,16 +91,23 @@ class Remark:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A recorded outlier; fields are those of ``AnsweredRow`` and of its answer."""
+    """A recorded outlier; fields are those of ``AnsweredRow`` and of its answer.
+
+    ``values`` are the recorded numbers behind ``features``: a category is the number of its level, a missing value NaN.
+    ``has_levels`` says which columns have levels; it is empty if the columns are unknown.
+    """
 
     key: RecordKey
     answered_at: float
     model_version: str
     segment: str
-    features: dict[str, float] | None
+    features: dict[str, Any] | None
+    values: tuple[float, ...]
+    has_levels: tuple[bool, ...]
     score: float
     confidence: float | None
     explanation: dict[str, Any] | None
+    unfamiliar: dict[str, str] | None
     label: Remark | None
     note: Remark | None
 
@@ -265,9 +272,12 @@ def _to_alarms(connection: Connection, lines: Sequence[Row[Any]]) -> list[Alarm]
             model_version=line.model_version,
             segment=line.segment,
             features=name_features(line.features, names.get(line.model_version)),
+            values=read_values(line.features),
+            has_levels=tuple(isinstance(column, dict) for column in names.get(line.model_version, [])),
             score=line.score,
             confidence=line.confidence,
             explanation=None if line.explanation is None else json.loads(line.explanation),
+            unfamiliar=None if line.unfamiliar is None else json.loads(line.unfamiliar),
             label=None
             if line.label is None
             else Remark(line.label, False, line.label_note, line.labelled_at, line.labelled_by or line.source or None),

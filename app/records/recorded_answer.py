@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -62,9 +63,7 @@ def name_features(features: bytes | None, names: Sequence[Any] | None) -> dict[s
     """
     if features is None:
         return None
-    values = np.frombuffer(features, _FLOAT32)
-    # With as few digits as a float32 needs: a caller that sent 0.56 sees 0.56.
-    numbers = [None if np.isnan(value) else float(str(value)) for value in values]
+    numbers = [None if math.isnan(value) else value for value in read_values(features)]
     known = names if names is not None and len(names) == len(numbers) else [str(place) for place in range(len(numbers))]
     return {
         column["name"] if isinstance(column, dict) else column: name_level(column["levels"], number)
@@ -72,6 +71,11 @@ def name_features(features: bytes | None, names: Sequence[Any] | None) -> dict[s
         else number
         for column, number in zip(known, numbers, strict=True)
     }
+
+
+def read_values(features: bytes | None) -> tuple[float, ...]:
+    """Return recorded numbers with as few digits as a float32 needs: a caller that sent 0.56 sees 0.56."""
+    return () if features is None else tuple(float(str(value)) for value in np.frombuffer(features, _FLOAT32))
 
 
 def name_level(levels: Sequence[Any], number: float | None) -> Any:

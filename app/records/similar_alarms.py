@@ -27,7 +27,7 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
     alarm
         The alarm.
     scales
-        What counts as a difference of 1 in each column, positive.
+        What counts as a difference of 1 in each column; 0 where any difference does.
     n
         How many to return at most.
 
@@ -35,19 +35,16 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
     -------
     The alarms and their distances, the nearest first: the root mean square difference in scales.
     """
-    if not alarm.features:
+    if not alarm.values:
         return []
-    row = np.array(list(alarm.features.values()), np.float32)
+    row = np.array(alarm.values, np.float32)
     compared = select_newest(alarm.key, _COMPARED_ALARMS).add_columns(
         PREDICTIONS.c.model_version, PREDICTIONS.c.features
     )
     found = [line for line in connection.execute(compared) if line.features is not None]
-    names = read_feature_names(connection, {line.model_version for line in found})
-    usable = [
-        line
-        for line in found
-        if names.get(line.model_version) == list(alarm.features) and len(line.features) == row.nbytes
-    ]
+    columns = read_feature_names(connection, {alarm.model_version, *(line.model_version for line in found)})
+    own = columns.get(alarm.model_version)
+    usable = [line for line in found if columns.get(line.model_version) == own and len(line.features) == row.nbytes]
     if not usable:
         return []
     distances = _distances(b"".join(line.features for line in usable), row, np.asarray(scales, np.float64))
@@ -63,7 +60,8 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
 def _distances(features: bytes, row: NDArray[np.float32], scales: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the distance of each row from one; a missing value is as far from any other as one scale."""
     others = np.frombuffer(features, "<f4").reshape(-1, len(row)).astype(np.float64)
-    differences = (others - row.astype(np.float64)) / scales
+    differences = others - row.astype(np.float64)
+    differences = np.where(scales > 0, differences / np.where(scales > 0, scales, 1), differences != 0)
     both, one = np.isnan(others) & np.isnan(row), np.isnan(others) ^ np.isnan(row)
     differences = np.where(both, 0.0, np.where(one, 1.0, differences))
     distances: NDArray[np.float64] = np.sqrt(np.mean(np.square(differences), axis=1))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.db.engine import write_transaction
@@ -43,6 +44,32 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedServi
             == 204
         )
         yield service
+
+
+def test_values_of_categories_are_shown_and_compared_as_such(tmp_path: Path):
+    """By their levels; two different levels are equally far apart, whichever numbers stand for them."""
+    with start_recorded_service(tmp_path) as service:
+        with write_transaction(service.engine) as connection:
+            country = {"name": "country", "levels": ["DE", "FR", "=IT"]}
+            add_version(connection, "v1", "amount", country)
+            for minute, values in enumerate(([1.0, 0.0], [2.0, 2.0], [2.0, np.nan], [1.0, 1.0])):
+                features = np.array(values, "<f4").tobytes()
+                add_record(connection, 60 * minute, is_inlier=-1, features=features, unfamiliar=None)
+            seen = {"unfamiliar": json.dumps({"country": "new level"}), "confidence": None}
+            features = np.array([1.0, -1.0], "<f4").tobytes()
+            newest = add_record(connection, 600, is_inlier=-1, features=features, **seen)
+
+        listed = service.client.get("/alarms").json
+        service.check(listed, "AlarmPage")
+        assert [alarm["features"]["country"] for alarm in listed["alarms"]] == [None, "FR", None, "=IT", "DE"]
+        detail = service.client.get(f"/alarms/{newest}")
+        assert detail.status_code == 200, detail.text
+        service.check(detail.json, "AlarmDetail")
+        assert detail.json["unfamiliar"] == {"country": "new level"}
+        # Of two columns, one differs by 1: the root of the mean of 0 and 1; else both do.
+        assert [alarm["distance"] for alarm in detail.json["similar"]] == pytest.approx([0.5**0.5] * 2 + [1.0] * 2)
+        table = service.client.get("/alarms", headers={"Accept": "text/csv"}).text
+        assert [row["feature:country"] for row in csv.DictReader(io.StringIO(table))] == ["", "FR", "", "'=IT", "DE"]
 
 
 def minutes_of(recorded: RecordedService, query: str) -> list[float]:

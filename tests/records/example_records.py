@@ -20,8 +20,8 @@ def record_id_at(seconds: float) -> str:
     return first_id_at(START + seconds)[:-4] + "beef"
 
 
-def add_version(connection: Connection, version: str, *names: str) -> None:
-    """Return a model and its features."""
+def add_version(connection: Connection, version: str, *names: Any) -> None:
+    """Add a version of a model and its columns."""
     row = {"version": version, "name": "spending", "feature_names": json.dumps(names), "first_seen_at": START}
     connection.execute(insert(MODEL_VERSIONS).values(row))
 
