@@ -20,6 +20,7 @@ from app.api.quality import window_parameter, window_seconds
 from app.api.quality_report import QualityFigure, QualityWindow, serialize_figure, serialize_window
 from app.api.service import service
 from app.model.bundle import REFERENCE_FILE, Bundle, is_signature_required
+from app.model.store.promotion_rules import require_consent
 from app.model.threshold_choice import TrainingScores, p_value_of
 from app.records.timestamps import SECONDS_PER_DAY, format_timestamp
 from app.settings import Settings
@@ -213,8 +214,17 @@ def move() -> Response:
     command = f"`python -m training threshold {bundle.version} --score {score} --promote`"
     if is_signature_required():
         raise Conflict(f"BUNDLE_PUBLIC_KEY requires a signature: run {command}, and sign the new version.")
+    consent = {"replace": False, "force": loaded["force"]}
     with refusing_changes(command):
-        moved = move_threshold(store, bundle, score, recalibrate, caller_in(request.environ))
+        # Before it is stored: a version that may not go live would be left behind by each attempt.
+        moved = move_threshold(
+            store,
+            bundle,
+            score,
+            recalibrate,
+            caller_in(request.environ),
+            lambda manifest: require_consent(store.folder, manifest, **consent),
+        )
     version: str = moved.manifest["version"]
-    promote_version(version, {"replace": False, "force": loaded["force"]})
+    promote_version(version, consent)
     return answer_json({"version": version, "threshold": score})

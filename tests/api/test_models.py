@@ -73,9 +73,11 @@ def test_a_choice_for_another_version_is_refused(steered: RecordedService):
 
 
 def test_useless_threshold_needs_consent(steered: RecordedService):
-    """One that flags nothing is stored, and not live until somebody insists."""
+    """One that flags nothing is not stored until somebody insists."""
+    before = steered.client.get("/models").json
     status, answer = move(steered, -1.0)
     assert (status, "force: true" in str(answer["detail"])) == (409, True)
+    assert steered.client.get("/models").json == before
     assert move(steered, -1.0, force=True)[0] == 200
 
 

@@ -25,6 +25,7 @@ from app.model.bundle import (
     write_manifest,
 )
 from app.model.forest import Forest, Threshold
+from app.model.store.promotion_rules import Manifest
 from app.model.store.store import ModelStore
 from app.model.store.versions import write_changes
 from app.model.threshold_choice import TrainingScores
@@ -52,7 +53,12 @@ class MovedThreshold:
 
 
 def move_threshold(
-    store: ModelStore, bundle: Bundle, score: float, recalibrate: Callable[[Path, Path, float], None], who: str = ""
+    store: ModelStore,
+    bundle: Bundle,
+    score: float,
+    recalibrate: Callable[[Path, Path, float], None],
+    who: str = "",
+    check: Callable[[Manifest], None] = lambda manifest: None,
 ) -> MovedThreshold:
     """Add a version with the same forest and another threshold; it is not live yet.
 
@@ -69,6 +75,8 @@ def move_threshold(
         training rows that the new threshold flags, in [0, 1].
     who
         Who does it, for the audit trail; by default who runs this process.
+    check
+        Called with the new version's manifest before it is stored; if it raises, nothing is.
 
     Raises
     ------
@@ -103,6 +111,7 @@ def move_threshold(
                 "moved_by": who,
             },
         }
+        check(manifest)
         _count_flagged(folder / REFERENCE_FILE, n_flagged)
         recalibrate(folder / DRIFT_FILE, folder / REFERENCE_FILE, n_flagged / scores.n_rows)
         _add_notes(folder, f"The threshold was moved to {score:.6g} later; what this page says is about {before:.6g}.")
