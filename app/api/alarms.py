@@ -30,7 +30,7 @@ from app.web.codecs import JSON_MEDIA_TYPE, answer_json, load_body, read_json
 from app.web.fields import MAX_ROW_NUMBER, StrictBoolean, StrictInteger
 from app.web.headers import forbid_caching
 from app.web.key_file import LABELLER, VIEWER
-from app.web.query import QueryParameter, refuse_unknown, text_parameter, whole_number_parameter
+from app.web.query import QueryParameter, choice_parameter, refuse_unknown, text_parameter, whole_number_parameter
 from app.web.row_formats import CSV_MEDIA_TYPE, NDJSON_MEDIA_TYPE, write_csv, write_ndjson
 
 if TYPE_CHECKING:
@@ -78,14 +78,7 @@ _UNTIL = _time_parameter("until", "Only alarms before this time.")
 _SEGMENT = text_parameter("segment", "Only this segment; empty for callers that named none.", _LONGEST_NAME)
 _VERSION = text_parameter("model_version", "Only alarms of this version.", _LONGEST_NAME)
 _REASON = text_parameter("reason", "Only alarms that have this column among their reasons.", _LONGEST_NAME)
-_LABEL: QueryParameter[str | None] = QueryParameter(
-    "label",
-    "What people said: `none` yet, a `true` alarm, a `false` one, or `unsure`.",
-    {"type": "string", "enum": list(_KNOWN)},
-    " or ".join(_KNOWN),
-    None,
-    lambda text: text if text in _KNOWN else None,
-)
+_LABEL = choice_parameter("label", "What people said: `none` yet, a `true` alarm, a `false` one, or `unsure`.", _KNOWN)
 
 
 def _score_parameter(name: str, description: str) -> QueryParameter[float | None]:

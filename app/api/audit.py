@@ -17,7 +17,7 @@ from app.web.codecs import answer_json, load_body, read_json
 from app.web.fields import StrictInteger
 from app.web.headers import forbid_caching
 from app.web.key_file import LABELLER, VIEWER
-from app.web.query import QueryParameter, refuse_unknown, whole_number_parameter
+from app.web.query import choice_parameter, refuse_unknown, whole_number_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,15 +34,13 @@ _DEPRECATION = {"Deprecation": "@1795910400", "Link": '<../docs>; rel="deprecati
 
 _KINDS = ("inliers", "alarms", "mixed", "second")
 
-_KIND = QueryParameter[str](
-    name="kind",
-    description="Which rows: `inliers`, drawn at random, to find misses; `alarms`, all of them in random order, for "
+_KIND = choice_parameter(
+    "kind",
+    "Which rows: `inliers`, drawn at random, to find misses; `alarms`, all of them in random order, for "
     "precision; `mixed`, half of each, so that the labeller does not know the model's answer; `second`, labelled rows "
     "for another person's label, to find wrong ones.",
-    schema={"type": "string", "enum": list(_KINDS), "default": _KINDS[0]},
-    expected=" or ".join(_KINDS),
+    _KINDS,
     default=_KINDS[0],
-    parse=lambda text: text if text in _KINDS else None,
 )
 
 audit = Blueprint("audit", __name__)

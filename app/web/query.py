@@ -109,6 +109,21 @@ def text_parameter(name: str, description: str, max_characters: int) -> QueryPar
     )
 
 
+def choice_parameter(
+    name: str, description: str, choices: Sequence[str], default: str | None = None
+) -> QueryParameter[Any]:
+    """Declare a parameter that is one of some words.
+
+    Examples
+    --------
+    >>> choice_parameter("label", "What people said.", ("true", "false")).read(MultiDict({"label": "true"}))
+    'true'
+    """
+    schema = {"type": "string", "enum": list(choices)} | ({} if default is None else {"default": default})
+    expected = " or ".join(choices)
+    return QueryParameter(name, description, schema, expected, default, lambda text: text if text in choices else None)
+
+
 def refuse_unknown(names: Iterable[str], known: Sequence[QueryParameter[Any]]) -> None:
     """Refuse unknown parameters: a misspelt name would silently mean the default.
 
