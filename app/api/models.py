@@ -121,10 +121,10 @@ def refusing_changes(command: str) -> Iterator[None]:
 def list_versions() -> Response:
     """Return the versions."""
     store = ModelStore(Path(service().settings.model_dir))
-    live = read_live_manifest(store.folder)
+    live, manifest = store.live_version(), read_live_manifest(store.folder)
     newest = store.versions()[: -_MAX_VERSIONS - 1 : -1]
-    described = [_describe(store.folder / version, store.live_version(), live) for version in newest]
-    return answer_json({"live": store.live_version(), "versions": described})
+    described = [_describe(store.folder / version, live, manifest) for version in newest]
+    return answer_json({"live": live, "versions": described})
 
 
 @models.get("/models/<version>/report")
