@@ -106,7 +106,7 @@ class Bundle:
         """Finds the values of rows that are unlike those in training."""
         from app.model.scoring import KnownValues
 
-        return KnownValues(self)
+        return KnownValues.of(self)
 
 
 def read_bundle(folder: Path) -> Bundle:

@@ -135,14 +135,6 @@ class Features:
         ).astype(rows.dtype)
         return filled
 
-    def as_recorded(self) -> list[Any]:
-        """Return what the database of records needs to read a row: a name, or name and levels, for each column."""
-        levels = self.levels or (None,) * len(self)
-        return [
-            {"name": name, "levels": list(each)} if each else name
-            for name, each in zip(self.names, levels, strict=True)
-        ]
-
 
 def describe_columns(
     names: tuple[str, ...],

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
+from app.model.schema import Features
 
 # Why a value is unfamiliar.
 ABOVE, BELOW, NEW, MISSING = REASONS = ("above training range", "below training range", "new level", "missing")
@@ -65,41 +66,32 @@ class KnownValues:
 
     Parameters
     ----------
-    bundle
-        The model.
+    features
+        The model's input columns.
+    never_missing
+        Which columns had a value in every row; empty if no value may be missing.
 
     Examples
     --------
-    >>> known = KnownValues.__new__(KnownValues)
-    >>> known.set(("mean", "country"), (0.0, 0.0), (1.0, 2.0), (False, True), (False, False))
-    >>> known.has_row([0.5, 2.0]), known.find([1.5, -1.0])
+    >>> known = KnownValues(Features(("mean", "country"), (0.0, 0.0), (1.0, 1.0), (None, ("DE", "FR"))))
+    >>> known.has_row([0.5, 1.0]), known.find([1.5, -1.0])
     (True, {'mean': 'above training range', 'country': 'new level'})
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        features, columns = bundle.features, bundle.manifest.get("columns", ())
-        self.set(
-            features.names,
-            features.low,
-            features.high,
-            tuple(map(bool, features.levels)) or (False,) * len(features),
-            tuple(column["share_missing"] == 0 for column in columns) if any(features.can_be_missing) else (),
-        )
-
-    def set(
-        self,
-        names: tuple[str, ...],
-        low: tuple[float, ...],
-        high: tuple[float, ...],
-        has_levels: tuple[bool, ...],
-        never_missing: tuple[bool, ...],
-    ) -> None:
-        """Set names, ranges, which columns have levels, and which had no missing value; none if none may be missing."""
-        self._names, self._has_levels, self._never_missing = names, has_levels, never_missing
+    def __init__(self, features: Features, never_missing: tuple[bool, ...] = ()) -> None:
+        self._names, self._never_missing = features.names, never_missing
+        self._has_levels = tuple(map(bool, features.levels)) or (False,) * len(features)
         # The forest compares float32: what is rounded to the end of the range is not beyond it.
-        self._low32, self._high32 = np.array(low, np.float32), np.array(high, np.float32)
-        self._low = tuple(map(min, low, self._low32.tolist()))
-        self._high = tuple(map(max, high, self._high32.tolist()))
+        self._low32, self._high32 = np.array(features.low, np.float32), np.array(features.high, np.float32)
+        self._low = tuple(map(min, features.low, self._low32.tolist()))
+        self._high = tuple(map(max, features.high, self._high32.tolist()))
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> KnownValues:
+        """Return what the training of a bundle saw."""
+        features, columns = bundle.features, bundle.manifest.get("columns", ())
+        may_miss = any(features.can_be_missing)
+        return cls(features, tuple(column["share_missing"] == 0 for column in columns) if may_miss else ())
 
     def has_row(self, row: Sequence[float]) -> bool:
         """Return whether training saw values such as all of a row."""
