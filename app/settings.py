@@ -37,13 +37,14 @@ def _setting(
     unit: str,
     description: str,
     minimum: float | None = None,
+    maximum: float = 1.0,
     choices: tuple[str, ...] = (),
     words: Mapping[str, float] = MappingProxyType({}),
     check_item: Callable[[str], object] | None = None,
 ) -> Any:
     """Declare one setting; ``docs/settings.md`` is generated from this."""
     metadata = {"unit": unit, "help": description, "minimum": minimum, "choices": choices, "words": words}
-    return field(default=default, metadata=metadata | {"check_item": check_item})
+    return field(default=default, metadata=metadata | {"check_item": check_item, "maximum": maximum})
 
 
 def _check_host(text: str) -> None:
@@ -192,7 +193,8 @@ class Settings:
     session_hours: int = _setting(12, "hours", "How long a browser stays signed in.", 1)
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)
     label_maturity_hours: int = _setting(0, "hours", "Age from which rows count for quality; 0 estimates it.", 0)
-    label_noise: float = _setting(0.0, "share", "Assumed share of wrong labels of audited inliers, below a half.")
+    # From one half on, labels would say the opposite of what they mean.
+    label_noise: float = _setting(0.0, "share", "Share of wrong labels of audited inliers, to 0.49.", maximum=0.49)
     model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)
     log_format: str = _setting(
         "auto", "", "`json`, `text`, or `auto`: text if standard error is a terminal.", choices=("auto", "json", "text")
@@ -228,10 +230,10 @@ class Settings:
 def _parse(setting: "Field[Any]", text: str) -> Any:
     """Return the text of a variable as the type of its setting."""
     minimum, choices, unit = (setting.metadata[key] for key in ("minimum", "choices", "unit"))
-    words = setting.metadata["words"]
+    words, maximum = setting.metadata["words"], setting.metadata["maximum"]
     expected: dict[object, str] = {
         bool: "true or false",
-        float: " or ".join([*words, "a number from 0 to 1"]),
+        float: " or ".join([*words, f"a number from 0 to {maximum:g}"]),
         int: f"a whole number from {minimum} to {_MAX_NUMBER}",
         str: " or ".join(choices) or f"a {unit}",
         tuple[str, ...]: f"{unit} with commas between them",
@@ -255,7 +257,7 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
             share = words[text.lower()] if text.lower() in words else float(text)
         except ValueError:
             raise refusal from None
-        if not 0 <= share <= 1:  # also true for NaN
+        if not 0 <= share <= maximum:  # also true for NaN
             raise refusal
         return share
     is_list = setting.type == tuple[str, ...]

@@ -52,6 +52,7 @@ def test_value_is_read(variable: str, text: str, value: object):
         ("RECORD_PREDICTIONS", "nan"),
         ("AUDIT_SHARE", "1.5"),
         ("AUDIT_SHARE", "all"),
+        ("LABEL_NOISE", "0.5"),
     ],
 )
 def test_bad_value_is_refused_with_its_variable(variable: str, text: str):

@@ -19,9 +19,6 @@ _FEW_MISSES = 10
 _CAUGHT_CONFIDENCE = 0.99
 _MISSED_CONFIDENCE = 0.96
 
-
-_MAX_NOISE = 0.49
-
 # Caught and missed outliers, each of shape (n,).
 _Counts = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -81,8 +78,6 @@ def _without_wrong_labels(missed: NDArray[np.float64], n_inliers: int, noise: fl
     W. J. Rogan and B. Gladen, "Estimating prevalence from the results of a screening test", American Journal of
     Epidemiology 107, 1978.
     """
-    # From one half on, labels would say the opposite of what they mean.
-    noise = min(noise, _MAX_NOISE)
     corrected: NDArray[np.float64] = ((missed - noise * n_inliers) / (1 - 2 * noise)).clip(0, n_inliers)
     return corrected if noise else missed
 
