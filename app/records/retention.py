@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, update
 
 from app.db.ids import first_id_at, time_of_id
-from app.db.tables import AUDITS, EVENTS, LABELS, MINUTE_COUNTS, NOTES, PENDING_LABELS, PREDICTIONS
+from app.db.tables import AUDIT_ROUNDS, AUDITS, EVENTS, LABELS, MINUTE_COUNTS, NOTES, PENDING_LABELS, PREDICTIONS
 from app.errors import count_of
 from app.metrics.records import PURGE
 from app.model.forest import OUTLIER
@@ -67,7 +67,7 @@ def count_before(connection: Connection, limit: str) -> int:
 def delete_oldest(connection: Connection, limit: str) -> Deleted:
     """Delete the oldest records below a limit: at most ``STEP_ROWS`` rows, plus the rest of the last request.
 
-    Counts by minute go with them; those by hour stay.
+    Counts by minute and the hand-outs from before go with them; counts by hour stay.
 
     Parameters
     ----------
@@ -88,8 +88,11 @@ def delete_oldest(connection: Connection, limit: str) -> Deleted:
         _delete(connection, table, table.c.record_id < limit if last is None else table.c.record_id <= last)
         for table in (PREDICTIONS, LABELS, AUDITS, NOTES)
     )
+    end = time_of_id(last or limit)
     # Whole minutes only: later records of the last one are still there.
-    _delete(connection, MINUTE_COUNTS, MINUTE_COUNTS.c.minute <= time_of_id(last or limit) - SECONDS_PER_MINUTE)
+    _delete(connection, MINUTE_COUNTS, MINUTE_COUNTS.c.minute <= end - SECONDS_PER_MINUTE)
+    # A hand-out says something about the rows before it only.
+    _delete(connection, AUDIT_ROUNDS, AUDIT_ROUNDS.c.at < end)
     return Deleted(rows=rows, labels=labels, audits=audits, notes=notes)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Table, func, insert, select, text
 from app.db.engine import upgrade_database, write_transaction
 from app.db.ids import first_id_at
 from app.db.sqlite_maintenance import give_back_space
-from app.db.tables import AUDITS, HOURLY_COUNTS, LABELS, MINUTE_COUNTS, PENDING_LABELS, PREDICTIONS
+from app.db.tables import AUDIT_ROUNDS, AUDITS, HOURLY_COUNTS, LABELS, MINUTE_COUNTS, PENDING_LABELS, PREDICTIONS
 from app.records import retention_clock
 from app.records.events import read_events
 from app.records.retention import STEP_ROWS, Retention
@@ -199,6 +199,23 @@ def test_pending_labels_survive_a_clock_that_is_set_ahead(
     recorder.writer.finish()
 
     assert _count(engine, PENDING_LABELS) == 1
+
+
+def test_hand_outs_before_the_oldest_record_are_deleted(engine: Engine):
+    """They say nothing about later rows; later hand-outs are needed for the probabilities of the rows that stay."""
+    _record(engine, 40, 1)
+    _record(engine, 5, 1)
+    now = time.time()
+    with engine.begin() as connection:
+        connection.execute(
+            insert(AUDIT_ROUNDS),
+            [{"at": now - days * DAY, "is_inlier": 1, "reach": 0.5} for days in (41, 4)],
+        )
+    before = _count(engine, AUDIT_ROUNDS)
+
+    assert _purge(engine, 30) == 1
+
+    assert _count(engine, AUDIT_ROUNDS) == before - 1
 
 
 def test_old_minutes_are_deleted(engine: Engine):
