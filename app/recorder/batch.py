@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.db.bulk_insert import Throttle
+from app.model.forest import OUTLIER
 from app.recorder.alarms import AlarmExplainer, ExplainedAlarms
 from app.recorder.protocol import PublishedRows
 from app.records.writing import KnownSegments, RecordBatch
@@ -131,7 +132,7 @@ class BatchBuilder:
             segment = self._segments.name(part.segment)
             features = np.asarray(part.scored.rows, _FEATURES).tobytes() if self._with_features else None
             width = _FEATURES.itemsize * n_features
-            explanations = self._alarms.explain(part, explained) if (part.scored.labels == -1).any() else {}
+            explanations = self._alarms.explain(part, explained) if (part.scored.labels == OUTLIER).any() else {}
             unfamiliar = self._alarms.find_unfamiliar(part) if np.isnan(part.scored.confidences).any() else {}
             n_outliers = 0
             for number in range(n_rows):
@@ -158,7 +159,7 @@ class BatchBuilder:
                     }
                 )
                 # Every alarm may be handed out for labelling.
-                if is_audited or label == -1:
+                if is_audited or label == OUTLIER:
                     batch.audits.append(
                         {
                             "record_id": part.record_id,

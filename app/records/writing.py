@@ -235,7 +235,7 @@ class RecordBatch:
     predictions: list[dict[str, Any]] = field(default_factory=list)
     audits: list[dict[str, Any]] = field(default_factory=list)
     counts: dict[tuple[int, str, str], tuple[int, int]] = field(default_factory=dict)
-    minutes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    minutes: dict[tuple[int], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> int:
@@ -247,18 +247,14 @@ class RecordBatch:
         hour, minute = (int(seconds) // unit * unit for unit in (SECONDS_PER_HOUR, SECONDS_PER_MINUTE))
         rows, outliers = self.counts.get(key := (hour, version, segment), (0, 0))
         self.counts[key] = (rows + n_rows, outliers + n_outliers)
-        rows, outliers = self.minutes.get(minute, (0, 0))
-        self.minutes[minute] = (rows + n_rows, outliers + n_outliers)
+        rows, outliers = self.minutes.get((minute,), (0, 0))
+        self.minutes[minute,] = (rows + n_rows, outliers + n_outliers)
 
     def insert(self, connection: Connection, throttle: Throttle) -> None:
         """Write everything."""
         insert_rows(connection, PREDICTIONS, self.predictions, throttle)
         insert_rows(connection, AUDITS, self.audits, throttle)
         # In the same order everywhere, so that two recorders cannot deadlock.
-        for table, counts in ((HOURLY_COUNTS, self.counts.items()), (MINUTE_COUNTS, self._by_key())):
+        for table, counts in ((HOURLY_COUNTS, self.counts.items()), (MINUTE_COUNTS, self.minutes.items())):
             names = table.columns.keys()
             add_to_counts(connection, table, [dict(zip(names, (*k, *n), strict=True)) for k, n in sorted(counts)])
-
-    def _by_key(self) -> list[tuple[tuple[int], tuple[int, int]]]:
-        """Return the counts by minute with keys like those of the others."""
-        return [((minute,), numbers) for minute, numbers in self.minutes.items()]
