@@ -6,6 +6,7 @@ import json
 import shlex
 from dataclasses import dataclass
 from datetime import UTC
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -48,24 +49,21 @@ def choose_examples(golden: dict[str, Any], threshold: float) -> list[ExampleRow
 
     Returns
     -------
-    The row with the highest score, the one nearest to the threshold and the one with the lowest score, of those without
-    missing values; empty if there are none.
+    The row with the highest score, the one nearest to the threshold and the one with the lowest score; a missing value
+    is None.
 
     Examples
     --------
     >>> golden = {"rows": [[9.0], [0.1], [4.0], [None]], "anomaly_score": [-0.8, -0.4, -0.52, -0.9]}
     >>> [(row.title, row.values) for row in choose_examples(golden, -0.5)]
-    [('Typical row', [0.1]), ('Near the threshold', [4.0]), ('Unusual row', [9.0])]
+    [('Typical row', [0.1]), ('Near the threshold', [4.0]), ('Unusual row', [None])]
     """
-    answers = zip(golden["anomaly_score"], golden["rows"], strict=True)
-    scored = [(score, row) for score, row in answers if None not in row]
-    if not scored:
-        return []
-    _, typical = max(scored)
+    scored = list(zip(golden["anomaly_score"], golden["rows"], strict=True))
+    _, typical = max(scored, key=itemgetter(0))
     _, nearest = min(scored, key=lambda pair: abs(pair[0] - threshold))
-    _, unusual = min(scored)
-    titles = ("Typical row", "Near the threshold", "Unusual row")
-    return [ExampleRow(title, _shorten(row)) for title, row in zip(titles, (typical, nearest, unusual), strict=True)]
+    _, unusual = min(scored, key=itemgetter(0))
+    titles, rows = ("Typical row", "Near the threshold", "Unusual row"), (typical, nearest, unusual)
+    return [ExampleRow(title, list(map(_shorten, row))) for title, row in zip(titles, rows, strict=True)]
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:
@@ -90,14 +88,15 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _to_value(bundle: Bundle, place: int, number: float) -> Any:
-    """Return the value that a number in a golden row stands for."""
+def _to_value(bundle: Bundle, place: int, number: float | None) -> Any:
+    """Return the value that a number in a golden row stands for; None if it is missing."""
     levels = bundle.features.levels[place] if bundle.features.levels else None
-    return number if levels is None else levels[int(number)]
+    return number if levels is None or number is None else levels[int(number)]
 
 
-def _shorten(row: list[float]) -> list[float]:
-    """Write numbers with as few digits as a float32 needs: the forest compares no more, so the score stays."""
-    shortened = [float(str(np.float32(number))) for number in row]
+def _shorten(number: float | None) -> float | None:
+    """Write a number with as few digits as a float32 needs: the forest compares no more, so the score stays."""
+    if number is None:
+        return None
     # The shortest decimal for the largest float32 is a little larger than it, and would be refused.
-    return [max(-LARGEST_NUMBER, min(LARGEST_NUMBER, number)) for number in shortened]
+    return max(-LARGEST_NUMBER, min(LARGEST_NUMBER, float(str(np.float32(number)))))

@@ -125,6 +125,13 @@ def test_shortened_number_is_the_same_float32(number: float):
     assert abs(shortened) <= LARGEST_NUMBER
 
 
+def test_example_may_lack_a_value():
+    """In some tables every row does."""
+    golden = {"rows": [[None, 1.0], [2.0, None]], "anomaly_score": [-0.4, -0.6]}
+
+    assert [row.values for row in choose_examples(golden, -0.5)] == [[None, 1.0], [None, 1.0], [2.0, None]]
+
+
 def test_example_numbers_are_short():
     """Examples do not have seventeen digits."""
     golden = {"rows": [[-0.15795269682074692, 1 / 3]], "anomaly_score": [-0.4]}
