@@ -7,7 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.commands.options import add_label_option, add_table_options, read_choices, read_dialect
+from training.commands.options import (
+    add_column_options,
+    add_label_option,
+    add_table_options,
+    read_choices,
+    read_dialect,
+)
 
 if TYPE_CHECKING:
     from training.data.dataset import Dataset
@@ -17,6 +23,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Declare the command and its options."""
     parser = commands.add_parser("explore", help="write a page that describes a CSV file", allow_abbrev=False)
     add_table_options(parser)
+    add_column_options(parser)
     add_label_option(parser)
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("reports"), help="folder of the page (default: %(default)s)"
@@ -55,4 +62,5 @@ def _only_complete(data: Dataset) -> Dataset:
     if not are_complete.any():
         raise BadData(f"{data.path} has no row without a missing value; leave columns out with --drop.")
     warn(f"{count_of(int((~are_complete).sum()), 'row')} of {data.path} with missing values are left out of the page.")
-    return replace(data, rows=data.rows[are_complete], labels=None)
+    labels = replace(data.labels, is_outlier=data.labels.is_outlier[are_complete]) if data.labels else None
+    return replace(data, rows=data.rows[are_complete], labels=labels)

@@ -109,6 +109,11 @@ def _read_matching_data(estimator: Any, options: argparse.Namespace) -> Dataset:
     training = read_training_data(
         options.train, options.features, options.drop, options.label, dialect=read_dialect(options)
     )
+    if training.levels:
+        raise BadArgument(
+            f"--model {options.model} takes numbers, and {options.train} has others in {', '.join(training.levels)}: "
+            "leave them out with --drop."
+        )
     if len(training.names) != estimator.n_features_in_:
         raise BadArgument(
             f"--model {options.model} takes {count_of(estimator.n_features_in_, 'feature')}, {options.train} has "

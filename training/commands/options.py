@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.model.live_model import CURRENT_LINK
-from app.model.schema import MAX_ONE_HOT_LEVELS
+from app.model.schema import MAX_LEVELS, MAX_ONE_HOT_LEVELS
 from app.model.store.promotion_rules import Consent
 from training.fitting.fit import ForestParameters
 
@@ -83,20 +83,24 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     columns = parser.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
+    add_dialect_options(parser)
+
+
+def add_column_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for what columns hold; the values of an imported model are numbers."""
     parser.add_argument(
         "--category", metavar="A,B", type=column_names, default=[], help="columns of numbers that are categories"
     )
     parser.add_argument(
         "--max-levels",
         metavar="N",
-        type=int,
+        type=number_of_levels,
         default=MAX_ONE_HOT_LEVELS,
         help="a category with more levels becomes one feature, the share of the level (%(default)s)",
     )
     parser.add_argument(
         "--allow-missing", action="store_true", help="accept rows without a value where the training rows have all"
     )
-    add_dialect_options(parser)
 
 
 def read_choices(options: argparse.Namespace) -> Choices:
@@ -108,9 +112,9 @@ def read_choices(options: argparse.Namespace) -> Choices:
 
 def add_dialect_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for how CSV files are written."""
-    parser.add_argument("--sep", metavar="C", default="", help="what separates cells (guessed from the header)")
+    parser.add_argument("--sep", metavar="C", type=separator, help="what separates cells (guessed from the header)")
     parser.add_argument("--decimal", choices=[".", ","], default="", help="decimal point or comma (guessed)")
-    parser.add_argument("--thousands", metavar="C", help="what separates thousands (guessed)")
+    parser.add_argument("--thousands", metavar="C", type=separator, help="what separates thousands (guessed)")
     parser.add_argument("--encoding", metavar="NAME", default="", help="of the text, such as cp1252 (guessed)")
 
 
@@ -118,7 +122,7 @@ def read_dialect(options: argparse.Namespace) -> Dialect:
     """Return how CSV files are written, as far as options say so."""
     from training.data.source import Dialect
 
-    return Dialect(options.sep.replace("\\t", "\t"), options.decimal, options.thousands, options.encoding)
+    return Dialect(options.sep or "", options.decimal, options.thousands, options.encoding)
 
 
 def add_drift_options(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +144,33 @@ def add_drift_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-drift", action="store_true", help="calibrate no drift detectors, which takes some seconds"
     )
+
+
+def separator(text: str) -> str:
+    r"""Parse what separates cells or groups of digits: one character, which may be written as ``\t``.
+
+    Examples
+    --------
+    >>> separator("\\t"), separator(";")
+    ('\t', ';')
+    """
+    character = "\t" if text == "\\t" else text
+    if len(character) != 1 or character in '"\r\n':
+        raise argparse.ArgumentTypeError(f"{text!r} is not a separator; use one character, or \\t for a tab")
+    return character
+
+
+def number_of_levels(text: str) -> int:
+    """Parse how many levels of a category become features of their own.
+
+    Examples
+    --------
+    >>> number_of_levels("20")
+    20
+    """
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_LEVELS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of levels; use 1 to {MAX_LEVELS}")
+    return int(text)
 
 
 def column_names(text: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from training.commands.metrics_options import add_metrics_options
 from training.commands.options import (
+    add_column_options,
     add_consent_options,
     add_data_options,
     add_drift_options,
@@ -30,6 +31,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     """Declare the command and its options."""
     parser = commands.add_parser("train", help="fit a forest on a CSV file; the first goes live", allow_abbrev=False)
     add_data_options(parser)
+    add_column_options(parser)
     add_forest_options(parser, ForestParameters())
     add_drift_options(parser)
     add_models_option(parser)

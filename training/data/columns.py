@@ -220,7 +220,7 @@ def _infer(texts: pd.Series[str], file: CsvFile, *, is_category: bool) -> tuple[
             raise _LeftOut("it holds times; for hour and weekday, add columns with these numbers")
         if len(uniques) > max(MAX_ONE_HOT_LEVELS, _SHARE_OF_IDS * n_present):
             raise _LeftOut(f"{len(uniques):,} of its texts differ, like ids; --category keeps it")
-    # As many rows first, so that the number of a level is small if it is frequent.
+    # The most frequent first, so that their numbers are small.
     order = np.argsort(-counts, kind="stable")
     levels = tuple(uniques[place] for place in order if uniques[place])
     if len(levels) > MAX_LEVELS:

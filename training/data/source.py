@@ -164,7 +164,7 @@ def read_text(path: Path, written: bytes, wanted: Dialect = GUESS) -> Text:
     text = _drop_last_separators(text, separator)
     decimal, thousands = _guess_numbers(text, separator, wanted)
     dialect = Dialect(separator, decimal, thousands, encoding)
-    _tell_guesses(path, dialect, wanted)
+    _print_guesses(path, dialect, wanted)
     return Text(text.encode(), dialect, first_line)
 
 
@@ -235,7 +235,7 @@ def _split(line: str, separator: str) -> list[str]:
     return re.findall(rf'"[^"]*"|[^{re.escape(separator)}"]+', line)
 
 
-def _tell_guesses(path: Path, found: Dialect, wanted: Dialect) -> None:
+def _print_guesses(path: Path, found: Dialect, wanted: Dialect) -> None:
     """Print what was guessed and is not usual, with the options that state it."""
     guesses: list[tuple[str, str, Any]] = []
     if not wanted.separator and found.separator != ",":
@@ -248,4 +248,4 @@ def _tell_guesses(path: Path, found: Dialect, wanted: Dialect) -> None:
         guesses.append(("text that is not UTF-8", "--encoding", _LAST_RESORT))
     if guesses:
         options = " ".join(f"{option} {value!r}" for _, option, value in guesses)
-        warn(f"{path}: guessed {' and '.join(told for told, _, _ in guesses)}; this is what {options} states.")
+        warn(f"{path}: guessed {' and '.join(words for words, _, _ in guesses)}; this is what {options} states.")

@@ -133,6 +133,18 @@ def test_unsuitable_forest_is_refused(import_model, train_csv, tmp_path, capsys,
     assert not (tmp_path / "models").exists()
 
 
+def test_columns_of_texts_are_refused(tmp_path, capsys):
+    """A forest takes numbers, so the texts would have to be encoded as when it was fitted."""
+    estimator, model, train = IsolationForest(n_estimators=5), tmp_path / "model.joblib", tmp_path / "train.csv"
+    joblib.dump(estimator.fit(TABLE[["mean", "sd"]].to_numpy()), model)
+    TABLE.assign(sd=["low", "high"] * (len(TABLE) // 2))[["mean", "sd"]].to_csv(train, index=False)
+
+    assert main(["import", "--model", str(model), "--train", str(train), "--models", str(tmp_path / "models")]) == 2
+
+    assert f"takes numbers, and {train} has others in sd: leave them out" in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "models").exists()
+
+
 def test_file_that_is_no_joblib_file_is_refused(train_csv, tmp_path, capsys):
     """Such as the CSV file in place of the model, or a missing file."""
     for model, message in (

@@ -17,7 +17,7 @@ from training.errors import BadData
 
 
 def to_zip(content: bytes) -> bytes:
-    """Put a file into an archive."""
+    """Return an archive with one file."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("rows.csv", content)
