@@ -256,7 +256,7 @@ def _summarize(comparison: DriftComparison) -> str:
 
 
 def _describe_whole_rows(comparison: DriftComparison) -> str:
-    """Give the figures of whole rows."""
+    """Return the figures of whole rows in words."""
     whole_rows = comparison.whole_rows
     return (
         f"Whole rows: MMD {whole_rows.effect:.2g} beyond chance, p = {whole_rows.p_value:.2g}, corrected "
