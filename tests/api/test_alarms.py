@@ -55,9 +55,11 @@ def test_values_of_categories_are_shown_and_compared_as_such(tmp_path: Path):
             for minute, values in enumerate(([1.0, 0.0], [2.0, 2.0], [2.0, np.nan], [1.0, 1.0])):
                 features = np.array(values, "<f4").tobytes()
                 add_record(connection, 60 * minute, is_inlier=-1, features=features, unfamiliar=None)
-            seen = {"unfamiliar": json.dumps({"country": "new level"}), "confidence": None}
             features = np.array([1.0, -1.0], "<f4").tobytes()
-            newest = add_record(connection, 600, is_inlier=-1, features=features, **seen)
+            unfamiliar = json.dumps({"country": "new level"})
+            newest = add_record(
+                connection, 600, is_inlier=-1, features=features, unfamiliar=unfamiliar, confidence=None
+            )
 
         listed = service.client.get("/alarms").json
         service.check(listed, "AlarmPage")
