@@ -27,6 +27,7 @@ from app.model.bundle import (
     write_forest_arrays,
     write_manifest,
 )
+from app.model.explain import Explainer
 from app.model.forest import Forest
 from app.model.out_of_bag import COUNTS, SCORES, OutOfBagScores
 from app.model.schema import Features
@@ -40,10 +41,14 @@ from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibr
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate, measure_agreement
+from training.fitting.explain import explain_most_abnormal, measure_importance
 from training.fitting.fit import score_out_of_bag
 from training.metrics.monitor import Stage
 
 _ESTIMATOR_FILE = "model.joblib"
+
+# An importance from so many rows has two exact digits, and explaining them takes less than a second.
+_MAX_EXPLAINED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -156,8 +161,11 @@ def write_bundle(
         "drift": _describe_drift(calibration),
         "has_out_of_bag_scores": out_of_bag is not None,
     }
-    # Before the store is locked, so that nobody waits for pictures.
-    pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets)
+    # Before the store is locked, so that nobody waits for explanations and pictures.
+    explainer = Explainer(forest, manifest, out_of_bag)
+    importance = measure_importance(explainer, training, on_training, _MAX_EXPLAINED_ROWS)
+    abnormal_rows = explain_most_abnormal(explainer, training, on_training)
+    pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets, importance)
     on_stage(Stage.WRITING)
     store = ModelStore(models)
     with store.writing() as folder:
@@ -177,7 +185,7 @@ def write_bundle(
             "trained_at": trained_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         } | manifest
         write_model_card(folder, manifest)
-        write_report(folder, manifest, pictures)
+        write_report(folder, manifest, pictures, importance, abnormal_rows)
         add_files(folder, manifest)
         write_manifest(folder, manifest)
         try:

@@ -44,6 +44,7 @@ def test_bundle_is_complete_and_live(bundle: WrittenBundle):
         "boundary_base.png",
         "boundary_test.png",
         "forest.npz",
+        "importance.png",
         "manifest.json",
         "model.joblib",
         "model_card.md",
@@ -51,6 +52,7 @@ def test_bundle_is_complete_and_live(bundle: WrittenBundle):
         "report.html",
         "scores.png",
         "scores_test.png",
+        "thresholds.png",
     ]
     assert find_problems(bundle.folder) == []
     assert read_bundle(bundle.folder.parent / "current").version == bundle.folder.name
