@@ -34,7 +34,7 @@ def make_bundle(estimator: IsolationForest, rows: np.ndarray, out_of_bag: OutOfB
         forest=compile_forest(estimator),
         confidence=None,
         out_of_bag=out_of_bag,
-        manifest=describe_columns(names, rows),
+        manifest={"version": "20260101T000000Z-00000000", **describe_columns(names, rows)},
     )
 
 

@@ -113,7 +113,10 @@ def threshold_figure(
     line.set_label(f"this model's threshold ({threshold:.4f})")
     axes.set_yscale("log")
     axes.set(
-        xlabel="threshold (rows with a lower score are outliers)", ylabel=f"alarms a day, of {ROWS_A_DAY:,} rows a day"
+        xlabel="threshold (rows with a lower score are outliers)",
+        ylabel=f"alarms a day, of {ROWS_A_DAY:,} rows a day",
+        # From half a row to all: where no candidate flags a row, the axis has no other limits.
+        ylim=(ROWS_A_DAY / len(scores) / 2, ROWS_A_DAY * 1.1),
     )
     axes.grid(alpha=0.3)
     legend: list[Patch | Line2D] = [curve, line]
