@@ -68,7 +68,7 @@ _CAPTIONS = {
     "scores_test.png": "Distribution of the test scores.",
     "thresholds.png": (
         "What another threshold would flag, for 1,000 rows an hour; where labels are known, with which precision and "
-        "recall. Move it with `python -m training threshold`: the trees stay the same."
+        "recall. The command threshold moves it; the trees stay the same."
     ),
     "importance.png": (
         "How much each column moves log2(-anomaly_score), in either direction. Columns that matter more for outliers "
