@@ -17,6 +17,7 @@ from app.model.explain_kernels import CompiledExplainKernel, NumpyExplainKernel
 from app.model.explain_trees import ExplainTrees
 from app.model.forest import INLIER, OUTLIER
 from app.model.out_of_bag import OutOfBagScores
+from app.model.quantiles import ColumnQuantiles
 from app.model.schema import QUANTILE_LEVELS, Features, describe_columns
 from training.fitting.compile import compile_forest
 from training.fitting.fit import score_out_of_bag
@@ -284,3 +285,13 @@ def test_explainer_is_built_once():
     rows = np.random.default_rng(0).normal(size=(50, 2))
     bundle = make_bundle(IsolationForest(n_estimators=2, random_state=0).fit(rows), rows)
     assert bundle.explainer is bundle.explainer
+
+
+def test_largest_training_value_is_not_beyond_training():
+    """Records and files are explained from float32, whose shortest text may be larger than the number in training."""
+    column = ColumnQuantiles("x", 0.0, np.array([0.0, 1.0]), np.array([0.0, 3.1257302210933933]))
+    shortened = float(str(np.float32(3.1257302210933933)))
+    assert shortened > 3.1257302210933933
+
+    assert "all training rows" not in column.describe(shortened)
+    assert "all training rows" in column.describe(float(np.nextafter(np.float32(3.1257302210933933), np.float32(4))))

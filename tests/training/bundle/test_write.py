@@ -133,8 +133,7 @@ def test_forest_of_one_feature_has_scores_but_no_boundary(tmp_path: Path):
 
     folder = write_bundle(tmp_path, TrainedModel("m", fit(data.rows, ForestParameters(n_estimators=2)), data)).folder
 
-    assert sorted(file.name for file in folder.glob("*.png")) == ["scores.png"]
-    assert "no boundary to draw" in (folder / "report.html").read_text(encoding="utf-8")
+    assert sorted(file.name for file in folder.glob("*.png")) == ["scores.png", "thresholds.png"]
 
 
 def test_reference_has_training_rows_and_scores(bundle: WrittenBundle, small_model: TrainedModel):
