@@ -20,7 +20,7 @@ from app.model.out_of_bag import OutOfBagScores
 from app.model.quantiles import ColumnQuantiles
 from app.model.schema import QUANTILE_LEVELS, Features, describe_columns
 from training.fitting.compile import compile_forest
-from training.fitting.fit import score_out_of_bag
+from training.fitting.out_of_bag import score_out_of_bag
 
 
 def make_bundle(estimator: IsolationForest, rows: np.ndarray, out_of_bag: OutOfBagScores | None = None) -> Bundle:
@@ -252,10 +252,7 @@ def test_p_value_counts_equal_scores_as_equally_abnormal():
 
 @pytest.mark.timeout(1800)
 def test_p_values_of_ordinary_rows_are_uniform(is_long: bool):
-    """At the level of 1 %, about 1 % of held-out rows are below, on average over trainings.
-
-    With 1,000 rows a little fewer: out-of-bag scores are of three quarters of the trees, and so vary more.
-    """
+    """At the level of 1 %, about 1 % of held-out rows are below, on average over trainings."""
     for n_rows, trainings, low, high in [(10_000, 200, 0.0095, 0.0105)] if is_long else [(1000, 12, 0.006, 0.012)]:
         shares = []
         for seed in range(trainings):

@@ -42,7 +42,7 @@ from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate, measure_agreement
 from training.fitting.explain import explain_most_abnormal, measure_importance
-from training.fitting.fit import score_out_of_bag
+from training.fitting.out_of_bag import score_out_of_bag
 from training.metrics.monitor import Stage
 
 _ESTIMATOR_FILE = "model.joblib"
