@@ -119,7 +119,7 @@ class Explainer:
         numbers = [column for column in columns if isinstance(column, ColumnQuantiles)]
         # A change of one encoded feature alone is no change of a category.
         self._counterfactuals = (
-            Counterfactuals(bundle.forest, self._kernel, trees.slots, numbers) if len(numbers) == len(columns) else None
+            Counterfactuals(bundle.forest, self._kernel, trees.slots, numbers) if self._encoding is None else None
         )
         self._out_of_bag = bundle.out_of_bag
         # Trees that were grown from single rows give every row the score -0.5.
@@ -159,10 +159,11 @@ class Explainer:
         score
             The row's anomaly score.
         """
-        rounded = np.array(row, np.float32)
-        values = self.contributions(rounded[None])[0].tolist()
+        # The forest rounds, after the encoding if there is one.
+        given = np.array(row, np.float64)
+        values = self.contributions(given[None])[0].tolist()
         notes: dict[str, str] = {}
-        counterfactual, is_approximate = self._find_counterfactual(row, rounded, notes)
+        counterfactual, is_approximate = self._find_counterfactual(row, given, notes)
         return Explanation(
             contributions=dict(zip(self._names, values, strict=True)),
             baseline=self.baseline,
@@ -193,19 +194,19 @@ class Explainer:
         ]
 
     def _find_counterfactual(
-        self, row: Sequence[float], rounded: NDArray[np.float32], notes: dict[str, str]
+        self, row: Sequence[float], given: NDArray[np.float64], notes: dict[str, str]
     ) -> tuple[dict[str, dict[str, float | None]] | None, bool]:
         """Find the smallest change, and whether it is approximate; the reason for None goes into ``notes``."""
-        if self._forest.sum_path_lengths(rounded[None])[0] >= self._forest.threshold.path_length_sum:
+        if self._forest.sum_path_lengths(given[None])[0] >= self._forest.threshold.path_length_sum:
             notes["counterfactual"] = "the row is an inlier already"
             return None, False
         if self._counterfactuals is None:
             notes["counterfactual"] = "not searched for models with categories or booleans"
             return None, False
-        change = self.counterfactuals.change_one(rounded)
+        change = self.counterfactuals.change_one(given.astype(np.float32))
         if change is not None:
             return self._name(row, change), False
-        change = self.counterfactuals.change_two(rounded)
+        change = self.counterfactuals.change_two(given.astype(np.float32))
         if change is not None:
             return self._name(row, change), True
         notes["counterfactual"] = "no change of one column makes the row an inlier, and the search found none of two"

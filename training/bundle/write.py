@@ -41,6 +41,7 @@ from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate, measure_agreement
 from training.fitting.fit import score_out_of_bag
+from training.fitting.pipeline import TranslatedPipeline
 from training.metrics.monitor import Stage
 
 _ESTIMATOR_FILE = "model.joblib"
@@ -64,6 +65,8 @@ class TrainedModel:
         Which training rows the trees were grown from, shape ``(n_rows,)``; None for all.
     agreement_curve
         The agreement after each batch of trees, if it decided how many there are.
+    pipeline
+        The pipeline that ends in the estimator, if it was imported with one.
     """
 
     name: str
@@ -72,6 +75,7 @@ class TrainedModel:
     test: Dataset | None = None
     is_fitted_on: NDArray[np.bool_] | None = None
     agreement_curve: Sequence[tuple[int, float | None]] = ()
+    pipeline: TranslatedPipeline | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,8 @@ def write_bundle(
         sets["test"] = (model.test, evaluate(forest, model.test.rows))
     on_training = sets["train"][1]
     check_agreement(model.estimator, training.matrix, on_training)
+    if model.pipeline is not None:
+        check_agreement(model.pipeline.pipeline, model.pipeline.to_input(training.rows), on_training)
     reference, others = split_reference(len(training))
     calibration = None
     if drift is not None and len(training) >= MIN_ROWS_FOR_DRIFT:
@@ -166,7 +172,8 @@ def write_bundle(
         _write_reference(folder / REFERENCE_FILE, reference_rows, on_training, out_of_bag)
         if calibration is not None:
             calibration.write(folder / DRIFT_FILE)
-        joblib.dump(model.estimator, folder / _ESTIMATOR_FILE)
+        stored = model.estimator if model.pipeline is None else model.pipeline.pipeline
+        joblib.dump(stored, folder / _ESTIMATOR_FILE)
         for file, picture in pictures.items():
             (folder / file).write_bytes(picture)
         trained_at = datetime.now(UTC)

@@ -15,7 +15,7 @@ from app.model.store.promotion_rules import Consent
 from training.fitting.fit import ForestParameters
 
 if TYPE_CHECKING:
-    from training.data.columns import Choices
+    from training.data.choices import Choices
     from training.data.source import Dialect
 
 # The name becomes part of addresses and of metric labels.
@@ -105,7 +105,7 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
 
 def read_choices(options: argparse.Namespace) -> Choices:
     """Return what was decided about the columns."""
-    from training.data.columns import Choices
+    from training.data.choices import Choices
 
     return Choices(tuple(options.category), options.allow_missing, options.max_levels)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.model.schema import LARGEST_NUMBER, MAX_LEVELS, MAX_ONE_HOT_LEVELS, NEW_LEVEL, Features, Levels
-from app.model.values import MISSING_TEXTS, read_boolean
+from app.model.values import MISSING_TEXTS, read_boolean, read_level
+from training.data.choices import Choices
 from training.data.column_problems import ColumnProblem, describe_problems, show_cell
 from training.data.tables import CsvFile, is_number, read_fast
 from training.errors import BadData
@@ -29,25 +30,6 @@ _SHARE_OF_NUMBERS = 0.5
 
 # So many different texts are tried as times.
 _TRIED_TIMES = 50
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What a person decided about the columns of a training file.
-
-    Parameters
-    ----------
-    category
-        Columns that are categories even if their values are numbers.
-    allow_missing
-        Whether values may be missing later in columns that have all of them in training.
-    max_levels
-        A category with more levels becomes their shares.
-    """
-
-    category: tuple[str, ...] = ()
-    allow_missing: bool = False
-    max_levels: int = MAX_ONE_HOT_LEVELS
 
 
 @dataclass(frozen=True)
@@ -241,9 +223,16 @@ def _code(texts: pd.Series[str], file: CsvFile, levels: Levels | None) -> NDArra
                 raise ColumnProblem(position, f"{show_cell(uniques[place])} is not true or false, yes or no, 1 or 0")
     else:
         numbers = {level: float(number) for number, level in enumerate(levels)}
-        read = [numbers.get(text, NEW_LEVEL) if text else np.nan for text in uniques]
+        read = [_find_level(text, numbers) if text else np.nan for text in uniques]
     values: NDArray[np.float64] = np.array(read, np.float64)[codes]
     return values
+
+
+def _find_level(text: str, numbers: Mapping[str | bool, float]) -> float:
+    """Return the number of a level; a number may be written in another way, such as 8001.0."""
+    if text not in numbers and is_number(text):
+        text = str(read_level(float(text)))
+    return numbers.get(text, NEW_LEVEL)
 
 
 def _plain(texts: pd.Series[str], file: CsvFile) -> pd.Series[str]:

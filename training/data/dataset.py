@@ -15,7 +15,8 @@ from app.errors import count_of
 from app.model.encoding import Encoding, read_encoding
 from app.model.schema import MAX_FEATURES, Features, Levels, describe_columns
 from training.console import warn
-from training.data.columns import Choices, infer_columns, read_known_columns
+from training.data.choices import Choices
+from training.data.columns import infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
 from training.data.source import GUESS, Dialect
 from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
@@ -26,8 +27,8 @@ _NO_CHOICES = Choices()
 
 _COLUMNS = ("mean", "sd")
 
-# Prices are whole credits; normalising them and back changes them by about 1e-15. Of real data, which were scaled with
-# other numbers, one row in millions comes this close by chance.
+# Prices are whole credits, which normalising and back changes by about 1e-15; real data come this close by chance once
+# in millions of rows.
 _ROUNDING = 1e-9
 
 
@@ -78,6 +79,8 @@ class Dataset:
         The levels of each category and boolean.
     choices
         What a person decided about the columns.
+    steps
+        The encoding, if it was not made from these rows: of an imported pipeline, or of the model that is retrained.
     """
 
     names: tuple[str, ...]
@@ -89,14 +92,13 @@ class Dataset:
     records: dict[str, Any] | None = None
     levels: Mapping[str, Levels] = field(default_factory=dict)
     choices: Choices = _NO_CHOICES
+    steps: Sequence[Mapping[str, Any]] = ()
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
         """The columns and their encoding, for the manifest."""
-        choices = self.choices
-        return describe_columns(
-            self.names, self.rows, self.levels, allow_missing=choices.allow_missing, max_levels=choices.max_levels
-        )
+        made = describe_columns(self.names, self.rows, self.levels, self.choices.allow_missing, self.choices.max_levels)
+        return made | {"encoding": list(self.steps)} if self.steps else made
 
     @cached_property
     def features(self) -> Features:
@@ -106,7 +108,7 @@ class Dataset:
     @cached_property
     def encoding(self) -> Encoding | None:
         """Makes the forest's features of the columns; None if these are the features."""
-        return read_encoding(self.described) if self.levels else None
+        return read_encoding(self.described) if self.levels or self.steps else None
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
@@ -173,14 +175,12 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None, dial
 
     Parameters
     ----------
-    path
-        A CSV file with a header.
+    path, dialect
+        As of :func:`read_training_data`.
     training
         What the model was trained on.
     label
         Column of true labels; the file may lack it, and may have it even if the training file does not.
-    dialect
-        How the file is written, as far as it is known.
 
     Raises
     ------
