@@ -12,6 +12,7 @@ from typing import Any
 from app.model.encoding_check import check_encoding
 from app.model.forest_arrays import MAX_TRAINING_ROWS
 from app.model.schema import BOOLEAN, CATEGORY, MAX_FEATURES, MAX_LEVELS, NUMBER
+from app.model.times import check_times
 
 # Training writes 32. They are scored whenever a bundle is loaded.
 _MAX_GOLDEN_ROWS = 1000
@@ -138,6 +139,7 @@ def _check_columns(columns: Any, levels: Any) -> None:
             _check_numbers_of(name, column.get("range"), column.get("quantiles"), len(levels))
         else:
             _check_levels(name, column.get("levels"), str if kind == CATEGORY else bool)
+            _require(check_times(column), f"columns: {name} must have a known form of times, and the hours as levels")
 
 
 def _check_numbers_of(name: str, spread: Any, quantiles: Any, n_levels: int) -> None:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from app.model.times import encode_times, find_times
+
 # A wider table is probably a wrong file (such as an identifier spread over columns). The forest would accept it, but
 # pages, plots and metrics that name every feature would be unreadable.
 MAX_FEATURES = 256
@@ -58,6 +60,8 @@ class Features:
         Whether a column may have no value; empty if none may.
     is_double
         Whether rows of numbers are float64: an imported pipeline computes with them before they are rounded.
+    times
+        How the training file wrote each column of times, which are levels, too; empty if there is none.
 
     Examples
     --------
@@ -74,6 +78,7 @@ class Features:
     levels: tuple[Levels | None, ...] = ()
     can_be_missing: tuple[bool, ...] = ()
     is_double: bool = False
+    times: tuple[str | None, ...] = ()
 
     @classmethod
     def of(cls, names: tuple[str, ...], rows: NDArray[np.floating]) -> Features:
@@ -108,6 +113,7 @@ class Features:
             levels if any(levels) else (),
             missing if any(missing) else (),
             is_double,
+            find_times(columns),
         )
 
     def __len__(self) -> int:
@@ -156,6 +162,7 @@ def describe_columns(
     levels: Mapping[str, Levels] | None = None,
     allow_missing: bool | Collection[str] = False,
     max_levels: int = MAX_ONE_HOT_LEVELS,
+    times: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Describe input columns, and their encoding, for the manifest.
 
@@ -171,6 +178,8 @@ def describe_columns(
         Whether a value may be missing in columns that have all values here, or in which of them.
     max_levels
         A category with more levels becomes their shares.
+    times
+        How each column of times is written; its levels are the hours of the week.
 
     Returns
     -------
@@ -202,7 +211,10 @@ def describe_columns(
             column["range"] = {"min": float(present.min()), "max": float(present.max())} if present.size else None
             column["quantiles"] = _find_quantiles(present) if present.size else None
         columns.append(column)
-        if column["kind"] == CATEGORY:
+        if name in (times or {}):
+            column["time"] = (times or {})[name]
+            encoding.append(encode_times(name))
+        elif column["kind"] == CATEGORY:
             encoding.append(_encode_category(column, max_levels))
         elif encoding and encoding[-1]["step"] == IDENTITY:
             encoding[-1]["columns"].append(name)

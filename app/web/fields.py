@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.errors import BodyTooLarge
 from app.model.schema import LARGEST_NUMBER, NEW_LEVEL, Features, Levels
+from app.model.times import describe_form, read_hour
 from app.model.values import is_missing, read_boolean, read_level
 from app.web.validation import MAX_LISTED_PROBLEMS, json_type
 
@@ -227,6 +228,9 @@ def read_value(features: Features, column: int, value: object) -> float | str:
         return math.nan if features.may_be_missing(column) else f"expected {_expected(levels)}, {NO_NULL}"
     if levels is None:
         return find_problem_of_number(value) or value  # type: ignore[return-value]
+    if features.times and (form := features.times[column]):
+        hour = read_hour(value, form)
+        return f"expected {describe_form(form)}, got {json_type(value)}" if hour is None else hour
     level = read_boolean(value) if type(levels[0]) is bool else read_level(value)
     if level is None:
         return f"expected {_expected(levels)}, got {json_type(value)}"

@@ -99,6 +99,13 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
         help="a category with more levels becomes one feature, the share of the level (%(default)s)",
     )
     parser.add_argument(
+        "--time-parts",
+        metavar="A,B",
+        type=column_names,
+        default=[],
+        help="columns of times, of which hour of day and day of week are used",
+    )
+    parser.add_argument(
         "--allow-missing", action="store_true", help="accept rows without a value where the training rows have all"
     )
 
@@ -107,7 +114,7 @@ def read_choices(options: argparse.Namespace) -> Choices:
     """Return what was decided about the columns."""
     from training.data.choices import Choices
 
-    return Choices(tuple(options.category), options.allow_missing, options.max_levels)
+    return Choices(tuple(options.category), options.allow_missing, options.max_levels, tuple(options.time_parts))
 
 
 def add_dialect_options(parser: argparse.ArgumentParser) -> None:

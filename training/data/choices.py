@@ -19,8 +19,11 @@ class Choices:
         Whether values may be missing later in columns that have all of them in training, or in which of these.
     max_levels
         A category with more levels becomes their shares.
+    time_parts
+        Columns of times, of which hour of day and day of week are used.
     """
 
     category: tuple[str, ...] = ()
     allow_missing: bool | frozenset[str] = False
     max_levels: int = MAX_ONE_HOT_LEVELS
+    time_parts: tuple[str, ...] = ()

@@ -33,15 +33,10 @@ _ROUNDING = 1e-9
 
 
 def is_synthetic(data: Dataset) -> bool:
-    """Return whether ``training.data.synthetic`` made the data, with any seed: a model card must not call them real.
+    """Return whether ``training.data.synthetic`` made rows, with any seed: a model card must not call them real.
 
     Customers with one purchase have a fixed standard deviation and paid a whole number of credits. The bits of the
     former and the scale of the latter are specific to the generator.
-
-    Parameters
-    ----------
-    data
-        Any rows; their order does not matter.
     """
     if data.names != _COLUMNS:
         return False
@@ -81,6 +76,8 @@ class Dataset:
         What a person decided about the columns.
     steps
         The encoding, if it was not made from these rows: of an imported pipeline, or of the model that is retrained.
+    times
+        How each column of times is written.
     """
 
     names: tuple[str, ...]
@@ -93,11 +90,14 @@ class Dataset:
     levels: Mapping[str, Levels] = field(default_factory=dict)
     choices: Choices = _NO_CHOICES
     steps: Sequence[Mapping[str, Any]] = ()
+    times: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
         """The columns and their encoding, for the manifest."""
-        made = describe_columns(self.names, self.rows, self.levels, self.choices.allow_missing, self.choices.max_levels)
+        made = describe_columns(
+            self.names, self.rows, self.levels, self.choices.allow_missing, self.choices.max_levels, self.times
+        )
         return made | {"encoding": list(self.steps)} if self.steps else made
 
     @cached_property
@@ -197,13 +197,7 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None, dial
 
 
 def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
-    """Refuse a label column that no file has.
-
-    Raises
-    ------
-    BadArgument
-        If a label column was given and neither file has it.
-    """
+    """Refuse a label column, with ``BadArgument``, that neither file has."""
     if label and training.labels is None and (test is None or test.labels is None):
         files = f"{training.path} has" if test is None else f"neither {training.path} nor {test.path} has"
         raise BadArgument(f"--label: {files} {'no' if test is None else 'a'} column {label}; name an existing column.")
@@ -273,13 +267,15 @@ def _read_new(
     file: CsvFile, names: tuple[str, ...], label: str | None, choices: Choices, drop: Sequence[str]
 ) -> Dataset:
     """Read the selected columns, whatever they hold, and the labels if there are any."""
-    if unknown := [name for name in choices.category if name not in names]:
-        raise BadArgument(f"--category: {file.path} has no column {unknown[0]} to train on.")
-    rows = None if choices.category else read_fast(file, names)
+    for option, chosen in (("--category", choices.category), ("--time-parts", choices.time_parts)):
+        if unknown := [name for name in chosen if name not in names]:
+            raise BadArgument(f"{option}: {file.path} has no column {unknown[0]} to train on.")
+    rows = None if choices.category or choices.time_parts else read_fast(file, names)
     levels: Mapping[str, Levels] = {}
+    times: Mapping[str, str] = {}
     if rows is None and file.body:
         read = infer_columns(file, names, choices, drop)
-        names, rows, levels = read.names, read.rows, read.levels
+        names, rows, levels, times = read.names, read.rows, read.levels, read.times
         for name, reason in read.left_out.items():
             warn(f"column {name} is left out: {reason}.")
         if not names:
@@ -287,7 +283,9 @@ def _read_new(
     if rows is None:
         rows = np.empty((0, len(names)))
     labels = _read_labels(file, label)
-    return Dataset(names, rows, file.path, file.sha256, file.header, labels, levels=levels, choices=choices)
+    return Dataset(
+        names, rows, file.path, file.sha256, file.header, labels, levels=levels, choices=choices, times=times
+    )
 
 
 def _read_labels(file: CsvFile, label: str | None) -> Labels | None:

@@ -159,6 +159,7 @@ def read_training_records(
             allow_missing=frozenset(name for name, may in zip(live.names, live.can_be_missing, strict=False) if may)
         ),
         steps=steps,
+        times={name: form for name, form in zip(live.names, live.times, strict=False) if form},
     )
     return TrainingRecords(data, is_labelled_outlier, period, counts)
 
