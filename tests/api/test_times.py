@@ -20,11 +20,13 @@ from training.__main__ import main
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """Return a service whose model saw office hours only."""
+    """Return a service whose model saw office hours, and few others."""
     folder = tmp_path_factory.mktemp("times")
     random = np.random.default_rng(4)
     days, hours = random.integers(0, 28, 600), random.integers(8, 18, 600)
-    at = pd.Timestamp("2026-11-02") + pd.to_timedelta(days // 7 * 7 + days % 5, "D") + pd.to_timedelta(hours, "h")
+    days, hours = days // 7 * 7 + days % 5, np.where(np.arange(600) < 12, random.integers(0, 24, 600), hours)
+    days[:12] = random.integers(0, 28, 12)
+    at = pd.Timestamp("2026-11-02") + pd.to_timedelta(days, "D") + pd.to_timedelta(hours, "h")
     pd.DataFrame({"at": at, "value": random.normal(size=600)}).to_csv(folder / "sensor.csv", index=False)
     files = ["--train", str(folder / "sensor.csv"), "--models", str(folder / "models"), "--time-parts", "at"]
     assert main(["train", *files, "--contamination", "0.02", "--metrics-port", "0", "--seed", "1"]) == 0
@@ -46,12 +48,12 @@ def ask(client: FlaskClient, at: Any, **options: Any) -> dict[str, Any]:
     return dict(answer.json)
 
 
-def test_an_unusual_hour_is_an_outlier(client):
-    """Of the same value; any week will do."""
+def test_an_unusual_hour_is_more_abnormal(client):
+    """With the same value, in any week."""
     usual, night, sunday = (ask(client, at) for at in ("2027-06-01T12:30:00+02:00", "2027-06-01 03:00", "Sun 12:00"))
 
     assert usual["is_inlier"] == 1
-    assert night["is_inlier"] == sunday["is_inlier"] == -1
+    assert max(night["anomaly_score"], sunday["anomaly_score"]) < usual["anomaly_score"] - 0.02
     assert ask(client, "2026-11-03T12:00")["anomaly_score"] == usual["anomaly_score"]
 
 
@@ -59,7 +61,7 @@ def test_explanation_names_the_hour(client):
     """As a level, with its share of the training rows."""
     answer = ask(client, "2027-06-01T03:00", explain=True)
 
-    assert answer["reasons"][0] == "at = Tue 03:00, as in 0 % of the training rows"
+    assert answer["reasons"][0].startswith("at = Tue 03:00, as in 0")
     total = sum(answer["contributions"].values()) + answer["baseline"]
     assert total == pytest.approx(np.log2(-answer["anomaly_score"]))
 
