@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from training.commands.options import add_models_option, column_names
+from training.data.addresses import table_file
 
 # Exit status by which scripts distinguish drift from failure.
 DRIFTED = 3
@@ -45,9 +46,9 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for comparing two files."""
     group = parser.add_argument_group("comparing two files")
     group.add_argument(
-        "--reference", metavar="FILE", type=Path, help="CSV file to compare with, e.g. the training rows"
+        "--reference", metavar="FILE", type=table_file, help="CSV file to compare with, e.g. the training rows"
     )
-    group.add_argument("--current", metavar="FILE", type=Path, help="CSV file that may have changed")
+    group.add_argument("--current", metavar="FILE", type=table_file, help="CSV file that may have changed")
     group.add_argument(
         "--min-effect",
         metavar="DISTANCE",
@@ -63,7 +64,9 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
 def _add_replay_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for a replay; the service's settings in the environment are the defaults."""
     group = parser.add_argument_group("replaying a file")
-    group.add_argument("--replay", metavar="FILE", type=Path, help="CSV file with rows in the order of their arrival")
+    group.add_argument(
+        "--replay", metavar="FILE", type=table_file, help="CSV file with rows in the order of their arrival"
+    )
     add_models_option(parser)
     group.add_argument("--version", metavar="VERSION", help="whose detectors to use (default: the live one's)")
     group.add_argument(

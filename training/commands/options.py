@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from app.model.live_model import CURRENT_LINK
 from app.model.schema import MAX_LEVELS, MAX_ONE_HOT_LEVELS
 from app.model.store.promotion_rules import Consent
+from training.data.addresses import table_file
 from training.fitting.fit import ForestParameters
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def add_label_option(parser: argparse.ArgumentParser) -> None:
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the files and for which of their columns are features."""
-    parser.add_argument("--train", metavar="FILE", type=Path, required=True, help="CSV file with the training rows")
-    parser.add_argument("--test", metavar="FILE", type=Path, help="CSV file with rows to test on")
+    parser.add_argument("--train", metavar="FILE", type=table_file, required=True, help="table with the training rows")
+    parser.add_argument("--test", metavar="FILE", type=table_file, help="table with rows to test on")
     columns = parser.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")

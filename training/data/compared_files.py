@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from training.data.addresses import TableFile
 from training.data.columns import read_numbers
 from training.data.dataset import Dataset, choose_columns
 from training.data.tables import CsvFile, open_csv_file
@@ -12,7 +12,7 @@ from training.errors import BadData
 
 
 def read_files_to_compare(
-    reference: Path, current: Path, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
+    reference: TableFile, current: TableFile, features: Sequence[str] | None = None, drop: Sequence[str] | None = None
 ) -> tuple[Dataset, Dataset]:
     """Read two files whose rows are to be compared; either may have no rows.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from app.errors import count_of
 from app.model.encoding import Encoding, read_encoding
 from app.model.schema import MAX_FEATURES, Features, Levels, describe_columns
 from training.console import warn
+from training.data.addresses import TableFile
 from training.data.choices import Choices
 from training.data.columns import infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
@@ -82,7 +82,7 @@ class Dataset:
 
     names: tuple[str, ...]
     rows: NDArray[np.float64]
-    path: Path
+    path: TableFile
     sha256: str
     columns: tuple[str, ...]
     labels: Labels | None = None
@@ -129,7 +129,7 @@ class Dataset:
 
 
 def read_training_data(
-    path: Path,
+    path: TableFile,
     features: Sequence[str] | None = None,
     drop: Sequence[str] | None = None,
     label: str | None = None,
@@ -170,7 +170,7 @@ def read_training_data(
     return dataset
 
 
-def read_test_data(path: Path, training: Dataset, label: str | None = None, dialect: Dialect = GUESS) -> Dataset:
+def read_test_data(path: TableFile, training: Dataset, label: str | None = None, dialect: Dialect = GUESS) -> Dataset:
     """Read rows to test on: the features of ``training``, found by name and in any order.
 
     Parameters
