@@ -56,14 +56,17 @@ class Encoding:
         # The features that are columns as they are.
         self._plain: list[int] = []
         self._parts: list[_Part] = []
+        self._steps: list[tuple[int, int, Mapping[str, Any] | None]] = []
         alike: dict[tuple[str, ...], list[tuple[int, Mapping[str, Any]]]] = {}
         for step in manifest["encoding"]:
             first = len(names)
             if step["step"] == IDENTITY:
                 made, of = step["columns"], [self._places[name] for name in step["columns"]]
                 self._plain += range(first, first + len(made))
+                self._steps += [(first + n, place, None) for n, place in enumerate(of)]
             else:
                 of = [self._places[step["column"]]]
+                self._steps.append((first, of[0], step))
                 if step["step"] == TRANSFORM:
                     made = step["features"]
                     alike.setdefault(_kind_of(step), []).append((first, step))
@@ -126,6 +129,10 @@ class Encoding:
             for feature, value in zip(part.feature_list, part.make_row(row), strict=True):
                 features[feature] = value
         return features
+
+    def parts_of(self, column: int) -> list[tuple[int, Mapping[str, Any] | None]]:
+        """Return the first feature of each step of a column, and the step if it has operations."""
+        return [(feature, step) for feature, place, step in self._steps if place == column]
 
     def sum_by_column(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up what belongs to the features of each column.
