@@ -54,7 +54,11 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
         metavar="DISTANCE",
         type=distance,
         default=0.1,
-        help="Kolmogorov-Smirnov distance up to which a change does not matter, from 0 to below 1 (%(default)s)",
+        help="Kolmogorov-Smirnov distance (of categories, total variation) up to which a change does not matter, from "
+        "0 to below 1 (%(default)s)",
+    )
+    group.add_argument(
+        "--category", metavar="A,B", type=column_names, default=[], help="columns of numbers that are categories"
     )
     columns = group.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to compare")
@@ -88,13 +92,17 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
 def _compare(options: argparse.Namespace) -> int:
     """Compare two files, write the page, and print a summary."""
     from training.console import announce
+    from training.data.choices import Choices
     from training.data.compared_files import read_files_to_compare
     from training.drift.compare import compare_files, conclude, tabulate_comparison
     from training.pages.drift import DRIFT_FILE, compose_drift_page
     from training.pages.page import write_page
 
     announce(f"Reading {options.reference} and {options.current}")
-    reference, current = read_files_to_compare(options.reference, options.current, options.features, options.drop)
+    choices = Choices(tuple(options.category))
+    reference, current = read_files_to_compare(
+        options.reference, options.current, options.features, options.drop, choices
+    )
     announce("Comparing")
     comparison = compare_files(reference, current, options.min_effect)
     written = write_page(options.out / DRIFT_FILE, compose_drift_page(comparison))
