@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.model.times import encode_times, find_times
+from app.model.times import encode_times
 
 # A wider table is probably a wrong file (such as an identifier spread over columns). The forest would accept it, but
 # pages, plots and metrics that name every feature would be unreadable.
@@ -105,6 +105,7 @@ class Features:
             for column in columns
         )
         missing = tuple(bool(column["share_missing"] or column.get("allow_missing")) for column in columns)
+        times = tuple(column.get("time") for column in columns)
         is_double = any(step["step"] == TRANSFORM for step in manifest["encoding"])
         return cls(
             tuple(column["name"] for column in columns),
@@ -113,7 +114,7 @@ class Features:
             levels if any(levels) else (),
             missing if any(missing) else (),
             is_double,
-            find_times(columns),
+            times if any(times) else (),
         )
 
     def __len__(self) -> int:

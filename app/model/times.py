@@ -117,12 +117,6 @@ def encode_times(name: str) -> dict[str, Any]:
     }
 
 
-def find_times(columns: Any) -> tuple[str | None, ...]:
-    """Return how each column of a manifest writes times, None for those that are none; empty if there are none."""
-    forms = tuple(column.get("time") for column in columns)
-    return forms if any(forms) else ()
-
-
 def check_times(column: Mapping[str, Any]) -> bool:
     """Return whether a column of a manifest that may be one of times has a known form, and the hours as levels."""
     if "time" not in column:

@@ -7,8 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from training.commands.options import add_models_option, column_names
-from training.data.addresses import table_file
+from training.commands.options import add_models_option, column_names, table_file
 
 # Exit status by which scripts distinguish drift from failure.
 DRIFTED = 3

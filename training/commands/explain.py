@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.options import add_dialect_options, add_models_option, read_dialect
-from training.data.addresses import table_file
+from training.commands.options import add_dialect_options, add_models_option, read_dialect, table_file
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

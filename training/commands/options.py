@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from app.model.live_model import CURRENT_LINK
 from app.model.schema import MAX_LEVELS, MAX_ONE_HOT_LEVELS
 from app.model.store.promotion_rules import Consent
-from training.data.addresses import table_file
+from training.data.addresses import RemoteFile, TableFile
 from training.fitting.fit import ForestParameters
 
 if TYPE_CHECKING:
@@ -152,6 +152,11 @@ def add_drift_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-drift", action="store_true", help="calibrate no drift detectors, which takes some seconds"
     )
+
+
+def table_file(text: str) -> TableFile:
+    """Parse where a table is: a path, or an address such as ``s3://bucket/rows.csv``."""
+    return RemoteFile(text) if "://" in text else Path(text)
 
 
 def separator(text: str) -> str:

@@ -6,8 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.commands.options import add_dialect_options, add_models_option, read_dialect
-from training.data.addresses import table_file
+from training.commands.options import add_dialect_options, add_models_option, read_dialect, table_file
 
 # The exit status with --fail-on-unfamiliar, as for drift.
 UNFAMILIAR = 3

@@ -9,9 +9,6 @@ from pathlib import Path, PurePosixPath
 
 from training.errors import BadArgument, BadData
 
-# Such as s3://bucket/rows.csv, https://host/rows.csv and zip://rows.csv::s3://bucket/all.zip.
-_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:::|://)")
-
 # Who has access, and the signature of an address that grants it; neither belongs into messages and manifests.
 _SECRETS = re.compile(r"(?<=://)[^/@]*@|[?#].*")
 
@@ -52,14 +49,12 @@ class RemoteFile:
         BadData
             If the address cannot be read.
         """
-        kind = _ADDRESS.match(self.address)
-        assert kind is not None, "checked by table_file"
         try:
             fsspec = importlib.import_module("fsspec")
         except ModuleNotFoundError:
             raise BadArgument(
                 f"{self} is an address, which needs a package that is not installed: install fsspec, and what it needs "
-                f"for {kind[1]}; or name a file of this machine."
+                f"for {self.address.partition('://')[0]}; or name a file of this machine."
             ) from None
         try:
             with fsspec.open(self.address, "rb") as opened:
@@ -74,14 +69,3 @@ class RemoteFile:
 
 
 TableFile = Path | RemoteFile
-
-
-def table_file(text: str) -> TableFile:
-    """Parse where a table is: a path, or an address.
-
-    Examples
-    --------
-    >>> table_file("rows.csv").name, table_file("s3://bucket/day/rows.parquet").name
-    ('rows.csv', 'rows.parquet')
-    """
-    return RemoteFile(text) if _ADDRESS.match(text) else Path(text)
