@@ -155,6 +155,10 @@ class ColumnLevels:
         levels, counts = (tuple(level[key] for level in column["levels"]) for key in ("level", "count"))
         return cls(column["name"], float(column["share_missing"]), levels, counts)
 
+    def level(self, value: float) -> str | bool:
+        """Return the level with a number, or in words that there is none."""
+        return self.levels[int(value)] if 0 <= value < len(self.levels) else "new level"
+
     def describe(self, value: float) -> str:
         """Return in words how frequent a level is in the training rows."""
         if np.isnan(value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.options import add_dialect_options, add_models_option, read_dialect
+from training.commands.options import add_dialect_options, add_models_option, read_dialect, table_file
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -15,7 +15,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="write a page that explains the live model's answers to a CSV file",
         allow_abbrev=False,
     )
-    parser.add_argument("--in", dest="source", metavar="FILE", type=Path, required=True, help="CSV file with the rows")
+    parser.add_argument(
+        "--in", dest="source", metavar="FILE", type=table_file, required=True, help="table with the rows"
+    )
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("reports"), help="folder of the page (default: %(default)s)"
     )

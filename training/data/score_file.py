@@ -17,6 +17,7 @@ from app.model.explain import Explainer
 from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.model.scoring import Unfamiliar
 from app.server.output_file import disarm, open_output
+from training.data.addresses import TableFile
 from training.data.dataset import read_features
 from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile, is_number, open_csv_file
@@ -47,7 +48,7 @@ class ScoredFile:
 
 def score_file(
     bundle: Bundle,
-    source: Path,
+    source: TableFile,
     target: Path,
     *,
     is_raw: bool = False,

@@ -11,10 +11,10 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from training.console import warn
+from training.data.addresses import TableFile
 from training.errors import BadData
 
 if sys.version_info >= (3, 14):
@@ -103,7 +103,7 @@ class Text:
     first_line: int
 
 
-def decompress(path: Path, written: bytes) -> bytes:
+def decompress(path: TableFile, written: bytes) -> bytes:
     """Return the content of a file, decompressed if its first bytes are those of gzip, zstd or zip.
 
     Raises
@@ -120,7 +120,7 @@ def decompress(path: Path, written: bytes) -> bytes:
     return written
 
 
-def _from_columns(path: Path, written: bytes) -> bytes:
+def _from_columns(path: TableFile, written: bytes) -> bytes:
     """Return the rows of a Parquet, Feather or Arrow file as CSV."""
     import pandas as pd
     import pyarrow as pa
@@ -134,7 +134,7 @@ def _from_columns(path: Path, written: bytes) -> bytes:
     return text.encode()
 
 
-def read_text(path: Path, written: bytes, wanted: Dialect = GUESS) -> Text:
+def read_text(path: TableFile, written: bytes, wanted: Dialect = GUESS) -> Text:
     """Decode a table, and find its dialect.
 
     Parameters
@@ -177,7 +177,7 @@ def _unzip(data: bytes) -> bytes:
         return archive.read(names[0])
 
 
-def _decode(path: Path, written: bytes, encoding: str) -> tuple[str, str]:
+def _decode(path: TableFile, written: bytes, encoding: str) -> tuple[str, str]:
     """Decode a text; return the encoding, too."""
     found = encoding or next((name for mark, name in _MARKS if written.startswith(mark)), "")
     try:
@@ -235,7 +235,7 @@ def _split(line: str, separator: str) -> list[str]:
     return re.findall(rf'"[^"]*"|[^{re.escape(separator)}"]+', line)
 
 
-def _print_guesses(path: Path, found: Dialect, wanted: Dialect) -> None:
+def _print_guesses(path: TableFile, found: Dialect, wanted: Dialect) -> None:
     """Print what was guessed and is not usual, with the options that state it."""
     guesses: list[tuple[str, str, Any]] = []
     if not wanted.separator and found.separator != ",":

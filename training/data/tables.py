@@ -13,7 +13,6 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
+from training.data.addresses import TableFile
 from training.data.source import GUESS, PLAIN, Dialect, decompress, read_text
 from training.errors import BadData
 
@@ -51,7 +51,7 @@ class CsvFile:
         The number of the header's line, counted from 1.
     """
 
-    path: Path
+    path: TableFile
     sha256: str
     header: tuple[str, ...]
     text: bytes
@@ -84,7 +84,7 @@ class CsvFile:
             yield line, cells
 
 
-def open_csv_file(path: Path, dialect: Dialect = GUESS) -> CsvFile:
+def open_csv_file(path: TableFile, dialect: Dialect = GUESS) -> CsvFile:
     """Read a table and check its header, but not the cells below.
 
     Parameters
@@ -133,7 +133,7 @@ def is_number(cell: str) -> bool:
     return "_" not in cell
 
 
-def _number_records(path: Path, text: bytes, separator: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
+def _number_records(path: TableFile, text: bytes, separator: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
     """Split a text into records, each with the number of its first line."""
     lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
     reader = csv.reader(lines, strict=True, delimiter=separator)
@@ -148,7 +148,7 @@ def _number_records(path: Path, text: bytes, separator: str, first_line: int) ->
         yield line, cells
 
 
-def _check_that_it_is_one(path: Path, header: tuple[str, ...], first: list[str]) -> None:
+def _check_that_it_is_one(path: TableFile, header: tuple[str, ...], first: list[str]) -> None:
     """Refuse a first line like the cells below: a number or time above another, and every text above an equal one."""
     pairs = list(zip(header, first, strict=False))
     is_data = [_is_datum(name) and _is_datum(cell) for name, cell in pairs]
@@ -167,7 +167,7 @@ def _is_datum(cell: str) -> bool:
     return is_number(cell) or _TIME.match(cell.strip()) is not None
 
 
-def _check_header(path: Path, header: tuple[str, ...], line: int) -> None:
+def _check_header(path: TableFile, header: tuple[str, ...], line: int) -> None:
     """Refuse a first line that is not a list of column names."""
     if not header:
         raise BadData(f"{path} line {line}: the line is empty; put the column names there.")

@@ -127,7 +127,8 @@ function reasons({ explanation, anomaly_score: score }) {
   const { p_value: p, counterfactual, notes = {} } = explanation;
   const rarity = p === null || p === undefined ? null : `As rare as 1 in ${number(1 / p, 2)} ordinary rows.`;
   const note = notes.counterfactual;
-  const changes = Object.entries(counterfactual ?? {}).map(([name, { from, to }]) => `${name} were ${number(to)} instead of ${from === null ? "missing" : number(from)}`);
+  const shown = (value) => (typeof value === "number" ? number(value) : value);
+  const changes = Object.entries(counterfactual ?? {}).map(([name, { from, to }]) => `${name} were ${shown(to)} instead of ${from === null ? "missing" : shown(from)}`);
   return el(
     "div",
     {},

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from training.data.columns import Choices
+from training.data.choices import Choices
 from training.data.dataset import read_test_data, read_training_data
 from training.data.tables import find_doubts
 from training.errors import BadArgument, BadData
