@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,10 @@ from app.model.counterfactual import Change, Counterfactuals
 from app.model.encoding import Encoding
 from app.model.explain_kernels import fastest_kernel
 from app.model.explain_trees import ExplainTrees
-from app.model.forest import SCORE_TOLERANCE
+from app.model.forest import SCORE_TOLERANCE, Forest
+from app.model.out_of_bag import OutOfBagScores
 from app.model.quantiles import ColumnLevels, ColumnQuantiles
 from app.model.schema import NUMBER
-
-if TYPE_CHECKING:
-    from app.model.bundle import Bundle
 
 # More than three reasons are not read; the contributions have them all.
 _MAX_REASONS = 3
@@ -84,8 +82,12 @@ class Explainer:
 
     Parameters
     ----------
-    bundle
-        The model, of format 2.
+    forest
+        The compiled trees.
+    manifest
+        The manifest of its bundle, of format 2.
+    out_of_bag
+        The out-of-bag scores of the training rows; None if there are too few.
 
     Attributes
     ----------
@@ -100,34 +102,33 @@ class Explainer:
         If the bundle is of format 1.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        arrays = bundle.forest.arrays
+    def __init__(self, forest: Forest, manifest: dict[str, Any], out_of_bag: OutOfBagScores | None) -> None:
+        arrays = forest.arrays
         if arrays.weighted_n_node_samples is None:
             raise CannotExplain(
-                f"Model {bundle.version} cannot explain its scores, as its bundle has format 1: train or import again."
+                f"Model {manifest['version']} cannot explain its scores, as its bundle has format 1: train or import "
+                "again."
             )
         trees = ExplainTrees.of(arrays)
         self._kernel = fastest_kernel(trees)
-        self._forest = bundle.forest
+        self._forest = forest
         self._scale = float(arrays.path_length_scale)
-        self._names = bundle.features.names
-        levels = bundle.manifest["quantile_levels"]
+        self._names = tuple(column["name"] for column in manifest["columns"])
+        levels = manifest["quantile_levels"]
         columns: list[ColumnQuantiles | ColumnLevels] = [
             ColumnQuantiles.of(column, levels) if column["kind"] == NUMBER else ColumnLevels.of(column)
-            for column in bundle.manifest["columns"]
+            for column in manifest["columns"]
         ]
         self.columns = columns
-        self._encoding = bundle.forest.encoding
+        self._encoding = forest.encoding
         numbers = [column for column in columns if isinstance(column, ColumnQuantiles)]
         # A change of one encoded feature alone is no change of a column.
         self.counterfactuals: Counterfactuals | ColumnChanges = (
-            Counterfactuals(bundle.forest, self._kernel, trees.slots, numbers)
+            Counterfactuals(forest, self._kernel, trees.slots, numbers)
             if self._encoding is None and len(numbers) == len(columns)
-            else ColumnChanges(
-                bundle.forest, self._encoding or Encoding(bundle.manifest), self._kernel, trees.slots, columns
-            )
+            else ColumnChanges(forest, self._encoding or Encoding(manifest), self._kernel, trees.slots, columns)
         )
-        self._out_of_bag = bundle.out_of_bag
+        self._out_of_bag = out_of_bag
         # Trees that were grown from single rows give every row the score -0.5.
         self.baseline = -float(trees.expected[arrays.roots].sum()) / self._scale if self._scale else -1.0
 

@@ -27,6 +27,7 @@ from app.model.bundle import (
     write_forest_arrays,
     write_manifest,
 )
+from app.model.explain import Explainer
 from app.model.forest import Forest
 from app.model.out_of_bag import COUNTS, SCORES, OutOfBagScores
 from app.model.schema import Features
@@ -40,11 +41,15 @@ from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibr
 from training.drift.simulate import ScoredRows
 from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate, measure_agreement
-from training.fitting.fit import score_out_of_bag
+from training.fitting.explain import explain_most_abnormal, measure_importance
+from training.fitting.out_of_bag import score_out_of_bag
 from training.fitting.pipeline import TranslatedPipeline
 from training.metrics.monitor import Stage
 
 _ESTIMATOR_FILE = "model.joblib"
+
+# An importance from so many rows has two exact digits, and explaining them takes less than a second.
+_MAX_EXPLAINED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,8 @@ class TrainedModel:
         Name of the model, in metrics and addresses.
     estimator
         The fitted scikit-learn estimator.
-    training
-        The training rows.
-    test
-        Test rows, which the estimator never saw, if there are any.
+    training, test
+        The training rows; test rows, which the estimator never saw, if there are any.
     is_fitted_on
         Which training rows the trees were grown from, shape ``(n_rows,)``; None for all.
     agreement_curve
@@ -84,10 +87,8 @@ class WrittenBundle:
 
     Parameters
     ----------
-    folder
-        The folder of the bundle.
-    manifest
-        Its manifest, without the digests.
+    folder, manifest
+        The folder of the bundle, and its manifest without the digests.
     not_promoted
         Why it is not live; None if it is.
     change
@@ -113,10 +114,8 @@ def write_bundle(
 
     Parameters
     ----------
-    models
-        The folder of all bundles; created if it does not exist.
-    model
-        The model to write.
+    models, model
+        The folder of all bundles, which is created if it does not exist; the model to write.
     on_stage
         Called at the start of each stage after the fitting.
     drift
@@ -162,8 +161,11 @@ def write_bundle(
         "drift": _describe_drift(calibration),
         "has_out_of_bag_scores": out_of_bag is not None,
     }
-    # Before the store is locked, so that nobody waits for pictures.
-    pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets)
+    # Before the store is locked, so that nobody waits for explanations and pictures.
+    explainer = Explainer(forest, manifest, out_of_bag)
+    importance = measure_importance(explainer, training, on_training, _MAX_EXPLAINED_ROWS)
+    abnormal_rows = explain_most_abnormal(explainer, training, on_training)
+    pictures = draw_pictures(forest, manifest["parameters"]["contamination"], sets, importance)
     on_stage(Stage.WRITING)
     store = ModelStore(models)
     with store.writing() as folder:
@@ -172,8 +174,7 @@ def write_bundle(
         _write_reference(folder / REFERENCE_FILE, reference_rows, on_training, out_of_bag)
         if calibration is not None:
             calibration.write(folder / DRIFT_FILE)
-        stored = model.estimator if model.pipeline is None else model.pipeline.pipeline
-        joblib.dump(stored, folder / _ESTIMATOR_FILE)
+        joblib.dump(model.pipeline.pipeline if model.pipeline else model.estimator, folder / _ESTIMATOR_FILE)
         for file, picture in pictures.items():
             (folder / file).write_bytes(picture)
         trained_at = datetime.now(UTC)
@@ -184,7 +185,7 @@ def write_bundle(
             "trained_at": trained_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         } | manifest
         write_model_card(folder, manifest)
-        write_report(folder, manifest, pictures)
+        write_report(folder, manifest, pictures, importance, abnormal_rows)
         add_files(folder, manifest)
         write_manifest(folder, manifest)
         try:

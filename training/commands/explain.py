@@ -33,13 +33,12 @@ def run(options: argparse.Namespace) -> int:
     from training.console import announce
     from training.data.dataset import read_features
     from training.data.tables import open_csv_file
-    from training.pages.explanation import EXPLANATION_FILE, compose_explanation_page, explain_file
+    from training.pages.explanation import EXPLANATION_FILE, explain_file
     from training.pages.page import write_page
 
     bundle = read_bundle(options.models / CURRENT_LINK)
     announce(f"Reading {options.source}")
     data = read_features(open_csv_file(options.source, read_dialect(options)), bundle.features)
     announce("Explaining")
-    page = compose_explanation_page(explain_file(bundle, data))
-    print(write_page(options.out / EXPLANATION_FILE, page))
+    print(write_page(options.out / EXPLANATION_FILE, explain_file(bundle, data)))
     return 0
