@@ -73,7 +73,7 @@ def _mean_contributions(explainer: Explainer, data: Dataset, places: NDArray[np.
     """Compute the mean absolute contribution of each column over the rows at ``places``."""
     total = np.zeros(len(data.names))
     for first in range(0, len(places), _BLOCK_ROWS):
-        rows = data.rows[places[first : first + _BLOCK_ROWS]].astype(np.float32)
+        rows = data.rows[places[first : first + _BLOCK_ROWS]].astype(data.features.dtype)
         total += np.abs(explainer.contributions(rows)).sum(0)
     return total / max(1, len(places))
 
@@ -105,7 +105,7 @@ class AbnormalRow:
 
 def explain_most_abnormal(explainer: Explainer, data: Dataset, evaluation: Evaluation) -> list[AbnormalRow]:
     """Explain the twenty most abnormal rows, the most abnormal first; equal rows count once."""
-    rows, scores = data.rows.astype(np.float32), evaluation.scores
+    rows, scores = data.rows.astype(data.features.dtype), evaluation.scores
     # Only the rows that may be shown are compared with each other: many copies of one row would fill the table.
     order = np.argsort(scores, kind="stable")
     firsts: dict[bytes, int] = {}
@@ -127,7 +127,7 @@ def explain_most_abnormal(explainer: Explainer, data: Dataset, evaluation: Evalu
     ]
 
 
-def _count_copies(rows: NDArray[np.float32], scores: NDArray[np.float64], place: int) -> int:
+def _count_copies(rows: NDArray[np.floating], scores: NDArray[np.float64], place: int) -> int:
     """Count the rows that are equal to the one at ``place``; a missing value equals another."""
     alike = rows[scores == scores[place]]
     return int(((alike == rows[place]) | (np.isnan(alike) & np.isnan(rows[place]))).all(1).sum())
