@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from app.drift.calibration import Calibration
 from app.model.forest import Forest
 from app.model.schema import Features
+from training.data.column_problems import find_doubts
 from training.data.dataset import Dataset, is_synthetic
-from training.data.tables import find_doubts
 from training.fitting.compile import choose_golden_rows
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged
 

@@ -1,4 +1,4 @@
-"""``score``: add the live model's label and score, and perhaps why, to each row of a CSV file."""
+"""``score``: add the live model's label and score, and perhaps why, to each row of a table."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ UNFAMILIAR = 3
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its options."""
-    parser = commands.add_parser("score", help="add label and score columns to a CSV file", allow_abbrev=False)
+    parser = commands.add_parser("score", help="add label and score columns to a table", allow_abbrev=False)
     parser.add_argument(
         "--in", dest="source", metavar="FILE", type=table_file, required=True, help="table with the rows"
     )
     parser.add_argument(
-        "--out", dest="target", metavar="FILE", type=Path, required=True, help="CSV file to write; - is standard output"
+        "--out",
+        dest="target",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="file to write, by its name: .csv (also .csv.gz and .csv.zst), .parquet or .feather; - is standard output",
     )
     parser.add_argument(
         "--raw",

@@ -11,11 +11,14 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.console import warn
 from training.data.addresses import TableFile
 from training.errors import BadData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -96,11 +99,14 @@ class Text:
         How it is written.
     first_line
         The number of the header's line in the file, counted from 1.
+    columns
+        The columns of a Parquet, Feather or Arrow file, with their types.
     """
 
     content: bytes
     dialect: Dialect
     first_line: int
+    columns: pa.Table | None = None
 
 
 def decompress(path: TableFile, written: bytes) -> bytes:
@@ -120,18 +126,16 @@ def decompress(path: TableFile, written: bytes) -> bytes:
     return written
 
 
-def _from_columns(path: TableFile, written: bytes) -> bytes:
-    """Return the rows of a Parquet, Feather or Arrow file as CSV."""
-    import pandas as pd
+def _read_columns(path: TableFile, written: bytes) -> pa.Table:
+    """Read a Parquet, Feather or Arrow file."""
     import pyarrow as pa
+    from pyarrow import feather, parquet
 
     try:
-        file = io.BytesIO(written)
-        table = pd.read_parquet(file) if written.startswith(_PARQUET) else pd.read_feather(file)
+        file = pa.BufferReader(written)
+        return parquet.read_table(file) if written.startswith(_PARQUET) else feather.read_table(file)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadData(f"{path} cannot be read ({error}); write it again.") from None
-    text: str = table.to_csv(index=False)
-    return text.encode()
 
 
 def read_text(path: TableFile, written: bytes, wanted: Dialect = GUESS) -> Text:
@@ -151,8 +155,10 @@ def read_text(path: TableFile, written: bytes, wanted: Dialect = GUESS) -> Text:
     BadData
         If it is empty or cannot be decoded.
     """
+    columns = None
     if written.startswith(_COLUMNAR):
-        written, wanted = _from_columns(path, written), PLAIN
+        columns, wanted = _read_columns(path, written), PLAIN
+        written = columns.to_pandas().to_csv(index=False).encode()
     text, encoding = _decode(path, written, wanted.encoding)
     first_line, separator = 1, wanted.separator
     if named := _SEPARATOR_LINE.match(text):
@@ -165,7 +171,7 @@ def read_text(path: TableFile, written: bytes, wanted: Dialect = GUESS) -> Text:
     decimal, thousands = _guess_numbers(text, separator, wanted)
     dialect = Dialect(separator, decimal, thousands, encoding)
     _print_guesses(path, dialect, wanted)
-    return Text(text.encode(), dialect, first_line)
+    return Text(text.encode(), dialect, first_line, columns)
 
 
 def _unzip(data: bytes) -> bytes:
