@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, select
 
-from app.db.tables import PREDICTIONS
+from app.db.tables import LABELS, PREDICTIONS
 from app.records.alarms import Alarm, read_alarm, select_newest
-from app.records.lookup import RecordKey
+from app.records.lookup import RecordKey, wanted_keys
 from app.records.recorded_answer import read_feature_names
 
 # So many alarms before one are compared with it, in some milliseconds.
 _COMPARED_ALARMS = 2_000
 
 
-def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], n: int) -> list[tuple[Alarm, float]]:
+@dataclass(frozen=True)
+class Similar:
+    """Alarms before another one.
+
+    Parameters
+    ----------
+    nearest
+        Those with the nearest values and their distances, the nearest first: the root mean square difference in scales.
+    identical
+        All with the same values that nobody has labelled.
+    """
+
+    nearest: list[tuple[Alarm, float]]
+    identical: list[RecordKey]
+
+
+def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], n: int) -> Similar:
     """Find alarms of the same columns before another one whose values are nearest to it.
 
     Parameters
@@ -29,14 +46,10 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
     scales
         What counts as a difference of 1 in each column; 0 where any difference does.
     n
-        How many to return at most.
-
-    Returns
-    -------
-    The alarms and their distances, the nearest first: the root mean square difference in scales.
+        How many of the nearest to return at most.
     """
     if not alarm.values:
-        return []
+        return Similar([], [])
     row = np.array(alarm.values, np.float32)
     compared = select_newest(alarm.key, _COMPARED_ALARMS).add_columns(
         PREDICTIONS.c.model_version, PREDICTIONS.c.features
@@ -46,7 +59,7 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
     own = columns.get(alarm.model_version)
     usable = [line for line in found if columns.get(line.model_version) == own and len(line.features) == row.nbytes]
     if not usable:
-        return []
+        return Similar([], [])
     distances = _distances(b"".join(line.features for line in usable), row, np.asarray(scales, np.float64))
     nearest = np.argsort(distances, kind="stable")[:n]
     result = []
@@ -54,7 +67,19 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
         other = read_alarm(connection, RecordKey(usable[place].record_id, usable[place].row))
         if other is not None:
             result.append((other, float(distances[place])))
-    return result
+    identical = [RecordKey(usable[place].record_id, usable[place].row) for place in np.flatnonzero(distances == 0)]
+    labelled = _find_labelled(connection, identical)
+    return Similar(result, [key for key in identical if key not in labelled])
+
+
+def _find_labelled(connection: Connection, keys: Sequence[RecordKey]) -> set[RecordKey]:
+    """Return which rows have a label."""
+    if not keys:
+        return set()
+    wanted, label = wanted_keys(keys), LABELS.c
+    same_row = and_(label.record_id == wanted.c.record_id, label.row == wanted.c.row, label.replaced_at.is_(None))
+    found = connection.execute(select(label.record_id, label.row).select_from(wanted.join(LABELS, same_row)))
+    return {RecordKey(*line) for line in found}
 
 
 def _distances(features: bytes, row: NDArray[np.float32], scales: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ async function load(span) {
 }
 
 function tile(title, meaning, { value, low, high, labels, reason }) {
-  const note = value === null ? [reason, ". ", el("a", { href: "review" }, "Review rows")] : [`${percent(low, 2)} to ${percent(high, 2)}, from ${labels} labels; ${meaning}`];
+  const note = value === null ? [reason[0].toUpperCase() + reason.slice(1), ". ", el("a", { href: "review" }, "Review rows")] : [`${percent(low, 2)} to ${percent(high, 2)}, from ${labels} labels; ${meaning}`];
   return el("section", {}, el("h2", {}, title), el("p", { class: "figure", "data-figure": title }, percent(value, 2)), el("p", { class: "small" }, ...note));
 }
 
