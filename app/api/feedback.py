@@ -275,6 +275,6 @@ def withdraw_labels() -> Response:
 def _count_refusal(response: Response) -> Response:
     """Count a request that was refused as a whole, also before the view ran; the view counts unknown rows."""
     reason = _REASONS.get(response.status_code)
-    if reason is not None:
+    if reason is not None and request.endpoint != "feedback.withdraw_labels":
         service().metrics.feedback.record_refused(reason)
     return response

@@ -104,7 +104,9 @@ def count_sayings(connection: Connection, who: str | None, what: str, n_rows: in
     of_hour = select(event.id, event.note).where(event.at >= hour, event.who == name, event.what == what)
     found = connection.execute(of_hour.limit(1).with_for_update()).first()
     if found is None:
-        add_event(connection, name, what, note=count_of(n_rows, "row"), at=now)
+        # Another person's event of the same time would be taken for a repetition.
+        while not add_event(connection, name, what, note=count_of(n_rows, "row"), at=now):
+            now += 1e-6
     else:
         n_before = int(found.note.split()[0].replace(",", ""))
         note = count_of(n_before + n_rows, "row")
