@@ -167,6 +167,7 @@ def test_keys_decide_what_people_may_do(browser: Browser, service: RunningServic
         page.goto(f"{service.address}/threshold")
         expect(page.get_by_text("Needs a key with the role admin")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("link", name="Sign in")).to_be_visible()
         page.goto(f"{service.address}/alarms?label=true")
         page.get_by_label("API key").fill("wrong")
         page.get_by_role("button", name="Sign in").click()
