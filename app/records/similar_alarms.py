@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, exists
 
 from app.db.tables import LABELS, PREDICTIONS
 from app.records.alarms import Alarm, read_alarm, select_newest
-from app.records.lookup import RecordKey, wanted_keys
+from app.records.lookup import RecordKey
 from app.records.recorded_answer import read_feature_names
 
 # So many alarms before one are compared with it, in some milliseconds.
@@ -51,8 +51,12 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
     if not alarm.values:
         return Similar([], [])
     row = np.array(alarm.values, np.float32)
+    label, answer = LABELS.c, PREDICTIONS.c
+    has_label = exists().where(
+        label.record_id == answer.record_id, label.row == answer.row, label.replaced_at.is_(None)
+    )
     compared = select_newest(alarm.key, _COMPARED_ALARMS).add_columns(
-        PREDICTIONS.c.model_version, PREDICTIONS.c.features
+        answer.model_version, answer.features, has_label.label("has_label")
     )
     found = [line for line in connection.execute(compared) if line.features is not None]
     columns = read_feature_names(connection, {alarm.model_version, *(line.model_version for line in found)})
@@ -67,19 +71,8 @@ def find_similar(connection: Connection, alarm: Alarm, scales: Sequence[float], 
         other = read_alarm(connection, RecordKey(usable[place].record_id, usable[place].row))
         if other is not None:
             result.append((other, float(distances[place])))
-    identical = [RecordKey(usable[place].record_id, usable[place].row) for place in np.flatnonzero(distances == 0)]
-    labelled = _find_labelled(connection, identical)
-    return Similar(result, [key for key in identical if key not in labelled])
-
-
-def _find_labelled(connection: Connection, keys: Sequence[RecordKey]) -> set[RecordKey]:
-    """Return which rows have a label."""
-    if not keys:
-        return set()
-    wanted, label = wanted_keys(keys), LABELS.c
-    same_row = and_(label.record_id == wanted.c.record_id, label.row == wanted.c.row, label.replaced_at.is_(None))
-    found = connection.execute(select(label.record_id, label.row).select_from(wanted.join(LABELS, same_row)))
-    return {RecordKey(*line) for line in found}
+    identical = [usable[place] for place in np.flatnonzero(distances == 0).tolist()]
+    return Similar(result, [RecordKey(line.record_id, line.row) for line in identical if not line.has_label])
 
 
 def _distances(features: bytes, row: NDArray[np.float32], scales: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -218,7 +218,7 @@ def test_labels_are_taken_back_by_whoever_gave_them(tmp_path: Path):
         assert post("vic", "/feedback/withdraw", row).status_code == 403
         assert post("eve", "/feedback/withdraw", row).json == {"withdrawn": 0}
         assert post("ada", "/feedback/withdraw", [row, row | {"row": 7}]).json == {"withdrawn": 1}
-        assert count_rows(service.engine, tables.LABELS) == 0
+        assert count_rows(service.engine, "labels") == 0
         assert post("ada", "/feedback/withdraw", {"row": 0}).status_code == 422
         assert _refused(service) == {}
 

@@ -32,9 +32,11 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     return engine
 
 
-def given(row: int = 0, is_inlier: int = -1, at: float = 10.0, source: str = "desk", note: str = "") -> GivenLabel:
+def given(
+    row: int = 0, is_inlier: int = -1, at: float = 10.0, source: str = "desk", note: str = "", by: str | None = None
+) -> GivenLabel:
     """Return a label."""
-    return GivenLabel(ID, row, is_inlier, source, note, at)
+    return GivenLabel(ID, row, is_inlier, source, note, at, by)
 
 
 def _results(engine: Engine, *labels: GivenLabel) -> list[str]:
@@ -188,13 +190,10 @@ def test_concurrent_first_labels_of_a_row_are_retried(postgresql: str, opened: C
 
 def test_withdrawn_labels_leave_nothing_behind(engine: Engine):
     """Neither a label nor history, and what somebody else said before counts again."""
-    ada, bob = ({"given_by": who} for who in ("ada", "bob"))
-    for label in (given(0, at=1), given(0, 1, at=2), given(1, at=3)):
-        take_labels(engine, [replace(label, **ada)])
-    take_labels(engine, [replace(given(1, 1, at=4), **bob)])
-    take_labels(engine, [replace(given(2, at=5), **bob)])
-    pending = replace(given(0, at=6), **ada, request_id="later")
-    take_labels(engine, [pending])
+    ada = (given(0, at=1, by="ada"), given(0, 1, at=2, by="ada"), given(1, at=3, by="ada"))
+    bob = (given(1, 1, at=4, by="bob"), given(2, at=5, by="bob"))
+    for label in (*ada, *bob, replace(ada[0], request_id="later")):
+        take_labels(engine, [label])
     rows = [RowName(ID, 0), RowName(ID, 1), RowName(ID, 2), RowName("later", 0), RowName("never", 0)]
 
     assert withdraw(engine, rows, None, 7.0) == [False] * 5

@@ -237,7 +237,9 @@ def test_all_views_fit_and_are_accessible(
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 800})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (view, width)
-        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        # Nothing but colours differs in the dark.
+        rules = {"runOnly": ["color-contrast"]} if scheme == "dark" else {}
+        found = Axe().run(page, options={"resultTypes": ["violations"]} | rules).response["violations"]
         assert [(view, rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
 
 

@@ -2,6 +2,9 @@
 
 import { byId, el, number, percent, problem, send, time } from "./core.js";
 
+// As long as the service answers with the same figures.
+const POLL_MILLISECONDS = 20_000;
+
 const FIGURES = [
   ["precision", "Precision", "of the alarms are true"],
   ["recall", "Recall", "of the outliers were alarms"],
@@ -49,7 +52,10 @@ function row(name, { rows, outliers, outlier_ratio: ratio, figures }) {
 for (const button of byId("windows").children) {
   button.addEventListener("click", () => {
     for (const other of byId("windows").children) other.ariaPressed = String(other === button);
-    load(button.dataset.window);
+    chosen = button.dataset.window;
+    load(chosen);
   });
 }
-load("");
+let chosen = "";
+load(chosen);
+setInterval(() => document.hidden || load(chosen), POLL_MILLISECONDS);

@@ -10,6 +10,9 @@ const MAX_LISTED = 20;
 const POLL_MILLISECONDS = 500;
 const MAX_POLLS = 20;
 
+// Longer than the service needs for ten million rows.
+const RELOAD_MILLISECONDS = 30_000;
+
 let report = null;
 let effects = [];
 let charts = [];
@@ -128,3 +131,5 @@ async function waitFor(version) {
 }
 
 load();
+// The first figures may be those of an earlier visit; they do not change under somebody who is choosing.
+setTimeout(() => chosen() === report?.live && load(), RELOAD_MILLISECONDS);
