@@ -2,8 +2,8 @@
 
 A service with one worker records and answers on one core; the client and Chromium run on another. The recorded rows are
 multiplied, so alarms have real values and explanations. For each route behind a view: the time until the answer, and
-the processor time of the worker. For each view: what it transfers, and when it is first drawn. At last, predictions with
-and without two open pages.
+the processor time of the worker. For each view: what it transfers, and when it is first drawn. At last, predictions
+with and without two open pages.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -274,3 +274,8 @@ def test_names_of_strangers_stay_texts(opened: BrowserPage, service: RunningServ
             expect(page.locator("main")).to_contain_text("<img src=x onerror=alert(1)>")
     # A mark that would turn the text around it is shown, and does nothing.
     expect(page.locator("#detail")).to_contain_text("[U+202E]\"'</script>xxx")
+    page.goto(f"{service.address}/alarms/{quote('<img src=x onerror=alert(1)>')}")
+    expect(page.get_by_role("alert")).to_contain_text("<img src=x onerror=alert(1)>")
+    assert page.locator("img[src=x]").count() == 0
+    assert ["404" in error for error in opened.errors] == [True]
+    opened.errors.clear()

@@ -47,6 +47,32 @@ CONTRASTS = """() => {
 }"""
 
 
+# What is pasted, the inputs "mean" and "sd" afterwards (None: unchanged), and what is said about it.
+PASTED = [
+    ("0.5\t7", "0.5", "7", "All 2 columns are filled in."),
+    (
+        'customer\tsd\tmean\r\n"a ""b""\tc"\t7,5\t-1\r\n',
+        "-1",
+        "7.5",
+        "2 of 2 columns are filled in; not used: customer.",
+    ),
+    ("mean,sd\n1,2\n3,4\n", "1", "2", "2 of 2 columns are filled in, from the first of 2 rows."),
+    ('sd;id\n0,25;"x;y"', "", "0.25", "1 of 2 columns are filled in; empty: mean; not used: id."),
+    ('{"mean": 3, "sd": null}', "3", "", "2 of 2 columns are filled in."),
+    (
+        '{"feature_vectors": [[1, 2e-3], [3, 4]]}',
+        "1",
+        "0.002",
+        "All 2 columns are filled in, from the first of 2 rows.",
+    ),
+    ("1,two", "1", "", "All 2 columns are filled in. Not a number: sd."),
+    ("1,2,3", None, None, "3 values, but the model has 2 columns: paste the header as well."),
+    ("mean,sd", None, None, "Below the column names, a row is missing."),
+    ("[1, 2", None, None, "This is no JSON: "),
+    ('{"id": 1}', None, None, "None of these columns is one of the model's, such as mean."),
+]
+
+
 @pytest.fixture(scope="module")
 def browser(require_program: Callable[[str], Path]) -> Iterator[Browser]:
     """Debian's Chromium."""
@@ -107,54 +133,17 @@ def test_scale_shows_on_which_side_of_the_threshold_the_score_lies(opened_page: 
     assert marker.bounding_box()["x"] > limit.bounding_box()["x"]
 
 
-@pytest.mark.parametrize(
-    ("pasted", "mean", "sd", "said"),
-    [
-        ("0.5\t7", "0.5", "7", "All 2 columns are filled in."),
-        (
-            'customer\tsd\tmean\r\n"a ""b""\tc"\t7,5\t-1\r\n',
-            "-1",
-            "7.5",
-            "2 of 2 columns are filled in; not used: customer.",
-        ),
-        ("mean,sd\n1,2\n3,4\n", "1", "2", "2 of 2 columns are filled in, from the first of 2 rows."),
-        ('sd;id\n0,25;"x;y"', "", "0.25", "1 of 2 columns are filled in; empty: mean; not used: id."),
-        ('{"mean": 3, "sd": null}', "3", "", "2 of 2 columns are filled in."),
-        (
-            '{"feature_vectors": [[1, 2e-3], [3, 4]]}',
-            "1",
-            "0.002",
-            "All 2 columns are filled in, from the first of 2 rows.",
-        ),
-        ("1,two", "1", "", "All 2 columns are filled in. Not a number: sd."),
-        ("1,2,3", None, None, "3 values, but the model has 2 columns: paste the header as well."),
-        ("mean,sd", None, None, "Below the column names, a row is missing."),
-        ("[1, 2", None, None, "This is no JSON: "),
-        ('{"id": 1}', None, None, "None of these columns is one of the model's, such as mean."),
-    ],
-    ids=[
-        "cells",
-        "spreadsheet",
-        "csv",
-        "semicolons",
-        "object",
-        "request",
-        "text",
-        "too many",
-        "header",
-        "json",
-        "names",
-    ],
-)
-def test_rows_can_be_pasted(opened_page: BrowserPage, pasted: str, mean: str | None, sd: str | None, said: str):
+def test_rows_can_be_pasted(opened_page: BrowserPage):
     """From a spreadsheet, a CSV file or JSON; what is wrong is said, and then the form stays as it was."""
     page = opened_page.page
-    before = [page.get_by_label(name, exact=True).input_value() for name in ("mean", "sd")]
+    inputs = [page.get_by_label(name, exact=True) for name in ("mean", "sd")]
     page.get_by_text("Paste a row").click()
-    page.locator("#pasted").fill(pasted)
-    expect(page.locator("#pasted-result")).to_contain_text(said)
-    wanted = before if mean is None else [mean, sd]
-    assert [page.get_by_label(name, exact=True).input_value() for name in ("mean", "sd")] == wanted
+    for pasted, mean, sd, said in PASTED:
+        before = [field.input_value() for field in inputs]
+        page.locator("#pasted").fill(pasted)
+        expect(page.locator("#pasted-result")).to_contain_text(said)
+        wanted = before if mean is None else [mean, sd]
+        assert [field.input_value() for field in inputs] == wanted, pasted
     assert opened_page.errors == []
 
 
