@@ -270,6 +270,8 @@ def test_form_works_with_the_keyboard_only(opened_page: BrowserPage):
     page.get_by_role("button", name="Unusual row").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
+    expect(page.get_by_text("Paste a row")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_label("mean")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_label("sd")).to_be_focused()

@@ -177,6 +177,7 @@ function showProblem(inputs, response, body) {
       continue;
     }
     input.ariaInvalid = "true";
+    input.parentElement.hidden = false; // the search for a column may have hidden it
     byId(`error-${index}`).textContent = message;
     invalid.push(input);
   }
