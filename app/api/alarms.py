@@ -226,14 +226,14 @@ def add_note(record_id: str) -> Response:
     with service().records.use() as engine:
         from app.db.engine import write_transaction
         from app.records import alarms as records
-        from app.records.events import NOTES, count_sayings
+        from app.records.events import NOTES, count_remarks
 
         with write_transaction(engine) as connection:
             if records.read_alarm(connection, key) is None:
                 raise _unknown(*key)
             remark = records.Remark(0, loaded["is_unsure"], loaded["note"], time.time(), caller)
             records.add_note(connection, key, remark)
-            count_sayings(connection, caller, NOTES, 1, remark.given_at)
+            count_remarks(connection, caller, NOTES, 1, remark.given_at)
     return Response(status=204)
 
 

@@ -83,7 +83,8 @@ class AnswerCache:
         if old := self._find_slow(key):
             # With the context of the request, which names the service.
             refresh = threading.Thread(target=copy_context().run, args=(self._refresh, key, compute), daemon=True)
-            refresh.start()
+            if not self._computing.locked():
+                refresh.start()
             return old.answer
         if not self._computing.acquire(timeout=_PATIENCE_SECONDS):
             if key in self._answers:

@@ -132,9 +132,9 @@ def show_events() -> Response:
     n, about = _N.read(request.args), _ABOUT.read(request.args)
     with service().records.use() as engine:
         from app.metrics.records import EVENTS
-        from app.records.events import SAYINGS, read_last_events
+        from app.records.events import REMARKS, read_last_events
 
-        kinds = {"changes": EVENTS, "labels": SAYINGS}.get(about, (*EVENTS, *SAYINGS))
+        kinds = {"changes": EVENTS, "labels": REMARKS}.get(about, (*EVENTS, *REMARKS))
         with engine.connect() as connection:
             events: list[dict[str, Any]] = [
                 vars(event) | {"at": format_timestamp(event.at)} for event in read_last_events(connection, n, kinds)

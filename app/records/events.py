@@ -16,7 +16,7 @@ from app.records.timestamps import SECONDS_PER_HOUR
 
 # What people say about rows. There may be thousands a day, so a person has one event an hour for each kind; the rows
 # themselves are in the tables of labels and notes, with who said it.
-LABELS, NOTES, WITHDRAWALS = SAYINGS = ("labels", "notes", "withdrawals")
+LABELS, NOTES, WITHDRAWALS = REMARKS = ("labels", "notes", "withdrawals")
 
 # Without a key, nobody knows.
 _UNKNOWN = "unknown"
@@ -33,7 +33,7 @@ class Event:
     who
         ``user@host``, the name of an API key, or ``unknown``.
     what
-        One of ``EVENTS`` or ``SAYINGS``.
+        One of ``EVENTS`` or ``REMARKS``.
     before, after
         Model versions before and after a change; empty where that has no meaning.
     note
@@ -74,14 +74,14 @@ def add_event(
     -------
     Whether the event is new.
     """
-    assert what in (*EVENTS, *SAYINGS), what
+    assert what in (*EVENTS, *REMARKS), what
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     timestamp = time.time() if at is None else at
     row = {"at": timestamp, "who": who, "what": what, "before": before, "after": after, "note": note}
     return connection.execute(insert(tables.EVENTS).values(row).on_conflict_do_nothing()).rowcount > 0
 
 
-def count_sayings(connection: Connection, who: str | None, what: str, n_rows: int, now: float) -> None:
+def count_remarks(connection: Connection, who: str | None, what: str, n_rows: int, now: float) -> None:
     """Add rows to a person's event of the current hour, within a transaction that writes.
 
     Parameters
@@ -91,7 +91,7 @@ def count_sayings(connection: Connection, who: str | None, what: str, n_rows: in
     who
         The name of the caller's API key; None if it has none.
     what
-        One of ``SAYINGS``.
+        One of ``REMARKS``.
     n_rows
         How many rows it is about; nothing happens for 0.
     now
@@ -117,7 +117,7 @@ def read_events(
     connection: Connection,
     since: float | None = None,
     until: float | None = None,
-    what: tuple[str, ...] = (*EVENTS, *SAYINGS),
+    what: tuple[str, ...] = (*EVENTS, *REMARKS),
 ) -> Iterator[Event]:
     """Read events, oldest first.
 
@@ -141,7 +141,7 @@ def read_events(
         yield Event(*row)
 
 
-def read_last_events(connection: Connection, n: int, what: tuple[str, ...] = (*EVENTS, *SAYINGS)) -> list[Event]:
+def read_last_events(connection: Connection, n: int, what: tuple[str, ...] = (*EVENTS, *REMARKS)) -> list[Event]:
     """Read the newest events of some kinds, at most ``n``, the newest first."""
     columns = tables.EVENTS.c
     statement = select(columns.at, columns.who, columns.what, columns.before, columns.after, columns.note)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import write_transaction
 from app.errors import RecordsUnavailable
-from app.records.events import LABELS, WITHDRAWALS, count_sayings
+from app.records.events import LABELS, WITHDRAWALS, count_remarks
 from app.records.labels import GivenLabel, store_labels, withdraw_labels
 from app.records.lookup import FoundRow, RowName, find_rows
 from app.records.pending_labels import (
@@ -73,7 +73,7 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
         numbers = add_pending(connection, [labels[place] for place in unrecorded]) if unrecorded else []
         # Given by one caller, at one time.
         n_said = sum(outcome.result in (TAKEN, WAITING) for outcome in outcomes)
-        count_sayings(connection, labels[0].given_by, LABELS, n_said, labels[0].given_at)
+        count_remarks(connection, labels[0].given_by, LABELS, n_said, labels[0].given_at)
         return Feedback(outcomes, dict(zip(unrecorded, numbers, strict=True)))
 
     return _in_transaction(engine, take)
@@ -102,7 +102,7 @@ def withdraw(engine: Engine, rows: Sequence[RowName], given_by: str | None, now:
         )
         pending = withdraw_pending(connection, set(rows), given_by)
         are_withdrawn = [were_said.get(row, False) or row in pending for row in rows]
-        count_sayings(connection, given_by, WITHDRAWALS, sum(are_withdrawn), now)
+        count_remarks(connection, given_by, WITHDRAWALS, sum(are_withdrawn), now)
         return are_withdrawn
 
     return _in_transaction(engine, take_back)

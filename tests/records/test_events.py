@@ -6,7 +6,7 @@ import pytest
 
 from app.metrics.records import FORGET, PURGE
 from app.model.version_log import name_operator
-from app.records.events import LABELS, WITHDRAWALS, Event, add_event, count_sayings, read_events, read_last_events
+from app.records.events import LABELS, WITHDRAWALS, Event, add_event, count_remarks, read_events, read_last_events
 
 
 def test_events_are_read_in_the_order_of_time(address: str, opened):
@@ -43,7 +43,7 @@ def test_what_people_say_is_one_event_an_hour(address: str, opened):
             ("ada", LABELS, 0, 7200.0),
             (None, LABELS, 1, 7200.0),
         ):
-            count_sayings(connection, who, what, n_rows, at)
+            count_remarks(connection, who, what, n_rows, at)
         said = [(event.who, event.what, event.note) for event in read_events(connection)]
         assert sorted(said) == [
             ("ada", LABELS, "1,201 rows"),
