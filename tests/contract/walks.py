@@ -50,6 +50,8 @@ _OF_THE_REPORT = {
     "app/model/explain_kernels.py",
     "app/model/explain_trees.py",
     "app/model/explained_rows.py",
+    "app/model/out_of_bag.py",
+    "app/model/quantiles.py",
     "app/quality/intervals.py",
     "training/bundle/boundary.py",
     "training/bundle/boundary_plots.py",

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from app.drift.calibration import Calibration
 from app.errors import NotPromoted
 from app.model.bundle import (
     DRIFT_FILE,
@@ -30,17 +27,16 @@ from app.model.bundle import (
 from app.model.explain import Explainer
 from app.model.forest import Forest
 from app.model.out_of_bag import COUNTS, SCORES, OutOfBagScores
-from app.model.schema import Features
 from app.model.store.promotion_rules import Manifest, describe_change, read_live_manifest
 from app.model.store.store import ModelStore
+from training.bundle.facts import describe_drift, describe_model
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
-from training.data.dataset import Dataset, is_synthetic
-from training.data.tables import find_doubts
+from training.data.dataset import Dataset
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
 from training.drift.simulate import ScoredRows
-from training.fitting.compile import check_agreement, choose_golden_rows, compile_forest
-from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged, evaluate, measure_agreement
+from training.fitting.compile import check_agreement, compile_forest
+from training.fitting.evaluate import Evaluation, evaluate, measure_agreement
 from training.fitting.explain import explain_most_abnormal, measure_importance
 from training.fitting.out_of_bag import score_out_of_bag
 from training.fitting.pipeline import TranslatedPipeline
@@ -62,8 +58,10 @@ class TrainedModel:
         Name of the model, in metrics and addresses.
     estimator
         The fitted scikit-learn estimator.
-    training, test
-        The training rows; test rows, which the estimator never saw, if there are any.
+    training
+        The training rows.
+    test
+        Test rows, which the estimator never saw, if there are any.
     is_fitted_on
         Which training rows the trees were grown from, shape ``(n_rows,)``; None for all.
     agreement_curve
@@ -87,8 +85,10 @@ class WrittenBundle:
 
     Parameters
     ----------
-    folder, manifest
-        The folder of the bundle, and its manifest without the digests.
+    folder
+        The folder of the bundle.
+    manifest
+        Its manifest, without the digests.
     not_promoted
         Why it is not live; None if it is.
     change
@@ -114,8 +114,10 @@ def write_bundle(
 
     Parameters
     ----------
-    models, model
-        The folder of all bundles, which is created if it does not exist; the model to write.
+    models
+        The folder of all bundles; created if it does not exist.
+    model
+        The model to write.
     on_stage
         Called at the start of each stage after the fitting.
     drift
@@ -155,10 +157,10 @@ def write_bundle(
     fitted_rows = training.matrix if model.is_fitted_on is None else training.matrix[model.is_fitted_on]
     of_features = forest if training.encoding is None else Forest(forest.arrays, forest.threshold)
     out_of_bag = score_out_of_bag(model.estimator, of_features, fitted_rows)
-    manifest = _describe(model, forest, sets) | {
+    manifest = describe_model(model, forest, sets) | {
         "agreement_curve": [list(point) for point in model.agreement_curve],
         "agreement": measure_agreement(forest, training.rows, on_training.n_flagged),
-        "drift": _describe_drift(calibration),
+        "drift": describe_drift(calibration),
         "has_out_of_bag_scores": out_of_bag is not None,
     }
     # Before the store is locked, so that nobody waits for explanations and pictures.
@@ -174,7 +176,8 @@ def write_bundle(
         _write_reference(folder / REFERENCE_FILE, reference_rows, on_training, out_of_bag)
         if calibration is not None:
             calibration.write(folder / DRIFT_FILE)
-        joblib.dump(model.pipeline.pipeline if model.pipeline else model.estimator, folder / _ESTIMATOR_FILE)
+        stored = model.estimator if model.pipeline is None else model.pipeline.pipeline
+        joblib.dump(stored, folder / _ESTIMATOR_FILE)
         for file, picture in pictures.items():
             (folder / file).write_bytes(picture)
         trained_at = datetime.now(UTC)
@@ -199,82 +202,6 @@ def write_bundle(
         return WrittenBundle(store.publish(folder, version), manifest, change=change)
 
 
-def _describe(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
-    """Collect the content of the manifest, except name, version and time."""
-    training, on_training = sets["train"]
-    features = Features.of(training.matrix_names, training.matrix)
-    return {
-        "features": [
-            {"name": name, "low": low, "high": high}
-            for name, low, high in zip(features.names, features.low, features.high, strict=True)
-        ],
-        **training.described,
-        "threshold": asdict(forest.threshold),
-        "parameters": {name: _to_json(value) for name, value in model.estimator.get_params().items()},
-        "offset_": forest.offset,
-        "training": _describe_data(training)
-        | {
-            "synthetic": is_synthetic(training),
-            "flagged_rows": on_training.n_flagged,
-            "flagged_share": on_training.n_flagged / len(on_training),
-            "distinct_rows": _count_distinct(training.matrix),
-            "doubts": find_doubts(training.names, training.rows),
-            "distinct_scores": len(on_training.count_scores()[0]),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "scikit_learn": sklearn.__version__,
-        },
-        "evaluation": {
-            name: ({} if name == "train" else _describe_data(data)) | _collect_figures(data, evaluation, on_training)
-            for name, (data, evaluation) in sets.items()
-        },
-        "golden": choose_golden_rows(model.estimator, training.matrix, on_training, forest.offset, training.rows),
-    }
-
-
-def _count_distinct(rows: NDArray[np.float64]) -> int:
-    """Count the rows that the forest can tell apart: they differ as float32."""
-    # Adding 0 makes -0 and 0 equal. As one value per row, which is sorted several times as fast as rows of numbers.
-    single = np.ascontiguousarray(rows.astype(np.float32) + np.float32(0))
-    return len(np.unique(single.view(np.dtype((np.void, single.itemsize * single.shape[1])))))
-
-
-def _describe_data(data: Dataset) -> dict[str, Any]:
-    """Describe a data set; without its folder, which is private to the training machine."""
-    return {
-        "file": data.path.name,
-        "rows": len(data),
-        "sha256": data.sha256,
-        "columns": list(data.columns),
-        "label_column": data.labels.column if data.labels else None,
-    } | ({"records": data.records} if data.records else {})
-
-
-def _collect_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
-    """Collect the figures of one set of rows, including those of its labels if it has any."""
-    figures = evaluation.as_figures()
-    known = data.labels.is_outlier if data.labels is not None else None
-    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores, known)
-    if data.labels is not None:
-        figures["labels"] = compare_with_labels(evaluation, data.labels.is_outlier)
-    return figures
-
-
-def _describe_drift(calibration: Calibration | None) -> dict[str, Any] | None:
-    """Describe the drift detectors: their expected number of rows before the first signal without drift."""
-    if calibration is None:
-        return None
-    run_times = {name: thresholds.run_time for name, thresholds in calibration.thresholds.items()}
-    return {
-        "window": calibration.window,
-        "expected_run_time": calibration.expected_run_time,
-        # A detector that can never signal has no run time.
-        "run_times": {name: rows if np.isfinite(rows) else None for name, rows in run_times.items()},
-    }
-
-
 def _write_reference(
     file: Path, reference_rows: NDArray[np.float64], on_training: Evaluation, out_of_bag: OutOfBagScores | None
 ) -> None:
@@ -290,10 +217,3 @@ def _write_reference(
         n_flagged=np.int64(on_training.n_flagged),
         **({} if out_of_bag is None else {SCORES: out_of_bag.scores, COUNTS: out_of_bag.counts}),
     )
-
-
-def _to_json(value: object) -> object:
-    """Convert a parameter to strict JSON; what JSON lacks (such as a generator as seed) becomes text."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, bool | int | float | str | None) else str(value)

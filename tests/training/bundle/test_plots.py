@@ -13,6 +13,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 
 from app.model.forest import Forest
@@ -54,6 +55,12 @@ def dots_of(figure: Figure) -> list[PathCollection]:
 def bars_of(figure: Figure) -> list[StepPatch]:
     """Return the bars of a plot."""
     return [part for part in figure.axes[0].patches if isinstance(part, StepPatch)]
+
+
+def points_of(line: Line2D) -> list[tuple[float, float]]:
+    """Return the points of a curve."""
+    across, up = (np.asarray(values, dtype=np.float64).tolist() for values in line.get_data())
+    return list(zip(across, up, strict=True))
 
 
 def is_red(colours: object) -> bool:
@@ -163,12 +170,12 @@ def test_alarms_of_each_threshold_are_drawn():
 
     alarms, line = figure.axes[0].lines
     precision, recall = figure.axes[1].lines
-    assert line.get_xdata()[0] == -0.69
-    for threshold, count in zip(*alarms.get_data(), strict=True):
+    assert points_of(line)[0][0] == -0.69
+    for threshold, count in points_of(alarms):
         assert np.nan_to_num(count) == pytest.approx((scores < threshold).sum() / 500 * 24_000)
-    for threshold, share in zip(*precision.get_data(), strict=True):
+    for threshold, share in points_of(precision):
         assert share == pytest.approx(is_outlier[scores < threshold].mean())
-    for threshold, share in zip(*recall.get_data(), strict=True):
+    for threshold, share in points_of(recall):
         assert share == pytest.approx((scores[is_outlier] < threshold).mean())
     assert legend_of(figure)[-2:] == ["precision", "recall"]
     to_png(figure)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.model.bundle import read_bundle
-from training.bundle import write as module
+from training.bundle import facts as module
 from training.bundle.report import write_report
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.labels import Labels
@@ -127,8 +127,9 @@ def test_page_explains_the_model_and_the_most_abnormal_rows(tmp_path, small_mode
         assert f"{name}{few:.4f}{every:.4f}" in page.text
     row, score = rows[most_abnormal], small_model.estimator.score_samples(rows).min()
     first = page.text.partition("p-valuereasons")[2].strip()
-    reasons = bundle.explainer.explain(row.tolist(), score).reasons
-    assert first.startswith(f"{most_abnormal + 1}3{score:.4f}unknown{'; '.join(reasons)}")
+    explained = bundle.explainer.explain(row.tolist(), score)
+    reasons = "; ".join(explained.reasons)
+    assert first.startswith(f"{most_abnormal + 1}3{score:.4f}{explained.p_value:.3g}{reasons}")
     card = (folder / "model_card.md").read_text()
     assert "is higher than" not in card
 
