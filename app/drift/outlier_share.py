@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import OUTLIER_RATE, Calibration, Thresholds
-from app.drift.thresholds import find_thresholds, settling_rows
+from app.drift.calibration import OUTLIER_RATE, Calibration
+from app.drift.thresholds import Thresholds, find_thresholds, settling_rows
 from app.drift.windows import step_between_outlier_shares
 
 # The seed of training, so that the same share gives the same file.

@@ -26,19 +26,21 @@ class RecorderMetrics:
         Where the metrics are registered.
     detectors
         The names of the detectors.
-    naming_detector
-        The detector that names a feature with each drift signal.
+    naming_detectors
+        The detectors that name a feature with a drift signal; False for those that do so only sometimes.
 
     Examples
     --------
-    >>> metrics = RecorderMetrics(registry := CollectorRegistry(), ["mmd", "cvm"], "cvm")
+    >>> metrics = RecorderMetrics(registry := CollectorRegistry(), ["mmd", "cvm"], {"cvm": True})
     >>> metrics.record_alarm("cvm", "mean", is_event=False)
     >>> registry.get_sample_value("drift_alarms_total", {"detector": "cvm", "feature": "mean"})
     1.0
     """
 
-    def __init__(self, registry: CollectorRegistry, detectors: Sequence[str], naming_detector: str) -> None:
-        self._naming_detector = naming_detector
+    def __init__(
+        self, registry: CollectorRegistry, detectors: Sequence[str], naming_detectors: Mapping[str, bool]
+    ) -> None:
+        self._naming_detectors = tuple(naming_detectors)
         self._recorded = declare_row_counter(registry).labels(RECORDED)
         self._ratios = VectorHistogram(
             "drift_test_stat",
@@ -53,7 +55,7 @@ class RecorderMetrics:
         )
         self._events = Counter(
             "drift_events_total",
-            "Drift events: signals of a drift detector that the next windows confirmed.",
+            "Drift events: lasting changes, which a detector has confirmed.",
             labels,
             registry=registry,
         )
@@ -75,7 +77,7 @@ class RecorderMetrics:
         self._live_features: tuple[str, ...] = ()
         for detector in detectors:
             self._ratios.labels(detector)
-            if detector != naming_detector:
+            if not naming_detectors.get(detector):
                 self._alarms.labels(detector, "")
                 self._events.labels(detector, "")
             for gauge in (self._thresholds, self._statistics, self._active):
@@ -92,8 +94,9 @@ class RecorderMetrics:
         for name in self._live_features:
             self._distances.labels(name).set(0)
         for name in names:
-            self._alarms.labels(self._naming_detector, name)
-            self._events.labels(self._naming_detector, name)
+            for detector in self._naming_detectors:
+                self._alarms.labels(detector, name)
+                self._events.labels(detector, name)
             self._distances.labels(name).set(0)
         self._live_features = tuple(names)
         for detector in self._detectors:

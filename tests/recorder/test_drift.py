@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.drift.calibration import CVM, DETECTORS
+from app.drift.calibration import ALL_DETECTORS, NAMING_DETECTORS
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import Bundle, read_bundle
 from app.model.scoring import ScoredRows, score_rows
@@ -35,7 +35,7 @@ class _Recorder:
             folder,
             StateFolder(folder, folder),
             rows_per_second,
-            RecorderMetrics(self.registry, DETECTORS, CVM),
+            RecorderMetrics(self.registry, ALL_DETECTORS, NAMING_DETECTORS),
             clock=lambda: self.seconds,
         )
         self.monitor.follow(watch_model(bundle, rows_per_second, 30, self.state_file))
