@@ -171,18 +171,30 @@ class CountsDetector:
         blocks = np.array(self._blocks)
         for size in sizes:
             if size <= len(blocks):
-                ratios = self._compute_ratios(blocks[-size:].sum(axis=0), size * BLOCK) / self.widening
-                statistics = [_find_power(*each) for each in zip(ratios.tolist(), self._degrees.tolist(), strict=True)]
+                ratios = self.compute_ratios(blocks[-size:].sum(axis=0), size * BLOCK) / self.widening
+                statistics = [find_power(*each) for each in zip(ratios.tolist(), self._degrees.tolist(), strict=True)]
                 statistic = max(statistics)
                 yield Evidence(statistic, statistics.index(statistic), size)
 
-    def _compute_ratios(self, counts: NDArray[np.int64], n_rows: int) -> NDArray[np.float64]:
-        """Compute the likelihood ratio of each column, 0 if live rows are distributed as training rows."""
+    def compute_ratios(self, counts: NDArray[np.int64], n_rows: int) -> NDArray[np.float64]:
+        """Compute the likelihood ratio of each column, 0 if live rows are distributed as training rows.
+
+        Parameters
+        ----------
+        counts
+            Live rows in each bin, shape ``(..., n_bins)``.
+        n_rows
+            The number of these rows.
+
+        Returns
+        -------
+        Shape ``(..., n_columns)``.
+        """
         together = (counts + self._training) / (n_rows + self._n_training)
         # A bin without live rows adds nothing for them.
         live = counts * np.log(np.maximum(counts, 1) / (n_rows * together))
         training = self._training * np.log(self._training / (self._n_training * together))
-        ratios: NDArray[np.float64] = 2 * np.add.reduceat(live + training, self._starts)
+        ratios: NDArray[np.float64] = 2 * np.add.reduceat(live + training, self._starts, axis=-1)
         return ratios
 
     def state(self) -> dict[str, Any]:
@@ -225,16 +237,16 @@ class CountsDetector:
             self.statistic = max(self._compare()).statistic
 
 
-def _find_power(ratio: float, degrees: int) -> float:
+def find_power(ratio: float, degrees: int) -> float:
     """Return how improbable a larger chi-squared statistic is, as a power of ten, from the finite series of its tail.
 
     Examples
     --------
     Of 19 degrees of freedom, one in a million exceeds 63.68:
 
-    >>> round(_find_power(63.68, 19), 3), round(_find_power(23.93, 1), 3)
+    >>> round(find_power(63.68, 19), 3), round(find_power(23.93, 1), 3)
     (6.0, 6.0)
-    >>> _find_power(1e5, 0)
+    >>> find_power(1e5, 0)
     0.0
     """
     half = ratio / 2

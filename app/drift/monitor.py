@@ -142,6 +142,11 @@ class DriftMonitor:
         return self._of_windows | ({COUNTS: self._counts} if self._counts else {})
 
     @property
+    def dependence(self) -> float:
+        """By how much thresholds are multiplied, because rows resemble their neighbours, 1 to 10."""
+        return self._counts.widening if self._counts else 1.0
+
+    @property
     def fill(self) -> float:
         """The filled share of the window, in [0, 1]."""
         return len(self._last_rows) / self.window
@@ -195,7 +200,7 @@ class DriftMonitor:
         feature = self.feature_names[evidence.column] if is_feature else ""
         checks.findings.extend(self._make_finding(COUNTS, kind, feature) for kind in detector.check(evidence))
         for each in self._of_windows.values():
-            each.widening = detector.widening
+            each.widening = self.dependence
 
     def describe(self) -> dict[str, Any]:
         """Return the state of the detectors as strict JSON values, for people and scripts."""
@@ -206,6 +211,7 @@ class DriftMonitor:
             "window_fill": self.fill,
             "expected_run_time": self.expected_run_time,
             "confirming_windows": self.confirmation.n_windows,
+            "dependence": self.dependence,
             "detectors": {
                 name: {
                     "state": str(detector.progress.phase),
@@ -263,7 +269,7 @@ class DriftMonitor:
         *_, last = [None, *self._push(table, rows_seen - n_rows)]
         for name, detector in self._of_windows.items():
             detector.progress = progress[name]
-            detector.widening = self._counts.widening if self._counts else 1.0
+            detector.widening = self.dependence
             if last is not None and n_rows == self.window:
                 detector.statistic = last.by_detector[name]
                 self.feature_distances = dict(zip(self.feature_names, last.distances[:-1].tolist(), strict=True))

@@ -68,6 +68,12 @@ class RecorderMetrics:
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
+        self._dependence = Gauge(
+            "drift_dependence_factor",
+            "What the thresholds are multiplied with, as rows resemble their neighbours; 1 for independent rows.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
         self._distances = _gauge(
             "drift_feature_distance",
             "Distance of a feature from training; one window in a thousand is above 1 while nothing changes.",
@@ -83,6 +89,7 @@ class RecorderMetrics:
             for gauge in (self._thresholds, self._statistics, self._active):
                 gauge.labels(detector).set(0)
         self._fill.set(0)
+        self._dependence.set(1)
         self._detectors = tuple(detectors)
 
     def record_rows(self, n_rows: int) -> None:
@@ -103,6 +110,7 @@ class RecorderMetrics:
             for gauge in (self._thresholds, self._statistics, self._active):
                 gauge.labels(detector).set(0)
         self._fill.set(0)
+        self._dependence.set(1)
 
     def record_checks(self, ratios: Mapping[str, Sequence[float]]) -> None:
         """Observe statistics divided by thresholds, by detector."""
@@ -110,7 +118,7 @@ class RecorderMetrics:
             self._ratios.labels(detector).observe_many(np.asarray(values, np.float64))
 
     def record_alarm(self, detector: str, feature: str, is_event: bool) -> None:
-        """Count a drift signal, or a drift event, which is a confirmed signal."""
+        """Count a drift signal, or a drift event, which is a lasting change."""
         (self._events if is_event else self._alarms).labels(detector, feature).inc()
 
     def record_detector(self, name: str, threshold: float, statistic: float | None, is_active: bool) -> None:
@@ -119,9 +127,10 @@ class RecorderMetrics:
         self._statistics.labels(name).set(statistic or 0)
         self._active.labels(name).set(is_active)
 
-    def record_window(self, fill: float, distances: Mapping[str, float]) -> None:
-        """Record how full the window is, 0 to 1, and the distance of each feature from training."""
+    def record_window(self, fill: float, distances: Mapping[str, float], dependence: float) -> None:
+        """Record how full the window is, 0 to 1, the distance of each feature from training, and the dependence."""
         self._fill.set(fill)
+        self._dependence.set(dependence)
         for name, distance in distances.items():
             self._distances.labels(name).set(distance)
 

@@ -248,7 +248,7 @@ class DriftRecorder:
             active = monitor.active
             for name, detector in monitor.detectors.items():
                 self._metrics.record_detector(name, detector.threshold, detector.statistic, active[name])
-            self._metrics.record_window(monitor.fill, monitor.feature_distances or {})
+            self._metrics.record_window(monitor.fill, monitor.feature_distances or {}, monitor.dependence)
         described = monitor.describe() if monitor else {}
         try:
             write_report(self._folder, self._model.version, self._model.state, described, time.time())
