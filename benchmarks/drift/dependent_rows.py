@@ -1,12 +1,29 @@
-"""Streams without drift whose rows depend on each other: rows sent several times, and sessions of similar rows."""
+"""Measure false events, and delays of true ones, in rows that depend on each other: retries and sessions."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.drift.run_lengths import Source
+from app.drift.calibration import COUNTS, DETECTORS, Calibration
+from app.drift.detector import Kind
+from app.drift.monitor import DriftMonitor
+from benchmarks.drift.held_out_rows import score
+from benchmarks.drift.populations import Trained
+from benchmarks.drift.run_lengths import Source, draw_from
 from training.drift.simulate import ScoredRows
+
+_ROWS_PER_SECOND, _DAYS = 100, 30
+
+# Rows after which the dependence is known.
+_WARM_UP = 6000
+
+# Rows after which a change is given up.
+_LONGEST = 20_000
+
+Rows = NDArray[np.float64]
 
 # Kinds of rows: groups of nearby ones.
 _KINDS, _ROUNDS = 5, 15
@@ -65,3 +82,105 @@ def sample_each_second(source: Source, rows_per_second: float, most: int, genera
         )
 
     return draw
+
+
+# Makes a stream of a population.
+Make = Callable[[ScoredRows, np.random.Generator], Source]
+
+
+def _sampled(make: Make) -> Make:
+    """Return a stream of ten times as many rows as the recorder passes on."""
+
+    def make_sampled(rows: ScoredRows, generator: np.random.Generator) -> Source:
+        return sample_each_second(make(rows, generator), 10 * _ROWS_PER_SECOND, _ROWS_PER_SECOND, generator)
+
+    return make_sampled
+
+
+# The rate makes no difference up to 100 rows a second, where all rows are seen.
+STREAMS: dict[str, Make] = {
+    "independent": draw_from,
+    "each row twice": lambda rows, generator: send_repeatedly(rows, 2, generator),
+    "each row three times": lambda rows, generator: send_repeatedly(rows, 3, generator),
+    "sessions of 3": lambda rows, generator: send_sessions(rows, 3, generator),
+    "sessions of 10": lambda rows, generator: send_sessions(rows, 10, generator),
+    "each row three times, 1,000 rows/s": _sampled(lambda rows, generator: send_repeatedly(rows, 3, generator)),
+    "sessions of 10, 1,000 rows/s": _sampled(lambda rows, generator: send_sessions(rows, 10, generator)),
+}
+
+_CLEAR_CHANGES: dict[str, Callable[[Rows], Rows]] = {
+    "+0.3 on all": lambda rows: rows + 0.3,
+    "times 1.5": lambda rows: rows * 1.5,
+    "first feature stuck at 1": lambda rows: np.column_stack([np.ones(len(rows)), rows[:, 1:]]),
+}
+
+
+def tabulate_dependent_rows(populations: Mapping[str, Rows], n_training: int, n_rows: int) -> Iterator[str]:
+    """Estimate false events where rows depend on each other, and count the rows until clear changes are events."""
+    yield (
+        "| rows | stream | factor | false events in 30 days: "
+        + " | ".join(f"`{name}`" for name in DETECTORS)
+        + " | `counts`: largest statistic / threshold | rows to the event: "
+        + " | ".join(_CLEAR_CHANGES)
+        + " |"
+    )
+    yield "|---|---|" + "--:|" * (len(DETECTORS) + len(_CLEAR_CHANGES) + 2)
+    for name, population in populations.items():
+        trained = Trained.on(population, n_training, seed=0)
+        calibration = trained.calibrate()
+        for words, make in STREAMS.items():
+            watch = _make_watch(calibration)
+            source = make(trained.population, np.random.default_rng(100))
+            false_events, highest = _estimate_false_events(watch, calibration, source, n_rows)
+            delays = [_find_event(trained, calibration, make, change) for change in _CLEAR_CHANGES.values()]
+            figures = [f"{events:.3f}" for events in false_events] + [f"{highest:.2f}"] + [f"{d:,}" for d in delays]
+            yield f"| {name} | {words} | {watch.dependence:.1f} | " + " | ".join(figures) + " |"
+
+
+def _make_watch(calibration: Calibration) -> DriftMonitor:
+    """Make a monitor of the default settings."""
+    names = tuple(str(number) for number in range(calibration.reference_rows.shape[1]))
+    return DriftMonitor(calibration, names, _ROWS_PER_SECOND, _DAYS)
+
+
+def _estimate_false_events(
+    watch: DriftMonitor, calibration: Calibration, source: Source, n_rows: int
+) -> tuple[list[float], float]:
+    """Return the false events of each window detector in 30 days, and the largest ratio of ``counts``.
+
+    Most runs have no event. Signals lead to one if windows confirm it, which are independent of each other; so their
+    number and the share of windows beyond the confirming threshold are measured.
+    """
+    share, n_confirming = watch.confirmation.share, watch.confirmation.n_windows
+    lines = {name: calibration.thresholds[name].confirming_threshold(share) for name in DETECTORS}
+    n_beyond = dict.fromkeys(DETECTORS, 0)
+    highest = 0.0
+    for first in range(0, n_rows, calibration.window):
+        # Rows of a session must not be cut off by asking for few.
+        if first % _WARM_UP == 0:
+            rows = source(_WARM_UP, first)
+        part = rows.take(np.arange(first % _WARM_UP, first % _WARM_UP + calibration.window))
+        before = watch.dependence
+        ratios = watch.update(part.rows, part.scores, part.labels).ratios
+        highest = max([highest, *ratios[COUNTS]])
+        for name in DETECTORS if first >= _WARM_UP else ():
+            n_beyond[name] += (watch.detectors[name].statistic or 0) > before * lines[name]
+    n_windows = (n_rows - _WARM_UP) / calibration.window
+    per_row = _DAYS * _ROWS_PER_SECOND * 86_400 / n_rows
+    signals = {name: watch.detectors[name].progress.alarms for name in DETECTORS}
+    return [per_row * signals[name] * (n_beyond[name] / n_windows) ** n_confirming for name in DETECTORS], highest
+
+
+def _find_event(trained: Trained, calibration: Calibration, make: Make, change: Callable[[Rows], Rows]) -> int:
+    """Return the rows from a change to the first event after it."""
+    watch = _make_watch(calibration)
+    source = make(trained.population, np.random.default_rng(200))
+    before = source(_WARM_UP, 0)
+    watch.update(before.rows, before.scores, before.labels)
+    after = score(trained.forest, change(source(_LONGEST, _WARM_UP).rows))
+    for first in range(0, _LONGEST, 100):
+        part = after.take(np.arange(first, first + 100))
+        for finding in watch.update(part.rows, part.scores, part.labels).findings:
+            if finding.kind is Kind.EVENT:
+                return finding.row - _WARM_UP
+    return _LONGEST

@@ -26,9 +26,9 @@ def build() -> Dashboard:
             "Drift",
             "isowatch-drift",
             "Whether rows and answers still resemble training. The detector cvm compares each feature, mmd all "
-            "features together, score the anomaly scores, outlier_rate the outlier ratio, and counts finds small changes in "
-            "thousands of rows. Each replica has its own "
-            "detectors; the largest value over the selected replicas is shown.",
+            "features together, score the anomaly scores, outlier_rate the outlier ratio, counts thousands of rows in "
+            "search of small changes. Each replica has its own detectors; the largest value over the selected replicas "
+            "is shown.",
         )
         .with_variable(instance_variable())
         .annotation(drift_events())
@@ -111,8 +111,8 @@ def _events() -> timeseries.Panel:
 def _signals() -> timeseries.Panel:
     return graph(
         "Drift signals within 5 minutes",
-        "How often the statistic of a detector crossed its threshold. Some crossings are expected while nothing changes: "
-        "on average one per --drift-ert rows. Nobody is alerted on them; those that are confirmed are drift events.",
+        "How often the statistic of a detector crossed its threshold. While nothing changes, it does so once per "
+        "--drift-ert rows on average. Nobody is alerted on that; those that are confirmed are drift events.",
         units.Short,
         query(_increase_over_5_minutes("drift_alarms_total"), "{{detector}} {{feature}}", fast_scrape=True),
         decimals=0,
