@@ -125,7 +125,7 @@ def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int)
         line = _find_threshold(highest, 1 / run_time)
         at_risk = at_risk[highest[:, -1] <= line]
         lines.append(line)
-    confirming = _find_confirming_thresholds(statistics[:, ::window])
+    confirming = find_confirming_thresholds(statistics[:, ::window])
     return Thresholds(np.array(starts), np.array(lines), confirming, float(run_time))
 
 
@@ -157,7 +157,7 @@ def _rows_at_risk(highest: NDArray[np.float64], threshold: float) -> int:
     return int((highest <= threshold).sum() + (highest[:, -1] > threshold).sum())
 
 
-def _find_confirming_thresholds(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+def find_confirming_thresholds(windows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Find the thresholds that disjoint windows exceed with at most the stored probabilities."""
     thresholds: NDArray[np.float64] = np.quantile(windows, 1 - CONFIRMING_SHARES, method="higher")
     return thresholds

@@ -7,15 +7,15 @@ drawn from the other training rows: drawn from the reference itself, they would 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, Calibration, ColumnBins
+from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration, ColumnBins
 from app.drift.mmd import RobustScaling
 from app.drift.thresholds import find_thresholds
-from app.drift.windows import round_to_single
+from app.drift.windows import find_confirming_outlier_shares, round_to_single
 from training.drift.simulate import DriftSimulation, ScoredRows
 from training.errors import BadArgument
 
@@ -188,6 +188,7 @@ def calibrate(
     """
     generator = np.random.default_rng(_SEED)
     columns = [np.column_stack([part.rows, part.scores]) for part in (reference, others)]
+    n_others = len(others)
     bins = tuple(find_bins(column) for column in round_to_single(np.concatenate(columns)).T)
     if len(others) > _MAX_CALIBRATION_ROWS:
         others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
@@ -202,6 +203,9 @@ def calibrate(
 
         statistics = simulation.run(name, report_part)
         thresholds[name] = find_thresholds(statistics, window, run_time)
+    n_training = len(reference) + n_others
+    confirming = find_confirming_outlier_shares(training_outlier_share, n_training, window)
+    thresholds[OUTLIER_RATE] = replace(thresholds[OUTLIER_RATE], confirming=confirming)
     return Calibration(
         reference_rows=reference.rows,
         reference_scores=reference.scores,
