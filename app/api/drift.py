@@ -89,8 +89,8 @@ class DriftReport(Schema):
 @drift.get("/drift")
 @Operation(
     summary="Whether rows still look like the training rows.",
-    description="The state of each drift detector. Detectors see a sample of all workers' rows; a drift signal becomes "
-    "a drift event when the next windows confirm it.",
+    description="The state of each drift detector; they see a sample of all workers' rows. A drift event is a change "
+    "that lasts, and what alerts are about. A statistic above its threshold is only a drift signal, expected at times.",
     tag="model",
     answer=DriftReport,
     refusals=(503,),

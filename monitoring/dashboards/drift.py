@@ -110,7 +110,7 @@ def _events() -> timeseries.Panel:
 
 def _signals() -> timeseries.Panel:
     return graph(
-        "Drift signals within 5 minutes",
+        "Threshold crossings within 5 minutes",
         "How often the statistic of a detector crossed its threshold. While nothing changes, it does so once per "
         "--drift-ert rows on average. Nobody is alerted on that; those that are confirmed are drift events.",
         units.Short,
@@ -130,8 +130,8 @@ def _statistics() -> timeseries.Panel:
     ratio = f"drift_last_stat{{{INSTANCE}}} / (drift_threshold{{{INSTANCE}}} > 0)"
     return graph(
         "Statistic / threshold",
-        "The latest statistic of each detector, divided by its threshold for a drift signal. Values above 1 are "
-        "expected now and then; staying above 1 is a drift.",
+        "The latest statistic of each detector, divided by its threshold. Values above 1 are expected now and then; "
+        "staying above 1 is a drift.",
         units.NoUnit,
         query(f"max by (detector) ({ratio})", "{{detector}}", fast_scrape=True),
         drift_threshold_line(),
