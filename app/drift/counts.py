@@ -103,7 +103,9 @@ class CountsDetector:
         self._n_training = int(self._bins[0].counts.sum())
         self._degrees = np.array(n_bins) - 1
         self._dependence = Dependence(n_bins)
+        # The bins of the rows of an unfinished block, and how many rows are missing until it is full, 1 to 2,000.
         self._rows: list[NDArray[np.uint8]] = []
+        self.missing = BLOCK
         # The counts of the last blocks, each of shape (n_bins,).
         self._blocks: deque[NDArray[np.int64]] = deque(maxlen=_SIZES[-1])
         self._found_by = 1
@@ -116,11 +118,6 @@ class CountsDetector:
         """How many times farther from training dependent rows may be than independent rows."""
         return self._dependence.factor
 
-    @property
-    def missing(self) -> int:
-        """Rows until the next comparison, 1 to 2,000."""
-        return BLOCK - sum(map(len, self._rows))
-
     def push(self, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> Evidence | None:
         """Take rows, at most as many as are missing; shapes ``(n_rows, n_features)`` and ``(n_rows,)``.
 
@@ -130,10 +127,11 @@ class CountsDetector:
         """
         columns = zip(self._bins, round_to_single(np.column_stack([rows, scores])).T, strict=True)
         self._rows.append(np.stack([column.place(values) for column, values in columns], axis=1))
+        self.missing -= len(rows)
         if self.missing:
             return None
         places = np.concatenate(self._rows)
-        self._rows = []
+        self._rows, self.missing = [], BLOCK
         self._dependence.add(places)
         self._blocks.append(np.bincount((places + self._starts).ravel(), minlength=len(self._training)))
         evidence = max(self._compare())
@@ -230,7 +228,7 @@ class CountsDetector:
         if not fits:
             raise ValueError("the saved counts do not fit the model.")
         self.progress, self._found_by = Progress.of(state["progress"]), state["found_by"]
-        self._rows = [places]
+        self._rows, self.missing = [places], BLOCK - len(places)
         self._blocks.extend(blocks.astype(np.int64))
         self._dependence.measured.extend(measured)
         if self._blocks:

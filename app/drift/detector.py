@@ -18,8 +18,9 @@ SECONDS_PER_DAY = 86_400
 # With fewer and stricter windows, a small drift would rarely be confirmed; with more, the event comes later.
 _MIN_SHARE = 0.05
 
-# Reference and calibration rows are only a sample: with 4,000 training rows, a single draw had 3.7 times as many false
-# events as planned. The rest is for the detector of app.drift.counts.
+# An eighth of the false events that are allowed is planned for these detectors, and an eighth for that of
+# app.drift.counts. Reference and calibration rows are only a sample: one draw of 4,000 training rows led to 3.7 times as
+# many as planned.
 _MARGIN = 8
 
 # Above this, a window carries hardly any information. It is the largest share that calibration stores.
