@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import ColumnBins
 from app.drift.dependence import Dependence
-from app.drift.detector import SECONDS_PER_DAY, Kind, Phase, Progress
+from app.drift.detector import MAX_COUNT, SECONDS_PER_DAY, Kind, Phase, Progress
 from app.drift.windows import round_to_single
 
 # Rows between two comparisons: 20 seconds at the default rate.
@@ -39,6 +39,9 @@ _QUIET = 2
 
 # At most one comparison in so many is a false event, so that an event means something also where there are few rows.
 _MIN_COMPARISONS = 10_000
+
+# Beyond what can be measured: a correlation is at most 1, and with rare values down to minus a few hundred.
+_LARGEST_CORRELATION = 1e6
 
 
 class Evidence(NamedTuple):
@@ -203,7 +206,8 @@ class CountsDetector:
             "found_by": self._found_by,
             "rows": b64encode(places.tobytes()).decode("ascii"),
             "blocks": b64encode(np.array(self._blocks, "<u2").tobytes()).decode("ascii"),
-            "measured": [block.tolist() for block in self._dependence.measured],
+            "measured": self._dependence.measured.tolist(),
+            "measured_blocks": self._dependence.n_blocks,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -217,12 +221,15 @@ class CountsDetector:
         shape = (-1, len(self._bins))
         places = np.frombuffer(b64decode(state["rows"], validate=True), np.uint8).reshape(shape)
         blocks = np.frombuffer(b64decode(state["blocks"], validate=True), "<u2").reshape(-1, len(self._training))
-        measured = [np.array(block, np.float64).reshape(-1, 2) for block in state["measured"]]
+        measured, n_blocks = np.array(state["measured"], np.float64), state["measured_blocks"]
         fits = (
             len(places) < BLOCK
             and bool((places <= self._degrees).all())
             and bool((np.add.reduceat(blocks.astype(np.int64), self._starts, axis=1) == BLOCK).all())
-            and all(len(block) == len(self._bins) and bool(np.isfinite(block).all()) for block in measured)
+            and measured.shape == self._dependence.measured.shape
+            and bool((np.abs(measured) <= _LARGEST_CORRELATION).all())
+            and type(n_blocks) is int
+            and 0 <= n_blocks <= MAX_COUNT
             and state["found_by"] in _SIZES
         )
         if not fits:
@@ -230,7 +237,7 @@ class CountsDetector:
         self.progress, self._found_by = Progress.of(state["progress"]), state["found_by"]
         self._rows, self.missing = [places], BLOCK - len(places)
         self._blocks.extend(blocks.astype(np.int64))
-        self._dependence.measured.extend(measured)
+        self._dependence.measured, self._dependence.n_blocks = measured, n_blocks
         if self._blocks:
             self.statistic = max(self._compare()).statistic
 

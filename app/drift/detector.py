@@ -19,8 +19,8 @@ SECONDS_PER_DAY = 86_400
 _MIN_SHARE = 0.05
 
 # An eighth of the false events that are allowed is planned for these detectors, and an eighth for that of
-# app.drift.counts. Reference and calibration rows are only a sample: one draw of 4,000 training rows led to 3.7 times as
-# many as planned.
+# app.drift.counts. Reference and calibration rows are only a sample: one draw of 4,000 training rows led to 3.7 times
+# as many as planned.
 _MARGIN = 8
 
 # Above this, a window carries hardly any information. It is the largest share that calibration stores.

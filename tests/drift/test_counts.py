@@ -109,7 +109,7 @@ def test_restart_makes_no_difference(detector, n_before):
         *({"rows": "no base 64"}, {"rows": "AAA="}, {"rows": "////"}, {"rows": None}),
         *({"blocks": "AAAA"}, {"blocks": 1}),
         *({"found_by": 3}, {"found_by": None}, {"progress": {}}, {"measured": [[1.0]]}),
-        {"measured": [[[float("inf"), 0.0]] * 3]},
+        *({"measured": [[float("inf")] * 51] * 3}, {"measured_blocks": -1}, {"measured_blocks": 0.5}),
     ],
 )
 def test_state_that_does_not_fit_is_refused(detector, change):
