@@ -20,7 +20,7 @@ from app.drift.windows import SlidingStatistics, Statistics
 _LARGEST_SINGLE = float(np.finfo(np.float32).max)
 
 # False events of ``counts`` that are expected in the time in which one is allowed; the other detectors have as many.
-_FALSE_EVENTS_OF_COUNTS = 0.125
+FALSE_EVENTS_OF_COUNTS = 0.125
 
 # The start of the year 9999, in seconds since 1970: later times cannot be shown as a date in every time zone.
 _LAST_SECOND = 253_370_764_800
@@ -124,10 +124,10 @@ class DriftMonitor:
         self._counts: CountsDetector | None = None
         if calibration.bins:
             n_columns = len(calibration.bins)
-            line = find_line(rows_per_second, _FALSE_EVENTS_OF_COUNTS, false_alarm_days, n_columns)
+            line = find_line(rows_per_second, FALSE_EVENTS_OF_COUNTS, false_alarm_days, n_columns)
             self._counts = CountsDetector(calibration.bins, line)
             rows = rows_per_second * false_alarm_days * SECONDS_PER_DAY
-            self.run_times[COUNTS] = rows / _FALSE_EVENTS_OF_COUNTS
+            self.run_times[COUNTS] = rows / FALSE_EVENTS_OF_COUNTS
         self.rows_seen = 0
         self.last_events: dict[str, Finding | None] = dict.fromkeys(self.detectors)
         # None until the window has been full.

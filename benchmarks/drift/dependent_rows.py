@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import COUNTS, DETECTORS, Calibration
+from app.drift.counts import BLOCK, CountsDetector, find_line
 from app.drift.detector import Kind
-from app.drift.monitor import DriftMonitor
+from app.drift.monitor import FALSE_EVENTS_OF_COUNTS, DriftMonitor
 from benchmarks.drift.held_out_rows import score
 from benchmarks.drift.populations import Trained
 from benchmarks.drift.run_lengths import Source, draw_from
+from benchmarks.drift.small_changes import bins_of
 from training.drift.simulate import ScoredRows
 
 _ROWS_PER_SECOND, _DAYS = 100, 30
@@ -113,6 +115,31 @@ _CLEAR_CHANGES: dict[str, Callable[[Rows], Rows]] = {
     "times 1.5": lambda rows: rows * 1.5,
     "first feature stuck at 1": lambda rows: np.column_stack([np.ones(len(rows)), rows[:, 1:]]),
 }
+
+
+def tabulate_factors(populations: Mapping[str, Rows], n_training: int, n_blocks: int) -> Iterator[str]:
+    """Show the factor of each stream, and what ``counts`` makes of it."""
+    yield "| rows | stream | factor: first block, median, largest | events | largest statistic / threshold | above 2 |"
+    yield "|---|---|--:|--:|--:|--:|"
+    for name, population in populations.items():
+        trained = Trained.on(population, n_training, seed=0)
+        bins = bins_of(trained)
+        for words, make in STREAMS.items():
+            detector = CountsDetector(bins, find_line(_ROWS_PER_SECOND, FALSE_EVENTS_OF_COUNTS, _DAYS, len(bins)))
+            source = make(trained.population, np.random.default_rng(5))
+            factors, statistics = [], []
+            for number in range(n_blocks):
+                rows = source(BLOCK, number * BLOCK)
+                evidence = detector.push(rows.rows, rows.scores)
+                assert evidence is not None
+                list(detector.check(evidence))
+                factors.append(detector.widening)
+                statistics.append(evidence.statistic)
+            largest, above = max(statistics) / detector.threshold, float(np.mean(np.array(statistics) > 2))
+            yield (
+                f"| {name} | {words} | {factors[0]:.1f}, {np.median(factors):.1f}, {max(factors):.1f} | "
+                f"{detector.progress.events} | {largest:.2f} | {above:.3f} |"
+            )
 
 
 def tabulate_dependent_rows(populations: Mapping[str, Rows], n_training: int, n_rows: int) -> Iterator[str]:
