@@ -18,7 +18,7 @@ drift = Blueprint("drift", __name__)
 
 
 class DriftEvent(Schema):
-    """A drift event, which is a confirmed drift signal."""
+    """A drift event: a lasting change, notified once."""
 
     at = fields.AwareDateTime(required=True)
     row = fields.Integer(required=True, metadata={"description": "Its number among the rows that the detectors saw."})
@@ -34,7 +34,10 @@ class DriftDetector(Schema):
     statistic = fields.Float(
         required=True,
         allow_none=True,
-        metadata={"description": "Of the last window; null until a window has been full."},
+        metadata={
+            "description": "Of the last window; null until a window has been full. Of `counts`: how improbable the "
+            "counts of thousands of rows are without drift, as a power of ten."
+        },
     )
     threshold = fields.Float(required=True, metadata={"description": "A higher statistic is a drift signal."})
     expected_run_time = fields.Float(
@@ -45,9 +48,7 @@ class DriftDetector(Schema):
         },
     )
     alarms = fields.Integer(required=True, metadata={"description": "Number of drift signals so far."})
-    events = fields.Integer(
-        required=True, metadata={"description": "Number of drift events (confirmed signals) so far."}
-    )
+    events = fields.Integer(required=True, metadata={"description": "Number of drift events (lasting changes) so far."})
     last_event = fields.Nested(DriftEvent, required=True, allow_none=True)
     features = fields.Dict(
         keys=fields.String(),
@@ -76,14 +77,20 @@ class DriftReport(Schema):
     window_fill = fields.Float(metadata={"description": "The filled part of the window, 0 to 1."})
     expected_run_time = fields.Integer(metadata={"description": "The run time that was requested in training."})
     confirming_windows = fields.Integer(metadata={"description": "Number of windows that must confirm a drift signal."})
+    dependence = fields.Float(
+        metadata={
+            "description": "What the thresholds are multiplied with, 1 to 10, as rows resemble their neighbours "
+            "(retries, sessions); 1 for independent rows."
+        }
+    )
     detectors = fields.Dict(keys=fields.String(), values=fields.Nested(DriftDetector), required=True)
 
 
 @drift.get("/drift")
 @Operation(
     summary="Whether rows still look like the training rows.",
-    description="The state of each drift detector. Detectors see a sample of all workers' rows; a drift signal becomes "
-    "a drift event when the next windows confirm it.",
+    description="The state of each drift detector; they see a sample of all workers' rows. A drift event is a change "
+    "that lasts, and what alerts are about. A statistic above its threshold is only a drift signal, expected at times.",
     tag="model",
     answer=DriftReport,
     refusals=(503,),

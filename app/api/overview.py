@@ -169,7 +169,7 @@ def summarize(
         features = sorted({feature for name in drifting if (feature := drift[name]["feature"])})
         sentences.append(f"Drift of {', '.join(features)}." if features else "Drift.")
         state = ATTENTION
-    elif not drift or any(detector["state"] == "not enough rows yet" for detector in drift.values()):
+    elif not drift or all(detector["state"] == "not enough rows yet" for detector in drift.values()):
         sentences.append("Too few rows yet to know about drift." if drift else "Drift is not watched.")
     else:
         sentences.append("No drift.")

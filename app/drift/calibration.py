@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,89 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.drift.thresholds import Thresholds
 from app.errors import InvalidBundle
 from app.server.array_file import MAX_BYTES, ArrayKind, read_arrays
 from app.server.regular_file import open_regular
-
-# Probabilities that an undrifted window exceeds a stored quantile. The largest would confirm every fourth false signal;
-# smaller ones than the smallest cannot be estimated from the simulated windows.
-CONFIRMING_SHARES: NDArray[np.float64] = np.geomspace(0.25, 0.001, 80)
-
-# Training uses 2; more leave room for another choice.
-_MAX_SETTLING_WINDOWS = 100
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The thresholds of one detector.
-
-    Parameters
-    ----------
-    starts
-        Rows after the first full window from which each threshold applies, ascending from 0.
-    lines
-        A signal is a statistic above the threshold that applies; same shape as ``starts``.
-    confirming
-        The statistic that undrifted windows exceed at most with the probability in ``CONFIRMING_SHARES``; same shape
-        as that.
-    run_time
-        Mean number of rows from the first full window to the first signal without drift; infinite if no window can
-        signal.
-    """
-
-    starts: NDArray[np.int64]
-    lines: NDArray[np.float64]
-    confirming: NDArray[np.float64]
-    run_time: float
-
-    def fits(self, window: int) -> bool:
-        """Return whether the values can be thresholds for windows of this size.
-
-        Training lets the threshold settle for ``2 * window`` rows; a far longer table would fill the memory.
-        """
-        return (
-            self.starts.shape == self.lines.shape
-            and len(self.starts) >= 1
-            and self.starts[0] == 0
-            and bool((np.diff(self.starts) > 0).all())
-            and int(self.starts[-1]) <= _MAX_SETTLING_WINDOWS * window
-            and bool((self.lines != 0).all() and np.isfinite(self.lines).all())
-            and self.confirming.shape == CONFIRMING_SHARES.shape
-            and bool(np.isfinite(self.confirming).all())
-            and self.run_time > 0
-        )
-
-    def by_row(self) -> list[float]:
-        """Return the threshold of each row from the first full window on; the last one applies to all further rows.
-
-        Examples
-        --------
-        >>> lines = np.array([0.5, 0.4, 0.3])
-        >>> Thresholds(np.array([0, 1, 3]), lines, np.zeros(80), run_time=300.0).by_row()
-        [0.5, 0.4, 0.4, 0.3]
-        """
-        lengths = np.append(np.diff(self.starts), 1)
-        return [float(line) for line in np.repeat(self.lines, lengths)]
-
-    def confirming_threshold(self, share: float) -> float:
-        """Return the statistic that an undrifted window exceeds at most with this probability.
-
-        Raises
-        ------
-        ValueError
-            If the probability is below 0.001, for which nothing is stored.
-        """
-        # A rounding error must not select the next, much smaller share.
-        [small_enough] = np.nonzero(share * (1 + 1e-9) >= CONFIRMING_SHARES)
-        if not len(small_enough):
-            raise ValueError(f"no threshold is stored for the probability {share:g}; pass 0.001 or more.")
-        return float(self.confirming[small_enough[0]])
-
 
 # Maximum mean discrepancy over all features; Cramer-von Mises per feature, and of the anomaly score; the share of
 # outliers.
 MMD, CVM, SCORE, OUTLIER_RATE = "mmd", "cvm", "score", "outlier_rate"
 DETECTORS = (MMD, CVM, SCORE, OUTLIER_RATE)
+
+# Compares thousands of rows with training, and needs no thresholds from training: see app.drift.counts.
+COUNTS = "counts"
+ALL_DETECTORS = (*DETECTORS, COUNTS)
+
+# The detectors that name a feature; False if they do so only sometimes.
+NAMING_DETECTORS = {CVM: True, COUNTS: False}
 
 # A window of one row has no pairs. Beyond the maximum, the integers of the rank distances would overflow.
 MIN_WINDOW, MAX_WINDOW = 2, 1000
@@ -119,6 +53,55 @@ _DRIFT_ARRAYS = {
     }.items()
 }
 
+# Bundles of earlier releases lack them: the bins of all columns, one column after the other.
+_BIN_ARRAYS = {
+    "bin_edges": ArrayKind(np.float64, 1),
+    "bin_counts": ArrayKind(np.int64, 1),
+    "bins_by_column": ArrayKind(np.int64, 1),
+}
+
+# The number of a bin fits into a byte. With a share of 0.4 % at least, there are 250 at most.
+MAX_BINS = 256
+
+
+@dataclass(frozen=True)
+class ColumnBins:
+    """Intervals of the values of a column, and how many training rows are in each.
+
+    Parameters
+    ----------
+    edges
+        Ascending; each is the smallest value of the bin above it. A value that many rows share has a bin of its own.
+    counts
+        Training rows in each bin, positive; one more than edges.
+
+    Examples
+    --------
+    >>> bins = ColumnBins(np.array([2.0, np.nextafter(2.0, 3.0)]), np.array([30, 50, 20]))
+    >>> bins.place(np.array([1.0, 2.0, 2.5]))
+    array([0, 1, 2], dtype=uint8)
+    """
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def place(self, values: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Return the number of the bin of each value, as many as values; values are rounded to float32."""
+        return self.edges.searchsorted(values, side="right").astype(np.uint8)
+
+    def are_bins(self) -> bool:
+        """Return whether the values can be bins."""
+        return (
+            1 <= len(self.counts) <= MAX_BINS
+            and len(self.edges) == len(self.counts) - 1
+            and bool((np.diff(self.edges) > 0).all() and np.isfinite(self.edges).all())
+            and bool((self.counts > 0).all() and (self.counts <= _MAX_TRAINING_ROWS).all())
+        )
+
+
+# More than any table; the sum of a column's bins is then far from the largest integer.
+_MAX_TRAINING_ROWS = 2**40
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -143,6 +126,9 @@ class Calibration:
         Rows in a window, 2 to 1,000.
     thresholds
         The thresholds of each detector.
+    bins
+        All training rows, counted by bins: of each feature and, last, of the score. Empty in bundles of earlier
+        releases.
     """
 
     reference_rows: NDArray[np.float64]
@@ -153,6 +139,7 @@ class Calibration:
     expected_run_time: int
     window: int
     thresholds: dict[str, Thresholds]
+    bins: tuple[ColumnBins, ...] = ()
 
     def write(self, file: Path) -> None:
         """Write ``drift.npz``, which holds no reference rows; the same values give the same bytes."""
@@ -170,6 +157,12 @@ class Calibration:
                 f"{name}_lines": thresholds.lines,
                 f"{name}_confirming": thresholds.confirming,
                 f"{name}_run_time": np.float64(thresholds.run_time),
+            }
+        if self.bins:
+            arrays |= {
+                "bin_edges": np.concatenate([column.edges for column in self.bins]),
+                "bin_counts": np.concatenate([column.counts for column in self.bins]),
+                "bins_by_column": np.array([len(column.counts) for column in self.bins]),
             }
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -195,7 +188,7 @@ class Calibration:
             with open_regular(reference_file, MAX_BYTES) as opened:
                 rows = read_arrays(opened, _REFERENCE_ARRAYS)["rows"]
             with open_regular(file, MAX_BYTES) as opened:
-                arrays = read_arrays(opened, _DRIFT_ARRAYS)
+                arrays = read_arrays(opened, _DRIFT_ARRAYS, optional=_BIN_ARRAYS)
             calibration = cls(
                 reference_rows=rows,
                 reference_scores=arrays["reference_scores"],
@@ -213,6 +206,7 @@ class Calibration:
                     )
                     for name in DETECTORS
                 },
+                bins=_split_bins(arrays),
             )
         # What somebody else wrote can make a parser raise anything.
         except Exception as error:
@@ -242,9 +236,23 @@ class Calibration:
             and MIN_WINDOW <= self.window <= MAX_WINDOW
             and self.expected_run_time >= 1
             and all(each.fits(self.window) for each in self.thresholds.values())
+            and len(self.bins) in (0, n_features + 1)
+            and all(column.are_bins() for column in self.bins)
+            and len({int(column.counts.sum()) for column in self.bins}) <= 1
         )
         if not fits:
             raise InvalidBundle(f"{file} does not fit the reference rows beside it: train again.")
+
+
+def _split_bins(arrays: Mapping[str, NDArray[Any]]) -> tuple[ColumnBins, ...]:
+    """Split the arrays of all columns; return no bins if the file has none."""
+    if not _BIN_ARRAYS.keys() <= arrays.keys():
+        return ()
+    ends = np.cumsum(arrays["bins_by_column"])
+    # A column has one edge less than bins.
+    edges = np.split(arrays["bin_edges"], (ends - np.arange(1, len(ends) + 1))[:-1])
+    counts = np.split(arrays["bin_counts"], ends[:-1])
+    return tuple(ColumnBins(*column) for column in zip(edges, counts, strict=True))
 
 
 def _is_within_single(numbers: NDArray[np.float64]) -> bool:

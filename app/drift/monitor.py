@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from app.drift.calibration import CVM, DETECTORS, Calibration
-from app.drift.detector import MAX_COUNT, Detector, Kind, Phase, Progress, plan_confirmation
+from app.drift.calibration import COUNTS, CVM, DETECTORS, Calibration
+from app.drift.counts import CountsDetector, Evidence, find_line
+from app.drift.detector import MAX_COUNT, SECONDS_PER_DAY, Detector, Kind, Phase, Progress, plan_confirmation
 from app.drift.windows import SlidingStatistics, Statistics
 
 # Rows are compared as float32.
 _LARGEST_SINGLE = float(np.finfo(np.float32).max)
+
+# False events of ``counts`` that are expected in the time in which one is allowed; the other detectors have as many.
+FALSE_EVENTS_OF_COUNTS = 0.125
 
 # The start of the year 9999, in seconds since 1970: later times cannot be shown as a date in every time zone.
 _LAST_SECOND = 253_370_764_800
@@ -33,7 +37,8 @@ class Finding:
     kind
         A signal (stored as ``alarm``), or an event: a signal that was confirmed.
     feature
-        The feature that has moved most, if the detector is ``cvm``; else empty.
+        The feature that has moved most, if the detector is ``cvm`` or ``counts``; else empty. Also empty if the score
+        has moved more than any feature.
     row
         The number of the row at which it was found, counted from 1 since monitoring of the model started.
     seconds
@@ -69,7 +74,8 @@ class Checks:
     Parameters
     ----------
     ratios
-        By detector: the ratio of statistic to threshold after each row with a full window; above 1 is a signal.
+        By detector: the ratio of statistic to threshold after each row with a full window, and of ``counts`` after each
+        block; above 1 is a signal.
     findings
         Signals and events, in order.
     """
@@ -111,17 +117,34 @@ class DriftMonitor:
         )
         self.window, self.expected_run_time = calibration.window, calibration.expected_run_time
         self.feature_names = tuple(feature_names)
-        self.detectors = {
+        self._of_windows = {
             name: Detector(calibration.thresholds[name], self.confirmation, calibration.window) for name in DETECTORS
         }
         self.run_times = {name: calibration.thresholds[name].run_time for name in DETECTORS}
+        self._counts: CountsDetector | None = None
+        if calibration.bins:
+            n_columns = len(calibration.bins)
+            line = find_line(rows_per_second, FALSE_EVENTS_OF_COUNTS, false_alarm_days, n_columns)
+            self._counts = CountsDetector(calibration.bins, line)
+            rows = rows_per_second * false_alarm_days * SECONDS_PER_DAY
+            self.run_times[COUNTS] = rows / FALSE_EVENTS_OF_COUNTS
         self.rows_seen = 0
-        self.last_events: dict[str, Finding | None] = dict.fromkeys(DETECTORS)
+        self.last_events: dict[str, Finding | None] = dict.fromkeys(self.detectors)
         # None until the window has been full.
         self.feature_distances: dict[str, float] | None = None
         self._statistics, self._clock, self._fill = SlidingStatistics(calibration), clock, fill
         # After a restart, the windows are filled from these.
         self._last_rows: deque[NDArray[np.float64]] = deque(maxlen=calibration.window)
+
+    @property
+    def detectors(self) -> dict[str, Detector | CountsDetector]:
+        """All detectors by name; bundles of earlier releases have no ``counts``."""
+        return self._of_windows | ({COUNTS: self._counts} if self._counts else {})
+
+    @property
+    def dependence(self) -> float:
+        """By how much thresholds are multiplied, because rows resemble their neighbours, 1 to 10."""
+        return self._counts.widening if self._counts else 1.0
 
     @property
     def fill(self) -> float:
@@ -141,8 +164,18 @@ class DriftMonitor:
             Shape ``(n_rows,)``: 1 inlier, -1 outlier.
         """
         table = np.column_stack([self._fill(np.asarray(rows)), scores, labels]).astype(np.float64, copy=False)
-        ratios: dict[str, list[float]] = {name: [] for name in self.detectors}
-        findings: list[Finding] = []
+        checks = Checks({name: [] for name in self.detectors}, [])
+        while len(table):
+            # A block changes the thresholds for the rows after it.
+            part, table = np.split(table, [self._counts.missing if self._counts else len(table)])
+            self._check_windows(part, checks)
+            evidence = self._counts.push(part[:, :-2], part[:, -2]) if self._counts else None
+            if self._counts and evidence:
+                self._check_counts(self._counts, evidence, checks)
+        return checks
+
+    def _check_windows(self, table: NDArray[np.float64], checks: Checks) -> None:
+        """Slide the windows over rows, with score and label as their last columns, and add what they find."""
         distances = None
         pushed = self._push(table, self.rows_seen)
         for row, statistics in zip(table, pushed, strict=True):
@@ -151,14 +184,23 @@ class DriftMonitor:
             if len(self._last_rows) < self.window:
                 continue
             distances = statistics.distances[:-1]
-            for name, detector in self.detectors.items():
+            for name, detector in self._of_windows.items():
                 statistic = statistics.by_detector[name]
-                ratios[name].append(statistic / detector.threshold)
+                checks.ratios[name].append(statistic / detector.threshold)
                 if kind := detector.check(statistic):
-                    findings.append(self._make_finding(name, kind, distances))
+                    feature = self.feature_names[int(distances.argmax())] if name == CVM else ""
+                    checks.findings.append(self._make_finding(name, kind, feature))
         if distances is not None:
             self.feature_distances = dict(zip(self.feature_names, distances.tolist(), strict=True))
-        return Checks(ratios, findings)
+
+    def _check_counts(self, detector: CountsDetector, evidence: Evidence, checks: Checks) -> None:
+        """Check the evidence of the last blocks, and add what was found."""
+        checks.ratios[COUNTS].append(evidence.statistic / detector.threshold)
+        is_feature = evidence.column < len(self.feature_names)
+        feature = self.feature_names[evidence.column] if is_feature else ""
+        checks.findings.extend(self._make_finding(COUNTS, kind, feature) for kind in detector.check(evidence))
+        for each in self._of_windows.values():
+            each.widening = self.dependence
 
     def describe(self) -> dict[str, Any]:
         """Return the state of the detectors as strict JSON values, for people and scripts."""
@@ -169,6 +211,7 @@ class DriftMonitor:
             "window_fill": self.fill,
             "expected_run_time": self.expected_run_time,
             "confirming_windows": self.confirmation.n_windows,
+            "dependence": self.dependence,
             "detectors": {
                 name: {
                     "state": str(detector.progress.phase),
@@ -189,7 +232,8 @@ class DriftMonitor:
         return {
             "rows_seen": self.rows_seen,
             "last_rows": [row.tolist() for row in self._last_rows],
-            "progress": {name: asdict(detector.progress) for name, detector in self.detectors.items()},
+            "progress": {name: asdict(detector.progress) for name, detector in self._of_windows.items()},
+            "counts": self._counts.state() if self._counts else None,
             "last_events": {name: asdict(event) for name, event in self.last_events.items() if event},
         }
 
@@ -204,11 +248,11 @@ class DriftMonitor:
         Raises
         ------
         ValueError, KeyError, TypeError
-            If it does not fit the model; this monitor then stays unchanged.
+            If it does not fit the model; this monitor must then not be used.
         """
         n_columns = len(self.feature_names) + 2
         table = np.array(state["last_rows"], np.float64).reshape(-1, n_columns)
-        progress = {name: Progress.of(state["progress"][name]) for name in self.detectors}
+        progress = {name: Progress.of(state["progress"][name]) for name in self._of_windows}
         events = {name: Finding.of(event) for name, event in state["last_events"].items() if name in self.detectors}
         rows_seen = state["rows_seen"]
         if type(rows_seen) is not int or not 0 <= rows_seen <= MAX_COUNT:
@@ -216,12 +260,16 @@ class DriftMonitor:
         n_rows = len(table)
         if not n_rows == min(rows_seen, self.window) or not (np.abs(table) <= _LARGEST_SINGLE).all():
             raise ValueError(f"{n_rows} rows of a window of {self.window} do not belong to {rows_seen} seen rows.")
+        # Earlier releases have saved none.
+        if self._counts and state.get("counts"):
+            self._counts.restore(state["counts"])
         self._last_rows.extend(table)
-        self.rows_seen, self.last_events = rows_seen, dict.fromkeys(DETECTORS) | events
+        self.rows_seen, self.last_events = rows_seen, dict.fromkeys(self.detectors) | events
         # Fill the windows; the detectors have checked these rows already.
         *_, last = [None, *self._push(table, rows_seen - n_rows)]
-        for name, detector in self.detectors.items():
+        for name, detector in self._of_windows.items():
             detector.progress = progress[name]
+            detector.widening = self.dependence
             if last is not None and n_rows == self.window:
                 detector.statistic = last.by_detector[name]
                 self.feature_distances = dict(zip(self.feature_names, last.distances[:-1].tolist(), strict=True))
@@ -230,9 +278,8 @@ class DriftMonitor:
         """Push rows, with score and label as their last columns, into the windows."""
         return self._statistics.push(table[:, :-2], table[:, -2], table[:, -1] < 0, first)
 
-    def _make_finding(self, name: str, kind: Kind, distances: NDArray[np.float64]) -> Finding:
+    def _make_finding(self, name: str, kind: Kind, feature: str) -> Finding:
         """Return a finding, and store it if it is an event."""
-        feature = self.feature_names[int(distances.argmax())] if name == CVM else ""
         finding = Finding(name, kind, feature, self.rows_seen, self._clock())
         if kind is Kind.EVENT:
             self.last_events[name] = finding

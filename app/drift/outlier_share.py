@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import OUTLIER_RATE, Calibration, Thresholds
-from app.drift.thresholds import find_thresholds, settling_rows
-from app.drift.windows import step_between_outlier_shares
+from app.drift.calibration import OUTLIER_RATE, Calibration
+from app.drift.thresholds import Thresholds, find_thresholds, settling_rows
+from app.drift.windows import find_confirming_outlier_shares, step_between_outlier_shares
 
 # The seed of training, so that the same share gives the same file.
 _SEED = 0
@@ -40,7 +40,13 @@ def recalibrate(drift_file: Path, reference_file: Path, outlier_share: float) ->
     if not drift_file.exists():
         return
     calibration = Calibration.read(drift_file, reference_file)
-    outlier_rate = find_outlier_rate_threshold(outlier_share, calibration.window, calibration.expected_run_time)
+    window = calibration.window
+    outlier_rate = find_outlier_rate_threshold(outlier_share, window, calibration.expected_run_time)
+    # Bundles of earlier releases do not say how many training rows there were.
+    if calibration.bins:
+        n_training = int(calibration.bins[0].counts.sum())
+        confirming = find_confirming_outlier_shares(outlier_share, n_training, window)
+        outlier_rate = replace(outlier_rate, confirming=confirming)
     changed = replace(
         calibration,
         training_outlier_share=outlier_share,

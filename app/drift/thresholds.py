@@ -1,4 +1,6 @@
-"""Find thresholds on simulated streams, such that each row signals with the same probability if none before it did.
+"""The thresholds of a detector, and how they are found on simulated streams without drift.
+
+They are such that each row signals with the same probability if none before it did.
 
 References
 ----------
@@ -8,10 +10,84 @@ detection rates", AISTATS 2022.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import CONFIRMING_SHARES, Thresholds
+# Probabilities that an undrifted window exceeds a stored quantile. The largest would confirm every fourth false signal;
+# smaller ones than the smallest cannot be estimated from the simulated windows.
+CONFIRMING_SHARES: NDArray[np.float64] = np.geomspace(0.25, 0.001, 80)
+
+# Training uses 2; more leave room for another choice.
+_MAX_SETTLING_WINDOWS = 100
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The thresholds of one detector.
+
+    Parameters
+    ----------
+    starts
+        Rows after the first full window from which each threshold applies, ascending from 0.
+    lines
+        A signal is a statistic above the threshold that applies; same shape as ``starts``.
+    confirming
+        The statistic that undrifted windows exceed at most with the probability in ``CONFIRMING_SHARES``; same shape
+        as that.
+    run_time
+        Mean number of rows from the first full window to the first signal without drift; infinite if no window can
+        signal.
+    """
+
+    starts: NDArray[np.int64]
+    lines: NDArray[np.float64]
+    confirming: NDArray[np.float64]
+    run_time: float
+
+    def fits(self, window: int) -> bool:
+        """Return whether the values can be thresholds for windows of this size.
+
+        Training lets the threshold settle for ``2 * window`` rows; a far longer table would fill the memory.
+        """
+        return (
+            self.starts.shape == self.lines.shape
+            and len(self.starts) >= 1
+            and self.starts[0] == 0
+            and bool((np.diff(self.starts) > 0).all())
+            and int(self.starts[-1]) <= _MAX_SETTLING_WINDOWS * window
+            and bool((self.lines != 0).all() and np.isfinite(self.lines).all())
+            and self.confirming.shape == CONFIRMING_SHARES.shape
+            and bool(np.isfinite(self.confirming).all())
+            and self.run_time > 0
+        )
+
+    def by_row(self) -> list[float]:
+        """Return the threshold of each row from the first full window on; the last one applies to all further rows.
+
+        Examples
+        --------
+        >>> lines = np.array([0.5, 0.4, 0.3])
+        >>> Thresholds(np.array([0, 1, 3]), lines, np.zeros(80), run_time=300.0).by_row()
+        [0.5, 0.4, 0.4, 0.3]
+        """
+        lengths = np.append(np.diff(self.starts), 1)
+        return [float(line) for line in np.repeat(self.lines, lengths)]
+
+    def confirming_threshold(self, share: float) -> float:
+        """Return the statistic that an undrifted window exceeds at most with this probability.
+
+        Raises
+        ------
+        ValueError
+            If the probability is below 0.001, for which nothing is stored.
+        """
+        # A rounding error must not select the next, much smaller share.
+        [small_enough] = np.nonzero(share * (1 + 1e-9) >= CONFIRMING_SHARES)
+        if not len(small_enough):
+            raise ValueError(f"no threshold is stored for the probability {share:g}; pass 0.001 or more.")
+        return float(self.confirming[small_enough[0]])
 
 
 def settling_rows(window: int) -> int:
@@ -49,7 +125,7 @@ def find_thresholds(statistics: NDArray[np.float64], window: int, run_time: int)
         line = _find_threshold(highest, 1 / run_time)
         at_risk = at_risk[highest[:, -1] <= line]
         lines.append(line)
-    confirming = _find_confirming_thresholds(statistics[:, ::window])
+    confirming = find_confirming_thresholds(statistics[:, ::window])
     return Thresholds(np.array(starts), np.array(lines), confirming, float(run_time))
 
 
@@ -81,7 +157,7 @@ def _rows_at_risk(highest: NDArray[np.float64], threshold: float) -> int:
     return int((highest <= threshold).sum() + (highest[:, -1] > threshold).sum())
 
 
-def _find_confirming_thresholds(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+def find_confirming_thresholds(windows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Find the thresholds that disjoint windows exceed with at most the stored probabilities."""
     thresholds: NDArray[np.float64] = np.quantile(windows, 1 - CONFIRMING_SHARES, method="higher")
     return thresholds

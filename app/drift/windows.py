@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE, SCORE, Calibration
 from app.drift.cvm import RankReference, RankWindow
 from app.drift.mmd import KernelReference, KernelWindow
+from app.drift.thresholds import find_confirming_thresholds
 
 
 def round_to_single(numbers: ArrayLike) -> NDArray[np.float64]:
@@ -49,6 +50,40 @@ def step_between_outlier_shares(training_share: float, size: int) -> float:
     # Rounding merges two shares that are equally far above and below that of training.
     steps = np.unique(np.abs(np.arange(size + 1) / size - training_share).round(12))
     return float(np.diff(steps).min())
+
+
+# Standard errors by which the true share of outliers may exceed that in training. With 4,000 training rows, of which 4
+# are outliers, 0.06 false events are then expected in the time in which one is allowed; with 0 instead of 2, 1.2 are.
+_ERRORS = 2
+
+_SIMULATED_WINDOWS = 400_000
+
+
+def find_confirming_outlier_shares(training_share: float, n_training: int, size: int) -> NDArray[np.float64]:
+    """Return the confirming thresholds of the share of outliers; they include that the training rows are a sample.
+
+    Parameters
+    ----------
+    training_share
+        Share of the training rows that the model flagged, in [0, 1].
+    n_training
+        Number of training rows.
+    size
+        Rows in the window.
+
+    Examples
+    --------
+    The fewer rows, the higher:
+
+    >>> [find_confirming_outlier_shares(0.01, n_rows, 100)[30].round(3) for n_rows in (4000, 1_000_000)]
+    [np.float64(0.034), np.float64(0.028)]
+    """
+    generator = np.random.default_rng(0)
+    error = np.sqrt(max(training_share, 1 / n_training) / n_training)
+    counts = generator.binomial(size, min(training_share + _ERRORS * error, 1.0), _SIMULATED_WINDOWS)
+    statistics = np.abs(counts / size - training_share)
+    statistics += step_between_outlier_shares(training_share, size) * generator.random(len(counts))
+    return find_confirming_thresholds(statistics)
 
 
 class OutlierWindow:

@@ -26,19 +26,21 @@ class RecorderMetrics:
         Where the metrics are registered.
     detectors
         The names of the detectors.
-    naming_detector
-        The detector that names a feature with each drift signal.
+    naming_detectors
+        The detectors that name a feature with a drift signal; False for those that do so only sometimes.
 
     Examples
     --------
-    >>> metrics = RecorderMetrics(registry := CollectorRegistry(), ["mmd", "cvm"], "cvm")
+    >>> metrics = RecorderMetrics(registry := CollectorRegistry(), ["mmd", "cvm"], {"cvm": True})
     >>> metrics.record_alarm("cvm", "mean", is_event=False)
     >>> registry.get_sample_value("drift_alarms_total", {"detector": "cvm", "feature": "mean"})
     1.0
     """
 
-    def __init__(self, registry: CollectorRegistry, detectors: Sequence[str], naming_detector: str) -> None:
-        self._naming_detector = naming_detector
+    def __init__(
+        self, registry: CollectorRegistry, detectors: Sequence[str], naming_detectors: Mapping[str, bool]
+    ) -> None:
+        self._naming_detectors = tuple(naming_detectors)
         self._recorded = declare_row_counter(registry).labels(RECORDED)
         self._ratios = VectorHistogram(
             "drift_test_stat",
@@ -53,7 +55,7 @@ class RecorderMetrics:
         )
         self._events = Counter(
             "drift_events_total",
-            "Drift events: signals of a drift detector that the next windows confirmed.",
+            "Drift events: lasting changes, which a detector has confirmed.",
             labels,
             registry=registry,
         )
@@ -66,6 +68,12 @@ class RecorderMetrics:
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
+        self._dependence = Gauge(
+            "drift_dependence_factor",
+            "What the thresholds are multiplied with, as rows resemble their neighbours; 1 for independent rows.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
         self._distances = _gauge(
             "drift_feature_distance",
             "Distance of a feature from training; one window in a thousand is above 1 while nothing changes.",
@@ -75,12 +83,13 @@ class RecorderMetrics:
         self._live_features: tuple[str, ...] = ()
         for detector in detectors:
             self._ratios.labels(detector)
-            if detector != naming_detector:
+            if not naming_detectors.get(detector):
                 self._alarms.labels(detector, "")
                 self._events.labels(detector, "")
             for gauge in (self._thresholds, self._statistics, self._active):
                 gauge.labels(detector).set(0)
         self._fill.set(0)
+        self._dependence.set(1)
         self._detectors = tuple(detectors)
 
     def record_rows(self, n_rows: int) -> None:
@@ -92,14 +101,16 @@ class RecorderMetrics:
         for name in self._live_features:
             self._distances.labels(name).set(0)
         for name in names:
-            self._alarms.labels(self._naming_detector, name)
-            self._events.labels(self._naming_detector, name)
+            for detector in self._naming_detectors:
+                self._alarms.labels(detector, name)
+                self._events.labels(detector, name)
             self._distances.labels(name).set(0)
         self._live_features = tuple(names)
         for detector in self._detectors:
             for gauge in (self._thresholds, self._statistics, self._active):
                 gauge.labels(detector).set(0)
         self._fill.set(0)
+        self._dependence.set(1)
 
     def record_checks(self, ratios: Mapping[str, Sequence[float]]) -> None:
         """Observe statistics divided by thresholds, by detector."""
@@ -107,7 +118,7 @@ class RecorderMetrics:
             self._ratios.labels(detector).observe_many(np.asarray(values, np.float64))
 
     def record_alarm(self, detector: str, feature: str, is_event: bool) -> None:
-        """Count a drift signal, or a drift event, which is a confirmed signal."""
+        """Count a drift signal, or a drift event, which is a lasting change."""
         (self._events if is_event else self._alarms).labels(detector, feature).inc()
 
     def record_detector(self, name: str, threshold: float, statistic: float | None, is_active: bool) -> None:
@@ -116,9 +127,10 @@ class RecorderMetrics:
         self._statistics.labels(name).set(statistic or 0)
         self._active.labels(name).set(is_active)
 
-    def record_window(self, fill: float, distances: Mapping[str, float]) -> None:
-        """Record how full the window is, 0 to 1, and the distance of each feature from training."""
+    def record_window(self, fill: float, distances: Mapping[str, float], dependence: float) -> None:
+        """Record how full the window is, 0 to 1, the distance of each feature from training, and the dependence."""
         self._fill.set(fill)
+        self._dependence.set(dependence)
         for name, distance in distances.items():
             self._distances.labels(name).set(distance)
 

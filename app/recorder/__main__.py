@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from app.drift.calibration import CVM, DETECTORS
+from app.drift.calibration import ALL_DETECTORS, NAMING_DETECTORS
 from app.metrics.alarms import AlarmMetrics
 from app.metrics.directory import folder_of_workers
 from app.metrics.metrics_file import close_files, name_files_after
@@ -58,7 +58,7 @@ def main(listener: int, name: str) -> None:
     assert folder is not None  # set by the arbiter
     name_files_after(name)
     registry = CollectorRegistry()
-    metrics = RecorderMetrics(registry, DETECTORS, CVM)
+    metrics = RecorderMetrics(registry, ALL_DETECTORS, NAMING_DETECTORS)
     server = RecorderServer(socket.socket(fileno=listener), sys.stdin.fileno())
 
     def live_version() -> str:

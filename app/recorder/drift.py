@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from app.drift.calibration import Calibration
+from app.drift.calibration import COUNTS, Calibration
 from app.drift.detector import Kind
 from app.drift.monitor import Checks, DriftMonitor, Finding
 from app.drift.state_file import UnreadableState, quarantine, restore_state, save_state
@@ -140,6 +140,12 @@ def watch_model(bundle: Bundle, rows_per_second: float, false_alarm_days: float,
             DriftMonitor, calibration, features.names, rows_per_second, false_alarm_days, fill=features.fill_missing
         )
         monitor = make_monitor()
+        if not calibration.bins:
+            log.info(
+                "model %s was trained by an earlier release and lacks the drift detector %s, which finds small lasting "
+                "changes: train again to have it",
+                *(bundle.version, COUNTS),
+            )
     except InvalidBundle as error:
         log.warning("drift of model %s is not monitored: %s", bundle.version, error)
         return WatchedModel(bundle.version, NO_DETECTORS)
@@ -242,7 +248,7 @@ class DriftRecorder:
             active = monitor.active
             for name, detector in monitor.detectors.items():
                 self._metrics.record_detector(name, detector.threshold, detector.statistic, active[name])
-            self._metrics.record_window(monitor.fill, monitor.feature_distances or {})
+            self._metrics.record_window(monitor.fill, monitor.feature_distances or {}, monitor.dependence)
         described = monitor.describe() if monitor else {}
         try:
             write_report(self._folder, self._model.version, self._model.state, described, time.time())

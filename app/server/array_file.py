@@ -29,7 +29,12 @@ class ArrayKind(NamedTuple):
     n_axes: int
 
 
-def read_arrays(file: BinaryIO, kinds: Mapping[str, ArrayKind], max_bytes: int = MAX_BYTES) -> dict[str, NDArray[Any]]:
+def read_arrays(
+    file: BinaryIO,
+    kinds: Mapping[str, ArrayKind],
+    max_bytes: int = MAX_BYTES,
+    optional: Mapping[str, ArrayKind] | None = None,
+) -> dict[str, NDArray[Any]]:
     """Read arrays without unpickling; other members of the file are ignored.
 
     Parameters
@@ -40,6 +45,8 @@ def read_arrays(file: BinaryIO, kinds: Mapping[str, ArrayKind], max_bytes: int =
         The arrays to read, by name.
     max_bytes
         The largest size of all of them together, unpacked.
+    optional
+        More arrays to read, of those that the file has.
 
     Returns
     -------
@@ -64,6 +71,7 @@ def read_arrays(file: BinaryIO, kinds: Mapping[str, ArrayKind], max_bytes: int =
         members = {member.filename: member for member in archive.infolist()}
         if missing := [name for name in kinds if f"{name}.npy" not in members]:
             raise ValueError(f"it has no array {missing[0]}")
+        kinds = {**kinds, **{name: kind for name, kind in (optional or {}).items() if f"{name}.npy" in members}}
         wanted = {name: members[f"{name}.npy"] for name in kinds}
         if (size := sum(member.file_size for member in wanted.values())) > max_bytes:
             raise ValueError(f"its arrays have {size:,} bytes, at most {max_bytes:,} are read")

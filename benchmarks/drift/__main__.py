@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.drift import sections
+from benchmarks.drift.dependent_rows import tabulate_dependent_rows, tabulate_factors
 from benchmarks.drift.held_out_rows import Draw
+from benchmarks.drift.populations import make_populations
+from benchmarks.drift.small_changes import tabulate_false_events, tabulate_small_changes
 from training.data.dataset import read_training_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,11 +30,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--draws", type=int, default=5, help="ways to split the table (%(default)s)")
     parser.add_argument("--runs", type=int, default=200, help="runs of each draw (%(default)s)")
-    parser.add_argument("--only", metavar="A,B", help="sections: promise, delays, repetition, events, cost")
+    parser.add_argument(
+        "--only",
+        metavar="A,B",
+        help="sections: cost, promise, delays, repetition, events, small, false, factors, dependent",
+    )
     options = parser.parse_args(arguments)
     # One core only: threads of a library on a second core would distort the cost.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     table = read_training_data(options.train).rows
+    populations = make_populations(table)
     draws = [Draw.of(table, seed) for seed in range(options.draws)]
     fewer = max(1, options.runs // 10)
     available: dict[str, Callable[[], Iterator[str]]] = {
@@ -40,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "delays": lambda: sections.tabulate_delays(draws, fewer),
         "repetition": lambda: sections.tabulate_repetition(draws, fewer),
         "events": lambda: sections.tabulate_events(draws, 20 * options.runs, 500 * options.runs),
+        "small": lambda: tabulate_small_changes(populations, len(table), fewer),
+        "false": lambda: tabulate_false_events(populations, fewer, 50 * options.runs, (4000, len(table))),
+        "factors": lambda: tabulate_factors(populations, len(table), fewer * 4),
+        "dependent": lambda: tabulate_dependent_rows(populations, len(table), 300 * options.runs),
     }
     chosen = options.only.split(",") if options.only else list(available)
     if unknown := [name for name in chosen if name not in available]:

@@ -25,7 +25,7 @@ _RULES = Path(__file__).resolve().parents[1] / "prometheus" / "rules" / "thresho
 # Legends of threshold lines; graphs draw lines with these legends dashed.
 ALERTS_ABOVE, ALERTS_BELOW = "alerts above", "alerts below"
 
-# Exceeding it is only a drift signal; nobody is alerted until the following windows confirm it.
+# It is exceeded now and then while nothing changes; alerts are about drift events only.
 DRIFT_THRESHOLD = "threshold"
 
 _OPERATORS: dict[type[ast.operator], Callable[[float, float], float]] = {

@@ -26,15 +26,16 @@ def build() -> Dashboard:
             "Drift",
             "isowatch-drift",
             "Whether rows and answers still resemble training. The detector cvm compares each feature, mmd all "
-            "features together, score the anomaly scores, outlier_rate the outlier ratio. Each replica has its own "
-            "detectors; the largest value over the selected replicas is shown.",
+            "features together, score the anomaly scores, outlier_rate the outlier ratio, counts thousands of rows in "
+            "search of small changes. Each replica has its own detectors; the largest value over the selected replicas "
+            "is shown.",
         )
         .with_variable(instance_variable())
         .annotation(drift_events())
     )
     grid = Grid(dashboard)
-    grid.add_row("Events and signals")
-    grid.add_panels(5, _current_drift(), _event_count(), _signal_count(), _window_fill(), widths=(9, 5, 5, 5))
+    grid.add_row("Drift events")
+    grid.add_panels(5, _current_drift(), _event_count(), _dependence(), _window_fill(), widths=(9, 5, 5, 5))
     grid.add_panels(8, _events(), _signals())
     grid.add_row("Statistics")
     grid.add_panels(10, _statistics(), _medians())
@@ -55,7 +56,7 @@ def _current_drift() -> stat.Panel:
         names_query(f"({_DRIFTING}) or on () {full} or on () {calibrated}", "detector", _NOT_MONITORED),
         coloured={_NO_DRIFT: colours.GOOD, _TOO_FEW_ROWS: colours.NEUTRAL, _NOT_MONITORED: colours.NEUTRAL},
     )
-    for detector in ("cvm", "mmd", "score", "outlier_rate"):
+    for detector in ("cvm", "mmd", "counts", "score", "outlier_rate"):
         panel = panel.override_by_name(detector, [colours.fixed(colours.BAD)])
     return panel
 
@@ -63,8 +64,7 @@ def _current_drift() -> stat.Panel:
 def _event_count() -> stat.Panel:
     return number(
         "Drift events",
-        "Confirmed drifts in the time range, over all detectors. A drift counts once; it lasts until windows are quiet "
-        "again.",
+        "Drift events in the time range, over all detectors. A drift counts once; it lasts until rows are as before.",
         units.Short,
         query(f"sum(increase(drift_events_total{{{INSTANCE}}}[$__range]))", "events", fast_scrape=True),
         decimals=0,
@@ -72,15 +72,14 @@ def _event_count() -> stat.Panel:
     )
 
 
-def _signal_count() -> stat.Panel:
+def _dependence() -> stat.Panel:
     return number(
-        "Drift signals",
-        "Drift signals in the time range, over all detectors. Some are expected while nothing changes: on average one "
-        "per --drift-ert rows. Nobody is alerted on a signal.",
-        units.Short,
-        query(f"sum(increase(drift_alarms_total{{{INSTANCE}}}[$__range]))", "signals", fast_scrape=True),
-        decimals=0,
-        sparkline=False,
+        "Dependence of rows",
+        "What all thresholds are multiplied with, because rows resemble their neighbours, as retries and sessions do. "
+        "1 for independent rows, at most 10: then only clear changes are found.",
+        units.NoUnit,
+        query(f"max(drift_dependence_factor{{{INSTANCE}}})", "factor", fast_scrape=True),
+        decimals=1,
     )
 
 
@@ -98,7 +97,7 @@ def _window_fill() -> stat.Panel:
 def _events() -> timeseries.Panel:
     return graph(
         "Drift events within 5 minutes",
-        "Drift events by detector; cvm names the feature that moved most. "
+        "Drift events by detector; cvm and counts name the feature that moved most. "
         "Alert DriftDetected: monitoring/runbook.md#driftdetected "
         "Alert PredictionScoreShift: monitoring/runbook.md#predictionscoreshift "
         "Alert OutlierRateShift: monitoring/runbook.md#outlierrateshift",
@@ -111,9 +110,9 @@ def _events() -> timeseries.Panel:
 
 def _signals() -> timeseries.Panel:
     return graph(
-        "Drift signals within 5 minutes",
-        "Drift signals by detector; cvm names the feature that moved most. A signal becomes an event if the following "
-        "windows confirm it.",
+        "Threshold crossings within 5 minutes",
+        "How often the statistic of a detector crossed its threshold. While nothing changes, it does so once per "
+        "--drift-ert rows on average. Nobody is alerted on that; those that are confirmed are drift events.",
         units.Short,
         query(_increase_over_5_minutes("drift_alarms_total"), "{{detector}} {{feature}}", fast_scrape=True),
         decimals=0,
@@ -131,8 +130,8 @@ def _statistics() -> timeseries.Panel:
     ratio = f"drift_last_stat{{{INSTANCE}}} / (drift_threshold{{{INSTANCE}}} > 0)"
     return graph(
         "Statistic / threshold",
-        "The latest statistic of each detector, divided by its threshold for a drift signal. Values above 1 are "
-        "expected now and then; staying above 1 is a drift.",
+        "The latest statistic of each detector, divided by its threshold. Values above 1 are expected now and then; "
+        "staying above 1 is a drift.",
         units.NoUnit,
         query(f"max by (detector) ({ratio})", "{{detector}}", fast_scrape=True),
         drift_threshold_line(),

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from prometheus_client import CollectorRegistry
 
-from app.drift.calibration import CVM, DETECTORS
+from app.drift.calibration import ALL_DETECTORS, NAMING_DETECTORS
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import read_bundle
 from app.model.scoring import score_rows
@@ -49,7 +49,7 @@ def test_report_is_as_described(client: FlaskClient, folder: Path, credits_model
     document = client.get("/openapi.json").json
     valid = Draft202012Validator({"$ref": "#/components/schemas/DriftReport", "components": document["components"]})
     bundle = read_bundle(credits_models / "current")
-    metrics = RecorderMetrics(CollectorRegistry(), DETECTORS, CVM)
+    metrics = RecorderMetrics(CollectorRegistry(), ALL_DETECTORS, NAMING_DETECTORS)
     monitor = DriftRecorder(folder, StateFolder(folder, folder), 1000, metrics)
     monitor.tick()
     without_model = client.get("/drift").json

@@ -211,7 +211,7 @@ def record(folder: Path) -> list[str]:
     shutdown_read, shutdown_write = os.pipe()
     with _tracing() as tracer:
         server = RecorderServer(listen(folder), shutdown_read)
-        metrics = RecorderMetrics(registry, ["mmd"], "cvm")
+        metrics = RecorderMetrics(registry, ["mmd"], {"cvm": True})
         writer = start_writer(
             settings,
             folder,

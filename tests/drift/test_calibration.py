@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.drift.calibration import Calibration
+from app.drift.calibration import Calibration, ColumnBins
 from app.errors import InvalidBundle
 
 
@@ -32,6 +32,10 @@ def test_calibration_is_read_as_it_was_written(files, calibration):
         assert read.thresholds[name].by_row() == thresholds.by_row()
         assert np.array_equal(read.thresholds[name].confirming, thresholds.confirming)
         assert read.thresholds[name].run_time == thresholds.run_time
+    assert len(read.bins) == len(calibration.bins) == 3
+    for column, expected in zip(read.bins, calibration.bins, strict=True):
+        assert np.array_equal(column.edges, expected.edges)
+        assert np.array_equal(column.counts, expected.counts)
     before = files[0].read_bytes()
     calibration.write(files[0])
     assert files[0].read_bytes() == before
@@ -63,6 +67,10 @@ def test_file_of_another_kind_is_refused(files, content):
         {"reference_scores": np.zeros(3)},
         {"bandwidth": 0.0},
         {"distance_scales": np.zeros(3)},
+        {"bins": (ColumnBins(np.zeros(0), np.array([5])),)},
+        {"bins": (ColumnBins(np.array([1.0, 1.0]), np.array([5, 5, 5])),) * 3},
+        {"bins": (ColumnBins(np.array([1.0]), np.array([5, 0])),) * 3},
+        {"bins": tuple(ColumnBins(np.zeros(0), np.array([rows])) for rows in (5, 5, 6))},
     ],
 )
 def test_values_that_do_not_fit_together_are_refused(files, calibration, change):

@@ -7,8 +7,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from app.drift.calibration import Thresholds
 from app.drift.detector import Confirmation, Detector, Kind, Phase, Progress
+from app.drift.thresholds import Thresholds
 
 QUIET, TAIL_SHARE, ALARMING = 0.1, 0.7, 2.0
 

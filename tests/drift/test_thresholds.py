@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.drift.calibration import CONFIRMING_SHARES, Thresholds
+from app.drift.thresholds import CONFIRMING_SHARES, Thresholds
 
 THRESHOLDS = Thresholds(np.array([0, 1, 3]), np.array([3.0, 2.0, 1.0]), 1 - CONFIRMING_SHARES, run_time=300)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.drift.calibration import OUTLIER_RATE, Thresholds
+from app.drift.calibration import OUTLIER_RATE
+from app.drift.thresholds import Thresholds
 from app.drift.windows import OutlierWindow, SlidingStatistics, step_between_outlier_shares
 
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Metric
 
 from app import create_app
 from app.api.service import service_of
-from app.drift.calibration import CVM, DETECTORS
+from app.drift.calibration import ALL_DETECTORS, NAMING_DETECTORS
 from app.metrics.alarms import AlarmMetrics
 from app.metrics.quality import NO_SEGMENT, QualityMetrics
 from app.metrics.recorder import RecorderMetrics
@@ -28,7 +28,7 @@ def service_metrics() -> dict[str, str]:
     """Map each metric of workers, recorder and metric files to its type; counters have the suffix ``_total``."""
     workers, recorder = CollectorRegistry(), CollectorRegistry()
     ServiceMetrics(workers)
-    RecorderMetrics(recorder, DETECTORS, CVM)
+    RecorderMetrics(recorder, ALL_DETECTORS, NAMING_DETECTORS)
     QualityMetrics(recorder, METRICS, 0).record_segments({NO_SEGMENT: OutlierRatio(0, 1)})
     RecordsMetrics(recorder, REASONS, is_enabled=True)
     EventMetrics(recorder)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from app.drift.calibration import CVM, DETECTORS
+from app.drift.calibration import ALL_DETECTORS, NAMING_DETECTORS
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import Bundle, read_bundle
 from app.model.scoring import ScoredRows, score_rows
@@ -35,7 +35,7 @@ class _Recorder:
             folder,
             StateFolder(folder, folder),
             rows_per_second,
-            RecorderMetrics(self.registry, DETECTORS, CVM),
+            RecorderMetrics(self.registry, ALL_DETECTORS, NAMING_DETECTORS),
             clock=lambda: self.seconds,
         )
         self.monitor.follow(watch_model(bundle, rows_per_second, 30, self.state_file))
@@ -188,6 +188,37 @@ def test_model_without_detectors_is_reported(bundle: Bundle, tmp_path: Path, cap
 
     assert watch_model(without, 100, 30, tmp_path / STATE_FILE) == WatchedModel(bundle.version, "no detectors")
     assert "drift is not monitored: to monitor it, train" in caplog.text
+
+
+def test_detector_that_an_earlier_release_did_not_calibrate_is_named_once(
+    bundle: Bundle, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """The other detectors work; the log says how to have it."""
+    folder = tmp_path / "bundle"
+    shutil.copytree(bundle.folder, folder)
+    with np.load(folder / "drift.npz") as arrays:
+        earlier = {name: array for name, array in arrays.items() if not name.startswith("bin")}
+    np.savez(folder / "drift.npz", allow_pickle=False, **earlier)
+    caplog.set_level("INFO")
+
+    watched = watch_model(replace(bundle, folder=folder), 100, 30, tmp_path / STATE_FILE)
+
+    assert watched.monitor is not None
+    assert set(watched.monitor.detectors) == set(ALL_DETECTORS) - {"counts"}
+    assert caplog.text.count("lacks the drift detector counts") == 1
+
+
+def test_rows_that_are_repeated_widen_the_thresholds(recorder: _Recorder, bundle: Bundle):
+    """As the metric and the report say; the threshold in the metrics is the widened one."""
+    with np.load(bundle.folder / "reference.npz") as arrays:
+        independent = np.random.default_rng(0).permutation(arrays["rows"].astype(np.float32))
+    before = recorder.metric("drift_threshold", detector="score")
+    for first in range(0, 600, 200):
+        recorder.take(score_rows(bundle, np.repeat(independent[first : first + 200], 5, axis=0)))
+
+    assert recorder.metric("drift_dependence_factor") > 2
+    assert recorder.report()["dependence"] == recorder.metric("drift_dependence_factor")
+    assert recorder.metric("drift_threshold", detector="score") > before
 
 
 def test_full_disk_stops_nothing(

@@ -40,7 +40,7 @@ class _Taker:
 def test_every_taker_gets_every_row_until_the_service_has_ended(tmp_path: Path):
     """Even those that were sent just before its end; the heartbeat shows that the process is alive."""
     registry = CollectorRegistry()
-    metrics = RecorderMetrics(registry, ["mmd"], "cvm")
+    metrics = RecorderMetrics(registry, ["mmd"], {"cvm": True})
     takers = [_Taker(), _Taker()]
     shutdown_pipe, arbiter = os.pipe()
     server = RecorderServer(listen(tmp_path), shutdown_pipe)

@@ -37,7 +37,7 @@ class RunningWriter:
             Settings.from_environ({"DATABASE_URL": address, "MODEL_DIR": str(folder)} | settings),
             folder / name,
             lambda: min(drained_until, time.time()),
-            RecorderMetrics(self.registry, ["mmd"], "cvm"),
+            RecorderMetrics(self.registry, ["mmd"], {"cvm": True}),
             RecordsMetrics(self.registry, REASONS, is_enabled=True),
             self.labels,
             AlarmMetrics(self.registry),

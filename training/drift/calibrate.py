@@ -7,15 +7,15 @@ drawn from the other training rows: drawn from the reference itself, they would 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, Calibration
+from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration, ColumnBins
 from app.drift.mmd import RobustScaling
 from app.drift.thresholds import find_thresholds
-from app.drift.windows import round_to_single
+from app.drift.windows import find_confirming_outlier_shares, round_to_single
 from training.drift.simulate import DriftSimulation, ScoredRows
 from training.errors import BadArgument
 
@@ -118,6 +118,48 @@ def find_bandwidth(rows: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.median(above_zero))) if len(above_zero) else 1.0
 
 
+# A column without common values gets so many bins of equal size: with more, small shifts of many rows would be less
+# visible.
+_CELLS = 10
+
+# A bin has at least this share of the training rows, and so many of them: of 2,000 live rows, 8 are expected there, so
+# that the statistic of app.drift.counts has the distribution that its threshold assumes.
+_MIN_BIN_SHARE, _MIN_BIN_ROWS = 0.004, 20
+
+
+def find_bins(values: NDArray[np.float64]) -> ColumnBins:
+    """Divide the values of a column into bins: one for each common value, and between them up to ten of similar size.
+
+    Parameters
+    ----------
+    values
+        Of all training rows, rounded to float32.
+
+    Examples
+    --------
+    >>> bins = find_bins(np.append(np.zeros(600), np.arange(1.0, 401.0)))
+    >>> bins.counts.tolist()
+    [600, 100, 100, 100, 100]
+    >>> find_bins(np.zeros(1000)).counts.tolist()
+    [1000]
+    """
+    min_rows = max(_MIN_BIN_ROWS, _MIN_BIN_SHARE * len(values))
+    distinct, counts = np.unique(values, return_counts=True)
+    common = distinct[counts >= min_rows]
+    ends = np.quantile(values, np.arange(1, _CELLS) / _CELLS, method="inverted_cdf")
+    # Nothing lies between a value and the next float.
+    edges = np.unique(np.concatenate([common, np.nextafter(np.append(common, ends), np.inf)]))
+    in_bins = np.bincount(edges.searchsorted(values, side="right"), minlength=len(edges) + 1)
+    while len(edges) and in_bins.min() < min_rows:
+        smallest = int(in_bins.argmin())
+        # Joined with the smaller of its neighbours, so that a common value stays alone as long as possible.
+        is_last = smallest == len(edges)
+        lower = smallest - 1 if is_last or (smallest and in_bins[smallest - 1] <= in_bins[smallest + 1]) else smallest
+        edges = np.delete(edges, lower)
+        in_bins = np.append(np.append(in_bins[:lower], in_bins[lower] + in_bins[lower + 1]), in_bins[lower + 2 :])
+    return ColumnBins(edges, in_bins)
+
+
 # More rows do not improve the thresholds, and each is compared with the whole reference.
 _MAX_CALIBRATION_ROWS = 100_000
 
@@ -145,6 +187,9 @@ def calibrate(
         Called regularly with the completed share, in [0, 1].
     """
     generator = np.random.default_rng(_SEED)
+    columns = [np.column_stack([part.rows, part.scores]) for part in (reference, others)]
+    n_others = len(others)
+    bins = tuple(find_bins(column) for column in round_to_single(np.concatenate(columns)).T)
     if len(others) > _MAX_CALIBRATION_ROWS:
         others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
@@ -158,6 +203,9 @@ def calibrate(
 
         statistics = simulation.run(name, report_part)
         thresholds[name] = find_thresholds(statistics, window, run_time)
+    n_training = len(reference) + n_others
+    confirming = find_confirming_outlier_shares(training_outlier_share, n_training, window)
+    thresholds[OUTLIER_RATE] = replace(thresholds[OUTLIER_RATE], confirming=confirming)
     return Calibration(
         reference_rows=reference.rows,
         reference_scores=reference.scores,
@@ -167,4 +215,5 @@ def calibrate(
         expected_run_time=run_time,
         window=window,
         thresholds=thresholds,
+        bins=bins,
     )

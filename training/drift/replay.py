@@ -26,7 +26,8 @@ class DetectorReplay:
     Parameters
     ----------
     ratios
-        Statistic divided by threshold after each row from the first full window on, shape ``(n_rows - window + 1,)``.
+        Statistic divided by threshold after each row from the first full window on, shape ``(n_rows - window + 1,)``;
+        for ``counts``, that of the last block, and 0 before the first.
     findings
         Drift signals and drift events, in order.
     drifts
@@ -97,8 +98,10 @@ def replay(
             checks = watch.update(rows[one], scores[one], labels[one])
             findings += checks.findings
             for name, is_active in watch.active.items():
-                ratios[name] += checks.ratios[name]
                 are_active[name].append(is_active)
+                if watch.fill == 1:
+                    # Between two blocks, `counts` compares nothing.
+                    ratios[name].append((checks.ratios[name] or ratios[name][-1:] or [0.0])[0])
         on_progress(start + len(rows))
     n_checked = len(data) - watch.window + 1
     return Replay(

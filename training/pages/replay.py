@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from app.drift.calibration import CVM, MMD, OUTLIER_RATE, SCORE
+from app.drift.calibration import COUNTS, CVM, MMD, OUTLIER_RATE, SCORE
 from app.drift.detector import Kind
 from training.drift.replay import Replay, count, describe_detectors, first_event_row, rows_in_drift
 from training.figures.statistic import statistic_figure
@@ -17,6 +17,7 @@ _MONITORS = {
     CVM: "each feature by itself",
     SCORE: "the anomaly score",
     OUTLIER_RATE: "the share of outliers",
+    COUNTS: "small changes of a feature or the score, over thousands of rows",
 }
 
 # Nobody reads a longer list.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.drift.calibration import CONFIRMING_SHARES
-from app.drift.thresholds import find_thresholds, settling_rows
+from app.drift.thresholds import CONFIRMING_SHARES, find_thresholds, settling_rows
 
 WINDOW, RUN_TIME = 10, 100
 
