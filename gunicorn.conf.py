@@ -127,7 +127,7 @@ def worker_exit(server, worker):
     from app.api.service import service_of
     from app.metrics.metrics_file import close_files
 
-    if worker.wsgi is not None:  # it may have failed to start
+    if getattr(worker, "wsgi", None) is not None:  # it may have failed to start
         service_of(worker.wsgi).close()
     close_files()
     # Python collects garbage as it ends: for a worker, 0.4 s of processor time in which nothing is gained.

@@ -32,13 +32,7 @@ def problem_of(bind: str) -> str:
     host = host.strip("[]")
     if not (port.isascii() and port.isdigit() and int(port) <= 65535 and host):
         return f"BIND={bind} is not an address: use host:port, for example BIND=127.0.0.1:8000."
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            # As Gunicorn does it: a port whose old connections are in TIME_WAIT is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
+    if error := listening_error(host, int(port)):
         if error.errno == errno.EADDRINUSE:
             other = int(port) + 1 if int(port) < 65535 else 8000
             return f"Port {port} is taken: stop what listens on {bind}, or use another port: make run PORT={other}."
@@ -46,6 +40,19 @@ def problem_of(bind: str) -> str:
             return f"Port {port} is reserved for administrators: use one above 1023, such as make run PORT=8000."
         return f"Nothing can listen on BIND={bind} ({error.strerror}): use an address of this machine."
     return ""
+
+
+def listening_error(host: str, port: int) -> OSError | None:
+    """Return the error of listening on an address; None if that is possible."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As Gunicorn does it: a port whose old connections are in TIME_WAIT is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error
+    return None
 
 
 if __name__ == "__main__":

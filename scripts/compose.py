@@ -11,6 +11,9 @@ from typing import Any
 # The first version that understands `!override` in docker-compose.site.yml.
 OLDEST = (2, 24)
 
+# Enough for the step of a build that failed, and few enough to be read.
+_LINES_OF_A_FAILURE = 30
+
 
 class StepFailed(Exception):
     """A step of starting or changing the platform failed; the message says which, and what to do."""
@@ -52,16 +55,28 @@ def is_too_old(version: str) -> bool:
 
 
 def compose(step: str, *arguments: str) -> None:
-    """Run ``docker compose`` and show its output.
+    """Run ``docker compose``, and print the step and what came of it.
+
+    A terminal shows Docker's own progress, which overwrites itself. Elsewhere, the hundreds of lines of a build are
+    shown only if it fails.
 
     Raises
     ------
     StepFailed
         If it fails; the message starts with ``step``.
     """
-    sys.stdout.flush()
-    run = subprocess.run(["docker", "compose", *arguments], stdin=subprocess.DEVNULL)
+    is_terminal = sys.stdout.isatty()
+    print(f"{step} ...", flush=True)
+    run = subprocess.run(
+        ["docker", "compose", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=None if is_terminal else subprocess.PIPE,
+        stderr=None if is_terminal else subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
     if run.returncode != 0:
+        print(*(run.stdout or "").splitlines()[-_LINES_OF_A_FAILURE:], sep="\n", file=sys.stderr)
         raise StepFailed(f"{step} failed; see the output of Docker above.")
 
 
@@ -75,6 +90,33 @@ def image_of(service: str) -> str:
     """Return the image of a service; its version is pinned in docker-compose.yml only."""
     image: str = _configuration()["services"][service]["image"]
     return image
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """A port that a container publishes on this machine.
+
+    Parameters
+    ----------
+    address, port
+        Where programs on this machine connect.
+    target
+        The port inside the container.
+    """
+
+    address: str
+    port: int
+    target: int
+
+
+def ports_of(service: str) -> list[PublishedPort]:
+    """Return the TCP ports that a service publishes, as the settings choose them."""
+    ports = _configuration()["services"][service]["ports"]
+    return [
+        PublishedPort(each.get("host_ip", "0.0.0.0"), int(each["published"]), int(each["target"]))
+        for each in ports
+        if each["protocol"] == "tcp"
+    ]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ It needs only Python's standard library, so that a machine needs nothing but Doc
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
 
-from scripts.compose import StepFailed, compose, require_compose, succeeds, volume_named
+from scripts.check_address import listening_error
+from scripts.compose import StepFailed, compose, ports_of, require_compose, succeeds, volume_named
 from scripts.first_model import train_if_there_is_none, training_settings
 from scripts.platform_secrets import ADMIN_PASSWORD, CONSOLE_KEYS, FEEDBACK_KEYS, make_secrets, renew_password
 from scripts.platform_settings import change_settings, read_settings, settings_wanted
@@ -20,23 +22,50 @@ SECRETS = ROOT / "secrets"
 
 _READABLE, _ENTERABLE = 0o044, 0o011
 
+# The settings that choose the published ports, by port inside Caddy's container; those of a site are fixed.
+_PORT_SETTINGS = {8000: "SERVICE_PORT", 3000: "GRAFANA_PORT", 9090: "PROMETHEUS_PORT", 9093: "ALERTMANAGER_PORT"}
+
 
 def up() -> None:
     """Create what is missing (settings, passwords, images, a model), start everything and wait until it is healthy."""
     change_settings(SETTINGS, settings_wanted(read_settings(SETTINGS), os.environ))
     training = training_settings(ROOT, os.environ.get("TRAIN", ""), read_settings(SETTINGS).get("DATA", ""))
     change_settings(SETTINGS, training.settings)
+    require_free_ports()
     settings = read_settings(SETTINGS)
     make_secrets(SECRETS, settings["ADMIN_USER"], os.environ.get("ADMIN_PASSWORD", ""))
     _let_containers_read(ROOT / "monitoring")
     compose("Building the image of the service", "build", "service")
     train_if_there_is_none(training)
-    compose(
-        "Starting (if a port is taken, choose another in .env, such as SERVICE_PORT=8001; `make logs` shows more)",
-        *("up", "--detach", "--wait", "--remove-orphans"),
-    )
+    compose("Starting (`make logs` shows more)", "up", "--detach", "--wait", "--remove-orphans")
     # As in Compose, the environment overrides the file.
     print(addresses({**settings, **os.environ}))
+
+
+def require_free_ports() -> None:
+    """Check that every port of the platform is free, or is already its own, before anything slow starts.
+
+    Raises
+    ------
+    StepFailed
+        If another program listens on one; the message names the setting that chooses another.
+    """
+    # An engine elsewhere publishes the ports on its own machine.
+    is_local = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
+    if not is_local or succeeds("exec", "-T", "caddy", "true"):
+        return
+    for published in ports_of("caddy"):
+        error = listening_error(published.address, published.port)
+        if error is None or error.errno == errno.EACCES:  # the engine may use ports that this user may not
+            continue
+        where = f"Port {published.port} of {published.address}"
+        if error.errno != errno.EADDRINUSE:
+            raise StepFailed(
+                f"{where} cannot be used ({error.strerror}): set BIND_ADDRESS to an address of this machine."
+            )
+        setting = _PORT_SETTINGS.get(published.target)
+        choice = f", or set {setting}={published.port + 1} in .env" if setting else ""
+        raise StepFailed(f"{where} is taken: stop the program that listens there{choice}, then run make up again.")
 
 
 def password() -> None:

@@ -119,6 +119,13 @@ class SimilarAlarm(ListedAlarm):
     )
 
 
+class AlarmKey(Schema):
+    """Names an alarm, as labels do."""
+
+    record_id = fields.String(required=True)
+    row = fields.Integer(required=True)
+
+
 class AlarmDetail(ListedAlarm):
     """An alarm with everything that helps to judge it."""
 
@@ -129,6 +136,11 @@ class AlarmDetail(ListedAlarm):
         metadata={"description": "By column of numbers; empty if the model is gone or of format 1, or without values."},
     )
     similar = fields.List(fields.Nested(SimilarAlarm), required=True)
+    identical = fields.List(
+        fields.Nested(AlarmKey),
+        required=True,
+        metadata={"description": "Earlier alarms with the same values that nobody has labelled, to label at once."},
+    )
 
 
 def serialize_alarm(alarm: Alarm) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from app.api.alarm_answer import (
     flatten_alarm,
     serialize_alarm,
 )
-from app.api.feedback import NOTE_CHARACTERS, note_field
+from app.api.feedback import MAX_LABELS, NOTE_CHARACTERS, note_field
 from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
 from app.errors import NotAnAcceptableMediaType, UnknownPrediction
@@ -202,7 +202,9 @@ def show_alarm(record_id: str) -> Response:
             similar = find_similar(connection, alarm, scales, _SIMILAR)
     described = serialize_alarm(alarm) | {
         "places": places,
-        "similar": [serialize_alarm(other) | {"distance": distance} for other, distance in similar],
+        "similar": [serialize_alarm(other) | {"distance": distance} for other, distance in similar.nearest],
+        # With the alarm itself, as many as may be labelled at once.
+        "identical": [key._asdict() for key in similar.identical[: MAX_LABELS - 1]],
     }
     return forbid_caching(answer_json(described))
 
@@ -224,12 +226,14 @@ def add_note(record_id: str) -> Response:
     with service().records.use() as engine:
         from app.db.engine import write_transaction
         from app.records import alarms as records
+        from app.records.events import NOTES, count_remarks
 
         with write_transaction(engine) as connection:
             if records.read_alarm(connection, key) is None:
                 raise _unknown(*key)
             remark = records.Remark(0, loaded["is_unsure"], loaded["note"], time.time(), caller)
             records.add_note(connection, key, remark)
+            count_remarks(connection, caller, NOTES, 1, remark.given_at)
     return Response(status=204)
 
 

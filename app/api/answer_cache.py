@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass
 
-from app.errors import RecordsBusy
+from app.errors import IsowatchError, RecordsBusy
+
+log = logging.getLogger(__name__)
 
 # People who reload a page see the same figures, and a new label within half a minute.
 FRESH_SECONDS = 20.0
+
+# Who looks at a page waits no longer than this: an answer that took longer is computed again in the background, and the
+# old one is returned meanwhile. It says when it was estimated.
+_QUICK_SECONDS = 0.2
+
+# Yesterday's figures are better than a page that stays empty for ten seconds; older ones are not.
+_MAX_AGE_SECONDS = 86_400.0
 
 # A worker has few threads, and one that waits answers nobody.
 _PATIENCE_SECONDS = 1.0
@@ -21,10 +32,11 @@ _MAX_ANSWERS = 8
 
 @dataclass(frozen=True)
 class _CachedAnswer:
-    """An answer and when it was computed."""
+    """An answer, when it was computed, and how many seconds that took."""
 
     answer: bytes
     computed_at: float
+    seconds: float
 
 
 class AnswerCache:
@@ -52,12 +64,14 @@ class AnswerCache:
     def get(self, key: str, compute: Callable[[], bytes]) -> bytes:
         """Return an answer that is at most 20 s old, or an older one while another answer is being computed.
 
+        An answer that took long is computed again in a thread of its own, and the old one is returned meanwhile.
+
         Parameters
         ----------
         key
             What the answer is about.
         compute
-            Computes it. Exceptions pass through, and nothing is cached.
+            Computes it, perhaps in a copy of the caller's context. Exceptions pass through, and nothing is cached.
 
         Raises
         ------
@@ -66,6 +80,12 @@ class AnswerCache:
         """
         if cached := self._find_fresh(key):
             return cached.answer
+        if old := self._find_slow(key):
+            # With the context of the request, which names the service.
+            refresh = threading.Thread(target=copy_context().run, args=(self._refresh, key, compute), daemon=True)
+            if not self._computing.locked():
+                refresh.start()
+            return old.answer
         if not self._computing.acquire(timeout=_PATIENCE_SECONDS):
             if key in self._answers:
                 return self._answers[key].answer
@@ -73,18 +93,42 @@ class AnswerCache:
         try:
             if cached := self._find_fresh(key):  # the thread that we waited for has computed it
                 return cached.answer
-            return self._store(key, compute())
+            return self._compute(key, compute)
         finally:
             self._computing.release()
+
+    def _refresh(self, key: str, compute: Callable[[], bytes]) -> None:
+        """Compute an answer again, unless another thread is computing one."""
+        if not self._computing.acquire(blocking=False):
+            return
+        try:
+            if not self._find_fresh(key):
+                self._compute(key, compute)
+        except IsowatchError as error:
+            log.warning("the figures of %s stay as they were: %s", key, error)
+        finally:
+            self._computing.release()
+
+    def _compute(self, key: str, compute: Callable[[], bytes]) -> bytes:
+        """Compute an answer and store it, with how long that took."""
+        started = self._clock()
+        answer = compute()
+        return self._store(key, answer, self._clock() - started)
+
+    def _find_slow(self, key: str) -> _CachedAnswer | None:
+        """Return the old answer for a key if computing it takes long."""
+        cached = self._answers.get(key)
+        is_slow = cached is not None and cached.seconds > _QUICK_SECONDS
+        return cached if cached and is_slow and self._clock() - cached.computed_at < _MAX_AGE_SECONDS else None
 
     def _find_fresh(self, key: str) -> _CachedAnswer | None:
         """Return the answer for a key if it is fresh."""
         cached = self._answers.get(key)
         return cached if cached and self._clock() - cached.computed_at < FRESH_SECONDS else None
 
-    def _store(self, key: str, answer: bytes) -> bytes:
+    def _store(self, key: str, answer: bytes, seconds: float) -> bytes:
         """Store an answer, replacing the oldest one if there are too many, and return it."""
         others = sorted((old for old in self._answers.items() if old[0] != key), key=lambda old: old[1].computed_at)
         # A new dictionary, because other threads may be reading the old one.
-        self._answers = dict(others[-(_MAX_ANSWERS - 1) :]) | {key: _CachedAnswer(answer, self._clock())}
+        self._answers = dict(others[-(_MAX_ANSWERS - 1) :]) | {key: _CachedAnswer(answer, self._clock(), seconds)}
         return answer

@@ -43,10 +43,11 @@ class ExplanationFields(Schema):
     )
     counterfactual = fields.Dict(
         keys=fields.String(),
-        values=fields.Dict(keys=fields.String(), values=fields.Float(allow_none=True)),
+        values=fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True)),
         allow_none=True,
         metadata={
-            "description": "The smallest change that makes an outlier an inlier, by column; null if there is none.",
+            "description": "The smallest change that makes an outlier an inlier, by column: from and to a number, a "
+            "text, true or false; from null if it was missing. null if there is none.",
             "example": {"sd": {"from": 39.2, "to": 2.1}},
         },
     )

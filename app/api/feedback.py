@@ -1,4 +1,4 @@
-"""``POST /feedback``: submit the true labels of rows that were answered."""
+"""``POST /feedback``: submit the true labels of answered rows; ``POST /feedback/withdraw``: take them back."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def note_field(description: str) -> fields.String:
     )
 
 
-class Label(Schema):
-    """The true label of a row."""
+class NamedRow(Schema):
+    """A row of an answer."""
 
-    error_messages = {"type": "expected an object with request_id and is_inlier"}  # noqa: RUF012 - marshmallow's way
+    error_messages = {"type": "expected an object with request_id"}  # noqa: RUF012 - marshmallow's way
 
     request_id = fields.String(
         required=True,
@@ -80,6 +80,13 @@ class Label(Schema):
         validate=validate.Range(0, MAX_ROW_NUMBER),
         metadata={"description": "The row's number in the request, counted from 0."},
     )
+
+
+class Label(NamedRow):
+    """The true label of a row."""
+
+    error_messages = {"type": "expected an object with request_id and is_inlier"}  # noqa: RUF012 - marshmallow's way
+
     is_inlier = StrictInteger(
         required=True,
         validate=validate.OneOf((1, -1), error="expected 1 (inlier) or -1 (outlier)"),
@@ -122,31 +129,38 @@ FeedbackAnswer = Schema.from_dict(
     name="FeedbackAnswer",
 )
 
-_LABELS = Label(many=True)
 
-_FEEDBACK_REQUEST = RawSchema(
-    name="FeedbackRequest",
-    schema={
-        "oneOf": [
-            reference_to("Label"),
-            {"type": "array", "items": reference_to("Label"), "minItems": 1, "maxItems": MAX_LABELS},
-        ]
-    },
-    uses=(Label,),
-)
+class Withdrawn(Schema):
+    """What was taken back."""
+
+    withdrawn = fields.Integer(
+        required=True, metadata={"description": "Rows about which the caller had said anything."}
+    )
 
 
-def load_feedback(body: object) -> list[dict[str, Any]]:
+_LABELS, _ROWS = Label(many=True), NamedRow(many=True)
+
+
+def _one_or_many(name: str, item: type[Schema]) -> RawSchema:
+    """Return the schema of a body that is one object or a list of them."""
+    one = reference_to(item.__name__)
+    schema = {"oneOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_LABELS}]}
+    return RawSchema(name=name, schema=schema, uses=(item,))
+
+
+def load_feedback(body: object, schema: Schema = _LABELS) -> list[dict[str, Any]]:
     """Check a decoded body, which is one label or a list of labels.
 
     Parameters
     ----------
     body
         Any JSON value.
+    schema
+        Of a list of labels, or of rows only.
 
     Returns
     -------
-    The fields of ``Label`` for each label, with defaults.
+    The fields of the schema for each label, with defaults.
 
     Raises
     ------
@@ -170,7 +184,7 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
     if len(labels) > MAX_LABELS:
         raise BodyTooLarge(f"The request has {len(labels)} labels: send at most {MAX_LABELS} at once.")
     try:
-        loaded: list[dict[str, Any]] = _LABELS.load(labels)
+        loaded: list[dict[str, Any]] = schema.load(labels)
     except ValidationError as error:
         messages: Any = error.normalized_messages()
         listed = dict(list(messages.items())[:MAX_LISTED_PROBLEMS])
@@ -186,7 +200,7 @@ def load_feedback(body: object) -> list[dict[str, Any]]:
     "and the old one is kept as history. A label that arrives before its answer is recorded is pending. The answer is "
     "404 only if nothing is recorded under any of the ids, and 422 if any label is malformed; then no label is stored.",
     tag="records",
-    request=_FEEDBACK_REQUEST,
+    request=_one_or_many("FeedbackRequest", Label),
     answer=FeedbackAnswer,
     success=_ACCEPTED,
     refusals=(400, 404, 413, 415, 422, *NO_RECORDS),
@@ -234,10 +248,33 @@ def _store(loaded: list[dict[str, object]]) -> tuple[list[GivenLabel], list[Outc
         )
 
 
+@feedback.post("/feedback/withdraw")
+@Operation(
+    summary="Take back what you said.",
+    description="Deletes the labels and notes that the caller's key gave to one row or to a list of up to 1,000; "
+    "without a key, those that were given without one. Labels of others stay, and the newest of them counts again.",
+    tag="records",
+    request=_one_or_many("WithdrawRequest", NamedRow),
+    answer=Withdrawn,
+    refusals=(400, 413, 415, 422, *NO_RECORDS),
+    body_limit="max_batch_body_bytes",
+    role=LABELLER,
+)
+def withdraw_labels() -> Response:
+    """Withdraw labels and notes."""
+    loaded, caller = load_feedback(read_json(request), _ROWS), caller_in(request.environ) or None
+    with service().records.use() as engine:
+        from app.records.feedback import withdraw
+        from app.records.lookup import RowName
+
+        are_withdrawn = withdraw(engine, [RowName(**row) for row in loaded], caller, time.time())
+    return answer_json({"withdrawn": sum(are_withdrawn)})
+
+
 @feedback.after_request
 def _count_refusal(response: Response) -> Response:
     """Count a request that was refused as a whole, also before the view ran; the view counts unknown rows."""
     reason = _REASONS.get(response.status_code)
-    if reason is not None:
+    if reason is not None and request.endpoint != "feedback.withdraw_labels":
         service().metrics.feedback.record_refused(reason)
     return response

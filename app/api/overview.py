@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -48,6 +49,7 @@ class LiveCounters(Schema):
     errors = fields.Float(required=True, metadata={"description": "Those that failed because of the service."})
     rows = fields.Float(required=True)
     outliers = fields.Float(required=True)
+    unfamiliar = fields.Float(required=True, metadata={"description": "Values unlike all those in training."})
     seconds = fields.Dict(
         keys=fields.String(),
         values=fields.Float(),
@@ -80,6 +82,9 @@ class DetectorState(Schema):
 
     state = fields.String(required=True)
     feature = fields.String(required=True, metadata={"description": "Of the last event; may be empty."})
+    last_event_at = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "Null while there is none."}
+    )
 
 
 class Overview(Schema):
@@ -128,7 +133,7 @@ def summarize(
     model_problem: str | None,
     hour: dict[str, Any] | None,
     records_problem: str,
-    drift: dict[str, dict[str, str]] | None,
+    drift: Mapping[str, Mapping[str, str | None]] | None,
     quality: dict[str, Any] | None,
 ) -> tuple[str, str]:
     """Return how the service is, and a few sentences that say why.
@@ -161,7 +166,7 @@ def summarize(
     if drift is None:
         sentences.append("Drift is not known.")
     elif drifting := [name for name, detector in drift.items() if detector["state"] == "drift"]:
-        features = sorted({drift[name]["feature"] for name in drifting} - {""})
+        features = sorted({feature for name in drifting if (feature := drift[name]["feature"])})
         sentences.append(f"Drift of {', '.join(features)}." if features else "Drift.")
         state = ATTENTION
     elif not drift or all(detector["state"] == "not enough rows yet" for detector in drift.values()):
@@ -178,16 +183,21 @@ def summarize(
 def _compare(hour: dict[str, Any]) -> tuple[str, bool]:
     """Return how many alarms there were in words, and whether that is more than usual."""
     n, usual = hour["alarms"], hour["usual_alarms"]
-    counted = f"{n or 'No'} {'alarm' if n == 1 else 'alarms'} in the last hour"
+    counted = f"{f'{n:,}' if n else 'No'} {'alarm' if n == 1 else 'alarms'} in the last hour"
     if usual is None:
         return f"{counted}.", False
     spread = _UNUSUAL * math.sqrt(usual + 1)
     if n > usual + spread:
-        return f"{counted}, more than the usual {usual:.3g}.", True
+        return f"{counted}, more than the usual {_rounded(usual)}.", True
     return (
-        f"{counted}, {'fewer than the usual ' + format(usual, '.3g') if n < usual - spread else 'as many as usual'}.",
+        f"{counted}, {'fewer than the usual ' + _rounded(usual) if n < usual - spread else 'as many as usual'}.",
         False,
     )
+
+
+def _rounded(number: float) -> str:
+    """Return a number of alarms for people: whole from 10 on, where nobody reads a fraction."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def read_counters() -> dict[str, Any]:
@@ -207,6 +217,7 @@ def read_counters() -> dict[str, Any]:
         "errors": total("model_prediction_requests", "model_prediction_requests_total", status="error"),
         "rows": total("predicted_class", "predicted_class_total"),
         "outliers": total("predicted_class", "predicted_class_total", class_name="outlier"),
+        "unfamiliar": total("unfamiliar_values", "unfamiliar_values_total"),
         "seconds": buckets,
     }
 
@@ -243,14 +254,18 @@ def _read_hour(parts: Service, now: float) -> tuple[dict[str, Any] | None, str]:
     return {"rows": recent.n_rows, "alarms": recent.n_outliers, "usual_alarms": recent.usual_per_hour}, ""
 
 
-def _read_drift() -> dict[str, dict[str, str]] | None:
-    """Return the state of each detector, and the feature of its last event."""
+def _read_drift() -> dict[str, dict[str, str | None]] | None:
+    """Return the state of each detector, with the feature and the time of its last event."""
     try:
         detectors = read_report(folder_of_workers())["detectors"]
     except DriftUnknown:
         return None
     return {
-        name: {"state": detector["state"], "feature": (detector["last_event"] or {}).get("feature", "")}
+        name: {
+            "state": detector["state"],
+            "feature": (detector["last_event"] or {}).get("feature", ""),
+            "last_event_at": (detector["last_event"] or {}).get("at"),
+        }
         for name, detector in detectors.items()
     }
 

@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.web.codecs import answer_json
 from app.web.headers import forbid_caching
 from app.web.key_file import VIEWER
-from app.web.query import QueryParameter, refuse_unknown, whole_number_parameter
+from app.web.query import QueryParameter, choice_parameter, refuse_unknown, whole_number_parameter
 
 _SECONDS_OF_UNIT = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -43,6 +43,11 @@ _STEP: QueryParameter[int | None] = QueryParameter(
     "minutes, hours or days such as 15m, 1h or 1d",
     None,
     _parse_step,
+)
+_ABOUT = choice_parameter(
+    "about",
+    "Only `changes` of models and records, or only what people said in `labels` and notes.",
+    ("changes", "labels"),
 )
 _N = whole_number_parameter("n", "Maximum number of events.", default=20, minimum=1, maximum=1000)
 
@@ -112,23 +117,26 @@ def show_timeline() -> Response:
 
 @timeline.get("/events")
 @Operation(
-    summary="The audit trail: who did what to models and records.",
-    description="The newest first. `python -m app.records export --events` exports all.",
+    summary="The audit trail: who did what to models, records and labels.",
+    description="The newest first; labels, notes and withdrawals have one event for each person and hour. "
+    "`python -m app.records export` exports all.",
     tag="records",
     answer=AuditEvents,
-    query=(_N,),
+    query=(_N, _ABOUT),
     refusals=(422, *NO_RECORDS),
     role=VIEWER,
 )
 def show_events() -> Response:
     """Return the last events."""
-    refuse_unknown(request.args, [_N])
-    n = _N.read(request.args)
+    refuse_unknown(request.args, [_N, _ABOUT])
+    n, about = _N.read(request.args), _ABOUT.read(request.args)
     with service().records.use() as engine:
-        from app.records.events import read_last_events
+        from app.metrics.records import EVENTS
+        from app.records.events import REMARKS, read_last_events
 
+        kinds = {"changes": EVENTS, "labels": REMARKS}.get(about, (*EVENTS, *REMARKS))
         with engine.connect() as connection:
             events: list[dict[str, Any]] = [
-                vars(event) | {"at": format_timestamp(event.at)} for event in read_last_events(connection, n)
+                vars(event) | {"at": format_timestamp(event.at)} for event in read_last_events(connection, n, kinds)
             ]
     return forbid_caching(answer_json({"events": events}))

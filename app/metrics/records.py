@@ -17,7 +17,7 @@ LOCKED, FULL, UNREACHABLE, SCHEMA, OTHER = "locked", "full", "unreachable", "sch
 
 REASONS = (LOCKED, FULL, UNREACHABLE, SCHEMA, OTHER)
 
-# The kinds of events in the audit trail.
+# The kinds of events in the audit trail that are about models and records.
 REFUSED_BUNDLE, PURGE, FORGET = "refused bundle", "purge", "forget"
 
 EVENTS = (PROMOTION, ROLLBACK, THRESHOLD, REFUSED_BUNDLE, PURGE, FORGET)

@@ -99,7 +99,7 @@ class Bundle:
         """
         from app.model.explain import Explainer
 
-        return Explainer(self)
+        return Explainer(self.forest, self.manifest, self.out_of_bag)
 
     @cached_property
     def known_values(self) -> KnownValues:

@@ -74,7 +74,7 @@ class Counterfactuals:
         )
         self._medians = np.array([column.median for column in columns], np.float32)
 
-    def change_one(self, row: NDArray[np.float32]) -> Change | None:
+    def change_one(self, row: NDArray[np.floating]) -> Change | None:
         """Find the smallest change of one feature that makes the row an inlier; None if there is none.
 
         Parameters
@@ -82,6 +82,7 @@ class Counterfactuals:
         row
             An outlier, shape ``(n_features,)``; a missing value is NaN.
         """
+        row = row.astype(np.float32, copy=False)
         needed = self._forest.threshold.path_length_sum - float(self._forest.sum_path_lengths(row[None])[0])
         slots = np.flatnonzero(self._find_gains(row) >= needed - _TOLERANCE)
         values, distances = self._closest_values(row, slots)
@@ -92,7 +93,7 @@ class Counterfactuals:
                 return change
         return None
 
-    def change_two(self, row: NDArray[np.float32]) -> Change | None:
+    def change_two(self, row: NDArray[np.floating]) -> Change | None:
         """Search for a small change of two features that makes the row an inlier; None if the search finds none.
 
         The search is bounded: the first feature is one of the four that can gain most, and its value one of at most six
@@ -103,6 +104,7 @@ class Counterfactuals:
         row
             As in :meth:`change_one`.
         """
+        row = row.astype(np.float32, copy=False)
         best: Change | None = None
         for first, value, distance in self._first_changes(row):
             if best is not None and distance >= best.distance:

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import CannotExplain
+from app.model.column_changes import ColumnChanges
 from app.model.counterfactual import Change, Counterfactuals
+from app.model.encoding import Encoding
 from app.model.explain_kernels import fastest_kernel
 from app.model.explain_trees import ExplainTrees
-from app.model.forest import SCORE_TOLERANCE
+from app.model.forest import SCORE_TOLERANCE, Forest
+from app.model.out_of_bag import OutOfBagScores
 from app.model.quantiles import ColumnLevels, ColumnQuantiles
 from app.model.schema import NUMBER
-
-if TYPE_CHECKING:
-    from app.model.bundle import Bundle
 
 # More than three reasons are not read; the contributions have them all.
 _MAX_REASONS = 3
@@ -57,7 +57,7 @@ class Explanation:
     contributions: dict[str, float]
     baseline: float
     reasons: list[str]
-    counterfactual: dict[str, dict[str, float | None]] | None
+    counterfactual: dict[str, dict[str, Any]] | None
     is_approximate: bool
     p_value: float | None
     notes: dict[str, str] = field(default_factory=dict)
@@ -82,8 +82,12 @@ class Explainer:
 
     Parameters
     ----------
-    bundle
-        The model, of format 2.
+    forest
+        The compiled trees.
+    manifest
+        The manifest of its bundle, of format 2.
+    out_of_bag
+        The out-of-bag scores of the training rows; None if there are too few.
 
     Attributes
     ----------
@@ -98,38 +102,35 @@ class Explainer:
         If the bundle is of format 1.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        arrays = bundle.forest.arrays
+    def __init__(self, forest: Forest, manifest: dict[str, Any], out_of_bag: OutOfBagScores | None) -> None:
+        arrays = forest.arrays
         if arrays.weighted_n_node_samples is None:
             raise CannotExplain(
-                f"Model {bundle.version} cannot explain its scores, as its bundle has format 1: train or import again."
+                f"Model {manifest['version']} cannot explain its scores, as its bundle has format 1: train or import "
+                "again."
             )
         trees = ExplainTrees.of(arrays)
         self._kernel = fastest_kernel(trees)
-        self._forest = bundle.forest
+        self._forest = forest
         self._scale = float(arrays.path_length_scale)
-        self._names = bundle.features.names
-        levels = bundle.manifest["quantile_levels"]
+        self._names = tuple(column["name"] for column in manifest["columns"])
+        levels = manifest["quantile_levels"]
         columns: list[ColumnQuantiles | ColumnLevels] = [
             ColumnQuantiles.of(column, levels) if column["kind"] == NUMBER else ColumnLevels.of(column)
-            for column in bundle.manifest["columns"]
+            for column in manifest["columns"]
         ]
         self.columns = columns
-        self._encoding = bundle.forest.encoding
+        self._encoding = forest.encoding
         numbers = [column for column in columns if isinstance(column, ColumnQuantiles)]
-        # A change of one encoded feature alone is no change of a category.
-        self._counterfactuals = (
-            Counterfactuals(bundle.forest, self._kernel, trees.slots, numbers) if len(numbers) == len(columns) else None
+        # A change of one encoded feature alone is no change of a column.
+        self.counterfactuals: Counterfactuals | ColumnChanges = (
+            Counterfactuals(forest, self._kernel, trees.slots, numbers)
+            if self._encoding is None and len(numbers) == len(columns)
+            else ColumnChanges(forest, self._encoding or Encoding(manifest), self._kernel, trees.slots, columns)
         )
-        self._out_of_bag = bundle.out_of_bag
+        self._out_of_bag = out_of_bag
         # Trees that were grown from single rows give every row the score -0.5.
         self.baseline = -float(trees.expected[arrays.roots].sum()) / self._scale if self._scale else -1.0
-
-    @property
-    def counterfactuals(self) -> Counterfactuals:
-        """Finds changes that make an outlier an inlier; only for models of numbers alone."""
-        assert self._counterfactuals is not None, "the model has categories or booleans"
-        return self._counterfactuals
 
     def contributions(self, rows: NDArray[np.floating]) -> NDArray[np.float64]:
         """Compute what each column adds to ``log2(-score)``: its Shapley value.
@@ -159,10 +160,11 @@ class Explainer:
         score
             The row's anomaly score.
         """
-        rounded = np.array(row, np.float32)
-        values = self.contributions(rounded[None])[0].tolist()
+        # The forest rounds, after the encoding if there is one.
+        given = np.array(row, np.float64)
+        values = self.contributions(given[None])[0].tolist()
         notes: dict[str, str] = {}
-        counterfactual, is_approximate = self._find_counterfactual(row, rounded, notes)
+        counterfactual, is_approximate = self._find_counterfactual(row, given, notes)
         return Explanation(
             contributions=dict(zip(self._names, values, strict=True)),
             baseline=self.baseline,
@@ -193,34 +195,40 @@ class Explainer:
         ]
 
     def _find_counterfactual(
-        self, row: Sequence[float], rounded: NDArray[np.float32], notes: dict[str, str]
-    ) -> tuple[dict[str, dict[str, float | None]] | None, bool]:
+        self, row: Sequence[float], given: NDArray[np.float64], notes: dict[str, str]
+    ) -> tuple[dict[str, dict[str, Any]] | None, bool]:
         """Find the smallest change, and whether it is approximate; the reason for None goes into ``notes``."""
-        if self._forest.sum_path_lengths(rounded[None])[0] >= self._forest.threshold.path_length_sum:
+        if self._forest.sum_path_lengths(given[None])[0] >= self._forest.threshold.path_length_sum:
             notes["counterfactual"] = "the row is an inlier already"
             return None, False
-        if self._counterfactuals is None:
-            notes["counterfactual"] = "not searched for models with categories or booleans"
-            return None, False
-        change = self.counterfactuals.change_one(rounded)
+        change = self.counterfactuals.change_one(given)
         if change is not None:
             return self._name(row, change), False
-        change = self.counterfactuals.change_two(rounded)
+        change = self.counterfactuals.change_two(given)
         if change is not None:
             return self._name(row, change), True
         notes["counterfactual"] = "no change of one column makes the row an inlier, and the search found none of two"
+        if isinstance(self.counterfactuals, ColumnChanges) and (others := self.counterfactuals.left_out):
+            notes["counterfactual"] += f"; not searched: {', '.join(others)}"
         return None, False
 
-    def _name(self, row: Sequence[float], change: Change) -> dict[str, dict[str, float | None]]:
+    def _name(self, row: Sequence[float], change: Change) -> dict[str, dict[str, Any]]:
         """Return a change by names of columns."""
         return {
             self._names[column]: {
-                "from": None if np.isnan(row[column]) else float(row[column]),
+                "from": self._show(column, row[column]),
                 # The shortest text of the float32: it is rounded to the same number again.
-                "to": float(str(np.float32(value))),
+                "to": self._show(column, float(str(np.float32(value)))),
             }
             for column, value in sorted(change.values.items())
         }
+
+    def _show(self, column: int, value: float) -> Any:
+        """Return a number, or the level that it stands for; None if it is missing."""
+        if np.isnan(value):
+            return None
+        described = self.columns[column]
+        return float(value) if isinstance(described, ColumnQuantiles) else described.level(value)
 
     def p_value(self, score: float) -> float | None:
         """Return the share of ordinary rows at least as abnormal as ``score``; None if there are no out-of-bag scores.

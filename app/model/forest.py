@@ -248,7 +248,8 @@ class Forest:
 
     def _sum_of_encoded_row(self, row: Sequence[float]) -> float:
         """Encode one row, and sum its path lengths."""
-        return float(self.sum_path_lengths([row])[0])
+        assert self.encoding is not None, "only then"
+        return self._kernel.sum_path_lengths_of_row(self.encoding.encode_row(row))
 
 
 def _to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:

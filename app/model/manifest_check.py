@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from app.model.encoding_check import check_encoding
 from app.model.forest_arrays import MAX_TRAINING_ROWS
-from app.model.schema import BOOLEAN, CATEGORY, FREQUENCY, IDENTITY, MAX_FEATURES, MAX_LEVELS, NUMBER, ONE_HOT
+from app.model.schema import BOOLEAN, CATEGORY, MAX_FEATURES, MAX_LEVELS, NUMBER
+from app.model.times import check_times
 
 # Training writes 32. They are scored whenever a bundle is loaded.
 _MAX_GOLDEN_ROWS = 1000
@@ -59,7 +61,7 @@ def check_manifest(manifest: dict[str, Any]) -> None:
     if manifest.get("format_version") == 1:
         return
     _check_columns(manifest.get("columns"), manifest.get("quantile_levels"))
-    _check_encoding(manifest)
+    check_encoding(manifest)
     threshold = manifest.get("threshold")
     are_numbers = isinstance(threshold, dict) and all(
         _is_number(threshold.get(unit)) for unit in ("score", "path_length_sum")
@@ -137,6 +139,7 @@ def _check_columns(columns: Any, levels: Any) -> None:
             _check_numbers_of(name, column.get("range"), column.get("quantiles"), len(levels))
         else:
             _check_levels(name, column.get("levels"), str if kind == CATEGORY else bool)
+            _require(check_times(column), f"columns: {name} must have a known form of times, and the hours as levels")
 
 
 def _check_numbers_of(name: str, spread: Any, quantiles: Any, n_levels: int) -> None:
@@ -166,51 +169,6 @@ def _check_levels(name: str, levels: Any, kind: type) -> None:
         kind is str or [level["level"] for level in levels] == [False, True],
         f"columns: {name} must have the levels false and true",
     )
-
-
-def _check_encoding(manifest: dict[str, Any]) -> None:
-    """Check that the steps of the encoding are known, and make the forest's features of the columns."""
-    steps: Any = manifest.get("encoding")
-    _require(isinstance(steps, list) and all(isinstance(step, dict) for step in steps), "encoding must be a list")
-    columns = {column["name"]: column for column in manifest["columns"]}
-    used: list[Any] = []
-    n_features = 0
-    for step in steps:
-        kind, names = step.get("step"), step.get("columns")
-        if kind in (ONE_HOT, FREQUENCY):
-            name = step.get("column")
-            is_category = isinstance(name, str) and columns.get(name, {}).get("kind") == CATEGORY
-            _require(is_category, f"encoding: the step {kind} must have a column that is a category")
-            used.append(name)
-            n_features += 1 if kind == FREQUENCY else _count_one_hot(step, columns[name])
-            continue
-        _require(kind == IDENTITY, f"encoding has the step {kind!r}, which this release does not know: update it")
-        _require(isinstance(names, list), "encoding: the step identity must have a list of columns")
-        used += names
-        n_features += len(names)
-        are_numbers = all(
-            columns.get(name, {}).get("kind") in (NUMBER, BOOLEAN) for name in names if isinstance(name, str)
-        )
-        _require(are_numbers, "encoding: the step identity takes numbers and booleans")
-    _require(used == list(columns), "encoding must use each of the columns once, in their order")
-    features = manifest["features"]
-    _require(n_features == len(features), f"encoding makes {n_features} features, but there are {len(features)}")
-    is_plain = all(column["kind"] == NUMBER for column in columns.values())
-    names = [feature["name"] for feature in features]
-    _require(not is_plain or names == used, "features must have the names of the columns, in their order")
-
-
-def _count_one_hot(step: dict[str, Any], column: dict[str, Any]) -> int:
-    """Check a step that makes a feature of each level, and return how many it makes."""
-    own: Any = step.get("levels")
-    has_rest: Any = step.get("infrequent")
-    known = {level["level"] for level in column["levels"]}
-    are_levels = isinstance(own, list) and all(isinstance(level, str) for level in own)
-    _require(are_levels and 1 <= len(own) == len(set(own)), "encoding: the step one_hot must have different levels")
-    _require(set(own) <= known, f"encoding: {column['name']} must have the levels of the step one_hot")
-    is_right = type(has_rest) is bool and has_rest == (len(own) < len(known))
-    _require(is_right, "encoding: infrequent must be true if levels have no feature of their own, else false")
-    return len(own) + int(has_rest)
 
 
 def _check_training(training: Any) -> None:

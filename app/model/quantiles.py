@@ -109,13 +109,15 @@ class ColumnQuantiles:
         named = f"{self.name} = {value:.6g}"
         if not self.values.size:
             return f"{named} is present, unlike in all training rows"
-        if value > self.values[-1]:
+        # As the forest sees numbers: a training value that was shortened to float32 is not beyond all training rows.
+        single, values = np.float32(value), self.values.astype(np.float32)
+        if single > values[-1]:
             return f"{named} is higher than all training rows"
-        if value < self.values[0]:
+        if single < values[0]:
             return f"{named} is lower than all training rows"
         # At least this share of rows is smaller, or larger.
-        smaller = float(self.levels[self.values < value].max(initial=0.0))
-        larger = 1 - float(self.levels[self.values > value].min(initial=1.0))
+        smaller = float(self.levels[values < single].max(initial=0.0))
+        larger = 1 - float(self.levels[values > single].min(initial=1.0))
         for share, word in ((smaller, "higher"), (larger, "lower")):
             if share >= _MIN_SHARE - 1e-9:  # 1 - 0.1 is a little less than 0.9
                 return f"{named} is {word} than {_percent(share)} of training rows"
@@ -152,6 +154,10 @@ class ColumnLevels:
         """Return the levels of a column of the manifest, checked."""
         levels, counts = (tuple(level[key] for level in column["levels"]) for key in ("level", "count"))
         return cls(column["name"], float(column["share_missing"]), levels, counts)
+
+    def level(self, value: float) -> str | bool:
+        """Return the level with a number, or in words that there is none."""
+        return self.levels[int(value)] if 0 <= value < len(self.levels) else "new level"
 
     def describe(self, value: float) -> str:
         """Return in words how frequent a level is in the training rows."""

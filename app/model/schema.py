@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from app.model.times import encode_times
 
 # A wider table is probably a wrong file (such as an identifier spread over columns). The forest would accept it, but
 # pages, plots and metrics that name every feature would be unreadable.
@@ -25,8 +27,9 @@ _Float = TypeVar("_Float", bound=np.floating)
 # The kinds of an input column.
 NUMBER, CATEGORY, BOOLEAN = "number", "category", "boolean"
 
-# The steps of an encoding: columns as they are; a feature per level; the share of training rows with the level.
-IDENTITY, ONE_HOT, FREQUENCY = "identity", "one_hot", "frequency"
+# The steps of an encoding: columns as they are; a feature per level; the share of training rows with the level; the
+# operations of an imported pipeline on one column.
+IDENTITY, ONE_HOT, FREQUENCY, TRANSFORM = "identity", "one_hot", "frequency", "transform"
 
 # Rows are numbers: a category is the number of its level, counted from 0; a level that training did not see is this.
 NEW_LEVEL = -1.0
@@ -55,6 +58,10 @@ class Features:
         The levels of each category or boolean, None for a column of numbers; empty if all columns are numbers.
     can_be_missing
         Whether a column may have no value; empty if none may.
+    is_double
+        Whether rows of numbers are float64: an imported pipeline computes with them before they are rounded.
+    times
+        How the training file wrote each column of times, which are levels, too; empty if there is none.
 
     Examples
     --------
@@ -70,6 +77,8 @@ class Features:
     high: tuple[float, ...]
     levels: tuple[Levels | None, ...] = ()
     can_be_missing: tuple[bool, ...] = ()
+    is_double: bool = False
+    times: tuple[str | None, ...] = ()
 
     @classmethod
     def of(cls, names: tuple[str, ...], rows: NDArray[np.floating]) -> Features:
@@ -85,7 +94,10 @@ class Features:
     def of_manifest(cls, manifest: Mapping[str, Any]) -> Features:
         """Return the input columns that a checked manifest describes; format 1 has only features."""
         if "columns" not in manifest:
-            return cls(*(tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high")))
+            names, low, high = (
+                tuple(feature[key] for feature in manifest["features"]) for key in ("name", "low", "high")
+            )
+            return cls(names, low, high)
         columns = manifest["columns"]
         ends = [column["range"] or {"min": 0.0, "max": 0.0} if column["kind"] == NUMBER else None for column in columns]
         levels = tuple(
@@ -93,12 +105,16 @@ class Features:
             for column in columns
         )
         missing = tuple(bool(column["share_missing"] or column.get("allow_missing")) for column in columns)
+        times = tuple(column.get("time") for column in columns)
+        is_double = any(step["step"] == TRANSFORM for step in manifest["encoding"])
         return cls(
             tuple(column["name"] for column in columns),
             tuple(end["min"] if end else 0.0 for end in ends),
             tuple(end["max"] if end else len(each or ()) - 1.0 for end, each in zip(ends, levels, strict=True)),
             levels if any(levels) else (),
             missing if any(missing) else (),
+            is_double,
+            times if any(times) else (),
         )
 
     def __len__(self) -> int:
@@ -111,6 +127,11 @@ class Features:
             None if levels is None else {level: float(number) for number, level in enumerate(levels)}
             for levels in self.levels
         )
+
+    @property
+    def dtype(self) -> type[np.floating]:
+        """The type of the numbers of rows."""
+        return np.float64 if self.levels or self.is_double else np.float32
 
     def may_be_missing(self, column: int) -> bool:
         """Return whether a column may have no value."""
@@ -140,9 +161,9 @@ def describe_columns(
     names: tuple[str, ...],
     rows: NDArray[np.floating],
     levels: Mapping[str, Levels] | None = None,
-    *,
-    allow_missing: bool = False,
+    allow_missing: bool | Collection[str] = False,
     max_levels: int = MAX_ONE_HOT_LEVELS,
+    times: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Describe input columns, and their encoding, for the manifest.
 
@@ -155,9 +176,11 @@ def describe_columns(
     levels
         The levels of each category and boolean.
     allow_missing
-        Whether a value may be missing in columns that have all values here.
+        Whether a value may be missing in columns that have all values here, or in which of them.
     max_levels
         A category with more levels becomes their shares.
+    times
+        How each column of times is written; its levels are the hours of the week.
 
     Returns
     -------
@@ -179,7 +202,7 @@ def describe_columns(
     for name, values in zip(names, rows.T, strict=True):
         present = values[~np.isnan(values)]
         column: dict[str, Any] = {"name": name, "kind": NUMBER, "share_missing": 1 - len(present) / len(values)}
-        if allow_missing:
+        if allow_missing if isinstance(allow_missing, bool) else name in allow_missing:
             column["allow_missing"] = True
         if found := (levels or {}).get(name):
             counts = np.bincount(present[present >= 0].astype(np.int64), minlength=len(found)).tolist()
@@ -189,7 +212,10 @@ def describe_columns(
             column["range"] = {"min": float(present.min()), "max": float(present.max())} if present.size else None
             column["quantiles"] = _find_quantiles(present) if present.size else None
         columns.append(column)
-        if column["kind"] == CATEGORY:
+        if name in (times or {}):
+            column["time"] = (times or {})[name]
+            encoding.append(encode_times(name))
+        elif column["kind"] == CATEGORY:
             encoding.append(_encode_category(column, max_levels))
         elif encoding and encoding[-1]["step"] == IDENTITY:
             encoding[-1]["columns"].append(name)

@@ -44,7 +44,7 @@ class ScoredRows:
         By position of a row that has any: its unfamiliar values.
     """
 
-    rows: NDArray[np.float32]
+    rows: NDArray[np.floating]
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
     confidences: NDArray[np.float64]
@@ -135,4 +135,4 @@ def score_rows(bundle: Bundle, rows: NDArray[np.floating]) -> ScoredRows:
     unfamiliar = bundle.known_values.find_rows(rows)
     if unfamiliar:
         confidences[list(unfamiliar)] = np.nan
-    return ScoredRows(rows.astype(np.float32, copy=False), scores, labels, confidences, unfamiliar)
+    return ScoredRows(rows.astype(bundle.features.dtype, copy=False), scores, labels, confidences, unfamiliar)

@@ -157,7 +157,7 @@ class PublishedRows:
                 self.request_id,
                 self.version,
                 self.first_row + first,
-                scored.rows[part].tobytes(),
+                scored.rows[part].astype(np.float32, copy=False).tobytes(),
                 scored.scores[part].tobytes(),
                 scored.labels[part].tobytes(),
                 scored.confidences[part].tobytes(),

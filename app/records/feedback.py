@@ -13,9 +13,16 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import write_transaction
 from app.errors import RecordsUnavailable
-from app.records.labels import GivenLabel, store_labels
-from app.records.lookup import FoundRow, find_rows
-from app.records.pending_labels import add_pending, is_all_written_until, remove_pending, still_pending
+from app.records.events import LABELS, WITHDRAWALS, count_remarks
+from app.records.labels import GivenLabel, store_labels, withdraw_labels
+from app.records.lookup import FoundRow, RowName, find_rows
+from app.records.pending_labels import (
+    add_pending,
+    is_all_written_until,
+    remove_pending,
+    still_pending,
+    withdraw_pending,
+)
 
 _Result = TypeVar("_Result")
 
@@ -55,7 +62,7 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
     engine
         The database of records.
     labels
-        At most a thousand.
+        At least one and at most a thousand, which one caller sent at one time.
     """
 
     def take(connection: Connection) -> Feedback:
@@ -64,9 +71,41 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
         outcomes = _store(connection, labels, found)
         unrecorded = [place for place, row in enumerate(found) if row is None]
         numbers = add_pending(connection, [labels[place] for place in unrecorded]) if unrecorded else []
+        # Given by one caller, at one time.
+        n_said = sum(outcome.result in (TAKEN, WAITING) for outcome in outcomes)
+        count_remarks(connection, labels[0].given_by, LABELS, n_said, labels[0].given_at)
         return Feedback(outcomes, dict(zip(unrecorded, numbers, strict=True)))
 
     return _in_transaction(engine, take)
+
+
+def withdraw(engine: Engine, rows: Sequence[RowName], given_by: str | None, now: float) -> list[bool]:
+    """Withdraw what one person said about rows, recorded or not; return for each row whether there was anything.
+
+    Parameters
+    ----------
+    engine
+        The database of records.
+    rows
+        At most a thousand.
+    given_by
+        The name of the person's API key; None for what was said without one.
+    now
+        Seconds since 1970.
+    """
+
+    def take_back(connection: Connection) -> list[bool]:
+        found = find_rows(connection, rows)
+        known = [row for row in rows if row in found]
+        were_said = dict(
+            zip(known, withdraw_labels(connection, [found[row].key for row in known], given_by), strict=True)
+        )
+        pending = withdraw_pending(connection, set(rows), given_by)
+        are_withdrawn = [were_said.get(row, False) or row in pending for row in rows]
+        count_remarks(connection, given_by, WITHDRAWALS, sum(are_withdrawn), now)
+        return are_withdrawn
+
+    return _in_transaction(engine, take_back)
 
 
 def wait_for_records(

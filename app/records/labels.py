@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 
-from app.db.tables import LABELS
+from app.db.tables import LABELS, NOTES
 from app.records.lookup import FoundRow, RecordKey, RowName, wanted_keys
 
 
@@ -108,6 +108,52 @@ def store_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenL
         lines.sort(key=lambda line: (line["record_id"], line["row"]))
         connection.execute(insert(LABELS).values(lines))
     return are_stored
+
+
+def withdraw_labels(connection: Connection, keys: Sequence[RecordKey], given_by: str | None) -> list[bool]:
+    """Delete what one person said about rows, within a transaction that writes.
+
+    Labels of others stay, and the newest of them counts again. A withdrawn label is not even history: it was a mistake,
+    and would count as an opinion where two people's labels are compared.
+
+    Parameters
+    ----------
+    connection
+        In a transaction of :func:`app.db.engine.write_transaction`.
+    keys
+        The rows, at most a thousand.
+    given_by
+        The name of the person's API key; None for what was said without one.
+
+    Returns
+    -------
+    For each row whether there was anything.
+    """
+    if not keys:
+        return []
+    wanted, said = wanted_keys(sorted(set(keys))), set()
+    for table in (LABELS, NOTES):
+        column = table.c
+        same_row = and_(column.record_id == wanted.c.record_id, column.row == wanted.c.row)
+        statement = select(column.id, column.record_id, column.row).select_from(wanted.join(table, same_row))
+        own = connection.execute(statement.where(column.given_by.is_not_distinct_from(given_by))).all()
+        connection.execute(delete(table).where(column.id.in_([line.id for line in own])))
+        said |= {RecordKey(line.record_id, line.row) for line in own}
+    _restore_labels(connection, sorted(said))
+    return [key in said for key in keys]
+
+
+def _restore_labels(connection: Connection, keys: Sequence[RecordKey]) -> None:
+    """Make the newest label current, where there is none."""
+    if not keys:
+        return
+    wanted, label = wanted_keys(keys), LABELS.c
+    same_row = and_(label.record_id == wanted.c.record_id, label.row == wanted.c.row)
+    statement = select(LABELS).select_from(wanted.join(LABELS, same_row)).order_by(label.given_at, label.id)
+    newest = {RecordKey(line.record_id, line.row): line for line in connection.execute(statement)}
+    # A current label is the newest one of its row.
+    again = [line.id for line in newest.values() if line.replaced_at is not None]
+    connection.execute(update(LABELS).where(label.id.in_(again)).values(replaced_at=None))
 
 
 def _read_current_labels(

@@ -49,6 +49,16 @@ def list_pending(connection: Connection, request_ids: Sequence[str]) -> list[Giv
     ]
 
 
+def withdraw_pending(connection: Connection, rows: Collection[RowName], given_by: str | None) -> set[RowName]:
+    """Delete the pending labels that one person gave to rows; return which rows had any."""
+    label = PENDING_LABELS.c
+    of_ids = label.request_id.in_({row.request_id for row in rows})
+    found = select(label.id, label.request_id, label.row).where(of_ids, label.given_by.is_not_distinct_from(given_by))
+    own = [line for line in connection.execute(found) if RowName(line.request_id, line.row) in rows]
+    remove_pending(connection, [line.id for line in own])
+    return {RowName(line.request_id, line.row) for line in own}
+
+
 def still_pending(connection: Connection, labels: Mapping[int, GivenLabel]) -> set[int]:
     """Return the numbers of those labels that are still pending.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.errors import BodyTooLarge
 from app.model.schema import LARGEST_NUMBER, NEW_LEVEL, Features, Levels
+from app.model.times import describe_form, read_hour
 from app.model.values import is_missing, read_boolean, read_level
 from app.web.validation import MAX_LISTED_PROBLEMS, json_type
 
@@ -165,10 +166,9 @@ def read_rows(rows: Sequence[object], features: Features) -> tuple[NDArray[np.fl
 
     Returns
     -------
-    Shape ``(n_rows, n_columns)``: float32 if all are numbers, else float64, as they are encoded; empty if there are
-    mistakes. Of these, the first twenty.
+    Shape ``(n_rows, n_columns)``, of the type of ``features``; empty if there are mistakes. Of these, the first twenty.
     """
-    plain = None if features.levels else _to_array(rows, len(features))
+    plain = None if features.levels else _to_array(rows, features)
     if plain is not None:
         return plain, {}
     problems: dict[str, list[str]] = {}
@@ -185,7 +185,7 @@ def read_rows(rows: Sequence[object], features: Features) -> tuple[NDArray[np.fl
         read.append(numbers)
     if problems:
         return np.empty((0, len(features))), problems
-    return np.array(read, np.float64 if features.levels else np.float32), {}
+    return np.array(read, features.dtype), {}
 
 
 def read_values(row: Sequence[object], features: Features) -> tuple[list[float], dict[str, list[str]]]:
@@ -228,6 +228,9 @@ def read_value(features: Features, column: int, value: object) -> float | str:
         return math.nan if features.may_be_missing(column) else f"expected {_expected(levels)}, {NO_NULL}"
     if levels is None:
         return find_problem_of_number(value) or value  # type: ignore[return-value]
+    if features.times and (form := features.times[column]):
+        hour = read_hour(value, form)
+        return f"expected {describe_form(form)}, got {json_type(value)}" if hour is None else hour
     level = read_boolean(value) if type(levels[0]) is bool else read_level(value)
     if level is None:
         return f"expected {_expected(levels)}, got {json_type(value)}"
@@ -273,8 +276,9 @@ def find_problem_of_number(number: object) -> str | None:
     return None
 
 
-def _to_array(rows: Sequence[Any], n_features: int) -> NDArray[np.float32] | None:
+def _to_array(rows: Sequence[Any], features: Features) -> NDArray[np.floating] | None:
     """Return valid rows of numbers as one array, or None if any row is not valid, or has a missing value."""
+    n_features = len(features)
     if set(map(type, rows)) != {list} or set(map(len, rows)) != {n_features}:
         return None
     # NumPy would convert true to 1 and "2" to 2, so types are checked first.
@@ -287,4 +291,4 @@ def _to_array(rows: Sequence[Any], n_features: int) -> NDArray[np.float32] | Non
     # This comparison is also false for NaN.
     if not (np.abs(numbers) <= LARGEST_NUMBER).all():
         return None
-    return numbers.astype(np.float32).reshape(len(rows), n_features)
+    return numbers.astype(features.dtype, copy=False).reshape(len(rows), n_features)

@@ -15,7 +15,7 @@ from app.model.bundle import Bundle
 from app.model.explain import Explainer
 from app.model.schema import Features, describe_columns
 from training.fitting.compile import compile_forest
-from training.fitting.fit import score_out_of_bag
+from training.fitting.out_of_bag import score_out_of_bag
 
 
 @dataclass(frozen=True)

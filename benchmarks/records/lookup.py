@@ -39,7 +39,9 @@ def measure_lookup(folder: Path, n_rows: int) -> str:
         started = time.perf_counter()
         for first in range(0, n_rows, _AT_A_TIME):
             rows = _make_rows(first, min(n_rows, first + _AT_A_TIME), n_rows)
-            database.executemany("INSERT INTO predictions VALUES (?, 0, ?, ?, 'v1', '', ?, -0.4, 1, 0.9, 1)", rows)
+            database.executemany(
+                "INSERT INTO predictions VALUES (?, 0, ?, ?, 'v1', '', ?, -0.4, 1, 0.9, 1, NULL, NULL)", rows
+            )
             database.commit()
         filled = time.perf_counter() - started
     database.close()

@@ -171,6 +171,8 @@ def test_alarm_has_similar_ones_and_labels(recorded: RecordedService):
     similar = answer.json["similar"]
     assert [other["distance"] for other in similar] == [0, 0, 0]
     assert {other["label"]["is_inlier"] for other in similar if other["label"]} == {1, -1}
+    # Of three with the same values, two are labelled already.
+    assert answer.json["identical"] == [{"record_id": record_id_at(60 * UNSURE), "row": 0}]
     assert answer.json["places"] == {}  # the model is gone
     assert answer.headers["Cache-Control"] == "no-store"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -33,6 +34,38 @@ def test_answer_is_fresh_for_twenty_seconds():
     assert get("7d") == b"1"
     clock.now = 20.0
     assert get("7d") == b"3"
+
+
+def test_slow_answers_are_computed_again_in_the_background():
+    """Nobody waits for them twice, until they are a day old; if that fails, the old one stays."""
+    clock = _Clock()
+    cache = AnswerCache(clock)
+    made = iter([b"1", b"2", b"3"])
+    is_made = threading.Event()
+
+    def make() -> bytes:
+        clock.now += 0.3
+        is_made.set()
+        return next(made)
+
+    def fail() -> bytes:
+        is_made.set()
+        raise RecordsBusy("busy")
+
+    def get(compute: Callable[[], bytes]) -> bytes:
+        is_made.clear()
+        answer = cache.get("7d", compute)
+        assert is_made.wait(timeout=60)
+        with cache._computing:  # until the thread has ended
+            return answer
+
+    assert get(make) == b"1"
+    for compute in (fail, make):
+        clock.now += 60
+        assert get(compute) == b"1"
+    assert cache.get("7d", fail) == b"2"
+    clock.now += 90_000
+    assert get(make) == b"3"
 
 
 def test_failure_is_not_cached():

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,6 +202,31 @@ def test_key_is_checked_before_the_body(guarded: RecordedService):
     label = {"request_id": ID, "is_inlier": 1}
     assert guarded.client.post("/feedback", json=label, headers={"X-API-Key": "a-long-key"}).status_code == 202
     assert _refused(guarded) == {"unauthorized": 2}
+
+
+def test_labels_are_taken_back_by_whoever_gave_them(tmp_path: Path):
+    """And by nobody else; the audit trail has both with their names."""
+    (tmp_path / "keys").write_text("ada labeller key-of-ada\neve labeller key-of-eve\nvic viewer key-of-vic\n")
+    with start_recorded_service(tmp_path, api_keys_file=str(tmp_path / "keys")) as service:
+        record(service.engine, ID)
+        row = {"request_id": ID, "row": 0}
+
+        def post(name: str, path: str, body: object) -> Any:
+            return service.client.post(path, json=body, headers={"X-API-Key": f"key-of-{name}"})
+
+        assert post("ada", "/feedback", row | {"is_inlier": -1}).status_code == 202
+        assert post("vic", "/feedback/withdraw", row).status_code == 403
+        assert post("eve", "/feedback/withdraw", row).json == {"withdrawn": 0}
+        assert post("ada", "/feedback/withdraw", [row, row | {"row": 7}]).json == {"withdrawn": 1}
+        assert count_rows(service.engine, "labels") == 0
+        assert post("ada", "/feedback/withdraw", {"row": 0}).status_code == 422
+        assert _refused(service) == {}
+
+        events = service.client.get("/events?about=labels", headers={"X-API-Key": "key-of-vic"}).json["events"]
+        said = [(event["who"], event["what"], event["note"]) for event in events]
+        assert said == [("ada", "withdrawals", "1 row"), ("ada", "labels", "1 row")]
+        changes = service.client.get("/events?about=changes", headers={"X-API-Key": "key-of-vic"}).json
+        assert changes == {"events": []}
 
 
 def test_without_keys_another_host_is_refused(service: RecordedService):

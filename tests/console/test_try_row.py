@@ -100,7 +100,7 @@ def test_each_feature_has_a_labelled_input(client: FlaskClient):
 
     assert [page.text_by_id.get(f"range-{place}", "").split()[:2] for place in range(2)] == [["in", "training"]] * 2
     labelled = [label["for"] for label in page.all("label") if "for" in label]
-    assert labelled == [*(found["id"] for found in inputs), "key"]
+    assert labelled == ["pasted", *(found["id"] for found in inputs), "key"]
     row = [float(found["value"]) for found in inputs]
     assert client.post("/prediction", json={"feature_vector": row}).json == {"is_inlier": 1}
 

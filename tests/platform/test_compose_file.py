@@ -170,10 +170,14 @@ def test_persistent_data_is_in_named_volumes(platform: dict[str, Any]):
     assert mount_points["prometheus"] == {"/prometheus"}
     assert mount_points["grafana"] == {"/var/lib/grafana"}
     assert "/data" in mount_points["caddy"]
-    # The service never writes models, and training never writes records.
-    for name, mount_point in (("service", "/models"), ("training", "/records")):
-        (volume,) = [mount for mount in platform["services"][name]["volumes"] if mount["target"] == mount_point]
-        assert volume["read_only"] is True
+    # Training never writes records; the service writes models as a member of training's group.
+    read_only = {
+        (name, mount["target"]): mount.get("read_only", False)
+        for name in ("service", "training")
+        for mount in platform["services"][name]["volumes"]
+    }
+    assert [mount for mount, is_read_only in read_only.items() if is_read_only] == [("training", "/records")]
+    assert platform["services"]["service"]["group_add"] == ["1000"]
 
 
 def test_defaults_in_compose_match_the_service(platform: dict[str, Any]):

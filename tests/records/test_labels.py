@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from sqlalchemy import Engine, insert, select, text
 
 from app.db.engine import upgrade_database, write_transaction
 from app.db.tables import LABELS
-from app.records.feedback import TAKEN, UNCHANGED, take_labels
+from app.records.alarms import Remark, add_note
+from app.records.feedback import TAKEN, UNCHANGED, take_labels, withdraw
 from app.records.labels import GivenLabel, store_labels
-from app.records.lookup import RowName, find_rows
+from app.records.lookup import RecordKey, RowName, find_rows
 from tests.records.explained import count_rows, explaining
 from tests.records.filled_tables import make_id, record
 
@@ -30,9 +32,11 @@ def engine(address: str, opened: Callable[[str], Engine]) -> Engine:
     return engine
 
 
-def given(row: int = 0, is_inlier: int = -1, at: float = 10.0, source: str = "desk", note: str = "") -> GivenLabel:
+def given(
+    row: int = 0, is_inlier: int = -1, at: float = 10.0, source: str = "desk", note: str = "", by: str | None = None
+) -> GivenLabel:
     """Return a label."""
-    return GivenLabel(ID, row, is_inlier, source, note, at)
+    return GivenLabel(ID, row, is_inlier, source, note, at, by)
 
 
 def _results(engine: Engine, *labels: GivenLabel) -> list[str]:
@@ -182,3 +186,30 @@ def test_concurrent_first_labels_of_a_row_are_retried(postgresql: str, opened: C
 
     assert results == [UNCHANGED]
     assert len(_kept(engine)) == 1
+
+
+def test_withdrawn_labels_leave_nothing_behind(engine: Engine):
+    """Neither a label nor history, and what somebody else said before counts again."""
+    ada = (given(0, at=1, by="ada"), given(0, 1, at=2, by="ada"), given(1, at=3, by="ada"))
+    bob = (given(1, 1, at=4, by="bob"), given(2, at=5, by="bob"))
+    for label in (*ada, *bob, replace(ada[0], request_id="later")):
+        take_labels(engine, [label])
+    rows = [RowName(ID, 0), RowName(ID, 1), RowName(ID, 2), RowName("later", 0), RowName("never", 0)]
+
+    assert withdraw(engine, rows, None, 7.0) == [False] * 5
+    assert withdraw(engine, rows, "bob", 7.0) == [False, True, True, False, False]
+    assert _kept(engine) == [(0, -1, 1.0, 2.0), (0, 1, 2.0, None), (1, -1, 3.0, None)]
+    assert withdraw(engine, rows, "ada", 7.0) == [True, True, False, True, False]
+    assert _kept(engine) == []
+    assert withdraw(engine, rows, "ada", 7.0) == [False] * 5
+    # As if nothing had been said before.
+    assert _results(engine, given(0)) == [TAKEN]
+
+
+def test_withdrawn_notes_are_gone(engine: Engine):
+    """Somebody who was unsure is no more."""
+    with write_transaction(engine) as connection:
+        add_note(connection, RecordKey(ID, 0), Remark(0, True, "", 1.0, "ada"))
+
+    assert withdraw(engine, [RowName(ID, 0)], "ada", 2.0) == [True]
+    assert withdraw(engine, [RowName(ID, 0)], "ada", 2.0) == [False]

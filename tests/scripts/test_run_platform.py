@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scripts import run_platform
+from scripts.compose import PublishedPort, StepFailed, compose, ports_of
 from scripts.run_platform import addresses
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +56,68 @@ def test_unsuitable_docker_is_reported_in_one_line(tmp_path: Path, script: str, 
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert sentence in done.stderr
+
+
+def test_output_of_docker_is_shown_if_a_step_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd):
+    """Its end; otherwise one line a step, as a build prints hundreds."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    _fake_docker(tmp_path, 'seq 100 >&2; [ "$3" = good ]')
+
+    compose("Building", "build", "good")
+    assert capfd.readouterr() == ("Building ...\n", "")
+    with pytest.raises(StepFailed, match="Building failed"):
+        compose("Building", "build", "bad")
+    assert capfd.readouterr().err.split() == [str(number) for number in range(71, 101)]
+
+
+def _published(port: int, target: int, address: str = "127.0.0.1") -> list[PublishedPort]:
+    """Return what Compose publishes for Caddy."""
+    return [PublishedPort(address, port, target)]
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """Return a port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_taken_port_is_reported_before_anything_is_built(monkeypatch: pytest.MonkeyPatch, taken_port: int):
+    """With the setting that chooses another, if there is one; the ports of a running platform are its own."""
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(run_platform, "succeeds", lambda *arguments: False)
+    monkeypatch.setattr(run_platform, "ports_of", lambda service: _published(taken_port, 9090))
+    with pytest.raises(
+        StepFailed, match=rf"Port {taken_port} of 127\.0\.0\.1 is taken.*PROMETHEUS_PORT={taken_port + 1}"
+    ):
+        run_platform.require_free_ports()
+
+    monkeypatch.setattr(run_platform, "ports_of", lambda service: _published(taken_port, 443))
+    with pytest.raises(StepFailed, match=r"listens there, then run make up again"):
+        run_platform.require_free_ports()
+
+    monkeypatch.setattr(run_platform, "ports_of", lambda service: _published(taken_port, 9090, "192.0.2.1"))
+    with pytest.raises(StepFailed, match="BIND_ADDRESS"):
+        run_platform.require_free_ports()
+
+    monkeypatch.setattr(run_platform, "ports_of", lambda service: _published(0, 9090))
+    run_platform.require_free_ports()
+    monkeypatch.setattr(run_platform, "succeeds", lambda *arguments: True)
+    monkeypatch.setattr(run_platform, "ports_of", lambda service: _published(taken_port, 9090))
+    run_platform.require_free_ports()
+
+
+def test_published_ports_are_read_from_the_resolved_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Only TCP; without an address, all addresses."""
+    ports = [
+        {"published": "8001", "target": 8000, "protocol": "tcp", "host_ip": "127.0.0.1"},
+        {"published": "443", "target": 443, "protocol": "tcp"},
+        {"published": "443", "target": 443, "protocol": "udp"},
+    ]
+    _fake_docker(tmp_path, f"echo '{json.dumps({'services': {'caddy': {'ports': ports}}})}'")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    assert ports_of("caddy") == [PublishedPort("127.0.0.1", 8001, 8000), PublishedPort("0.0.0.0", 443, 443)]
 
 
 def test_addresses_follow_the_settings():

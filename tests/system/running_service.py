@@ -35,7 +35,7 @@ class RunningService:
         """Send a GET request."""
         return self.session.get(self.address + path, timeout=30, **options)
 
-    def predict(self, row: list[float], **options: Any) -> requests.Response:
+    def predict(self, row: list[Any], **options: Any) -> requests.Response:
         """Request the label of a row."""
         return self.session.post(f"{self.address}/prediction", json={"feature_vector": row} | options, timeout=30)
 

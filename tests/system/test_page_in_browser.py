@@ -47,6 +47,32 @@ CONTRASTS = """() => {
 }"""
 
 
+# What is pasted, the inputs "mean" and "sd" afterwards (None: unchanged), and what is said about it.
+PASTED = [
+    ("0.5\t7", "0.5", "7", "All 2 columns are filled in."),
+    (
+        'customer\tsd\tmean\r\n"a ""b""\tc"\t7,5\t-1\r\n',
+        "-1",
+        "7.5",
+        "2 of 2 columns are filled in; not used: customer.",
+    ),
+    ("mean,sd\n1,2\n3,4\n", "1", "2", "2 of 2 columns are filled in, from the first of 2 rows."),
+    ('sd;id\n0,25;"x;y"', "", "0.25", "1 of 2 columns are filled in; empty: mean; not used: id."),
+    ('{"mean": 3, "sd": null}', "3", "", "2 of 2 columns are filled in."),
+    (
+        '{"feature_vectors": [[1, 2e-3], [3, 4]]}',
+        "1",
+        "0.002",
+        "All 2 columns are filled in, from the first of 2 rows.",
+    ),
+    ("1,two", "1", "", "All 2 columns are filled in. Not a number: sd."),
+    ("1,2,3", None, None, "3 values, but the model has 2 columns: paste the header as well."),
+    ("mean,sd", None, None, "Below the column names, a row is missing."),
+    ("[1, 2", None, None, "This is no JSON: "),
+    ('{"id": 1}', None, None, "None of these columns is one of the model's, such as mean."),
+]
+
+
 @pytest.fixture(scope="module")
 def browser(require_program: Callable[[str], Path]) -> Iterator[Browser]:
     """Debian's Chromium."""
@@ -105,6 +131,20 @@ def test_scale_shows_on_which_side_of_the_threshold_the_score_lies(opened_page: 
     send(opened_page.page, "Typical row")
     expect(opened_page.page.get_by_role("status")).to_have_text("Inlier: a normal row")
     assert marker.bounding_box()["x"] > limit.bounding_box()["x"]
+
+
+def test_rows_can_be_pasted(opened_page: BrowserPage):
+    """From a spreadsheet, a CSV file or JSON; what is wrong is said, and then the form stays as it was."""
+    page = opened_page.page
+    inputs = [page.get_by_label(name, exact=True) for name in ("mean", "sd")]
+    page.get_by_text("Paste a row").click()
+    for pasted, mean, sd, said in PASTED:
+        before = [field.input_value() for field in inputs]
+        page.locator("#pasted").fill(pasted)
+        expect(page.locator("#pasted-result")).to_contain_text(said)
+        wanted = before if mean is None else [mean, sd]
+        assert [field.input_value() for field in inputs] == wanted, pasted
+    assert opened_page.errors == []
 
 
 def test_score_is_shown_only_if_requested(opened_page: BrowserPage):
@@ -229,6 +269,8 @@ def test_form_works_with_the_keyboard_only(opened_page: BrowserPage):
     page = opened_page.page
     page.get_by_role("button", name="Unusual row").focus()
     page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Paste a row")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_label("mean")).to_be_focused()
     page.keyboard.press("Tab")

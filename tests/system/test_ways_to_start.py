@@ -163,3 +163,19 @@ def test_missing_configuration_is_reported(unconfigured: tuple[str, Path]):
     assert warning in log.read_text()
     assert "nothing is recorded" in requests.get(address, timeout=30).text
     assert requests.post(f"{address}/prediction", json=ROW, timeout=30).status_code == 200
+
+
+def test_application_that_does_not_load_is_the_only_error(tmp_path: Path):
+    """A worker that fails to start has no application to close."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "app:no_such_application()", "--bind", f"127.0.0.1:{free_port()}"],
+        cwd=REPOSITORY,
+        env={**os.environ, "MODEL_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/records.db"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode != 0
+    assert "no_such_application" in done.stderr
+    assert "worker_exit" not in done.stderr

@@ -8,21 +8,29 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader
 
 from app.errors import count_of
-from training.fitting.evaluate import FIGURE_TITLES, describe_agreement
+from training.bundle.report_tables import (
+    SET_TITLES,
+    tabulate_contaminations,
+    tabulate_features,
+    tabulate_figures,
+    tabulate_importance,
+    tabulate_label_figures,
+    tabulate_parameters,
+    tabulate_rows,
+    tabulate_versions,
+)
+from training.fitting.evaluate import describe_agreement
+from training.fitting.explain import AbnormalRow, Importance
 
 _REPORT_FILE, _CARD_FILE = "report.html", "model_card.md"
-
-# Rows of cells; the first row is the head.
-Table: TypeAlias = tuple[tuple[str, ...], ...]
-
-SET_TITLES = {"train": "training", "test": "test"}
 
 PURPOSE = (
     "Separates rows that resemble the training rows (inliers) from rows that do not (outliers). It is an Isolation "
@@ -58,6 +66,14 @@ _CAPTIONS = {
     ),
     "scores.png": "Distribution of the training scores. Rows left of the line are outliers.",
     "scores_test.png": "Distribution of the test scores.",
+    "thresholds.png": (
+        "What another threshold would flag, for 1,000 rows an hour; where labels are known, with which precision and "
+        "recall. The command threshold moves it; the trees stay the same."
+    ),
+    "importance.png": (
+        "How much each column moves log2(-anomaly_score), in either direction. Columns that matter more for outliers "
+        "than for all rows are those that raise alarms."
+    ),
 }
 
 
@@ -99,7 +115,13 @@ _MARKDOWN = Environment(
 _MARKDOWN.filters["code"] = _to_code
 
 
-def write_report(folder: Path, manifest: dict[str, Any], pictures: dict[str, bytes]) -> None:
+def write_report(
+    folder: Path,
+    manifest: dict[str, Any],
+    pictures: dict[str, bytes],
+    importance: Importance,
+    abnormal_rows: Sequence[AbnormalRow],
+) -> None:
     """Write ``report.html`` into a bundle.
 
     Parameters
@@ -110,6 +132,10 @@ def write_report(folder: Path, manifest: dict[str, Any], pictures: dict[str, byt
         The bundle's manifest.
     pictures
         PNG files by name.
+    importance
+        The importance of the columns.
+    abnormal_rows
+        The most abnormal training rows.
     """
     shown = [
         {"caption": caption, "data": base64.b64encode(pictures[file]).decode()}
@@ -117,13 +143,16 @@ def write_report(folder: Path, manifest: dict[str, Any], pictures: dict[str, byt
         if file in pictures
     ]
     page = _HTML.get_template("report.html").render(
-        _collect_facts(manifest), pictures=shown, has_boundary="boundary.png" in pictures
+        _collect_facts(manifest),
+        pictures=shown,
+        importance=tabulate_importance(importance),
+        abnormal_rows=tabulate_rows(abnormal_rows),
     )
     (folder / _REPORT_FILE).write_text(f"{page}\n", encoding="utf-8", newline="\n")
 
 
 def write_model_card(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write ``model_card.md`` into a bundle; parameters are those of :func:`write_report`."""
+    """Write ``model_card.md`` into a bundle; it holds no row, so that it can be published."""
     card = _MARKDOWN.get_template("model_card.md").render(_collect_facts(manifest))
     (folder / _CARD_FILE).write_text(card, encoding="utf-8", newline="\n")
 
@@ -154,16 +183,16 @@ def _collect_facts(manifest: dict[str, Any]) -> dict[str, Any]:
             }
             for name, each in data.items()
         ],
-        "features": _tabulate_features(manifest),
-        "parameters": _tabulate_parameters(manifest),
-        "figures": _tabulate_figures(evaluation),
-        "contaminations": _tabulate_contaminations(evaluation),
+        "features": tabulate_features(manifest),
+        "parameters": tabulate_parameters(manifest),
+        "figures": tabulate_figures(evaluation),
+        "contaminations": tabulate_contaminations(evaluation),
         "agreement_curve": (
             ("trees", "agreement of two halves"),
             *((f"{n_trees:,}", f"{agreement:.3f}") for n_trees, agreement in manifest["agreement_curve"] if agreement),
         ),
-        "label_figures": _tabulate_label_figures(evaluation),
-        "versions": _tabulate_versions(manifest),
+        "label_figures": tabulate_label_figures(evaluation),
+        "versions": tabulate_versions(manifest),
     }
 
 
@@ -196,81 +225,6 @@ def _describe_reading(data: dict[str, Any], features: list[str]) -> str:
     )
 
 
-def _tabulate_features(manifest: dict[str, Any]) -> Table:
-    """Tabulate the features with their training ranges."""
-    features = ((each["name"], f"{each['low']:g}", f"{each['high']:g}") for each in manifest["features"])
-    return (("feature", "smallest", "largest"), *features)
-
-
-def _tabulate_parameters(manifest: dict[str, Any]) -> Table:
-    """Tabulate the result of ``get_params()``."""
-    parameters = ((name, str(value)) for name, value in manifest["parameters"].items())
-    return (("parameter", "value"), *parameters)
-
-
-def _tabulate_figures(evaluation: dict[str, Any]) -> Table:
-    """Tabulate the figures of each set of rows side by side."""
-    sets = list(evaluation.values())
-    quantiles = (
-        (f"score, quantile {quantile}", *(f"{figures['score_quantiles'][quantile]:.4f}" for figures in sets))
-        for quantile in sets[0]["score_quantiles"]
-    )
-    return (
-        ("", *(SET_TITLES[name] for name in evaluation)),
-        ("rows", *(f"{figures['rows']:,}" for figures in sets)),
-        ("outliers", *(f"{figures['flagged_rows']:,}" for figures in sets)),
-        ("inliers", *(f"{figures['inlier_share']:.3%}" for figures in sets)),
-        *quantiles,
-    )
-
-
-def _tabulate_contaminations(evaluation: dict[str, Any]) -> Table:
-    """Tabulate how many rows of each set each contamination would flag, with their share."""
-    sets = list(evaluation.values())
-    choices = zip(*(figures["flagged_by_contamination"] for figures in sets), strict=True)
-    return (
-        ("contamination", "threshold", *(f"{SET_TITLES[name]} rows flagged" for name in evaluation)),
-        *(
-            (
-                str(choice[0]["contamination"]),
-                f"{choice[0]['threshold']:.4f}",
-                *(
-                    f"{each['flagged_rows']:,} ({each['flagged_rows'] / figures['rows']:.3%}){_show_quality(each)}"
-                    for each, figures in zip(choice, sets, strict=True)
-                ),
-            )
-            for choice in choices
-        ),
-    )
-
-
-def _show_quality(choice: dict[str, Any]) -> str:
-    """Format precision and recall of a contamination, if the rows have labels."""
-    figures = [(title, choice[title]) for title in ("precision", "recall") if choice.get(title) is not None]
-    return "".join(f"; {title} {figure:.3f}" for title, figure in figures)
-
-
-def _tabulate_label_figures(evaluation: dict[str, Any]) -> Table | None:
-    """Tabulate how well each set of rows agrees with its true labels; None without labels."""
-    labelled = {name: figures["labels"] for name, figures in evaluation.items() if "labels" in figures}
-    if not labelled:
-        return None
-    return (
-        ("", *(SET_TITLES[name] for name in labelled)),
-        *(
-            (title, *(_show_figure(figures[key]) for figures in labelled.values()))
-            for key, title in FIGURE_TITLES.items()
-        ),
-    )
-
-
-def _tabulate_versions(manifest: dict[str, Any]) -> Table:
-    """Tabulate the versions that the model was trained with."""
-    versions = manifest["versions"]
-    called = {"python": "Python", "numpy": "NumPy", "scikit_learn": "scikit-learn"}
-    return (("package", "version"), *((called[name], versions[name]) for name in called))
-
-
 def _describe_records(records: dict[str, Any]) -> str:
     """Describe how the training rows were drawn from records."""
     return (
@@ -284,10 +238,3 @@ def _describe_records(records: dict[str, Any]) -> str:
             else "None of them was labelled an outlier."
         )
     )
-
-
-def _show_figure(figure: float | int | None) -> str:
-    """Format a figure of a comparison with labels."""
-    if figure is None:
-        return "needs outliers and inliers"
-    return f"{figure:,}" if isinstance(figure, int) else f"{figure:.4f}"

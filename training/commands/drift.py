@@ -7,7 +7,7 @@ import math
 import os
 from pathlib import Path
 
-from training.commands.options import add_models_option, column_names
+from training.commands.options import add_models_option, column_names, table_file
 
 # Exit status by which scripts distinguish drift from failure.
 DRIFTED = 3
@@ -45,15 +45,19 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for comparing two files."""
     group = parser.add_argument_group("comparing two files")
     group.add_argument(
-        "--reference", metavar="FILE", type=Path, help="CSV file to compare with, e.g. the training rows"
+        "--reference", metavar="FILE", type=table_file, help="CSV file to compare with, e.g. the training rows"
     )
-    group.add_argument("--current", metavar="FILE", type=Path, help="CSV file that may have changed")
+    group.add_argument("--current", metavar="FILE", type=table_file, help="CSV file that may have changed")
     group.add_argument(
         "--min-effect",
         metavar="DISTANCE",
         type=distance,
         default=0.1,
-        help="Kolmogorov-Smirnov distance up to which a change does not matter, from 0 to below 1 (%(default)s)",
+        help="Kolmogorov-Smirnov distance (of categories, total variation) up to which a change does not matter, from "
+        "0 to below 1 (%(default)s)",
+    )
+    group.add_argument(
+        "--category", metavar="A,B", type=column_names, default=[], help="columns of numbers that are categories"
     )
     columns = group.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to compare")
@@ -63,7 +67,9 @@ def _add_comparison_options(parser: argparse.ArgumentParser) -> None:
 def _add_replay_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for a replay; the service's settings in the environment are the defaults."""
     group = parser.add_argument_group("replaying a file")
-    group.add_argument("--replay", metavar="FILE", type=Path, help="CSV file with rows in the order of their arrival")
+    group.add_argument(
+        "--replay", metavar="FILE", type=table_file, help="CSV file with rows in the order of their arrival"
+    )
     add_models_option(parser)
     group.add_argument("--version", metavar="VERSION", help="whose detectors to use (default: the live one's)")
     group.add_argument(
@@ -85,13 +91,17 @@ def _add_replay_options(parser: argparse.ArgumentParser) -> None:
 def _compare(options: argparse.Namespace) -> int:
     """Compare two files, write the page, and print a summary."""
     from training.console import announce
+    from training.data.choices import Choices
     from training.data.compared_files import read_files_to_compare
     from training.drift.compare import compare_files, conclude, tabulate_comparison
     from training.pages.drift import DRIFT_FILE, compose_drift_page
     from training.pages.page import write_page
 
     announce(f"Reading {options.reference} and {options.current}")
-    reference, current = read_files_to_compare(options.reference, options.current, options.features, options.drop)
+    choices = Choices(tuple(options.category))
+    reference, current = read_files_to_compare(
+        options.reference, options.current, options.features, options.drop, choices
+    )
     announce("Comparing")
     comparison = compare_files(reference, current, options.min_effect)
     written = write_page(options.out / DRIFT_FILE, compose_drift_page(comparison))

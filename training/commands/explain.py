@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.commands.options import add_dialect_options, add_models_option, read_dialect
+from training.commands.options import add_dialect_options, add_models_option, read_dialect, table_file
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -15,7 +15,9 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="write a page that explains the live model's answers to a CSV file",
         allow_abbrev=False,
     )
-    parser.add_argument("--in", dest="source", metavar="FILE", type=Path, required=True, help="CSV file with the rows")
+    parser.add_argument(
+        "--in", dest="source", metavar="FILE", type=table_file, required=True, help="table with the rows"
+    )
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("reports"), help="folder of the page (default: %(default)s)"
     )
@@ -31,13 +33,12 @@ def run(options: argparse.Namespace) -> int:
     from training.console import announce
     from training.data.dataset import read_features
     from training.data.tables import open_csv_file
-    from training.pages.explanation import EXPLANATION_FILE, compose_explanation_page, explain_file
+    from training.pages.explanation import EXPLANATION_FILE, explain_file
     from training.pages.page import write_page
 
     bundle = read_bundle(options.models / CURRENT_LINK)
     announce(f"Reading {options.source}")
     data = read_features(open_csv_file(options.source, read_dialect(options)), bundle.features)
     announce("Explaining")
-    page = compose_explanation_page(explain_file(bundle, data))
-    print(write_page(options.out / EXPLANATION_FILE, page))
+    print(write_page(options.out / EXPLANATION_FILE, explain_file(bundle, data)))
     return 0

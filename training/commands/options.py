@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from app.model.live_model import CURRENT_LINK
 from app.model.schema import MAX_LEVELS, MAX_ONE_HOT_LEVELS
 from app.model.store.promotion_rules import Consent
+from training.data.addresses import RemoteFile, TableFile
 from training.fitting.fit import ForestParameters
 
 if TYPE_CHECKING:
-    from training.data.columns import Choices
+    from training.data.choices import Choices
     from training.data.source import Dialect
 
 # The name becomes part of addresses and of metric labels.
@@ -78,8 +79,8 @@ def add_label_option(parser: argparse.ArgumentParser) -> None:
 
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for the files and for which of their columns are features."""
-    parser.add_argument("--train", metavar="FILE", type=Path, required=True, help="CSV file with the training rows")
-    parser.add_argument("--test", metavar="FILE", type=Path, help="CSV file with rows to test on")
+    parser.add_argument("--train", metavar="FILE", type=table_file, required=True, help="table with the training rows")
+    parser.add_argument("--test", metavar="FILE", type=table_file, help="table with rows to test on")
     columns = parser.add_mutually_exclusive_group()
     columns.add_argument("--features", metavar="A,B", type=column_names, help="columns to use, in this order")
     columns.add_argument("--drop", metavar="A,B", type=column_names, help="columns not to use")
@@ -99,15 +100,22 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
         help="a category with more levels becomes one feature, the share of the level (%(default)s)",
     )
     parser.add_argument(
+        "--time-parts",
+        metavar="A,B",
+        type=column_names,
+        default=[],
+        help="columns of times, of which hour of day and day of week are used",
+    )
+    parser.add_argument(
         "--allow-missing", action="store_true", help="accept rows without a value where the training rows have all"
     )
 
 
 def read_choices(options: argparse.Namespace) -> Choices:
     """Return what was decided about the columns."""
-    from training.data.columns import Choices
+    from training.data.choices import Choices
 
-    return Choices(tuple(options.category), options.allow_missing, options.max_levels)
+    return Choices(tuple(options.category), options.allow_missing, options.max_levels, tuple(options.time_parts))
 
 
 def add_dialect_options(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +152,11 @@ def add_drift_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-drift", action="store_true", help="calibrate no drift detectors, which takes some seconds"
     )
+
+
+def table_file(text: str) -> TableFile:
+    """Parse where a table is: a path, or an address such as ``s3://bucket/rows.csv``."""
+    return RemoteFile(text) if "://" in text else Path(text)
 
 
 def separator(text: str) -> str:

@@ -1,4 +1,4 @@
-"""``score``: add the live model's label and score, and perhaps why, to each row of a CSV file."""
+"""``score``: add the live model's label and score, and perhaps why, to each row of a table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from training.commands.options import add_dialect_options, add_models_option, read_dialect
+from training.commands.options import add_dialect_options, add_models_option, read_dialect, table_file
 
 # The exit status with --fail-on-unfamiliar, as for drift.
 UNFAMILIAR = 3
@@ -14,10 +14,17 @@ UNFAMILIAR = 3
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command and its options."""
-    parser = commands.add_parser("score", help="add label and score columns to a CSV file", allow_abbrev=False)
-    parser.add_argument("--in", dest="source", metavar="FILE", type=Path, required=True, help="CSV file with the rows")
+    parser = commands.add_parser("score", help="add label and score columns to a table", allow_abbrev=False)
     parser.add_argument(
-        "--out", dest="target", metavar="FILE", type=Path, required=True, help="CSV file to write; - is standard output"
+        "--in", dest="source", metavar="FILE", type=table_file, required=True, help="table with the rows"
+    )
+    parser.add_argument(
+        "--out",
+        dest="target",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="file to write, by its name: .csv (also .csv.gz and .csv.zst), .parquet or .feather; - is standard output",
     )
     parser.add_argument(
         "--raw",

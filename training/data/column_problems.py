@@ -1,12 +1,16 @@
-"""What is wrong with columns of a table, in words: all of them at once, with the option that leaves them out."""
+"""What is wrong with columns of a table, or probably is, in words, with the option that leaves them out."""
 
 from __future__ import annotations
 
 import csv
 import io
 import itertools
+import re
 import shlex
 from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.data.tables import CsvFile
 
@@ -55,3 +59,44 @@ def join_names(names: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(names)
     return shlex.quote(text.getvalue())
+
+
+# With fewer rows, a column of measurements may be different in each of them by chance.
+_MIN_ROWS_OF_IDS = 50
+
+# Of the different values, float32 must be able to tell this share apart.
+_SHARE_KEPT, _SHARE_KEPT_OF_FRACTIONS = 0.9, 0.1
+
+# A million different values between 0 and 1 are 600,000 to float32, which is more than enough.
+_MAX_COUNTED = 10_000
+
+_ID_NAME = re.compile(r"(?i:(.*[_ .-])?(id|nr|no|number)|index)|.*[a-z]Id")
+
+
+def find_doubts(names: Sequence[str], rows: NDArray[np.float64]) -> list[str]:
+    """Return a sentence for each column of numbers that is probably an id, a time, or lost in float32.
+
+    Examples
+    --------
+    >>> rows = np.column_stack([1_767_225_600 + np.arange(300.0), np.linspace(0, 1, 300), np.arange(300.0)])
+    >>> find_doubts(["t", "v", "n"], rows)
+    ['Column t has 300 different values, of which float32 keeps 3: subtract a constant, or leave it out.', \
+'Column n is different in every row, like an id: leave it out unless it is measured.']
+    """
+    doubts = []
+    for name, values in zip(names, rows.T, strict=True):
+        present = values[~np.isnan(values)]
+        n_different, n_kept = (len(np.unique(each)) for each in (present, present.astype(np.float32)))
+        are_whole = bool((present == np.rint(present)).all())
+        # Of other numbers, some differ in their last bits only, which means nothing.
+        is_lost = n_kept < (_SHARE_KEPT if are_whole else _SHARE_KEPT_OF_FRACTIONS) * min(n_different, _MAX_COUNTED)
+        if is_lost:
+            doubts.append(
+                f"Column {name} has {n_different:,} different values, of which float32 keeps {n_kept:,}: subtract a "
+                "constant, or leave it out."
+            )
+        elif (are_whole and n_different == len(present) >= _MIN_ROWS_OF_IDS) or (
+            _ID_NAME.fullmatch(name) and n_different == len(present) > 1
+        ):
+            doubts.append(f"Column {name} is different in every row, like an id: leave it out unless it is measured.")
+    return doubts

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,8 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.model.schema import LARGEST_NUMBER, MAX_LEVELS, MAX_ONE_HOT_LEVELS, NEW_LEVEL, Features, Levels
-from app.model.values import MISSING_TEXTS, read_boolean
-from training.data.column_problems import ColumnProblem, describe_problems, show_cell
+from app.model.times import HOURS
+from app.model.values import MISSING_TEXTS, read_boolean, read_level
+from training.data.choices import Choices
+from training.data.column_problems import ColumnProblem, describe_problems, join_names, show_cell
+from training.data.column_times import are_times, infer_times, read_times
 from training.data.tables import CsvFile, is_number, read_fast
 from training.errors import BadData
 
@@ -26,28 +28,6 @@ _SHARE_OF_IDS = 0.5
 
 # If at least so many of the values are numbers, the others are mistakes; if fewer, the column is a category.
 _SHARE_OF_NUMBERS = 0.5
-
-# So many different texts are tried as times.
-_TRIED_TIMES = 50
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What a person decided about the columns of a training file.
-
-    Parameters
-    ----------
-    category
-        Columns that are categories even if their values are numbers.
-    allow_missing
-        Whether values may be missing later in columns that have all of them in training.
-    max_levels
-        A category with more levels becomes their shares.
-    """
-
-    category: tuple[str, ...] = ()
-    allow_missing: bool = False
-    max_levels: int = MAX_ONE_HOT_LEVELS
 
 
 @dataclass(frozen=True)
@@ -64,12 +44,15 @@ class ReadColumns:
         The levels of each category and boolean.
     left_out
         By column: why it is of no use.
+    times
+        How each column of times is written.
     """
 
     names: tuple[str, ...]
     rows: NDArray[np.float64]
     levels: dict[str, Levels] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    times: dict[str, str] = field(default_factory=dict)
 
 
 class _LeftOut(Exception):
@@ -99,9 +82,14 @@ def infer_columns(file: CsvFile, names: Sequence[str], choices: Choices, drop: S
     read: dict[str, NDArray[np.float64]] = {}
     levels: dict[str, Levels] = {}
     left_out: dict[str, str] = {}
+    times: dict[str, str] = {}
     problems: dict[str, ColumnProblem] = {}
     for name in names:
         try:
+            if name in choices.time_parts:
+                read[name], times[name] = infer_times(texts[name])
+                levels[name] = HOURS
+                continue
             read[name], found = _infer(texts[name], file, is_category=name in choices.category)
             if found:
                 levels[name] = found
@@ -112,7 +100,7 @@ def infer_columns(file: CsvFile, names: Sequence[str], choices: Choices, drop: S
     if problems:
         raise BadData(describe_problems(file, problems, [*drop, *problems]))
     rows = np.column_stack(list(read.values())) if read else np.empty((len(texts), 0))
-    return ReadColumns(tuple(read), rows, levels, left_out)
+    return ReadColumns(tuple(read), rows, levels, left_out, times)
 
 
 def read_known_columns(file: CsvFile, features: Features) -> NDArray[np.float64]:
@@ -128,7 +116,8 @@ def read_known_columns(file: CsvFile, features: Features) -> NDArray[np.float64]
     for place, name in enumerate(features.names):
         levels = features.levels[place] if features.levels else None
         try:
-            values = _code(texts[name], file, levels)
+            form = features.times[place] if features.times else None
+            values = read_times(texts[name], form) if form else _code(texts[name], file, levels)
             if not features.may_be_missing(place) and np.isnan(values).any():
                 raise ColumnProblem(
                     int(np.isnan(values).argmax()),
@@ -216,8 +205,11 @@ def _infer(texts: pd.Series[str], file: CsvFile, *, is_category: bool) -> tuple[
             return _code(texts, file, (False, True)), (False, True)
         if counts[are_numbers].sum() >= _SHARE_OF_NUMBERS * n_present:
             return _to_numbers(texts, file, may_be_missing=True), None
-        if _are_times(uniques[~is_missing]):
-            raise _LeftOut("it holds times; for hour and weekday, add columns with these numbers")
+        if are_times(uniques[~is_missing]):
+            raise _LeftOut(
+                "it holds times; to use their hour of day and day of week, add "
+                f"--time-parts {join_names([str(texts.name)])}"
+            )
         if len(uniques) > max(MAX_ONE_HOT_LEVELS, _SHARE_OF_IDS * n_present):
             raise _LeftOut(f"{len(uniques):,} of its texts differ, like ids; --category keeps it")
     # The most frequent first, so that their numbers are small.
@@ -241,9 +233,16 @@ def _code(texts: pd.Series[str], file: CsvFile, levels: Levels | None) -> NDArra
                 raise ColumnProblem(position, f"{show_cell(uniques[place])} is not true or false, yes or no, 1 or 0")
     else:
         numbers = {level: float(number) for number, level in enumerate(levels)}
-        read = [numbers.get(text, NEW_LEVEL) if text else np.nan for text in uniques]
+        read = [_find_level(text, numbers) if text else np.nan for text in uniques]
     values: NDArray[np.float64] = np.array(read, np.float64)[codes]
     return values
+
+
+def _find_level(text: str, numbers: Mapping[str | bool, float]) -> float:
+    """Return the number of a level; a number may be written in another way, such as 8001.0."""
+    if text not in numbers and is_number(text):
+        text = str(read_level(float(text)))
+    return numbers.get(text, NEW_LEVEL)
 
 
 def _plain(texts: pd.Series[str], file: CsvFile) -> pd.Series[str]:
@@ -282,13 +281,3 @@ def _to_numbers(texts: pd.Series[str], file: CsvFile, *, may_be_missing: bool) -
             position = int(are_bad.argmax())
             raise ColumnProblem(position, f"{show_cell(texts[position])} {what}")
     return numbers
-
-
-def _are_times(uniques: pd.Series[str]) -> bool:
-    """Return whether texts are dates or times of any form."""
-    tried = uniques.head(_TRIED_TIMES)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the order of day and month is guessed
-        times = pd.to_datetime(tried, errors="coerce", format="mixed", utc=True)
-    # Words such as "may" are dates to pandas.
-    return bool(times.notna().all() and tried.str.contains(r"\d", regex=True).all())

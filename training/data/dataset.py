@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,9 @@ from app.errors import count_of
 from app.model.encoding import Encoding, read_encoding
 from app.model.schema import MAX_FEATURES, Features, Levels, describe_columns
 from training.console import warn
-from training.data.columns import Choices, infer_columns, read_known_columns
+from training.data.addresses import TableFile
+from training.data.choices import Choices
+from training.data.columns import infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
 from training.data.source import GUESS, Dialect
 from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
@@ -26,21 +27,16 @@ _NO_CHOICES = Choices()
 
 _COLUMNS = ("mean", "sd")
 
-# Prices are whole credits; normalising them and back changes them by about 1e-15. Of real data, which were scaled with
-# other numbers, one row in millions comes this close by chance.
+# Prices are whole credits, which normalising and back changes by about 1e-15; real data come this close by chance once
+# in millions of rows.
 _ROUNDING = 1e-9
 
 
 def is_synthetic(data: Dataset) -> bool:
-    """Return whether ``training.data.synthetic`` made the data, with any seed: a model card must not call them real.
+    """Return whether ``training.data.synthetic`` made rows, with any seed: a model card must not call them real.
 
     Customers with one purchase have a fixed standard deviation and paid a whole number of credits. The bits of the
     former and the scale of the latter are specific to the generator.
-
-    Parameters
-    ----------
-    data
-        Any rows; their order does not matter.
     """
     if data.names != _COLUMNS:
         return False
@@ -78,25 +74,31 @@ class Dataset:
         The levels of each category and boolean.
     choices
         What a person decided about the columns.
+    steps
+        The encoding, if it was not made from these rows: of an imported pipeline, or of the model that is retrained.
+    times
+        How each column of times is written.
     """
 
     names: tuple[str, ...]
     rows: NDArray[np.float64]
-    path: Path
+    path: TableFile
     sha256: str
     columns: tuple[str, ...]
     labels: Labels | None = None
     records: dict[str, Any] | None = None
     levels: Mapping[str, Levels] = field(default_factory=dict)
     choices: Choices = _NO_CHOICES
+    steps: Sequence[Mapping[str, Any]] = ()
+    times: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
         """The columns and their encoding, for the manifest."""
-        choices = self.choices
-        return describe_columns(
-            self.names, self.rows, self.levels, allow_missing=choices.allow_missing, max_levels=choices.max_levels
+        made = describe_columns(
+            self.names, self.rows, self.levels, self.choices.allow_missing, self.choices.max_levels, self.times
         )
+        return made | {"encoding": list(self.steps)} if self.steps else made
 
     @cached_property
     def features(self) -> Features:
@@ -106,7 +108,7 @@ class Dataset:
     @cached_property
     def encoding(self) -> Encoding | None:
         """Makes the forest's features of the columns; None if these are the features."""
-        return read_encoding(self.described) if self.levels else None
+        return read_encoding(self.described) if self.levels or self.steps else None
 
     @cached_property
     def matrix(self) -> NDArray[np.float64]:
@@ -127,7 +129,7 @@ class Dataset:
 
 
 def read_training_data(
-    path: Path,
+    path: TableFile,
     features: Sequence[str] | None = None,
     drop: Sequence[str] | None = None,
     label: str | None = None,
@@ -168,19 +170,17 @@ def read_training_data(
     return dataset
 
 
-def read_test_data(path: Path, training: Dataset, label: str | None = None, dialect: Dialect = GUESS) -> Dataset:
+def read_test_data(path: TableFile, training: Dataset, label: str | None = None, dialect: Dialect = GUESS) -> Dataset:
     """Read rows to test on: the features of ``training``, found by name and in any order.
 
     Parameters
     ----------
-    path
-        A CSV file with a header.
+    path, dialect
+        As of :func:`read_training_data`.
     training
         What the model was trained on.
     label
         Column of true labels; the file may lack it, and may have it even if the training file does not.
-    dialect
-        How the file is written, as far as it is known.
 
     Raises
     ------
@@ -197,13 +197,7 @@ def read_test_data(path: Path, training: Dataset, label: str | None = None, dial
 
 
 def check_label(label: str | None, training: Dataset, test: Dataset | None) -> None:
-    """Refuse a label column that no file has.
-
-    Raises
-    ------
-    BadArgument
-        If a label column was given and neither file has it.
-    """
+    """Refuse a label column, with ``BadArgument``, that neither file has."""
     if label and training.labels is None and (test is None or test.labels is None):
         files = f"{training.path} has" if test is None else f"neither {training.path} nor {test.path} has"
         raise BadArgument(f"--label: {files} {'no' if test is None else 'a'} column {label}; name an existing column.")
@@ -273,13 +267,15 @@ def _read_new(
     file: CsvFile, names: tuple[str, ...], label: str | None, choices: Choices, drop: Sequence[str]
 ) -> Dataset:
     """Read the selected columns, whatever they hold, and the labels if there are any."""
-    if unknown := [name for name in choices.category if name not in names]:
-        raise BadArgument(f"--category: {file.path} has no column {unknown[0]} to train on.")
-    rows = None if choices.category else read_fast(file, names)
+    for option, chosen in (("--category", choices.category), ("--time-parts", choices.time_parts)):
+        if unknown := [name for name in chosen if name not in names]:
+            raise BadArgument(f"{option}: {file.path} has no column {unknown[0]} to train on.")
+    rows = None if choices.category or choices.time_parts else read_fast(file, names)
     levels: Mapping[str, Levels] = {}
+    times: Mapping[str, str] = {}
     if rows is None and file.body:
         read = infer_columns(file, names, choices, drop)
-        names, rows, levels = read.names, read.rows, read.levels
+        names, rows, levels, times = read.names, read.rows, read.levels, read.times
         for name, reason in read.left_out.items():
             warn(f"column {name} is left out: {reason}.")
         if not names:
@@ -287,7 +283,9 @@ def _read_new(
     if rows is None:
         rows = np.empty((0, len(names)))
     labels = _read_labels(file, label)
-    return Dataset(names, rows, file.path, file.sha256, file.header, labels, levels=levels, choices=choices)
+    return Dataset(
+        names, rows, file.path, file.sha256, file.header, labels, levels=levels, choices=choices, times=times
+    )
 
 
 def _read_labels(file: CsvFile, label: str | None) -> Labels | None:

@@ -1,22 +1,27 @@
-"""Score a CSV file: copy it, with a label, a score and perhaps an explanation added to each row."""
+"""Score a table: copy it, with a label, a score and perhaps an explanation added to each row."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import feather, parquet
 
 from app.model.bundle import Bundle
 from app.model.explain import Explainer
 from app.model.explained_rows import explain_rows, flatten, to_lists
 from app.model.scoring import Unfamiliar
 from app.server.output_file import disarm, open_output
+from training.data.addresses import TableFile
 from training.data.dataset import read_features
 from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile, is_number, open_csv_file
@@ -24,6 +29,14 @@ from training.errors import BadData, refusing_output
 from training.fitting.evaluate import Evaluation, evaluate
 
 LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
+
+# By the end of the target's name.
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_COLUMNAR_WRITERS: dict[str, Callable[[pa.Table, Any], None]] = {
+    ".parquet": parquet.write_table,
+    ".feather": feather.write_feather,
+    ".arrow": feather.write_feather,
+}
 
 # The explanations of so many rows are in memory at once.
 _BLOCK_ROWS = 1000
@@ -47,7 +60,7 @@ class ScoredFile:
 
 def score_file(
     bundle: Bundle,
-    source: Path,
+    source: TableFile,
     target: Path,
     *,
     is_raw: bool = False,
@@ -63,7 +76,8 @@ def score_file(
     source
         The file to score.
     target
-        Where to write; a file is replaced in one step if it exists.
+        Where to write; a file is replaced in one step if it exists. Names that end with ``.parquet``, ``.feather`` or
+        ``.arrow`` make files of typed columns, ``.gz`` and ``.zst`` compressed CSV, all others CSV.
     is_raw
         Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
     explains
@@ -84,7 +98,9 @@ def score_file(
     rows = read_features(file, bundle.features).rows
     unfamiliar = bundle.known_values.find_rows(rows)
     evaluation = evaluate(bundle.forest, rows)
-    convert = str if is_raw else _disarm_text
+    write_columns = _COLUMNAR_WRITERS.get(target.suffix.lower())
+    # Spreadsheets do not run what such a file holds.
+    convert = str if is_raw or write_columns else _disarm_text
     explained = _Explained(bundle.explainer, rows, evaluation, convert) if explains else None
     added = (LABEL_COLUMN, SCORE_COLUMN, *(explained.header if explained else ()))
     if unfamiliar:
@@ -102,7 +118,13 @@ def score_file(
                 for at in range(len(rows))
             )
             answers = ((*answer, text) for answer, text in zip(answers, texts, strict=True))
-        _write(opened, file, added, answers, convert)
+        if write_columns:
+            write_columns(
+                _to_table(file, bundle, rows, dict(zip(added, zip(*answers, strict=True), strict=True))), opened.buffer
+            )
+        else:
+            with _compressing(opened, target) as text:
+                _write(text, file, added, answers, convert)
     return ScoredFile(evaluation, unfamiliar)
 
 
@@ -136,6 +158,40 @@ class _Explained:
         return flatten(
             to_lists(explain_rows(self._explainer, self._rows[block], self._evaluation.scores[block])), self._convert
         )
+
+
+@contextmanager
+def _compressing(opened: TextIOWrapper, target: Path) -> Iterator[TextIO]:
+    """Compress what is written if the name of the target says so."""
+    compression = _COMPRESSIONS.get(target.suffix.lower())
+    if compression is None:
+        yield opened
+        return
+    compressed: Any = pa.CompressedOutputStream(opened.buffer, compression)
+    with TextIOWrapper(compressed, encoding="utf-8", newline="") as text:
+        yield text
+
+
+def _to_table(file: CsvFile, bundle: Bundle, rows: NDArray[np.float64], added: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """Return the columns of a file with the new ones.
+
+    Those of Parquet, Feather and Arrow keep their types. Of CSV, the model's numbers are numbers, and others are texts.
+    """
+    if file.columns is not None:
+        table = file.columns
+    else:
+        cells = zip(*(cells for _, cells in file.records()), strict=True)
+        texts = dict(zip(file.header, cells, strict=True))
+        levels = bundle.features.levels or (None,) * rows.shape[1]
+        numbers = {
+            name: values
+            for name, values, known in zip(bundle.features.names, rows.T, levels, strict=True)
+            if known is None
+        }
+        table = pa.table({name: numbers.get(name, texts[name]) for name in file.header})
+    for name, values in added.items():
+        table = table.append_column(name, pa.array(values))
+    return table
 
 
 def _disarm_text(cell: str) -> str:

@@ -11,11 +11,14 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.console import warn
+from training.data.addresses import TableFile
 from training.errors import BadData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -96,14 +99,17 @@ class Text:
         How it is written.
     first_line
         The number of the header's line in the file, counted from 1.
+    columns
+        The columns of a Parquet, Feather or Arrow file, with their types.
     """
 
     content: bytes
     dialect: Dialect
     first_line: int
+    columns: pa.Table | None = None
 
 
-def decompress(path: Path, written: bytes) -> bytes:
+def decompress(path: TableFile, written: bytes) -> bytes:
     """Return the content of a file, decompressed if its first bytes are those of gzip, zstd or zip.
 
     Raises
@@ -120,21 +126,19 @@ def decompress(path: Path, written: bytes) -> bytes:
     return written
 
 
-def _from_columns(path: Path, written: bytes) -> bytes:
-    """Return the rows of a Parquet, Feather or Arrow file as CSV."""
-    import pandas as pd
+def _read_columns(path: TableFile, written: bytes) -> pa.Table:
+    """Read a Parquet, Feather or Arrow file."""
     import pyarrow as pa
+    from pyarrow import feather, parquet
 
     try:
-        file = io.BytesIO(written)
-        table = pd.read_parquet(file) if written.startswith(_PARQUET) else pd.read_feather(file)
+        file = pa.BufferReader(written)
+        return parquet.read_table(file) if written.startswith(_PARQUET) else feather.read_table(file)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadData(f"{path} cannot be read ({error}); write it again.") from None
-    text: str = table.to_csv(index=False)
-    return text.encode()
 
 
-def read_text(path: Path, written: bytes, wanted: Dialect = GUESS) -> Text:
+def read_text(path: TableFile, written: bytes, wanted: Dialect = GUESS) -> Text:
     """Decode a table, and find its dialect.
 
     Parameters
@@ -151,8 +155,10 @@ def read_text(path: Path, written: bytes, wanted: Dialect = GUESS) -> Text:
     BadData
         If it is empty or cannot be decoded.
     """
+    columns = None
     if written.startswith(_COLUMNAR):
-        written, wanted = _from_columns(path, written), PLAIN
+        columns, wanted = _read_columns(path, written), PLAIN
+        written = columns.to_pandas().to_csv(index=False).encode()
     text, encoding = _decode(path, written, wanted.encoding)
     first_line, separator = 1, wanted.separator
     if named := _SEPARATOR_LINE.match(text):
@@ -165,7 +171,7 @@ def read_text(path: Path, written: bytes, wanted: Dialect = GUESS) -> Text:
     decimal, thousands = _guess_numbers(text, separator, wanted)
     dialect = Dialect(separator, decimal, thousands, encoding)
     _print_guesses(path, dialect, wanted)
-    return Text(text.encode(), dialect, first_line)
+    return Text(text.encode(), dialect, first_line, columns)
 
 
 def _unzip(data: bytes) -> bytes:
@@ -177,7 +183,7 @@ def _unzip(data: bytes) -> bytes:
         return archive.read(names[0])
 
 
-def _decode(path: Path, written: bytes, encoding: str) -> tuple[str, str]:
+def _decode(path: TableFile, written: bytes, encoding: str) -> tuple[str, str]:
     """Decode a text; return the encoding, too."""
     found = encoding or next((name for mark, name in _MARKS if written.startswith(mark)), "")
     try:
@@ -235,7 +241,7 @@ def _split(line: str, separator: str) -> list[str]:
     return re.findall(rf'"[^"]*"|[^{re.escape(separator)}"]+', line)
 
 
-def _print_guesses(path: Path, found: Dialect, wanted: Dialect) -> None:
+def _print_guesses(path: TableFile, found: Dialect, wanted: Dialect) -> None:
     """Print what was guessed and is not usual, with the options that state it."""
     guesses: list[tuple[str, str, Any]] = []
     if not wanted.separator and found.separator != ",":

@@ -13,7 +13,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,8 +21,12 @@ from numpy.typing import NDArray
 
 from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
+from training.data.addresses import TableFile
 from training.data.source import GUESS, PLAIN, Dialect, decompress, read_text
 from training.errors import BadData
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # The name of a first column without one.
 UNNAMED = "unnamed_index"
@@ -49,14 +53,17 @@ class CsvFile:
         How it is written.
     first_line
         The number of the header's line, counted from 1.
+    columns
+        The columns with their types, of a file that has such.
     """
 
-    path: Path
+    path: TableFile
     sha256: str
     header: tuple[str, ...]
     text: bytes
     dialect: Dialect = PLAIN
     first_line: int = 1
+    columns: pa.Table | None = None
 
     @property
     def body(self) -> bytes:
@@ -84,7 +91,7 @@ class CsvFile:
             yield line, cells
 
 
-def open_csv_file(path: Path, dialect: Dialect = GUESS) -> CsvFile:
+def open_csv_file(path: TableFile, dialect: Dialect = GUESS) -> CsvFile:
     """Read a table and check its header, but not the cells below.
 
     Parameters
@@ -114,7 +121,8 @@ def open_csv_file(path: Path, dialect: Dialect = GUESS) -> CsvFile:
         header = (UNNAMED, *header[1:])
     _check_header(path, header, text.first_line)
     _check_that_it_is_one(path, header, next(records, (0, []))[1])
-    return CsvFile(path, hashlib.sha256(written).hexdigest(), header, text.content, text.dialect, text.first_line)
+    digest = hashlib.sha256(written).hexdigest()
+    return CsvFile(path, digest, header, text.content, text.dialect, text.first_line, text.columns)
 
 
 def is_number(cell: str) -> bool:
@@ -133,7 +141,7 @@ def is_number(cell: str) -> bool:
     return "_" not in cell
 
 
-def _number_records(path: Path, text: bytes, separator: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
+def _number_records(path: TableFile, text: bytes, separator: str, first_line: int) -> Iterator[tuple[int, list[str]]]:
     """Split a text into records, each with the number of its first line."""
     lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
     reader = csv.reader(lines, strict=True, delimiter=separator)
@@ -148,7 +156,7 @@ def _number_records(path: Path, text: bytes, separator: str, first_line: int) ->
         yield line, cells
 
 
-def _check_that_it_is_one(path: Path, header: tuple[str, ...], first: list[str]) -> None:
+def _check_that_it_is_one(path: TableFile, header: tuple[str, ...], first: list[str]) -> None:
     """Refuse a first line like the cells below: a number or time above another, and every text above an equal one."""
     pairs = list(zip(header, first, strict=False))
     is_data = [_is_datum(name) and _is_datum(cell) for name, cell in pairs]
@@ -167,7 +175,7 @@ def _is_datum(cell: str) -> bool:
     return is_number(cell) or _TIME.match(cell.strip()) is not None
 
 
-def _check_header(path: Path, header: tuple[str, ...], line: int) -> None:
+def _check_header(path: TableFile, header: tuple[str, ...], line: int) -> None:
     """Refuse a first line that is not a list of column names."""
     if not header:
         raise BadData(f"{path} line {line}: the line is empty; put the column names there.")
@@ -257,44 +265,3 @@ def read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | None
     rows = table[list(names)].to_numpy(dtype=np.float64)
     # A comparison with NaN is false.
     return np.ascontiguousarray(rows) if (np.abs(rows) <= LARGEST_NUMBER).all() else None
-
-
-# With fewer rows, a column of measurements may be different in each of them by chance.
-_MIN_ROWS_OF_IDS = 50
-
-# Of the different values, float32 must be able to tell this share apart.
-_SHARE_KEPT, _SHARE_KEPT_OF_FRACTIONS = 0.9, 0.1
-
-# A million different values between 0 and 1 are 600,000 to float32, which is more than enough.
-_MAX_COUNTED = 10_000
-
-_ID_NAME = re.compile(r"(?i:(.*[_ .-])?(id|nr|no|number)|index)|.*[a-z]Id")
-
-
-def find_doubts(names: Sequence[str], rows: NDArray[np.float64]) -> list[str]:
-    """Return a sentence for each column of numbers that is probably an id, a time, or lost in float32.
-
-    Examples
-    --------
-    >>> rows = np.column_stack([1_767_225_600 + np.arange(300.0), np.linspace(0, 1, 300), np.arange(300.0)])
-    >>> find_doubts(["t", "v", "n"], rows)
-    ['Column t has 300 different values, of which float32 keeps 3: subtract a constant, or leave it out.', \
-'Column n is different in every row, like an id: leave it out unless it is measured.']
-    """
-    doubts = []
-    for name, values in zip(names, rows.T, strict=True):
-        present = values[~np.isnan(values)]
-        n_different, n_kept = (len(np.unique(each)) for each in (present, present.astype(np.float32)))
-        are_whole = bool((present == np.rint(present)).all())
-        # Of other numbers, some differ in their last bits only, which means nothing.
-        is_lost = n_kept < (_SHARE_KEPT if are_whole else _SHARE_KEPT_OF_FRACTIONS) * min(n_different, _MAX_COUNTED)
-        if is_lost:
-            doubts.append(
-                f"Column {name} has {n_different:,} different values, of which float32 keeps {n_kept:,}: subtract a "
-                "constant, or leave it out."
-            )
-        elif (are_whole and n_different == len(present) >= _MIN_ROWS_OF_IDS) or (
-            _ID_NAME.fullmatch(name) and n_different == len(present) > 1
-        ):
-            doubts.append(f"Column {name} is different in every row, like an id: leave it out unless it is measured.")
-    return doubts

@@ -6,19 +6,17 @@ for whole rows. So one summary weighs both. The results are also given in senten
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.mmd import RobustScaling
 from app.drift.windows import round_to_single
 from app.errors import count_of
 from training.data.dataset import Dataset
-from training.drift.ks_test import compare_values
+from training.drift.column_change import SIGNIFICANCE, FeatureChange, compare_column
 from training.drift.mmd_test import N_PERMUTATIONS, KernelComparison, compare_rows
-from training.drift.psi import Stability
 from training.errors import BadData
 
 
@@ -53,48 +51,11 @@ def correct_by_holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     return corrected
 
 
-# The usual level for corrected p-values.
-SIGNIFICANCE = 0.05
-
 # Features and whole rows are two chances to find a change where there is none: each gets half of the level.
 _N_QUESTIONS = 2
 
 # With fewer, only a feature that left its whole range would be significant.
 MIN_ROWS = 20
-
-
-@dataclass(frozen=True)
-class FeatureChange:
-    """How far the distribution of one feature moved.
-
-    Parameters
-    ----------
-    name
-        The feature.
-    distance
-        The Kolmogorov-Smirnov distance, in [0, 1]: the largest difference of the shares of rows up to any value.
-    p_value, corrected_p_value
-        Probability of such a distance without a change; corrected for the number of features and for whole rows.
-    stability
-        Counts in bins of the reference, with the population stability index.
-    medians
-        Medians of the reference and of the current rows.
-    shift
-        Difference of the medians in spreads of the reference: the interquartile range, or a wider one where that is 0.
-    """
-
-    name: str
-    distance: float
-    p_value: float
-    corrected_p_value: float
-    stability: Stability
-    medians: tuple[float, float]
-    shift: float
-
-    @property
-    def is_significant(self) -> bool:
-        """Whether the change is significant."""
-        return self.corrected_p_value < SIGNIFICANCE
 
 
 @dataclass(frozen=True)
@@ -168,25 +129,28 @@ def compare_files(reference: Dataset, current: Dataset, min_effect: float) -> Dr
             )
     # The forest and the detectors use single precision: a file that was rounded to it has not changed.
     before, after = round_to_single(reference.rows), round_to_single(current.rows)
-    tests = [compare_values(*columns) for columns in zip(before.T, after.T, strict=True)]
-    corrected = np.minimum(_N_QUESTIONS * correct_by_holm(np.array([test.p_value for test in tests])), 1)
-    scaling = RobustScaling.of(before)
-    medians = np.median(after, axis=0)
-    shifts = (medians - scaling.centre) / scaling.spread
+    found = [
+        compare_column(name, before[:, place], after[:, place], reference.levels.get(name))
+        for place, name in enumerate(reference.names)
+    ]
+    corrected = np.minimum(_N_QUESTIONS * correct_by_holm(np.array([change.p_value for change in found])), 1)
     changes = [
-        FeatureChange(
-            name,
-            test.distance,
-            test.p_value,
-            float(corrected[place]),
-            Stability.of(before[:, place], after[:, place]),
-            (float(scaling.centre[place]), float(medians[place])),
-            float(shifts[place]),
-        )
-        for place, (name, test) in enumerate(zip(reference.names, tests, strict=True))
+        replace(change, corrected_p_value=float(p_value)) for change, p_value in zip(found, corrected, strict=True)
     ]
     farthest_first = sorted(changes, key=lambda change: -change.distance)
-    return DriftComparison(reference, current, tuple(farthest_first), compare_rows(before, after), min_effect)
+    whole_rows = compare_rows(_to_features(reference, before), _to_features(reference, after))
+    return DriftComparison(reference, current, tuple(farthest_first), whole_rows, min_effect)
+
+
+def _to_features(reference: Dataset, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what a forest would be trained on: levels as features, missing values below all others."""
+    if not reference.levels and not np.isnan(rows).any():
+        return rows
+    filled = replace(reference.features, can_be_missing=(True,) * len(reference.features)).fill_missing(rows)
+    are_texts = np.array([isinstance(reference.levels.get(name, (0,))[0], str) for name in reference.names])
+    # A missing level of a category is encoded as none of its levels.
+    given = np.where(are_texts, rows, filled)
+    return given if reference.encoding is None else reference.encoding.encode(given).astype(np.float64)
 
 
 # More would fill a terminal; the table below lists all.
@@ -274,6 +238,6 @@ def _to_cells(change: FeatureChange, min_effect: float) -> tuple[str, ...]:
         format_p_value(change.corrected_p_value),
         f"{change.stability.index:.3g}",
         f"{change.stability.threshold:.3g}",
-        f"{change.shift:+.2g}",
+        "-" if np.isnan(change.shift) else f"{change.shift:+.2g}",
         judge(change, min_effect),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -137,7 +138,7 @@ def overlay_figure(reference: Dataset, current: Dataset, feature: str, subtitle:
     return figure
 
 
-def stability_figure(feature: str, stability: Stability) -> go.Figure:
+def stability_figure(feature: str, stability: Stability, labels: Sequence[str] = ()) -> go.Figure:
     """Draw the share of each file's rows in each bin of the PSI; bins are drawn equally wide.
 
     Parameters
@@ -146,6 +147,8 @@ def stability_figure(feature: str, stability: Stability) -> go.Figure:
         Name of the feature.
     stability
         Counts in its bins.
+    labels
+        What the bins are; by default, ranges of numbers.
     """
     figure = new_figure(
         shorten(feature),
@@ -154,7 +157,7 @@ def stability_figure(feature: str, stability: Stability) -> go.Figure:
         xaxis={"title": {"text": axis_name(feature)}},
         yaxis={"title": {"text": "share of rows"}, "tickformat": ".3~%"},
     )
-    labels = _label_bins(stability.bins.tolist())
+    labels = [shorten(label) for label in labels] or _label_bins(stability.bins.tolist())
     numbers = list(range(len(labels)))
     for name, counts in {"reference": stability.reference, "current": stability.current}.items():
         figure.add_bar(

@@ -69,7 +69,10 @@ def compile_forest(
     True
     """
     if not isinstance(estimator, IsolationForest):
-        raise InvalidForest(f"This is a {type(estimator).__name__}; only an IsolationForest can be served.")
+        raise InvalidForest(
+            f"This is a {type(estimator).__name__}; only an IsolationForest can be served, alone or at the end of a "
+            "Pipeline."
+        )
     if not hasattr(estimator, "offset_") or not getattr(estimator, "estimators_", None):
         raise InvalidForest("This IsolationForest is not fitted; call its fit() before it is stored.")
     n_features = int(estimator.n_features_in_)
@@ -102,15 +105,15 @@ def compile_forest(
     return forest if encoding is None else Forest(arrays, forest.threshold, encoding=encoding)
 
 
-def check_agreement(estimator: IsolationForest, rows: NDArray[np.float64], compiled: Evaluation) -> None:
+def check_agreement(estimator: Any, rows: Any, compiled: Evaluation) -> None:
     """Compare the compiled forest's answers with scikit-learn's, on at most 1,000,000 training rows.
 
     Parameters
     ----------
     estimator
-        The fitted estimator that was compiled.
+        The fitted estimator that was compiled, or the pipeline that was translated.
     rows
-        Training rows, shape ``(n_rows, n_features)``.
+        Training rows as it takes them: an array or a table.
     compiled
         The compiled forest's answers to ``rows``.
 
@@ -220,16 +223,18 @@ def _average_path_length(n_rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return lengths
 
 
-def _predict_with_scikit_learn(
-    estimator: IsolationForest, rows: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _predict_with_scikit_learn(estimator: Any, rows: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Score and label rows with scikit-learn."""
     with warnings.catch_warnings():
-        # An imported estimator may have column names; the columns were matched by name when they were read.
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        # An imported estimator may have column names; the columns were matched by name when they were read. A pipeline
+        # may warn of levels that it does not know, and of logarithms of 0.
+        warnings.filterwarnings("ignore", category=UserWarning)
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
         try:
             return estimator.score_samples(rows), estimator.predict(rows)
         except AttributeError as error:
             raise InvalidForest(
                 f"The scikit-learn release installed here cannot use this forest ({error}); fit it again."
             ) from None
+        except ValueError as error:
+            raise InvalidForest(f"scikit-learn refuses rows of the training file: {error}") from None

@@ -1,19 +1,14 @@
-"""Fit an Isolation Forest: check its parameters, then grow its trees in batches, so that progress can be shown.
-
-Also score the rows that it was fitted on with the trees that did not see them.
-"""
+"""Fit an Isolation Forest: check its parameters, then grow its trees in batches, so that progress can be shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.model.forest import Forest
-from app.model.out_of_bag import MAX_SCORES, MIN_ROWS, OutOfBagScores
 from training.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -31,9 +26,6 @@ _ENOUGH_AGREEMENT = 0.95
 
 # scikit-learn seeds NumPy's legacy generator, which takes 32 bits.
 _MAX_SEED = 2**32 - 1
-
-# scikit-learn lists all trees' rows at once: these need 800 MB.
-_MAX_DRAWN_ROWS = 10**8
 
 
 @dataclass(frozen=True)
@@ -197,90 +189,3 @@ def _plan_batches(n_trees: int) -> list[int]:
     """Return the number of trees after each batch; the last is ``n_trees``."""
     step = max(1, n_trees // _BATCHES)
     return [*range(step, n_trees, step), n_trees]
-
-
-def score_out_of_bag(estimator: IsolationForest, forest: Forest, rows: NDArray[np.float64]) -> OutOfBagScores | None:
-    """Score each row with the trees that did not see it.
-
-    Parameters
-    ----------
-    estimator
-        The fitted estimator.
-    forest
-        The compiled estimator.
-    rows
-        The rows that it was fitted on, in the same order, shape ``(n_rows, n_features)``.
-
-    Returns
-    -------
-    Distribution of the scores of the rows that at least one tree did not see. None if they are fewer than 200, if the
-    trees were not grown from these rows (which their counts of rows show), or if they drew over 100,000,000 rows.
-
-    Examples
-    --------
-    >>> rows = np.random.default_rng(1).normal(size=(1000, 2))
-    >>> estimator = fit(rows, ForestParameters(n_estimators=10))
-    >>> from training.fitting.compile import compile_forest
-    >>> int(score_out_of_bag(estimator, compile_forest(estimator), rows).counts.sum())
-    1000
-    >>> score_out_of_bag(estimator, compile_forest(estimator), rows[::-1]) is None
-    True
-    """
-    arrays, n_trees = forest.arrays, len(estimator.estimators_)
-    scale = float(arrays.path_length_scale)
-    if not scale or len(rows) < MIN_ROWS or n_trees * int(estimator.max_samples_) > _MAX_DRAWN_ROWS:
-        return None
-    # Other releases of scikit-learn may lack what the list is derived from.
-    drawn_by_tree = getattr(estimator, "estimators_samples_", ())
-    if len(drawn_by_tree) != n_trees:
-        return None
-    single_precision_rows = np.ascontiguousarray(rows, np.float32)
-    sums, n_unseen_by = forest.sum_path_lengths(single_precision_rows), np.full(len(rows), n_trees)
-    trees = zip(estimator.estimators_, estimator.estimators_features_, drawn_by_tree, arrays.roots, strict=True)
-    for tree, features, drawn, root in trees:
-        seen, n_draws = np.unique(drawn, return_counts=True)
-        if seen[-1] >= len(rows):
-            return None
-        leaves = tree.tree_.apply(single_precision_rows[seen][:, features])
-        if not _are_counts_of(tree.tree_, leaves, n_draws):
-            return None
-        sums[seen] -= arrays.path_length[root + leaves]
-        n_unseen_by[seen] -= 1
-    is_scored = n_unseen_by > 0
-    if is_scored.sum() < MIN_ROWS:
-        return None
-    scales = scale * (n_unseen_by[is_scored] / n_trees)
-    # The difference of two sums may round to slightly below zero.
-    scores = -np.power(2, np.maximum(sums[is_scored], 0) / -scales)
-    return _summarise(*np.unique(scores, return_counts=True))
-
-
-def _are_counts_of(tree: Any, leaves: NDArray[np.int64], n_draws: NDArray[np.int64]) -> bool:
-    """Return whether a tree's leaves have as many rows as it counted when it was grown."""
-    in_leaf = tree.children_left == tree.children_right
-    # With bootstrap, scikit-learn releases differ in whether a row that was drawn twice counts twice.
-    return any(
-        np.array_equal(np.bincount(leaves, weights, tree.node_count)[in_leaf], tree.n_node_samples[in_leaf])
-        for weights in (None, n_draws)
-    )
-
-
-def _summarise(scores: NDArray[np.float64], counts: NDArray[np.int64]) -> OutOfBagScores:
-    """Keep the lower half of the allowed number of scores exactly, and the rest as groups of equally many rows.
-
-    Small p-values, which decide, stay exact. A group has its lowest score, so that no p-value gets too small.
-
-    Examples
-    --------
-    >>> kept = _summarise(np.linspace(-1, 0, 50_001), np.ones(50_001, int))
-    >>> len(kept.scores), int(kept.counts.sum()), kept.counts[:2].tolist(), kept.counts[-2:].tolist()
-    (20000, 50001, [1, 1], [4, 4])
-    """
-    if len(scores) > MAX_SCORES:
-        n_exact = MAX_SCORES // 2
-        n_groups = MAX_SCORES - n_exact
-        n_before = np.cumsum(counts[n_exact:]) - counts[n_exact:]
-        groups = n_before * n_groups // counts[n_exact:].sum()
-        starts = np.concatenate([np.arange(n_exact), n_exact + np.unique(groups, return_index=True)[1]])
-        scores, counts = scores[starts], np.add.reduceat(counts, starts)
-    return OutOfBagScores(scores, counts)

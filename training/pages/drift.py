@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 
 from training.data.dataset import Dataset
-from training.drift.compare import SIGNIFICANCE, DriftComparison, FeatureChange, conclude, format_p_value, judge
+from training.drift.column_change import SIGNIFICANCE, FeatureChange
+from training.drift.compare import DriftComparison, conclude, format_p_value, judge
 from training.figures.histogram import overlay_figure, stability_figure
 from training.pages.page import SelfContainedPage
 
@@ -35,22 +40,28 @@ def compose_drift_page(comparison: DriftComparison) -> str:
     _add_whole_rows(page, comparison)
     page.begin_section("Histograms")
     page.add_paragraph(
-        "The largest distance first; all rows are counted. Each feature is drawn twice: in bins of equal width, and in "
-        "the bins of the PSI, which hold about equally many rows of the reference each, with a separate bin for each "
-        "value that many rows share."
+        "The largest distance first; all rows are counted. Levels are drawn once, numbers twice: in bins of equal "
+        "width, and in the bins of the PSI, which hold about equally many rows of the reference each, with a separate "
+        "bin for each value that many rows share."
     )
-    page.add_figures(
-        [
-            figure
-            for change in comparison.features
-            for figure in (
-                overlay_figure(comparison.reference, comparison.current, change.name, _describe_distance(change)),
-                stability_figure(change.name, change.stability),
-            )
-        ]
-    )
+    page.add_figures([figure for change in comparison.features for figure in _draw(comparison, change)])
     _add_explanation(page, comparison)
     return page.render()
+
+
+def _draw(comparison: DriftComparison, change: FeatureChange) -> list[go.Figure]:
+    """Draw a feature: levels once, numbers twice; missing ones are in the bins of the PSI only."""
+    stability = stability_figure(change.name, change.stability, change.labels)
+    files = [_only_present(data, change.name) for data in (comparison.reference, comparison.current)]
+    if change.labels or not all(map(len, files)):
+        return [stability]
+    return [overlay_figure(files[0], files[1], change.name, _describe_distance(change)), stability]
+
+
+def _only_present(data: Dataset, name: str) -> Dataset:
+    """Return the rows that have a number in a column."""
+    is_present = ~np.isnan(data.column(name))
+    return data if is_present.all() else replace(data, rows=data.rows[is_present])
 
 
 def _add_file(page: SelfContainedPage, called: str, data: Dataset) -> None:
@@ -112,6 +123,9 @@ def _add_explanation(page: SelfContainedPage, comparison: DriftComparison) -> No
         "KS distance: the largest difference between the shares of rows up to any value, from 0 to 1. Its p-value "
         "counts all permutations of the rows with a larger distance, and half of those with the same one, so equal "
         "values do not distort it.",
+        "Of categories and booleans, this distance is the total variation: the share of rows that would have to change "
+        "their level. Its p-value is the share of random permutations of all rows with at least this distance. Levels "
+        "that the reference lacks count as one, and missing values as another; missing numbers count as the smallest.",
         "Features and whole rows share an error rate of 5 %: p-values of features are corrected by Holm's method and "
         "doubled, and that of whole rows is doubled. So unchanged files are reported as changed in at most about 5 % "
         "of all cases, however many features there are.",

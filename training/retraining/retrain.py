@@ -164,7 +164,14 @@ def retrain(
     with show_record_rows("Reading records") as show_progress:
         pages = reader.read_rows(period, versions, len(names))
         records = read_training_records(
-            pages, labelled, live.features, period, choices.max_rows, choices.exclude_outliers, show_progress
+            pages,
+            labelled,
+            live.features,
+            period,
+            choices.max_rows,
+            choices.exclude_outliers,
+            live.manifest.get("encoding", ()),
+            show_progress,
         )
     monitor.record_rows(len(records.data))
     monitor.begin_stage(Stage.FITTING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.model.schema import Features
 from app.records.reading import LabelledRows, Period, RecordedPage
 from app.records.timestamps import format_timestamp
-from training.data.columns import Choices
+from training.data.choices import Choices
 from training.data.dataset import Dataset
 from training.errors import BadData
 from training.retraining.split import EqualProbabilitySample, split_rows
@@ -87,6 +87,7 @@ def read_training_records(
     period: Period,
     limit: int,
     exclude_outliers: bool,
+    steps: Sequence[Mapping[str, Any]] = (),
     on_progress: Callable[[int], None] = lambda n_read: None,
 ) -> TrainingRecords:
     """Read records and draw the rows to train on.
@@ -105,6 +106,8 @@ def read_training_records(
         Maximum number of training rows.
     exclude_outliers
         Whether rows that were labelled outliers are left out when trees are grown.
+    steps
+        The encoding of the live model, which the new one gets.
     on_progress
         Called after each page with the number of rows that were read.
 
@@ -152,7 +155,11 @@ def read_training_records(
         live.names,
         records=describe_records(period, counts),
         levels={name: levels for name, levels in zip(live.names, live.levels, strict=False) if levels},
-        choices=Choices(allow_missing=any(live.can_be_missing)),
+        choices=Choices(
+            allow_missing=frozenset(name for name, may in zip(live.names, live.can_be_missing, strict=False) if may)
+        ),
+        steps=steps,
+        times={name: form for name, form in zip(live.names, live.times, strict=False) if form},
     )
     return TrainingRecords(data, is_labelled_outlier, period, counts)
 

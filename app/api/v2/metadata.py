@@ -143,8 +143,8 @@ def _describe(bundle: Bundle) -> dict[str, Any]:
         else [
             {
                 "name": ROWS_INPUT,
-                # The type that the forest compares; FP64 is accepted, too, and rounded.
-                "datatype": "FP32",
+                # The type that the forest compares, or in which a pipeline computes; the other is accepted, too.
+                "datatype": "FP64" if bundle.features.is_double else "FP32",
                 "shape": [_ANY, len(names)],
                 "parameters": {"feature_names": names},
             }

@@ -165,7 +165,7 @@ def read_rows(
     if n_rows > max_rows:
         raise BodyTooLarge(f"The request holds {n_rows} rows: send at most {max_rows} at once.")
     is_mixed = bool(features.levels) or any(features.can_be_missing)
-    rows = np.empty((n_rows, len(features)), np.float64 if features.levels else np.float32)
+    rows = np.empty((n_rows, len(features)), features.dtype)
     for tensor, own_columns in zip(inputs, columns, strict=True):
         if tensor["datatype"] in NUMBER_TYPES and not is_mixed:
             rows[:, own_columns] = read_tensor(tensor, n_rows, len(own_columns), binary, _name(tensor))

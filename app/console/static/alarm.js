@@ -1,6 +1,6 @@
 // One alarm: reasons, values with their place in training, what would change it, similar ones, and buttons to label it.
 
-import { announce, byId, canLabel, el, number, problem, send, time } from "./core.js";
+import { announce, byId, canLabel, el, number, problem, send, time, viewer } from "./core.js";
 
 // Nobody compares more at a glance; the rest unfolds.
 const FIRST_VALUES = 10;
@@ -43,6 +43,12 @@ export async function label(alarm, said, note, others = []) {
   announce(`Saved: ${WORDS[said]}.`);
 }
 
+/** Take back what the viewer said about an alarm. */
+async function withdraw({ record_id: request_id, row }) {
+  await send("feedback/withdraw", { method: "POST", json: { request_id, row } });
+  announce("Taken back.");
+}
+
 /** Load an alarm and show it; `changed` is called after it was labelled. */
 export async function show(place, alarm, changed = () => {}) {
   if (place.dataset.key !== address(alarm)) {
@@ -63,7 +69,7 @@ export async function show(place, alarm, changed = () => {}) {
   place.replaceChildren(
     heading(detail),
     buttons(detail, async (said, note, others) => {
-      await label(detail, said, note, others);
+      await (said === "undo" ? withdraw(detail) : label(detail, said, note, others));
       await Promise.all([again(), changed()]);
     }),
     reasons(detail),
@@ -103,16 +109,17 @@ function buttons(detail, act) {
       words,
       el("kbd", { "aria-hidden": "true" }, key),
     );
-  const twins = detail.similar.filter((other) => other.distance === 0 && !known(other));
-  const who = detail.label ?? detail.note;
+  const who = said ? (detail.label ?? detail.note) : null;
+  const isOwn = who !== null && (viewer === "" || who.given_by === viewer);
   return el(
     "div",
     { class: "card actions" },
     button("true", "True alarm", "y", "alarm"),
     button("false", "False alarm", "n", "inlier"),
     button("unsure", "Unsure", "u", ""),
-    said && said !== "unsure" && twins.length > 0 && canLabel
-      ? el("button", { type: "button", id: "twins", click: () => choose(said, twins) }, `Say the same about ${twins.length} identical`)
+    isOwn && canLabel ? button("undo", "Undo", "z", "quiet") : null,
+    said && said !== "unsure" && detail.identical.length > 0 && canLabel
+      ? el("button", { type: "button", id: "twins", click: () => choose(said, detail.identical) }, `Say the same about ${number(detail.identical.length)} identical`)
       : null,
     el("label", { for: "note", class: "small" }, "Note"),
     note,
@@ -127,7 +134,8 @@ function reasons({ explanation, anomaly_score: score }) {
   const { p_value: p, counterfactual, notes = {} } = explanation;
   const rarity = p === null || p === undefined ? null : `As rare as 1 in ${number(1 / p, 2)} ordinary rows.`;
   const note = notes.counterfactual;
-  const changes = Object.entries(counterfactual ?? {}).map(([name, { from, to }]) => `${name} were ${number(to)} instead of ${from === null ? "missing" : number(from)}`);
+  const shown = (value) => (typeof value === "number" ? number(value) : value);
+  const changes = Object.entries(counterfactual ?? {}).map(([name, { from, to }]) => `${name} were ${shown(to)} instead of ${from === null ? "missing" : shown(from)}`);
   return el(
     "div",
     {},
@@ -197,7 +205,7 @@ function similar({ similar: others }) {
 
 /** Press a button of the alarm that is shown, or that is being loaded. */
 export function press(said) {
-  const button = byId("detail").querySelector(`[data-say="${said}"]`);
-  if (button) button.click();
-  else byId("detail").dataset.pending = said;
+  const isLoading = !byId("detail").querySelector("[data-say]");
+  if (isLoading) byId("detail").dataset.pending = said;
+  else byId("detail").querySelector(`[data-say="${said}"]`)?.click();
 }

@@ -8,6 +8,8 @@ const PAGE = 50;
 // A rare filter may need several pages of the service to find something.
 const MAX_EMPTY_PAGES = 50;
 
+const POLL_MILLISECONDS = 15_000;
+
 const form = byId("filters");
 const list = byId("list");
 let alarms = [];
@@ -52,6 +54,7 @@ async function load(isFirst) {
 
 function add(found, isFirst) {
   if (isFirst) {
+    byId("newer").hidden = true;
     alarms = [];
     list.replaceChildren();
     byId("detail").replaceChildren();
@@ -97,6 +100,15 @@ function content(alarm) {
   ];
 }
 
+/** Offer to load the list again if there is a newer alarm; nobody wants it to move while they read. */
+async function lookForNewer() {
+  const wanted = query();
+  wanted.set("n", 1);
+  const page = await send(`alarms?${wanted}`).catch(() => null);
+  const [newest] = page?.alarms ?? [];
+  byId("newer").hidden = !newest || (alarms.length > 0 && address(newest) === address(alarms[0]));
+}
+
 /** Show an alarm beside the list. */
 function choose(index, takesFocus = true) {
   if (index < 0 || index >= alarms.length) return;
@@ -128,6 +140,7 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", () => form.requestSubmit());
 form.addEventListener("reset", () => setTimeout(() => form.requestSubmit()));
+byId("newer").addEventListener("click", () => load(true));
 byId("more").addEventListener("click", () => load(false));
 byId("csv").addEventListener("click", async (event) => {
   event.preventDefault();
@@ -136,11 +149,12 @@ byId("csv").addEventListener("click", async (event) => {
   el("a", { href: file, download: "alarms.csv" }).click();
   URL.revokeObjectURL(file);
 });
-onKeys({ j: () => choose(chosen + 1), k: () => choose(chosen - 1), y: () => say("true"), n: () => say("false"), u: () => say("unsure") });
+onKeys({ j: () => choose(chosen + 1), k: () => choose(chosen - 1), y: () => say("true"), n: () => say("false"), u: () => say("unsure"), z: () => say("undo") });
 
 // On a phone, the filters would push the list off the screen.
 if (!isWide()) form.parentElement.open = [...query()].length > 0;
 for (const [name, value] of new URLSearchParams(location.search)) {
   if (form.elements[name]) form.elements[name].value = value;
 }
-load(true);
+await load(true);
+setInterval(() => document.hidden || lookForNewer(), POLL_MILLISECONDS);

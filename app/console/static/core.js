@@ -4,6 +4,8 @@ const body = document.body;
 
 export const canLabel = body.dataset.canLabel === "yes";
 export const isAdmin = body.dataset.isAdmin === "yes";
+/** The name of the key with which the browser signed in; empty without one. */
+export const viewer = body.dataset.viewer;
 /** The token that writes of a signed-in browser need, as a header. */
 export const csrf = body.dataset.csrf ? { "X-CSRF-Token": body.dataset.csrf } : {};
 
@@ -42,6 +44,12 @@ export async function send(path, { method = "GET", json, isOptional = false } = 
   throw new Refused(response.status, problem?.detail ?? `A proxy answered with ${response.status} instead of the service.`);
 }
 
+// They would change the order of the text around them, and nobody needs them: letters have a direction of their own.
+const DIRECTIONS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Return a text with its invisible marks of direction made visible. */
+const visible = (text) => text.replace(DIRECTIONS, (mark) => `[U+${mark.charCodeAt(0).toString(16).toUpperCase()}]`);
+
 /** Create an element. Attributes that are functions are listeners; children are elements or texts. */
 export function el(tag, attributes = {}, ...children) {
   const created = document.createElement(tag);
@@ -50,7 +58,8 @@ export function el(tag, attributes = {}, ...children) {
     else if (value === true) created.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) created.setAttribute(name, value);
   }
-  created.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  const shown = children.filter((child) => child !== null && child !== undefined && child !== false);
+  created.append(...shown.map((child) => (child instanceof Node ? child : visible(String(child)))));
   return created;
 }
 
@@ -81,6 +90,9 @@ export function ago(text) {
   const [unit, size] = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]].find(([, length]) => seconds >= length) ?? ["second", 1];
   return new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(-Math.round(seconds / size), unit);
 }
+
+/** What each drift detector compares with training. */
+export const DETECTORS = { mmd: "all columns together", cvm: "each column", score: "anomaly scores", outlier_rate: "share of alarms" };
 
 /** Tell screen readers what has happened. */
 export function announce(text) {

@@ -1,6 +1,6 @@
 // The state of the drift detectors, and how far each column is from training.
 
-import { byId, el, number, percent, problem, send, time } from "./core.js";
+import { DETECTORS, byId, el, number, percent, problem, send, time } from "./core.js";
 
 const POLL_MILLISECONDS = 5_000;
 
@@ -33,7 +33,7 @@ async function load() {
 function row(name, { state, statistic, threshold, alarms, events, last_event: last }) {
   const event = last ? el("span", {}, time(last.at), last.feature ? ` · ${last.feature}` : "") : "–";
   const numbers = [number(statistic), number(threshold), number(alarms), number(events)].map((text) => el("td", { class: "number" }, text));
-  return el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, el("span", { class: `badge ${COLOURS[state] ?? "unsure"}` }, state)), ...numbers, el("td", {}, event));
+  return el("tr", {}, el("th", { scope: "row" }, name, el("span", { class: "about" }, DETECTORS[name])), el("td", {}, el("span", { class: `badge ${COLOURS[state] ?? "unsure"}` }, state)), ...numbers, el("td", {}, event));
 }
 
 function showColumns(distances) {

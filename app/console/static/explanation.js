@@ -1,15 +1,15 @@
 // Shows why a row has its score: reasons, contributions as bars, and what would make it an inlier.
 
+import { byId, el } from "./core.js";
+
 // A person compares no more bars; the raw answer has all.
 const MAX_BARS = 10;
-
-const byId = (id) => document.getElementById(id);
 
 /** Show the explanation in an answer, if it has one. */
 export function showExplanation(body) {
   byId("why").hidden = !body.contributions;
   if (!body.contributions) return;
-  byId("reasons").replaceChildren(...body.reasons.map((reason) => element("li", reason)));
+  byId("reasons").replaceChildren(...body.reasons.map((reason) => el("li", {}, reason)));
   showBars(Object.entries(body.contributions));
   byId("counterfactual").textContent = describeChange(body);
   byId("rarity").textContent = describeRarity(body.p_value);
@@ -26,15 +26,10 @@ function showBars(contributions) {
   contributions.sort(([, one], [, other]) => Math.abs(other) - Math.abs(one));
   const largest = Math.max(...contributions.map(([, value]) => Math.abs(value)), Number.MIN_VALUE);
   const bars = contributions.slice(0, MAX_BARS).map(([name, value]) => {
-    const fill = element("i", "");
-    fill.className = value < 0 ? "normal" : "abnormal";
+    const fill = el("i", { class: value < 0 ? "normal" : "abnormal" });
     fill.style.setProperty("--size", `${(50 * Math.abs(value)) / largest}%`);
-    const track = element("span", "");
-    track.className = "track";
-    track.append(fill);
-    const bar = element("li", "");
-    bar.append(element("span", name), track, element("span", `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`));
-    return bar;
+    const signed = `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
+    return el("li", {}, el("span", {}, name), el("span", { class: "track" }, fill), el("span", {}, signed));
   });
   byId("contributions").replaceChildren(...bars);
   const rest = contributions.length - MAX_BARS;
@@ -56,11 +51,4 @@ function describeChange({ is_inlier: label, counterfactual, notes }) {
 function describeRarity(pValue) {
   if (pValue === null) return "unknown";
   return `1 in ${Number((1 / pValue).toPrecision(2)).toLocaleString("en")}`;
-}
-
-/** Create an element with a text, which is never read as markup. */
-function element(tag, text) {
-  const created = document.createElement(tag);
-  created.textContent = text;
-  return created;
 }

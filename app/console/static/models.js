@@ -27,7 +27,7 @@ async function load() {
   }
   byId("empty").hidden = versions.length > 0;
   byId("versions").hidden = versions.length === 0;
-  const titles = ["", "Version", ...FACTS.map(([title]) => title), "", ""];
+  const titles = ["Compare", "Version", ...FACTS.map(([title]) => title), "Report", "Action"];
   const numbers = new Set(["Training rows", "Columns", "Threshold", "Flagged in training"]);
   const head = el("thead", {}, el("tr", {}, ...titles.map((title) => el("th", { scope: "col", class: numbers.has(title) ? "number" : null }, title))));
   byId("versions").replaceChildren(head, el("tbody", {}, ...versions.map((version) => row(version, numbers))));
@@ -50,7 +50,7 @@ function compare(version, isChosen) {
   for (const box of byId("versions").querySelectorAll("input")) box.checked = chosen.some((one) => box.ariaLabel === `Compare ${one.version}`);
   byId("compare").hidden = chosen.length < 2;
   if (chosen.length < 2) return;
-  const head = el("thead", {}, el("tr", {}, el("th"), ...chosen.map(({ version: name }) => el("th", { scope: "col" }, name))));
+  const head = el("thead", {}, el("tr", {}, el("td"), ...chosen.map(({ version: name }) => el("th", { scope: "col" }, name))));
   const lines = [...FACTS, ["For callers, against the live one", ({ differences }) => differences.join("; ") || "the same"], ["Doubts", ({ doubts }) => doubts.join("; ") || "none"]];
   byId("comparison").replaceChildren(head, el("tbody", {}, ...lines.map(([title, read]) => el("tr", {}, el("th", { scope: "row" }, title), ...chosen.map((one) => el("td", {}, read(one)))))));
 }

@@ -1,9 +1,11 @@
 // The overview: asks every few seconds, and says when its figures are old.
 
 import { draw } from "./chart.js";
-import { Refused, ago, byId, el, number, percent, problem, send, time } from "./core.js";
+import { DETECTORS, Refused, ago, byId, el, number, percent, problem, send, time } from "./core.js";
 
 const POLL_MILLISECONDS = 5_000;
+
+const MAX_EVENTS = 6;
 
 // Three polls that failed.
 const OLD_MILLISECONDS = 15_000;
@@ -11,6 +13,7 @@ const OLD_MILLISECONDS = 15_000;
 let before = null;
 let shownAt = 0;
 let hadModel = null;
+let drifts = [];
 let chosen = { window: "24h", step: "15m" };
 
 async function refresh() {
@@ -25,6 +28,8 @@ async function refresh() {
   if (hadModel === false && now.model) location.reload();
   hadModel = Boolean(now.model);
   byId("sentence").dataset.state = now.state;
+  // Seen among other tabs.
+  document.title = document.title.replace(/^\(!\) /, "").replace(/^/, now.state === "good" ? "" : "(!) ");
   if (byId("summary").textContent !== now.summary) byId("summary").textContent = now.summary;
   showRates(now);
   showQuality(now.quality);
@@ -38,18 +43,21 @@ async function refresh() {
 /** Show what changed since a few polls ago; at first, what there was since the start. */
 function showRates(now) {
   const seconds = before ? (new Date(now.at) - new Date(before.at)) / 1000 : 0;
-  const past = before?.counters ?? { requests: 0, rows: 0, outliers: 0, seconds: {} };
+  const past = before?.counters ?? { requests: 0, rows: 0, outliers: 0, unfamiliar: 0, seconds: {} };
   const less = (name) => Math.max(0, now.counters[name] - past[name]);
   const isLive = seconds > 0 && less("requests") > 0;
   byId("rate").textContent = seconds > 0 ? number(less("requests") / seconds, 3) : "–";
-  byId("rate-note").textContent = `per second, now; ${number(now.counters.requests, 12)} since the start`;
-  const base = isLive ? past : { rows: 0, outliers: 0, seconds: {} };
+  byId("rate-note").textContent = `a second; ${number(now.counters.requests, 12)} since the start`;
+  const base = isLive ? past : { rows: 0, outliers: 0, unfamiliar: 0, seconds: {} };
   const buckets = Object.entries(now.counters.seconds).map(([limit, count]) => [Number(limit.replace("+Inf", "Infinity")), count - (base.seconds[limit] ?? 0)]);
   byId("p95").textContent = duration(quantile(buckets, 0.95));
   const rows = now.counters.rows - base.rows;
-  byId("share").textContent = rows > 0 ? percent((now.counters.outliers - base.outliers) / rows) : "–";
-  const training = now.model ? `; ${percent(now.model.training_outlier_share)} in training` : "";
-  byId("share-note").textContent = `of all rows, ${isLive ? "now" : "since the start"}${training}`;
+  const when = isLive ? "now" : "since the start";
+  const training = now.model ? `, ${percent(now.model.training_outlier_share)} in training` : "";
+  byId("alarms").textContent = seconds > 0 ? number((60 * less("outliers")) / seconds, 3) : "–";
+  byId("share").textContent = `a minute; ${rows > 0 ? percent((now.counters.outliers - base.outliers) / rows) : "–"} of rows ${when}${training}`;
+  byId("unfamiliar").textContent = rows > 0 ? number((100 * (now.counters.unfamiliar - base.unfamiliar)) / rows, 3) : "–";
+  byId("unfamiliar-note").textContent = `unlike training, per 100 rows ${when}`;
 }
 
 /** Return a quantile of a cumulative histogram, as Prometheus interpolates it. */
@@ -81,19 +89,23 @@ function showQuality(quality) {
 function showDrift(drift) {
   const colours = { "no drift": "good", drift: "true" };
   const lines = Object.entries(drift ?? {}).map(([name, { state, feature }]) =>
-    el("li", {}, el("span", {}, name), el("span", { class: `badge ${colours[state] ?? "unsure"}` }, state === "drift" && feature ? `drift of ${feature}` : state)),
+    el("li", {}, el("span", {}, name, el("span", { class: "about" }, DETECTORS[name])), el("span", { class: `badge ${colours[state] ?? "unsure"}` }, state === "drift" && feature ? `drift of ${feature}` : state)),
   );
   if (!lines.length) lines.push(el("li", { class: "small" }, drift ? "This model has no detectors: it was trained on too few rows." : "Nothing is known: the recorder has not reported."));
   byId("drift").replaceChildren(...lines);
+  drifts = Object.entries(drift ?? {})
+    .filter(([, detector]) => detector.last_event_at)
+    .map(([name, { feature, last_event_at: at }]) => ({ at, who: `detector ${name}`, what: "drift", after: feature }));
 }
 
 async function showEvents() {
   try {
-    const { events } = await send("events?n=6", { isOptional: true });
+    const { events: steps } = await send(`events?about=changes&n=${MAX_EVENTS}`, { isOptional: true });
+    const events = [...steps, ...drifts].sort((one, other) => (one.at < other.at ? 1 : -1)).slice(0, MAX_EVENTS);
     const lines = events.map(({ at, who, what, before: was, after, note }) =>
       el("li", {}, el("span", {}, what, after ? ` ${after}` : ""), el("span", { class: "small" }, time(at), ` · ${who}${note ? ` · ${note}` : ""}${was && after ? ` · before: ${was}` : ""}`)),
     );
-    byId("events").replaceChildren(...(lines.length ? lines : [el("li", { class: "small" }, "Nothing yet: promotions, moved thresholds and deletions appear here.")]));
+    byId("events").replaceChildren(...(lines.length ? lines : [el("li", { class: "small" }, "Nothing yet: promotions, moved thresholds, drift and deletions appear here.")]));
   } catch (error) {
     const text = error.status === 401 ? "Sign in to see who did what." : error.message;
     byId("events").replaceChildren(el("li", { class: "small" }, text));
@@ -133,4 +145,4 @@ if (trained) trained.replaceChildren(ago(trained.dataset.at), ", ", time(trained
 await refresh();
 await Promise.all([showTimeline(), showEvents()]);
 setInterval(() => document.hidden || refresh(), POLL_MILLISECONDS);
-setInterval(() => document.hidden || showTimeline(), 12 * POLL_MILLISECONDS);
+setInterval(() => document.hidden || (showTimeline(), showEvents()), 12 * POLL_MILLISECONDS);

@@ -2,6 +2,9 @@
 
 import { byId, el, number, percent, problem, send, time } from "./core.js";
 
+// As long as the service answers with the same figures.
+const POLL_MILLISECONDS = 20_000;
+
 const FIGURES = [
   ["precision", "Precision", "of the alarms are true"],
   ["recall", "Recall", "of the outliers were alarms"],
@@ -36,7 +39,7 @@ async function load(span) {
 }
 
 function tile(title, meaning, { value, low, high, labels, reason }) {
-  const note = value === null ? [reason, ". ", el("a", { href: "review" }, "Review rows")] : [`${percent(low, 2)} to ${percent(high, 2)}, from ${labels} labels; ${meaning}`];
+  const note = value === null ? [reason[0].toUpperCase() + reason.slice(1), ". ", el("a", { href: "review" }, "Review rows")] : [`${percent(low, 2)} to ${percent(high, 2)}, from ${labels} labels; ${meaning}`];
   return el("section", {}, el("h2", {}, title), el("p", { class: "figure", "data-figure": title }, percent(value, 2)), el("p", { class: "small" }, ...note));
 }
 
@@ -49,7 +52,10 @@ function row(name, { rows, outliers, outlier_ratio: ratio, figures }) {
 for (const button of byId("windows").children) {
   button.addEventListener("click", () => {
     for (const other of byId("windows").children) other.ariaPressed = String(other === button);
-    load(button.dataset.window);
+    chosen = button.dataset.window;
+    load(chosen);
   });
 }
-load("");
+let chosen = "";
+load(chosen);
+setInterval(() => document.hidden || load(chosen), POLL_MILLISECONDS);

@@ -1,4 +1,4 @@
-// The review queue: rows one at a time, by two people at once if they like; the last answers can be changed.
+// The review queue: rows one at a time, by two people at once if they like; answers can be taken back.
 
 import { announce, byId, canLabel, el, number, onKeys, percent, problem, send, time } from "./core.js";
 
@@ -9,6 +9,10 @@ const BATCH = 5;
 const WANTED_HALF_WIDTH = 0.05;
 
 const MAX_LISTED = 10;
+
+// Hours in which people labelled: enough for a day of a team.
+const MAX_EVENTS = 200;
+const DAY_MILLISECONDS = 86_400_000;
 
 let queue = [];
 let done = [];
@@ -44,21 +48,23 @@ function show(row) {
     return;
   }
   for (const button of document.querySelectorAll("[data-say]")) button.ariaPressed = String(row.said === button.dataset.say);
-  const values = Object.entries(row.features ?? {}).map(([name, value]) =>
-    el("tr", {}, el("th", { scope: "row" }, name), el("td", { class: "number" }, number(value, 6)), el("td", { class: "small" }, inWords(name, value))),
-  );
+  const values = Object.entries(row.features ?? {}).map(([name, value]) => {
+    const [range, isOutside] = inWords(name, value);
+    return el("div", { class: isOutside ? "outside" : null }, el("dt", {}, name), el("dd", {}, value === null ? "missing" : number(value, 6), el("small", {}, range)));
+  });
   byId("row").replaceChildren(
     el("p", { class: "small" }, time(row.answered_at), row.segment ? ` · ${row.segment}` : "", ` · ${row.record_id}`),
-    values.length ? el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" }, el("table", {}, el("tbody", {}, ...values))) : el("p", { class: "empty" }, "Values were not recorded (RECORD_FEATURES=false)."),
+    values.length ? el("dl", { class: "row-values" }, ...values) : el("p", { class: "empty" }, "Values were not recorded (RECORD_FEATURES=false)."),
   );
   announce("Next row");
 }
 
+/** Return the training range of a column in words, and whether a value lies outside of it. */
 function inWords(name, value) {
   const [low, high] = ranges[name] ?? [];
-  if (low === undefined) return "";
-  const outside = value < low ? "below all: " : value > high ? "above all: " : "";
-  return `${outside}training ${number(low)} to ${number(high)}`;
+  if (low === undefined || typeof value !== "number") return ["", false];
+  const outside = value < low ? "below all in training, " : value > high ? "above all in training, " : "in training ";
+  return [`${outside}${number(low)} to ${number(high)}`, value < low || value > high];
 }
 
 async function say(said) {
@@ -76,18 +82,31 @@ async function say(said) {
       return;
     }
   }
-  done = [row, ...done.filter((other) => other.record_id !== row.record_id || other.row !== row.row)];
+  done = [row, ...done];
   list();
+  if (!queue.length) showProgress();
   await next();
 }
 
-/** Show the last row again; another answer replaces the first. */
-function back() {
-  if (!done.length) return;
+/** Take back the answer to a row, by default the last one, and show it again. */
+async function back(row = done[0]) {
+  if (!row || isLoading) return;
+  byId("failure").textContent = "";
+  if (row.said !== "skip") {
+    isLoading = true;
+    try {
+      await send("feedback/withdraw", { method: "POST", json: { request_id: row.record_id, row: row.row } });
+    } catch (error) {
+      byId("failure").textContent = error.message;
+      return;
+    } finally {
+      isLoading = false;
+    }
+  }
   if (current) queue.unshift(current);
-  const row = done.shift();
+  done = done.filter((other) => other !== row);
   list();
-  show(row);
+  show({ ...row, said: undefined });
 }
 
 function enable(isOn) {
@@ -96,23 +115,35 @@ function enable(isOn) {
 
 function list() {
   const labelled = done.filter(({ said }) => said !== "skip");
-  byId("back").disabled = !done.length;
+  byId("back").disabled = !done.length || !canLabel;
   byId("mine").textContent = labelled.length ? `You have labelled ${labelled.length} in this visit.` : "You have labelled nothing in this visit.";
   byId("done").replaceChildren(
     ...done.slice(0, MAX_LISTED).map((row) => {
       const words = { true: "abnormal", false: "ordinary", skip: "skipped" }[row.said];
       const values = Object.entries(row.features ?? {}).slice(0, 3).map(([name, value]) => `${name} = ${number(value)}`);
-      const again = () => {
-        done = [row, ...done.filter((other) => other !== row)];
-        back();
-      };
-      return el("li", {}, el("a", { href: "review", click: (event) => (event.preventDefault(), again()) }, el("span", { class: "reason" }, values.join(", ") || row.record_id), el("span", { class: `badge ${row.said === "skip" ? "unsure" : row.said}` }, words)));
+      return el("li", {}, el("button", { type: "button", title: "Take back", click: () => back(row) }, el("span", { class: "reason" }, values.join(", ") || row.record_id), el("span", { class: `badge ${row.said === "skip" ? "unsure" : row.said}` }, words)));
     }),
   );
 }
 
+/** Show who labelled how many rows in the last day. */
+async function showPeople() {
+  const counts = new Map();
+  try {
+    const { events } = await send(`events?about=labels&n=${MAX_EVENTS}`);
+    for (const { who, what, note, at } of events) {
+      if (what === "labels" && Date.now() - new Date(at) < DAY_MILLISECONDS) counts.set(who, (counts.get(who) ?? 0) + parseInt(note.replaceAll(",", ""), 10));
+    }
+  } catch {
+    return; // the page says so elsewhere
+  }
+  const words = [...counts].map(([who, count]) => `${who === "unknown" ? "people on this host" : who} ${number(count, 6)}`);
+  byId("people").textContent = words.length ? `Labels in the last 24 hours: ${words.join(", ")}.` : "";
+}
+
 /** Show how far the labels are from recall to ± 5 points. */
 async function showProgress() {
+  showPeople();
   let overall;
   try {
     ({ overall } = await send("quality"));
@@ -122,6 +153,7 @@ async function showProgress() {
   }
   const { recall } = overall.figures;
   const labels = overall.labelled_alarms + overall.audited_inliers;
+  byId("progress").hidden = false;
   if (recall.value === null) {
     byId("needed").textContent = `${labels} labels in a week. Recall unknown: ${recall.reason}.`;
     return;
@@ -129,7 +161,6 @@ async function showProgress() {
   const half = (recall.high - recall.low) / 2;
   // The width of an interval falls with the square root of the number of labels.
   const share = Math.min(1, (WANTED_HALF_WIDTH / Math.max(half, Number.EPSILON)) ** 2);
-  byId("progress").hidden = false;
   byId("progress").value = share;
   const more = Math.ceil(labels / share) - labels;
   const words = share < 1 ? `about ${number(more, 2)} more make it ±5` : "enough for ±5";
@@ -137,8 +168,8 @@ async function showProgress() {
 }
 
 for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => say(button.dataset.say));
-byId("back").addEventListener("click", back);
-onKeys({ y: () => say("true"), n: () => say("false"), u: () => say("skip"), z: back });
+byId("back").addEventListener("click", () => back());
+onKeys({ y: () => say("true"), n: () => say("false"), u: () => say("skip"), z: () => back() });
 
 if (canLabel) {
   const information = await send("model_information").catch(() => null);

@@ -10,6 +10,9 @@ const MAX_LISTED = 20;
 const POLL_MILLISECONDS = 500;
 const MAX_POLLS = 20;
 
+// Longer than the service needs for ten million rows.
+const RELOAD_MILLISECONDS = 30_000;
+
 let report = null;
 let effects = [];
 let charts = [];
@@ -27,7 +30,7 @@ async function load() {
   }
   effects = [...report.thresholds, report.live].sort((one, other) => one.threshold - other.threshold);
   effects = effects.filter((effect, index) => effect === report.live || effect.threshold !== effects[index - 1]?.threshold);
-  byId("about").textContent = `${report.model_version}; ${number(report.rows, 12)} rows in ${number(report.days, 2)} days`;
+  byId("about").textContent = `${report.model_version}; ${number(report.rows, 12)} rows in ${span(report.days)}`;
   byId("choice").hidden = byId("charts").hidden = false;
   byId("slider").max = effects.length - 1;
   byId("slider").value = effects.indexOf(report.live);
@@ -35,15 +38,20 @@ async function load() {
   const xs = effects.map(({ threshold }) => threshold);
   const marks = () => [{ x: report.live.threshold, color: "quiet", dash: true }, { x: chosen().threshold, color: "accent" }];
   const options = { isTime: false, marks };
-  const band = (name) => [
-    { label: name, color: name === "Recall" ? "inlier" : "alarm", values: effects.map((effect) => effect[name.toLowerCase()].value) },
-    ...["low", "high"].map((end) => ({ label: `${name}, ${end} end`, color: "quiet", dash: true, values: effects.map((effect) => effect[name.toLowerCase()][end]) })),
-  ];
+  const curve = (name) => {
+    const [values, ...interval] = ["value", "low", "high"].map((part) => effects.map((effect) => effect[name.toLowerCase()][part]));
+    return draw(byId("charts"), name, xs, [{ label: name, color: name === "Recall" ? "inlier" : "alarm", values }], { ...options, interval, format: (value) => percent(value, 2) });
+  };
   const isKnown = effects.some(({ recall, precision }) => recall.value !== null || precision.value !== null);
   charts = [draw(byId("charts"), "Alarms a day", xs, [{ label: "Alarms a day", color: "alarm", values: effects.map((effect) => effect.alarms_per_day), fill: true }], options)];
-  if (isKnown) charts.push(...["Precision", "Recall"].map((name) => draw(byId("charts"), name, xs, band(name), { ...options, format: (value) => percent(value, 2) })));
+  if (isKnown) charts.push(...["Precision", "Recall"].map(curve));
   else byId("charts").append(el("p", { class: "small" }, `Precision and recall are unknown: ${report.live.recall.reason}. `, el("a", { href: "review" }, "Review rows"), " to know them."));
   show();
+}
+
+/** Return a time span in words; less than two days in hours. */
+function span(days) {
+  return days < 2 ? `${number(24 * days, 2)} hours` : `${number(days, 2)} days`;
 }
 
 function show() {
@@ -123,3 +131,5 @@ async function waitFor(version) {
 }
 
 load();
+// The first figures may be those of an earlier visit; they do not change under somebody who is choosing.
+setTimeout(() => chosen() === report?.live && load(), RELOAD_MILLISECONDS);

@@ -1,6 +1,7 @@
 // The form and its answer. URLs are relative, because a proxy may serve the page under a prefix.
 
-import { csrf } from "./core.js";
+import { byId, csrf } from "./core.js";
+import { readRow } from "./pasted.js";
 import { hideExplanation, showExplanation } from "./explanation.js";
 
 // By default, Gunicorn kills a worker that is silent for 30 seconds, so there is no answer after that.
@@ -8,8 +9,6 @@ const TIMEOUT_MILLISECONDS = 30_000;
 
 // The service itself checks for a new model once a second.
 const CHECK_MODEL_MILLISECONDS = 2_000;
-
-const byId = (id) => document.getElementById(id);
 
 if (byId("row")) {
   startForm(byId("row"));
@@ -34,6 +33,13 @@ function startForm(form) {
       changed();
     });
   }
+  const names = [...form.querySelectorAll(".feature > label")].map((label) => label.textContent);
+  byId("pasted").addEventListener("input", () => paste(names, inputs));
+  byId("find")?.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+  byId("find")?.addEventListener("input", ({ target }) => {
+    const wanted = target.value.trim().toLocaleLowerCase();
+    inputs.forEach((input, index) => (input.parentElement.hidden = !names[index].toLocaleLowerCase().includes(wanted)));
+  });
   form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -41,6 +47,22 @@ function startForm(form) {
   });
   offerToCopy();
   changed();
+}
+
+/** Fill in a pasted row, or say why not. */
+function paste(names, inputs) {
+  const text = byId("pasted").value;
+  byId("pasted-result").textContent = "";
+  if (!text.trim()) return;
+  try {
+    const { values, note } = readRow(text, names);
+    values.forEach((value, index) => (inputs[index].value = value));
+    // An input for numbers is empty after anything else.
+    const refused = names.filter((_, index) => inputs[index].value !== values[index]);
+    byId("pasted-result").textContent = refused.length ? `${note} Not a number: ${refused.slice(0, 5).join(", ")}.` : note;
+  } catch (error) {
+    byId("pasted-result").textContent = error.message;
+  }
 }
 
 /** Mark an input whose number is outside of the range in training. */
@@ -155,6 +177,7 @@ function showProblem(inputs, response, body) {
       continue;
     }
     input.ariaInvalid = "true";
+    input.parentElement.hidden = false; // the search for a column may have hidden it
     byId(`error-${index}`).textContent = message;
     invalid.push(input);
   }

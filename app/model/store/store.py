@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -72,6 +73,8 @@ class ModelStore:
                 unfinished = self.folder / _UNFINISHED_BUNDLE
                 try:
                     unfinished.mkdir()
+                    # Whoever may write to the store may also remove what another user adds.
+                    unfinished.chmod(stat.S_IMODE(self.folder.stat().st_mode))
                     yield unfinished
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)

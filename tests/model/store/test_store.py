@@ -135,6 +135,17 @@ def test_second_writer_waits_for_the_first(store: ModelStore):
     assert all((store.folder / f"v{number}" / "file").read_text() == f"v{number}" for number in range(8))
 
 
+@pytest.mark.parametrize("mode", [0o755, 0o775])
+def test_versions_may_be_removed_by_whoever_may_write_to_the_store(store: ModelStore, mode: int):
+    """With Compose, training and the service write to one store as different users of one group."""
+    store.folder.mkdir()
+    store.folder.chmod(mode)
+
+    publish(store, FIRST)
+
+    assert (store.folder / FIRST).stat().st_mode & 0o777 == mode
+
+
 def test_folder_that_cannot_be_written_is_reported(tmp_path: Path):
     """A file in place of the folder represents all reasons."""
     (tmp_path / "models").write_text("a file")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training.bundle import write as module
+from training.bundle import facts as module
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.labels import Labels
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.image
 import numpy as np
@@ -12,20 +13,20 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 
 from app.model.forest import Forest
-from training.bundle import plots as module
+from training.bundle import picture as module
 from training.bundle.boundary import BoundaryPlane
-from training.bundle.plots import (
-    boundary_figure,
-    draw_labelled_rows,
-    draw_training_rows,
-    score_histogram,
-    to_png,
-)
+from training.bundle.boundary_plots import boundary_figure, draw_labelled_rows, draw_training_rows
+from training.bundle.picture import to_png
+from training.bundle.plots import draw_pictures, importance_picture, score_histogram, threshold_figure
 from training.bundle.write import write_bundle
+from training.data.dataset import Dataset
 from training.fitting.compile import compile_forest
+from training.fitting.evaluate import Evaluation, evaluate
+from training.fitting.explain import Importance
 from training.fitting.fit import ForestParameters, fit
 
 
@@ -54,6 +55,12 @@ def dots_of(figure: Figure) -> list[PathCollection]:
 def bars_of(figure: Figure) -> list[StepPatch]:
     """Return the bars of a plot."""
     return [part for part in figure.axes[0].patches if isinstance(part, StepPatch)]
+
+
+def points_of(line: Line2D) -> list[tuple[float, float]]:
+    """Return the points of a curve."""
+    across, up = (np.asarray(values, dtype=np.float64).tolist() for values in line.get_data())
+    return list(zip(across, up, strict=True))
 
 
 def is_red(colours: object) -> bool:
@@ -150,6 +157,65 @@ def test_histogram_of_a_single_score(threshold):
 
     assert sum(bars.get_data()[0].sum() for bars in bars_of(figure)) == 9
     to_png(figure)
+
+
+def test_alarms_of_each_threshold_are_drawn():
+    """As many a day as rows of 24,000 score below it; with labels also precision and recall."""
+    random = np.random.default_rng(3)
+    scores = np.round(random.uniform(-0.7, -0.4, 500), 3)
+    evaluation = Evaluation(scores, np.where(scores < -0.69, -1, 1))
+    is_outlier = random.random(500) < np.where(scores < -0.65, 0.7, 0.02)
+
+    figure = threshold_figure(evaluation, -0.69, is_outlier, "Thresholds")
+
+    alarms, line = figure.axes[0].lines
+    precision, recall = figure.axes[1].lines
+    assert points_of(line)[0][0] == -0.69
+    for threshold, count in points_of(alarms):
+        assert np.nan_to_num(count) == pytest.approx((scores < threshold).sum() / 500 * 24_000)
+    for threshold, share in points_of(precision):
+        assert share == pytest.approx(is_outlier[scores < threshold].mean())
+    for threshold, share in points_of(recall):
+        assert share == pytest.approx((scores[is_outlier] < threshold).mean())
+    assert legend_of(figure)[-2:] == ["precision", "recall"]
+    to_png(figure)
+
+
+@pytest.mark.parametrize("is_outlier", [None, np.zeros(9, dtype=bool)], ids=["no labels", "no outlier"])
+def test_alarms_are_drawn_without_labels(is_outlier):
+    """Also where all rows have the same score."""
+    figure = threshold_figure(Evaluation(np.full(9, -0.5), np.ones(9, dtype=np.int64)), -0.6, is_outlier, "")
+
+    assert legend_of(figure) == ["alarms a day", "this model's threshold (-0.6000)"]
+    to_png(figure)
+
+
+def test_importance_has_two_bars_a_column():
+    """At most twenty columns, as given."""
+    names = tuple(f"${place}" for place in range(30))
+    importance = Importance(names, tuple(np.arange(30.0, 0, -1)), tuple(np.arange(15.0, 0, -0.5)))
+
+    figure = importance_picture(importance, "Importance")
+
+    outliers, every = figure.axes[0].containers
+    assert [bar.get_width() for bar in outliers] == [*importance.of_outliers[:20]]
+    assert [bar.get_width() for bar in every] == [*importance.of_all[:20]]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [*names[:20]]
+    to_png(figure)
+
+
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_boundary_is_drawn_in_two_dimensions_only(n_columns):
+    """A plane through more shows little of the model; the importance of columns takes its place."""
+    rows = np.random.default_rng(1).normal(size=(100, n_columns))
+    forest = compile_forest(fit(rows, ForestParameters(n_estimators=3)))
+    names = tuple("abc"[:n_columns])
+    data = Dataset(names, rows, Path("rows.csv"), "0" * 64, names)
+    importance = Importance(names, (0.1,) * n_columns, (0.1,) * n_columns)
+
+    pictures = draw_pictures(forest, 0.1, {"train": (data, evaluate(forest, rows))}, importance)
+
+    assert sorted(pictures) == [*(["importance.png"] if n_columns > 1 else []), "scores.png", "thresholds.png"]
 
 
 def test_names_are_drawn_as_plain_text(forest, small_model):

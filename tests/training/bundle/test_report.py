@@ -8,12 +8,15 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from training.bundle import write as module
+from app.model.bundle import read_bundle
+from training.bundle import facts as module
 from training.bundle.report import write_report
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.labels import Labels
+from training.fitting.explain import Importance
 
 # Elements without an end tag.
 VOID = {"br", "img", "meta"}
@@ -55,7 +58,7 @@ def test_page_embeds_the_pictures(tmp_path, small_model):
     pictures = [attributes for tag, attributes in page.tags if tag == "img"]
     shown = [base64.b64decode(picture["src"].removeprefix("data:image/png;base64,")) for picture in pictures]
     assert sorted(shown) == sorted(file.read_bytes() for file in folder.glob("*.png"))
-    assert len(shown) == 5
+    assert len(shown) == 7
     assert all(picture["alt"] for picture in pictures)
 
 
@@ -109,13 +112,36 @@ def test_page_marks_synthetic_data_at_the_top(tmp_path, small_model, monkeypatch
     assert ("The data are synthetic" in page.text.partition("What the model learnt")[0]) == synthetic
 
 
+def test_page_explains_the_model_and_the_most_abnormal_rows(tmp_path, small_model):
+    """The importance is the mean of contributions; the first row is scikit-learn's most abnormal one."""
+    most_abnormal = small_model.estimator.score_samples(small_model.training.rows).argmin()
+    rows = np.concatenate([small_model.training.rows, small_model.training.rows[[most_abnormal] * 2]])
+    training = replace(small_model.training, rows=rows)
+
+    page, folder = make_page(tmp_path, replace(small_model, training=training))
+
+    bundle = read_bundle(folder)
+    contributions = np.abs(bundle.explainer.contributions(rows.astype(np.float32)))
+    is_outlier = small_model.estimator.predict(rows) == -1
+    for name, few, every in zip(("mean", "sd"), contributions[is_outlier].mean(0), contributions.mean(0), strict=True):
+        assert f"{name}{few:.4f}{every:.4f}" in page.text
+    row, score = rows[most_abnormal], small_model.estimator.score_samples(rows).min()
+    first = page.text.partition("p-valuereasons")[2].strip()
+    explained = bundle.explainer.explain(row.tolist(), score)
+    reasons = "; ".join(explained.reasons)
+    assert first.startswith(f"{most_abnormal + 1}3{score:.4f}{explained.p_value:.3g}{reasons}")
+    card = (folder / "model_card.md").read_text()
+    assert "is higher than" not in card
+
+
 def test_names_are_escaped(tmp_path, small_model):
     """A tag in the name of a column or file or in a parameter is shown as text."""
     name = "<script>alert(1)</script>"
     training = replace(small_model.training, names=(name, "sd"), path=Path("<b>.csv"), columns=(name, "sd", "<i>"))
 
     written = write_bundle(tmp_path, replace(small_model, training=training))
-    write_report(tmp_path, written.manifest | {"parameters": {"contamination": "<u>"}}, {})
+    importance = Importance((name, "sd"), (0.2, 0.1), (0.1, 0.1))
+    write_report(tmp_path, written.manifest | {"parameters": {"contamination": "<u>"}}, {}, importance, [])
     page = Page(tmp_path)
 
     assert not {"script", "b", "i", "u"} & {tag for tag, _ in page.tags}

@@ -44,6 +44,7 @@ def test_bundle_is_complete_and_live(bundle: WrittenBundle):
         "boundary_base.png",
         "boundary_test.png",
         "forest.npz",
+        "importance.png",
         "manifest.json",
         "model.joblib",
         "model_card.md",
@@ -51,6 +52,7 @@ def test_bundle_is_complete_and_live(bundle: WrittenBundle):
         "report.html",
         "scores.png",
         "scores_test.png",
+        "thresholds.png",
     ]
     assert find_problems(bundle.folder) == []
     assert read_bundle(bundle.folder.parent / "current").version == bundle.folder.name
@@ -131,8 +133,7 @@ def test_forest_of_one_feature_has_scores_but_no_boundary(tmp_path: Path):
 
     folder = write_bundle(tmp_path, TrainedModel("m", fit(data.rows, ForestParameters(n_estimators=2)), data)).folder
 
-    assert sorted(file.name for file in folder.glob("*.png")) == ["scores.png"]
-    assert "no boundary to draw" in (folder / "report.html").read_text(encoding="utf-8")
+    assert sorted(file.name for file in folder.glob("*.png")) == ["scores.png", "thresholds.png"]
 
 
 def test_reference_has_training_rows_and_scores(bundle: WrittenBundle, small_model: TrainedModel):

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app import create_app
+from app.api.service import service_of
 from app.model.bundle import read_bundle
+from app.settings import Settings
 from training.__main__ import main
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "preparing-data.md"
@@ -72,8 +75,8 @@ TABLES: dict[str, tuple[Any, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_table_is_trained_with_the_command_of_the_page(name, tmp_path, monkeypatch, capsys):
-    """With no other option; the bundle passes the checks of a service."""
+def test_table_is_served_with_the_command_of_the_page(name, tmp_path, monkeypatch, capsys):
+    """With no other option; the service answers a row by name, as it was in the table."""
     [command] = re.findall(rf"^python -m (training train --train {name}.*)$", PAGE.read_text(), re.M)
     write, kinds = TABLES[name]
     encoding, text = write(np.random.default_rng(5))
@@ -86,3 +89,12 @@ def test_table_is_trained_with_the_command_of_the_page(name, tmp_path, monkeypat
     bundle = read_bundle(tmp_path / "models" / "current")
     assert [column["kind"] for column in bundle.manifest["columns"]] == kinds
     assert (bundle.manifest["training"]["label_column"] == "Class") == (name == "transactions.csv")
+    app = create_app(Settings(model_dir=str(tmp_path / "models"), database_url=f"sqlite:///{tmp_path}/none/records.db"))
+    golden = bundle.manifest["golden"]
+    row = {
+        column["name"]: number if number is None or "levels" not in column else column["levels"][int(number)]["level"]
+        for column, number in zip(bundle.manifest["columns"], golden["rows"][0], strict=True)
+    }
+    answer = app.test_client().post("/prediction", json={"features": row, "score": True})
+    service_of(app).close()
+    assert answer.json["anomaly_score"] == pytest.approx(golden["anomaly_score"][0], abs=1e-12)

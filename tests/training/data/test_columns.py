@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from training.data.columns import Choices
+from training.data.choices import Choices
+from training.data.column_problems import find_doubts
 from training.data.dataset import read_test_data, read_training_data
-from training.data.tables import find_doubts
 from training.errors import BadArgument, BadData
 
 # A business export: semicolons, decimal commas, blanks, dates, ids, and accents in an old encoding.

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+import pandas as pd
 import pytest
+from pyarrow import feather, parquet
 
 from app.errors import ModelsNotWritable
 from app.model.bundle import Bundle, read_bundle
 from training.bundle.write import TrainedModel, write_bundle
 from training.data import score_file as module
 from training.data.score_file import score_file
+from training.data.source import decompress
 from training.errors import BadData
 
 
@@ -44,6 +47,46 @@ def test_label_and_score_are_added(bundle, small_model, write_csv, tmp_path):
     ]
     assert scored.unfamiliar == {1: {"sd": "above training range"}}
     assert scored.evaluation.labels.tolist() == labels.tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("name", ["out.csv.gz", "out.CSV.ZST", "out.parquet", "out.feather", "out.arrow"])
+def test_name_of_the_result_chooses_its_format(bundle, write_csv, tmp_path, name):
+    """Compressed CSV has the same bytes; in columns, the model's numbers are numbers, and no text is a formula."""
+    source = write_csv('sd,note,mean\n0.50,"=1+1",1e-1\n4,007,-3.0\n')
+    score_file(bundle, source, tmp_path / "out.csv")
+
+    score_file(bundle, source, tmp_path / name)
+
+    plain, written = (tmp_path / "out.csv").read_bytes(), (tmp_path / name).read_bytes()
+    if "csv" in name.lower():
+        assert written != plain
+        assert decompress(tmp_path / name, written) == plain
+        return
+    table = (pd.read_parquet if name == "out.parquet" else pd.read_feather)(tmp_path / name)
+    expected = pd.read_csv(tmp_path / "out.csv", dtype={"note": str}, keep_default_na=False)
+    assert table["note"].tolist() == ["=1+1", "007"]
+    pd.testing.assert_frame_equal(table.drop(columns="note"), expected.drop(columns="note"), check_dtype=False)
+
+
+def test_types_of_columns_are_kept(bundle, tmp_path):
+    """From Parquet to Feather, with columns that CSV does not have."""
+    table = pd.DataFrame(
+        {
+            "when": pd.to_datetime(["2026-01-01", None]),
+            "mean": np.array([0.1, -3], np.float32),
+            "sd": [1, 4],
+            "n": pd.array([2**60 + 1, None], dtype="Int64"),
+        }
+    )
+    table.to_parquet(tmp_path / "in.parquet")
+
+    scored = score_file(bundle, tmp_path / "in.parquet", tmp_path / "out.feather")
+
+    read = feather.read_table(tmp_path / "out.feather")
+    source = parquet.read_table(tmp_path / "in.parquet")
+    assert read.select(source.column_names).equals(source)
+    assert read["is_inlier"].to_pylist() == scored.evaluation.labels.tolist() == [1, -1]
+    assert read["anomaly_score"].to_pylist() == scored.evaluation.scores.tolist()
 
 
 def test_file_may_be_scored_in_place(bundle, write_csv):

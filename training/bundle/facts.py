@@ -1,0 +1,105 @@
+"""The facts about a model in its manifest: columns, data, parameters, figures and versions."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+
+from app.drift.calibration import Calibration
+from app.model.forest import Forest
+from app.model.schema import Features
+from training.data.column_problems import find_doubts
+from training.data.dataset import Dataset, is_synthetic
+from training.fitting.compile import choose_golden_rows
+from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged
+
+if TYPE_CHECKING:
+    from training.bundle.write import TrainedModel
+
+
+def describe_model(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
+    """Collect the content of the manifest, except name, version and time."""
+    training, on_training = sets["train"]
+    features = Features.of(training.matrix_names, training.matrix)
+    return {
+        "features": [
+            {"name": name, "low": low, "high": high}
+            for name, low, high in zip(features.names, features.low, features.high, strict=True)
+        ],
+        **training.described,
+        "threshold": asdict(forest.threshold),
+        "parameters": {name: _to_json(value) for name, value in model.estimator.get_params().items()},
+        "offset_": forest.offset,
+        "training": _describe_data(training)
+        | {
+            "synthetic": is_synthetic(training),
+            "flagged_rows": on_training.n_flagged,
+            "flagged_share": on_training.n_flagged / len(on_training),
+            "distinct_rows": _count_distinct(training.matrix),
+            "doubts": find_doubts(training.names, training.rows),
+            "distinct_scores": len(on_training.count_scores()[0]),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit_learn": sklearn.__version__,
+        },
+        "evaluation": {
+            name: ({} if name == "train" else _describe_data(data)) | _collect_figures(data, evaluation, on_training)
+            for name, (data, evaluation) in sets.items()
+        },
+        "golden": choose_golden_rows(model.estimator, training.matrix, on_training, forest.offset, training.rows),
+    }
+
+
+def _count_distinct(rows: NDArray[np.float64]) -> int:
+    """Count the rows that the forest can tell apart: they differ as float32."""
+    # Adding 0 makes -0 and 0 equal. As one value per row, which is sorted several times as fast as rows of numbers.
+    single = np.ascontiguousarray(rows.astype(np.float32) + np.float32(0))
+    return len(np.unique(single.view(np.dtype((np.void, single.itemsize * single.shape[1])))))
+
+
+def _describe_data(data: Dataset) -> dict[str, Any]:
+    """Describe a data set; without its folder, which is private to the training machine."""
+    return {
+        "file": data.path.name,
+        "rows": len(data),
+        "sha256": data.sha256,
+        "columns": list(data.columns),
+        "label_column": data.labels.column if data.labels else None,
+    } | ({"records": data.records} if data.records else {})
+
+
+def _collect_figures(data: Dataset, evaluation: Evaluation, on_training: Evaluation) -> dict[str, Any]:
+    """Collect the figures of one set of rows, including those of its labels if it has any."""
+    figures = evaluation.as_figures()
+    known = data.labels.is_outlier if data.labels is not None else None
+    figures["flagged_by_contamination"] = count_flagged(on_training.scores, evaluation.scores, known)
+    if data.labels is not None:
+        figures["labels"] = compare_with_labels(evaluation, data.labels.is_outlier)
+    return figures
+
+
+def describe_drift(calibration: Calibration | None) -> dict[str, Any] | None:
+    """Describe the drift detectors: their expected number of rows before the first signal without drift."""
+    if calibration is None:
+        return None
+    run_times = {name: thresholds.run_time for name, thresholds in calibration.thresholds.items()}
+    return {
+        "window": calibration.window,
+        "expected_run_time": calibration.expected_run_time,
+        # A detector that can never signal has no run time.
+        "run_times": {name: rows if np.isfinite(rows) else None for name, rows in run_times.items()},
+    }
+
+
+def _to_json(value: object) -> object:
+    """Convert a parameter to strict JSON; what JSON lacks (such as a generator as seed) becomes text."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
