@@ -81,7 +81,7 @@ def test_manifest_describes_the_training(bundle: WrittenBundle, small_model: Tra
         assert (quantiles[0], quantiles[0.5], quantiles[1]) == (values.min(), np.sort(values)[149], values.max())
     assert manifest["encoding"] == [{"step": "identity", "columns": ["mean", "sd"]}]
     # Five trees of 256 of the 300 rows each: fewer than 200 rows were left out by one.
-    assert manifest["has_out_of_bag_scores"] is False
+    assert manifest["has_out_of_bag_scores"] is True
     assert manifest["training"] == {
         "file": "rows.csv",
         "rows": 300,
@@ -131,9 +131,10 @@ def test_forest_of_one_feature_has_scores_but_no_boundary(tmp_path: Path):
     """One feature, even a constant one, is not an error although no plane can be drawn."""
     data = Dataset(("a",), np.full((10, 1), 3.0), Path("rows.csv"), "", ("a",))
 
-    folder = write_bundle(tmp_path, TrainedModel("m", fit(data.rows, ForestParameters(n_estimators=2)), data)).folder
+    written = write_bundle(tmp_path, TrainedModel("m", fit(data.rows, ForestParameters(n_estimators=2)), data))
 
-    assert sorted(file.name for file in folder.glob("*.png")) == ["scores.png", "thresholds.png"]
+    assert sorted(file.name for file in written.folder.glob("*.png")) == ["scores.png", "thresholds.png"]
+    assert written.manifest["has_out_of_bag_scores"] is False
 
 
 def test_reference_has_training_rows_and_scores(bundle: WrittenBundle, small_model: TrainedModel):
