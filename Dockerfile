@@ -22,8 +22,9 @@ RUN python -m venv /venv \
     && find /venv/lib/python3.*/site-packages/sqlalchemy -name '*.so' -exec strip --strip-unneeded {} + \
     && rm -r /venv/lib/python3.*/site-packages/flasgger/ui2 /venv/lib/python3.*/site-packages/flasgger/ui3/static
 COPY app app
-# An empty volume inherits owner and mode of the folder it covers: training writes models as user 1000, and the service too if it
-# belongs to that group, as with Compose; the service writes state and records. Record files get the group of their folder, so that group 1000, and thus training, can read them, and nobody else.
+# An empty volume inherits owner and mode of the folder it covers. Training writes models as user 1000, and so does the service if
+# it belongs to that group, as with Compose. The service writes state and records. Record files get the group of their folder, so
+# that group 1000, and thus training, can read them, and nobody else.
 RUN install --directory --owner=1000 --group=1000 --mode=2775 /volumes/models \
     && install --directory --owner=65534 --group=65534 /volumes/state \
     && install --directory --owner=65534 --group=1000 --mode=2750 /volumes/records

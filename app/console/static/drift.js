@@ -15,14 +15,14 @@ async function load() {
     return;
   }
   byId("problem").replaceChildren();
-  const { detectors, rows_seen: rows, window: size, window_fill: fill, model_version: version, state } = report;
-  byId("about").replaceChildren(version ?? "no model", rows === undefined ? "" : ` · ${number(rows, 12)} rows seen · window of ${size}, ${percent(fill, 2)} full`, " · ", time(report.updated_at));
+  const { detectors, rows_seen: rows, window: size, window_fill: fill, model_version: version, dependence, state } = report;
+  byId("about").replaceChildren(version ?? "no model", rows === undefined ? "" : ` · ${number(rows, 12)} rows seen · window of ${size}, ${percent(fill, 2)} full`, dependence > 1 ? ` · thresholds times ${number(dependence, 2)}, as rows depend on each other` : "", " · ", time(report.updated_at));
   if (!report.recorder_up) byId("problem").replaceChildren(el("p", { class: "notice bad" }, "The recorder does not answer: this is out of date."));
   const names = Object.keys(detectors);
   byId("empty").hidden = names.length > 0;
   byId("empty").textContent = state === "no model" ? "No model is live." : "This model has no detectors: it was trained on too few rows to calibrate them.";
   byId("table").hidden = names.length === 0;
-  const titles = ["Detector", "State", "Statistic", "Threshold", "Signals", "Events", "Last event"];
+  const titles = ["Detector", "State", "Statistic", "Threshold", "Crossings", "Drift events", "Last drift event"];
   byId("table").replaceChildren(
     el("thead", {}, el("tr", {}, ...titles.map((title, index) => el("th", { scope: "col", class: index > 1 && index < 6 ? "number" : null }, title)))),
     el("tbody", {}, ...names.map((name) => row(name, detectors[name]))),
