@@ -92,7 +92,7 @@ export function ago(text) {
 }
 
 /** What each drift detector compares with training. */
-export const DETECTORS = { mmd: "all columns together", cvm: "each column", score: "anomaly scores", outlier_rate: "share of alarms" };
+export const DETECTORS = { mmd: "all columns together", cvm: "each column", score: "anomaly scores", outlier_rate: "share of alarms", counts: "small lasting changes" };
 
 /** Tell screen readers what has happened. */
 export function announce(text) {
