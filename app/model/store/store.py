@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -73,8 +72,7 @@ class ModelStore:
                 unfinished = self.folder / _UNFINISHED_BUNDLE
                 try:
                     unfinished.mkdir()
-                    # Whoever may write to the store may also remove what another user adds.
-                    unfinished.chmod(stat.S_IMODE(self.folder.stat().st_mode))
+                    shutil.copymode(self.folder, unfinished)  # who may write there may also remove bundles of others
                     yield unfinished
                 finally:
                     shutil.rmtree(unfinished, ignore_errors=True)
