@@ -1,4 +1,4 @@
-"""Generate the PrometheusRule of deploy/kubernetes: ``python -m monitoring.kubernetes_rules``; ``--check`` only compares."""
+"""Generate the rules for Kubernetes: ``python -m monitoring.kubernetes_rules``; ``--check`` only compares."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _ROOT = Path(__file__).resolve().parents[1]
 RULES = _ROOT / "monitoring" / "prometheus" / "rules"
 FILE = _ROOT / "deploy" / "kubernetes" / "components" / "monitoring" / "rules.yaml"
 
-# About containers of Compose and the machine under them, and about Prometheus and Alertmanager themselves. The operator's
-# usual installations have alerts of their own on these, with other values of `job`; TargetDown would cover the cluster.
+# About containers of Compose and the machine under them, and about Prometheus and Alertmanager themselves. The usual
+# installations of the operator have alerts of their own on these; TargetDown would cover the whole cluster.
 _FILES_LEFT_OUT = {"container_alerts.yml", "watcher_alerts.yml"}
 
-# Compose probes through Caddy.
-_ALERTS_LEFT_OUT = {"DoorDown"}
+# Compose probes through Caddy; an autoscaler ends replicas on purpose.
+_ALERTS_LEFT_OUT = {"DoorDown", "ReplicasMissing"}
 
 _HEADER = "# Generated from monitoring/prometheus/rules by `python -m monitoring.kubernetes_rules`: do not edit.\n"
 
@@ -54,26 +54,27 @@ def read_groups(folder: Path = RULES) -> list[dict[str, Any]]:
         Groups as Prometheus has them. All values are texts: the operator refuses an ``expr`` such as 0.1 that is a
         fraction.
     """
-    kept, left_out = [], []
+    groups: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
+    left_out: list[dict[str, Any]] = []
     for path in sorted(folder.glob("*.yml")):
-        # Its texts are ours, and the loader makes nothing but texts, lists and mappings.
-        groups = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)["groups"]
-        (left_out if path.name in _FILES_LEFT_OUT else kept).extend(groups)
+        # The loader makes nothing but texts, lists and mappings.
+        for group in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)["groups"]:
+            for rule in group["rules"]:
+                is_left_out = path.name in _FILES_LEFT_OUT or rule.get("alert") in _ALERTS_LEFT_OUT
+                (left_out if is_left_out else kept).append(rule)
+            if path.name not in _FILES_LEFT_OUT:
+                groups.append(group)
     unused = _thresholds(left_out) - _thresholds(kept)
-    for group in kept:
-        group["rules"] = [
-            rule
-            for rule in group["rules"]
-            if rule.get("alert") not in _ALERTS_LEFT_OUT and rule.get("record") not in unused
-        ]
-    return kept
+    return [
+        group | {"rules": [rule for rule in group["rules"] if rule in kept and rule.get("record") not in unused]}
+        for group in groups
+    ]
 
 
-def _thresholds(groups: list[dict[str, Any]]) -> set[str]:
-    """Return the thresholds that the rules of some groups use."""
-    return {
-        name for group in groups for rule in group["rules"] for name in re.findall(r"threshold:\w+:\w+", rule["expr"])
-    }
+def _thresholds(rules: list[dict[str, Any]]) -> set[str]:
+    """Return the names of the thresholds that some rules use."""
+    return {name for rule in rules for name in re.findall(r"threshold:\w+:\w+", rule["expr"])}
 
 
 def generate() -> str:

@@ -58,7 +58,8 @@ def write_overlay(folder: Path, *parts: str) -> Path:
 
 def read_training_job() -> Manifest:
     """Read the job, which belongs to no kustomization because it is created and not applied."""
-    return yaml.safe_load(TRAINING_JOB.read_text(encoding="utf-8"))
+    job: Manifest = yaml.safe_load(TRAINING_JOB.read_text(encoding="utf-8"))
+    return job
 
 
 def find_problems(manifests: list[Manifest]) -> list[str]:

@@ -35,12 +35,13 @@ def test_rules_are_current(tmp_path, capsys):
     assert "python -m monitoring.kubernetes_rules" in capsys.readouterr().err
 
 
-def test_only_alerts_of_compose_are_left_out():
-    """What is missing is about containers of Compose, its machine, its Caddy and its Prometheus."""
+def test_only_what_compose_has_is_left_out():
+    """What is missing is about containers of Compose, its machine, its Caddy, its Prometheus and fixed replicas."""
     missing = {rule.name for rule in read_alerts()} - {rule["alert"] for rule in _RULES if "alert" in rule}
 
     assert {name for name in missing if not re.match("Container|Host|Prometheus|Alertmanager", name)} == {
         "DoorDown",
+        "ReplicasMissing",
         "TargetDown",
         "Watchdog",
     }

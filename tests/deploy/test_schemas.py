@@ -54,7 +54,7 @@ def validate(require_program: Callable[[str], Path], tmp_path: Path) -> Callable
         named = [each | {"metadata": {"name": "made"} | each["metadata"]} for each in manifests]
         file = tmp_path / "manifests.yaml"
         file.write_text(yaml.safe_dump_all(named))
-        arguments = [program, "--strict", "--kubernetes-version", version, file]
+        arguments = [str(program), "--strict", "--kubernetes-version", version, str(file)]
         return subprocess.run(arguments, capture_output=True, text=True, timeout=120)
 
     return run
@@ -65,7 +65,8 @@ def _read_schema(path: Path, kind: str) -> dict[str, Any]:
     # The loader in C: the files have 45,000 lines.
     for definition in yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader):
         if definition and definition["spec"]["names"]["kind"] == kind:
-            return _make_strict(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+            schema: dict[str, Any] = _make_strict(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+            return schema
     raise AssertionError(f"{path} does not define {kind}")
 
 
