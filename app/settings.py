@@ -191,9 +191,9 @@ class Settings:
     # From one half on, labels would say the opposite of what they mean.
     label_noise: float = _setting(0.0, "share", "Share of wrong labels of audited inliers, to 0.49.", maximum=0.49)
     model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)
-    # Cheaper than a billion in any currency.
+    # More than any machine costs, in any currency.
     replica_monthly_cost: float = _setting(0.0, "money", "What a replica costs a month; 0: unknown.", maximum=1e9)
-    currency: str = _setting("USD", "code", "Its currency, three capitals.", check_item=_matches("[A-Z]{3}"))
+    currency: str = _setting("USD", "code such as EUR", "Its currency.", check_item=_matches("[A-Z]{3}"))
     log_format: str = _setting(
         "auto", "", "`json`, `text`, or `auto`: text if standard error is a terminal.", choices=("auto", "json", "text")
     )

@@ -12,8 +12,8 @@ from monitoring.dashboards.queries import query
 
 _SETTINGS = "The settings REPLICA_MONTHLY_COST and CURRENCY of the service say what a replica costs."
 
-# A panel without the setting, instead of a cost of 0.
-_UNKNOWN = "not set"
+# Without the setting or, for a million predictions, without any.
+_UNKNOWN = "unknown"
 
 
 def add_cost(grid: Grid) -> None:
