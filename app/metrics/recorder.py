@@ -59,7 +59,7 @@ class RecorderMetrics:
             labels,
             registry=registry,
         )
-        # By model, because a rule's window over a swap would otherwise mix one model's statistic with another's threshold.
+        # By model: a rule's window over a swap must not mix one model's statistic with another's threshold.
         of = ("detector", "model_version")
         self._thresholds = _gauge("drift_threshold", "The threshold of a drift detector.", of, registry)
         self._statistics = _gauge("drift_last_stat", "The latest statistic of a drift detector.", of, registry)
