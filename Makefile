@@ -33,7 +33,7 @@ KERNEL := app/model/forest_kernel.so
 # The prerequisites of a target depend on each other, so run them in order even under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards dashboard-pictures console-picture bench measured format check test test-long test-system lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards runbook dashboard-pictures console-picture bench measured format check test test-long test-system lock clean
 .PHONY: check-address install-loadtest install-drill install-notebooks install-all
 
 help:  ## List the commands
@@ -130,6 +130,9 @@ drill: install-drill $(KERNEL)  ## Check that every alert fires, is delivered an
 
 dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check to compare only)
 	@$(BIN)/python -m monitoring.dashboards $(ARGS)
+
+runbook: install-all  ## Generate the runbook's web page, to which alerts link, from monitoring/runbook.md
+	@$(BIN)/python -m monitoring.runbook_page
 
 dashboard-pictures: install-all $(KERNEL)  ## Draw the dashboards into docs/pictures (PREVIEW=rendering program; needs Prometheus)
 	@$(BIN)/python -m tests.system.draw_dashboards --preview "$(PREVIEW)"

@@ -121,6 +121,7 @@ def build_service(settings: Settings | None = None) -> Flask:
     app.json = StrictJSONProvider(app)
     registry = MetricsRegistry()
     metrics = ServiceMetrics(registry)
+    metrics.record_monthly_cost(settings.replica_monthly_cost, settings.currency)
     folder = directory.folder_of_workers()
     on_swapped, on_refused = _on_swapped(metrics, folder), metrics.record_refused_bundle
     model = LiveModel(Path(settings.model_dir), on_swapped, on_refused, WorkerSync(folder))

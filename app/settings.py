@@ -47,22 +47,14 @@ def _setting(
     return field(default=default, metadata=metadata | {"check_item": check_item, "maximum": maximum})
 
 
-def _check_host(text: str) -> None:
-    """Raise ValueError unless the text is ``*``, a host name, or an address, with or without a port."""
-    if not _HOST.fullmatch(text):
-        raise ValueError(text)
+def _matches(pattern: str | re.Pattern[str]) -> Callable[[str], None]:
+    """Return a check that raises ValueError unless the whole text matches."""
 
+    def check(text: str) -> None:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(text)
 
-def _check_origin(text: str) -> None:
-    """Raise ValueError unless the text is an origin as browsers send it."""
-    if not _ORIGIN.fullmatch(text):
-        raise ValueError(text)
-
-
-def _check_key(text: str) -> None:
-    """Raise ValueError unless the text is 32 bytes as base64."""
-    if not re.fullmatch(r"[A-Za-z0-9+/]{43}=", text):
-        raise ValueError(text)
+    return check
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,10 @@ class Settings:
 
     model_dir: str = _setting("models", "folder", "Folder of model bundles; the link `current` in it is the live one.")
     bundle_public_key: str = _setting(
-        "", "key", "Only bundles that this key signed are accepted; see `training sign`.", check_item=_check_key
+        "",
+        "key",
+        "Only bundles that this key signed are accepted; see `training sign`.",
+        check_item=_matches(r"[A-Za-z0-9+/]{43}="),  # 32 bytes as base64
     )
     bind: str = _setting("127.0.0.1:8000", "host:port", "Address that Gunicorn listens on.")
     web_concurrency: int = _setting(
@@ -163,13 +158,13 @@ class Settings:
         (),
         "names",
         "Host names under which the service answers, besides loopback names and the address in `BIND`; `*` means all.",
-        check_item=_check_host,
+        check_item=_matches(_HOST),
     )
     cors_origins: tuple[str, ...] = _setting(
         (),
         "origins",
         "Origins whose pages may use the service from a browser, such as `https://console.example.org`.",
-        check_item=_check_origin,
+        check_item=_matches(_ORIGIN),
     )
     trusted_proxies: tuple[str, ...] = _setting(
         (),
@@ -196,6 +191,9 @@ class Settings:
     # From one half on, labels would say the opposite of what they mean.
     label_noise: float = _setting(0.0, "share", "Share of wrong labels of audited inliers, to 0.49.", maximum=0.49)
     model_max_age_days: int = _setting(90, "days", "A model that is older is due for retraining.", 1)
+    # More than any machine costs, in any currency.
+    replica_monthly_cost: float = _setting(0.0, "money", "What a replica costs a month; 0: unknown.", maximum=1e9)
+    currency: str = _setting("USD", "code such as EUR", "Its currency.", check_item=_matches("[A-Z]{3}"))
     log_format: str = _setting(
         "auto", "", "`json`, `text`, or `auto`: text if standard error is a terminal.", choices=("auto", "json", "text")
     )
@@ -233,7 +231,7 @@ def _parse(setting: "Field[Any]", text: str) -> Any:
     words, maximum = setting.metadata["words"], setting.metadata["maximum"]
     expected: dict[object, str] = {
         bool: "true or false",
-        float: " or ".join([*words, f"a number from 0 to {maximum:g}"]),
+        float: " or ".join([*words, f"a number from 0 to {maximum:.10g}"]),
         int: f"a whole number from {minimum} to {_MAX_NUMBER}",
         str: " or ".join(choices) or f"a {unit}",
         tuple[str, ...]: f"{unit} with commas between them",

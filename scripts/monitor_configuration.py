@@ -17,6 +17,9 @@ NATIVE = ROOT / "monitoring" / "prometheus" / "native.yml"
 _SECRETS_IN_CONTAINER = "/run/secrets/alertmanager/"
 _SECRETS = ROOT / "secrets" / "alertmanager"
 
+# The template of messages that the examples share.
+_MESSAGES = "messages.tmpl"
+
 # Optional programs at their usual addresses, each with a metric that only it has, because ports are often reused.
 _OPTIONAL = {
     "node": ("127.0.0.1:9100", "node_exporter_build_info"),
@@ -71,7 +74,10 @@ def write_alertmanager_configuration(settings: MonitorSettings) -> Path:
     text = chosen.read_text(encoding="utf-8")
     if _SECRETS_IN_CONTAINER not in text:
         return chosen
-    return _written(settings.folder / "alertmanager.yml", text.replace(_SECRETS_IN_CONTAINER, f"{_SECRETS}/"))
+    # Alertmanager looks for the file of messages beside its configuration.
+    messages = json.dumps(str(chosen.parent / _MESSAGES), ensure_ascii=False)
+    changes = {_SECRETS_IN_CONTAINER: f"{_SECRETS}/", f"[{_MESSAGES}]": f"[{messages}]"}
+    return _written(settings.folder / "alertmanager.yml", replaced(text, changes))
 
 
 def replaced(text: str, replacements: dict[str, str]) -> str:

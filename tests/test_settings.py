@@ -30,6 +30,8 @@ def test_empty_environment_means_defaults():
         ("RECORD_PREDICTIONS", "off", 0.0),
         ("RECORD_PREDICTIONS", "All", 1.0),
         ("RECORD_PREDICTIONS", "0.1", 0.1),
+        ("REPLICA_MONTHLY_COST", "24.90", 24.9),
+        ("CURRENCY", "EUR", "EUR"),
     ],
 )
 def test_value_is_read(variable: str, text: str, value: object):
@@ -53,6 +55,9 @@ def test_value_is_read(variable: str, text: str, value: object):
         ("AUDIT_SHARE", "1.5"),
         ("AUDIT_SHARE", "all"),
         ("LABEL_NOISE", "0.5"),
+        ("REPLICA_MONTHLY_COST", "-1"),
+        ("REPLICA_MONTHLY_COST", "25 EUR"),
+        ("CURRENCY", "€"),
     ],
 )
 def test_bad_value_is_refused_with_its_variable(variable: str, text: str):

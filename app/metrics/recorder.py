@@ -11,7 +11,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from app.metrics.histogram import VectorHistogram
-from app.metrics.service import RECORDED, declare_row_counter
+from app.metrics.service import NO_MODEL, RECORDED, declare_row_counter
 
 # 1 is the threshold; the narrow buckets around it show how close statistics come to it while nothing changes.
 RATIOS = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -59,9 +59,11 @@ class RecorderMetrics:
             labels,
             registry=registry,
         )
-        self._thresholds = _gauge("drift_threshold", "The threshold of a drift detector.", "detector", registry)
-        self._statistics = _gauge("drift_last_stat", "The latest statistic of a drift detector.", "detector", registry)
-        self._active = _gauge("drift_active", "1 while a confirmed drift lasts.", "detector", registry)
+        # By model: a rule's window over a swap must not mix one model's statistic with another's threshold.
+        of = ("detector", "model_version")
+        self._thresholds = _gauge("drift_threshold", "The threshold of a drift detector.", of, registry)
+        self._statistics = _gauge("drift_last_stat", "The latest statistic of a drift detector.", of, registry)
+        self._active = _gauge("drift_active", "1 while a confirmed drift lasts.", of, registry)
         self._fill = Gauge(
             "drift_window_fill_ratio",
             "The filled part of the detectors' window, 0 to 1; they check nothing until it is full.",
@@ -77,7 +79,7 @@ class RecorderMetrics:
         self._distances = _gauge(
             "drift_feature_distance",
             "Distance of a feature from training; one window in a thousand is above 1 while nothing changes.",
-            "feature_name",
+            ("feature_name",),
             registry,
         )
         self._live_features: tuple[str, ...] = ()
@@ -86,18 +88,15 @@ class RecorderMetrics:
             if not naming_detectors.get(detector):
                 self._alarms.labels(detector, "")
                 self._events.labels(detector, "")
-            for gauge in (self._thresholds, self._statistics, self._active):
-                gauge.labels(detector).set(0)
-        self._fill.set(0)
-        self._dependence.set(1)
         self._detectors = tuple(detectors)
+        self._start_detectors(NO_MODEL)
 
     def record_rows(self, n_rows: int) -> None:
         """Count rows that arrived and were processed."""
         self._recorded.inc(n_rows)
 
-    def record_watched_features(self, names: Sequence[str]) -> None:
-        """Start at 0 for the features of another model; there are none if drift is not monitored."""
+    def record_watched_model(self, version: str | None, names: Sequence[str]) -> None:
+        """Start at 0 for another model and its features; there are none if drift is not monitored."""
         for name in self._live_features:
             self._distances.labels(name).set(0)
         for name in names:
@@ -106,11 +105,8 @@ class RecorderMetrics:
                 self._events.labels(detector, name)
             self._distances.labels(name).set(0)
         self._live_features = tuple(names)
-        for detector in self._detectors:
-            for gauge in (self._thresholds, self._statistics, self._active):
-                gauge.labels(detector).set(0)
-        self._fill.set(0)
-        self._dependence.set(1)
+        self._start_detectors(self._version)  # what is no longer live
+        self._start_detectors(version or NO_MODEL)
 
     def record_checks(self, ratios: Mapping[str, Sequence[float]]) -> None:
         """Observe statistics divided by thresholds, by detector."""
@@ -123,9 +119,9 @@ class RecorderMetrics:
 
     def record_detector(self, name: str, threshold: float, statistic: float | None, is_active: bool) -> None:
         """Record the state of a detector; the statistic is None until a window has been full."""
-        self._thresholds.labels(name).set(threshold)
-        self._statistics.labels(name).set(statistic or 0)
-        self._active.labels(name).set(is_active)
+        self._thresholds.labels(name, self._version).set(threshold)
+        self._statistics.labels(name, self._version).set(statistic or 0)
+        self._active.labels(name, self._version).set(is_active)
 
     def record_window(self, fill: float, distances: Mapping[str, float], dependence: float) -> None:
         """Record how full the window is, 0 to 1, the distance of each feature from training, and the dependence."""
@@ -134,7 +130,16 @@ class RecorderMetrics:
         for name, distance in distances.items():
             self._distances.labels(name).set(distance)
 
+    def _start_detectors(self, version: str) -> None:
+        """Set everything to 0 for a model, to which the following states belong."""
+        self._version = version
+        for detector in self._detectors:
+            for gauge in (self._thresholds, self._statistics, self._active):
+                gauge.labels(detector, version).set(0)
+        self._fill.set(0)
+        self._dependence.set(1)
 
-def _gauge(name: str, description: str, label: str, registry: CollectorRegistry) -> Gauge:
-    """Declare a gauge with one label."""
-    return Gauge(name, description, (label,), registry=registry, multiprocess_mode="livemostrecent")
+
+def _gauge(name: str, description: str, labels: tuple[str, ...], registry: CollectorRegistry) -> Gauge:
+    """Declare a gauge."""
+    return Gauge(name, description, labels, registry=registry, multiprocess_mode="livemostrecent")

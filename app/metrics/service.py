@@ -153,6 +153,13 @@ class ServiceMetrics:
             "livemostrecent",
             registry,
         )
+        self._monthly_cost = _gauge(
+            "replica_monthly_cost",
+            "What the replica costs a month; 0: unknown.",
+            "livemostrecent",
+            registry,
+            ("currency",),
+        )
         self._started = _gauge(
             "app_started_timestamp_seconds",
             "When the first process of the service was started.",
@@ -273,6 +280,10 @@ class ServiceMetrics:
         self._memory.set(memory_bytes)
         self._memory_limit.set(memory_limit_bytes)
         self._cpu.set(cpu_percent)
+
+    def record_monthly_cost(self, cost: float, currency: str) -> None:
+        """Record what this replica costs a month, 0 if that is unknown."""
+        self._monthly_cost.labels(currency).set(cost)
 
     def record_worker_restarts(self, restarts: int) -> None:
         """Count workers that replaced another one."""

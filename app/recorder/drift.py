@@ -231,7 +231,8 @@ class DriftRecorder:
     def _start(self, model: WatchedModel) -> None:
         """Start to monitor another model."""
         self._model = model
-        self._metrics.record_watched_features(model.monitor.feature_names if model.monitor else ())
+        names = model.monitor.feature_names if model.monitor else ()
+        self._metrics.record_watched_model(model.version, names)
 
     def _report_checks(self, checks: Checks) -> None:
         """Count the findings, and log drift events."""

@@ -52,7 +52,9 @@ class RunningAlertmanager:
             "annotations": {
                 "summary": f"summary of {name}",
                 "description": f"description of {name}",
-                "runbook_url": f"runbook#{name.lower()}",
+                "impact": f"impact of {name}",
+                "runbook_url": f"https://runbook.example/#{name.lower()}",
+                "dashboard": "https://grafana.example/d/isowatch-glance",
             },
             "startsAt": (now - timedelta(minutes=1)).isoformat(),
             "endsAt": (now + ends_after).isoformat(),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 import yaml
@@ -192,27 +194,39 @@ def test_shipped_file_runs_without_errors(tmp_path, require_program):
     assert "level=ERROR" not in alertmanager.log()
 
 
-@pytest.mark.parametrize("name", ["slack", "teams", "pagerduty", "webhook"])
+@pytest.mark.parametrize("name", ["slack", "teams", "pagerduty", "webhook", "email"])
 def test_messages_of_examples_are_complete(name, sink, tmp_path, require_program):
-    """A message contains name, state, summary, description and runbook link."""
+    """A message says what fires where, how severe it is and what it means for callers, with links that open."""
     program = require_program("alertmanager")
     secret = tmp_path / "secret"
     # With a trailing newline, as editors write it.
     secret.write_text("a" * 32 + "\n" if name == "pagerduty" else f"{sink.url}/message\n")
+    copyfile(FOLDER / "examples" / "messages.tmpl", tmp_path / "messages.tmpl")
     text = json.dumps(with_short_waits(read(f"examples/{name}.yml")))
     [file] = {part for part in text.split('"') if part.startswith("/run/secrets/alertmanager/")}
     configuration = json.loads(text.replace(file, str(secret)))
     if name == "pagerduty":
         # The address is the same for all users, so the example does not contain it.
         configuration["global"] = {"pagerduty_url": f"{sink.url}/message"}
+    if name == "email":
+        # As a webhook with the same templates, because a mail server would have to speak TLS.
+        for receiver in configuration["receivers"][:2]:
+            [mail] = receiver.pop("email_configs")
+            shown = {"text": mail["text"], "subject": mail["headers"]["Subject"]}
+            receiver["webhook_configs"] = [{"url": f"{sink.url}/message", "payload": shown}]
 
     with start_alertmanager(program, tmp_path, write_configuration(tmp_path, configuration)) as alertmanager:
         for number, severity in enumerate(("warning", "critical"), start=1):
-            alertmanager.fire(alertname="ServiceDown", severity=severity, instance=severity)
+            alertmanager.fire(alertname="ServiceDown", severity=severity, instance=f"replica-{number}")
             sink.wait_until(lambda count=number: len(sink.deliveries) == count, f"the {severity} message")
 
-    for _, body in sink.deliveries:
+    for number, (severity, (_, body)) in enumerate(zip(("warning", "critical"), sink.deliveries, strict=True), start=1):
         message = json.dumps(body)
-        for part in ("ServiceDown", "summary of", "description of", "runbook#servicedown"):
+        for part in ("ServiceDown", "summary of", "description of", "impact of", f"replica-{number}"):
             assert part in message
+        assert "https://runbook.example/#servicedown" in message
+        assert severity in message
         assert "firing" in message.lower() or body["event_action"] == "trigger"
+        # A program has the time in the field startsAt.
+        link = r"/d/isowatch-glance" + ("" if name == "webhook" else r"\?from=\d{13}&to=now")
+        assert re.search(link, message), message

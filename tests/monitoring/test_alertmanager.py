@@ -84,8 +84,9 @@ def test_example_differs_from_the_shipped_file_only_in_its_receivers(path, part)
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=file_name)
 def test_example_has_no_other_settings(path):
-    """Besides the settings of the shipped file, an example has at most those of its mail server."""
-    assert set(read(path)) - {"global"} == set(read(SHIPPED))
+    """Besides the settings of the shipped file, an example has at most those of its mail server, and its messages."""
+    assert set(read(path)) - {"global", "templates"} == set(read(SHIPPED))
+    assert read(path).get("templates", ["messages.tmpl"]) == ["messages.tmpl"]
     assert all(name.startswith("smtp_") for name in read(path).get("global", {}))
 
 

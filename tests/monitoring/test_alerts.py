@@ -71,9 +71,17 @@ def test_value_is_readable(alert: Rule):
 
 @every_alert
 def test_alert_links_to_runbook_and_dashboard(alert: Rule):
-    """An alert links to its runbook entry and to the dashboard that shows its cause."""
-    assert alert.annotations["runbook_url"].endswith(f"monitoring/runbook.md#{alert.name.lower()}")
-    assert alert.annotations["dashboard"] in DASHBOARDS
+    """An alert links to its runbook entry and to the dashboard that shows its cause, at the configured addresses."""
+    runbook, dashboard = alert.annotations["runbook_url"], alert.annotations["dashboard"]
+
+    assert runbook == f'{{{{ or $externalLabels.runbook "monitoring/runbook.md" }}}}#{alert.name.lower()}'
+    assert dashboard.removeprefix('{{ reReplaceAll "/+$" "" $externalLabels.grafana }}') in DASHBOARDS
+
+
+@every_alert
+def test_impact_is_a_sentence(alert: Rule):
+    """An alert says in a fixed sentence what it means for callers."""
+    assert re.fullmatch(r"[A-Z][^{}\n]+\.", alert.annotations["impact"])
 
 
 @every_alert

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from monitoring.runbook_page import PAGE, page_of
 from tests.monitoring.declared_metrics import http_metrics, series_names, service_metrics, training_metrics
 from tests.monitoring.exporter_metrics import READ_BY_RULES
 from tests.monitoring.promql import functions_over, metric_names
@@ -49,6 +50,15 @@ def test_links_are_valid():
     assert [
         target for target in targets if not target.startswith("#") and not (RUNBOOK.parent / target).is_file()
     ] == []
+
+
+def test_page_is_current():
+    """The page that messages link to is generated from the runbook, and has the id of every alert."""
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert page == page_of(RUNBOOK.read_text(encoding="utf-8")), "run make runbook"
+    assert set(re.findall(r'<h2 id="(\w+)">', page)) == {name.lower() for name in ENTRIES}
+    assert {link for link in re.findall(r'href="([^"]*)"', page) if not link.startswith("#")} == set()
 
 
 def test_queries_are_valid(require_program: Callable[[str], Path], tmp_path: Path):

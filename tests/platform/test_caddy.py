@@ -200,6 +200,16 @@ def test_metrics_require_the_password(ports: Caddy, path: str):
     assert ports.request(8000, path, f"{USER}:{PASSWORD}").status == 200
 
 
+def test_runbook_requires_the_password(ports: Caddy, address: Caddy):
+    """Caddy itself serves the page that alerts link to, at both kinds of address."""
+    for caddy, port, tls in ((ports, 8000, False), (address, 443, True)):
+        assert caddy.request(port, "/runbook/", tls=tls).status == 401
+        response = caddy.request(port, "/runbook/", f"{USER}:{PASSWORD}", tls=tls)
+
+        assert response.status == 200
+        assert b'id="servicedown"' in response.body
+
+
 @pytest.mark.parametrize("path", ["/", "/prediction", "/predictions", "/model_information", "/v2", "/docs", "/readyz"])
 def test_service_needs_no_password(ports: Caddy, path: str):
     """All other paths of the service are open."""

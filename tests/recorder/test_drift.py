@@ -16,7 +16,7 @@ from app.drift.calibration import ALL_DETECTORS, NAMING_DETECTORS
 from app.metrics.recorder import RecorderMetrics
 from app.model.bundle import Bundle, read_bundle
 from app.model.scoring import ScoredRows, score_rows
-from app.recorder.drift import STATE_FILE, DriftRecorder, StateFolder, WatchedModel, watch_model
+from app.recorder.drift import NO_DETECTORS, STATE_FILE, DriftRecorder, StateFolder, WatchedModel, watch_model
 from app.recorder.protocol import PublishedRows
 from app.recorder.status import beat, read_report
 
@@ -48,8 +48,10 @@ class _Recorder:
         self.monitor.tick()
 
     def metric(self, name: str, **labels: str) -> float:
-        """Read a metric."""
-        return self.registry.get_sample_value(name, labels)
+        """Read a metric, the sum over all models; None if there is no such series."""
+        samples = [sample for family in self.registry.collect() for sample in family.samples if sample.name == name]
+        found = [sample.value for sample in samples if labels.items() <= sample.labels.items()]
+        return sum(found) if found else None
 
     def report(self) -> dict[str, Any]:
         """Read the report as workers do."""
@@ -246,3 +248,14 @@ def test_report_shows_whether_the_recorder_is_up(recorder: _Recorder):
     assert recorder.report()["recorder_up"] is False
     beat(recorder.folder)
     assert recorder.report()["recorder_up"] is True
+
+
+def test_replaced_model_leaves_no_figures(recorder: _Recorder, bundle: Bundle):
+    """The gauges of a replaced model are 0, so that nothing compares them with those of the next one."""
+    assert recorder.metric("drift_threshold", detector="mmd", model_version=bundle.version) > 0
+
+    recorder.monitor.follow(WatchedModel("next", NO_DETECTORS))
+    recorder.monitor.tick()
+
+    assert recorder.metric("drift_threshold") == 0
+    assert recorder.metric("drift_active", detector="mmd", model_version="next") == 0

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from monitoring.dashboards.latest_values import number
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.queries import query
 
-_PRICE = "The price per CPU hour is set in monitoring/prometheus/rules/thresholds.yml, in your own currency."
+_SETTINGS = "The settings REPLICA_MONTHLY_COST and CURRENCY of the service say what a replica costs."
 
-# The generic currency sign.
-_CURRENCY = "currency:¤"
+# Without the setting or, for a million predictions, without any.
+_UNKNOWN = "unknown"
 
 
 def add_cost(grid: Grid) -> None:
     """Add the panels on cost."""
     grid.add_row("Cost")
-    grid.add_panels(5, _cpu_time(), _per_million(), _per_month(), _price())
+    grid.add_panels(5, _cpu_time(), _per_million(), _per_month())
 
 
 def _cpu_time() -> stat.Panel:
@@ -33,31 +34,25 @@ def _cpu_time() -> stat.Panel:
 
 
 def _per_million() -> stat.Panel:
-    return number(
+    return _cost(
         "Cost per million predictions",
-        f"Cost of the CPU time of a million predictions. {_PRICE}",
-        _CURRENCY,
-        query("job:cost_per_million_predictions:currency_rate5m", "cost per million predictions"),
+        "Cost of all running replicas in the last hour, divided by the rows that they scored, for a million rows. None "
+        "without predictions.",
+        "job_currency:cost_per_million_predictions:ratio_rate1h",
         decimals=4,
-    ).no_value("idle")
+    )
 
 
 def _per_month() -> stat.Panel:
-    return number(
-        "Cost per month",
-        f"Cost of the CPU time of all replicas in a month, extrapolated from the last hour. {_PRICE}",
-        _CURRENCY,
-        query("job:cost_per_month:currency_avg1h", "cost per month"),
+    return _cost(
+        "Cost of the replicas per month",
+        "Cost of all running replicas in a month, used or idle.",
+        "job_currency:cost_per_month:sum",
         decimals=2,
     )
 
 
-def _price() -> stat.Panel:
-    return number(
-        "Price per CPU hour",
-        f"The price that the cost figures use. {_PRICE}",
-        _CURRENCY,
-        query("price:cpu_hour:currency", "price per CPU hour"),
-        decimals=3,
-        sparkline=False,
-    )
+def _cost(title: str, description: str, series: str, decimals: int) -> stat.Panel:
+    """Return an amount with its currency, which is a label: a unit of Grafana would be fixed here."""
+    panel = number(title, f"{description} {_SETTINGS}", units.NoUnit, query(series, "{{currency}}"), decimals=decimals)
+    return panel.text_mode(BigValueTextMode.VALUE_AND_NAME).no_value(_UNKNOWN)
