@@ -44,7 +44,8 @@ class WritableDatabase:
         """
         named = DatabaseAddress(self._address)
         is_file = named.kind == SQLITE
-        if is_file and self._engine is not None and named.identify_file() != self._file:
+        # Also after an error has closed the connections: the file may have gone in the middle of a write.
+        if self._file is not None and named.identify_file() != self._file:
             log.error(
                 "the database %s %s while it was in use: earlier records are not in it; restore them from where they "
                 "went or from a backup, with the service stopped",
@@ -83,6 +84,7 @@ class WritableDatabase:
     def release(self) -> None:
         """Close the connections, and let another recorder write."""
         self.close()
+        self._file = None
         if self._lock is not None:
             self._lock.release()
             self._lock = None

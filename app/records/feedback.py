@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.db.engine import write_transaction
 from app.errors import RecordsUnavailable
-from app.records.events import LABELS, WITHDRAWALS, count_remarks
+from app.records.events import WITHDRAWALS, count_remarks
 from app.records.labels import GivenLabel, store_labels, withdraw_labels
 from app.records.lookup import FoundRow, RowName, find_rows
 from app.records.pending_labels import (
@@ -71,9 +71,6 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
         outcomes = _store(connection, labels, found)
         unrecorded = [place for place, row in enumerate(found) if row is None]
         numbers = add_pending(connection, [labels[place] for place in unrecorded]) if unrecorded else []
-        # Given by one caller, at one time.
-        n_said = sum(outcome.result in (TAKEN, WAITING) for outcome in outcomes)
-        count_remarks(connection, labels[0].given_by, LABELS, n_said, labels[0].given_at)
         return Feedback(outcomes, dict(zip(unrecorded, numbers, strict=True)))
 
     return _in_transaction(engine, take)

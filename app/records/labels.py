@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from app.db.tables import LABELS, NOTES
+from app.records.events import LABELS as REMARK_OF_LABELS
+from app.records.events import count_remarks
 from app.records.lookup import FoundRow, RecordKey, RowName, wanted_keys
 
 
@@ -63,7 +65,7 @@ def store_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenL
     """Store labels of recorded rows, within a transaction that writes.
 
     A label that adds nothing to the current one is not stored; any other replaces it. A label that is older than the
-    current one, because it was pending, goes to the history.
+    current one, because it was pending, goes to the history. The audit trail counts what was stored.
 
     Parameters
     ----------
@@ -107,6 +109,8 @@ def store_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenL
         # In the same order everywhere, so that two processes cannot deadlock.
         lines.sort(key=lambda line: (line["record_id"], line["row"]))
         connection.execute(insert(LABELS).values(lines))
+    for given_by, n_rows in Counter(line["given_by"] for line in lines).items():
+        count_remarks(connection, given_by, REMARK_OF_LABELS, n_rows, max(line["given_at"] for line in lines))
     return are_stored
 
 

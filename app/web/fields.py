@@ -40,7 +40,10 @@ MAX_ROW_NUMBER = 2**31 - 1
 _NUMBER_TYPES = {float, int}
 
 # Why null is refused. Cells of CSV may be blank, or NA and the like, and mean the same.
-NO_NULL = "got null: training had a value in every row; to accept rows without one, train with --allow-missing"
+NO_NULL = (
+    "got null: training had a value in every row; to accept rows without one, train with --allow-missing, or import a "
+    "pipeline with a SimpleImputer"
+)
 
 
 class StrictBoolean(fields.Boolean):

@@ -220,7 +220,8 @@ def test_labels_are_taken_back_by_whoever_gave_them(tmp_path: Path):
         assert post("ada", "/feedback/withdraw", [row, row | {"row": 7}]).json == {"withdrawn": 1}
         assert count_rows(service.engine, "labels") == 0
         assert post("ada", "/feedback/withdraw", {"row": 0}).status_code == 422
-        assert _refused(service) == {}
+        assert post("ada", "/feedback", {"request_id": "nobody-has-it", "is_inlier": -1}).status_code == 404
+        assert _refused(service) == {"unknown": 1}
 
         events = service.client.get("/events?about=labels", headers={"X-API-Key": "key-of-vic"}).json["events"]
         said = [(event["who"], event["what"], event["note"]) for event in events]

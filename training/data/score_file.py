@@ -25,7 +25,7 @@ from training.data.addresses import TableFile
 from training.data.dataset import read_features
 from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile, is_number, open_csv_file
-from training.errors import BadData, refusing_output
+from training.errors import BadArgument, BadData, refusing_output
 from training.fitting.evaluate import Evaluation, evaluate
 
 LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
@@ -36,6 +36,16 @@ _COLUMNAR_WRITERS: dict[str, Callable[[pa.Table, Any], None]] = {
     ".parquet": parquet.write_table,
     ".feather": feather.write_feather,
     ".arrow": feather.write_feather,
+}
+
+# People who name such a file expect more than CSV in it.
+_OTHER_FORMATS = {
+    ".xlsx": "Excel",
+    ".xls": "Excel",
+    ".ods": "OpenDocument",
+    ".json": "JSON",
+    ".ndjson": "JSON",
+    ".zip": "zip",
 }
 
 # The explanations of so many rows are in memory at once.
@@ -87,6 +97,8 @@ def score_file(
 
     Raises
     ------
+    BadArgument
+        If the name of the target ends like that of a format that is not written.
     BadData
         If the file lacks a feature, holds a cell that cannot be scored, or has one of the new columns.
     CannotExplain
@@ -94,6 +106,10 @@ def score_file(
     ModelsNotWritable
         If the result cannot be stored; ``target`` then is as it was.
     """
+    if (called := _OTHER_FORMATS.get(target.suffix.lower())) is not None:
+        raise BadArgument(
+            f"--out {target}: {called} cannot be written; use .csv, .csv.gz, .csv.zst, .parquet or .feather."
+        )
     file = open_csv_file(source, dialect)
     rows = read_features(file, bundle.features).rows
     unfamiliar = bundle.known_values.find_rows(rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,15 @@ class TranslatedPipeline:
         What its first step takes, in order.
     sources
         Those inputs that become features, in order.
+    unused
+        Of the other inputs that an encoder takes and drops, such as a category of one level: a level that it knows.
     """
 
     pipeline: Pipeline
     forest: IsolationForest
     inputs: tuple[str, ...]
     sources: tuple[Source, ...]
+    unused: Mapping[str, Any] = field(default_factory=dict)
 
     def to_steps(self) -> list[dict[str, Any]]:
         """Return the encoding; the sources must have their kinds and counts.
@@ -65,9 +68,10 @@ class TranslatedPipeline:
 
         Returns
         -------
-        A table with the pipeline's column names, if it has any, else an array. Inputs that it drops are 0.
+        A table with the pipeline's column names, if it has any, else an array. Inputs that it drops are 0, or a known
+        level.
         """
-        made: dict[str, Any] = {name: np.zeros(len(rows)) for name in self.inputs}
+        made: dict[str, Any] = {name: [self.unused.get(name, 0.0)] * len(rows) for name in self.inputs}
         for source, values in zip(self.sources, rows.T, strict=True):
             made[source.name] = values if source.kind == NUMBER else _decode(source, values)
         table = pd.DataFrame(made, columns=list(self.inputs))
@@ -113,7 +117,8 @@ def translate_pipeline(pipeline: Pipeline, inputs: Sequence[str]) -> TranslatedP
     kept = tuple(source for source in sources if id(source) in used)
     for source in kept:
         source.settle()
-    return TranslatedPipeline(pipeline, forest, tuple(inputs), kept)
+    unused = {source.name: source.known[0] for source in sources if id(source) not in used and len(source.known)}
+    return TranslatedPipeline(pipeline, forest, tuple(inputs), kept, unused)
 
 
 def _translate(pipeline: Pipeline, sources: Sequence[Source]) -> Columns:

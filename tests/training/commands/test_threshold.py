@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.model.bundle import read_bundle
 from training.__main__ import main
-from training.bundle.write import write_bundle
+from training.bundle.write import TrainedModel, write_bundle
+from training.data.dataset import Dataset
+from training.fitting.fit import ForestParameters, fit
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +72,21 @@ def test_useless_threshold_needs_force(models, run):
     assert run("--score", "-1", "--promote", "--force")[0] == 0
 
 
+def test_p_value_needs_out_of_bag_scores(tmp_path: Path, capsys):
+    """A tree sees all rows of a small table."""
+    rows = np.random.default_rng(1).normal(size=(150, 2))
+    data = Dataset(("mean", "sd"), rows, Path("rows.csv"), "0" * 64, ("mean", "sd"))
+    write_bundle(tmp_path / "models", TrainedModel("m", fit(rows, ForestParameters(n_estimators=2)), data))
+
+    assert main(["threshold", "--p-value", "0.01", "--models", str(tmp_path / "models")]) == 2
+    assert "has no out-of-bag scores, which p-values need" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
         (["--contamination", "0.7"], 2, "The contamination 0.7 is out of range"),
-        (["--p-value", "0.01"], 2, "has no out-of-bag scores, which p-values need"),
+        (["--p-value", "0.0001"], 2, "The p-value 0.0001 is not possible with 300 out-of-bag scores"),
         (["--score", "-1.5"], 2, "The score -1.5 is out of range"),
         (["--alarms-per-day", "5", "--database", "sqlite:////nowhere/none.db"], 1, "/nowhere"),
         (["--score", "-0.5", "20200101T000000Z-00000000"], 2, "has no version 20200101T000000Z-00000000"),

@@ -17,7 +17,7 @@ from training.bundle.write import TrainedModel, write_bundle
 from training.data import score_file as module
 from training.data.score_file import score_file
 from training.data.source import decompress
-from training.errors import BadData
+from training.errors import BadArgument, BadData
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,14 @@ def test_name_of_the_result_chooses_its_format(bundle, write_csv, tmp_path, name
     expected = pd.read_csv(tmp_path / "out.csv", dtype={"note": str}, keep_default_na=False)
     assert table["note"].tolist() == ["=1+1", "007"]
     pd.testing.assert_frame_equal(table.drop(columns="note"), expected.drop(columns="note"), check_dtype=False)
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out.JSON", "out.zip"])
+def test_formats_that_are_not_written_are_refused(bundle, write_csv, tmp_path, name):
+    """A name like these promises more than CSV."""
+    with pytest.raises(BadArgument, match=r"cannot be written; use \.csv"):
+        score_file(bundle, write_csv("mean,sd\n0,0\n"), tmp_path / name)
+    assert not (tmp_path / name).exists()
 
 
 def test_types_of_columns_are_kept(bundle, tmp_path):

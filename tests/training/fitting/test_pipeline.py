@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.decomposition import PCA
@@ -31,7 +32,7 @@ from training.data.dataset import Dataset
 from training.data.imported_rows import read_rows_of_pipeline
 from training.fitting.compile import check_agreement, compile_forest
 from training.fitting.evaluate import evaluate
-from training.fitting.pipeline import TranslatedPipeline
+from training.fitting.pipeline import TranslatedPipeline, translate_pipeline
 
 FOREST = IsolationForest(n_estimators=10, contamination=0.1, random_state=1)
 
@@ -184,3 +185,17 @@ def test_values_beyond_every_number_are_the_largest(tmp_path):
     assert [forest.score_and_label_row(row) for row in rows] == list(zip(scores, labels, strict=True))
     assert forest.encoding.encode(rows)[0, 0] == np.finfo(np.float32).min
     assert np.isnan(forest.encoding.encode(rows)[1, 0])
+
+
+def test_input_that_only_an_encoder_drops_is_taken(tmp_path):
+    """A category of one level makes no feature; scikit-learn still wants a text there."""
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"x": random.normal(size=300), "currency": "EUR", "country": random.choice(["DE", "FR"], 300)})
+    encoder = make_column_transformer((StandardScaler(), ["x"]), (OneHotEncoder(drop="first"), ["currency", "country"]))
+    pipeline = make_pipeline(encoder, IsolationForest(n_estimators=5, random_state=1)).fit(table)
+
+    translated = translate_pipeline(pipeline, list(table))
+
+    assert [source.name for source in translated.sources] == ["x", "country"]
+    rows = np.column_stack([table["x"], table["country"] == "FR"]).astype(np.float64)
+    assert np.array_equal(pipeline.score_samples(translated.to_input(rows)), pipeline.score_samples(table))
