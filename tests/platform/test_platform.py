@@ -155,7 +155,7 @@ def test_training_is_scraped_and_its_model_goes_live(platform: RunningPlatform):
     )
     try:
         platform.wait_for(lambda: _job_states(platform).get("model-training") == {"1"}, "the training to be scraped")
-        output, _ = training.communicate(timeout=120)
+        output, _ = training.communicate(timeout=240)
     finally:
         training.kill()
     assert training.returncode == 0, output
