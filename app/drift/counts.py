@@ -40,6 +40,9 @@ _QUIET = 2
 # At most one comparison in so many is a false event, so that an event means something also where there are few rows.
 _MIN_COMPARISONS = 10_000
 
+# From here on, an approximation of the tail is off by 0.5 % of the probability.
+_LARGE = 100.0
+
 # Beyond what can be measured: a correlation is at most 1, and with rare values down to minus a few hundred.
 _LARGEST_CORRELATION = 1e6
 
@@ -63,7 +66,7 @@ class Evidence(NamedTuple):
     size: int
 
 
-def find_line(rows_per_second: float, false_events: float, days: float, n_columns: int) -> float:
+def find_threshold(rows_per_second: float, false_events: float, days: float, n_columns: int) -> float:
     """Return the statistic that leads to so many false events in so many days.
 
     Parameters
@@ -77,7 +80,7 @@ def find_line(rows_per_second: float, false_events: float, days: float, n_column
 
     Examples
     --------
-    >>> round(find_line(rows_per_second=100, false_events=0.125, days=30, n_columns=3), 2)
+    >>> round(find_threshold(rows_per_second=100, false_events=0.125, days=30, n_columns=3), 2)
     7.19
     """
     comparisons = max(1.0, rows_per_second * days * SECONDS_PER_DAY / BLOCK) * len(_SIZES) * n_columns
@@ -94,12 +97,12 @@ class CountsDetector:
     ----------
     bins
         Of each feature and, last, of the score.
-    line
-        An event is a statistic above it, see :func:`find_line`.
+    threshold
+        An event is a statistic above it, see :func:`find_threshold`.
     """
 
-    def __init__(self, bins: Sequence[ColumnBins], line: float) -> None:
-        self._bins, self._line = tuple(bins), line
+    def __init__(self, bins: Sequence[ColumnBins], threshold: float) -> None:
+        self._bins = tuple(bins)
         n_bins = [len(column.counts) for column in self._bins]
         self._starts = np.concatenate([[0], np.cumsum(n_bins)[:-1]]).astype(np.int64)
         self._training = np.concatenate([column.counts for column in self._bins]).astype(np.float64)
@@ -114,7 +117,7 @@ class CountsDetector:
         self._found_by = 1
         self.progress = Progress()
         self.statistic: float | None = None
-        self.threshold = line
+        self.threshold = threshold
 
     @property
     def widening(self) -> float:
@@ -122,7 +125,7 @@ class CountsDetector:
         return self._dependence.factor
 
     def push(self, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> Evidence | None:
-        """Take rows, at most as many as are missing; shapes ``(n_rows, n_features)`` and ``(n_rows,)``.
+        """Add rows, at most as many as are missing; shapes ``(n_rows, n_features)`` and ``(n_rows,)``.
 
         Returns
         -------
@@ -149,8 +152,8 @@ class CountsDetector:
             return
         progress.phase = Phase.WATCHING
         progress.rows_watched += BLOCK
-        if evidence.statistic > self._line:
-            self._found_by = min(each.size for each in self._compare() if each.statistic > self._line)
+        if evidence.statistic > self.threshold:
+            self._found_by = min(each.size for each in self._compare() if each.statistic > self.threshold)
             self.progress = Progress(Phase.DRIFTING, alarms=progress.alarms + 1, events=progress.events + 1)
             yield from (Kind.ALARM, Kind.EVENT)
 
@@ -161,7 +164,7 @@ class CountsDetector:
         if progress.rows_of_window < self._found_by * BLOCK:
             return
         progress.rows_of_window = 0
-        is_quiet = max(self._compare([self._found_by])).statistic < self._line / 2
+        is_quiet = max(self._compare([self._found_by])).statistic < self.threshold / 2
         progress.windows = progress.windows + 1 if is_quiet else 0
         if progress.windows >= _QUIET:
             self.progress = Progress(Phase.WATCHING, alarms=progress.alarms, events=progress.events)
@@ -265,7 +268,3 @@ def find_power(ratio: float, degrees: int) -> float:
         logs.append(half + log(erfc(sqrt(half))) if half < _LARGE else -log(pi * half) / 2)
     largest = max(logs)
     return (half - largest - log(sum(exp(each - largest) for each in logs))) / log(10)
-
-
-# From here on the approximation is off by 0.5 % of the probability.
-_LARGE = 100.0

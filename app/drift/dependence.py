@@ -71,7 +71,7 @@ class Dependence:
         self.n_blocks = 0
 
     def add(self, places: NDArray[np.uint8]) -> None:
-        """Take the bins of the rows of a block, in the order of their arrival, shape ``(n_rows, n_columns)``."""
+        """Add the bins of the rows of a block, in the order of their arrival, shape ``(n_rows, n_columns)``."""
         self.n_blocks += 1
         self.measured += (self._measure(places) - self.measured) / min(self.n_blocks, _BLOCKS)
 

@@ -21,7 +21,7 @@ _MIN_SHARE = 0.05
 # An eighth of the false events that are allowed is planned for these detectors, and an eighth for that of
 # app.drift.counts. Reference and calibration rows are only a sample: one draw of 4,000 training rows led to 3.7 times
 # as many as planned.
-_MARGIN = 8
+PLANNED_FALSE_EVENTS = 1 / 8
 
 # Above this, a window carries hardly any information. It is the largest share that calibration stores.
 _MAX_SHARE = 0.25
@@ -90,7 +90,7 @@ def plan_confirmation(
         if not number > 0:
             raise ValueError(f"{name} is {number}; pass a number above 0.")
     false_signals = n_detectors * rows_per_second * false_alarm_days * SECONDS_PER_DAY / run_time
-    allowed = 1 / (_MARGIN * false_signals)
+    allowed = PLANNED_FALSE_EVENTS / false_signals
     if allowed >= _MAX_SHARE:
         return Confirmation(1, _MAX_SHARE)
     # The smallest number of windows whose share is not below the minimum: share ** n_windows = allowed.

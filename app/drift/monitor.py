@@ -12,15 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from app.drift.calibration import COUNTS, CVM, DETECTORS, Calibration
-from app.drift.counts import CountsDetector, Evidence, find_line
-from app.drift.detector import MAX_COUNT, SECONDS_PER_DAY, Detector, Kind, Phase, Progress, plan_confirmation
+from app.drift.counts import CountsDetector, Evidence, find_threshold
+from app.drift.detector import (
+    MAX_COUNT,
+    PLANNED_FALSE_EVENTS,
+    SECONDS_PER_DAY,
+    Detector,
+    Kind,
+    Phase,
+    Progress,
+    plan_confirmation,
+)
 from app.drift.windows import SlidingStatistics, Statistics
 
 # Rows are compared as float32.
 _LARGEST_SINGLE = float(np.finfo(np.float32).max)
-
-# False events of ``counts`` that are expected in the time in which one is allowed; the other detectors have as many.
-FALSE_EVENTS_OF_COUNTS = 0.125
 
 # The start of the year 9999, in seconds since 1970: later times cannot be shown as a date in every time zone.
 _LAST_SECOND = 253_370_764_800
@@ -124,10 +130,10 @@ class DriftMonitor:
         self._counts: CountsDetector | None = None
         if calibration.bins:
             n_columns = len(calibration.bins)
-            line = find_line(rows_per_second, FALSE_EVENTS_OF_COUNTS, false_alarm_days, n_columns)
-            self._counts = CountsDetector(calibration.bins, line)
+            threshold = find_threshold(rows_per_second, PLANNED_FALSE_EVENTS, false_alarm_days, n_columns)
+            self._counts = CountsDetector(calibration.bins, threshold)
             rows = rows_per_second * false_alarm_days * SECONDS_PER_DAY
-            self.run_times[COUNTS] = rows / FALSE_EVENTS_OF_COUNTS
+            self.run_times[COUNTS] = rows / PLANNED_FALSE_EVENTS
         self.rows_seen = 0
         self.last_events: dict[str, Finding | None] = dict.fromkeys(self.detectors)
         # None until the window has been full.

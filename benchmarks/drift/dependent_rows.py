@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import COUNTS, DETECTORS, Calibration
-from app.drift.counts import BLOCK, CountsDetector, find_line
-from app.drift.detector import Kind
-from app.drift.monitor import FALSE_EVENTS_OF_COUNTS, DriftMonitor
+from app.drift.counts import BLOCK, CountsDetector, find_threshold
+from app.drift.detector import PLANNED_FALSE_EVENTS, Kind
+from app.drift.monitor import DriftMonitor
 from benchmarks.drift.held_out_rows import score
 from benchmarks.drift.populations import Trained
 from benchmarks.drift.run_lengths import Source, draw_from
@@ -125,7 +125,7 @@ def tabulate_factors(populations: Mapping[str, Rows], n_training: int, n_blocks:
         trained = Trained.on(population, n_training, seed=0)
         bins = bins_of(trained)
         for words, make in STREAMS.items():
-            detector = CountsDetector(bins, find_line(_ROWS_PER_SECOND, FALSE_EVENTS_OF_COUNTS, _DAYS, len(bins)))
+            detector = CountsDetector(bins, find_threshold(_ROWS_PER_SECOND, PLANNED_FALSE_EVENTS, _DAYS, len(bins)))
             source = make(trained.population, np.random.default_rng(5))
             factors, statistics = [], []
             for number in range(n_blocks):

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import ColumnBins
-from app.drift.counts import BLOCK, CountsDetector, find_line, find_power
-from app.drift.monitor import FALSE_EVENTS_OF_COUNTS
+from app.drift.counts import BLOCK, CountsDetector, find_power, find_threshold
+from app.drift.detector import PLANNED_FALSE_EVENTS
 from app.drift.windows import round_to_single
 from benchmarks.drift.populations import Trained
 from training.drift.calibrate import find_bins
@@ -103,7 +103,7 @@ def tabulate_small_changes(populations: Mapping[str, Rows], n_training: int, n_s
 
 def _find_event(trained: Trained, bins: tuple[ColumnBins, ...], rows: Rows) -> float:
     """Return the rows after the change at which the event comes; infinite if there is none."""
-    detector = CountsDetector(bins, find_line(_ROWS_PER_SECOND, FALSE_EVENTS_OF_COUNTS, _DAYS, len(bins)))
+    detector = CountsDetector(bins, find_threshold(_ROWS_PER_SECOND, PLANNED_FALSE_EVENTS, _DAYS, len(bins)))
     scores = trained.forest.score_and_label(rows)[0]
     for first in range(0, len(rows), BLOCK):
         evidence = detector.push(rows[first : first + BLOCK], scores[first : first + BLOCK])
@@ -124,7 +124,7 @@ def tabulate_false_events(
             for seed in range(n_samples):
                 trained = Trained.on(population, n_training, seed)
                 bins = bins_of(trained)
-                line = find_line(_ROWS_PER_SECOND, FALSE_EVENTS_OF_COUNTS, _DAYS, len(bins))
+                line = find_threshold(_ROWS_PER_SECOND, PLANNED_FALSE_EVENTS, _DAYS, len(bins))
                 powers = _simulate(trained, bins, n_blocks, np.random.default_rng(seed))
                 highest.append(powers.ravel())
                 above = np.flatnonzero((powers > line).any(axis=(1, 2)))

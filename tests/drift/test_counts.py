@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import chi2
 
 from app.drift.calibration import COUNTS
-from app.drift.counts import BLOCK, CountsDetector, find_line, find_power
+from app.drift.counts import BLOCK, CountsDetector, find_power, find_threshold
 from app.drift.detector import Kind, Phase
 from app.drift.monitor import DriftMonitor
 from app.drift.windows import round_to_single
@@ -29,7 +29,7 @@ def bins_of(rows):
 
 
 BINS = bins_of(make_rows(N_TRAINING, seed=1))
-LINE = find_line(ROWS_PER_SECOND, 0.125, DAYS, len(BINS))
+LINE = find_threshold(ROWS_PER_SECOND, 0.125, DAYS, len(BINS))
 
 
 @pytest.fixture
