@@ -41,19 +41,19 @@ def run(options: argparse.Namespace) -> int:
     from app.errors import InvalidForest
     from training.bundle.summary import summarise
     from training.bundle.write import TrainedModel, write_bundle
+    from training.commands.imported_rows import read_rows_of_forest, read_rows_of_pipeline
     from training.console import NOT_PROMOTED, show_calibration
     from training.data.dataset import check_label, read_test_data
-    from training.data.imported_rows import read_rows_of_forest, read_rows_of_pipeline
     from training.drift.calibrate import DriftParameters
     from training.fitting.compile import compile_forest
-    from training.fitting.pipeline import find_forest
+    from training.fitting.pipeline import find_forest, flatten
 
     print(
         "training: a joblib file runs code when it is opened; import only from people you trust.",
         file=sys.stderr,
     )
     drift = None if options.no_drift else DriftParameters(options.drift_ert, options.drift_window)
-    estimator = _open(options.model)
+    estimator = flatten(_open(options.model))
     forest, pipeline = find_forest(estimator), None
     try:
         compile_forest(estimator if forest is None else forest)

@@ -19,6 +19,9 @@ _TRIED_TIMES = 50
 # Seconds since 1970 reach this number in the year 5138, milliseconds in March 1973.
 _MAX_SECONDS = 1e11
 
+# Numbers that would all be times of 1970 are measurements.
+_MIN_SECONDS = 365 * 86_400
+
 
 def are_times(uniques: pd.Series[str]) -> bool:
     """Return whether texts are dates or times of any form."""
@@ -38,9 +41,17 @@ def infer_times(texts: pd.Series[str]) -> tuple[NDArray[np.float64], str]:
     ColumnProblem
         If no form fits all of them.
     """
-    present = texts[~texts.str.lower().isin(MISSING_TEXTS)]
+    is_present = ~texts.str.lower().isin(MISSING_TEXTS).to_numpy(bool)
+    present = texts[is_present]
     if len(present) and present.map(is_number).all():
-        form = SECONDS if present.astype(float).abs().max() < _MAX_SECONDS else MILLISECONDS
+        largest = float(present.astype(float).abs().max())
+        if largest < _MIN_SECONDS:
+            raise ColumnProblem(
+                int(is_present.argmax()),
+                f"{show_cell(present.iloc[0])} and the others would be seconds of the year 1970; write times as "
+                "2026-01-31T12:00, or leave the column out",
+            )
+        form = SECONDS if largest < _MAX_SECONDS else MILLISECONDS
         return read_times(texts, form), form
     best: ColumnProblem | None = None
     for form in FORMS:

@@ -78,6 +78,21 @@ class TranslatedPipeline:
         return table if _find(self.pipeline, "feature_names_in_") is not None else table.to_numpy()
 
 
+def flatten(estimator: Any) -> Any:
+    """Return a pipeline whose last step is no pipeline: its steps are those of the outer one.
+
+    Examples
+    --------
+    >>> inner = Pipeline([("scale", "passthrough"), ("forest", IsolationForest())])
+    >>> [name for name, _ in flatten(Pipeline([("fill", "passthrough"), ("model", inner)])).steps]
+    ['fill', 'model.scale', 'model.forest']
+    """
+    while isinstance(estimator, Pipeline) and estimator.steps and isinstance(estimator.steps[-1][1], Pipeline):
+        name, inner = estimator.steps[-1]
+        estimator = Pipeline([*estimator.steps[:-1], *((f"{name}.{part}", step) for part, step in inner.steps)])
+    return estimator
+
+
 def find_forest(estimator: object) -> IsolationForest | None:
     """Return the forest at the end of a pipeline; None if there is none."""
     last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) and estimator.steps else estimator

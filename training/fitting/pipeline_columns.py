@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.model.schema import BOOLEAN, CATEGORY, NUMBER
+from app.model.schema import BOOLEAN, CATEGORY, NUMBER, TRANSFORM
 from app.model.transforms import TABLE, apply_operation
 from app.model.values import read_level
 
@@ -60,7 +60,7 @@ class Source:
     missing: Any = np.nan
 
     def know(self, values: Sequence[Any]) -> None:
-        """Note values that an encoder, or an imputer, knows."""
+        """Record values that an encoder, or an imputer, knows."""
         for value in values:
             if value is None or value == "":
                 self.missing = value  # how the pipeline's table wrote it
@@ -148,13 +148,13 @@ class MadeColumn:
         return replace(self, lines=tuple(lines.tolist()), is_raw=False)
 
     def use_as_number(self) -> None:
-        """Note that the next step takes numbers."""
+        """Record that the next step takes numbers."""
         if self.is_raw:
             self.source.is_number = True
             self.source.is_filled.append(self.is_filled)
 
     def use_as_levels(self, known: Sequence[Any], *, is_strict: bool) -> None:
-        """Note that the next step takes these values, perhaps no others."""
+        """Record that the next step takes these values, perhaps no others."""
         if self.is_raw:
             self.source.is_strict |= is_strict
             self.source.know(known)
@@ -217,33 +217,27 @@ def to_steps(columns: Sequence[MadeColumn]) -> list[dict[str, Any]]:
             number += 1
             name = f"{column.name} ({number})"
         names.add(name)
-        if column.lines is None:
-            steps.append(
-                {
-                    "step": "transform",
-                    "column": column.source.name,
-                    "operations": list(column.operations),
-                    "features": [name],
-                }
-            )
-        elif last is not None and last.lines is not None and _have_same_codes(last, column):
+        if last is not None and _have_same_codes(last, column):
             steps[-1]["features"].append(name)
-            _add_to_table(steps[-1]["operations"][-1], column.lines)
         else:
-            table: dict[str, Any] = {"operation": TABLE, "values": [[] for _ in column.lines[:-2]]}
-            table |= {"new": [], "missing": []}
-            _add_to_table(table, column.lines)
-            operations = [*column.operations, table]
+            operations = list(column.operations)
+            if column.lines is not None:
+                operations.append(
+                    {"operation": TABLE, "values": [[] for _ in column.lines[:-2]], "new": [], "missing": []}
+                )
             steps.append(
-                {"step": "transform", "column": column.source.name, "operations": operations, "features": [name]}
+                {"step": TRANSFORM, "column": column.source.name, "operations": operations, "features": [name]}
             )
+        if column.lines is not None:
+            _add_to_table(steps[-1]["operations"][-1], column.lines)
         last = column
     return steps
 
 
 def _have_same_codes(first: MadeColumn, second: MadeColumn) -> bool:
     """Return whether two columns are features of the same codes."""
-    return first.source is second.source and first.operations == second.operations
+    have_codes = first.lines is not None and second.lines is not None
+    return have_codes and first.source is second.source and first.operations == second.operations
 
 
 def _add_to_table(table: dict[str, Any], lines: tuple[Any, ...]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from app.model.times import HOURS, read_hour
 from training.data.choices import Choices
+from training.data.column_problems import ColumnProblem
 from training.data.column_times import infer_times, read_times
 from training.data.dataset import read_features, read_training_data
 from training.data.tables import open_csv_file
@@ -70,6 +71,13 @@ def test_what_is_no_time_is_refused_with_its_line(write_csv, bad):
 
     with pytest.raises(BadData, match=f"line 4, column at: '{bad}' is not a time in the form of the others"):
         read_training_data(file, choices=PARTS)
+
+
+@pytest.mark.parametrize("numbers", [["-3.1", "6.5"], ["0", "31535999"]])
+def test_measurements_are_no_times(numbers):
+    """As seconds, all of them would be in 1970."""
+    with pytest.raises(ColumnProblem, match="would be seconds of the year 1970"):
+        infer_times(pd.Series(["", *numbers], dtype=object))
 
 
 def test_day_and_month_in_two_orders_are_not_guessed():

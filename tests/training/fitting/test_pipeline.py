@@ -28,11 +28,11 @@ from app.errors import InvalidForest
 from app.model.encoding_check import check_encoding
 from app.model.forest import Forest
 from tests.training.fitting.random_pipelines import GAPPY, NUMBERS, TEXTS, make_pipeline_at_random, make_table
+from training.commands.imported_rows import read_rows_of_pipeline
 from training.data.dataset import Dataset
-from training.data.imported_rows import read_rows_of_pipeline
 from training.fitting.compile import check_agreement, compile_forest
 from training.fitting.evaluate import evaluate
-from training.fitting.pipeline import TranslatedPipeline, translate_pipeline
+from training.fitting.pipeline import TranslatedPipeline, find_forest, flatten, translate_pipeline
 
 FOREST = IsolationForest(n_estimators=10, contamination=0.1, random_state=1)
 
@@ -199,3 +199,16 @@ def test_input_that_only_an_encoder_drops_is_taken(tmp_path):
     assert [source.name for source in translated.sources] == ["x", "country"]
     rows = np.column_stack([table["x"], table["country"] == "FR"]).astype(np.float64)
     assert np.array_equal(pipeline.score_samples(translated.to_input(rows)), pipeline.score_samples(table))
+
+
+def test_last_step_may_be_a_pipeline():
+    """Its steps are served as those of the outer one."""
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    inner = make_pipeline(StandardScaler(), IsolationForest(n_estimators=5, random_state=1))
+    outer = make_pipeline(SimpleImputer(), inner).fit(rows)
+
+    flat = flatten(outer)
+
+    assert find_forest(flat) is outer[-1][-1]
+    assert np.array_equal(flat.score_samples(rows), outer.score_samples(rows))
+    assert len(translate_pipeline(flat, ["a", "b"]).to_steps()) == 2

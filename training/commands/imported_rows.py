@@ -50,7 +50,7 @@ def read_rows_of_pipeline(pipeline: Pipeline, options: argparse.Namespace) -> tu
 
 
 def _read_sources(file: CsvFile, sources: Sequence[Source], options: argparse.Namespace) -> Dataset:
-    """Read the columns of a pipeline, and note in the sources what the rows show about them."""
+    """Read the columns of a pipeline, and record in the sources what the rows show about them."""
     numbers = [source for source in sources if source.kind == NUMBER]
     if numbers and read_fast(file, names := [source.name for source in numbers if source.name in file.header]) is None:
         # Not all are plain numbers: true and false are numbers to a pipeline, too.
@@ -82,7 +82,7 @@ def _read_sources(file: CsvFile, sources: Sequence[Source], options: argparse.Na
 
 
 def _count(source: Source, values: NDArray[np.float64]) -> None:
-    """Note the rows of each level, and number the levels by frequency: codes change in place."""
+    """Count the rows of each level, and number the levels by frequency: codes change in place."""
     source.numbers = values if source.kind == NUMBER else source.numbers
     if source.kind == NUMBER:
         return
@@ -109,7 +109,7 @@ def _wrong_number(options: argparse.Namespace, n_wanted: int, names: Sequence[st
 
 
 def _assumed_order(what: str, options: argparse.Namespace, names: Sequence[str]) -> str:
-    """Return what is said about a model without column names."""
+    """Return the message about a model without column names."""
     return (
         f"training: the {what} in {options.model} knows no column names; it is assumed that it was fitted on "
         f"{', '.join(names)}, in this order. If not, name its columns in order with --features."
