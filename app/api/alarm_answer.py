@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import Schema, fields
 
 from app.api.explanation import ExplanationFields
-from app.api.records import FEATURES
+from app.api.records import FEATURES, unfamiliar_field
 from app.api.service import Service
 from app.errors import CannotExplain, InvalidBundle, ModelUnavailable
 from app.model.bundle import read_manifest
@@ -62,13 +62,7 @@ class ListedAlarm(Schema):
     features = fields.Dict(
         keys=fields.String(), values=fields.Raw(allow_none=True), allow_none=True, required=True, metadata=FEATURES
     )
-    unfamiliar = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        required=True,
-        allow_none=True,
-        metadata={"description": "By column: why its value is unlike those in training; null if there is none."},
-    )
+    unfamiliar = unfamiliar_field()
     anomaly_score = fields.Float(required=True, metadata={"minimum": -1, "maximum": 0})
     confidence = fields.Float(
         required=True,

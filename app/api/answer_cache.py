@@ -82,9 +82,8 @@ class AnswerCache:
             return cached.answer
         if old := self._find_slow(key):
             # With the context of the request, which names the service.
-            refresh = threading.Thread(target=copy_context().run, args=(self._refresh, key, compute), daemon=True)
             if not self._computing.locked():
-                refresh.start()
+                threading.Thread(target=copy_context().run, args=(self._refresh, key, compute), daemon=True).start()
             return old.answer
         if not self._computing.acquire(timeout=_PATIENCE_SECONDS):
             if key in self._answers:

@@ -35,6 +35,18 @@ _N = whole_number_parameter("n", "Maximum number of rows to return.", default=10
 
 FEATURES = {"description": "Values by feature name; null if they were not recorded.", "example": {"mean": 0.56}}
 
+
+def unfamiliar_field() -> fields.Dict:
+    """Declare the values of a recorded row that are unlike those in training."""
+    return fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "By column: why its value is unlike those in training; null if there is none."},
+    )
+
+
 recorded_prediction = Blueprint("recorded_prediction", __name__)
 
 
@@ -85,13 +97,7 @@ class RecordedRow(Schema):
         allow_none=True,
         metadata={"description": "Why it is an outlier; null for inliers, and for outliers that were not explained."},
     )
-    unfamiliar = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        required=True,
-        allow_none=True,
-        metadata={"description": "By column: why its value is unlike those in training; null if there is none."},
-    )
+    unfamiliar = unfamiliar_field()
     label = fields.Nested(
         KnownLabel,
         required=True,

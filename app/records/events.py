@@ -16,7 +16,7 @@ from app.records.timestamps import SECONDS_PER_HOUR
 
 # What people say about rows. There may be thousands a day, so a person has one event an hour for each kind; the rows
 # themselves are in the tables of labels and notes, with who said it.
-LABELS, NOTES, WITHDRAWALS = REMARKS = ("labels", "notes", "withdrawals")
+LABELLING, NOTES, WITHDRAWALS = REMARKS = ("labels", "notes", "withdrawals")
 
 # Without a key, nobody knows.
 _UNKNOWN = "unknown"

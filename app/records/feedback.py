@@ -62,7 +62,7 @@ def take_labels(engine: Engine, labels: Sequence[GivenLabel]) -> Feedback:
     engine
         The database of records.
     labels
-        At least one and at most a thousand, which one caller sent at one time.
+        At most a thousand.
     """
 
     def take(connection: Connection) -> Feedback:

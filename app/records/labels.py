@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from app.db.tables import LABELS, NOTES
-from app.records.events import LABELS as REMARK_OF_LABELS
-from app.records.events import count_remarks
+from app.records.events import LABELLING, count_remarks
 from app.records.lookup import FoundRow, RecordKey, RowName, wanted_keys
 
 
@@ -110,7 +109,7 @@ def store_labels(connection: Connection, labels: Sequence[tuple[FoundRow, GivenL
         lines.sort(key=lambda line: (line["record_id"], line["row"]))
         connection.execute(insert(LABELS).values(lines))
     for given_by, n_rows in Counter(line["given_by"] for line in lines).items():
-        count_remarks(connection, given_by, REMARK_OF_LABELS, n_rows, max(line["given_at"] for line in lines))
+        count_remarks(connection, given_by, LABELLING, n_rows, max(line["given_at"] for line in lines))
     return are_stored
 
 
