@@ -6,7 +6,7 @@ import pytest
 
 from app.metrics.records import FORGET, PURGE
 from app.model.version_log import name_operator
-from app.records.events import LABELS, WITHDRAWALS, Event, add_event, count_remarks, read_events, read_last_events
+from app.records.events import LABELLING, WITHDRAWALS, Event, add_event, count_remarks, read_events, read_last_events
 
 
 def test_events_are_read_in_the_order_of_time(address: str, opened):
@@ -36,20 +36,20 @@ def test_what_people_say_is_one_event_an_hour(address: str, opened):
     """For each person and kind, also where two begin at the same moment."""
     with opened(address).begin() as connection:
         for who, what, n_rows, at in (
-            ("ada", LABELS, 1, 3600.0),
-            ("bob", LABELS, 2, 3600.0),
-            ("ada", LABELS, 1200, 7199.0),
+            ("ada", LABELLING, 1, 3600.0),
+            ("bob", LABELLING, 2, 3600.0),
+            ("ada", LABELLING, 1200, 7199.0),
             ("ada", WITHDRAWALS, 1, 7199.0),
-            ("ada", LABELS, 0, 7200.0),
-            (None, LABELS, 1, 7200.0),
+            ("ada", LABELLING, 0, 7200.0),
+            (None, LABELLING, 1, 7200.0),
         ):
             count_remarks(connection, who, what, n_rows, at)
         said = [(event.who, event.what, event.note) for event in read_events(connection)]
         assert sorted(said) == [
-            ("ada", LABELS, "1,201 rows"),
+            ("ada", LABELLING, "1,201 rows"),
             ("ada", WITHDRAWALS, "1 row"),
-            ("bob", LABELS, "2 rows"),
-            ("unknown", LABELS, "1 row"),
+            ("bob", LABELLING, "2 rows"),
+            ("unknown", LABELLING, "1 row"),
         ]
         assert [event.what for event in read_last_events(connection, 9, (WITHDRAWALS,))] == [WITHDRAWALS]
 
