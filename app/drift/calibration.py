@@ -60,6 +60,9 @@ _BIN_ARRAYS = {
     "bins_by_column": ArrayKind(np.int64, 1),
 }
 
+# Absent in bundles of earlier releases, and where the forest's features are the columns.
+_ENCODED_ARRAYS = {"mmd_encoded": ArrayKind(np.int64, 0)}
+
 # The number of a bin fits into a byte. With a share of 0.4 % at least, there are 250 at most.
 MAX_BINS = 256
 
@@ -129,6 +132,8 @@ class Calibration:
     bins
         All training rows, counted by bins: of each feature and, last, of the score. Empty in bundles of earlier
         releases.
+    is_mmd_encoded
+        Whether ``mmd`` compares the forest's features; else it compares columns, categories by the number of the level.
     """
 
     reference_rows: NDArray[np.float64]
@@ -140,6 +145,7 @@ class Calibration:
     window: int
     thresholds: dict[str, Thresholds]
     bins: tuple[ColumnBins, ...] = ()
+    is_mmd_encoded: bool = False
 
     def write(self, file: Path) -> None:
         """Write ``drift.npz``, which holds no reference rows; the same values give the same bytes."""
@@ -164,6 +170,8 @@ class Calibration:
                 "bin_counts": np.concatenate([column.counts for column in self.bins]),
                 "bins_by_column": np.array([len(column.counts) for column in self.bins]),
             }
+        if self.is_mmd_encoded:
+            arrays["mmd_encoded"] = np.int64(1)
         np.savez(file, allow_pickle=False, **arrays)
 
     @classmethod
@@ -188,7 +196,7 @@ class Calibration:
             with open_regular(reference_file, MAX_BYTES) as opened:
                 rows = read_arrays(opened, _REFERENCE_ARRAYS)["rows"]
             with open_regular(file, MAX_BYTES) as opened:
-                arrays = read_arrays(opened, _DRIFT_ARRAYS, optional=_BIN_ARRAYS)
+                arrays = read_arrays(opened, _DRIFT_ARRAYS, optional=_BIN_ARRAYS | _ENCODED_ARRAYS)
             calibration = cls(
                 reference_rows=rows,
                 reference_scores=arrays["reference_scores"],
@@ -207,6 +215,7 @@ class Calibration:
                     for name in DETECTORS
                 },
                 bins=_split_bins(arrays),
+                is_mmd_encoded="mmd_encoded" in arrays,
             )
         # What somebody else wrote can make a parser raise anything.
         except Exception as error:

@@ -7,7 +7,9 @@ A. Gretton et al., "A kernel two-sample test", Journal of Machine Learning Resea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +56,29 @@ class RobustScaling:
         return scaled
 
 
+Encode: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float32]]
+
+
+def encode_rows(rows: NDArray[np.float64], encode: Encode | None) -> NDArray[np.float64]:
+    """Return the rows that ``mmd`` compares: the forest's features, or the columns themselves.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_columns)``, finite.
+    encode
+        Makes the forest's features of columns; None if they are the columns.
+
+    Returns
+    -------
+    Shape ``(n_rows, n_features)``, finite.
+    """
+    if encode is None:
+        return rows
+    # An encoding may have no value for a row, such as the logarithm of a negative number.
+    return np.nan_to_num(encode(rows), nan=0.0).astype(np.float64)
+
+
 class KernelReference:
     """The reference rows, prepared for comparisons.
 
@@ -62,9 +87,11 @@ class KernelReference:
     Parameters
     ----------
     rows
-        Shape ``(n_reference, n_features)``.
+        Shape ``(n_reference, n_columns)``.
     bandwidth
         The distance of scaled rows at which similarity has fallen to 0.61, positive.
+    encode
+        Makes the forest's features of columns; None if they are the columns.
 
     Examples
     --------
@@ -73,16 +100,17 @@ class KernelReference:
     array([0.785, 0.   ])
     """
 
-    def __init__(self, rows: NDArray[np.float64], bandwidth: float) -> None:
-        self._scaling, self._factor = RobustScaling.of(rows), 1 / (bandwidth * np.sqrt(2))
+    def __init__(self, rows: NDArray[np.float64], bandwidth: float, encode: Encode | None = None) -> None:
+        self._encode = encode
+        self._scaling, self._factor = RobustScaling.of(encode_rows(rows, encode)), 1 / (bandwidth * np.sqrt(2))
         # One product with (x, 1, |x|^2) then yields all exponents -|x - y|^2.
         self.table = _table_of(self.place(rows))
         # The part of the discrepancy that does not depend on the window.
         self.own_similarity = float(self.mean_similarity(self.place(rows)).mean())
 
     def place(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scale rows so that similarity is ``exp(-|x - y| ** 2)``; shape ``(n_rows, n_features)``."""
-        points = self._scaling.apply(rows)
+        """Encode and scale rows so that similarity is ``exp(-|x - y| ** 2)``; shape ``(n_rows, n_features)``."""
+        points = self._scaling.apply(encode_rows(rows, self._encode))
         points *= self._factor
         return points
 

@@ -23,6 +23,7 @@ from app.drift.detector import (
     Progress,
     plan_confirmation,
 )
+from app.drift.mmd import Encode
 from app.drift.windows import SlidingStatistics, Statistics
 
 # Rows are compared as float32.
@@ -105,8 +106,8 @@ class DriftMonitor:
         Mean time between false events of all detectors together, at least.
     clock
         Returns the time, in seconds since 1970.
-    fill
-        Replaces missing values in rows.
+    fill, encode
+        Replaces missing values; makes the forest's features of columns, None if they are the columns.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class DriftMonitor:
         false_alarm_days: float,
         clock: Callable[[], float] = time.time,
         fill: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows,
+        encode: Encode | None = None,
     ) -> None:
         self.confirmation = plan_confirmation(
             calibration.expected_run_time, rows_per_second, false_alarm_days, len(DETECTORS)
@@ -138,7 +140,7 @@ class DriftMonitor:
         self.last_events: dict[str, Finding | None] = dict.fromkeys(self.detectors)
         # None until the window has been full.
         self.feature_distances: dict[str, float] | None = None
-        self._statistics, self._clock, self._fill = SlidingStatistics(calibration), clock, fill
+        self._statistics, self._clock, self._fill = SlidingStatistics(calibration, encode), clock, fill
         # After a restart, the windows are filled from these.
         self._last_rows: deque[NDArray[np.float64]] = deque(maxlen=calibration.window)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE, SCORE, Calibration
 from app.drift.cvm import RankReference, RankWindow
-from app.drift.mmd import KernelReference, KernelWindow
+from app.drift.mmd import Encode, KernelReference, KernelWindow
 from app.drift.thresholds import find_confirming_thresholds
 
 
@@ -178,13 +178,16 @@ class SlidingStatistics:
     ----------
     calibration
         The result of calibration in training.
+    encode
+        Makes the forest's features of columns; None if they are the columns.
     """
 
-    def __init__(self, calibration: Calibration) -> None:
+    def __init__(self, calibration: Calibration, encode: Encode | None = None) -> None:
         rows = round_to_single(calibration.reference_rows)
         scores = round_to_single(calibration.reference_scores)
         self._size, self._training_outlier_share = calibration.window, calibration.training_outlier_share
-        self._kernel_reference = KernelReference(rows, calibration.bandwidth)
+        encode = encode if calibration.is_mmd_encoded else None
+        self._kernel_reference = KernelReference(rows, calibration.bandwidth, encode)
         self._rank_reference = RankReference(np.column_stack([rows, scores]))
         self._per_scale = 1 / calibration.distance_scales
         # Calibrations of earlier releases have one threshold, midway between two shares, and no random part.

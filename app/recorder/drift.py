@@ -137,7 +137,10 @@ def watch_model(bundle: Bundle, rows_per_second: float, false_alarm_days: float,
             raise InvalidBundle(f"{bundle.folder / REFERENCE_FILE} has rows of another model: train again.")
         features = bundle.features
         make_monitor = partial(
-            DriftMonitor, calibration, features.names, rows_per_second, false_alarm_days, fill=features.fill_missing
+            DriftMonitor,
+            *(calibration, features.names, rows_per_second, false_alarm_days),
+            fill=features.fill_missing,
+            encode=bundle.forest.to_features,
         )
         monitor = make_monitor()
         if not calibration.bins:

@@ -41,8 +41,7 @@ _NUMBER_TYPES = {float, int}
 
 # Why null is refused. Cells of CSV may be blank, or NA and the like, and mean the same.
 NO_NULL = (
-    "got null: training had a value in every row; to accept rows without one, train with --allow-missing, or import a "
-    "pipeline with a SimpleImputer"
+    "got null: training had a value in every row; train with --allow-missing, or import a pipeline with a SimpleImputer"
 )
 
 

@@ -153,7 +153,8 @@ def write_bundle(
         on_stage(Stage.CALIBRATING)
         scored = ScoredRows(training.features.fill_missing(training.rows), on_training.scores, on_training.labels)
         share = on_training.n_flagged / len(scored)
-        calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration)
+        encode = None if training.encoding is None else training.encoding.encode
+        calibration = calibrate(scored.take(reference), scored.take(others), share, drift, on_calibration, encode)
     fitted_rows = training.matrix if model.is_fitted_on is None else training.matrix[model.is_fitted_on]
     of_features = forest if training.encoding is None else Forest(forest.arrays, forest.threshold)
     out_of_bag = score_out_of_bag(model.estimator, of_features, fitted_rows)

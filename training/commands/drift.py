@@ -133,6 +133,7 @@ def _replay(options: argparse.Namespace) -> int:
         options.rows_per_second,
         options.false_alarm_days,
         fill=features.fill_missing,
+        encode=bundle.forest.to_features,
     )
     announce(f"Reading {options.replay}")
     data = read_features(open_csv_file(options.replay), bundle.features)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration, ColumnBins
-from app.drift.mmd import RobustScaling
+from app.drift.mmd import Encode, RobustScaling, encode_rows
 from app.drift.thresholds import find_thresholds
 from app.drift.windows import find_confirming_outlier_shares, round_to_single
 from training.drift.simulate import DriftSimulation, ScoredRows
@@ -170,6 +170,7 @@ def calibrate(
     training_outlier_share: float,
     parameters: DriftParameters,
     on_progress: Callable[[float], None] = lambda share: None,
+    encode: Encode | None = None,
 ) -> Calibration:
     """Calibrate all detectors.
 
@@ -185,6 +186,8 @@ def calibrate(
         Parameters of the detectors.
     on_progress
         Called regularly with the completed share, in [0, 1].
+    encode
+        Makes the forest's features of columns; None if they are the columns.
     """
     generator = np.random.default_rng(_SEED)
     columns = [np.column_stack([part.rows, part.scores]) for part in (reference, others)]
@@ -193,8 +196,10 @@ def calibrate(
     if len(others) > _MAX_CALIBRATION_ROWS:
         others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
-    bandwidth = find_bandwidth(round_to_single(reference.rows))
-    simulation = DriftSimulation(reference, others, training_outlier_share, bandwidth, window, run_time, generator)
+    bandwidth = find_bandwidth(encode_rows(round_to_single(reference.rows), encode))
+    simulation = DriftSimulation(
+        reference, others, training_outlier_share, bandwidth, window, run_time, generator, encode
+    )
     thresholds = {}
     for n_done, name in enumerate(DETECTORS):
 
@@ -216,4 +221,5 @@ def calibrate(
         window=window,
         thresholds=thresholds,
         bins=bins,
+        is_mmd_encoded=encode is not None,
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE
 from app.drift.cvm import RankReference, Whole
-from app.drift.mmd import KernelReference
+from app.drift.mmd import Encode, KernelReference
 from app.drift.thresholds import settling_rows
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single, step_between_outlier_shares
 
@@ -91,6 +91,8 @@ class DriftSimulation:
         Wanted expected run time, in rows; it determines the length and the number of the streams.
     generator
         Draws the rows.
+    encode
+        Makes the forest's features of columns; None if they are the columns.
     """
 
     def __init__(
@@ -102,9 +104,10 @@ class DriftSimulation:
         window: int,
         run_time: int,
         generator: np.random.Generator,
+        encode: Encode | None = None,
     ) -> None:
         reference_rows, rows = round_to_single(reference.rows), round_to_single(others.rows)
-        self._kernel = KernelReference(reference_rows, bandwidth)
+        self._kernel = KernelReference(reference_rows, bandwidth, encode)
         self._ranks = RankReference(np.column_stack([reference_rows, round_to_single(reference.scores)]))
         self._points = self._kernel.place(rows)
         self._similarities = self._kernel.mean_similarity(self._points)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
 import pytest
 
-from app.drift.calibration import CVM, DETECTORS, MMD, SCORE
+from app.drift.calibration import CVM, DETECTORS, MMD, SCORE, Calibration
 from app.drift.detector import Kind
 from app.drift.monitor import DriftMonitor
 from app.drift.windows import SlidingStatistics
+from app.model.encoding import Encoding
+from app.model.schema import describe_columns
 from tests.drift.conftest import make_rows, score_rows
 from training.drift.calibrate import DriftParameters, calibrate
 from training.errors import BadArgument
@@ -197,3 +200,35 @@ def test_parameters_out_of_range_are_refused(run_time, window, message):
         DriftParameters(run_time, window)
 
     assert message in str(refusal.value)
+
+
+def test_levels_have_no_order_for_whole_rows(tmp_path):
+    """Numbering the levels of a category differently changes no statistic of MMD; before, it did."""
+    generator = np.random.default_rng(6)
+    rows = np.column_stack([generator.normal(size=5000), generator.choice(4, 5000, p=[0.4, 0.3, 0.2, 0.1])])
+    live = rows[:100].copy()
+    live[50:, 1] = 3
+    # Level 3 is now level 0, level 0 is 2, and so on.
+    new_numbers = np.array([2.0, 3.0, 1.0, 0.0])
+    found = {}
+    for case, numbers in {"one": np.arange(4.0), "another": new_numbers}.items():
+        levels = tuple(f"level {number}" for number in np.argsort(numbers))
+        encode = Encoding(describe_columns(("mean", "country"), _renumber(rows, numbers), {"country": levels})).encode
+        parts = [_renumber(part, numbers) for part in (rows[:2000], rows[2000:], live)]
+        reference, others, drifted = (replace(score_rows(part[:, :1]), rows=part) for part in parts)
+        made = calibrate(reference, others, 0.01, DriftParameters(RUN_TIME, WINDOW), encode=encode)
+        made.write(tmp_path / "drift.npz")
+        np.savez(tmp_path / "reference.npz", rows=made.reference_rows)
+        made = Calibration.read(tmp_path / "drift.npz", tmp_path / "reference.npz")
+        for encodes in (True, False):
+            made = replace(made, is_mmd_encoded=encodes)
+            pushed = SlidingStatistics(made, encode).push(drifted.rows, drifted.scores, drifted.labels < 0, 0)
+            found[case, encodes] = np.array([each.by_detector[MMD] for each in pushed][WINDOW - 1 :])
+
+    assert found["one", True] == pytest.approx(found["another", True], abs=1e-9)
+    assert found["one", False] != pytest.approx(found["another", False], abs=1e-3)
+
+
+def _renumber(rows, numbers):
+    """Give the levels in the second column other numbers."""
+    return np.column_stack([rows[:, 0], numbers[rows[:, 1].astype(int)]])
