@@ -127,7 +127,7 @@ def test_each_request_is_one_json_line(tmp_path: Path, credits_models: Path):
     (line,) = [line for line in lines if line.get("request_id") == "find-me"]
     assert (line["level"], line["route"], line["status"], line["method"]) == ("info", "unmatched", 404, "GET")
     assert line["milliseconds"] > 0
-    assert {line["level"] for line in lines} == {"info"}
+    assert [line for line in lines if line["level"] != "info"] == []
 
 
 def test_replaced_worker_is_counted_and_keeps_the_totals(tmp_path: Path, credits_models: Path):
