@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,16 +96,26 @@ class _Tracer:
     def __init__(self, first: tuple[str, str] | None = None) -> None:
         self.functions: set[tuple[str, str]] = set()
         self._first = first
+        self._known: set[CodeType] = set()
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
-        """Collect a call; the signature is that of ``sys.setprofile``."""
+        """Collect a call; the signature is that of ``sys.settrace``, which traces no lines if None is returned."""
         code = frame.f_code
-        if event == "call" and code.co_flags & _IS_FUNCTION and code.co_filename.startswith(str(ROOT)):
+        if code in self._known:
+            return
+        if self._first is None:
+            self._known.add(code)
+        if code.co_flags & _IS_FUNCTION and code.co_filename.startswith(str(ROOT)):
             path = Path(code.co_filename).relative_to(ROOT).as_posix()
             if self._first == (path, code.co_qualname):
                 self._first = None
             if self._first is None and path.startswith(("app/", "training/")):
                 self.functions.add((path, code.co_qualname))
+
+    def clear(self) -> None:
+        """Forget the functions so far."""
+        self.functions.clear()
+        self._known.clear()
 
     def files(self) -> list[str]:
         """Return the files of the functions."""
@@ -116,13 +126,13 @@ class _Tracer:
 def _tracing(first: tuple[str, str] | None = None) -> Iterator[_Tracer]:
     """Trace this thread and those that it starts."""
     tracer = _Tracer(first)
-    threading.setprofile(tracer)
-    sys.setprofile(tracer)
+    threading.settrace(tracer)
+    sys.settrace(tracer)
     try:
         yield tracer
     finally:
-        sys.setprofile(None)
-        threading.setprofile(None)
+        sys.settrace(None)
+        threading.settrace(None)
 
 
 def train(folder: Path) -> list[str]:
@@ -136,7 +146,7 @@ def train(folder: Path) -> list[str]:
     arguments = ["train", "--train", str(folder / "train.csv"), "--models", str(folder / "models")]
     # From the checked command line on: each command declares its options before.
     with _tracing(first=("training/commands/train.py", "run")) as tracer:
-        main([*arguments, "--estimators", "5", "--drift-ert", "300", "--drift-window", "10", "--metrics-port", "0"])
+        main([*arguments, "--estimators", "5", "--drift-ert", "100", "--drift-window", "2", "--metrics-port", "0"])
     return tracer.files()
 
 
@@ -225,7 +235,7 @@ def record(folder: Path) -> list[str]:
         loop.start()
         client = RecorderClient(folder, ServiceMetrics(CollectorRegistry()))
         wait_until(lambda: registry.get_sample_value("records_up") == 1)  # the database is open
-        tracer.functions.clear()
+        tracer.clear()
         client.publish("request", bundle.version, scored, "0" * 32, "web")
         wait_until(lambda: registry.get_sample_value("recorder_rows_total", {"result": "recorded"}) == 1)
         files = tracer.files()
