@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from filelock import FileLock
+
+from training.bundle.plots import draw_pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,9 +23,10 @@ REAL_TRAINING_CSV = ROOT.parent / "shared" / "data" / "train.csv"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--long``."""
+    """Add the options that select tests."""
     parser.addoption("--long", action="store_true", help="run tests that take over a minute in full")
     parser.addoption("--platform", action="store_true", help="run only the tests of the whole platform")
+    parser.addoption("--alone", action="store_true", help="run only the tests that other processes would disturb")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,16 +42,64 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select the platform's tests or all others; skip tests that cannot be shortened unless ``--long`` is given."""
-    is_wanted = bool(config.getoption("--platform"))
-    others = [item for item in items if bool(item.get_closest_marker("platform")) != is_wanted]
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item not in others]
+    """Select the platform's tests or all others; skip tests that cannot be shortened unless ``--long`` is given.
+
+    Several processes at a time leave out what they would disturb. They begin with the files that take longest, so that
+    none is left with such a file at the end.
+    """
+    is_platform, is_alone = bool(config.getoption("--platform")), bool(config.getoption("--alone"))
+    is_one_of_several = hasattr(config, "workerinput")
+
+    def is_wanted(item: pytest.Item) -> bool:
+        of_platform, alone = (item.get_closest_marker(name) is not None for name in ("platform", "alone"))
+        return of_platform == is_platform and (alone or not is_alone) and not (alone and is_one_of_several)
+
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    items[:] = sorted(filter(is_wanted, items), key=lambda item: not item.get_closest_marker("system"))
     if config.getoption("--long"):
         return
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="takes long: run it with make test-long"))
+
+
+# A PNG file of one grey pixel.
+_PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636800000082008177cd72b60000000049454e44ae426082"
+)
+
+
+def _draw_pixels(forest: object, contamination: object, sets: dict[str, Any], importance: object) -> dict[str, bytes]:
+    """Return a pixel instead of each picture; the signature is that of ``draw_pictures``."""
+    names = ["scores.png", "thresholds.png"]
+    n_columns = len(sets["train"][0].names)
+    if n_columns > 1:
+        names.append("importance.png")
+    if n_columns == 2:
+        names += ["boundary_base.png", "boundary.png"]
+    if "test" in sets:
+        names += ["scores_test.png", *(["boundary_test.png"] if n_columns == 2 else [])]
+    return dict.fromkeys(names, _PIXEL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pictures_are_pixels() -> Iterator[None]:
+    """Draw no pictures in trainings within a test's process: they take longer than the rest of a small training.
+
+    Tests of reports use ``real_pictures``; a training in a process of its own draws them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.bundle.write.draw_pictures", _draw_pixels)
+        yield
+
+
+@pytest.fixture(scope="module")
+def real_pictures() -> Iterator[None]:
+    """Draw the pictures of a model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.bundle.write.draw_pictures", draw_pictures)
+        yield
 
 
 @pytest.fixture(scope="session")

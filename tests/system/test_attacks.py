@@ -15,7 +15,7 @@ from tests.system.healthy_client import ASKED, HealthyClient
 from tests.system.raw_http import port_of
 from tests.system.running_service import RunningService, start_service, wait_until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 # Duration of an attack, and with --long.
 SECONDS, SECONDS_IN_FULL = 3, 30

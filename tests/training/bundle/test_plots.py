@@ -251,6 +251,7 @@ def test_arabic_and_hebrew_need_no_further_font(name, forest, small_model, monke
         figure.savefig(io.BytesIO(), format="png")
 
 
+@pytest.mark.usefixtures("real_pictures")
 def test_what_no_font_has_is_reported_once(small_model, tmp_path, monkeypatch, capsys):
     """With the packages that bring fonts."""
     monkeypatch.setattr(module, "get_font_names", lambda: ["DejaVu Sans"])

@@ -18,6 +18,8 @@ from training.bundle.write import TrainedModel, write_bundle
 from training.data.labels import Labels
 from training.fitting.explain import Importance
 
+pytestmark = pytest.mark.usefixtures("real_pictures")
+
 # Elements without an end tag.
 VOID = {"br", "img", "meta"}
 

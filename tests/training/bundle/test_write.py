@@ -231,7 +231,7 @@ def test_same_seed_and_data_give_the_same_forest(tmp_path: Path, small_model: Tr
     """Byte for byte; another seed gives another forest."""
 
     def train(seed: int) -> str:
-        estimator = fit(small_model.training.rows, ForestParameters(random_state=seed))
+        estimator = fit(small_model.training.rows, ForestParameters(n_estimators=10, random_state=seed))
         return sha256_of(write_bundle(tmp_path, replace(small_model, estimator=estimator)).folder / "forest.npz")
 
     first, second, other = train(16), train(16), train(17)
