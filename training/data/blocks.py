@@ -13,7 +13,8 @@ import csv
 import gzip
 import io
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -162,7 +163,9 @@ def _read_csv(path: Path, mark: bytes, scan: _Scan, wanted: Dialect) -> Iterator
         return
     size = path.stat().st_size
     stream, raw = _open(path, mark)
-    with raw, stream:
+    with ExitStack() as stack:
+        stack.enter_context(raw)
+        stack.enter_context(stream)
         head = _complete_lines(stream.read(BLOCK_BYTES))
         text = read_text(path, head, wanted) if head else None
         if text is None or not head.rstrip(b"\r\n").endswith(text.content):
@@ -172,7 +175,11 @@ def _read_csv(path: Path, mark: bytes, scan: _Scan, wanted: Dialect) -> Iterator
         header, _, _ = text.content.partition(b"\n")
         stream.seek(head.index(text.content) + len(header) + 1)
         is_plain = not scan.has_quotes and not scan.has_lone_returns and text.dialect.separator.isascii()
-        bodies = _divide_lines(stream) if is_plain else _divide_records(path, stream, first)
+        if is_plain:
+            bodies = _divide_lines(stream)
+        else:
+            lines = stack.enter_context(io.TextIOWrapper(stream, encoding="utf-8", newline=""))
+            bodies = _divide_records(path, lines, first)
         line = text.first_line
         for body, n_lines in bodies:
             whole = header + b"\n" + body
@@ -199,12 +206,12 @@ def _divide_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         yield rest, rest.count(b"\n") + 1
 
 
-def _divide_records(path: Path, stream: IO[bytes], first: CsvFile) -> Iterator[tuple[bytes, int]]:
+def _divide_records(path: Path, text: Iterable[str], first: CsvFile) -> Iterator[tuple[bytes, int]]:
     """Yield whole records, which may have line ends in quotes; as :func:`_divide_lines`."""
     lines: list[str] = []
 
     def watch() -> Iterator[str]:
-        for line in io.TextIOWrapper(stream, encoding="utf-8", newline=""):
+        for line in text:
             lines.append(line)
             yield line
 
@@ -219,13 +226,13 @@ def _divide_records(path: Path, stream: IO[bytes], first: CsvFile) -> Iterator[t
             raise BadData(f"{path} line {line}: the quotes do not match ({error}); correct them.") from None
         # Empty lines at the end of the file are no records; before others, they are.
         if cells and size >= BLOCK_BYTES:
-            text, kept = "".join(lines[:before]), lines[before:]
-            yield _without_line_end(text).encode(), before
+            kept = lines[before:]
+            yield _without_line_end("".join(lines[:before])).encode(), before
             n_seen += before
             lines[:], size, before = kept, 0, 0
         if cells is None:
-            if text := "".join(lines).rstrip("\r\n"):
-                yield text.encode(), len(lines)
+            if last := "".join(lines).rstrip("\r\n"):
+                yield last.encode(), len(lines)
             return
         size += sum(map(len, lines[before:]))
 
