@@ -11,6 +11,7 @@ from app.errors import count_of
 from app.model.bundle import is_signature_required
 from training.bundle.write import WrittenBundle
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
+from training.metrics.monitor import Stage
 
 # A round number that everybody can scale to their own traffic; below ten alarms an hour, a day is easier to imagine.
 _ROWS_AN_HOUR, _FEW_ALARMS, _HOURS_A_DAY = 1000, 10, 24
@@ -19,7 +20,7 @@ _ROWS_AN_HOUR, _FEW_ALARMS, _HOURS_A_DAY = 1000, 10, 24
 _LOCAL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
-def summarise(written: WrittenBundle, stage_seconds: Mapping[str, float] | None = None) -> str:
+def summarise(written: WrittenBundle, stage_seconds: Mapping[Stage, float] | None = None) -> str:
     """Summarise a new bundle as aligned plain text, with how to serve it.
 
     Parameters
@@ -72,12 +73,12 @@ def summarise(written: WrittenBundle, stage_seconds: Mapping[str, float] | None 
     return f"{table}\n\nThis model is not live: {written.not_promoted}\nTo make it live:\n{how}"
 
 
-def _list_stages(stage_seconds: Mapping[str, float]) -> str:
+def _list_stages(stage_seconds: Mapping[Stage, float]) -> str:
     """List how long each stage took.
 
     Examples
     --------
-    >>> _list_stages({"reading": 1.23, "fitting": 4.0})
+    >>> _list_stages({Stage.READING: 1.23, Stage.FITTING: 4.0})
     '5.2 (reading 1.2, fitting 4.0)'
     """
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in stage_seconds.items())

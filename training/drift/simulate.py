@@ -1,6 +1,6 @@
 """Simulate streams without drift, and what each drift detector computes from them.
 
-When a window slides, a sum over its pairs changes only by the pairs of the row that enters and of the row that leaves, so
+When a window slides, a sum over its pairs changes only by the pairs of the row that enters and of the row that leaves:
 each pair of rows that are ever in one window is compared once.
 """
 
@@ -249,15 +249,13 @@ def simulate_rank_distances(reference: RankReference, places: Whole, column: int
     # An overlap is at most four times the number of reference rows; numbers of half the size are added twice as fast.
     small = np.int32 if 4 * reference.n_rows * size <= np.iinfo(np.int32).max else np.int64
     above, ties = (table[row].astype(small).take(places) for row in (0, 1))
-    names = (places - places.min()).astype(np.int32)
-    tied = np.nonzero(ties)
-    is_rarely_tied = len(tied[0]) < _RARELY * ties.size
+    names, tied = (places - places.min()).astype(np.int32), np.array(np.nonzero(ties))
+    is_rarely_tied = tied.shape[1] < _RARELY * ties.size
     with_earlier, with_later = np.zeros((2, *places.shape), small)
     for lag in range(1, size):
         overlaps = np.minimum(above[:, lag:], above[:, :-lag])
         if is_rarely_tied:
-            has_partner = tied[1] < places.shape[1] - lag
-            stream, row = tied[0][has_partner], tied[1][has_partner]
+            stream, row = tied[:, tied[1] < places.shape[1] - lag]
             overlaps[stream, row] -= ties[stream, row] * (names[stream, row + lag] == names[stream, row])
         else:
             overlaps -= ties[:, lag:] * (names[:, lag:] == names[:, :-lag])
@@ -288,9 +286,8 @@ def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> 
 
 def _sum_pairs(with_earlier: NDArray[Any], with_later: NDArray[Any], size: int) -> NDArray[Any]:
     """Sum over all pairs in each full window: what rows added so far, minus what they removed when they left it."""
-    added, removed = (
-        np.cumsum(each, axis=1, dtype=np.result_type(each, np.int64)) for each in (with_earlier, with_later)
-    )
+    dtype = np.result_type(with_earlier, np.int64)
+    added, removed = (np.cumsum(each, axis=1, dtype=dtype) for each in (with_earlier, with_later))
     added[:, size:] -= removed[:, :-size]
     return added[:, size - 1 :]
 
