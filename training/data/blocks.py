@@ -58,10 +58,9 @@ class Block:
 
 @dataclass(frozen=True)
 class _Scan:
-    """What has to be known of a text before it is divided: how long it is, how many lines, what is in it."""
+    """What has to be known of a text before it is divided: how long it is, and what is in it."""
 
     n_bytes: int = 0
-    n_lines: int = 0
     has_quotes: bool = False
     has_lone_returns: bool = False
     is_utf8: bool = True
@@ -100,12 +99,6 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
         yield Block(open_csv_file(path, dialect), 1.0, is_only=True)
 
 
-def count_lines(path: TableFile) -> int:
-    """Return at least how many rows a CSV file of this machine may have; 0 if it is read whole in any case."""
-    mark = _read_mark(path)
-    return 0 if not mark or mark.startswith((_PARQUET, _ARROW)) else _scan(path, mark).n_lines
-
-
 def _read_mark(path: TableFile) -> bytes:
     """Return the first bytes of a file; none if it can only be read once, or not at all."""
     if not isinstance(path, Path) or not path.is_file():
@@ -131,7 +124,7 @@ def _open(path: TableFile, mark: bytes) -> tuple[IO[bytes], IO[bytes]]:
 
 def _scan(path: TableFile, mark: bytes) -> _Scan:
     """Read a text once, without looking at its cells."""
-    n_bytes = n_lines = 0
+    n_bytes = 0
     has_quotes = has_lone_returns = ends_with_return = False
     if mark.startswith((b"PK\x03\x04", b"FEA1")):
         return _Scan(is_utf8=False)
@@ -141,7 +134,6 @@ def _scan(path: TableFile, mark: bytes) -> _Scan:
         try:
             while data := stream.read(BLOCK_BYTES):
                 n_bytes += len(data)
-                n_lines += data.count(b"\n")
                 has_quotes = has_quotes or b'"' in data
                 has_lone_returns = has_lone_returns or (ends_with_return and not data.startswith(b"\n"))
                 if b"\r" in data:
@@ -153,12 +145,12 @@ def _scan(path: TableFile, mark: bytes) -> _Scan:
             decoder.decode(b"", final=True)
         except (UnicodeDecodeError, OSError, EOFError, zstd.ZstdError):
             return _Scan(is_utf8=False)
-    return _Scan(n_bytes, n_lines, has_quotes, has_lone_returns)
+    return _Scan(n_bytes, has_quotes, has_lone_returns)
 
 
 def _read_csv(path: Path, mark: bytes, scan: _Scan, wanted: Dialect) -> Iterator[Block]:
-    """Yield blocks of a text in UTF-8; a single one if its first lines look as if all lines had to be changed."""
-    if wanted.encoding and codecs.lookup(wanted.encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
+    """Yield blocks of a text in UTF-8; a single one if another encoding is stated, or all lines have to be changed."""
+    if wanted.encoding.lower() not in ("", "utf-8", "utf-8-sig", "utf8"):
         yield Block(open_csv_file(path, wanted), 1.0, is_only=True)
         return
     size = path.stat().st_size

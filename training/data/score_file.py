@@ -36,7 +36,7 @@ from training.fitting.evaluate import evaluate
 
 LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
-# The explanations of so many rows are in memory at once.
+# The explanations of so many rows are objects at once, before they become columns.
 _EXPLAINED_ROWS = 1000
 
 
@@ -148,11 +148,12 @@ def score_file(
         is_pipe = is_stream(target)
     if how.skips_bad_rows and is_pipe:
         raise BadArgument(f"--out {target}: bad rows are written beside the result, so --on-bad-row skip needs a file.")
+    scoring = _Scoring(bundle, target, how, on_progress, is_pipe)
     try:
-        return _Scoring(bundle, target, how, on_progress, is_pipe).run(source, has_unfamiliar=None)
+        return scoring.run(source, has_unfamiliar=None)
     except _UnfamiliarValue:
         # Rare: values are unfamiliar from the beginning, or never.
-        return _Scoring(bundle, target, how, on_progress, is_pipe).run(source, has_unfamiliar=True)
+        return scoring.run(source, has_unfamiliar=True)
 
 
 class _Scoring:
@@ -164,6 +165,7 @@ class _Scoring:
         self._bundle, self._target, self._how, self._is_pipe = bundle, target, how, is_pipe
         self._on_progress = on_progress
         self._has_unfamiliar: bool | None = None
+        self._dialect = how.dialect
         self._writer: CsvWriter | ColumnarWriter
 
     def run(self, source: TableFile, *, has_unfamiliar: bool | None) -> ScoredFile:
@@ -171,11 +173,13 @@ class _Scoring:
         self._has_unfamiliar = has_unfamiliar
         features, how = self._bundle.features, self._how
         writes_text = not is_columnar(self._target) or bool(features.levels) or how.skips_bad_rows or how.explains
-        blocks = read_blocks(source, how.dialect, writes_text=writes_text)
+        blocks = read_blocks(source, self._dialect, writes_text=writes_text)
         found = ScoredFile()
         with ExitStack() as stack:
             stack.enter_context(closing(blocks))
             first = next(blocks)
+            # So that a second run prints no guesses again.
+            self._dialect = first.file.dialect
             check_has_features(first.file, features)
             # Before the result is opened, so that nothing is written for a table that cannot be scored.
             self._writer = _writer_of(self._target, self._bundle, how)
@@ -248,8 +252,11 @@ class _Scoring:
 
     def _explain(self, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> dict[str, list[Any]]:
         """Return the columns that explain rows, computed part by part."""
+        if not len(rows):  # all were bad; the names of the columns are needed all the same
+            some_row = np.zeros((1, len(self._bundle.features)))
+            return {name: [] for name in self._explain(some_row, self._bundle.forest.score(some_row))}
         columns: dict[str, list[Any]] = {}
-        for start in range(0, max(1, len(rows)), _EXPLAINED_ROWS):
+        for start in range(0, len(rows), _EXPLAINED_ROWS):
             part = slice(start, start + _EXPLAINED_ROWS)
             explained = to_lists(explain_rows(self._bundle.explainer, rows[part], scores[part]))
             for name, values in flatten(explained, self._writer.convert).items():

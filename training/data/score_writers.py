@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from app.model.bundle import Bundle
+from app.model.explained_rows import CONTRIBUTION_PREFIX
 from app.server.output_file import FORMULA_STARTS, disarm
 from training.data.columnar import with_text
 from training.data.columns import has_plain_lines
@@ -208,7 +209,8 @@ class ColumnarWriter:
             column = pa.array(values)
             if column.type == pa.null() and not is_only:
                 # Nothing is known of it in this block, but in others.
-                column = column.cast(pa.float64() if name == "p_value" else pa.string())
+                holds_numbers = name.startswith(("p_value", "baseline", CONTRIBUTION_PREFIX))
+                column = column.cast(pa.float64() if holds_numbers else pa.string())
             table = table.append_column(name, column)
         return table
 

@@ -184,16 +184,17 @@ def test_quote_that_is_not_closed_is_refused(bundle, write_csv, tmp_path, small_
         score_file(bundle, write_csv("\n".join(lines)), tmp_path / "out.csv")
 
 
-def test_unfamiliar_value_in_a_late_block_adds_the_column(bundle, write_csv, tmp_path, small_blocks):
-    """As if all had been read at once: the column is empty above."""
-    source = write_csv("mean,sd\n" + "0,0\n" * 1000 + "99,0\n")
+def test_unfamiliar_value_in_a_late_block_adds_the_column(bundle, write_csv, tmp_path, small_blocks, capsys):
+    """As if all had been read at once: the column is empty above, and guesses are printed once."""
+    source = write_csv("mean;sd\n" + "0;0\n" * 1000 + "99;0\n")
 
     found = score_file(bundle, source, tmp_path / "out.csv")
 
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert found == ScoredFile(1001, 1, 1, {"mean"})
-    assert lines[0].endswith(",unfamiliar")
-    assert lines[1].endswith(",")
+    assert lines[0].endswith(";unfamiliar")
+    assert lines[1].endswith(";")
+    assert capsys.readouterr().err.count("guessed cells separated by semicolons") == 1
     assert lines[-1].endswith('"{""mean"":""above training range""}"')
 
 
@@ -234,6 +235,24 @@ def test_bad_rows_of_typed_columns_are_skipped(bundle, tmp_path, small_blocks):
     written = pd.read_parquet(tmp_path / "out.parquet")
     assert (found.n_rows, found.n_bad) == (98, 2)
     pd.testing.assert_frame_equal(written[["mean", "sd", "note"]], table.drop([40, 77]).reset_index(drop=True))
+
+
+def test_block_of_bad_rows_is_explained(bundle, write_csv, tmp_path, small_blocks):
+    """There is nothing to explain in it, and the columns are those of the others."""
+    source = write_csv("mean,sd\n" + "x,0\n" * 600 + "0,0\n")
+
+    found = score_file(bundle, source, tmp_path / "out.csv", HowToScore(skips_bad_rows=True, explains=True))
+
+    assert (found.n_rows, found.n_bad) == (1, 600)
+    header, row = (tmp_path / "out.csv").read_text().splitlines()
+    assert header.startswith("mean,sd,is_inlier,anomaly_score,contribution.mean,contribution.sd,")
+    assert row.startswith("0,0,1,-0.")
+
+
+def test_unknown_encoding_is_refused(bundle, write_csv, tmp_path, small_blocks):
+    """However large the table is."""
+    with pytest.raises(BadData, match="there is no encoding 'utf-9'"):
+        score_file(bundle, write_csv(make_text()), tmp_path / "out.csv", HowToScore(dialect=Dialect(encoding="utf-9")))
 
 
 def test_skipping_needs_a_place_and_a_good_row(bundle, write_csv, tmp_path):
