@@ -32,7 +32,6 @@ from training.data.score_writers import Added, ColumnarWriter, CsvWriter, check_
 from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile
 from training.errors import BadArgument, BadData, refusing_output
-from training.fitting.evaluate import evaluate
 
 LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
@@ -212,15 +211,15 @@ class _Scoring:
             rows, are_plain = np.empty((0, len(features))), False
             if file.body:
                 rows, are_plain = read_rows(file, features, as_written=how.explains)
-        evaluation = evaluate(self._bundle.forest, rows)
+        scores, labels = self._bundle.forest.score_and_label(rows)
         unfamiliar = self._bundle.known_values.find_rows(rows)
         if self._has_unfamiliar is None:
             self._has_unfamiliar = bool(unfamiliar) or (self._is_pipe and not block.is_only)
         elif unfamiliar and not self._has_unfamiliar:
             raise _UnfamiliarValue
-        added: dict[str, Any] = {LABEL_COLUMN: evaluation.labels, SCORE_COLUMN: evaluation.scores}
+        added: dict[str, Any] = {LABEL_COLUMN: labels, SCORE_COLUMN: scores}
         if how.explains:
-            added |= self._explain(rows, evaluation.scores)
+            added |= self._explain(rows, scores)
         if self._has_unfamiliar:
             texts = [""] * len(rows)
             for place, values in unfamiliar.items():
@@ -231,7 +230,7 @@ class _Scoring:
                 raise BadData(f"{file.path} line 1: the column {column} exists already; rename or remove it.")
         found = ScoredFile(
             len(rows),
-            int((evaluation.labels == OUTLIER).sum()),
+            int((labels == OUTLIER).sum()),
             len(unfamiliar),
             {name for values in unfamiliar.values() for name in values},
             len(bad_rows),
