@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -117,6 +117,32 @@ def show_record_rows(stage: str) -> Iterator[Callable[[int], None]]:
     A function to call with the number of rows read so far.
     """
     with _show_count(stage, desc=stage, unit="row", unit_scale=True) as show:
+        yield show
+
+
+@contextmanager
+def show_scored(sizes: Sequence[int]) -> Iterator[Callable[[int, float, int], None]]:
+    """Show in a terminal how much of tables is scored, how fast, and how long it will still take.
+
+    Parameters
+    ----------
+    sizes
+        How many bytes each table has.
+
+    Returns
+    -------
+    A function to call with the place of a table, the share of it that is done, and the number of its rows so far.
+    """
+    rows: dict[int, int] = {}
+    with tqdm(
+        desc="Scoring", total=sum(sizes), unit="B", unit_scale=True, file=sys.stderr, disable=not sys.stderr.isatty()
+    ) as bar:
+
+        def show(place: int, share: float, n_rows: int) -> None:
+            rows[place] = n_rows
+            bar.set_postfix_str(f"{sum(rows.values()):,} rows", refresh=False)
+            bar.update(sum(sizes[:place]) + int(share * sizes[place]) - bar.n)
+
         yield show
 
 

@@ -79,6 +79,10 @@ def encode_rows(rows: NDArray[np.float64], encode: Encode | None) -> NDArray[np.
     return np.nan_to_num(encode(rows), nan=0.0).astype(np.float64)
 
 
+# With 2,000 reference rows, a megabyte of similarities, which a processor's cache holds.
+_ROWS_AT_ONCE = 64
+
+
 class KernelReference:
     """The reference rows, prepared for comparisons.
 
@@ -104,7 +108,7 @@ class KernelReference:
         self._encode = encode
         self._scaling, self._factor = RobustScaling.of(encode_rows(rows, encode)), 1 / (bandwidth * np.sqrt(2))
         # One product with (x, 1, |x|^2) then yields all exponents -|x - y|^2.
-        self.table = _table_of(self.place(rows))
+        self.table = table_of(self.place(rows))
         # The part of the discrepancy that does not depend on the window.
         self.own_similarity = float(self.mean_similarity(self.place(rows)).mean())
 
@@ -116,8 +120,12 @@ class KernelReference:
 
     def mean_similarity(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean similarity of placed rows to all reference rows; shape ``(n_rows,)``, each in [0, 1]."""
-        # One row at a time: all rows by all reference rows would not fit into memory.
-        return np.array([np.exp(self.table @ extend(point)).mean() for point in points])
+        # A few rows at a time: all rows by all reference rows would not fit into memory.
+        means = np.empty(len(points))
+        for start in range(0, len(points), _ROWS_AT_ONCE):
+            exponents = extend(points[start : start + _ROWS_AT_ONCE]) @ self.table.T
+            means[start : start + _ROWS_AT_ONCE] = np.exp(exponents, out=exponents).mean(axis=1)
+        return means
 
 
 class KernelWindow:
@@ -177,15 +185,16 @@ class KernelWindow:
         return float(self._contributions.sum()) + self._own
 
 
-def extend(point: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Append 1 and the squared length to a placed row."""
-    extended = np.empty(len(point) + 2)
-    extended[:-2] = point
-    extended[-2], extended[-1] = 1, point @ point
+def extend(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Append 1 and the squared length to placed rows, shape ``(..., n_features)``."""
+    extended = np.empty((*points.shape[:-1], points.shape[-1] + 2))
+    extended[..., :-2] = points
+    extended[..., -2] = 1
+    extended[..., -1] = np.vecdot(points, points)
     return extended
 
 
-def _table_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Convert placed rows to ``(2 y, -|y|^2, -1)``."""
-    squares = (points**2).sum(axis=1, keepdims=True)
-    return np.hstack([2 * points, -squares, -np.ones_like(squares)])
+def table_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Convert placed rows to ``(2 y, -|y|^2, -1)``, whose product with an extended row is ``-|x - y|^2``."""
+    squares = (points**2).sum(axis=-1, keepdims=True)
+    return np.concatenate([2 * points, -squares, -np.ones_like(squares)], axis=-1)

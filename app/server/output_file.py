@@ -20,7 +20,7 @@ STANDARD_OUTPUT = Path("-")
 _PUBLIC = 0o666
 
 # A spreadsheet takes a cell that starts like this for a formula, which may call programs and send data elsewhere.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def disarm(text: str) -> str:
     >>> disarm('=HYPERLINK("http://elsewhere")'), disarm("an ordinary note"), disarm("")
     ('\'=HYPERLINK("http://elsewhere")', 'an ordinary note', '')
     """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def _status(target: Path) -> os.stat_result | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from app.errors import count_of
 from app.model.bundle import is_signature_required
 from training.bundle.write import WrittenBundle
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
+from training.metrics.monitor import Stage
 
 # A round number that everybody can scale to their own traffic; below ten alarms an hour, a day is easier to imagine.
 _ROWS_AN_HOUR, _FEW_ALARMS, _HOURS_A_DAY = 1000, 10, 24
@@ -18,13 +20,15 @@ _ROWS_AN_HOUR, _FEW_ALARMS, _HOURS_A_DAY = 1000, 10, 24
 _LOCAL_ADDRESSES = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 
 
-def summarise(written: WrittenBundle) -> str:
+def summarise(written: WrittenBundle, stage_seconds: Mapping[Stage, float] | None = None) -> str:
     """Summarise a new bundle as aligned plain text, with how to serve it.
 
     Parameters
     ----------
     written
         The bundle.
+    stage_seconds
+        How long each stage of the training took; without, nothing is said of it.
     """
     manifest, folder = written.manifest, written.folder
     parameters, evaluation = manifest["parameters"], manifest["evaluation"]
@@ -46,6 +50,7 @@ def summarise(written: WrittenBundle) -> str:
             if (figures := evaluation.get(name, {}).get("labels")) and figures["roc_auc"] is not None
         ],
         ("drift", _describe_drift(manifest)),
+        *([("seconds", _list_stages(stage_seconds))] if stage_seconds else []),
         ("folder", str(folder)),
         ("report", str(folder / "report.html")),
     ]
@@ -66,6 +71,18 @@ def summarise(written: WrittenBundle) -> str:
         steps.insert(0, f"python -m training sign {version} --key FILE --models {folder.parent}")
     how = "\n".join(steps)
     return f"{table}\n\nThis model is not live: {written.not_promoted}\nTo make it live:\n{how}"
+
+
+def _list_stages(stage_seconds: Mapping[Stage, float]) -> str:
+    """List how long each stage took.
+
+    Examples
+    --------
+    >>> _list_stages({Stage.READING: 1.23, Stage.FITTING: 4.0})
+    '5.2 (reading 1.2, fitting 4.0)'
+    """
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in stage_seconds.items())
+    return f"{sum(stage_seconds.values()):.1f} ({stages})"
 
 
 def _explain_threshold(training: dict[str, Any], models: Path) -> str:

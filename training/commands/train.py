@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         except REFUSALS as error:
             # Printed here, so that the reason is visible while the metrics are held.
             return refuse(error)
-        print(summarise(written), flush=True)
+        print(summarise(written, monitor.stage_seconds), flush=True)
     return NOT_PROMOTED if options.promote and written.not_promoted else 0
 
 

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from app.model.schema import Features
 from training.data.tables import CsvFile
+from training.errors import BadData
 
 # Longer cells are cut in messages, which should stay on one line.
 _MAX_SHOWN_CELL_LENGTH = 40
@@ -29,6 +31,15 @@ class ColumnProblem(Exception):
 def show_cell(cell: str) -> str:
     """Return a cell for a message."""
     return repr(cell if len(cell) <= _MAX_SHOWN_CELL_LENGTH else cell[:_MAX_SHOWN_CELL_LENGTH] + "...")
+
+
+def check_has_features(file: CsvFile, features: Features) -> None:
+    """Refuse a table, with ``BadData``, that lacks a column of a model."""
+    if missing := [name for name in features.names if name not in file.header]:
+        raise BadData(
+            f"{file.path} has no column {missing[0]}, which the model was trained on; "
+            f"its columns are {', '.join(file.header)}."
+        )
 
 
 def describe_problems(file: CsvFile, problems: dict[str, ColumnProblem], drop: Sequence[str]) -> str:

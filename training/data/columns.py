@@ -78,7 +78,7 @@ def infer_columns(file: CsvFile, names: Sequence[str], choices: Choices, drop: S
     BadData
         If columns have cells that cannot be used; the message names all of these columns.
     """
-    texts = _read_texts(file, names)
+    texts = read_texts(file, names)
     read: dict[str, NDArray[np.float64]] = {}
     levels: dict[str, Levels] = {}
     left_out: dict[str, str] = {}
@@ -111,25 +111,30 @@ def read_known_columns(file: CsvFile, features: Features) -> NDArray[np.float64]
     BadData
         If a value is missing in a column that has all of them in training, or cannot be used.
     """
-    texts = _read_texts(file, features.names)
+    texts = read_texts(file, features.names)
     read, problems = [], {}
     for place, name in enumerate(features.names):
-        levels = features.levels[place] if features.levels else None
         try:
-            form = features.times[place] if features.times else None
-            values = read_times(texts[name], form) if form else _code(texts[name], file, levels)
-            if not features.may_be_missing(place) and np.isnan(values).any():
-                raise ColumnProblem(
-                    int(np.isnan(values).argmax()),
-                    "the cell is empty, and training had no row without a value; fill it, remove the line, or train "
-                    "with --allow-missing",
-                )
-            read.append(values)
+            read.append(read_known_column(texts[name], file, features, place))
         except ColumnProblem as problem:
             problems[name] = problem
     if problems:
         raise BadData(describe_problems(file, problems, []))
     return np.column_stack(read)
+
+
+def read_known_column(texts: pd.Series[str], file: CsvFile, features: Features, place: int) -> NDArray[np.float64]:
+    """Read the column of a model that has a place among its features; refuse the first bad cell with ColumnProblem."""
+    form = features.times[place] if features.times else None
+    levels = features.levels[place] if features.levels else None
+    values = read_times(texts, form) if form else _code(texts, file, levels)
+    if not features.may_be_missing(place) and np.isnan(values).any():
+        raise ColumnProblem(
+            int(np.isnan(values).argmax()),
+            "the cell is empty, and training had no row without a value; fill it, remove the line, or train "
+            "with --allow-missing",
+        )
+    return values
 
 
 def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
@@ -147,7 +152,7 @@ def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
     """
     if (rows := read_fast(file, names)) is not None:
         return rows
-    texts = _read_texts(file, names)
+    texts = read_texts(file, names)
     read = []
     for name in names:
         try:
@@ -157,9 +162,9 @@ def read_numbers(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64]:
     return np.column_stack(read)
 
 
-def _read_texts(file: CsvFile, names: Sequence[str]) -> pd.DataFrame:
+def read_texts(file: CsvFile, names: Sequence[str]) -> pd.DataFrame:
     """Read cells as texts without blanks around them; lines of another width are refused."""
-    if not _has_plain_lines(file):
+    if not has_plain_lines(file):
         records = [cells for _, cells in file.records()]
         table = pd.DataFrame(records, columns=list(file.header), dtype=object)
     else:
@@ -178,7 +183,7 @@ def _read_texts(file: CsvFile, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: table[name].astype(str).str.strip() for name in names}, index=table.index)
 
 
-def _has_plain_lines(file: CsvFile) -> bool:
+def has_plain_lines(file: CsvFile) -> bool:
     """Return whether each line is a record with as many cells as the header, so that pandas reads it right."""
     body = file.body
     if len(file.header) == 1 or b'"' in body or b"\r" in body.replace(b"\r\n", b""):

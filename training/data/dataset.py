@@ -16,6 +16,7 @@ from app.model.schema import MAX_FEATURES, Features, Levels, describe_columns
 from training.console import warn
 from training.data.addresses import TableFile
 from training.data.choices import Choices
+from training.data.column_problems import check_has_features
 from training.data.columns import infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
 from training.data.source import GUESS, Dialect
@@ -227,11 +228,7 @@ def read_features(file: CsvFile, features: Features, label: str | None = None) -
         raise BadArgument(
             f"--label {label} is a feature of the model; a label that the model was trained on cannot evaluate it."
         )
-    if missing := [name for name in names if name not in file.header]:
-        raise BadData(
-            f"{file.path} has no column {missing[0]}, which the model was trained on; "
-            f"its columns are {', '.join(file.header)}."
-        )
+    check_has_features(file, features)
     rows = None if features.levels else read_fast(file, names)
     if rows is None:
         if not file.body:

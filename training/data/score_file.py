@@ -1,81 +1,117 @@
-"""Score a table: copy it, with a label, a score and perhaps an explanation added to each row."""
+"""Score a table: copy it, with a label, a score and perhaps an explanation added to each row.
+
+The table is read in blocks, which are scored in threads and written in their order: memory does not grow with it.
+"""
 
 from __future__ import annotations
 
-import csv
+import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from io import TextIOWrapper
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import feather, parquet
 
 from app.model.bundle import Bundle
-from app.model.explain import Explainer
 from app.model.explained_rows import explain_rows, flatten, to_lists
-from app.model.scoring import Unfamiliar
-from app.server.output_file import disarm, open_output
+from app.model.forest import OUTLIER
+from app.server.output_file import is_stream, open_output
 from training.data.addresses import TableFile
-from training.data.dataset import read_features
+from training.data.bad_rows import BadRow, Rejects, check_some_are_left, separate_bad_rows
+from training.data.block_rows import read_rows
+from training.data.blocks import Block, read_blocks
+from training.data.column_problems import check_has_features
+from training.data.score_writers import Added, ColumnarWriter, CsvWriter, check_format, is_columnar
 from training.data.source import GUESS, Dialect
-from training.data.tables import CsvFile, is_number, open_csv_file
+from training.data.tables import CsvFile
 from training.errors import BadArgument, BadData, refusing_output
-from training.fitting.evaluate import Evaluation, evaluate
 
 LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
-# By the end of the target's name.
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-_COLUMNAR_WRITERS: dict[str, Callable[[pa.Table, Any], None]] = {
-    ".parquet": parquet.write_table,
-    ".feather": feather.write_feather,
-    ".arrow": feather.write_feather,
-}
-
-# People who name such a file expect more than CSV in it.
-_OTHER_FORMATS = {
-    ".xlsx": "Excel",
-    ".xls": "Excel",
-    ".ods": "OpenDocument",
-    ".json": "JSON",
-    ".ndjson": "JSON",
-    ".zip": "zip",
-}
-
-# The explanations of so many rows are in memory at once.
-_BLOCK_ROWS = 1000
+# The explanations of so many rows are objects at once, before they become columns.
+_EXPLAINED_ROWS = 1000
 
 
 @dataclass(frozen=True)
-class ScoredFile:
-    """The labels and scores of a file.
+class HowToScore:
+    """What a person wants to know of each row, and how the table is written.
 
     Parameters
     ----------
-    evaluation
-        Labels and scores.
-    unfamiliar
-        By position of a row that has any: why values are unlike those in training, by column.
+    is_raw
+        Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
+    explains
+        Also add the columns of explanations, as ``/predictions`` returns them in CSV.
+    skips_bad_rows
+        Write rows that cannot be scored to another file, instead of stopping at the first.
+    dialect
+        How the table is written, as far as it is known.
     """
 
-    evaluation: Evaluation
-    unfamiliar: Mapping[int, Unfamiliar]
+    is_raw: bool = False
+    explains: bool = False
+    skips_bad_rows: bool = False
+    dialect: Dialect = GUESS
+
+
+@dataclass
+class ScoredFile:
+    """What was found in a table.
+
+    Parameters
+    ----------
+    n_rows, n_flagged
+        Rows that were scored, and those of them that are outliers.
+    n_unfamiliar, unfamiliar_columns
+        Rows with values that training did not see, and the columns of these values.
+    n_bad
+        Rows that were left out, as they cannot be scored.
+    """
+
+    n_rows: int = 0
+    n_flagged: int = 0
+    n_unfamiliar: int = 0
+    unfamiliar_columns: set[str] = field(default_factory=set)
+    n_bad: int = 0
+
+    def add(self, other: ScoredFile) -> None:
+        """Count what was found in another part."""
+        self.n_rows += other.n_rows
+        self.n_flagged += other.n_flagged
+        self.n_unfamiliar += other.n_unfamiliar
+        self.unfamiliar_columns |= other.unfamiliar_columns
+        self.n_bad += other.n_bad
+
+
+@dataclass(frozen=True)
+class _ScoredBlock:
+    """A block as it is written, with what was found in it."""
+
+    file: CsvFile
+    added: tuple[str, ...]
+    rendered: Any
+    found: ScoredFile
+    bad_rows: list[BadRow]
+    share: float
+
+
+class _UnfamiliarValue(Exception):
+    """A later block has the first unfamiliar value of a table, whose header has no column for it."""
 
 
 def score_file(
     bundle: Bundle,
     source: TableFile,
     target: Path,
-    *,
-    is_raw: bool = False,
-    explains: bool = False,
-    dialect: Dialect = GUESS,
+    how: HowToScore = HowToScore(),
+    on_progress: Callable[[float, int], None] = lambda share, n_rows: None,
 ) -> ScoredFile:
     """Copy a table with ``is_inlier`` and ``anomaly_score`` as its last columns, and ``unfamiliar`` if a row has such.
 
@@ -87,144 +123,171 @@ def score_file(
         The file to score.
     target
         Where to write; a file is replaced in one step if it exists. Names that end with ``.parquet``, ``.feather`` or
-        ``.arrow`` make files of typed columns, ``.gz`` and ``.zst`` compressed CSV, all others CSV.
-    is_raw
-        Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
-    explains
-        Also add the columns of explanations, as ``/predictions`` returns them in CSV.
-    dialect
-        How the file is written, as far as it is known.
+        ``.arrow`` make files of typed columns, ``.gz`` and ``.zst`` compressed CSV, all others CSV. A large table that
+        goes to a pipe always has the column ``unfamiliar``, because its header is written first.
+    how
+        What to add to each row.
+    on_progress
+        Called after each block with the share of the file that is done and the number of rows.
 
     Raises
     ------
     BadArgument
-        If the name of the target ends like that of a format that is not written.
+        If the name of the target ends like that of a format that is not written, or bad rows are to be skipped and
+        the target is a pipe, which has no place for them.
     BadData
         If the file lacks a feature, holds a cell that cannot be scored, or has one of the new columns.
     CannotExplain
-        If ``explains`` is true and the bundle is of format 1.
+        If ``how`` wants explanations and the bundle is of format 1.
     ModelsNotWritable
         If the result cannot be stored; ``target`` then is as it was.
     """
-    if (called := _OTHER_FORMATS.get(target.suffix.lower())) is not None:
-        raise BadArgument(
-            f"--out {target}: {called} cannot be written; use .csv, .csv.gz, .csv.zst, .parquet or .feather."
-        )
-    file = open_csv_file(source, dialect)
-    rows = read_features(file, bundle.features).rows
-    unfamiliar = bundle.known_values.find_rows(rows)
-    evaluation = evaluate(bundle.forest, rows)
-    write_columns = _COLUMNAR_WRITERS.get(target.suffix.lower())
-    # Spreadsheets do not run what such a file holds.
-    convert = str if is_raw or write_columns else _disarm_text
-    explained = _Explained(bundle.explainer, rows, evaluation, convert) if explains else None
-    added = (LABEL_COLUMN, SCORE_COLUMN, *(explained.header if explained else ()))
-    if unfamiliar:
-        added = (*added, UNFAMILIAR_COLUMN)
-    for column in added:
-        if column in file.header:
-            raise BadData(f"{source} line 1: the column {column} exists already; rename or remove it.")
-    with refusing_output(target), open_output(target) as opened:
-        answers: Iterator[Sequence[Any]] = zip(evaluation.labels.tolist(), evaluation.scores.tolist(), strict=True)
-        if explained:
-            answers = ((*answer, *more) for answer, more in zip(answers, explained, strict=True))
-        if unfamiliar:
-            texts = (
-                json.dumps(unfamiliar[at], ensure_ascii=False, separators=(",", ":")) if at in unfamiliar else ""
-                for at in range(len(rows))
-            )
-            answers = ((*answer, text) for answer, text in zip(answers, texts, strict=True))
-        if write_columns:
-            write_columns(
-                _to_table(file, bundle, rows, dict(zip(added, zip(*answers, strict=True), strict=True))), opened.buffer
-            )
-        else:
-            with _compressing(opened, target) as text:
-                _write(text, file, added, answers, convert)
-    return ScoredFile(evaluation, unfamiliar)
+    check_format(target)
+    with refusing_output(target):
+        is_pipe = is_stream(target)
+    if how.skips_bad_rows and is_pipe:
+        raise BadArgument(f"--out {target}: bad rows are written beside the result, so --on-bad-row skip needs a file.")
+    scoring = _Scoring(bundle, target, how, on_progress, is_pipe)
+    try:
+        return scoring.run(source, has_unfamiliar=None)
+    except _UnfamiliarValue:
+        # Rare: values are unfamiliar from the beginning, or never.
+        return scoring.run(source, has_unfamiliar=True)
 
 
-class _Explained:
-    """The cells that explain each row, computed block by block.
-
-    Parameters
-    ----------
-    explainer, rows, evaluation
-        Of the model; the rows, and their scores.
-    convert
-        Applied to texts.
-    """
+class _Scoring:
+    """Scores the blocks of one table; arguments as of :func:`score_file`."""
 
     def __init__(
-        self,
-        explainer: Explainer,
-        rows: NDArray[np.float64],
-        evaluation: Evaluation,
-        convert: Callable[[str], str],
+        self, bundle: Bundle, target: Path, how: HowToScore, on_progress: Callable[[float, int], None], is_pipe: bool
     ) -> None:
-        self._explainer, self._rows, self._evaluation, self._convert = explainer, rows, evaluation, convert
-        self.header = tuple(self._explain(slice(1)))
+        self._bundle, self._target, self._how, self._is_pipe = bundle, target, how, is_pipe
+        self._on_progress = on_progress
+        self._has_unfamiliar: bool | None = None
+        self._dialect = how.dialect
+        self._writer: CsvWriter | ColumnarWriter
 
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        for first in range(0, len(self._rows), _BLOCK_ROWS):
-            yield from zip(*self._explain(slice(first, first + _BLOCK_ROWS)).values(), strict=True)
+    def run(self, source: TableFile, *, has_unfamiliar: bool | None) -> ScoredFile:
+        """Score all blocks; whether there is a column for unfamiliar values is decided by the first, if it is None."""
+        self._has_unfamiliar = has_unfamiliar
+        features, how = self._bundle.features, self._how
+        writes_text = not is_columnar(self._target) or bool(features.levels) or how.skips_bad_rows or how.explains
+        blocks = read_blocks(source, self._dialect, writes_text=writes_text)
+        found = ScoredFile()
+        with ExitStack() as stack:
+            stack.enter_context(closing(blocks))
+            first = next(blocks)
+            # So that a second run prints no guesses again.
+            self._dialect = first.file.dialect
+            check_has_features(first.file, features)
+            # Before the result is opened, so that nothing is written for a table that cannot be scored.
+            self._writer = _writer_of(self._target, self._bundle, how)
+            begun = self._score(first)
+            stack.enter_context(refusing_output(self._target))
+            opened = stack.enter_context(open_output(self._target))
+            self._writer.begin(opened.buffer, begun.file, begun.added)
+            rejects = stack.enter_context(Rejects(self._target))
+            for block in itertools.chain([begun], stack.enter_context(_Threads()).map(self._score, blocks)):
+                self._writer.write(block.rendered)
+                found.add(block.found)
+                rejects.write(block.file, block.bad_rows)
+                self._on_progress(block.share, found.n_rows)
+            check_some_are_left(found.n_rows, found.n_bad, source)
+            self._writer.close()
+            if self._how.skips_bad_rows:
+                rejects.remove_old()
+        return found
 
-    def _explain(self, block: slice) -> dict[str, list[Any]]:
-        """Explain some rows; return the new columns."""
-        return flatten(
-            to_lists(explain_rows(self._explainer, self._rows[block], self._evaluation.scores[block])), self._convert
+    def _score(self, block: Block) -> _ScoredBlock:
+        """Read, score and render a block; called in threads."""
+        features, how, file = self._bundle.features, self._how, block.file
+        bad_rows: list[BadRow] = []
+        try:
+            rows, are_plain = read_rows(file, features, as_written=how.explains)
+        except BadData:
+            if not how.skips_bad_rows or not (file.body or file.columns):
+                raise
+            file, bad_rows = separate_bad_rows(file, features)
+            rows, are_plain = np.empty((0, len(features))), False
+            if file.body:
+                rows, are_plain = read_rows(file, features, as_written=how.explains)
+        scores, labels = self._bundle.forest.score_and_label(rows)
+        unfamiliar = self._bundle.known_values.find_rows(rows)
+        if self._has_unfamiliar is None:
+            self._has_unfamiliar = bool(unfamiliar) or (self._is_pipe and not block.is_only)
+        elif unfamiliar and not self._has_unfamiliar:
+            raise _UnfamiliarValue
+        added: dict[str, Any] = {LABEL_COLUMN: labels, SCORE_COLUMN: scores}
+        if how.explains:
+            added |= self._explain(rows, scores)
+        if self._has_unfamiliar:
+            texts = [""] * len(rows)
+            for place, values in unfamiliar.items():
+                texts[place] = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+            added[UNFAMILIAR_COLUMN] = texts
+        for column in added:
+            if column in file.header:
+                raise BadData(f"{file.path} line 1: the column {column} exists already; rename or remove it.")
+        found = ScoredFile(
+            len(rows),
+            int((labels == OUTLIER).sum()),
+            len(unfamiliar),
+            {name for values in unfamiliar.values() for name in values},
+            len(bad_rows),
         )
+        rendered = self._render(file, added, rows, are_plain=are_plain, is_only=block.is_only)
+        return _ScoredBlock(file, tuple(added), rendered, found, bad_rows, block.share)
+
+    def _render(self, file: CsvFile, added: Added, rows: NDArray[np.float64], *, are_plain: bool, is_only: bool) -> Any:
+        """Return the rows of a block as they are written."""
+        if isinstance(self._writer, ColumnarWriter):
+            return self._writer.render(file, added, rows, is_only=is_only)
+        are_numbers = None
+        if are_plain:
+            # With a decimal comma, a cell is no number to a spreadsheet of another country.
+            is_point = file.dialect.decimal == "."
+            are_numbers = np.array([is_point and name in self._bundle.features.names for name in file.header])
+        return self._writer.render(file, added, are_numbers)
+
+    def _explain(self, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> dict[str, list[Any]]:
+        """Return the columns that explain rows, computed part by part."""
+        if not len(rows):  # all were bad; the names of the columns are needed all the same
+            some_row = np.zeros((1, len(self._bundle.features)))
+            return {name: [] for name in self._explain(some_row, self._bundle.forest.score(some_row))}
+        columns: dict[str, list[Any]] = {}
+        for start in range(0, len(rows), _EXPLAINED_ROWS):
+            part = slice(start, start + _EXPLAINED_ROWS)
+            explained = to_lists(explain_rows(self._bundle.explainer, rows[part], scores[part]))
+            for name, values in flatten(explained, self._writer.convert).items():
+                columns.setdefault(name, []).extend(values)
+        return columns
 
 
-@contextmanager
-def _compressing(opened: TextIOWrapper, target: Path) -> Iterator[TextIO]:
-    """Compress what is written if the name of the target says so."""
-    compression = _COMPRESSIONS.get(target.suffix.lower())
-    if compression is None:
-        yield opened
-        return
-    compressed: Any = pa.CompressedOutputStream(opened.buffer, compression)
-    with TextIOWrapper(compressed, encoding="utf-8", newline="") as text:
-        yield text
+class _Threads:
+    """One thread for each processor that this process may use."""
+
+    def __init__(self) -> None:
+        self._n_threads = len(os.sched_getaffinity(0))
+        self._executor = ThreadPoolExecutor(self._n_threads, "score")
+
+    def __enter__(self) -> _Threads:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def map(self, function: Callable[[Block], _ScoredBlock], blocks: Iterable[Block]) -> Iterator[_ScoredBlock]:
+        """Yield results in the order of the blocks, of which only few are read ahead."""
+        pending: deque[Future[_ScoredBlock]] = deque()
+        for block in blocks:
+            pending.append(self._executor.submit(function, block))
+            # Each thread has a block, and one is ready.
+            if len(pending) > self._n_threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
-def _to_table(file: CsvFile, bundle: Bundle, rows: NDArray[np.float64], added: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """Return the columns of a file with the new ones.
-
-    Those of Parquet, Feather and Arrow keep their types. Of CSV, the model's numbers are numbers, and others are texts.
-    """
-    if file.columns is not None:
-        table = file.columns
-    else:
-        cells = zip(*(cells for _, cells in file.records()), strict=True)
-        texts = dict(zip(file.header, cells, strict=True))
-        levels = bundle.features.levels or (None,) * rows.shape[1]
-        numbers = {
-            name: values
-            for name, values, known in zip(bundle.features.names, rows.T, levels, strict=True)
-            if known is None
-        }
-        table = pa.table({name: numbers.get(name, texts[name]) for name in file.header})
-    for name, values in added.items():
-        table = table.append_column(name, pa.array(values))
-    return table
-
-
-def _disarm_text(cell: str) -> str:
-    """Disarm a cell unless it is a number, which may start with a sign."""
-    return cell if is_number(cell) else disarm(cell)
-
-
-def _write(
-    opened: TextIO,
-    file: CsvFile,
-    added: Sequence[str],
-    answers: Iterator[Sequence[Any]],
-    convert: Callable[[str], str],
-) -> None:
-    """Write all cells, and the new ones of each row."""
-    writer = csv.writer(opened, lineterminator="\n", delimiter=file.dialect.separator)
-    writer.writerow([*map(convert, file.header), *added])
-    writer.writerows(
-        [*map(convert, cells), *answer] for (_, cells), answer in zip(file.records(), answers, strict=True)
-    )
+def _writer_of(target: Path, bundle: Bundle, how: HowToScore) -> CsvWriter | ColumnarWriter:
+    """Return what writes a target, by its name."""
+    return ColumnarWriter(target, bundle) if is_columnar(target) else CsvWriter(target, is_raw=how.is_raw)

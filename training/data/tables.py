@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
 from training.data.addresses import TableFile
-from training.data.source import GUESS, PLAIN, Dialect, decompress, read_text
+from training.data.source import GUESS, PLAIN, Dialect, Text, decompress, read_text
 from training.errors import BadData
 
 if TYPE_CHECKING:
@@ -70,8 +70,13 @@ class CsvFile:
         """The text below the header."""
         return self.text.partition(b"\n")[2]
 
-    def records(self) -> Iterator[tuple[int, list[str]]]:
+    def records(self, *, checks_width: bool = True) -> Iterator[tuple[int, list[str]]]:
         """Yield each record below the header, with the number of the line on which it starts, counted from 1.
+
+        Parameters
+        ----------
+        checks_width
+            Whether a record with more or fewer cells than the header is refused.
 
         Raises
         ------
@@ -81,7 +86,7 @@ class CsvFile:
         records = _number_records(self.path, self.text, self.dialect.separator, self.first_line)
         next(records)
         for line, cells in records:
-            if len(cells) != len(self.header):
+            if checks_width and len(cells) != len(self.header):
                 raise BadData(
                     f"{self.path} line {line}: the line is empty; remove it."
                     if not cells
@@ -114,15 +119,18 @@ def open_csv_file(path: TableFile, dialect: Dialect = GUESS) -> CsvFile:
         raise BadData(f"{path} is a folder; name the CSV file in it.") from None
     except OSError as error:
         raise BadData(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
-    text = read_text(path, decompress(path, written), dialect)
+    return make_csv_file(path, read_text(path, decompress(path, written), dialect), hashlib.sha256(written).hexdigest())
+
+
+def make_csv_file(path: TableFile, text: Text, sha256: str) -> CsvFile:
+    """Check the header of a table whose text is known, or its beginning; arguments and errors as above."""
     records = _number_records(path, text.content, text.dialect.separator, text.first_line)
     header = tuple(cell.strip() for cell in next(records)[1])
     if header and not header[0] and len(header) > 1:  # pandas writes its index so
         header = (UNNAMED, *header[1:])
-    _check_header(path, header, text.first_line)
+    check_header(path, header, text.first_line)
     _check_that_it_is_one(path, header, next(records, (0, []))[1])
-    digest = hashlib.sha256(written).hexdigest()
-    return CsvFile(path, digest, header, text.content, text.dialect, text.first_line, text.columns)
+    return CsvFile(path, sha256, header, text.content, text.dialect, text.first_line, text.columns)
 
 
 def is_number(cell: str) -> bool:
@@ -175,7 +183,7 @@ def _is_datum(cell: str) -> bool:
     return is_number(cell) or _TIME.match(cell.strip()) is not None
 
 
-def _check_header(path: TableFile, header: tuple[str, ...], line: int) -> None:
+def check_header(path: TableFile, header: tuple[str, ...], line: int) -> None:
     """Refuse a first line that is not a list of column names."""
     if not header:
         raise BadData(f"{path} line {line}: the line is empty; put the column names there.")

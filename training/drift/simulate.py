@@ -1,7 +1,7 @@
 """Simulate streams without drift, and what each drift detector computes from them.
 
-Many streams are simulated at once. When a window slides by a row, a sum over its pairs changes only by the pairs of the
-row that enters and of the row that leaves, so each pair of rows that are ever in one window is compared once.
+When a window slides, a sum over its pairs changes only by the pairs of the row that enters and of the row that leaves:
+each pair of rows that are ever in one window is compared once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE
 from app.drift.cvm import RankReference, Whole
-from app.drift.mmd import Encode, KernelReference
+from app.drift.mmd import Encode, KernelReference, extend, table_of
 from app.drift.thresholds import settling_rows
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single, step_between_outlier_shares
 
@@ -38,6 +38,9 @@ _WINDOWS_AT_RISK = 10
 
 # Streams are simulated in batches that fit into a processor's cache.
 _STREAMS_AT_ONCE = 64
+
+# Picking rows costs about ten times as much as passing over all of them.
+_RARELY = 0.1
 
 # The distances of each column are divided by this quantile of windows without drift.
 _SCALE_QUANTILE = 0.999
@@ -152,8 +155,7 @@ class DriftSimulation:
     def _compute(self, detector: str, part: NDArray[np.int32]) -> NDArray[np.float64]:
         """Compute a detector's statistic for some streams, without jitter."""
         if detector == MMD:
-            points = np.moveaxis(self._points[part], -1, 0)
-            return simulate_kernel_distances(self._kernel, points, self._similarities[part], self._window)
+            return simulate_kernel_distances(self._kernel, self._points[part], self._similarities[part], self._window)
         if detector == OUTLIER_RATE:
             return simulate_outlier_shares(self._are_outliers[part], self._share, self._window)
         score = self._ranks.n_columns - 1
@@ -197,7 +199,7 @@ def simulate_kernel_distances(
     reference
         Reference rows.
     points
-        The placed rows of each stream, features first: shape ``(n_features, n_streams, n_rows)``.
+        The placed rows of each stream, shape ``(n_streams, n_rows, n_features)``.
     mean_similarities
         Mean similarity of these rows with the reference, shape ``(n_streams, n_rows)``.
     size
@@ -207,16 +209,19 @@ def simulate_kernel_distances(
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
-
-    def compare(lag: int) -> NDArray[np.float64]:
-        similarities = np.zeros((points.shape[1], points.shape[2] - lag))
-        for feature in points:
-            difference = feature[:, lag:] - feature[:, :-lag]
-            difference *= difference
-            similarities -= difference
-        return np.exp(similarities, out=similarities)
-
-    pairs = _sum_pairs(compare, mean_similarities.shape, size, np.float64)
+    # Each block of rows with those up to a window before it: a product of matrices yields all exponents at once.
+    table, extended = table_of(points), extend(points)
+    with_earlier, with_later = np.zeros((2, *mean_similarities.shape))
+    n_rows, step = points.shape[1], max(1, size // 4)
+    for start in range(0, n_rows, step):
+        end, first = min(start + step, n_rows), max(0, start - size + 1)
+        similarities = table[:, start:end] @ extended[:, first:end].transpose(0, 2, 1)
+        np.exp(similarities, out=similarities)
+        lags = np.arange(start, end)[:, None] - np.arange(first, end)
+        similarities *= (lags > 0) & (lags < size)
+        with_earlier[:, start:end] = similarities.sum(axis=2)
+        with_later[:, first:end] += similarities.sum(axis=1)
+    pairs = _sum_pairs(with_earlier, with_later, size)
     with_reference = _sum_window(mean_similarities, size)
     distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
     return distances + reference.own_similarity
@@ -241,17 +246,22 @@ def simulate_rank_distances(reference: RankReference, places: Whole, column: int
     Shape ``(n_streams, n_rows - size + 1)``.
     """
     table = reference.table
-    # Small integers are compared several times faster; an overlap is at most four times the number of reference rows.
-    small = np.int16 if 4 * reference.n_rows <= np.iinfo(np.int16).max else np.int32
-    above, ties = table[0].astype(small).take(places), table[1].astype(small).take(places)
-    names = (places - places.min()).astype(np.int32)
-
-    def compare(lag: int) -> NDArray[Any]:
-        overlaps: NDArray[Any] = np.minimum(above[:, lag:], above[:, :-lag])
-        overlaps -= ties[:, lag:] * (names[:, lag:] == names[:, :-lag])
-        return overlaps
-
-    pairs = _sum_pairs(compare, places.shape, size, np.int64)
+    # An overlap is at most four times the number of reference rows; numbers of half the size are added twice as fast.
+    small = np.int32 if 4 * reference.n_rows * size <= np.iinfo(np.int32).max else np.int64
+    above, ties = (table[row].astype(small).take(places) for row in (0, 1))
+    names, tied = (places - places.min()).astype(np.int32), np.array(np.nonzero(ties))
+    is_rarely_tied = tied.shape[1] < _RARELY * ties.size
+    with_earlier, with_later = np.zeros((2, *places.shape), small)
+    for lag in range(1, size):
+        overlaps = np.minimum(above[:, lag:], above[:, :-lag])
+        if is_rarely_tied:
+            stream, row = tied[:, tied[1] < places.shape[1] - lag]
+            overlaps[stream, row] -= ties[stream, row] * (names[stream, row + lag] == names[stream, row])
+        else:
+            overlaps -= ties[:, lag:] * (names[:, lag:] == names[:, :-lag])
+        with_earlier[:, lag:] += overlaps
+        with_later[:, :-lag] += overlaps
+    pairs = _sum_pairs(with_earlier, with_later, size)
     with_itself = _sum_window((table[0] - table[1]).take(places), size)
     with_reference = _sum_window(table[2].take(places), size)
     n_rows, own = reference.n_rows, reference.own_overlaps[column]
@@ -274,19 +284,12 @@ def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> 
     return jitter
 
 
-def _sum_pairs(
-    compare: Callable[[int], NDArray[Any]], shape: tuple[int, ...], size: int, dtype: type[np.generic]
-) -> NDArray[Any]:
-    """Sum over all pairs of distinct rows in each full window, each pair once."""
-    with_earlier, with_later = np.zeros((2, *shape), dtype)
-    for lag in range(1, size):
-        similarity = compare(lag)
-        with_earlier[:, lag:] += similarity
-        with_later[:, :-lag] += similarity
-    # The pairs that each row added so far, minus those that rows removed when they left the window.
-    sums = np.cumsum(with_earlier, axis=1)[:, size - 1 :]
-    sums[:, 1:] -= np.cumsum(with_later, axis=1)[:, :-size]
-    return sums
+def _sum_pairs(with_earlier: NDArray[Any], with_later: NDArray[Any], size: int) -> NDArray[Any]:
+    """Sum over all pairs in each full window: what rows added so far, minus what they removed when they left it."""
+    dtype = np.result_type(with_earlier, np.int64)
+    added, removed = (np.cumsum(each, axis=1, dtype=dtype) for each in (with_earlier, with_later))
+    added[:, size:] -= removed[:, :-size]
+    return added[:, size - 1 :]
 
 
 def _sum_window(values: NDArray[Any], size: int) -> NDArray[Any]:

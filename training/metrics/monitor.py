@@ -38,6 +38,11 @@ class TrainingMonitor:
     registry
         Where the metrics are registered; by default a new registry.
 
+    Attributes
+    ----------
+    stage_seconds
+        How long each stage that has ended took.
+
     Examples
     --------
     >>> monitor = TrainingMonitor()
@@ -102,6 +107,7 @@ class TrainingMonitor:
             self._durations.labels(stage)
         self._running: Stage | None = None
         self._started = 0.0
+        self.stage_seconds: dict[Stage, float] = {}
 
     @contextmanager
     def watch_run(self) -> Iterator[None]:
@@ -164,7 +170,8 @@ class TrainingMonitor:
     def _end_stage(self) -> None:
         """Record how long the running stage took, if there is one."""
         if self._running is not None:
-            self._durations.labels(self._running).set(time.perf_counter() - self._started)
+            self.stage_seconds[self._running] = taken = time.perf_counter() - self._started
+            self._durations.labels(self._running).set(taken)
             self._stages.labels(self._running).set(0)
         self._running = None
 

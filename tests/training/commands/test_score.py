@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from training.__main__ import main
 from training.bundle.write import write_bundle
 
@@ -53,3 +55,75 @@ def test_link_to_the_result_stays(small_model, write_csv, tmp_path):
     assert link.is_symlink()
     assert target.stat().st_mode & 0o777 == 0o640
     assert target.read_text().startswith("mean,sd,is_inlier")
+
+
+def test_folder_is_scored_and_resumed(small_model, write_csv, tmp_path, capsys):
+    """Each table keeps its name; a result is made again if it, the table or the options changed."""
+    write_bundle(tmp_path / "models", small_model)
+    (tmp_path / "in" / "day").mkdir(parents=True)
+    for name in ("in/a.csv", "in/day/b.csv", "in/day/_SUCCESS"):
+        write_csv("mean,sd\n0,0\n9,9\n", name)
+    out = tmp_path / "out"
+    command = ["score", "--in", str(tmp_path / "in"), "--out", str(out), "--models", str(tmp_path / "models")]
+
+    assert main(command) == 0
+
+    assert "2 of 4 rows are outliers" in capsys.readouterr().out
+    scored = {path.relative_to(out).as_posix(): path.read_text() for path in out.rglob("*.csv")}
+    assert sorted(scored) == ["a.csv", "day/b.csv"]
+    kept = (out / "day" / "b.csv").stat().st_ino
+    (out / "a.csv").write_text("half")
+
+    assert main([*command, "--resume"]) == 0
+
+    assert "1 result of 2 in" in capsys.readouterr().err
+    assert {path.relative_to(out).as_posix(): path.read_text() for path in out.rglob("*.csv")} == scored
+    assert (out / "day" / "b.csv").stat().st_ino == kept
+
+    write_csv("mean,sd\n0,0\n9,9\n0,0\n", "in/day/b.csv")
+    assert main([*command, "--resume"]) == 0
+    assert "2 of 5 rows are outliers" in capsys.readouterr().out
+    assert main([*command, "--resume", "--raw"]) == 0
+    assert "kept" not in capsys.readouterr().err
+
+
+def test_pattern_is_scored_past_bad_rows(small_model, write_csv, tmp_path, capsys):
+    """Their number is printed, and each result has those of its table beside it."""
+    write_bundle(tmp_path / "models", small_model)
+    for name, cell in (("in-1.csv", "9"), ("in-2.csv", "x"), ("other.csv", "x")):
+        write_csv(f"mean,sd\n0,0\n9,{cell}\n", name)
+    command = ["score", "--in", str(tmp_path / "in-*.csv"), "--out", str(tmp_path / "out")]
+    command += ["--models", str(tmp_path / "models")]
+
+    assert main(command) == 2
+    assert "in-2.csv line 3, column sd: 'x' is not a number" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "in-2.csv").exists()
+
+    assert main([*command, "--on-bad-row", "skip", "--resume"]) == 0
+
+    printed = capsys.readouterr()
+    assert "1 of 3 rows are outliers" in printed.out
+    assert "1 row of " in printed.err
+    rejected = (tmp_path / "out" / "in-2.csv.rejects.csv").read_text()
+    assert rejected.startswith("line,reason,row\n3,")
+    assert rejected.endswith('"9,x"\n')
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--in", "{}/none-*.csv", "--out", "{}/out"], "there is no table"),
+        (["--in", "{}", "--out", "{}"], "has tables of --in in it"),
+        (["--in", "{}/rows.csv", "--out", "{}/out.csv", "--resume"], "--resume keeps results of many tables"),
+    ],
+)
+def test_tables_that_cannot_be_scored_together_are_refused(small_model, write_csv, tmp_path, capsys, options, message):
+    """Nothing is written."""
+    models = tmp_path.with_name(f"{tmp_path.name}-models")
+    write_bundle(models, small_model)
+    write_csv("mean,sd\n0,0\n")
+
+    assert main(["score", *(each.format(tmp_path) for each in options), "--models", str(models)]) == 2
+
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]

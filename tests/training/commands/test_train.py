@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -59,6 +60,9 @@ def test_model_is_trained_and_summarized(train_csv, write_csv, tmp_path, capsys)
     assert values["drift"] == "not monitored: calibration needs at least 4,000 training rows"
     assert values["flagged, training"] == "30 of 300 (10.000%)"
     assert values["flagged, test"].endswith(" of 2 (50.000%)")
+    assert re.fullmatch(
+        r"[\d.]+ \(reading [\d.]+, fitting [\d.]+, evaluating [\d.]+, writing [\d.]+\)", values["seconds"]
+    )
     assert values["folder"] == str(models / bundle.version)
     assert Path(values["report"]).is_file()
     assert (

@@ -54,7 +54,7 @@ def test_chosen_columns_are_returned_in_the_requested_order(write_csv):
 
 def test_valid_file_is_read_fast(write_csv, monkeypatch):
     """A million rows take about a second, even with quotes in the header and columns of text."""
-    monkeypatch.setattr(csv_numbers, "_read_texts", None)
+    monkeypatch.setattr(csv_numbers, "read_texts", None)
 
     file = open_csv_file(write_csv('"id","mean"\r\nx,1\r\n,2\r\n\r\n'))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,8 @@ from pyarrow import feather, parquet
 from app.errors import ModelsNotWritable
 from app.model.bundle import Bundle, read_bundle
 from training.bundle.write import TrainedModel, write_bundle
-from training.data import score_file as module
-from training.data.score_file import score_file
+from training.data.score_file import HowToScore, ScoredFile, score_file
+from training.data.score_writers import CsvWriter
 from training.data.source import decompress
 from training.errors import BadArgument, BadData
 
@@ -45,8 +44,8 @@ def test_label_and_score_are_added(bundle, small_model, write_csv, tmp_path):
         ["0.50", "late, again", "1e-1", str(labels[0]), repr(float(expected[0])), ""],
         ["4", "é", "-3.0", str(labels[1]), repr(float(expected[1])), '{"sd":"above training range"}'],
     ]
-    assert scored.unfamiliar == {1: {"sd": "above training range"}}
-    assert scored.evaluation.labels.tolist() == labels.tolist() == [1, -1]
+    assert scored == ScoredFile(n_rows=2, n_flagged=1, n_unfamiliar=1, unfamiliar_columns={"sd"})
+    assert labels.tolist() == [1, -1]
 
 
 @pytest.mark.parametrize("name", ["out.csv.gz", "out.CSV.ZST", "out.parquet", "out.feather", "out.arrow"])
@@ -76,7 +75,7 @@ def test_formats_that_are_not_written_are_refused(bundle, write_csv, tmp_path, n
     assert not (tmp_path / name).exists()
 
 
-def test_types_of_columns_are_kept(bundle, tmp_path):
+def test_types_of_columns_are_kept(bundle, small_model, tmp_path):
     """From Parquet to Feather, with columns that CSV does not have."""
     table = pd.DataFrame(
         {
@@ -88,13 +87,14 @@ def test_types_of_columns_are_kept(bundle, tmp_path):
     )
     table.to_parquet(tmp_path / "in.parquet")
 
-    scored = score_file(bundle, tmp_path / "in.parquet", tmp_path / "out.feather")
+    score_file(bundle, tmp_path / "in.parquet", tmp_path / "out.feather")
 
     read = feather.read_table(tmp_path / "out.feather")
     source = parquet.read_table(tmp_path / "in.parquet")
     assert read.select(source.column_names).equals(source)
-    assert read["is_inlier"].to_pylist() == scored.evaluation.labels.tolist() == [1, -1]
-    assert read["anomaly_score"].to_pylist() == scored.evaluation.scores.tolist()
+    assert read["is_inlier"].to_pylist() == [1, -1]
+    expected = small_model.estimator.score_samples(np.array([[0.1, 1], [-3, 4]]))
+    assert read["anomaly_score"].to_pylist() == expected.tolist()
 
 
 def test_file_may_be_scored_in_place(bundle, write_csv):
@@ -138,11 +138,10 @@ def test_nothing_is_left_when_writing_fails(bundle, write_csv, tmp_path, monkeyp
     """The output of an earlier run is kept."""
     source, target = write_csv("mean,sd\n1,2\n"), write_csv("earlier", "out.csv")
 
-    def fail(opened: TextIO, *arguments: object) -> None:
-        opened.write("half")
+    def fail(writer: CsvWriter, rendered: bytes) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "_write", fail)
+    monkeypatch.setattr(CsvWriter, "write", fail)
     with pytest.raises(KeyboardInterrupt):
         score_file(bundle, source, target)
 
@@ -156,7 +155,7 @@ def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(bundle, write_csv,
     formula, mark = '=HYPERLINK("http://elsewhere")', "" if is_raw else "'"
     source = write_csv('mean,sd,=note,+who\n-1,+2,"=HYPERLINK(""http://elsewhere"")",@desk\n')
 
-    score_file(bundle, source, tmp_path / "out.csv", is_raw=is_raw)
+    score_file(bundle, source, tmp_path / "out.csv", HowToScore(is_raw=is_raw))
 
     header, row = read_cells(tmp_path / "out.csv")
     assert header[:4] == ["mean", "sd", f"{mark}=note", f"{mark}+who"]

@@ -34,7 +34,7 @@ def test_kernel_distances_equal_the_windows(rows, size):
     shape = (N_STREAMS, N_ROWS)
 
     simulated = simulate_kernel_distances(
-        reference, points.T.reshape(2, *shape), reference.mean_similarity(points).reshape(shape), size
+        reference, points.reshape(*shape, 2), reference.mean_similarity(points).reshape(shape), size
     )
 
     for stream, placed in zip(simulated, points.reshape(*shape, 2), strict=True):
