@@ -131,11 +131,12 @@ def _statistics() -> timeseries.Panel:
     return graph(
         "Statistic / threshold",
         "The latest statistic of each detector, divided by its threshold. Values above 1 are expected now and then; "
-        "staying above 1 is a drift.",
+        "staying above 1 is a drift. The scale is logarithmic.",
         units.NoUnit,
         query(f"max by (detector) ({ratio})", "{{detector}}", fast_scrape=True),
         drift_threshold_line(),
         decimals=2,
+        logarithmic=True,
     )
 
 
@@ -155,13 +156,18 @@ def _medians() -> timeseries.Panel:
 def _features() -> timeseries.Panel:
     return graph(
         "Distance by feature",
-        "Distance of the latest rows from training in each feature; the largest has moved most. While nothing changes, "
-        "one window in a thousand exceeds 1, and no value stays at 0 for long.",
+        "Distance of the latest rows from training in each feature, the ten largest; the largest has moved most. "
+        "While nothing changes, one window in a thousand exceeds 1, and no value stays at 0 for long.",
         units.NoUnit,
-        query(f"max by (feature_name) (drift_feature_distance{{{INSTANCE}}})", "{{feature_name}}", fast_scrape=True),
+        query(
+            f"topk(10, max by (feature_name) (drift_feature_distance{{{INSTANCE}}}) > 0)",
+            "{{feature_name}}",
+            fast_scrape=True,
+        ),
         decimals=2,
         soft_max=1,
         legend_right=True,
+        logarithmic=True,
     )
 
 

@@ -48,6 +48,8 @@ READ_BY_DASHBOARDS_ONLY = {
     # Added by Prometheus for every pending or firing alert.
     "ALERTS",
     "ALERTS_FOR_STATE",
+    # blackbox exporter.
+    "probe_duration_seconds",
     # cAdvisor.
     "container_cpu_usage_seconds_total",
     "container_fs_reads_bytes_total",
