@@ -13,13 +13,16 @@ from monitoring.dashboards.tables import series_table
 # Caddy serves the runbook beside Grafana. Its anchors include the alerts' names as they are.
 _RUNBOOK = [{"title": "Runbook: ${__value.text}", "url": "/runbook/#${__value.text}", "targetBlank": True}]
 
+# Since when the condition of an alert has been true.
+_SINCE = 'ALERTS_FOR_STATE{alertname!="Watchdog"}'
+
 _DETAILS = {"severity": "severity", "instance": "instance", "reason": "reason", "window": "window"}
 
 
 def firing_alerts() -> table.Panel:
     """Return the table of alerts that fire."""
     # ALERTS_FOR_STATE includes pending alerts, so it is matched with the firing ones.
-    active = f'(time() - ALERTS_FOR_STATE{{alertname!="Watchdog"}}) and ignoring (alertstate) {FIRING}'
+    active = f"(time() - {_SINCE}) and ignoring (alertstate) {FIRING}"
     panel = series_table(
         "What fires?",
         "Each firing alert and for how long its condition has been true. Click it for its entry in the runbook.",
@@ -35,12 +38,16 @@ def firing_alerts() -> table.Panel:
 
 def pending_and_firing_alerts() -> table.Panel:
     """Return the table of alerts that fire, or will if their condition stays true."""
-    active = '(time() - ALERTS_FOR_STATE{alertname!="Watchdog"}) * on (alertname, severity, instance, job, window) '
+
+    def active(state: str) -> str:
+        since = f'(time() - {_SINCE}) and ignoring (alertstate) ALERTS{{alertstate="{state}"}}'
+        return f'label_replace({since}, "alertstate", "{state}", "", "")'
+
     panel = series_table(
         "Alerts",
         "Each alert that fires or is pending, which means that its condition is true, but not for long enough yet, and "
         "since when it has been true. Click it for its entry in the runbook.",
-        [table_query(f'{active} group_left (alertstate) ALERTS{{alertname!="Watchdog"}}')],
+        [table_query(f"{active('firing')} or {active('pending')}")],
         {"alertname": "alert", "alertstate": "state", **_DETAILS, "Value": "true for"},
         unit=units.Seconds,
         decimals=0,

@@ -133,7 +133,7 @@ def _statistics() -> timeseries.Panel:
         "The latest statistic of each detector, divided by its threshold. Values above 1 are expected now and then; "
         "staying above 1 is a drift. The scale is logarithmic.",
         units.NoUnit,
-        query(f"max by (detector) ({ratio})", "{{detector}}", fast_scrape=True),
+        query(f"max by (detector) ({ratio}) > 0", "{{detector}}", fast_scrape=True),
         drift_threshold_line(),
         decimals=2,
         logarithmic=True,

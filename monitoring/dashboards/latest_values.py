@@ -87,7 +87,7 @@ def names(
     for legend, colour in (coloured or {}).items():
         shade = colours.for_wall(colour) if wall else colour
         panel = panel.override_by_name(legend, [colours.fixed(shade)])
-    return panel.text(VizTextDisplayOptions().title_size(_WALL_NAME)) if wall else panel
+    return panel.text(VizTextDisplayOptions().title_size(_WALL_NAME).value_size(_WALL_NAME)) if wall else panel
 
 
 def ratio_gauge(

@@ -69,6 +69,9 @@ def quality(metric: str) -> stat.Panel:
         panel = panel.override_by_name(
             name, [DynamicConfigValue("unit", units.LocaleFormat), colours.fixed(colours.for_wall(colours.NEUTRAL))]
         )
+    # Only the estimate is compared with the target: one bound is always worse.
+    for name in bounds:
+        panel = panel.override_by_name(name, [colours.fixed(colours.for_wall(colours.NEUTRAL))])
     return panel.no_value("unknown").links([details_link("isowatch-quality", "Quality")])
 
 

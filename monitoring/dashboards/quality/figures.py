@@ -75,6 +75,9 @@ def _now(metric: str, kind: str, meaning: str, target: str) -> stat.Panel:
         DynamicConfigValue("decimals", 0),
         colours.fixed(colours.NEUTRAL),
     ]
+    # Only the estimate is compared with the target: one bound is always worse.
+    for bound in ("at least", "at most"):
+        panel = panel.override_by_name(bound, [colours.fixed(colours.NEUTRAL)])
     return panel.override_by_name("labels", labels).text_mode(BigValueTextMode.VALUE_AND_NAME).no_value(_UNKNOWN)
 
 

@@ -42,9 +42,7 @@ def _segments() -> table.Panel:
                     "segment_outlier_ratio_high",
                 )
             ),
-            table_query(
-                "topk(10, max by (segment) (job_segment_model_version:segment_outlier_ratio_per_others:max5m >= 0)"
-            ),
+            table_query("max by (segment) (job_segment_model_version:segment_outlier_ratio_per_others:max5m >= 0)"),
         ],
         {
             "segment": "segment",
