@@ -109,12 +109,18 @@ def _events() -> timeseries.Panel:
 
 
 def _signals() -> timeseries.Panel:
+    # Each detector checks once per row.
+    rows = f'sum by (instance) (increase(drift_test_stat_count{{{INSTANCE}, detector="cvm"}}[5m]))'
+    expected = f"sum({rows} * on (instance) drift_expected_alarms_per_row{{{INSTANCE}}})"
     return graph(
         "Threshold crossings within 5 minutes",
-        "How often the statistic of a detector crossed its threshold. While nothing changes, it does so once per "
-        "--drift-ert rows on average. Nobody is alerted on that; those that are confirmed are drift events.",
+        "How often the statistics of all detectors crossed their thresholds, and how often they do so while nothing "
+        "changes: each once per --drift-ert rows on average, counts far less often. Nobody is alerted on that; those "
+        "that are confirmed are drift events.",
         units.Short,
-        query(_increase_over_5_minutes("drift_alarms_total"), "{{detector}} {{feature}}", fast_scrape=True),
+        query(f"sum({_increase_over_5_minutes('drift_alarms_total')})", "observed", fast_scrape=True),
+        query(expected, "expected", fast_scrape=True),
+        query(f"{_increase_over_5_minutes('drift_alarms_total')} > 0", "{{detector}} {{feature}}", fast_scrape=True),
         decimals=0,
         soft_max=2,
     )
