@@ -20,6 +20,7 @@ _BOOLEANS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0"
 # A name, which may start with `*.`, or an address; IPv6 in brackets. The port is optional.
 _NAME = r"(?:(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 _HOST = re.compile(rf"\*|{_NAME}")
+_PAGE = r"(/|https?://)\S+"
 _ORIGIN = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*://(?!\*){_NAME}")
 
 # A year has 32 million seconds; numbers beyond this would overflow in clocks and sockets.
@@ -184,6 +185,7 @@ class Settings:
         "host has access to records.",
     )
     console: bool = _setting(True, "", "Serve the console; off leaves a page of links.")
+    runbook_url: str = _setting("", "address", "Runbook that the console links to.", check_item=_matches(_PAGE))
     # A working day: who labels in the morning need not sign in again after lunch.
     session_hours: int = _setting(12, "hours", "How long a browser stays signed in.", 1)
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)

@@ -16,8 +16,14 @@ RULES = _ROOT / "monitoring" / "prometheus" / "rules"
 FILE = _ROOT / "deploy" / "kubernetes" / "components" / "monitoring" / "rules.yaml"
 
 # About containers of Compose and the machine under them, and about Prometheus and Alertmanager themselves. The usual
-# installations of the operator have alerts of their own on these; TargetDown would cover the whole cluster.
-_FILES_LEFT_OUT = {"container_alerts.yml", "watcher_alerts.yml"}
+# installations of the operator have alerts of their own on these; TargetDown would cover the whole cluster. Objectives
+# at the door need Caddy.
+_FILES_LEFT_OUT = {
+    "container_alerts.yml",
+    "door_objective_alerts.yml",
+    "door_objective_recordings.yml",
+    "watcher_alerts.yml",
+}
 
 # Compose probes through Caddy; an autoscaler ends replicas on purpose.
 _ALERTS_LEFT_OUT = {"DoorDown", "ReplicasMissing"}

@@ -164,6 +164,7 @@ def render_page(view: str, status: int = 200, **values: Any) -> Response:
         "view": view,
         "path": request.path.strip("/"),
         "menu": _MENU if parts.settings.console else (),
+        "runbook": parts.settings.runbook_url,
         "viewer": viewer,
         "has_keys": parts.keys.has_files,
         "csrf": parts.sessions.csrf_token(cookie) if parts.sessions and viewer.name else "",

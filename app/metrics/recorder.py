@@ -6,6 +6,7 @@ There is one recorder, so the most recent value of each gauge counts. Gauges of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -76,6 +77,12 @@ class RecorderMetrics:
             registry=registry,
             multiprocess_mode="livemostrecent",
         )
+        self._expected_alarms = Gauge(
+            "drift_expected_alarms_per_row",
+            "Signals of all drift detectors to expect per row while nothing changes; 0 without detectors.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
+        )
         self._distances = _gauge(
             "drift_feature_distance",
             "Distance of a feature from training; one window in a thousand is above 1 while nothing changes.",
@@ -95,8 +102,21 @@ class RecorderMetrics:
         """Count rows that arrived and were processed."""
         self._recorded.inc(n_rows)
 
-    def record_watched_model(self, version: str | None, names: Sequence[str]) -> None:
-        """Start at 0 for another model and its features; there are none if drift is not monitored."""
+    def record_watched_model(
+        self, version: str | None, names: Sequence[str], run_times: Mapping[str, float] = MappingProxyType({})
+    ) -> None:
+        """Start at 0 for another model.
+
+        Parameters
+        ----------
+        version
+            Its version; None if there is no model.
+        names
+            Its features; none if drift is not monitored.
+        run_times
+            By detector, the mean number of rows between two signals while nothing changes; infinite if there are none.
+        """
+        self._expected_alarms.set(sum(1 / rows for rows in run_times.values()))
         for name in self._live_features:
             self._distances.labels(name).set(0)
         for name in names:

@@ -234,8 +234,8 @@ class DriftRecorder:
     def _start(self, model: WatchedModel) -> None:
         """Start to monitor another model."""
         self._model = model
-        names = model.monitor.feature_names if model.monitor else ()
-        self._metrics.record_watched_model(model.version, names)
+        names, run_times = (model.monitor.feature_names, model.monitor.run_times) if model.monitor else ((), {})
+        self._metrics.record_watched_model(model.version, names, run_times)
 
     def _report_checks(self, checks: Checks) -> None:
         """Count the findings, and log drift events."""

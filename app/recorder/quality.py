@@ -115,7 +115,9 @@ class QualityWatch:
             return
         now = self._now()
         window = Window.around(now - self._window_seconds, now)
-        self._report_quality(read_quality(self._engine, window, now, version, self._maturity_hours))
+        reading = read_quality(self._engine, window, now, version, self._maturity_hours)
+        self._metrics.record_model(version)
+        self._report_quality(reading)
 
     def _report_quality(self, reading: QualityReading) -> None:
         """Estimate the figures and report them."""

@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    started_at = time.monotonic()
     try:
         results = drill(options.alert, options.keep, TimeScaling(options.factor, _SCRAPE_SECONDS))
     except DrillRefused as error:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("isowatch: the drill was interrupted; everything it started has been stopped.", file=sys.stderr)
         return INTERRUPTED
-    print(f"\n{table(results)}\n\n{summary(results)}", flush=True)
+    print(f"\n{table(results)}\n\n{summary(results, time.monotonic() - started_at)}", flush=True)
     return PASSED if all(result.has_passed for result in results) else FAILED
 
 

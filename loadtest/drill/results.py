@@ -88,15 +88,23 @@ def table(lines: Sequence[AlertResult]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def summary(lines: Iterable[AlertResult]) -> str:
-    """Return one sentence with the number of alerts that passed."""
+def summary(lines: Iterable[AlertResult], seconds: float) -> str:
+    """Return how many alerts passed, how long it took, and which alerts were not driven.
+
+    Examples
+    --------
+    >>> summary([AlertResult(AlertRule("HostDiskFilling"), "needs a full disk", is_driven=False)], 90)
+    'Passed: 0 of 0 alerts in 90 s. Not driven: HostDiskFilling; the table says why.'
+    """
     every = list(lines)
     driven = [line for line in every if line.is_driven]
     failed = [str(line.rule) for line in driven if not line.has_passed]
-    others = f"{len(every) - len(driven)} not driven"
+    # An alert with several windows is named once.
+    others = dict.fromkeys(line.rule.name for line in every if not line.is_driven)
+    not_driven = f" Not driven: {', '.join(others)}; the table says why." if others else ""
     if failed:
-        return f"FAILED: {len(failed)} of {len(driven)} alerts ({', '.join(failed)}); {others}."
-    return f"Passed: {len(driven)} of {len(driven)} alerts; {others}."
+        return f"FAILED: {len(failed)} of {len(driven)} alerts ({', '.join(failed)}) in {seconds:.0f} s.{not_driven}"
+    return f"Passed: {len(driven)} of {len(driven)} alerts in {seconds:.0f} s.{not_driven}"
 
 
 def _seconds(value: float | None) -> str:

@@ -50,7 +50,7 @@ def threshold(name: str) -> float:
 def alert_line(name: str, unit_factor: float = 1) -> Dataquery:
     """Query a threshold as a line, multiplied by a factor that converts it to the panel's unit."""
     factor = "" if unit_factor == 1 else f" * {unit_factor:g}"
-    return query(f"{name}{factor}", ALERTS_BELOW if name.endswith(":min") else ALERTS_ABOVE)
+    return query(f"{name}{factor}", ALERTS_BELOW if ":min" in name else ALERTS_ABOVE)
 
 
 def drift_threshold_line() -> Dataquery:
@@ -76,7 +76,7 @@ def neutral() -> ThresholdsConfig:
 def for_wall(thresholds: ThresholdsConfig) -> ThresholdsConfig:
     """Use darker shades, for a background behind white numbers."""
     steps = thresholds.build().steps
-    return _steps(*((step.value, colours.WALL_SHADE.format(step.color)) for step in steps))
+    return _steps(*((step.value, colours.for_wall(step.color)) for step in steps))
 
 
 def _steps(*steps: tuple[float | None, str]) -> ThresholdsConfig:

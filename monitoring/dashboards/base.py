@@ -91,6 +91,11 @@ def instance_variable() -> QueryVariable:
     return query_variable("instance", "Instance", 'label_values(up{job="service"}, instance)')
 
 
+def details_link(uid: str, title: str) -> DashboardLink:
+    """Return a panel's link to the dashboard with its details, for the same time range."""
+    return DashboardLink(title).type(DashboardLinkType.LINK).url(f"/d/{uid}?${{__url_time_range}}")
+
+
 def drift_events() -> AnnotationQuery:
     """Mark drift events, for dashboards that show the effects of drift."""
     return (

@@ -15,7 +15,7 @@ NEUTRAL = "blue"
 AUDIT_TRAIL = "purple"
 
 # A background on which white text is readable from afar; the normal shades are too light for that.
-WALL_SHADE = "dark-{}"
+_WALL_SHADE = "dark-{}"
 
 THRESHOLD = "red"
 
@@ -53,6 +53,17 @@ BAD_TO_GOOD = (
     "light-green",
     GOOD,
 )
+
+
+def for_wall(colour: str) -> str:
+    """Return the shade of a colour for a wall screen.
+
+    Examples
+    --------
+    >>> for_wall(GOOD)
+    'dark-green'
+    """
+    return _WALL_SHADE.format(colour)
 
 
 def fixed(colour: str) -> DynamicConfigValue:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import timeseries
+from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models import units
 
 from monitoring.dashboards.alert_thresholds import alert_line
 from monitoring.dashboards.base import new_dashboard, query_variable
 from monitoring.dashboards.graphs import graph
+from monitoring.dashboards.latest_values import names
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.queries import query, rate
+from monitoring.dashboards.queries import names_query, query, rate
+
+_SERVICE_JOB = 'job="service"'
 
 _SERVICE = "container_label_com_docker_compose_service"
 _CONTAINER = f'job="cadvisor", {_SERVICE}=~"$container"'
@@ -35,7 +38,7 @@ def build() -> Dashboard:
     grid = Grid(dashboard)
     grid.add_row("Containers")
     grid.add_panels(9, _cpu(), _memory())
-    grid.add_panels(9, _memory_share(), _restarts())
+    grid.add_panels(9, _memory_share(), _throttled(), _restarts())
     grid.add_panels(
         8,
         _bytes_per_second("Network in", "received", "container_network_receive_bytes_total"),
@@ -46,6 +49,9 @@ def build() -> Dashboard:
     grid.add_row("Machine")
     grid.add_panels(8, _machine_cpu(), _machine_memory(), _disks())
     grid.add_panels(8, _load(), _machine_network(), _machine_disk())
+    grid.add_panels(8, _pressure(), _out_of_memory(), _inodes())
+    grid.add_row("Collection of the service's metrics")
+    grid.add_panels(7, _scrape_duration(), _metric_files(), _exporter(), widths=(10, 10, 4))
     return dashboard
 
 
@@ -65,7 +71,7 @@ def _memory() -> timeseries.Panel:
         "Memory by container",
         "The working set: memory that the kernel cannot reclaim under pressure.",
         units.BytesIEC,
-        query(f"sum by (name) (container_memory_working_set_bytes{{{_CONTAINER}}})", "{{name}}"),
+        query(f"topk(10, sum by (name) (container_memory_working_set_bytes{{{_CONTAINER}}}))", "{{name}}"),
         decimals=0,
         legend_right=True,
     )
@@ -85,6 +91,64 @@ def _memory_share() -> timeseries.Panel:
         alert_line("threshold:container_memory_limit_ratio:max"),
         decimals=0,
         legend_right=True,
+    )
+
+
+def _throttled() -> timeseries.Panel:
+    throttled = f"rate(container_cpu_cfs_throttled_periods_total{{{_CONTAINER}}}[5m])"
+    periods = f"rate(container_cpu_cfs_periods_total{{{_CONTAINER}}}[5m])"
+    return graph(
+        "Throttled containers",
+        "Share of scheduling periods in which a container was paused because it had used up its CPU limit. "
+        "Alert ContainerThrottled: monitoring/runbook.md#containerthrottled",
+        units.PercentUnit,
+        query(f"topk(10, max by (name) ({throttled} / ({periods} > 0)) > 0)", "{{name}}"),
+        alert_line("threshold:container_throttled_ratio:max"),
+        decimals=0,
+        soft_max=1,
+        legend_right=True,
+    )
+
+
+def _pressure() -> timeseries.Panel:
+    return graph(
+        "Pressure",
+        "Share of time in which programs waited: some of them for a CPU, all of them for memory or disk. Slowness that "
+        "no usage figure explains. Its alert has a threshold for each. "
+        "Alert HostPressure: monitoring/runbook.md#hostpressure",
+        units.PercentUnit,
+        query('max(rate(node_pressure_cpu_waiting_seconds_total{job="node"}[5m]))', "CPU"),
+        query('max(rate(node_pressure_memory_stalled_seconds_total{job="node"}[5m]))', "memory"),
+        query('max(rate(node_pressure_io_stalled_seconds_total{job="node"}[5m]))', "disk"),
+        alert_line('threshold:host_pressure_ratio:max{resource="memory"}'),
+        decimals=0,
+        soft_max=1,
+    )
+
+
+def _out_of_memory() -> timeseries.Panel:
+    return graph(
+        "Processes killed for lack of memory",
+        "Within 15 minutes, in a container at its limit or on the whole machine. "
+        "Alert HostOutOfMemoryKills: monitoring/runbook.md#hostoutofmemorykills",
+        units.Short,
+        query('round(sum(increase(node_vmstat_oom_kill{job="node"}[15m])))', "killed"),
+        decimals=0,
+        soft_max=2,
+    )
+
+
+def _inodes() -> timeseries.Panel:
+    free, size = f"node_filesystem_files_free{{{_DISK}}}", f"node_filesystem_files{{{_DISK}}}"
+    return graph(
+        "Free inodes",
+        "Free share of the inodes of each file system: without any, no file can be created on a disk with free space. "
+        "Alert HostInodesLow: monitoring/runbook.md#hostinodeslow",
+        units.PercentUnit,
+        query(f"max by (mountpoint) ({free} / ({size} > 0))", "{{mountpoint}}"),
+        alert_line("threshold:host_inodes_free_ratio:min"),
+        decimals=0,
+        soft_max=1,
     )
 
 
@@ -184,4 +248,42 @@ def _machine_disk() -> timeseries.Panel:
         query(rate("node_disk_read_bytes_total", 'job="node"'), "read"),
         query(rate("node_disk_written_bytes_total", 'job="node"'), "written"),
         decimals=0,
+    )
+
+
+def _scrape_duration() -> timeseries.Panel:
+    return graph(
+        "Scrape duration",
+        "Time in which the service sums up the metrics of its workers, and time until Prometheus has the response. "
+        "Alert MetricsScrapeSlow: monitoring/runbook.md#metricsscrapeslow",
+        units.Seconds,
+        query(f"max(metrics_scrape_duration_seconds{{{_SERVICE_JOB}}})", "in the service", fast_scrape=True),
+        query(f"max(scrape_duration_seconds{{{_SERVICE_JOB}}})", "seen by Prometheus", fast_scrape=True),
+        alert_line("threshold:metrics_scrape_seconds:max"),
+    )
+
+
+def _metric_files() -> timeseries.Panel:
+    return graph(
+        "Metric files",
+        "Metric files of the workers, unreadable files that were quarantined within 15 minutes, and files that cannot "
+        "grow because the metrics folder is full. Files of finished workers are merged, so there are always few. "
+        "Alert MetricsFolderFull: monitoring/runbook.md#metricsfolderfull",
+        units.Short,
+        query(f"sum(metrics_files{{{_SERVICE_JOB}}})", "in use", fast_scrape=True),
+        query(
+            f"sum(round(increase(metrics_files_quarantined_total{{{_SERVICE_JOB}}}[15m])))",
+            "quarantined",
+            fast_scrape=True,
+        ),
+        query(f"sum(metrics_files_out_of_space{{{_SERVICE_JOB}}})", "out of space", fast_scrape=True),
+        decimals=0,
+    )
+
+
+def _exporter() -> stat.Panel:
+    return names(
+        "Exporter",
+        "Version of prometheus_flask_exporter, which counts and times the requests of all routes.",
+        names_query(f"max by (version) (flask_exporter_info{{{_SERVICE_JOB}}})", "version", "none"),
     )

@@ -109,12 +109,18 @@ def _events() -> timeseries.Panel:
 
 
 def _signals() -> timeseries.Panel:
+    # Each detector checks once per row.
+    rows = f'sum by (instance) (increase(drift_test_stat_count{{{INSTANCE}, detector="cvm"}}[5m]))'
+    expected = f"sum({rows} * on (instance) drift_expected_alarms_per_row{{{INSTANCE}}})"
     return graph(
         "Threshold crossings within 5 minutes",
-        "How often the statistic of a detector crossed its threshold. While nothing changes, it does so once per "
-        "--drift-ert rows on average. Nobody is alerted on that; those that are confirmed are drift events.",
+        "How often the statistics of all detectors crossed their thresholds, and how often they do so while nothing "
+        "changes: each once per --drift-ert rows on average, counts far less often. Nobody is alerted on that; those "
+        "that are confirmed are drift events.",
         units.Short,
-        query(_increase_over_5_minutes("drift_alarms_total"), "{{detector}} {{feature}}", fast_scrape=True),
+        query(f"sum({_increase_over_5_minutes('drift_alarms_total')})", "observed", fast_scrape=True),
+        query(expected, "expected", fast_scrape=True),
+        query(f"{_increase_over_5_minutes('drift_alarms_total')} > 0", "{{detector}} {{feature}}", fast_scrape=True),
         decimals=0,
         soft_max=2,
     )
@@ -131,11 +137,12 @@ def _statistics() -> timeseries.Panel:
     return graph(
         "Statistic / threshold",
         "The latest statistic of each detector, divided by its threshold. Values above 1 are expected now and then; "
-        "staying above 1 is a drift.",
+        "staying above 1 is a drift. The scale is logarithmic.",
         units.NoUnit,
-        query(f"max by (detector) ({ratio})", "{{detector}}", fast_scrape=True),
+        query(f"max by (detector) ({ratio}) > 0", "{{detector}}", fast_scrape=True),
         drift_threshold_line(),
         decimals=2,
+        logarithmic=True,
     )
 
 
@@ -155,13 +162,18 @@ def _medians() -> timeseries.Panel:
 def _features() -> timeseries.Panel:
     return graph(
         "Distance by feature",
-        "Distance of the latest rows from training in each feature; the largest has moved most. While nothing changes, "
-        "one window in a thousand exceeds 1, and no value stays at 0 for long.",
+        "Distance of the latest rows from training in each feature, the ten largest; the largest has moved most. "
+        "While nothing changes, one window in a thousand exceeds 1, and no value stays at 0 for long.",
         units.NoUnit,
-        query(f"max by (feature_name) (drift_feature_distance{{{INSTANCE}}})", "{{feature_name}}", fast_scrape=True),
+        query(
+            f"topk(10, max by (feature_name) (drift_feature_distance{{{INSTANCE}}}) > 0)",
+            "{{feature_name}}",
+            fast_scrape=True,
+        ),
         decimals=2,
         soft_max=1,
         legend_right=True,
+        logarithmic=True,
     )
 
 

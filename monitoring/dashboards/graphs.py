@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import timeseries
-from grafana_foundation_sdk.builders.common import LineStyle, StackingConfig, VizLegendOptions, VizTooltipOptions
+from grafana_foundation_sdk.builders.common import (
+    LineStyle,
+    ScaleDistributionConfig,
+    StackingConfig,
+    VizLegendOptions,
+    VizTooltipOptions,
+)
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.common import (
     GraphGradientMode,
     LegendDisplayMode,
     LegendPlacement,
+    ScaleDistribution,
     SortOrder,
     StackingMode,
     TooltipDisplayMode,
@@ -60,6 +67,7 @@ def graph(
     from_zero: bool = True,
     soft_max: float | None = None,
     legend_right: bool = False,
+    logarithmic: bool = False,
 ) -> timeseries.Panel:
     """Return a panel with lines over time.
 
@@ -81,7 +89,10 @@ def graph(
         The axis extends at least to this value. Without it, Grafana scales a line at 0 up to 100.
     legend_right
         Whether the legend is a table on the right, with last and largest values; otherwise it is a list below.
+    logarithmic
+        Whether the axis is logarithmic, for values that a spike would flatten; it then does not start at 0.
     """
+    from_zero = from_zero and not logarithmic
     panel = (
         timeseries.Panel()
         .title(title)
@@ -98,6 +109,8 @@ def graph(
     )
     if stacked:
         panel = panel.stacking(StackingConfig().mode(StackingMode.NORMAL).group("A"))
+    if logarithmic:
+        panel = panel.scale_distribution(ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10))
     if from_zero:
         panel = panel.min(0)
     if soft_max is not None:

@@ -21,7 +21,7 @@ from monitoring.dashboards.alert_thresholds import for_wall, neutral
 from monitoring.dashboards.queries import PROMETHEUS, with_ref_ids
 
 # Pixels; readable from across a room.
-_WALL_VALUE, _WALL_NAME = 90, 38
+_WALL_VALUE, _WALL_NAME, _WALL_LEGEND = 90, 48, 22
 
 _LAST = ReduceDataOptions().calcs(["lastNotNull"])
 
@@ -38,6 +38,7 @@ def number(
     thresholds: ThresholdsConfig | None = None,
     sparkline: bool = True,
     wall: bool = False,
+    name_size: bool = False,
 ) -> stat.Panel:
     """Return a panel with the latest value as a large number.
 
@@ -51,6 +52,8 @@ def number(
         Whether its history is drawn behind it.
     wall
         Whether it is for a wall screen: a larger number on a coloured background.
+    name_size
+        Whether the wall screen's number is only as large as a name, because it has several, or text.
     """
     coloured = thresholds or neutral()
     panel = (
@@ -67,7 +70,8 @@ def number(
         .thresholds(coloured)
     )
     if wall:
-        panel = panel.thresholds(for_wall(coloured)).text(VizTextDisplayOptions().value_size(_WALL_VALUE))
+        size = VizTextDisplayOptions().title_size(_WALL_LEGEND).value_size(_WALL_NAME if name_size else _WALL_VALUE)
+        panel = panel.thresholds(for_wall(coloured)).text(size)
     return panel if decimals is None else panel.decimals(decimals)
 
 
@@ -81,9 +85,9 @@ def names(
     """
     panel = number(title, description, "none", query, sparkline=False, wall=wall).text_mode(BigValueTextMode.NAME)
     for legend, colour in (coloured or {}).items():
-        shade = colours.WALL_SHADE.format(colour) if wall else colour
+        shade = colours.for_wall(colour) if wall else colour
         panel = panel.override_by_name(legend, [colours.fixed(shade)])
-    return panel.text(VizTextDisplayOptions().title_size(_WALL_NAME)) if wall else panel
+    return panel.text(VizTextDisplayOptions().title_size(_WALL_NAME).value_size(_WALL_NAME)) if wall else panel
 
 
 def ratio_gauge(

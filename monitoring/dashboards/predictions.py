@@ -17,8 +17,10 @@ from monitoring.dashboards.buckets import Bucket, consecutive_buckets
 from monitoring.dashboards.graphs import graph
 from monitoring.dashboards.latest_values import bar_gauge
 from monitoring.dashboards.layout import Grid
-from monitoring.dashboards.queries import INSTANCE, instant_query, query
+from monitoring.dashboards.queries import INSTANCE, instant_query, quantile, query, rate
 from monitoring.dashboards.shared_panels import mean_output, mean_score, outlier_ratio
+
+_ANSWERED = f'{INSTANCE}, status="success"'
 
 # All buckets of the histogram, lowest confidence first.
 _CONFIDENCES = [Bucket(None, 0.1), *consecutive_buckets([step / 10 for step in range(1, 11)])]
@@ -53,12 +55,48 @@ def build() -> Dashboard:
     # High enough for eleven bars and a title without scrolling.
     grid.add_panels(12, _rows_by_confidence(), _rows_by_label(), _rows_by_score(), widths=(8, 6, 10))
     grid.add_row("Labels and scores")
-    grid.add_panels(9, mean_score(), mean_output(), outlier_ratio())
+    grid.add_panels(9, _by_version(), outlier_ratio())
+    grid.add_panels(9, mean_score(), _score_quantiles(), mean_output())
     grid.add_row("Values that training did not see")
     grid.add_panels(9, _unfamiliar_values(), _unfamiliar_by_reason(), widths=(14, 10))
     grid.add_row("Alarms")
     grid.add_panels(10, _drivers_of_alarms(), _explained_alarms(), widths=(16, 8))
     return dashboard
+
+
+def _by_version() -> timeseries.Panel:
+    return graph(
+        "Predictions per second by model version",
+        "Answered requests to the prediction routes, by the version that answered. Two versions at once are a switch "
+        "that is not finished, or replicas that differ.",
+        units.RequestsPerSecond,
+        query(
+            f"topk(10, {rate('model_prediction_requests_total', _ANSWERED, by='model_version')} > 0)",
+            "{{model_version}}",
+            fast_scrape=True,
+        ),
+        decimals=1,
+        stacked=True,
+        legend_right=True,
+    )
+
+
+def _score_quantiles() -> timeseries.Panel:
+    return (
+        graph(
+            "Score quantiles",
+            "Median, 5th and 1st percentile of the anomaly scores, estimated from buckets of width 0.05; lower is more "
+            "abnormal.",
+            units.NoUnit,
+            query(quantile(0.5, "predictions_scores", INSTANCE), "median", fast_scrape=True),
+            query(quantile(0.05, "predictions_scores", INSTANCE), "p5", fast_scrape=True),
+            query(quantile(0.01, "predictions_scores", INSTANCE), "p1", fast_scrape=True),
+            decimals=2,
+            from_zero=False,
+        )
+        .min(-1)
+        .max(0)
+    )
 
 
 def _unfamiliar_values() -> timeseries.Panel:
@@ -68,7 +106,7 @@ def _unfamiliar_values() -> timeseries.Panel:
         "those in training: 2 in n + 1 rows after training on n. Above the line, the traffic has values that the model "
         "cannot judge. Alert UnfamiliarValues: monitoring/runbook.md#unfamiliarvalues",
         units.NoUnit,
-        query("job_feature:unfamiliar_values_per_expected:ratio_increase30m", "{{feature_name}}"),
+        query("topk(10, job_feature:unfamiliar_values_per_expected:ratio_increase30m > 0)", "{{feature_name}}"),
         alert_line("threshold:unfamiliar_values_per_expected:max"),
         decimals=1,
         legend_right=True,

@@ -28,13 +28,17 @@ def mean_score() -> timeseries.Panel:
     """Return the panel with the mean anomaly score."""
     magnitude = f"sum(increase(prediction_score_magnitude_total{{{INSTANCE}}}[30s]))"
     scored = f"sum(increase(predictions_scores_count{{{INSTANCE}}}[30s]))"
-    return graph(
-        "Mean score over 30 s",
-        "Mean anomaly score of the rows over 30 s, between -1 and 0; lower is more abnormal.",
-        units.NoUnit,
-        query(f"-{magnitude} / {scored}", "mean score", fast_scrape=True),
-        decimals=3,
-        from_zero=False,
+    return (
+        graph(
+            "Mean score over 30 s",
+            "Mean anomaly score of the rows over 30 s, between -1 and 0; lower is more abnormal.",
+            units.NoUnit,
+            query(f"-{magnitude} / {scored}", "mean score", fast_scrape=True),
+            decimals=3,
+            from_zero=False,
+        )
+        .min(-1)
+        .max(0)
     )
 
 

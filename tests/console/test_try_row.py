@@ -151,6 +151,14 @@ def test_page_follows_its_security_policy(client: FlaskClient):
     assert not [found for _, found in page.elements if any(name == "style" or name[:2] == "on" for name in found)]
 
 
+def test_menu_links_to_the_runbook(make_service: Callable[..., Flask], client: FlaskClient, credits_models: Path):
+    """Only if there is one: the service does not know what serves it."""
+    linked = make_service(credits_models, runbook_url="/runbook/").test_client()
+
+    assert '<a href="/runbook/">Runbook</a>' in linked.get("/try").text
+    assert "Runbook" not in client.get("/try").text
+
+
 @pytest.mark.parametrize(
     "address", ["https://model.example:8443/", "http://[::1]:8000/", "http://localhost/it's;mine/"]
 )

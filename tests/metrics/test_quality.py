@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from app.metrics.multiprocess import MetricsArchive
 from app.metrics.quality import QualityMetrics
 from app.metrics.scrape import FolderMetrics
+from app.metrics.service import NO_MODEL
 from app.quality.estimate import METRICS, Estimate, OutlierRatio
 
 UNKNOWN = Estimate.unknown("no alarm has one", 0)
@@ -53,7 +54,12 @@ def metrics(registry: CollectorRegistry) -> QualityMetrics:
 def values(registry: CollectorRegistry) -> dict[str, float]:
     """Return all samples by name and label value."""
     samples = [sample for metric in registry.collect() for sample in metric.samples]
-    return {" ".join([sample.name, *sample.labels.values()]): sample.value for sample in samples}
+    return {" ".join([sample.name, *_without_no_model(sample.labels)]): sample.value for sample in samples}
+
+
+def _without_no_model(labels: dict[str, str]) -> list[str]:
+    """Return the values of labels, without the version before a model is known."""
+    return [value for name, value in labels.items() if (name, value) != ("model_version", NO_MODEL)]
 
 
 def test_everything_is_unknown_at_first(metrics: QualityMetrics, registry: CollectorRegistry):
@@ -98,6 +104,24 @@ def test_segment_without_answers_is_unknown(metrics: QualityMetrics, registry: C
     assert back["segment_outlier_ratio_low berlin"] < 0.25 < back["segment_outlier_ratio_high berlin"]
 
 
+def test_figures_of_a_replaced_model_are_unknown(metrics: QualityMetrics, registry: CollectorRegistry):
+    """A new model has all its figures, without those of the old one, from the moment it is recorded."""
+    metrics.record_model("v1")
+    metrics.record_figures(FIGURES)
+    metrics.record_labels(70, 3)
+    metrics.record_segments({"berlin": OutlierRatio(1, 4)})
+    metrics.record_model("v1")
+    kept = values(registry)
+    metrics.record_model("v2")
+    swapped = values(registry)
+
+    series = ("model_quality_high precision", "model_quality_labels alarm", "segment_rows berlin")
+    assert [kept[f"{name} v1"] for name in series] == [0.95, 70, 4]
+    assert all(math.isnan(swapped[f"{name} v1"]) for name in series)
+    assert all(math.isnan(swapped[f"{name} v2"]) for name in series[:2])
+    assert "segment_rows berlin v2" not in swapped
+
+
 class _Folder(Collector):
     """The metrics folder as a scrape reads it."""
 
@@ -114,7 +138,7 @@ def scrape(folder: Path) -> dict[str, float]:
     registry = CollectorRegistry()
     registry.register(_Folder(folder))
     families = text_string_to_metric_families(generate_latest(registry).decode())
-    return {" ".join([s.name, *s.labels.values()]): s.value for family in families for s in family.samples}
+    return {" ".join([s.name, *_without_no_model(s.labels)]): s.value for family in families for s in family.samples}
 
 
 def test_unknown_figures_pass_through_the_files_of_processes(tmp_path: Path):

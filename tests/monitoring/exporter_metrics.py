@@ -14,6 +14,8 @@ ALERTMANAGER = {"alertmanager_notifications_failed_total"}
 
 BLACKBOX_EXPORTER = {"probe_success"}
 
+CADDY = {"caddy_http_request_duration_seconds_bucket", "caddy_http_request_duration_seconds_count"}
+
 NODE_EXPORTER = {
     "node_cpu_seconds_total",
     "node_filesystem_avail_bytes",
@@ -40,12 +42,14 @@ CADVISOR = {
     "container_start_time_seconds",
 }
 
-READ_BY_RULES = SCRAPE | PROMETHEUS | ALERTMANAGER | BLACKBOX_EXPORTER | NODE_EXPORTER | CADVISOR
+READ_BY_RULES = SCRAPE | PROMETHEUS | ALERTMANAGER | BLACKBOX_EXPORTER | CADDY | NODE_EXPORTER | CADVISOR
 
 READ_BY_DASHBOARDS_ONLY = {
     # Added by Prometheus for every pending or firing alert.
     "ALERTS",
     "ALERTS_FOR_STATE",
+    # blackbox exporter.
+    "probe_duration_seconds",
     # cAdvisor.
     "container_cpu_usage_seconds_total",
     "container_fs_reads_bytes_total",

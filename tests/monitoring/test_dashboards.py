@@ -168,6 +168,26 @@ def test_wall_screen_needs_no_scrolling():
     assert max(position["y"] + position["h"] for position in positions) <= WALL_SCREEN_HEIGHT
 
 
+def test_service_has_twenty_panels():
+    """More could not be read in an incident; what is not about the service has its own dashboard."""
+    panels = [panel for panel in DASHBOARDS["service"]["panels"] if panel["type"] != "row"]
+
+    assert len(panels) <= 20
+
+
+@pytest.mark.parametrize("name", ["at_a_glance", "service"])
+def test_listed_alerts_link_to_the_runbook(name: str):
+    """The address in a table of alerts is an anchor of the runbook's page, and Caddy serves that beside Grafana."""
+    [url] = {url for url in values_of("url", DASHBOARDS[name]["panels"]) if "runbook" in url}
+    path, _, anchor = url.partition("#")
+    page = (ROOT / "monitoring" / "caddy" / "runbook" / "index.html").read_text(encoding="utf-8")
+
+    assert (path, anchor) == ("/runbook/", "${__value.text}")
+    assert {alert.name for alert in read_alerts()} <= set(re.findall(r'id="(\w+)"', page))
+    grafana = (ROOT / "monitoring" / "caddy" / "doors" / "ports.caddy").read_text(encoding="utf-8").split(":3000")[1]
+    assert "import runbook" in grafana
+
+
 @every_dashboard
 def test_dashboards_link_to_all_others(dashboard: dict[str, Any]):
     """The links at the top are visible and lead to every dashboard, because all have the tag of the link."""

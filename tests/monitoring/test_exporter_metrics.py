@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import requests
@@ -70,6 +72,36 @@ def test_node_exporter_exports_disks(require_program: Callable[[str], Path]):
     command: list[str | Path] = [require_program("node_exporter"), f"--web.listen-address=127.0.0.1:{port}"]
 
     assert_exports(port, command, exporter_metrics.NODE_EXPORTER)
+
+
+def test_caddy_counts_each_request_of_callers_once(require_program: Callable[[str], Path], tmp_path: Path):
+    """The shipped Caddyfile names the listener of callers, where the handler ``subroute`` sees each request once."""
+    caddy = require_program("caddy")
+    folder = tmp_path / "caddy"
+    copytree(PROMETHEUS.parent / "caddy", folder)
+    (tmp_path / "users").write_text("admin $2a$14$" + "a" * 53 + "\n")
+    ports = {f":{port} {{": f":{free_port()} {{" for port in (2020, 3000, 8000, 9090, 9093)}
+    for file in (folder / "Caddyfile", folder / "doors" / "ports.caddy"):
+        text = file.read_text().replace("/run/secrets/caddy_users", str(tmp_path / "users"))
+        for port, free in ports.items():
+            text = text.replace(port, free)
+        file.write_text(text)
+    door, metrics = (ports[f":{port} {{"].strip(": {") for port in (8000, 2020))
+    command: list[str | Path] = [caddy, "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
+    environ = os.environ | {"DOOR": "ports", "HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: bool(_names(process, int(metrics))), "Caddy's metrics")
+            # It has no password, so Caddy answers it itself.
+            assert requests.post(f"http://127.0.0.1:{door}/runbook/", timeout=30).status_code == 401
+            lines = requests.get(f"http://127.0.0.1:{metrics}/metrics", timeout=30).text.splitlines()
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+    labels = 'code="401",handler="subroute",method="POST",server="service"'
+
+    assert f"caddy_http_request_duration_seconds_count{{{labels}}} 1" in lines
+    assert f'caddy_http_request_duration_seconds_bucket{{{labels},le="0.1"}} 1' in lines
 
 
 def _names(process: subprocess.Popen[bytes], port: int) -> set[str]:

@@ -85,6 +85,10 @@ def test_everything_starts_at_zero(recorder: _Recorder, bundle: Bundle):
     assert recorder.metric("drift_feature_distance", feature_name=first) == 0
     assert recorder.metric("drift_test_stat_count", detector="score") == 0
     assert recorder.metric("drift_window_fill_ratio") == 0
+    run_times = [detector["expected_run_time"] for detector in recorder.report()["detectors"].values()]
+    assert recorder.metric("drift_expected_alarms_per_row") == pytest.approx(
+        sum(1 / rows for rows in run_times if rows)
+    )
     assert recorder.metric("drift_threshold", detector="mmd") > 0
     assert {detector["state"] for detector in recorder.report()["detectors"].values()} == {"not enough rows yet"}
 
@@ -174,6 +178,7 @@ def test_new_model_starts_from_zero(recorder: _Recorder, bundle: Bundle):
 
     assert (report["state"], report["model_version"], report["detectors"]) == ("no detectors", "without", {})
     assert recorder.metric("drift_active", detector="mmd") == 0
+    assert recorder.metric("drift_expected_alarms_per_row") == 0
     assert recorder.metric("drift_feature_distance", feature_name=bundle.features.names[0]) == 0
     assert recorder.metric("drift_window_fill_ratio") == 0
     assert recorder.metric("drift_events_total", detector="mmd", feature="") == 1

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from app.db.engine import open_database, upgrade_database
 from app.errors import ModelUnavailable
 from app.metrics.quality import QualityMetrics
+from app.metrics.service import NO_MODEL
 from app.quality.estimate import METRICS
 from app.recorder.quality import QualityWatch
 from tests.records.labelled_records import Records, writing
@@ -69,8 +70,10 @@ class _Watched:
             raise ModelUnavailable("No model.")
         return self.live
 
-    def value(self, name: str, **labels: str) -> float | None:
-        """Read a metric."""
+    def value(self, name: str, version: str = "", **labels: str) -> float | None:
+        """Read a metric, of the live model unless a version is named."""
+        if labels:
+            labels["model_version"] = version or self.live or "v1"
         return self.registry.get_sample_value(name, labels)
 
     @property
@@ -98,6 +101,7 @@ def test_only_the_live_model_and_the_window_count(watched: _Watched):
     after = watched.precision
 
     assert [before, after] == [0.9, 0.0]
+    assert math.isnan(watched.value("model_quality", version="v1", metric="precision"))
     assert [*labels] == [10, 1]
     assert watched.value("audit_waiting_rows") == 3  # of all versions
 
@@ -111,7 +115,8 @@ def test_segments_are_reported(watched: _Watched):
 
     assert rows == {"berlin": 100, "none": 200, "rome": None}
     assert watched.value("segment_outlier_ratio", segment="rome") == 0.2
-    assert math.isnan(watched.value("segment_rows", segment="berlin"))
+    assert math.isnan(watched.value("segment_rows", version="v1", segment="berlin"))
+    assert watched.value("segment_rows", segment="berlin") is None
 
 
 def test_figures_of_a_database_that_is_down_become_unknown(
@@ -150,7 +155,7 @@ def test_missing_database_is_retried(tmp_path: Path):
     """Only the writer creates the tables."""
     watched = _Watched(tmp_path / "records.db")
     watched.watch.update()
-    assert math.isnan(watched.precision)
+    assert math.isnan(watched.value("model_quality", version=NO_MODEL, metric="precision"))
     assert not (tmp_path / "records.db").exists()
 
     upgrade_database(f"sqlite:///{tmp_path / 'records.db'}")

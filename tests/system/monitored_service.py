@@ -85,7 +85,7 @@ def start_monitored_service(
     with ExitStack() as stack:
         keys = folder / "keys"
         keys.write_text(f"load labeller {API_KEY}\n")
-        settings = {"AUDIT_SHARE": str(AUDIT_SHARE), "API_KEYS_FILE": str(keys)}
+        settings = {"AUDIT_SHARE": str(AUDIT_SHARE), "API_KEYS_FILE": str(keys), "REPLICA_MONTHLY_COST": "40"}
         service = stack.enter_context(start_service(folder, models, **settings))
         service.session.headers["X-API-Key"] = API_KEY
         wait_until(lambda: service.get("/audit/next").ok, "the tables of records", service)

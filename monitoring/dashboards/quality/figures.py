@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
+from grafana_foundation_sdk.builders.common import VizTextDisplayOptions
 from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import (
     DashboardSpecialValueMapOptions,
     DynamicConfigValue,
@@ -13,7 +15,8 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
-from monitoring.dashboards.alert_thresholds import alert_line
+from monitoring.dashboards import colours
+from monitoring.dashboards.alert_thresholds import alert_line, bad_below, threshold
 from monitoring.dashboards.intervals import LOWER_BOUND, UPPER_BOUND, ratio_with_interval
 from monitoring.dashboards.latest_values import number
 from monitoring.dashboards.layout import Grid
@@ -30,14 +33,17 @@ _NAMES = {
     "roc_auc": "ROC AUC",
 }
 
-# The first two must have room for _UNKNOWN.
-_WIDTHS = (6, 6, 4, 4, 4)
+# The first two have four values each.
+_WIDTHS = (10, 10, 4)
+
+# Of a target; below it, a figure is orange.
+_ABOVE_TARGET = 1.2
 
 
 def add_figures(grid: Grid) -> None:
     """Add the panels on figures."""
     grid.add_row("Figures")
-    numbers = (_precision_now(), _recall_now(), _labelled_alarms(), _labelled_inliers(), _unlabelled_alarms())
+    numbers = (_precision_now(), _recall_now(), _unlabelled_alarms())
     grid.add_panels(5, *numbers, widths=_WIDTHS)
     grid.add_panels(9, _precision(), _recall(), _all_figures(), widths=(8, 8, 8))
 
@@ -47,50 +53,52 @@ def _figure(metric: str, bound: str = "") -> str:
     return f'max(model_quality{bound}{{{INSTANCE}, metric="{metric}"}} >= 0)'
 
 
+def _now(metric: str, kind: str, meaning: str, target: str) -> stat.Panel:
+    """Return a figure beside its interval and number of labels, coloured by its target."""
+    alert = f"{metric.capitalize()}BelowTarget"
+    goal = threshold(target)
+    panel = number(
+        metric.capitalize(),
+        f"{meaning} Its 95 % interval and the number of labels that it is estimated from are beside it; the colour "
+        f"compares with the target. Alert {alert}: monitoring/runbook.md#{alert.lower()}",
+        units.PercentUnit,
+        query(_figure(metric), "estimate", fast_scrape=True),
+        query(_figure(metric, "_low"), "at least", fast_scrape=True),
+        query(_figure(metric, "_high"), "at most", fast_scrape=True),
+        query(_labels(kind), "labels", fast_scrape=True),
+        decimals=1,
+        thresholds=bad_below(goal, goal * _ABOVE_TARGET),
+        sparkline=False,
+    ).text(VizTextDisplayOptions().title_size(14).value_size(26))
+    labels = [
+        DynamicConfigValue("unit", units.LocaleFormat),
+        DynamicConfigValue("decimals", 0),
+        colours.fixed(colours.NEUTRAL),
+    ]
+    # Only the estimate is compared with the target: one bound is always worse.
+    for bound in ("at least", "at most"):
+        panel = panel.override_by_name(bound, [colours.fixed(colours.NEUTRAL)])
+    return panel.override_by_name("labels", labels).text_mode(BigValueTextMode.VALUE_AND_NAME).no_value(_UNKNOWN)
+
+
 def _precision_now() -> stat.Panel:
-    return number(
-        "Precision",
-        "Share of alarms that are outliers, estimated from labelled alarms. "
-        "Alert PrecisionBelowTarget: monitoring/runbook.md#precisionbelowtarget",
-        units.PercentUnit,
-        query(_figure("precision"), "precision", fast_scrape=True),
-        decimals=1,
-        sparkline=False,
-    ).no_value(_UNKNOWN)
-
-
-def _recall_now() -> stat.Panel:
-    return number(
-        "Recall",
-        "Share of outliers that the model finds, estimated from labelled alarms and audited inliers. "
-        "Alert RecallBelowTarget: monitoring/runbook.md#recallbelowtarget",
-        units.PercentUnit,
-        query(_figure("recall"), "recall", fast_scrape=True),
-        decimals=1,
-        sparkline=False,
-    ).no_value(_UNKNOWN)
-
-
-def _labelled_alarms() -> stat.Panel:
-    return number(
-        "Labelled alarms",
-        "Alarms of the live model with a label, within the window of the figures.",
-        units.LocaleFormat,
-        query(_labels("alarm"), "labelled", fast_scrape=True),
-        decimals=0,
-        sparkline=False,
+    return _now(
+        "precision",
+        "alarm",
+        "Share of alarms that are outliers, estimated from labelled alarms.",
+        "threshold:model_precision:min",
     )
 
 
-def _labelled_inliers() -> stat.Panel:
-    return number(
-        "Audited inliers",
-        "Labelled inliers from the audit queue, within the same window. Recall does not use labels of other inliers, "
-        "such as complaints, because most of those are missed outliers.",
-        units.LocaleFormat,
-        query(_labels("audited"), "labelled", fast_scrape=True),
-        decimals=0,
-        sparkline=False,
+def _recall_now() -> stat.Panel:
+    return _now(
+        "recall",
+        "audited",
+        "Share of outliers that the model finds, estimated from labelled alarms and audited inliers; the labels "
+        "counted "
+        "here are those of audited inliers. Recall does not use labels of other inliers, such as complaints, because "
+        "most of those are missed outliers.",
+        "threshold:model_recall:min",
     )
 
 

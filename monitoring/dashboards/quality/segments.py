@@ -25,7 +25,7 @@ def add_segments(grid: Grid) -> None:
 def _segments() -> table.Panel:
     def of_each(gauge: str) -> str:
         in_window = f"segment_rows{{{INSTANCE}}} > 0"
-        return f"max by (segment) ({gauge}{{{INSTANCE}}} and on (job, instance, segment) {in_window})"
+        return f"max by (segment) ({gauge}{{{INSTANCE}}} and on (job, instance, segment, model_version) {in_window})"
 
     panel = series_table(
         "Outliers by segment",
@@ -42,7 +42,7 @@ def _segments() -> table.Panel:
                     "segment_outlier_ratio_high",
                 )
             ),
-            table_query("max by (segment) (job_segment:segment_outlier_ratio_per_others:max5m >= 0)"),
+            table_query("max by (segment) (job_segment_model_version:segment_outlier_ratio_per_others:max5m >= 0)"),
         ],
         {
             "segment": "segment",
@@ -70,10 +70,13 @@ def _relative_ratio() -> timeseries.Panel:
     return graph(
         "Outlier ratio relative to other segments",
         "How many times as often a segment is flagged as all others together: the lower bound of its interval divided "
-        "by the upper bound of theirs, a conservative estimate. "
+        "by the upper bound of theirs, a conservative estimate; the ten largest. "
         "Alert SegmentOutlierRatioUneven: monitoring/runbook.md#segmentoutlierratiouneven",
         units.NoUnit,
-        query("max by (segment) (job_segment:segment_outlier_ratio_per_others:max5m)", "{{segment}}"),
+        query(
+            "topk(10, max by (segment) (job_segment_model_version:segment_outlier_ratio_per_others:max5m) > 0)",
+            "{{segment}}",
+        ),
         alert_line("threshold:segment_outlier_ratio_per_others:max"),
         decimals=2,
         soft_max=2,

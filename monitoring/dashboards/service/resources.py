@@ -1,9 +1,11 @@
-"""Dashboard "Service": memory, CPU and workers."""
+"""Dashboard "Service": memory, CPU, restarts and cost."""
 
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.models import units
+from grafana_foundation_sdk.models.common import BigValueTextMode
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from monitoring.dashboards.alert_thresholds import alert_line
 from monitoring.dashboards.graphs import graph
@@ -13,10 +15,10 @@ from monitoring.dashboards.queries import INSTANCE, query
 
 
 def add_resources(grid: Grid) -> None:
-    """Add the panels on resources."""
-    grid.add_row("Resources")
-    grid.add_panels(9, _memory(), _memory_share(), _cpu(), widths=(8, 8, 8))
-    grid.add_panels(7, _replicas(), _uptime(), _workers(), _restarts(), widths=(3, 3, 9, 9))
+    """Add the panels on resources and cost."""
+    grid.add_row("Resources and cost")
+    grid.add_panels(8, _memory(), _cpu(), _restarts())
+    grid.add_panels(5, _cost(), widths=(24,))
 
 
 def _memory() -> timeseries.Panel:
@@ -30,60 +32,12 @@ def _memory() -> timeseries.Panel:
     )
 
 
-def _memory_share() -> timeseries.Panel:
-    return graph(
-        "Memory relative to limit",
-        "Memory of a replica as a share of its limit: the container's, otherwise the machine's memory. "
-        "Alert HighMemoryUsage: monitoring/runbook.md#highmemoryusage",
-        units.PercentUnit,
-        query(
-            f"app_memory_usage_bytes{{{INSTANCE}}} / (app_memory_limit_bytes{{{INSTANCE}}} > 0)",
-            "{{instance}}",
-            fast_scrape=True,
-        ),
-        alert_line("threshold:memory_limit_ratio:max"),
-        decimals=1,
-    )
-
-
 def _cpu() -> timeseries.Panel:
     return graph(
         "CPU",
         "CPU time of all processes of a replica; 100 % is one core.",
         units.Percent,
         query(f"sum by (instance) (app_cpu_usage_percent{{{INSTANCE}}})", "{{instance}}", fast_scrape=True),
-        decimals=0,
-    )
-
-
-def _replicas() -> stat.Panel:
-    return number(
-        "Replicas",
-        "Number of replicas that Prometheus reaches. Alert ServiceDown: monitoring/runbook.md#servicedown",
-        units.Short,
-        query('sum(up{job="service"}) or vector(0)', "up", fast_scrape=True),
-        decimals=0,
-        sparkline=False,
-    )
-
-
-def _uptime() -> stat.Panel:
-    return number(
-        "Uptime",
-        "Time since the last start of a replica. Alert ServiceRestarting: monitoring/runbook.md#servicerestarting",
-        units.Seconds,
-        query(f"time() - max(app_started_timestamp_seconds{{{INSTANCE}}} > 0)", "uptime", fast_scrape=True),
-        decimals=0,
-        sparkline=False,
-    )
-
-
-def _workers() -> timeseries.Panel:
-    return graph(
-        "Workers",
-        "Live workers of each replica.",
-        units.Short,
-        query(f"sum by (instance) (app_workers{{{INSTANCE}}})", "{{instance}}", fast_scrape=True),
         decimals=0,
     )
 
@@ -100,4 +54,26 @@ def _restarts() -> timeseries.Panel:
         ),
         alert_line("threshold:worker_restarts:max"),
         decimals=0,
+    )
+
+
+def _cost() -> stat.Panel:
+    panel = number(
+        "Cost",
+        "CPU time of all replicas per million scored rows, over 5 minutes, including the overhead of an idle service; "
+        "what a million rows of the last hour cost, and what the running replicas cost in a month, used or idle. The "
+        "settings REPLICA_MONTHLY_COST and CURRENCY of the service say what a replica costs; without them nothing is "
+        "shown of the latter two.",
+        units.NoUnit,
+        query("job:cpu_seconds_per_million_predictions:ratio_rate5m", "CPU time per million"),
+        query("job_currency:cost_per_million_predictions:ratio_rate1h", "{{currency}} per million"),
+        query("job_currency:cost_per_month:sum", "{{currency}} a month"),
+        decimals=2,
+        sparkline=False,
+    )
+    seconds = [DynamicConfigValue("unit", units.Seconds), DynamicConfigValue("decimals", 0)]
+    return (
+        panel.override_by_name("CPU time per million", seconds)
+        .text_mode(BigValueTextMode.VALUE_AND_NAME)
+        .no_value("idle")
     )

@@ -32,7 +32,7 @@ def test_an_incomplete_result_has_failed(lack):
     """An alert that misses any step fails."""
     line = dataclasses.replace(GOOD, **lack)
     assert not line.has_passed
-    assert summary([line, WATCHDOG]) == "FAILED: 1 of 2 alerts (ServiceDown); 0 not driven."
+    assert summary([line, WATCHDOG], 12.3) == "FAILED: 1 of 2 alerts (ServiceDown) in 12 s."
     assert line.cells()[-1] == "FAILED"
     assert {"NO", "NEVER"} & set(line.cells())
 
@@ -51,7 +51,8 @@ def test_an_alert_that_always_fires_is_never_quiet_or_resolved():
 def test_an_alert_that_is_not_driven_does_not_fail():
     """The table shows the reason, and the summary counts it separately."""
     assert DISK.has_passed
-    assert summary([GOOD, DISK]) == "Passed: 1 of 1 alerts; 1 not driven."
+    expected = "Passed: 1 of 1 alerts in 312 s. Not driven: HostDiskFilling; the table says why."
+    assert summary([GOOD, DISK, DISK], 312) == expected
     assert "would need a full disk" in table([DISK])
     assert "not driven" in table([DISK])
 
