@@ -86,7 +86,7 @@ def keys_of(hashes: NDArray[np.uint64], numbers: NDArray[np.uint64]) -> NDArray[
     --------
     >>> hashes = hash_rows([bits_of(pa.array([0.5, 0.5]))], seed=0)
     >>> [f"{key:x}" for key in keys_of(hashes, np.array([0, 1], np.uint64))]
-    []
+    ['fdfa3daa1829d96f', 'ed49e0b0a1b0672a']
     """
     return _mix((hashes ^ numbers) + _STEP)
 

@@ -1,31 +1,17 @@
-"""A model and its pack, and rows with scikit-learn's answers."""
+"""A model and its pack."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from sklearn.ensemble import IsolationForest
 
 from spark.pack import write_pack
+from tests.spark.packed_model import PackedModel
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.dataset import Dataset
-
-
-class PackedModel(NamedTuple):
-    """A fitted estimator, its bundle, and the pack of that."""
-
-    estimator: IsolationForest
-    folder: Path
-    pack: Path
-
-    def score(self, rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-        """Return scikit-learn's labels and scores."""
-        matrix = np.column_stack([rows["mean"].to_numpy(), rows["sd"].to_numpy()])
-        return self.estimator.predict(matrix), self.estimator.score_samples(matrix)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +26,3 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
     with pack.open("wb") as opened:
         write_pack(bundle, opened)
     return PackedModel(estimator, bundle, pack)
-
-
-def make_rows(n_rows: int) -> pa.Table:
-    """Return rows with an id, more spread than those of training."""
-    values = np.random.default_rng(2).normal(size=(n_rows, 2)) * 1.3
-    return pa.table({"id": np.arange(n_rows), "mean": values[:, 0], "sd": values[:, 1]})

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spark.sampling import smallest_keys
-from tests.spark.conftest import PackedModel, make_rows
+from tests.spark.packed_model import PackedModel, make_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 
