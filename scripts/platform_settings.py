@@ -78,7 +78,9 @@ def settings_wanted(there: Mapping[str, str], environment: Mapping[str, str]) ->
 def _database_wanted(there: Mapping[str, str], database: str) -> dict[str, str | None]:
     """Return the changes for a kind of database; the password stays, as the server was created with it."""
     if database not in ("", _POSTGRES):
-        raise StepFailed(f"DATABASE={database} is no kind of database: use DATABASE={_POSTGRES}, or DATABASE= for SQLite.")
+        raise StepFailed(
+            f"DATABASE={database} is no kind of database: use DATABASE={_POSTGRES}, or DATABASE= for SQLite."
+        )
     profiles = [name for name in there.get("COMPOSE_PROFILES", "").split(",") if name not in ("", _POSTGRES)]
     if database:
         profiles.append(_POSTGRES)

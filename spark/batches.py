@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-import app
+from app import errors
 from app.errors import InvalidBundle
 from app.model.bundle import Bundle, read_bundle
 from app.model.kernels import CompiledKernel, KernelNotBuilt
@@ -111,11 +111,11 @@ def score_batches(root: str, options: Options, batches: Iterable[pa.RecordBatch]
 def _scorer_of(root: str, options: Options) -> BatchScorer:
     """Return the scorer of an unpacked pack."""
     about = read_about(Path(root))
-    running = Path(app.__file__ or "").resolve().parents[1]
+    running = Path(errors.__file__).resolve().parents[1]
     if not (running / PACK_FILE).exists() or read_about(running)["code_sha256"] != about["code_sha256"]:
         raise InvalidBundle(
-            f"{platform.node()} runs the code in {running}, not that of the pack in {root}: make all packs of one Spark "
-            "application with the same release of Isowatch, and have no other package called app on PYTHONPATH."
+            f"{platform.node()} runs the code in {running}, not that of the pack in {root}: make all packs of one "
+            "Spark application with the same release of Isowatch, and have no other package called app on PYTHONPATH."
         )
     try:
         return BatchScorer(Path(root, BUNDLE_FOLDER), options)
@@ -135,8 +135,8 @@ def require_compiled_kernel(bundle: Bundle) -> None:
         CompiledKernel(bundle.forest.arrays)
     except KernelNotBuilt as reason:
         raise InvalidBundle(
-            f"there is no compiled kernel for this machine, {describe_machine()} ({reason}); make the pack on a machine "
-            "of that kind, or pass allow_numpy=True to score many times more slowly."
+            f"there is no compiled kernel for this machine, {describe_machine()} ({reason}); make the pack on a "
+            "machine of that kind, or pass allow_numpy=True to score many times more slowly."
         ) from None
 
 
@@ -149,5 +149,3 @@ def names_of_answers(options: Options) -> tuple[str, ...]:
     ('is_inlier', 'anomaly_score', 'unfamiliar')
     """
     return LABEL_COLUMN, SCORE_COLUMN, *((UNFAMILIAR_COLUMN,) if options.unfamiliar else ())
-
-

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from app.errors import InvalidBundle
 from app.model.bundle import DRIFT_FILE, FILES_OF_THE_SERVICE, MANIFEST_FILE, read_manifest
@@ -49,7 +49,7 @@ class Pack:
     manifest: dict[str, Any]
 
 
-def write_pack(bundle: Path, target: BinaryIO) -> None:
+def write_pack(bundle: Path, target: IO[bytes]) -> None:
     """Write a pack.
 
     Parameters

@@ -103,8 +103,10 @@ def smallest_keys(batches: Iterator[pa.RecordBatch], n: int, seed: int) -> Itera
         yield from kept.to_batches()
 
 
-def _draw(hashes: NDArray[np.uint64], counts: NDArray[np.int64], n: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Return places and keys of the at most ``n`` rows with the smallest keys; each row counts as often as it occurs."""
+def _draw(
+    hashes: NDArray[np.uint64], counts: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Return places and keys of the at most ``n`` rows with the smallest keys; a row counts as often as it occurs."""
     places, keys = np.empty(0, np.int64), np.empty(0, np.uint64)
     ends = np.cumsum(counts)
     for first in range(0, int(ends[-1]) if len(ends) else 0, _BLOCK_KEYS):

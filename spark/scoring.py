@@ -41,10 +41,10 @@ def score(
     unfamiliar
         Add the column ``unfamiliar``: which values training did not see, as JSON; null if there is none.
     bad_rows
-        What happens to rows that cannot be scored, because a value is infinite, unreadable, or missing although training
-        had none missing: ``fail`` ends the job with the reason, ``null`` leaves label and score of these rows empty.
+        What happens to rows that cannot be scored, because a value is infinite, unreadable, or missing although
+        training had none missing: ``fail`` ends the job with the reason, ``null`` leaves label and score of these rows empty.
     allow_numpy
-        Score by NumPy, ten times more slowly, where the pack's kernel does not run. By default such an executor refuses.
+        Score by NumPy, ten times more slowly, where the pack's kernel does not run. By default an executor then refuses.
 
     Raises
     ------
@@ -88,10 +88,14 @@ def check_columns(df: DataFrame, features: Features, added: Iterable[str]) -> No
         found = df.schema.fields[df.columns.index(name)].dataType.typeName().partition("(")[0]
         has_levels = bool(features.levels and features.levels[place])
         form = features.times[place] if features.times else None
+        allowed: tuple[str, ...]
         if form in (SECONDS, MILLISECONDS):
             allowed, advice = (*_NUMBERS[:-1], "string"), f"a number of {form}"
         elif form:
-            allowed, advice = ("string",), f"a text: date_format({name!r}, \"yyyy-MM-dd'T'HH:mm:ss\") makes one of a time"
+            allowed, advice = (
+                ("string",),
+                f"a text: date_format({name!r}, \"yyyy-MM-dd'T'HH:mm:ss\") makes one of a time",
+            )
         elif has_levels:
             allowed, advice = _LEVELS, f"a text: col({name!r}).cast('string') makes one"
         else:

@@ -109,8 +109,8 @@ def read_secret(folders: Sequence[Path], shared: Path | None = None) -> bytes:
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         log.warning(
-            "SESSION_SECRET_FILE %s cannot be used (%s): sessions count for this replica only; write random bytes into it "
-            "and restart",
+            "SESSION_SECRET_FILE %s cannot be used (%s): sessions count for this replica only; write random bytes "
+            "into it and restart",
             shared,
             reason,
         )

@@ -211,7 +211,7 @@ def test_training_reads_the_records_of_the_service(platform: dict[str, Any], con
 
 
 def test_database_of_the_profile_gets_the_password_of_the_service(configured):
-    """`make up DATABASE=postgres` writes settings with which service, training and server agree; nothing publishes it."""
+    """`make up DATABASE=postgres` writes settings with which service, training and server agree."""
     settings = {name: value for name, value in settings_wanted({}, {"DATABASE": "postgres"}).items() if value}
     password = settings["POSTGRES_PASSWORD"]
     run = configured("-f", "docker-compose.yml", **settings)

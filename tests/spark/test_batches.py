@@ -26,7 +26,9 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(400):
         amount = "" if number % 50 == 0 else f"{random.normal():.4f}"
         country = random.choice(["DE", "FR", "8001"])
-        lines.append(f"{amount},{country},{random.choice(['yes', 'no'])},2026-01-{1 + number % 28:02d}T{number % 24:02d}:30")
+        lines.append(
+            f"{amount},{country},{random.choice(['yes', 'no'])},2026-01-{1 + number % 28:02d}T{number % 24:02d}:30"
+        )
     (folder / "rows.csv").write_text("\n".join([*lines, "0.5,IT,yes,2026-02-01T10:00"]) + "\n")
     train = ("train", "--train", str(folder / "rows.csv"), "--models", str(folder / "models"))
     assert main([*train, "--time-parts", "at", "--no-drift", "--estimators", "20", "--contamination", "0.05"]) == 0
@@ -99,7 +101,10 @@ def test_unreadable_times_and_truth_values_are_named(mixed: Path):
     """With what they have to be."""
     scorer = BatchScorer(mixed / "models" / "current")
     good = {"amount": [1.0], "country": ["DE"], "paid": ["yes"], "at": ["2026-01-05T10:30"]}
-    for column, value, wanted in (("paid", "maybe", "true or false"), ("at", "soon", "a time such as 2026-01-31T15:05")):
+    for column, value, wanted in (
+        ("paid", "maybe", "true or false"),
+        ("at", "soon", "a time such as 2026-01-31T15:05"),
+    ):
         with pytest.raises(ValueError, match=f"column {column} has '{value}', which is not {wanted}"):
             scorer(pa.table(good | {column: [value]}).to_batches()[0])
 

@@ -36,7 +36,7 @@ def unpack(pack: Path, folder: Path) -> Path:
 
 def score_in(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Score one row in a process that finds no code but the pack's."""
-    command = [sys.executable, "-c", _SCORE, folder]
+    command = [sys.executable, "-c", _SCORE, str(folder)]
     return subprocess.run(command, cwd=folder.parent, env=environment, capture_output=True, text=True)
 
 
@@ -99,7 +99,9 @@ def test_other_files_are_no_packs(packed: PackedModel, tmp_path: Path):
     """The message says how to make one."""
     file = tmp_path / "model.zip"
     file.write_bytes(b"no zip")
-    with pytest.raises(InvalidBundle, match=r"is not a pack \(File is not a zip file\): make one with `python -m training"):
+    with pytest.raises(
+        InvalidBundle, match=r"is not a pack \(File is not a zip file\): make one with `python -m training"
+    ):
         read_pack(file)
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("other", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,7 +12,7 @@ from spark.row_keys import bits_of, hash_rows, keys_of
 from spark.sampling import smallest_keys
 
 
-def draw(table: pa.Table, n: int, seed: int, block: int) -> list[dict]:
+def draw(table: pa.Table, n: int, seed: int, block: int) -> list[dict[str, Any]]:
     """Draw from distinct rows with counts, in batches of ``block`` rows."""
     drawn = pa.Table.from_batches(list(smallest_keys(iter(table.to_batches(max_chunksize=block)), n, seed)))
     return sorted(drawn.to_pylist(), key=lambda row: row["isowatch_key"])[:n]
@@ -45,7 +47,7 @@ def test_equal_rows_are_drawn_as_often_as_they_occur(counted: pa.Table):
 
 
 def test_keys_are_those_of_the_published_definition():
-    """Training on one machine draws by the same keys, so the definition must not change: computed with whole numbers."""
+    """Training on one machine draws by the same keys, so it must not change: computed with whole numbers."""
 
     def mix(value: int) -> int:
         value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
