@@ -7,13 +7,14 @@ and ``pack.json``. Equal contents make equal files.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import platform
 import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from app.errors import InvalidBundle
 from app.model.bundle import DRIFT_FILE, FILES_OF_THE_SERVICE, MANIFEST_FILE, read_manifest
@@ -49,15 +50,13 @@ class Pack:
     manifest: dict[str, Any]
 
 
-def write_pack(bundle: Path, target: IO[bytes]) -> None:
-    """Write a pack.
+def pack_bundle(bundle: Path) -> bytes:
+    """Return a pack, some hundred kilobytes more than the bundle.
 
     Parameters
     ----------
     bundle
         The folder of a verified bundle.
-    target
-        The open file.
 
     Raises
     ------
@@ -81,12 +80,14 @@ def write_pack(bundle: Path, target: IO[bytes]) -> None:
     }
     content = {PACK_FILE: json.dumps(about, indent=1).encode() + b"\n", **code}
     content |= {f"{BUNDLE_FOLDER}/{name}": (bundle / name).read_bytes() for name in sorted(files)}
+    target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, written in content.items():
             entry = zipfile.ZipInfo(name, _TIME)
             # Without a mode, some programs unpack files that nobody may read.
             entry.external_attr, entry.compress_type = 0o100644 << 16, zipfile.ZIP_DEFLATED
             archive.writestr(entry, written)
+    return target.getvalue()
 
 
 def read_pack(file: Path) -> Pack:

@@ -42,9 +42,10 @@ def score(
         Add the column ``unfamiliar``: which values training did not see, as JSON; null if there is none.
     bad_rows
         What happens to rows that cannot be scored, because a value is infinite, unreadable, or missing although
-        training had none missing: ``fail`` ends the job with the reason, ``null`` leaves label and score of these rows empty.
+        training had none missing: ``fail`` ends the job with the reason, ``null`` leaves label and score of these
+        rows empty.
     allow_numpy
-        Score by NumPy, ten times more slowly, where the pack's kernel does not run. By default an executor then refuses.
+        Score by NumPy, ten times more slowly, where the pack's kernel does not run. By default it refuses.
 
     Raises
     ------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import IsolationForest
 
-from spark.pack import write_pack
+from spark.pack import pack_bundle
 from tests.spark.packed_model import PackedModel
 from training.bundle.write import TrainedModel, write_bundle
 from training.data.dataset import Dataset
@@ -23,6 +23,5 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
     data = Dataset(("mean", "sd"), rows, Path("rows.csv"), "0" * 64, ("mean", "sd"))
     bundle = write_bundle(folder / "models", TrainedModel("credits", estimator, data)).folder
     pack = folder / "pack.zip"
-    with pack.open("wb") as opened:
-        write_pack(bundle, opened)
+    pack.write_bytes(pack_bundle(bundle))
     return PackedModel(estimator, bundle, pack)

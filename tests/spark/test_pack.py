@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import InvalidBundle
-from spark.pack import read_pack, write_pack
+from spark.pack import pack_bundle, read_pack
 from tests.spark.packed_model import PackedModel
 from training.__main__ import main
 
@@ -66,8 +66,7 @@ def test_code_of_another_release_is_refused(packed: PackedModel, tmp_path: Path)
 def test_equal_bundles_give_equal_packs(packed: PackedModel, tmp_path: Path):
     """Its name on the executors is that of its content."""
     again = tmp_path / "again.zip"
-    with again.open("wb") as opened:
-        write_pack(packed.folder, opened)
+    again.write_bytes(pack_bundle(packed.folder))
 
     assert again.read_bytes() == packed.pack.read_bytes()
     assert read_pack(again).name == read_pack(packed.pack).name

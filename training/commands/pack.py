@@ -33,13 +33,13 @@ def run(options: argparse.Namespace) -> int:
     from app.model.store.store import ModelStore
     from app.server.output_file import open_output
     from spark.batches import require_compiled_kernel
-    from spark.pack import write_pack
+    from spark.pack import pack_bundle
 
     folder = ModelStore(options.models).find(options.version) if options.version else options.models / CURRENT_LINK
     bundle = read_bundle(folder)
     require_compiled_kernel(bundle)
     target = options.target or Path(f"isowatch-{bundle.version}.zip")
     with refusing_output(target), open_output(target) as opened:
-        write_pack(folder, opened.buffer)
+        opened.buffer.write(pack_bundle(folder))
     print(f"{target}: {bundle.name} {bundle.version}; see docs/spark.md for what to do with it")
     return 0
