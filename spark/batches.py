@@ -41,7 +41,7 @@ class Options(NamedTuple):
 
 
 class BatchScorer:
-    """Adds the answers of a model to record batches; it may be used by several threads.
+    """Adds the answers of a model to record batches; several threads may use it, and other processes read the bundle.
 
     Parameters
     ----------
@@ -57,11 +57,16 @@ class BatchScorer:
     """
 
     def __init__(self, bundle: Path | str, options: Options = Options()) -> None:  # noqa: B008 - it is immutable
+        self._folder = str(bundle)
         self._bundle = read_bundle(Path(bundle))
         self._options = options
         self._rows = ArrowRows(self._bundle.features)
         if not options.allow_numpy:
             require_compiled_kernel(self._bundle)
+
+    def __reduce__(self) -> tuple[type[BatchScorer], tuple[str, Options]]:
+        """Make another process read the bundle itself: the kernel is memory of this one."""
+        return BatchScorer, (self._folder, self._options)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with ``is_inlier``, ``anomaly_score`` and perhaps ``unfamiliar`` as its last columns.
