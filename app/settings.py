@@ -184,8 +184,8 @@ class Settings:
         "host has access to records.",
     )
     console: bool = _setting(True, "", "Serve the console; off leaves a page of links.")
-    # A working day: who labels in the morning need not sign in again after lunch.
     session_secret_file: str = _setting("", "file", "What signs sessions, at least 32 bytes, for several replicas.")
+    # A working day: who labels in the morning need not sign in again after lunch.
     session_hours: int = _setting(12, "hours", "How long a browser stays signed in.", 1)
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)
     label_maturity_hours: int = _setting(0, "hours", "Age from which rows count for quality; 0 estimates it.", 0)

@@ -50,6 +50,17 @@ def test_pack_is_all_that_is_needed(packed: PackedModel, tmp_path: Path):
     assert loaded == ""
 
 
+def test_pack_is_also_the_code_of_the_program(packed: PackedModel, tmp_path: Path):
+    """On the PYTHONPATH of what starts the job, it needs not be unpacked."""
+    script = "import sys; from spark import sample, score; from spark.pack import read_pack; from pathlib import Path\n"
+    script += "print(read_pack(Path(sys.argv[1])).manifest['version'], sys.modules['spark'].__file__)"
+    command = [sys.executable, "-c", script, str(packed.pack)]
+
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(packed.pack)}, capture_output=True, text=True)
+
+    assert done.stdout.split() == [packed.folder.name, f"{packed.pack}/spark/__init__.py"], done.stderr
+
+
 def test_code_of_another_release_is_refused(packed: PackedModel, tmp_path: Path):
     """A process of Spark that has imported one pack cannot use the code of another one."""
     folder = unpack(packed.pack, tmp_path / "pack")
