@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 from training.bundle.plots import draw_pictures
+from training.fitting import out_of_bag
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,13 +85,25 @@ def _draw_pixels(forest: object, contamination: object, sets: dict[str, Any], im
 
 
 @pytest.fixture(scope="session", autouse=True)
-def pictures_are_pixels() -> Iterator[None]:
-    """Draw no pictures in trainings within a test's process: they take longer than the rest of a small training.
+def trainings_are_quick() -> Iterator[None]:
+    """Draw no pictures and grow few trees for p-values in trainings within a test's process, which would take longest.
 
-    Tests of reports use ``real_pictures``; a training in a process of its own draws them.
+    Tests of reports use ``real_pictures``, tests of p-values ``all_trees``. Trainings in other processes do both.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.bundle.write.draw_pictures", _draw_pixels)
+        patch.setattr(out_of_bag, "_MAX_TIMES_AS_MANY", 1)
+        yield
+
+
+_ALL_TREES = out_of_bag._MAX_TIMES_AS_MANY
+
+
+@pytest.fixture(scope="module")
+def all_trees() -> Iterator[None]:
+    """Grow as many trees for p-values as every row needs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(out_of_bag, "_MAX_TIMES_AS_MANY", _ALL_TREES)
         yield
 
 

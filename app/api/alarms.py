@@ -22,7 +22,7 @@ from app.api.alarm_answer import (
 from app.api.feedback import MAX_LABELS, NOTE_CHARACTERS, note_field
 from app.api.operation import NO_RECORDS, Operation
 from app.api.service import service
-from app.errors import NotAnAcceptableMediaType, UnknownPrediction
+from app.errors import InvalidQuery, NotAnAcceptableMediaType, UnknownPrediction
 from app.records.timestamps import parse_timestamp
 from app.web.accept import choose_media_type
 from app.web.auth import caller_in
@@ -163,6 +163,10 @@ def _read_page(n: int) -> tuple[list[Alarm], str | None]:
         "min_score": _MIN_SCORE.read(args),
         "max_score": _MAX_SCORE.read(args),
     }
+    for low, high in (("since", "until"), ("min_score", "max_score")):
+        if given[low] is not None and given[high] is not None and given[low] > given[high]:
+            message = f"expected at most {high}, got {args[low]} with {high}={args[high]}: exchange them"
+            raise InvalidQuery([{"field": low, "message": message}])
     with service().records.use() as engine:
         from app.records.alarms import AlarmFilter, read_alarms
         from app.records.lookup import RecordKey

@@ -159,7 +159,7 @@ def show_report(version: str) -> Response:
     request=Promotion,
     needs_body=False,
     answer=Promoted,
-    refusals=(400, 409, 413, 415, 422),
+    refusals=(400, 404, 409, 413, 415, 422),
     role=ADMIN,
 )
 def promote(version: str) -> Response:
@@ -177,6 +177,8 @@ def promote_version(version: str, consent: dict[str, bool]) -> str:
     What changes, in words.
     """
     store = ModelStore(Path(service().settings.model_dir))
+    if version not in store.versions():
+        raise NotFound(f"There is no version {version}: see /models.")
     changes: list[str] = []
 
     def check(folder: Path) -> None:
@@ -201,7 +203,7 @@ def _describe(folder: Path, live_version: str | None, live: dict[str, Any] | Non
             "name": manifest["name"],
             "trained_at": manifest["trained_at"],
             "training_rows": training.get("rows"),
-            "columns": len(manifest["features"]),
+            "columns": len(manifest.get("columns") or manifest["features"]),
             "threshold": threshold_of(manifest),
             "training_outlier_share": training["flagged_share"],
             "moved_from": manifest.get("moved_threshold", {}).get("from_version", ""),

@@ -157,7 +157,18 @@ def test_tables_have_no_formulas(recorded: RecordedService):
 
 @pytest.mark.parametrize(
     "query",
-    ["?label=maybe", "?cursor=abc", "?since=soon", "?max_score=1", "?n=0", "?labels=none", f"?segment={'x' * 201}"],
+    [
+        *(
+            "?label=maybe",
+            "?cursor=abc",
+            "?since=soon",
+            "?max_score=1",
+            "?n=0",
+            "?labels=none",
+            f"?segment={'x' * 201}",
+        ),
+        *("?since=1h&until=2h", "?min_score=-0.2&max_score=-0.4"),
+    ],
 )
 def test_wrong_filters_are_refused(recorded: RecordedService, query: str):
     """None is ignored, which would mean all alarms."""

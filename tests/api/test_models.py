@@ -82,9 +82,9 @@ def test_useless_threshold_needs_consent(steered: RecordedService):
 
 
 def test_unknown_version_is_refused(steered: RecordedService):
-    """With those that exist."""
+    """By name, and with where to find those that exist."""
     refused = steered.client.post("/models/x/promote", headers=BOSS)
-    assert (refused.status_code, "has no version x" in refused.json["detail"]) == (409, True)
+    assert (refused.status_code, refused.json["detail"]) == (404, "There is no version x: see /models.")
 
 
 def test_read_only_store_answers_with_the_command(steered: RecordedService, monkeypatch: pytest.MonkeyPatch):

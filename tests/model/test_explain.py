@@ -22,6 +22,8 @@ from app.model.schema import QUANTILE_LEVELS, Features, describe_columns
 from training.fitting.compile import compile_forest
 from training.fitting.out_of_bag import score_out_of_bag
 
+pytestmark = pytest.mark.usefixtures("all_trees")
+
 
 def make_bundle(estimator: IsolationForest, rows: np.ndarray, out_of_bag: OutOfBagScores | None = None) -> Bundle:
     """Return the model as a service would load it."""

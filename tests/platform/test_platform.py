@@ -119,23 +119,13 @@ def test_training_is_scraped_and_its_model_goes_live(platform: RunningPlatform):
     """A training run is scraped, pushes its final metrics, and its model is live within seconds."""
     before = _version(platform)
     training = platform.start(
-        *(
-            "run",
-            "--rm",
-            "-T",
-            "--use-aliases",
-            "training",
-            "train",
-            "--train",
-            "/data/train.csv",
-            "--seed",
-            "7",
-            "--promote",
-        )
+        *("run", "--rm", "-T", "--use-aliases", "training", "train", "--train", "/data/train.csv", "--seed", "7"),
+        # Short windows are calibrated in seconds.
+        *("--drift-window", "20", "--drift-ert", "500", "--promote"),
     )
     try:
         platform.wait_for(lambda: _job_states(platform).get("model-training") == {"1"}, "the training to be scraped")
-        output, _ = training.communicate(timeout=240)
+        output, _ = training.communicate(timeout=120)
     finally:
         training.kill()
     assert training.returncode == 0, output

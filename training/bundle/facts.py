@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.drift.calibration import Calibration
 from app.model.forest import Forest
 from app.model.schema import Features
-from training.data.column_problems import find_doubts
+from training.data.column_problems import find_doubtful_columns
 from training.data.dataset import Dataset, is_synthetic
 from training.fitting.compile import choose_golden_rows
 from training.fitting.evaluate import Evaluation, compare_with_labels, count_flagged
@@ -41,7 +41,7 @@ def describe_model(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Da
             "flagged_rows": on_training.n_flagged,
             "flagged_share": on_training.n_flagged / len(on_training),
             "distinct_rows": _count_distinct(training.matrix),
-            "doubts": find_doubts(training.names, training.rows),
+            "doubts": find_doubtful_columns(training.names, training.rows),
             "distinct_scores": len(on_training.count_scores()[0]),
         },
         "versions": {

@@ -73,13 +73,13 @@ _MAX_COUNTED = 10_000
 _ID_NAME = re.compile(r"(?i:(.*[_ .-])?(id|nr|no|number)|index)|.*[a-z]Id")
 
 
-def find_doubts(names: Sequence[str], rows: NDArray[np.float64]) -> list[str]:
+def find_doubtful_columns(names: Sequence[str], rows: NDArray[np.float64]) -> list[str]:
     """Return a sentence for each column of numbers that is probably an id, a time, or lost in float32.
 
     Examples
     --------
     >>> rows = np.column_stack([1_767_225_600 + np.arange(300.0), np.linspace(0, 1, 300), np.arange(300.0)])
-    >>> find_doubts(["t", "v", "n"], rows)
+    >>> find_doubtful_columns(["t", "v", "n"], rows)
     ['Column t has 300 different values, of which float32 keeps 3: subtract a constant, or leave it out.', \
 'Column n is different in every row, like an id: leave it out unless it is measured.']
     """

@@ -15,6 +15,8 @@ from training.bundle.write import TrainedModel, write_bundle
 from training.data.dataset import Dataset
 from training.fitting.fit import ForestParameters, fit
 
+pytestmark = pytest.mark.usefixtures("all_trees")
+
 
 @pytest.fixture(scope="module")
 def written(small_model, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training.data.choices import Choices
-from training.data.column_problems import find_doubts
+from training.data.column_problems import find_doubtful_columns
 from training.data.dataset import read_test_data, read_training_data
 from training.errors import BadArgument, BadData
 
@@ -118,6 +118,6 @@ def test_row_numbers_that_pandas_writes_are_left_out(write_csv, capsys):
 )
 def test_columns_that_are_probably_not_meant_are_doubted(name, values, doubt):
     """Numbers that float32 cannot tell apart, and columns that differ in every row."""
-    found = find_doubts([name], values[:, None])
+    found = find_doubtful_columns([name], values[:, None])
 
     assert [doubt is not None and sentence.startswith(doubt) for sentence in found] == [True] * (doubt is not None)

@@ -10,6 +10,8 @@ from training.fitting.compile import compile_forest
 from training.fitting.fit import ForestParameters, fit
 from training.fitting.out_of_bag import grow_more_trees, score_out_of_bag
 
+pytestmark = pytest.mark.usefixtures("all_trees")
+
 ROWS = np.random.default_rng(1).normal(size=(1000, 4))
 
 
