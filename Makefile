@@ -50,7 +50,7 @@ check-address:
 monitor:  ## Monitor `make run` with this machine's Prometheus and Alertmanager (PROMETHEUS_PORT, ALERTMANAGER_PORT)
 	@python=$$(sh scripts/find_python.sh) && exec env BIND="$(BIND)" "$$python" -m scripts.monitor
 
-up:  ## Start the whole platform with Docker Compose (ADMIN_USER, ADMIN_PASSWORD, SITE_ADDRESS, BIND_ADDRESS, TRAIN)
+up:  ## Start the whole platform with Docker Compose (ADMIN_USER, ADMIN_PASSWORD, SITE_ADDRESS, BIND_ADDRESS, DATABASE, TRAIN)
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m scripts.run_platform up
 
 down:  ## Stop the platform; metrics, models and records are kept

@@ -175,7 +175,8 @@ def _make_sessions(settings: Settings, folder: Path | None) -> Sessions | None:
     if not settings.console or not (settings.api_keys_file or settings.feedback_api_keys_file):
         return None
     folders = [Path(settings.state_dir), *([folder] if folder else [])]
-    return Sessions(read_secret(folders), settings.session_hours)
+    shared = Path(settings.session_secret_file) if settings.session_secret_file else None
+    return Sessions(read_secret(folders, shared), settings.session_hours)
 
 
 def _find_warnings() -> tuple[str, ...]:

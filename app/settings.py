@@ -79,9 +79,7 @@ class Settings:
         check_item=_matches(r"[A-Za-z0-9+/]{43}="),  # 32 bytes as base64
     )
     bind: str = _setting("127.0.0.1:8000", "host:port", "Address that Gunicorn listens on.")
-    web_concurrency: int = _setting(
-        0, "processes", "Number of worker processes; 0 means one per CPU that the cgroup allows.", 0
-    )
+    web_concurrency: int = _setting(0, "processes", "Number of worker processes; 0: one per CPU of the cgroup.", 0)
     # Usual predictions need no thread. Threads share one interpreter lock, so more of them add no speed; they let a
     # worker answer while one waits for the database of records.
     worker_threads: int = _setting(
@@ -186,6 +184,7 @@ class Settings:
     )
     console: bool = _setting(True, "", "Serve the console; off leaves a page of links.")
     runbook_url: str = _setting("", "address", "Runbook that the console links to.", check_item=_matches(_PAGE))
+    session_secret_file: str = _setting("", "file", "What signs sessions, at least 32 bytes, for several replicas.")
     # A working day: who labels in the morning need not sign in again after lunch.
     session_hours: int = _setting(12, "hours", "How long a browser stays signed in.", 1)
     quality_window_days: int = _setting(7, "days", "Window of the quality metrics.", 1)

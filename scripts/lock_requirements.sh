@@ -4,7 +4,7 @@
 set -eu
 
 UV=.venv/bin/uv
-GROUPS_LOCKED="service parser training loadtest notebooks dashboards dev"
+GROUPS_LOCKED="service parser training loadtest notebooks spark dashboards dev"
 
 compile() {
     # --universal: one lock for every platform and every Python from 3.11 on. No header and no annotations:

@@ -19,6 +19,7 @@ try:
         explain,
         explore,
         import_model,
+        pack,
         retrain,
         score,
         sign,
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     replace_unprintable()
     parser: argparse.ArgumentParser = _Parser(prog="python -m training", description=__doc__, allow_abbrev=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (explore, train, retrain, import_model, threshold, sign, score, explain, drift):
+    for command in (explore, train, retrain, import_model, threshold, sign, pack, score, explain, drift):
         command.add_command(commands)
     versions.add_commands(commands)
     chosen = parser.parse_args(arguments)

@@ -23,7 +23,7 @@ def explain_missing_package(error: ModuleNotFoundError) -> str:
     'the package numpy is not installed'
     """
     package = (error.name or "").partition(".")[0]
-    if package in ("", "app", "training"):
+    if package in ("", "app", "training", "spark"):
         raise error
     return (
         f"the package {package} is not installed for {sys.executable}: run `make install`, then "

@@ -26,6 +26,9 @@ SECRET_FILE = "session.secret"
 # As many bits as the digest has that signs with it.
 _SECRET_BYTES = 32
 
+# A secret that people make may be longer than ours, such as random bytes as text.
+_MAX_SHARED_BYTES = 4096
+
 SECONDS_PER_HOUR = 3600
 
 log = logging.getLogger(__name__)
@@ -86,14 +89,31 @@ class Sessions:
         return hmac.compare_digest(self.csrf_token(cookie).encode(), token.encode())
 
 
-def read_secret(folders: Sequence[Path]) -> bytes:
+def read_secret(folders: Sequence[Path], shared: Path | None = None) -> bytes:
     """Return the secret that all workers share, from the first folder that can hold it; it is made if it is not there.
 
     Parameters
     ----------
     folders
-        The first ones that can be written is used. If there is none, the secret is this process's own.
+        The first one that can be written is used. If there is none, the secret is this process's own.
+    shared
+        A file of a secret that several replicas share; it is only read. A warning is logged if it cannot be used: then
+        a session counts for one replica.
     """
+    if shared is not None:
+        try:
+            secret = read_regular(shared, _MAX_SHARED_BYTES)
+            if len(secret) >= _SECRET_BYTES:
+                return secret
+            reason = f"it has {len(secret)} bytes, at least {_SECRET_BYTES} are needed"
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        log.warning(
+            "SESSION_SECRET_FILE %s cannot be used (%s): sessions count for this replica only; write random bytes "
+            "into it and restart",
+            shared,
+            reason,
+        )
     for folder in folders:
         file = folder / SECRET_FILE
         with suppress(OSError, ValueError):

@@ -169,3 +169,42 @@ def test_workers_share_a_secret_that_nobody_else_can_read(tmp_path: Path):
     assert stat.S_IMODE((tmp_path / "state" / "session.secret").stat().st_mode) == 0o600
     assert Sessions(first, 1).salt == Sessions(first, 1).salt
     assert read_secret([]) != read_secret([])
+
+
+def test_replicas_share_a_secret_that_they_cannot_write(tmp_path: Path):
+    """A session of one replica counts for another one; the file stays as it is, as in a Secret of Kubernetes."""
+    shared = tmp_path / "session_secret"
+    shared.write_bytes(b"5" * 64)
+    shared.chmod(0o440)
+
+    first, second = (Sessions(read_secret([tmp_path / name], shared), 1) for name in ("first", "second"))
+
+    assert second.read(first.sign(b"digest of a key")) == b"digest of a key"
+    assert sorted(tmp_path.iterdir()) == [shared]
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o440
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "No such file or directory"), (b"short", "it has 5 bytes, at least 32 are needed")]
+)
+def test_a_shared_secret_that_cannot_be_used_is_logged(tmp_path: Path, caplog, content, reason):
+    """The replica then uses a secret of its own: predictions do not depend on the console."""
+    shared = tmp_path / "session_secret"
+    if content is not None:
+        shared.write_bytes(content)
+
+    assert read_secret([tmp_path / "state"], shared) == (tmp_path / "state" / "session.secret").read_bytes()
+    assert f"SESSION_SECRET_FILE {shared} cannot be used ({reason})" in caplog.text
+
+
+def test_service_reads_the_shared_secret(tmp_path: Path):
+    """A cookie that another replica signed is accepted."""
+    shared = tmp_path / "session_secret"
+    shared.write_bytes(b"5" * 64)
+    (tmp_path / "keys").write_text(KEYS)
+    with start_recorded_service(
+        tmp_path, api_keys_file=str(tmp_path / "keys"), session_secret_file=str(shared)
+    ) as service:
+        cookie = sign_in(service, ADA).get_cookie(SESSION_COOKIE)
+
+    assert Sessions(b"5" * 64, 1).read(cookie.value) is not None

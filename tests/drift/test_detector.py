@@ -7,8 +7,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from app.drift.detector import Confirmation, Detector, Kind, Phase, Progress
-from app.drift.thresholds import Thresholds
+from app.drift.detector import Confirmation, Detector, Kind, Phase, Progress, plan_confirmation
+from app.drift.thresholds import CONFIRMING_SHARES, Thresholds
 
 QUIET, TAIL_SHARE, ALARMING = 0.1, 0.7, 2.0
 
@@ -89,3 +89,28 @@ def test_progress_survives_serialization(detector: Detector):
 
     assert again == detector.progress
     assert again.phase is Phase.CONFIRMING
+
+
+def test_replicas_that_divide_the_budget_keep_it_together():
+    """Six replicas with 6 days each have less than one false event a day together, with 1 day each six times as many.
+
+    Statistics without drift are independent here; decision 37 says why sums of expected events do not depend on that.
+    """
+    run_time, rows_per_day, n_days, n_replicas = 60, 864, 150, 6
+    thresholds = Thresholds(np.array([0]), np.array([1 - 1 / run_time]), 1 - CONFIRMING_SHARES, float(run_time))
+
+    def events_per_day(false_alarm_days: int) -> float:
+        plan = plan_confirmation(run_time, rows_per_day / 86_400, false_alarm_days, n_detectors=1)
+        total = 0
+        for replica in range(n_replicas):
+            watch = Detector(thresholds, plan, window=1)
+            for statistic in np.random.default_rng(replica).random(rows_per_day * n_days).tolist():
+                watch.check(statistic)
+            total += watch.progress.events
+        return total / n_days
+
+    divided, undivided = events_per_day(n_replicas), events_per_day(1)
+
+    # A plan leaves a factor of eight to spare.
+    assert 0 < divided <= 1 / 4
+    assert undivided > 3 * divided

@@ -14,6 +14,7 @@ import pytest
 
 from app.settings import Settings
 from scripts.platform_secrets import CONSOLE_KEYS, FEEDBACK_KEYS
+from scripts.platform_settings import settings_wanted
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_ADDRESS = ("-f", "docker-compose.yml", "-f", "docker-compose.site.yml")
@@ -21,6 +22,12 @@ ONE_ADDRESS = ("-f", "docker-compose.yml", "-f", "docker-compose.site.yml")
 # Services without a health check in the Compose file: those with one in their image, and those that run once.
 CHECKED_BY_THEIR_IMAGE = {"service", "cadvisor", "notebook", "loadtest"}
 RUN_ONCE = {"training"}
+
+# Those with which a program starts; PostgreSQL's entry point becomes another user.
+CAPABILITIES = {
+    "caddy": ["NET_BIND_SERVICE"],
+    "postgres": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +125,7 @@ def test_services_are_hardened(platform: dict[str, Any]):
     for name, service in platform["services"].items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
-        assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name.startswith("caddy") else []), name
+        assert service.get("cap_add", []) == CAPABILITIES.get(name.partition("-")[0], []), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "privileged" not in service, name
         assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
@@ -153,7 +160,7 @@ def test_versions_are_pinned_in_one_place(platform: dict[str, Any]):
     for name, service in platform["services"].items():
         if "build" in service:
             continue
-        assert re.search(r":v?\d+\.\d+\.\d+(-alpine)?$", service["image"]), name
+        assert re.search(r":v?\d+\.\d+\.\d+(-alpine)?$|^postgres:\d+\.\d+-trixie$", service["image"]), name
         assert text.count(service["image"]) == 1, name
 
 
@@ -168,6 +175,7 @@ def test_persistent_data_is_in_named_volumes(platform: dict[str, Any]):
     assert mount_points["service"] == {"/models", "/state", "/records"}
     assert mount_points["training"] == {"/models", "/data", "/records"}
     assert mount_points["prometheus"] == {"/prometheus"}
+    assert mount_points["postgres"] == {"/var/lib/postgresql/data"}
     assert mount_points["grafana"] == {"/var/lib/grafana"}
     assert "/data" in mount_points["caddy"]
     # Training never writes records; the service writes models as a member of training's group.
@@ -202,6 +210,25 @@ def test_training_reads_the_records_of_the_service(platform: dict[str, Any], con
         assert {services[name]["environment"]["DATABASE_URL"] for name in ("service", "training")} == {address}
 
 
+def test_database_of_the_profile_gets_the_password_of_the_service(configured):
+    """`make up DATABASE=postgres` writes settings with which service, training and server agree."""
+    settings = {name: value for name, value in settings_wanted({}, {"DATABASE": "postgres"}).items() if value}
+    password = settings["POSTGRES_PASSWORD"]
+    run = configured("-f", "docker-compose.yml", **settings)
+    services = json.loads(run.stdout)["services"]
+
+    server = services["postgres"]
+    assert settings["COMPOSE_PROFILES"] in server["profiles"]
+    assert server["environment"] == {
+        "POSTGRES_USER": "isowatch",
+        "POSTGRES_DB": "isowatch",
+        "POSTGRES_PASSWORD": password,
+    }
+    for name in ("service", "training"):
+        assert services[name]["environment"]["DATABASE_URL"] == "postgresql://isowatch@postgres/isowatch"
+        assert services[name]["environment"]["PGPASSWORD"] == password
+
+
 @pytest.mark.parametrize(
     ("setting", "name"), [("FEEDBACK_API_KEYS_FILE", FEEDBACK_KEYS), ("API_KEYS_FILE", CONSOLE_KEYS)]
 )
@@ -234,4 +261,4 @@ def test_every_setting_is_documented():
     known = {name for file in files for name in re.findall(r"(?<!\$)\$\{([A-Z_]+)", file.read_text())}
     listed = set(re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "compose.md").read_text(), re.MULTILINE))
 
-    assert listed == known | {"ADMIN_PASSWORD", "TRAIN"}
+    assert listed == known | {"ADMIN_PASSWORD", "DATABASE", "TRAIN"}

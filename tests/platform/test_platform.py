@@ -11,8 +11,6 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import requests
@@ -26,24 +24,6 @@ ROW = {"feature_vector": [0.56, 0.23]}
 
 # The request id of the row that gets a label.
 LABELLED = "labelled-row"
-
-
-@pytest.fixture(scope="module")
-def platform(docker: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
-    """A platform that `make up` has started from scratch."""
-    folder = tmp_path_factory.mktemp("platform")
-    # Users in containers need access to the folder too.
-    for path in (folder, folder.parent):
-        path.chmod(0o755)
-    running = RunningPlatform(folder)
-    try:
-        up = running.run("make", "up", timeout=500)
-        assert up.returncode == 0, up.stdout + up.stderr
-        assert running.url("SERVICE_PORT", "/") in up.stdout
-        assert str(folder / "secrets" / "admin_password") in up.stdout
-        yield running
-    finally:
-        running.remove()
 
 
 def _predict(platform: RunningPlatform, **row: str) -> int:

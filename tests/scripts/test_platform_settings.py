@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from scripts.compose import StepFailed
 from scripts.platform_settings import change_settings, read_settings, settings_wanted
 
 
@@ -50,3 +53,29 @@ def test_restricted_mode_is_kept(tmp_path: Path):
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert read_settings(path) == {"ADMIN_USER": "eva", "BIND_ADDRESS": "10.0.0.2"}
+
+
+def test_postgres_is_chosen_and_left(tmp_path: Path):
+    """The password is random, only the owner can read the file, and the server's password stays when people go back."""
+    path = tmp_path / ".env"
+    change_settings(path, {"ADMIN_USER": "eva", "COMPOSE_PROFILES": "notebook"})
+    change_settings(path, settings_wanted(read_settings(path), {"DATABASE": "postgres"}))
+    chosen = read_settings(path)
+    assert chosen["COMPOSE_PROFILES"] == "notebook,postgres"
+    assert chosen["DATABASE_URL"] == "postgresql://isowatch@postgres/isowatch"
+    assert len(chosen["POSTGRES_PASSWORD"]) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    change_settings(path, settings_wanted(read_settings(path), {"DATABASE": "postgres"}))
+    assert read_settings(path) == chosen
+
+    change_settings(path, settings_wanted(read_settings(path), {"DATABASE": ""}))
+    left = read_settings(path)
+    assert (left["COMPOSE_PROFILES"], left["POSTGRES_PASSWORD"]) == ("notebook", chosen["POSTGRES_PASSWORD"])
+    assert "DATABASE_URL" not in left
+
+
+def test_unknown_database_is_refused():
+    """Before anything is written."""
+    with pytest.raises(StepFailed, match="DATABASE=mysql is no kind of database: use DATABASE=postgres"):
+        settings_wanted({}, {"DATABASE": "mysql"})
