@@ -128,7 +128,7 @@ def test_services_are_hardened(platform: dict[str, Any]):
         assert service.get("cap_add", []) == CAPABILITIES.get(name.partition("-")[0], []), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "privileged" not in service, name
-        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
         assert set(service["logging"]["options"]) == {"max-size", "max-file"}, name
         assert service["init"] is True, name
         assert service["restart"] == ("no" if name in RUN_ONCE else "unless-stopped"), name
