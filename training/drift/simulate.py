@@ -6,8 +6,11 @@ each pair of rows that are ever in one window is compared once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, exp
 from typing import Any
 
@@ -27,11 +30,9 @@ _MAX_SIGNALS, _MIN_SIGNALS = 2000, 500
 # Streams are simulated in excess, in case there are fewer signals than expected.
 _RESERVE = 1.1
 
-# Comparisons of two rows in one column; a core makes so many in about half a minute.
-_MAX_COMPARISONS = 12e9
-
-# Rows of all streams together; their statistics fit into an ordinary machine's memory several times.
-_MAX_ROWS = 30e6
+# Comparisons of two rows in one column, of which a core makes so many in about half a minute; and rows of all streams
+# together, whose statistics fit into an ordinary machine's memory several times.
+_MAX_COMPARISONS, _MAX_ROWS = 12e9, 30e6
 
 # A stream continues for so many windows after the settling rows: most of its rows count, and there are many streams.
 _WINDOWS_AT_RISK = 10
@@ -42,11 +43,8 @@ _STREAMS_AT_ONCE = 64
 # Picking rows costs about ten times as much as passing over all of them.
 _RARELY = 0.1
 
-# The distances of each column are divided by this quantile of windows without drift.
-_SCALE_QUANTILE = 0.999
-
-# The thresholds are calibrated with these scales, which compensates for their random error.
-_WINDOWS_FOR_SCALES = 200_000
+# Each column's distances are divided by this quantile of windows without drift; calibration compensates for its error.
+_SCALE_QUANTILE, _WINDOWS_FOR_SCALES = 0.999, 200_000
 
 
 @dataclass(frozen=True)
@@ -141,15 +139,17 @@ class DriftSimulation:
         jitter = np.random.default_rng(self._jitter_seed)
         statistics = np.empty((sum(map(len, self._parts)), self._n_windows))
         n_done = 0
-        for part in self._parts:
-            computed = self._compute(detector, part)
-            if detector == OUTLIER_RATE:
-                computed += step_between_outlier_shares(self._share, self._window) * jitter.random(computed.shape)
-            else:
-                computed += make_jitter(jitter, *computed.shape)
-            statistics[n_done : n_done + len(part)] = computed
-            n_done += len(part)
-            on_progress(n_done / len(statistics))
+        # NumPy releases the interpreter lock in what takes long.
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            all_computed = threads.map(partial(self._compute, detector), self._parts)
+            for part, computed in zip(self._parts, all_computed, strict=True):
+                if detector == OUTLIER_RATE:
+                    computed += step_between_outlier_shares(self._share, self._window) * jitter.random(computed.shape)
+                else:
+                    computed += make_jitter(jitter, *computed.shape)
+                statistics[n_done : n_done + len(part)] = computed
+                n_done += len(part)
+                on_progress(n_done / len(statistics))
         return statistics
 
     def _compute(self, detector: str, part: NDArray[np.int32]) -> NDArray[np.float64]:
