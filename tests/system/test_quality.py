@@ -34,7 +34,7 @@ def overall_figures(service: RunningService) -> dict[str, Any]:
 
 def version_of(service: RunningService) -> str:
     """Return the version of the live model."""
-    return str(service.get("/drift").json()["model_version"])
+    return str(service.get("/model_information").json()["model"]["version"])
 
 
 def precision_of(service: RunningService) -> float | None:
