@@ -164,7 +164,7 @@ test test-long test-system: export PYTHONDONTWRITEBYTECODE :=
 test: check $(KERNEL)  ## Check and run all tests, the long ones shortened (ARGS="-k name" PROCESSES=4)
 	@$(BIN)/python -m compileall -q app loadtest training
 	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
-	@$(BIN)/pytest --alone $(ARGS) || test $$? -eq 5 # 5: none is selected
+	@$(BIN)/pytest --alone $(or $(ARGS),tests/system) || test $$? -eq 5 # 5: none is selected
 
 test-long: check $(KERNEL)  ## Check and run all tests in full
 	@$(BIN)/pytest --long $(ARGS)

@@ -27,7 +27,7 @@ WORKERS = 2
 CLIENTS = 4
 
 # By default, and with --long: answered requests, swaps, broken bundles, seconds between two kills.
-SHORT, FULL = (1_500, 6, 2, 3.0), (100_000, 50, 10, 5.0)
+SHORT, FULL = (900, 6, 2, 3.0), (100_000, 50, 10, 5.0)
 
 # Workers write their counts several times a second, so a killed one takes at most those of its last second with it.
 HIDDEN_SECONDS = 1.0

@@ -13,8 +13,8 @@ from tests.system.running_service import start_service, wait_until
 pytestmark = pytest.mark.system
 
 # Requests per operation and phase, by default and with --long.
-EXAMPLES, EXAMPLES_IN_FULL = 10, 1000
-FEW_EXAMPLES = 5
+EXAMPLES, EXAMPLES_IN_FULL = 4, 1000
+FEW_EXAMPLES, FEW_IN_FULL = 2, 10
 
 # All checks are enabled, except for the following.
 # A generated model name would always lead to a 404. JSON Schema cannot express that data has as many numbers as its
@@ -69,7 +69,7 @@ def test_live_service_keeps_its_document(tmp_path: Path, credits_models: Path, i
     with start_service(tmp_path, credits_models, FEEDBACK_API_KEYS_FILE=str(tmp_path / "keys")) as service:
         configuration = tmp_path / "schemathesis.toml"
         model = service.get("/model_information").json()["model"]
-        labels = EXAMPLES if is_long else FEW_EXAMPLES
+        labels = FEW_IN_FULL if is_long else FEW_EXAMPLES
         record = service.predict([0.56, 0.23]).headers["X-Record-ID"]
         path, key = f"/predictions/{record}", {"X-API-Key": KEY}
         wait_until(lambda: service.get(path, headers=key).status_code == 200, "the record", service)
