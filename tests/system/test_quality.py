@@ -95,11 +95,11 @@ def test_labels_become_figures(tmp_path: Path, credits_models: Path):
         assert whole["figures"]["recall"]["value"] == TRUE_ALARMS / (TRUE_ALARMS + 1)
         live = {"model_version": version_of(service)}
         # A scrape in the middle of the recorder's update has the precision and not yet what follows it.
-        wait_until(
-            lambda: service.metric("segment_rows", segment="none", **live) == ALARMS + INLIERS, "all figures", service
-        )
+        names = ("model_quality_low{", "model_quality_labels{", "segment_rows{")
+        wait_until(lambda: all(name in service.get("/metrics").text for name in names), "all figures", service)
         assert service.metric("model_quality_low", metric="recall", **live) < TRUE_ALARMS / (TRUE_ALARMS + 1)
         assert service.metric("model_quality_labels", kind="audited", **live) == INLIERS
+        assert service.metric("segment_rows", segment="none", **live) == ALARMS + INLIERS
         assert service.metric("audit_waiting_rows") == 0
         assert service.metric("model_max_age_seconds") == 90 * 86400
         assert service.stop() == 0
