@@ -27,7 +27,7 @@ WORKERS = 2
 CLIENTS = 4
 
 # By default, and with --long: answered requests, swaps, broken bundles, seconds between two kills.
-SHORT, FULL = (900, 6, 2, 3.0), (100_000, 50, 10, 5.0)
+SHORT, FULL = (1_500, 6, 2, 3.0), (100_000, 50, 10, 5.0)
 
 # Workers write their counts several times a second, so a killed one takes at most those of its last second with it.
 HIDDEN_SECONDS = 1.0
@@ -156,6 +156,8 @@ def test_churn(credits_models: Path, training_csv: Path, tmp_path: Path, is_long
                     service.process.send_signal(signal.SIGHUP)
                 due = n_requests * (swap + 1) // n_swaps
                 wait_until(lambda due=due: clients.answered >= due, f"{due} answers", service)
+            # An idle machine may be through before the first kill.
+            wait_until(lambda: killer.killed_at, "a killed worker", service)
         finally:
             killer.ended.set()
             killer.join()
