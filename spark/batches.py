@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -14,12 +13,10 @@ import pyarrow as pa
 from app import errors
 from app.errors import InvalidBundle
 from app.model.bundle import Bundle, read_bundle
+from app.model.explained_rows import LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN, to_cell
 from app.model.kernels import CompiledKernel, KernelNotBuilt
 from spark.arrow_rows import ArrowRows
 from spark.pack import BUNDLE_FOLDER, PACK_FILE, describe_machine, read_about
-
-# As in the files that `python -m training score` writes.
-LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
 
 class Options(NamedTuple):
@@ -93,7 +90,7 @@ class BatchScorer:
             texts: list[str | None] = [None] * len(rows)
             for place, values in found.items():
                 if not bad[place]:
-                    texts[place] = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+                    texts[place] = to_cell(values)
             added[UNFAMILIAR_COLUMN] = pa.array(texts, pa.string())
         return pa.RecordBatch.from_arrays([*batch.columns, *added.values()], [*batch.schema.names, *added])
 

@@ -58,7 +58,8 @@ def score(
         raise ValueError(f"bad_rows is {bad_rows!r}; use 'fail' or 'null'.")
     from pyspark.sql.types import DoubleType, LongType, StringType, StructType
 
-    from spark.batches import LABEL_COLUMN, SCORE_COLUMN, Options, names_of_answers
+    from app.model.explained_rows import LABEL_COLUMN, SCORE_COLUMN
+    from spark.batches import Options, names_of_answers
 
     pack = read_pack(Path(bundle))
     options = Options(unfamiliar, bad_rows == "null", allow_numpy)

@@ -138,9 +138,7 @@ def list_versions() -> Response:
 )
 def show_report(version: str) -> Response:
     """Return the report of a version, which cannot run scripts or load anything."""
-    store = ModelStore(Path(service().settings.model_dir))
-    if version not in store.versions():
-        raise NotFound(f"There is no version {version}: see /models.")
+    store = _store_with(version)
     try:
         page = read_regular(store.folder / version / _REPORT_FILE, _MAX_REPORT_BYTES)
     except (OSError, ValueError):
@@ -176,9 +174,7 @@ def promote_version(version: str, consent: dict[str, bool]) -> str:
     -------
     What changes, in words.
     """
-    store = ModelStore(Path(service().settings.model_dir))
-    if version not in store.versions():
-        raise NotFound(f"There is no version {version}: see /models.")
+    store = _store_with(version)
     changes: list[str] = []
 
     def check(folder: Path) -> None:
@@ -191,6 +187,14 @@ def promote_version(version: str, consent: dict[str, bool]) -> str:
     with refusing_changes(f"`python -m training promote {version}`"):
         store.promote(version, check, who=caller_in(request.environ))
     return "".join(changes)
+
+
+def _store_with(version: str) -> ModelStore:
+    """Return the model store; 404 if it lacks the version."""
+    store = ModelStore(Path(service().settings.model_dir))
+    if version not in store.versions():
+        raise NotFound(f"There is no version {version}: see /models.")
+    return store
 
 
 def _describe(folder: Path, live_version: str | None, live: dict[str, Any] | None) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Explanations of many rows, as the columns of a table."""
+"""Answers and explanations of many rows, as the columns of a table."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from app.model.explain import Explainer, shorten
 from app.server.output_file import disarm
+
+# The columns that scoring adds to a table.
+LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
 # The header of a contribution in CSV, such as contribution.mean.
 CONTRIBUTION_PREFIX = "contribution."
@@ -64,8 +67,16 @@ def flatten(answer: dict[str, list[Any]], convert: Callable[[str], str] = disarm
         elif name == "reasons":
             columns[name] = [convert(_REASON_SEPARATOR.join(value)) for value in values]
         else:
-            columns[name] = [
-                json.dumps(value, ensure_ascii=False, separators=(",", ":")) if type(value) is dict else value
-                for value in values
-            ]
+            columns[name] = [to_cell(value) if type(value) is dict else value for value in values]
     return columns
+
+
+def to_cell(value: Mapping[str, Any]) -> str:
+    """Return named values as one cell of a table.
+
+    Examples
+    --------
+    >>> to_cell({"mean": "above training range"})
+    '{"mean":"above training range"}'
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -51,7 +51,7 @@ def separate_bad_rows(file: CsvFile, features: Features) -> tuple[CsvFile, list[
     Raises
     ------
     BadData
-        If the quotes do not match: then nobody knows where a row ends.
+        If the quotes do not match: the ends of rows are then unknown.
     """
     file = with_text(file)
     numbered = list(file.records(checks_width=False))

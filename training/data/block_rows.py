@@ -45,7 +45,7 @@ def read_rows(file: CsvFile, features: Features, *, as_written: bool) -> tuple[N
 
 
 def _read_plain(file: CsvFile, features: Features) -> NDArray[np.float64] | None:
-    """Read numbers with Arrow; None if a cell is none, or may be."""
+    """Read numbers with Arrow; None if a cell is not a number, or may not be one."""
     body = file.body
     if not body or b'"' in body or features.levels or file.dialect.thousands or not file.dialect.separator.isascii():
         return None

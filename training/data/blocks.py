@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from training.data.addresses import TableFile
-from training.data.columnar import divide_columnar
+from training.data.columnar import PARQUET_MARK, divide_columnar
 from training.data.source import GUESS, Dialect, read_text
 from training.data.tables import CsvFile, make_csv_file, open_csv_file
 from training.errors import BadData
@@ -33,7 +33,7 @@ else:
 # What is computed from a block takes about ten times its size, and each thread has two of them.
 BLOCK_BYTES = 4 * 2**20
 
-_GZIP, _ZSTD, _PARQUET, _ARROW = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1", b"ARROW1"
+_GZIP, _ZSTD, _ARROW = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"ARROW1"
 _LONGEST_MARK = 6
 
 
@@ -84,7 +84,7 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
         If it cannot be read, is empty, or has no header with distinct column names; later, if its quotes do not match.
     """
     mark = _read_mark(path)
-    if mark.startswith(_PARQUET) or mark.startswith(_ARROW):
+    if mark.startswith(PARQUET_MARK) or mark.startswith(_ARROW):
         assert isinstance(path, Path), "only files of this machine have a mark"
         parts = divide_columnar(path, writes_text=writes_text)
         if parts is None:
@@ -107,11 +107,11 @@ def _read_mark(path: TableFile) -> bytes:
         with path.open("rb") as opened:
             return opened.read(_LONGEST_MARK)
     except OSError:
-        return b""  # and so it is opened by who has the message
+        return b""  # open_csv_file then reports why
 
 
 def _open(path: TableFile, mark: bytes) -> tuple[IO[bytes], IO[bytes]]:
-    """Open a file; return what is in it, and the file, whose position tells how much is read."""
+    """Open a file; return what is in it, and the file itself, whose position shows how much has been read."""
     assert isinstance(path, Path), "others have no mark"
     raw = path.open("rb")
     if mark.startswith(_GZIP):

@@ -19,7 +19,7 @@ from training.errors import BadData
 # Of two columns, a few megabytes, like the blocks of a text.
 _PART_ROWS = 100_000
 
-_PARQUET = b"PAR1"
+PARQUET_MARK = b"PAR1"
 
 
 def with_text(file: CsvFile) -> CsvFile:
@@ -46,7 +46,7 @@ def divide_columnar(path: Path, *, writes_text: bool) -> Iterator[tuple[CsvFile,
     """
     try:
         with path.open("rb") as opened:
-            if opened.read(len(_PARQUET)) == _PARQUET:
+            if opened.read(len(PARQUET_MARK)) == PARQUET_MARK:
                 file = parquet.ParquetFile(path)
                 schema, n_rows = file.schema_arrow, file.metadata.num_rows
                 batches = file.iter_batches(batch_size=_PART_ROWS)
@@ -60,7 +60,7 @@ def divide_columnar(path: Path, *, writes_text: bool) -> Iterator[tuple[CsvFile,
                 batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
                 may_miss = None
     except (pa.ArrowException, OSError, ValueError):
-        return None  # who reads it whole has the message
+        return None  # reading it whole then reports why
     if n_rows <= _PART_ROWS or not _can_divide(schema, may_miss, writes_text):
         return None
     return _divide(path, schema, batches, n_rows)

@@ -6,7 +6,6 @@ The table is read in blocks, which are scored in threads and written in their or
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
-from app.model.explained_rows import explain_rows, flatten, to_lists
+from app.model.explained_rows import (
+    LABEL_COLUMN,
+    SCORE_COLUMN,
+    UNFAMILIAR_COLUMN,
+    explain_rows,
+    flatten,
+    to_cell,
+    to_lists,
+)
 from app.model.forest import OUTLIER
 from app.server.output_file import is_stream, open_output
 from training.data.addresses import TableFile
@@ -32,8 +39,6 @@ from training.data.score_writers import Added, ColumnarWriter, CsvWriter, check_
 from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile
 from training.errors import BadArgument, BadData, refusing_output
-
-LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
 # The explanations of so many rows are objects at once, before they become columns.
 _EXPLAINED_ROWS = 1000
@@ -223,7 +228,7 @@ class _Scoring:
         if self._has_unfamiliar:
             texts = [""] * len(rows)
             for place, values in unfamiliar.items():
-                texts[place] = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+                texts[place] = to_cell(values)
             added[UNFAMILIAR_COLUMN] = texts
         for column in added:
             if column in file.header:

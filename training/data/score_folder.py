@@ -147,7 +147,7 @@ def _describe(bundle: Bundle, task: Task, how: HowToScore) -> dict[str, Any]:
 
 
 def _read_ledger(folder: Path) -> dict[str, Any]:
-    """Read what is known of the results; nothing if there is no ledger, or it is none."""
+    """Read the ledger; it is empty if there is no readable one."""
     try:
         ledger = json.loads((folder / LEDGER_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

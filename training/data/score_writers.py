@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from app.model.bundle import Bundle
-from app.model.explained_rows import CONTRIBUTION_PREFIX
+from app.model.explained_rows import CONTRIBUTION_PREFIX, LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN
 from app.server.output_file import FORMULA_STARTS, disarm
 from training.data.columnar import with_text
 from training.data.columns import has_plain_lines
@@ -85,8 +85,8 @@ class CsvWriter:
             Which columns of the block hold only numbers, of lines that hold no quotes; None if that is not known.
         """
         file = with_text(file)
-        texts = {"is_inlier", "anomaly_score", "unfamiliar"}
-        if set(added) <= texts and (are_numbers is not None or has_plain_lines(file)):
+        of_scoring = {LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN}
+        if set(added) <= of_scoring and (are_numbers is not None or has_plain_lines(file)):
             return self._append(file, added, np.zeros(len(file.header), bool) if are_numbers is None else are_numbers)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n", delimiter=file.dialect.separator)
@@ -98,7 +98,7 @@ class CsvWriter:
         return text.getvalue().encode()
 
     def begin(self, sink: Any, file: CsvFile, added: Sequence[str]) -> None:
-        """Write the header to what takes bytes."""
+        """Write the header to what accepts bytes."""
         self._sink = sink if self._compression is None else pa.CompressedOutputStream(sink, self._compression)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n", delimiter=file.dialect.separator)
@@ -137,9 +137,9 @@ class CsvWriter:
 
 def _to_cells(name: str, values: Sequence[Any] | NDArray[Any]) -> pa.Array:
     """Return the texts of a column as ``csv`` writes them."""
-    if name == "is_inlier":
+    if name == LABEL_COLUMN:
         texts = pc.if_else(pa.array(np.asarray(values) == 1), "1", "-1")
-    elif name == "anomaly_score":
+    elif name == SCORE_COLUMN:
         sizes = np.abs(np.asarray(values))
         are_alike = bool(((sizes >= _SMALLEST_ALIKE) & (sizes < 1)).all())
         texts = pa.array(values).cast(pa.string()) if are_alike else pa.array([repr(float(value)) for value in values])
@@ -208,14 +208,14 @@ class ColumnarWriter:
         for name, values in added.items():
             column = pa.array(values)
             if column.type == pa.null() and not is_only:
-                # Nothing is known of it in this block, but in others.
+                # This block has no value of it; others may have some.
                 holds_numbers = name.startswith(("p_value", "baseline", CONTRIBUTION_PREFIX))
                 column = column.cast(pa.float64() if holds_numbers else pa.string())
             table = table.append_column(name, column)
         return table
 
     def begin(self, sink: Any, file: CsvFile, added: Sequence[str]) -> None:
-        """Set what takes bytes; names and types of the columns are those of the first block."""
+        """Begin a file in what accepts bytes; names and types of the columns are those of the first block."""
         self._sink = sink
 
     def write(self, table: pa.Table) -> None:
