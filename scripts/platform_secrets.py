@@ -26,7 +26,7 @@ _OWNERS = {_CADDY: 0, _GRAFANA: 472, _JUPYTER: 1000, FEEDBACK_KEYS: 65534, CONSO
 _ALERTMANAGER, _ALERTMANAGER_USER = "alertmanager", 65534
 
 # 24 bytes are 192 bits, 32 characters: impossible to guess, and possible to type.
-_RANDOM_BYTES = 24
+RANDOM_BYTES = 24
 
 # bcrypt ignores the rest of a longer password.
 _MAX_BYTES = 72
@@ -58,7 +58,7 @@ def make_secrets(folder: Path, user: str, password: str = "") -> None:
     folder.chmod(0o700)
     admin = folder / ADMIN_PASSWORD
     if not admin.exists():
-        write_secret(admin, checked(password) or secrets.token_urlsafe(_RANDOM_BYTES))
+        write_secret(admin, checked(password) or secrets.token_urlsafe(RANDOM_BYTES))
     elif password and password != admin.read_text(encoding="utf-8"):
         print("There is a password already: make password ADMIN_PASSWORD=... changes it.")
     image = image_of("caddy")
@@ -67,12 +67,12 @@ def make_secrets(folder: Path, user: str, password: str = "") -> None:
     if not (folder / _GRAFANA).exists():
         write_secret(folder / _GRAFANA, admin.read_text(encoding="utf-8"))
     if not (folder / _JUPYTER).exists():
-        write_secret(folder / _JUPYTER, secrets.token_urlsafe(_RANDOM_BYTES))
+        write_secret(folder / _JUPYTER, secrets.token_urlsafe(RANDOM_BYTES))
     if not (folder / FEEDBACK_KEYS).exists():
         # With a newline, so that a key can be appended.
-        write_secret(folder / FEEDBACK_KEYS, f"{secrets.token_urlsafe(_RANDOM_BYTES)}\n")
+        write_secret(folder / FEEDBACK_KEYS, f"{secrets.token_urlsafe(RANDOM_BYTES)}\n")
     if not (folder / CONSOLE_KEYS).exists():
-        write_secret(folder / CONSOLE_KEYS, f"admin admin {secrets.token_urlsafe(_RANDOM_BYTES)}\n")
+        write_secret(folder / CONSOLE_KEYS, f"admin admin {secrets.token_urlsafe(RANDOM_BYTES)}\n")
     mount = ("--volume", f"{folder}:/secrets", "--workdir", "/secrets")
     run_image("Setting the owners of the secrets", image, "sh", "-c", _CHANGE_OWNERS, options=(*_AS_ROOT, *mount))
 
@@ -87,7 +87,7 @@ def renew_password(folder: Path, user: str, password: str = "") -> None:
     StepFailed
         As in :func:`make_secrets`; if the password cannot be used or hashed, the old one stays.
     """
-    new = checked(password) or secrets.token_urlsafe(_RANDOM_BYTES)
+    new = checked(password) or secrets.token_urlsafe(RANDOM_BYTES)
     # Hashed before anything is replaced, since this may fail.
     line = _caddy_line(user, new, image_of("caddy"))
     for name, secret in ((ADMIN_PASSWORD, new), (_CADDY, line), (_GRAFANA, new)):

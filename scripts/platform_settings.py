@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.compose import StepFailed
-
-# As in scripts/platform_secrets.py.
-_RANDOM_BYTES = 24
+from scripts.platform_secrets import RANDOM_BYTES
 
 # Compose files are separated by a colon, also in .env.
 _ONE_ADDRESS = "docker-compose.yml:docker-compose.site.yml"
@@ -87,7 +85,7 @@ def _database_wanted(there: Mapping[str, str], database: str) -> dict[str, str |
     return {
         "COMPOSE_PROFILES": ",".join(profiles) or None,
         "DATABASE_URL": _POSTGRES_URL if database else None,
-        _PASSWORD: there.get(_PASSWORD) or (secrets.token_urlsafe(_RANDOM_BYTES) if database else None),
+        _PASSWORD: there.get(_PASSWORD) or (secrets.token_urlsafe(RANDOM_BYTES) if database else None),
     }
 
 

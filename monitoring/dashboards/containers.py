@@ -139,14 +139,23 @@ def _out_of_memory() -> timeseries.Panel:
 
 
 def _inodes() -> timeseries.Panel:
-    free, size = f"node_filesystem_files_free{{{_DISK}}}", f"node_filesystem_files{{{_DISK}}}"
-    return graph(
+    return _free_share(
         "Free inodes",
         "Free share of the inodes of each file system: without any, no file can be created on a disk with free space. "
         "Alert HostInodesLow: monitoring/runbook.md#hostinodeslow",
+        "node_filesystem_files_free",
+        "node_filesystem_files",
+        "threshold:host_inodes_free_ratio:min",
+    )
+
+
+def _free_share(title: str, description: str, free: str, size: str, threshold: str) -> timeseries.Panel:
+    return graph(
+        title,
+        description,
         units.PercentUnit,
-        query(f"max by (mountpoint) ({free} / ({size} > 0))", "{{mountpoint}}"),
-        alert_line("threshold:host_inodes_free_ratio:min"),
+        query(f"max by (mountpoint) ({free}{{{_DISK}}} / ({size}{{{_DISK}}} > 0))", "{{mountpoint}}"),
+        alert_line(threshold),
         decimals=0,
         soft_max=1,
     )
@@ -205,16 +214,13 @@ def _machine_memory() -> timeseries.Panel:
 
 
 def _disks() -> timeseries.Panel:
-    free, size = f"node_filesystem_avail_bytes{{{_DISK}}}", f"node_filesystem_size_bytes{{{_DISK}}}"
-    return graph(
+    return _free_share(
         "Free disk space",
         "Free share of each file system. The alert also uses a linear forecast from the last six hours. "
         "Alert HostDiskFilling: monitoring/runbook.md#hostdiskfilling",
-        units.PercentUnit,
-        query(f"max by (mountpoint) ({free} / ({size} > 0))", "{{mountpoint}}"),
-        alert_line("threshold:disk_free_ratio:min"),
-        decimals=0,
-        soft_max=1,
+        "node_filesystem_avail_bytes",
+        "node_filesystem_size_bytes",
+        "threshold:disk_free_ratio:min",
     )
 
 
