@@ -55,6 +55,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         of_platform, alone = (item.get_closest_marker(name) is not None for name in ("platform", "alone"))
         return of_platform == is_platform and (alone or not is_alone) and not (alone and is_one_of_several)
 
+    if astray := [item.nodeid for item in items if item.get_closest_marker("alone") and not _is_of_system(item)]:
+        raise pytest.UsageError(f"{astray[0]} is marked alone: make test runs such tests of tests/system only.")
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = sorted(filter(is_wanted, items), key=lambda item: not item.get_closest_marker("system"))
     if config.getoption("--long"):
@@ -64,6 +66,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="takes long: run it with make test-long"))
 
 
+def _is_of_system(item: pytest.Item) -> bool:
+    return item.path.parent.name == "system"
+
+
 # A PNG file of one grey pixel.
 _PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
@@ -71,7 +77,7 @@ _PIXEL = bytes.fromhex(
 )
 
 
-def _draw_pixels(forest: object, contamination: object, sets: dict[str, Any], importance: object) -> dict[str, bytes]:
+def draw_pixels(forest: object, contamination: object, sets: dict[str, Any], importance: object) -> dict[str, bytes]:
     """Return a pixel instead of each picture; the signature is that of ``draw_pictures``."""
     names = ["scores.png", "thresholds.png"]
     n_columns = len(sets["train"][0].names)
@@ -91,7 +97,7 @@ def trainings_are_quick() -> Iterator[None]:
     Tests of reports use ``real_pictures``, tests of p-values ``all_trees``. Trainings in other processes do both.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.bundle.write.draw_pictures", _draw_pixels)
+        patch.setattr("training.bundle.write.draw_pictures", draw_pixels)
         patch.setattr(out_of_bag, "_MAX_TIMES_AS_MANY", 1)
         yield
 

@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
 
 from app.model.forest import Forest
+from tests.conftest import draw_pixels
 from training.bundle import picture as module
 from training.bundle.boundary import BoundaryPlane
 from training.bundle.boundary_plots import boundary_figure, draw_labelled_rows, draw_training_rows
@@ -216,6 +217,22 @@ def test_boundary_is_drawn_in_two_dimensions_only(n_columns):
     pictures = draw_pictures(forest, 0.1, {"train": (data, evaluate(forest, rows))}, importance)
 
     assert sorted(pictures) == [*(["importance.png"] if n_columns > 1 else []), "scores.png", "thresholds.png"]
+
+
+@pytest.mark.parametrize("sets", [("train",), ("train", "test")])
+@pytest.mark.parametrize("n_columns", [1, 2, 3])
+def test_pixels_of_other_tests_have_the_names_of_the_pictures(n_columns, sets):
+    """So that what those tests say of a bundle's files is true."""
+    rows = np.random.default_rng(1).normal(size=(100, n_columns))
+    forest = compile_forest(fit(rows, ForestParameters(n_estimators=3)))
+    names = tuple("abc"[:n_columns])
+    data = Dataset(names, rows, Path("rows.csv"), "0" * 64, names)
+    arguments = (
+        *(forest, 0.1, dict.fromkeys(sets, (data, evaluate(forest, rows)))),
+        Importance(names, (0.1,) * n_columns, (0.1,) * n_columns),
+    )
+
+    assert draw_pixels(*arguments).keys() == draw_pictures(*arguments).keys()
 
 
 def test_names_are_drawn_as_plain_text(forest, small_model):

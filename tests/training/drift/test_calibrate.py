@@ -230,5 +230,5 @@ def test_levels_have_no_order_for_whole_rows(tmp_path):
 
 
 def _renumber(rows, numbers):
-    """Give the levels in the second column other numbers."""
+    """Return the rows with other numbers for the levels in the second column."""
     return np.column_stack([rows[:, 0], numbers[rows[:, 1].astype(int)]])
