@@ -40,6 +40,9 @@ BY_LEGEND = {
     "outlier_rate": WARNING,
 }
 
+# By HTTP status, which ends a legend: shades of one colour, as there may be several routes.
+BY_STATUS = {"2..": GOOD, "3..": NEUTRAL, "4..": WARNING, "5..": BAD}
+
 # Ten steps, worst to best.
 BAD_TO_GOOD = (
     "dark-red",
@@ -64,6 +67,11 @@ def for_wall(colour: str) -> str:
     'dark-green'
     """
     return _WALL_SHADE.format(colour)
+
+
+def shades(colour: str) -> DynamicConfigValue:
+    """Assign shades of a colour, one for each series."""
+    return DynamicConfigValue("color", {"mode": "shades", "fixedColor": colour})
 
 
 def fixed(colour: str) -> DynamicConfigValue:

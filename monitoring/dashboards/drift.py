@@ -102,7 +102,7 @@ def _events() -> timeseries.Panel:
         "Alert PredictionScoreShift: monitoring/runbook.md#predictionscoreshift "
         "Alert OutlierRateShift: monitoring/runbook.md#outlierrateshift",
         units.Short,
-        query(_increase_over_5_minutes("drift_events_total"), "{{detector}} {{feature}}", fast_scrape=True),
+        query(f"{_increase_over_5_minutes('drift_events_total')} > 0", "{{detector}} {{feature}}", fast_scrape=True),
         decimals=0,
         soft_max=2,
     )
@@ -153,7 +153,7 @@ def _medians() -> timeseries.Panel:
         "Median over the most recent tests, estimated from histogram buckets. There is a test for every row, so the "
         "median is steadier than the latest statistic.",
         units.NoUnit,
-        query(f"histogram_quantile(0.5, {by_bucket})", "{{detector}}", fast_scrape=True),
+        query(f"histogram_quantile(0.5, {by_bucket}) > 0", "{{detector}}", fast_scrape=True),
         drift_threshold_line(),
         decimals=2,
     )

@@ -120,6 +120,9 @@ def graph(
     for legend, colour in colours.BY_LEGEND.items():
         if any(_may_have_legend(query, legend) for query in queries):
             panel = panel.override_by_name(legend, [colours.fixed(colour)])
+    if any((query.build().legend_format or "").endswith(("{{status}}", "{{code}}")) for query in queries):
+        for status, colour in colours.BY_STATUS.items():
+            panel = panel.override_by_regexp(f"/(^| ){status}$/", [colours.shades(colour)])
     for legend in (ALERTS_ABOVE, ALERTS_BELOW, DRIFT_THRESHOLD):
         if any(query.build().legend_format == legend for query in queries):
             panel = panel.override_by_name(legend, _THRESHOLD_STYLE)

@@ -120,7 +120,7 @@ def _unfamiliar_by_reason() -> timeseries.Panel:
         "row had, or missing although training had all values.",
         "values/s",
         query(
-            f"sum by (reason) (rate(unfamiliar_values_total{{{INSTANCE}}}[$__rate_interval]))",
+            f"sum by (reason) (rate(unfamiliar_values_total{{{INSTANCE}}}[$__rate_interval])) > 0",
             "{{reason}}",
             fast_scrape=True,
         ),
@@ -155,7 +155,7 @@ def _explained_alarms() -> timeseries.Panel:
         "the recorder explains in 3 % of a core.",
         "rows/s",
         query(
-            f"sum by (result) (rate(alarm_explanations_total{{{INSTANCE}}}[$__rate_interval]))",
+            f"sum by (result) (rate(alarm_explanations_total{{{INSTANCE}}}[$__rate_interval])) > 0",
             "{{result}}",
             fast_scrape=True,
         ),
@@ -186,7 +186,7 @@ def _rate_by_confidence() -> timeseries.Panel:
         "rows/s",
         *(
             query(
-                bucket.expression("rate", "prediction_confidence", INSTANCE, "$__rate_interval"),
+                f"({bucket.expression('rate', 'prediction_confidence', INSTANCE, '$__rate_interval')}) > 0",
                 bucket.name,
                 fast_scrape=True,
             )

@@ -73,7 +73,9 @@ def series_table(
     for label, heading in columns.items():
         if not label.startswith("Value"):
             # Without it, Grafana formats labels that look like numbers.
-            panel = panel.override_by_name(heading, [DynamicConfigValue("unit", "string")])
+            # Nor is a label that a series lacks a table without rows.
+            text = [DynamicConfigValue("unit", "string"), DynamicConfigValue("noValue", "-")]
+            panel = panel.override_by_name(heading, text)
     for heading, width in (widths or {}).items():
         panel = panel.override_by_name(heading, [DynamicConfigValue("custom.width", width)])
     if sort_descending_by:

@@ -74,12 +74,12 @@ def test_legends_use_existing_labels(panel: Panel):
 
 @every_panel
 def test_graphs_use_range_queries(panel: Panel):
-    """Only names, tables and totals of the time range use instant queries."""
+    """Only names, named states, tables and totals of the time range use instant queries."""
     instant = [target for target in panel.json["targets"] if target.get("instant")]
     if all("$__range" in target["expr"] for target in instant):
         assert not instant or panel.json["type"] == "bargauge"
     else:
-        assert panel.json["type"] == "table" or panel.json["options"]["textMode"] == "name"
+        assert panel.json["type"] == "table" or panel.json["options"]["textMode"] in ("name", "value_and_name")
 
 
 @every_panel

@@ -8,13 +8,11 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import bad_below, threshold
+from monitoring.dashboards.alert_thresholds import bad_below
 from monitoring.dashboards.base import details_link
 from monitoring.dashboards.latest_values import names, number
 from monitoring.dashboards.queries import names_query, query
-
-# Of a target; below it, a figure is orange although its target is met: intervals are wide while labels are few.
-_ABOVE_TARGET = 1.2
+from monitoring.dashboards.shared_panels import quality_figure
 
 _NOT_WATCHED = "NOT WATCHED"
 
@@ -38,41 +36,15 @@ def model() -> stat.Panel:
 
 def quality(metric: str) -> stat.Panel:
     """Return a figure with its interval and number of labels; without enough labels, how many are missing."""
-    meaning, kind, target = {
-        "precision": ("of the alarms are outliers", "alarm", "threshold:model_precision:min"),
-        "recall": ("of the outliers are found", "audited", "threshold:model_recall:min"),
-    }[metric]
-    alert = f"{metric.capitalize()}BelowTarget"
-    known = f'max(model_quality{{job="service", metric="{metric}"}} >= 0)'
-    bounds = {
-        "at least": f'max(model_quality_low{{job="service", metric="{metric}"}} >= 0)',
-        "at most": f'max(model_quality_high{{job="service", metric="{metric}"}} >= 0)',
-    }
-    labels = f'max(model_quality_labels{{job="service", kind="{kind}"}} >= 0)'
-    goal = threshold(target)
-    panel = number(
+    share = {"precision": "of the alarms are outliers", "recall": "of the outliers are found"}[metric]
+    return quality_figure(
         f"Is it right? {metric.capitalize()}",
-        f"What share {meaning}, with its 95 % interval and the number of labels behind it. Unknown without labels: "
-        f"label rows, see docs/quality.md. Alert {alert}: monitoring/runbook.md#{alert.lower()}",
-        units.PercentUnit,
-        query(known, meaning, fast_scrape=True),
-        *(query(bound, name, fast_scrape=True) for name, bound in bounds.items()),
-        query(f"{labels} unless {known}", "unknown; labels so far", fast_scrape=True),
-        query(f"{labels} and {known}", "labels", fast_scrape=True),
-        decimals=0,
-        thresholds=bad_below(goal, goal * _ABOVE_TARGET),
-        sparkline=False,
+        f"What share {share}, with its 95 % interval and the number of labels behind it. Unknown without labels: "
+        "label rows, see docs/quality.md.",
+        metric,
+        'job="service"',
         wall=True,
-        name_size=True,
-    ).text_mode(BigValueTextMode.VALUE_AND_NAME)
-    for name in ("unknown; labels so far", "labels"):
-        panel = panel.override_by_name(
-            name, [DynamicConfigValue("unit", units.LocaleFormat), colours.fixed(colours.for_wall(colours.NEUTRAL))]
-        )
-    # Only the estimate is compared with the target: one bound is always worse.
-    for name in bounds:
-        panel = panel.override_by_name(name, [colours.fixed(colours.for_wall(colours.NEUTRAL))])
-    return panel.no_value("unknown").links([details_link("isowatch-quality", "Quality")])
+    ).links([details_link("isowatch-quality", "Quality")])
 
 
 def drift() -> stat.Panel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat
+from grafana_foundation_sdk.builders.common import VizTextDisplayOptions
 from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import DashboardRangeMapOptions, RangeMap, ValueMap, ValueMappingResult
@@ -15,6 +16,9 @@ from monitoring.dashboards.queries import query
 
 # Of the budget; below it, releases should wait.
 _BUDGET_SCARCE, _BUDGET_HALF = 0.1, 0.5
+
+# Pixels: the longest state, DOOR SHUT, then fits into one line.
+_STATE_SIZE = 72
 
 
 def service() -> stat.Panel:
@@ -45,6 +49,7 @@ def service() -> stat.Panel:
             "1": ValueMappingResult(text="UP", color=colours.for_wall(colours.GOOD), index=2),
         }
     )
+    panel = panel.text(VizTextDisplayOptions().value_size(_STATE_SIZE))
     return panel.mappings([states, RangeMap(options=some)]).links([details_link("isowatch-service", "Service")])
 
 
@@ -97,14 +102,14 @@ def budget() -> stat.Panel:
     def left(*pairs: tuple[str, str]) -> str:
         """Return the smaller budget of the service and the door."""
         shares = (f"1 - {ratio}:ratio_rate14d / scalar({budget})" for ratio, budget in pairs)
-        return f"min({' or '.join(shares)})"
+        return f"clamp_min(min({' or '.join(shares)}), 0)"
 
     errors, slow = "threshold:prediction_error_budget:ratio", "threshold:prediction_latency_budget:ratio"
     return (
         number(
             "Is the budget intact?",
             "Remaining error budgets over 14 days, of errors and of slow predictions: in the service or at the door, "
-            "whichever is less; negative if it is exceeded.",
+            "whichever is less; 0 % if it is spent.",
             units.PercentUnit,
             query(
                 left(("job:model_prediction_errors_per_request", errors), ("job:door_errors_per_request", errors)),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import stat, table, timeseries
-from grafana_foundation_sdk.builders.common import VizTextDisplayOptions
 from grafana_foundation_sdk.models import units
-from grafana_foundation_sdk.models.common import BigValueTextMode
 from grafana_foundation_sdk.models.dashboard import (
     DashboardSpecialValueMapOptions,
     DynamicConfigValue,
@@ -15,12 +13,12 @@ from grafana_foundation_sdk.models.dashboard import (
     ValueMappingResult,
 )
 
-from monitoring.dashboards import colours
-from monitoring.dashboards.alert_thresholds import alert_line, bad_below, threshold
+from monitoring.dashboards.alert_thresholds import alert_line
 from monitoring.dashboards.intervals import LOWER_BOUND, UPPER_BOUND, ratio_with_interval
 from monitoring.dashboards.latest_values import number
 from monitoring.dashboards.layout import Grid
 from monitoring.dashboards.queries import INSTANCE, query, table_query
+from monitoring.dashboards.shared_panels import quality_figure
 from monitoring.dashboards.tables import series_table
 
 _UNKNOWN = "not enough labels"
@@ -36,9 +34,6 @@ _NAMES = {
 # The first two have four values each.
 _WIDTHS = (10, 10, 4)
 
-# Of a target; below it, a figure is orange.
-_ABOVE_TARGET = 1.2
-
 
 def add_figures(grid: Grid) -> None:
     """Add the panels on figures."""
@@ -53,52 +48,20 @@ def _figure(metric: str, bound: str = "") -> str:
     return f'max(model_quality{bound}{{{INSTANCE}, metric="{metric}"}} >= 0)'
 
 
-def _now(metric: str, kind: str, meaning: str, target: str) -> stat.Panel:
-    """Return a figure beside its interval and number of labels, coloured by its target."""
-    alert = f"{metric.capitalize()}BelowTarget"
-    goal = threshold(target)
-    panel = number(
-        metric.capitalize(),
-        f"{meaning} Its 95 % interval and the number of labels that it is estimated from are beside it; the colour "
-        f"compares with the target. Alert {alert}: monitoring/runbook.md#{alert.lower()}",
-        units.PercentUnit,
-        query(_figure(metric), "estimate", fast_scrape=True),
-        query(_figure(metric, "_low"), "at least", fast_scrape=True),
-        query(_figure(metric, "_high"), "at most", fast_scrape=True),
-        query(_labels(kind), "labels", fast_scrape=True),
-        decimals=1,
-        thresholds=bad_below(goal, goal * _ABOVE_TARGET),
-        sparkline=False,
-    ).text(VizTextDisplayOptions().title_size(14).value_size(26))
-    labels = [
-        DynamicConfigValue("unit", units.LocaleFormat),
-        DynamicConfigValue("decimals", 0),
-        colours.fixed(colours.NEUTRAL),
-    ]
-    # Only the estimate is compared with the target: one bound is always worse.
-    for bound in ("at least", "at most"):
-        panel = panel.override_by_name(bound, [colours.fixed(colours.NEUTRAL)])
-    return panel.override_by_name("labels", labels).text_mode(BigValueTextMode.VALUE_AND_NAME).no_value(_UNKNOWN)
-
-
 def _precision_now() -> stat.Panel:
-    return _now(
-        "precision",
-        "alarm",
-        "Share of alarms that are outliers, estimated from labelled alarms.",
-        "threshold:model_precision:min",
+    return quality_figure(
+        "Precision", "Share of alarms that are outliers, estimated from labelled alarms.", "precision", INSTANCE
     )
 
 
 def _recall_now() -> stat.Panel:
-    return _now(
-        "recall",
-        "audited",
+    return quality_figure(
+        "Recall",
         "Share of outliers that the model finds, estimated from labelled alarms and audited inliers; the labels "
-        "counted "
-        "here are those of audited inliers. Recall does not use labels of other inliers, such as complaints, because "
-        "most of those are missed outliers.",
-        "threshold:model_recall:min",
+        "counted here are those of audited inliers. Recall does not use labels of other inliers, such as complaints, "
+        "because most of those are missed outliers.",
+        "recall",
+        INSTANCE,
     )
 
 

@@ -48,7 +48,7 @@ def _stored() -> timeseries.Panel:
         units.LocaleFormat,
         *(
             query(
-                f'round(sum(increase(feedback_total{{{INSTANCE}, predicted="{predicted}", label="{label}"}}[1h])))',
+                f'round(sum(increase(feedback_total{{{INSTANCE}, predicted="{predicted}", label="{label}"}}[1h]))) > 0',
                 outcome,
                 fast_scrape=True,
             )
@@ -84,7 +84,7 @@ def _refused() -> timeseries.Panel:
         "are unavailable.",
         units.Short,
         query(
-            f"round(sum by (reason) (increase(feedback_refused_total{{{INSTANCE}}}[1h])))",
+            f"round(sum by (reason) (increase(feedback_refused_total{{{INSTANCE}}}[1h]))) > 0",
             "{{reason}}",
             fast_scrape=True,
         ),

@@ -123,7 +123,7 @@ def _failures() -> timeseries.Panel:
         "Alert RecordsNotWritten: monitoring/runbook.md#recordsnotwritten",
         units.Short,
         query(
-            f"round(sum by (reason) (increase(records_write_failures_total{{{INSTANCE}}}[5m])))",
+            f"round(sum by (reason) (increase(records_write_failures_total{{{INSTANCE}}}[5m]))) > 0",
             "{{reason}}",
             fast_scrape=True,
         ),
@@ -164,7 +164,9 @@ def _events() -> timeseries.Panel:
         "Events in the audit trail, by kind; they are also marked on all graphs.",
         units.Short,
         query(
-            f"round(sum by (event) (increase(records_events_total{{{INSTANCE}}}[1h])))", "{{event}}", fast_scrape=True
+            f"round(sum by (event) (increase(records_events_total{{{INSTANCE}}}[1h]))) > 0",
+            "{{event}}",
+            fast_scrape=True,
         ),
         decimals=0,
         soft_max=2,

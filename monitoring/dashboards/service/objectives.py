@@ -39,9 +39,12 @@ def _budgets_left() -> bargauge.Panel:
             f"Objectives: {answered} of valid predictions succeed, and {fast} take at most 50 ms in the service; at "
             "the "
             f"door, {answered} of requests succeed, and {fast} of POST requests take at most 100 ms. Remaining share "
-            "of each budget, over 14 days; none if it is exceeded.",
+            "of each budget, over 14 days; 0 % if it is spent.",
             units.PercentUnit,
-            *(query(f"1 - {ratios}:ratio_rate14d / scalar({budget})", name) for name, ratios, budget in _OBJECTIVES),
+            *(
+                query(f"clamp_min(1 - {ratios}:ratio_rate14d / scalar({budget}), 0)", name)
+                for name, ratios, budget in _OBJECTIVES
+            ),
             decimals=0,
         )
         .max(1)

@@ -89,11 +89,13 @@ def _handler_p95() -> timeseries.Panel:
     # Usual durations are about a millisecond, and the alert threshold is a second.
     return graph(
         "Prediction handler p95",
-        "95th percentile of the handler's duration by model version, over 5 minutes, on a logarithmic scale. "
+        "95th percentile of the handler's duration by model version, over 5 minutes, of the ten slowest, on a "
+        "logarithmic scale. "
         "Alert SlowPredictionResponse: monitoring/runbook.md#slowpredictionresponse",
         units.Milliseconds,
         query(
-            '1000 * job_model_version:model_prediction_duration_seconds:p95_rate5m{model_version=~"$model_version"}',
+            "topk(10, 1000 * job_model_version:model_prediction_duration_seconds:p95_rate5m"
+            '{model_version=~"$model_version"} >= 0)',
             "{{model_version}}",
         ),
         alert_line("threshold:prediction_p95_seconds:max", 1000),
