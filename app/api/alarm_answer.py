@@ -113,6 +113,14 @@ class SimilarAlarm(ListedAlarm):
     )
 
 
+def places_field() -> fields.Dict:
+    """Return the field with the place of each value."""
+    description = "By column of numbers; empty if the model is gone or of format 1, or without values."
+    return fields.Dict(
+        keys=fields.String(), values=fields.Nested(ValuePlace), required=True, metadata={"description": description}
+    )
+
+
 class AlarmKey(Schema):
     """Names an alarm, as labels do."""
 
@@ -123,12 +131,7 @@ class AlarmKey(Schema):
 class AlarmDetail(ListedAlarm):
     """An alarm with everything that helps to judge it."""
 
-    places = fields.Dict(
-        keys=fields.String(),
-        values=fields.Nested(ValuePlace),
-        required=True,
-        metadata={"description": "By column of numbers; empty if the model is gone or of format 1, or without values."},
-    )
+    places = places_field()
     similar = fields.List(fields.Nested(SimilarAlarm), required=True)
     identical = fields.List(
         fields.Nested(AlarmKey),
@@ -209,27 +212,40 @@ def describe_places(service: Service, alarm: Alarm) -> tuple[dict[str, Any], lis
     The scale is the width of the middle 90 % of the training rows, so that outliers among them do not hide differences;
     0 for a category or boolean, of which any two levels are equally different.
     """
-    columns = {column.name: column for column in _read_columns(service, alarm.model_version)}
-    places: dict[str, Any] = {}
+    columns = _read_columns(service, alarm.model_version)
     scales = []
     has_levels = alarm.has_levels or (False,) * len(alarm.values)
-    for name, value, has_level in zip(alarm.features or (), alarm.values, has_levels, strict=True):
+    for name, has_level in zip(alarm.features or (), has_levels, strict=True):
         column = columns.get(name)
         if column is None or not column.values.size:
             scales.append(0.0 if has_level else _UNIT)
             continue
         low, high = column.values[column.levels >= 0.05][0], column.values[column.levels <= 0.95][-1]
         scales.append(float(high - low) or _UNIT)
-        places[name] = {
-            "share": None if math.isnan(value) else column.position(value),
+    return _place(columns, dict(zip(alarm.features or (), alarm.values, strict=True))), scales
+
+
+def describe_row(service: Service, version: str, features: dict[str, Any] | None) -> dict[str, Any]:
+    """Return where the numbers of a row that a version answered lie among its training rows, by column."""
+    numbers = {name: value for name, value in (features or {}).items() if not isinstance(value, str | bool)}
+    return _place(_read_columns(service, version), numbers)
+
+
+def _place(columns: dict[str, ColumnQuantiles], values: dict[str, float | None]) -> dict[str, Any]:
+    """Return the place of each value whose column has quantiles; None and NaN are missing values."""
+    return {
+        name: {
+            "share": None if value is None or math.isnan(value) else column.position(value),
             "low": float(column.values[0]),
             "median": column.median,
             "high": float(column.values[-1]),
         }
-    return places, scales
+        for name, value in values.items()
+        if (column := columns.get(name)) is not None and column.values.size
+    }
 
 
-def _read_columns(service: Service, version: str) -> list[ColumnQuantiles]:
+def _read_columns(service: Service, version: str) -> dict[str, ColumnQuantiles]:
     """Return the training quantiles of a version's columns; none if it is gone or of format 1."""
     try:
         live = service.model.get()
@@ -239,6 +255,7 @@ def _read_columns(service: Service, version: str) -> list[ColumnQuantiles]:
     try:
         manifest = manifest or read_manifest(Path(service.settings.model_dir) / version)
         levels = manifest["quantile_levels"]
-        return [ColumnQuantiles.of(column, levels) for column in manifest["columns"] if column.get("quantiles")]
+        known = [ColumnQuantiles.of(column, levels) for column in manifest["columns"] if column.get("quantiles")]
     except (InvalidBundle, KeyError, TypeError):
-        return []
+        return {}
+    return {column.name: column for column in known}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields, validate
 
+from app.api.alarm_answer import describe_row, places_field
 from app.api.operation import NO_RECORDS, Operation
 from app.api.records import FEATURES
 from app.api.service import service
@@ -66,6 +67,7 @@ class RowToLabel(Schema):
     features = fields.Dict(
         keys=fields.String(), values=fields.Float(), allow_none=True, required=True, metadata=FEATURES
     )
+    places = places_field()
 
 
 class AuditRows(Schema):
@@ -137,6 +139,7 @@ def _answer(rows: Sequence[AuditRow]) -> Response:
             "answered_at": format_timestamp(row.answered_at),
             "segment": row.segment,
             "features": row.features,
+            "places": describe_row(service(), row.model_version, row.features),
         }
         for row in rows
     ]

@@ -35,6 +35,8 @@ MAX_LABELS = 1000
 _LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
 
+_EXPECTED_LABEL = "1 (inlier) or -1 (outlier)"
+
 RESULTS = ("taken", "unchanged", "waiting", "unknown")
 
 # The labels are stored for good, but their rows may not be recorded yet: that is what this status means.
@@ -89,7 +91,8 @@ class Label(NamedRow):
 
     is_inlier = StrictInteger(
         required=True,
-        validate=validate.OneOf((1, -1), error="expected 1 (inlier) or -1 (outlier)"),
+        expected=_EXPECTED_LABEL,
+        validate=validate.OneOf((1, -1), error=f"expected {_EXPECTED_LABEL}"),
         metadata={"description": "What the row truly is: 1 inlier, -1 outlier."},
     )
     source = fields.String(

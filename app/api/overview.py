@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,16 +14,12 @@ from app.api.operation import Operation
 from app.api.quality import read_quality_answer
 from app.api.quality_report import ShareWithInterval
 from app.api.service import Service, service
+from app.api.state_in_words import ATTENTION, BAD, GOOD, Known, next_step, summarize
 from app.errors import DriftUnknown, RecordsUnavailable
 from app.metrics.directory import folder_of_workers
 from app.recorder.status import read_report
 from app.records.timestamps import format_timestamp
 from app.web.codecs import answer_json
-
-GOOD, ATTENTION, BAD = "good", "attention", "bad"
-
-# Three standard deviations of a count: about one hour in 400 differs more by chance.
-_UNUSUAL = 3.0
 
 _WINDOW_DAYS = 7
 
@@ -87,12 +81,22 @@ class DetectorState(Schema):
     )
 
 
+class NextStep(Schema):
+    """What to do next."""
+
+    text = fields.String(required=True, metadata={"example": "See the newest alarms."})
+    view = fields.String(required=True, metadata={"description": "The console's view to do it in, as in its address."})
+
+
 class Overview(Schema):
     """The state of the service."""
 
     at = fields.AwareDateTime(required=True)
     state = fields.String(required=True, validate=validate.OneOf((GOOD, ATTENTION, BAD)))
     summary = fields.String(required=True, metadata={"example": "Working. 3 alarms in the last hour. No drift."})
+    next_step = fields.Nested(
+        NextStep, required=True, allow_none=True, metadata={"description": "Null if nothing needs to be done."}
+    )
     model = fields.Nested(LiveModelState, required=True, allow_none=True)
     counters = fields.Nested(LiveCounters, required=True)
     hour = fields.Nested(
@@ -113,91 +117,23 @@ def show_overview() -> Response:
     """Return the state."""
     parts, now = service(), time.time()
     hour, problem = _read_hour(parts, now)
-    drift, quality = _read_drift(), _read_quality()
-    state, summary = summarize(_model_problem(parts), hour, problem, drift, quality)
+    drift, quality, model = _read_drift(), _read_quality(), _describe_model(parts)
+    training_share = None if model is None else model["training_outlier_share"]
+    known = Known(_model_problem(parts), hour, problem, drift, quality, training_share)
+    state, summary = summarize(known)
     return answer_json(
         {
             "at": format_timestamp(now),
             "state": state,
             "summary": summary,
-            "model": _describe_model(parts),
+            "next_step": next_step(known),
+            "model": model,
             "counters": read_counters(),
             "hour": hour,
             "drift": drift,
             "quality": quality,
         }
     )
-
-
-def summarize(
-    model_problem: str | None,
-    hour: dict[str, Any] | None,
-    records_problem: str,
-    drift: Mapping[str, Mapping[str, str | None]] | None,
-    quality: dict[str, Any] | None,
-) -> tuple[str, str]:
-    """Return how the service is, and a few sentences that say why.
-
-    Parameters
-    ----------
-    model_problem
-        Why no model is live; None if one is.
-    hour
-        As in the answer; None if there are no records.
-    records_problem
-        Why there are none.
-    drift, quality
-        As in the answer.
-
-    Examples
-    --------
-    >>> summarize(None, {"rows": 900, "alarms": 3, "usual_alarms": 2.5}, "", {"cvm": {"state": "no drift"}}, None)
-    ('good', 'Working. 3 alarms in the last hour, as many as usual. No drift.')
-    """
-    if model_problem is not None:
-        return BAD, f"Not working: no model is live. {model_problem}"
-    sentences, state = ["Working."], GOOD
-    if hour is None:
-        sentences.append(records_problem)
-    else:
-        words, is_unusual = _compare(hour)
-        sentences.append(words)
-        state = ATTENTION if is_unusual else state
-    if drift is None:
-        sentences.append("Drift is not known.")
-    elif drifting := [name for name, detector in drift.items() if detector["state"] == "drift"]:
-        features = sorted({feature for name in drifting if (feature := drift[name]["feature"])})
-        sentences.append(f"Drift of {', '.join(features)}." if features else "Drift.")
-        state = ATTENTION
-    elif not drift or all(detector["state"] == "not enough rows yet" for detector in drift.values()):
-        sentences.append("Too few rows yet to know about drift." if drift else "Drift is not watched.")
-    else:
-        sentences.append("No drift.")
-    if quality is not None and quality["recall"]["value"] is None:
-        sentences.append(f"Recall unknown: {quality['recall_reason']}.")
-    elif quality is not None:
-        sentences.append(f"Recall {100 * quality['recall']['value']:.0f} %.")
-    return state, " ".join(sentence for sentence in sentences if sentence)
-
-
-def _compare(hour: dict[str, Any]) -> tuple[str, bool]:
-    """Return how many alarms there were in words, and whether that is more than usual."""
-    n, usual = hour["alarms"], hour["usual_alarms"]
-    counted = f"{f'{n:,}' if n else 'No'} {'alarm' if n == 1 else 'alarms'} in the last hour"
-    if usual is None:
-        return f"{counted}.", False
-    spread = _UNUSUAL * math.sqrt(usual + 1)
-    if n > usual + spread:
-        return f"{counted}, more than the usual {_rounded(usual)}.", True
-    return (
-        f"{counted}, {'fewer than the usual ' + _rounded(usual) if n < usual - spread else 'as many as usual'}.",
-        False,
-    )
-
-
-def _rounded(number: float) -> str:
-    """Return a number of alarms for people: whole from 10 on, where nobody reads a fraction."""
-    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def read_counters() -> dict[str, Any]:

@@ -38,6 +38,8 @@ class AuditRow:
         The key of the row.
     answered_at
         Seconds since 1970.
+    model_version
+        Of the model that answered.
     segment
         Empty if the caller named none.
     features
@@ -46,6 +48,7 @@ class AuditRow:
 
     key: RecordKey
     answered_at: float
+    model_version: str
     segment: str
     features: dict[str, float] | None
 
@@ -130,6 +133,7 @@ def _describe(connection: Connection, rows: Sequence[Row[Any]]) -> list[AuditRow
         AuditRow(
             RecordKey(row.record_id, row.row_number),
             row.answered_at,
+            row.model_version,
             row.segment,
             name_features(row.features, names.get(row.model_version)),
         )

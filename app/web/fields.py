@@ -55,13 +55,23 @@ class StrictBoolean(fields.Boolean):
 
 
 class StrictInteger(fields.Integer):
-    """A whole number, also written as 1.0, as JSON Schema does; marshmallow's own field also accepts true and "1"."""
+    """A whole number, also written as 1.0, as JSON Schema does; marshmallow's own field also accepts true and "1".
+
+    Parameters
+    ----------
+    expected
+        The expected number in words, for anything that is none.
+    """
+
+    def __init__(self, expected: str = "a whole number", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._expected = expected
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         if type(value) is float and value.is_integer():
             return int(value)
         if type(value) is not int:
-            raise ValidationError(f"expected a whole number, got {json_type(value)}")
+            raise ValidationError(f"expected {self._expected}, got {json_type(value)}")
         return value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from app.api.overview import summarize
+from app.api.state_in_words import Known, next_step, summarize
 from app.db.engine import write_transaction
 from app.db.tables import HOURLY_COUNTS, MINUTE_COUNTS
 from app.records.events import add_event
@@ -18,14 +18,19 @@ from tests.api.recorded_service import RecordedService, start_recorded_service
 HOUR = {"rows": 900, "alarms": 3, "usual_alarms": 2.5}
 CALM = {"cvm": {"state": "no drift", "feature": ""}}
 DRIFTING = {"cvm": {"state": "drift", "feature": "sd"}, "mmd": {"state": "drift", "feature": ""}}
-KNOWN = {"recall": {"value": 0.82}, "recall_reason": ""}
+KNOWN = {"recall": {"value": 0.82, "low": 0.78, "high": 0.86}, "recall_reason": ""}
+WIDE = {"recall": {"value": 1.0, "low": 0.043, "high": 1.0}, "recall_reason": ""}
 UNKNOWN = {"recall": {"value": None}, "recall_reason": "not enough labels"}
 
 
 @pytest.mark.parametrize(
     ("changes", "state", "words"),
     [
-        ({}, "good", "Working. 3 alarms in the last hour, as many as usual. No drift. Recall 82 %."),
+        (
+            {},
+            "good",
+            "Working. 3 alarms in the last hour, as many as usual. No drift. Recall 82 % (95 % interval 78 to 86 %).",
+        ),
         ({"hour": HOUR | {"alarms": 1}}, "good", "1 alarm in the last hour"),
         (
             {"hour": HOUR | {"alarms": 0, "usual_alarms": 50}},
@@ -33,7 +38,12 @@ UNKNOWN = {"recall": {"value": None}, "recall_reason": "not enough labels"}
             "No alarms in the last hour, fewer than",
         ),
         ({"hour": HOUR | {"alarms": 30}}, "attention", "more than the usual 2.5"),
-        ({"hour": HOUR | {"usual_alarms": None}}, "good", "3 alarms in the last hour. No"),
+        (
+            {"hour": HOUR | {"usual_alarms": None}},
+            "good",
+            "3 alarms in the last hour: 0.33 % of rows, 1 % in training. No",
+        ),
+        ({"hour": HOUR | {"usual_alarms": None}, "training_share": None}, "good", "3 alarms in the last hour. No"),
         ({"hour": None, "records_problem": "Records are off."}, "good", "Working. Records are off. No drift"),
         ({"drift": DRIFTING}, "attention", "Drift of sd."),
         ({"drift": None}, "good", "Drift is not known."),
@@ -45,10 +55,32 @@ UNKNOWN = {"recall": {"value": None}, "recall_reason": "not enough labels"}
 )
 def test_sentence_sums_up_the_state(changes: dict[str, Any], state: str, words: str):
     """What somebody has to do comes first."""
-    usual: dict[str, Any] = {"model_problem": None, "records_problem": ""}
-    usual |= {"hour": HOUR, "drift": CALM, "quality": KNOWN}
-    found, summary = summarize(**usual | changes)
+    found, summary = summarize(known(**changes))
     assert (found, words in summary) == (state, True), summary
+
+
+@pytest.mark.parametrize(
+    ("changes", "view"),
+    [
+        ({}, None),
+        ({"quality": None}, None),
+        ({"quality": UNKNOWN}, "review"),
+        ({"quality": WIDE}, "review"),
+        ({"hour": HOUR | {"alarms": 30}, "quality": UNKNOWN}, "alarms"),
+        ({"drift": DRIFTING, "hour": HOUR | {"alarms": 30}}, "drift"),
+        ({"drift": DRIFTING, "model_problem": "Train one."}, "models"),
+    ],
+)
+def test_next_step_is_the_most_urgent_one(changes: dict[str, Any], view: str | None):
+    """It links to the view in which it is done; there is none if all is well."""
+    step = next_step(known(**changes))
+    assert (step and step["view"]) == view
+
+
+def known(**changes: Any) -> Known:
+    """Return a service of which nothing needs attention, with changes."""
+    calm: dict[str, Any] = {"model_problem": None, "records_problem": "", "training_share": 0.01}
+    return Known(**calm | {"hour": HOUR, "drift": CALM, "quality": KNOWN} | changes)
 
 
 def test_overview_counts_all_answers(client, service):

@@ -27,6 +27,9 @@ ADA, EVE, BOSS = "key-of-ada", "key-of-eve", "key-of-the-boss"
 VIEWS = ["", "alarms", "review", "threshold", "models", "drift", "quality", "try"]
 WIDTHS = [1440, 390]
 
+# The page ignores keys while nobody can have read the row.
+READING_MILLISECONDS = 300
+
 # Far outside of training, and typical.
 OUTLIER, INLIER = [0.56, 39.2], [-0.158, -0.1067]
 
@@ -101,6 +104,7 @@ def test_an_alarm_becomes_a_quality_figure(opened: BrowserPage, service: Running
     page.keyboard.press("z")
     expect(page.locator("#list .badge")).to_have_count(0)
     assert [alarm["label"] for alarm in service.get("/alarms").json()["alarms"]] == [None, None]
+    _label_identical_alarms_and_take_them_back(page)
     page.keyboard.press("y")
     expect(page.locator("#list .badge")).to_have_text("true alarm")
     page.keyboard.press("k")
@@ -113,6 +117,23 @@ def test_an_alarm_becomes_a_quality_figure(opened: BrowserPage, service: Running
     assert [(label["is_inlier"], label["given_by"]) for label in labels] == [(-1, "ada")]
     page.goto(f"{service.address}/quality")
     expect(page.locator("#about")).to_contain_text("1 of alarms")
+
+
+def _label_identical_alarms_and_take_them_back(page: Page) -> None:
+    """Two alarms with the same values: one click labels the other one too, and one key takes both back."""
+    page.keyboard.press("k")
+    detail = page.locator("#detail")
+    expect(detail.get_by_text("1 earlier alarms with these values have no label")).to_be_visible()
+    page.keyboard.press("y")
+    detail.get_by_role("button", name="Say the same about 1 identical").click()
+    expect(detail.get_by_text("Saved: true alarm, with 1 identical.")).to_be_visible()
+    expect(page.locator("#list .badge")).to_have_text(["true alarm", "true alarm"])
+    expect(detail.get_by_role("button", name="Undo")).to_be_visible()
+    page.keyboard.press("z")
+    expect(detail.get_by_text("Taken back, with 1 identical.")).to_be_visible()
+    expect(page.locator("#list .badge")).to_have_count(0)
+    page.keyboard.press("j")
+    expect(detail.get_by_role("heading", name="in web")).to_be_visible()
 
 
 def test_texts_of_strangers_stay_texts(opened: BrowserPage, service: RunningService):
@@ -141,17 +162,25 @@ def test_two_people_review_different_rows(opened: BrowserPage, browser: Browser,
         pages = (other.page, opened.page)
         expect(pages[0].get_by_role("term").first).to_be_visible()
         expect(pages[1].get_by_text("Nothing to review")).to_be_visible()  # the other one has the last rows
+        expect(pages[0].locator("#row .strip").first).to_be_visible()
         shown = pages[0].locator("#row p").first.inner_text()
+        pages[0].wait_for_timeout(READING_MILLISECONDS)
+        # The second one is too early for the next row.
         pages[0].keyboard.press("n")
-        expect(pages[0].get_by_text("You have labelled 1 in this visit")).to_be_visible()
+        pages[0].keyboard.press("n")
+        expect(pages[0].get_by_text("You have labelled 1 in this tab")).to_be_visible()
         pages[0].keyboard.press("z")
         expect(pages[0].locator("#row p").first).to_have_text(shown)
         record = service.get(f"/predictions/{shown.split()[-1]}").json()
         assert [(row["label"], row["history"]) for row in record["rows"]] == [(None, [])]
+        pages[0].wait_for_timeout(READING_MILLISECONDS)
         pages[0].keyboard.press("y")
         expect(pages[0].locator("#done .badge")).to_have_text(["abnormal"])
+        pages[0].wait_for_timeout(READING_MILLISECONDS)
         pages[0].keyboard.press("n")
-        expect(pages[0].get_by_text("You have labelled 2 in this visit")).to_be_visible()
+        expect(pages[0].get_by_text("You have labelled 2 in this tab")).to_be_visible()
+        pages[0].reload()
+        expect(pages[0].locator("#done .badge")).to_have_text(["ordinary", "abnormal"])
         assert other.errors == []
 
 

@@ -144,6 +144,20 @@ def test_rows_can_be_pasted(opened_page: BrowserPage):
         expect(page.locator("#pasted-result")).to_contain_text(said)
         wanted = before if mean is None else [mean, sd]
         assert [field.input_value() for field in inputs] == wanted, pasted
+
+
+def test_row_pasted_into_a_field_fills_all(opened_page: BrowserPage):
+    """A field for one number would keep the first cell, and leave the other fields as they were."""
+    page = opened_page.page
+    page.locator("#feature-0").evaluate(
+        """(field) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.setData("text", "3.5\\t20");
+            field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+        }"""
+    )
+    assert [page.locator(f"#feature-{index}").input_value() for index in (0, 1)] == ["3.5", "20"]
+    expect(page.locator("#pasted-result")).to_contain_text("All 2 columns are filled in")
     assert opened_page.errors == []
 
 

@@ -31,7 +31,7 @@ export function summary({ explanation, features }) {
   return values.join(", ") || "values were not recorded";
 }
 
-/** Label some rows, or say that one is unsure; return what is known now. */
+/** Label some rows, or say that one is unsure; return in words what was done. */
 export async function label(alarm, said, note, others = []) {
   if (said === "unsure") {
     await send(`alarms/${alarm.record_id}/note`, { method: "POST", json: { row: alarm.row, is_unsure: true, note } });
@@ -40,16 +40,23 @@ export async function label(alarm, said, note, others = []) {
     const labels = [alarm, ...others].map(({ record_id, row }) => ({ request_id: record_id, row, is_inlier, source: "console", note }));
     await send("feedback", { method: "POST", json: labels });
   }
-  announce(`Saved: ${WORDS[said]}.`);
+  if (others.length) batches.set(address(alarm), others);
+  return `Saved: ${WORDS[said]}${others.length ? `, with ${number(others.length)} identical` : ""}.`;
 }
 
-/** Take back what the viewer said about an alarm. */
-async function withdraw({ record_id: request_id, row }) {
-  await send("feedback/withdraw", { method: "POST", json: { request_id, row } });
-  announce("Taken back.");
+// What was labelled at once, by the address of the alarm from which it was: it is taken back at once too.
+const batches = new Map();
+
+/** Take back what the viewer said about an alarm, and about those that were labelled with it; return in words how many. */
+async function withdraw(alarm) {
+  const others = batches.get(address(alarm)) ?? [];
+  const rows = [alarm, ...others].map(({ record_id, row }) => ({ request_id: record_id, row }));
+  await send("feedback/withdraw", { method: "POST", json: rows });
+  batches.delete(address(alarm));
+  return others.length ? `Taken back, with ${number(others.length)} identical.` : "Taken back.";
 }
 
-/** Load an alarm and show it; `changed` is called after it was labelled. */
+/** Load an alarm and show it; `changed` is called with the alarms that were labelled. */
 export async function show(place, alarm, changed = () => {}) {
   if (place.dataset.key !== address(alarm)) {
     // Otherwise somebody who is quick would label the alarm that was here before.
@@ -69,8 +76,11 @@ export async function show(place, alarm, changed = () => {}) {
   place.replaceChildren(
     heading(detail),
     buttons(detail, async (said, note, others) => {
-      await (said === "undo" ? withdraw(detail) : label(detail, said, note, others));
-      await Promise.all([again(), changed()]);
+      const touched = [detail, ...(others ?? batches.get(address(detail)) ?? [])];
+      const done = await (said === "undo" ? withdraw(detail) : label(detail, said, note, others));
+      await Promise.all([again(), changed(touched)]);
+      announce(done);
+      place.querySelector(".done")?.replaceChildren(done);
     }),
     reasons(detail),
     values(detail),
@@ -123,6 +133,8 @@ function buttons(detail, act) {
       : null,
     el("label", { for: "note", class: "small" }, "Note"),
     note,
+    el("p", { class: "small done" }),
+    !said && detail.identical.length > 0 ? el("p", { class: "small" }, `${number(detail.identical.length)} earlier alarms with these values have no label; label this one to label them too.`) : null,
     who ? el("p", { class: "small" }, `${who.given_by ?? "somebody on this host"}, `, time(who.given_at)) : null,
     canLabel ? null : el("p", { class: "small" }, "Your key may see alarms, not label them."),
     failure,
@@ -175,15 +187,19 @@ function values({ features, places, explanation }) {
   return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Values" }, table, more > 0 ? unfold : null);
 }
 
-/** Draw where a value lies: the training range is the middle, what is outside of it lies at the ends. */
-function strip(place) {
+/** Return where a value lies in words. */
+export function inWords({ share }) {
+  return share < 0 ? "below all training rows" : share > 1 ? "above all training rows" : `above ${number(100 * share, 3)} % of training rows`;
+}
+
+/** Draw where a value lies: the training rows are the middle, by rank; what is outside of their range lies at the ends. */
+export function strip(place, name = "") {
   if (!place || place.share === null) return "–";
   const { share, low, median, high } = place;
   const isOutside = share < 0 || share > 1;
   const marker = el("i", { class: isOutside ? "outside" : null });
   marker.style.left = `${share < 0 ? 5 : share > 1 ? 95 : 12 + 76 * share}%`;
-  const words = share < 0 ? "below all training rows" : share > 1 ? "above all training rows" : `above ${number(100 * share, 3)} % of training rows`;
-  const title = `${words}; these reach from ${number(low)} to ${number(high)}, half are below ${number(median)}`;
+  const title = `${name ? `${name}: ` : ""}${inWords(place)}; these reach from ${number(low)} to ${number(high)}, half are below ${number(median)}`;
   return el("span", { class: "strip", role: "img", "aria-label": title, title }, marker);
 }
 

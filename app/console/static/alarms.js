@@ -118,14 +118,18 @@ function choose(index, takesFocus = true) {
   link.setAttribute("aria-current", "true");
   if (takesFocus) link.focus();
   link.scrollIntoView({ block: "nearest" });
-  if (isWide()) show(byId("detail"), alarms[index], () => refresh(index));
+  if (isWide()) show(byId("detail"), alarms[index], refresh);
 }
 
-/** Show in the list what was said. */
-async function refresh(index) {
-  alarms[index] = await send(address(alarms[index]));
-  list.children[index].replaceWith(item(alarms[index]));
-  if (index === chosen) list.children[index].firstChild.setAttribute("aria-current", "true");
+/** Show in the list what was said about some alarms. */
+async function refresh(touched) {
+  const addresses = new Set(touched.map(address));
+  const places = [...alarms.keys()].filter((index) => addresses.has(address(alarms[index])));
+  for (const index of places) {
+    alarms[index] = await send(address(alarms[index]));
+    list.children[index].replaceWith(item(alarms[index]));
+    if (index === chosen) list.children[index].firstChild.setAttribute("aria-current", "true");
+  }
 }
 
 /** Label the chosen alarm; then the next one without a label is chosen by j. */

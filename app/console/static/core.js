@@ -112,11 +112,13 @@ export function onKeys(keys) {
     const action = keys[event.key];
     if (!action) return;
     event.preventDefault();
-    action();
+    // A key that is held down would answer rows that nobody has seen.
+    if (!event.repeat) action();
   });
 }
 
 byId("sign-out")?.addEventListener("click", async () => {
   await send("sign-out", { method: "POST" });
+  sessionStorage.clear();
   location.assign("./");
 });

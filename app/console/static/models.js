@@ -1,6 +1,6 @@
 // The versions of the model: compare two, and make one live.
 
-import { byId, el, isAdmin, number, percent, problem, score, send, time } from "./core.js";
+import { byId, el, isAdmin, number, percent, problem, score, send, time, viewer } from "./core.js";
 
 // The service loads a new version within two seconds.
 const LOAD_MILLISECONDS = 2_000;
@@ -59,7 +59,7 @@ function compare(version, isChosen) {
 function ask(version) {
   candidate = version;
   const reasons = [...version.differences.map((text) => `For callers, ${text}.`), ...version.doubts.map((text) => `It is probably of no use: ${text}.`)];
-  byId("sure-text").textContent = `${version.version} answers all requests within two seconds; the audit trail has your name.`;
+  byId("sure-text").textContent = `${version.version} answers all requests within two seconds; the audit trail records ${viewer || "this host"}.`;
   byId("sure-reasons").replaceChildren(...reasons.map((text) => el("li", {}, text)));
   byId("consent-field").hidden = !reasons.length;
   byId("consent").checked = false;

@@ -31,13 +31,25 @@ async function refresh() {
   // Seen among other tabs.
   document.title = document.title.replace(/^\(!\) /, "").replace(/^/, now.state === "good" ? "" : "(!) ");
   if (byId("summary").textContent !== now.summary) byId("summary").textContent = now.summary;
+  showNext(now.next_step);
   showRates(now);
   showQuality(now.quality);
   showDrift(now.drift);
   before ??= now;
+  // Another model's rows are not compared with this one's training.
+  if (before.model?.version !== now.model?.version) before = now;
   if (new Date(now.at) - new Date(before.at) > 4 * POLL_MILLISECONDS) before = now;
   shownAt = Date.now();
   showAge();
+}
+
+/** Link what to do next. */
+function showNext(step) {
+  byId("next").hidden = !step;
+  if (!step) return;
+  const link = byId("next").querySelector("a");
+  link.href = step.view;
+  link.textContent = step.text;
 }
 
 /** Show what changed since a few polls ago; at first, what there was since the start. */
@@ -53,7 +65,7 @@ function showRates(now) {
   byId("p95").textContent = duration(quantile(buckets, 0.95));
   const rows = now.counters.rows - base.rows;
   const when = isLive ? "now" : "since the start";
-  const training = now.model ? `, ${percent(now.model.training_outlier_share)} in training` : "";
+  const training = now.model && isLive ? `, ${percent(now.model.training_outlier_share)} in training` : "";
   byId("alarms").textContent = seconds > 0 ? number((60 * less("outliers")) / seconds, 3) : "–";
   byId("share").textContent = `a minute; ${rows > 0 ? percent((now.counters.outliers - base.outliers) / rows) : "–"} of rows ${when}${training}`;
   byId("unfamiliar").textContent = rows > 0 ? number((100 * (now.counters.unfamiliar - base.unfamiliar)) / rows, 3) : "–";

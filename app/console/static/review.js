@@ -1,6 +1,7 @@
 // The review queue: rows one at a time, by two people at once if they like; answers can be taken back.
 
-import { announce, byId, canLabel, el, number, onKeys, percent, problem, send, time } from "./core.js";
+import { inWords, strip } from "./alarm.js";
+import { announce, byId, canLabel, el, number, onKeys, percent, problem, send, time, viewer } from "./core.js";
 
 // Few enough that hardly any lease is left over when somebody stops, enough that nobody waits for the next row.
 const BATCH = 5;
@@ -10,22 +11,33 @@ const WANTED_HALF_WIDTH = 0.05;
 
 const MAX_LISTED = 10;
 
+// Nobody reads a row faster: an earlier key was meant for the row before.
+const UNREAD_MILLISECONDS = 250;
+
+// From fewer audited inliers, nobody can tell how many more are needed.
+const FEW_AUDITED = 20;
+
+// In this tab only, so that answers can be taken back after the page was loaded again.
+const KEPT = `reviewed ${viewer}`;
+const MAX_KEPT = 100;
+
 // Hours in which people labelled: enough for a day of a team.
 const MAX_EVENTS = 200;
 const DAY_MILLISECONDS = 86_400_000;
 
 let queue = [];
-let done = [];
+let done = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
 let current = null;
+let shownAt = 0;
 let ranges = {};
 let isLoading = false;
 
 async function next() {
   current = null;
   enable(false);
+  isLoading = true;
   try {
     if (!queue.length) {
-      isLoading = true;
       queue = (await send("audit/next?kind=mixed", { method: "POST", json: { n: BATCH } })).rows;
     }
     show(queue.shift() ?? null);
@@ -38,6 +50,7 @@ async function next() {
 
 function show(row) {
   current = row;
+  shownAt = performance.now();
   enable(Boolean(row));
   byId("note").value = row?.note ?? "";
   if (!row) {
@@ -49,8 +62,10 @@ function show(row) {
   }
   for (const button of document.querySelectorAll("[data-say]")) button.ariaPressed = String(row.said === button.dataset.say);
   const values = Object.entries(row.features ?? {}).map(([name, value]) => {
-    const [range, isOutside] = inWords(name, value);
-    return el("div", { class: isOutside ? "outside" : null }, el("dt", {}, name), el("dd", {}, value === null ? "missing" : number(value, 6), el("small", {}, range)));
+    const place = row.places?.[name];
+    const isKnown = place && place.share !== null;
+    const [range, isOutside] = isKnown ? [inWords(place), place.share < 0 || place.share > 1] : rangeInWords(name, value);
+    return el("div", { class: isOutside ? "outside" : null }, el("dt", {}, name), el("dd", {}, value === null ? "missing" : number(value, 6), el("small", {}, range), isKnown ? strip(place, name) : null));
   });
   byId("row").replaceChildren(
     el("p", { class: "small" }, time(row.answered_at), row.segment ? ` · ${row.segment}` : "", ` · ${row.record_id}`),
@@ -60,7 +75,7 @@ function show(row) {
 }
 
 /** Return the training range of a column in words, and whether a value lies outside of it. */
-function inWords(name, value) {
+function rangeInWords(name, value) {
   const [low, high] = ranges[name] ?? [];
   if (low === undefined || typeof value !== "number") return ["", false];
   const outside = value < low ? "below all in training, " : value > high ? "above all in training, " : "in training ";
@@ -73,12 +88,14 @@ async function say(said) {
   byId("failure").textContent = "";
   if (said !== "skip") {
     enable(false);
+    isLoading = true; // until then, another key would answer the same row again
     const label = { request_id: row.record_id, row: row.row, is_inlier: said === "true" ? -1 : 1, source: "review", note: row.note };
     try {
       await send("feedback", { method: "POST", json: label });
     } catch (error) {
       byId("failure").textContent = error.message;
       enable(true);
+      isLoading = false;
       return;
     }
   }
@@ -109,14 +126,20 @@ async function back(row = done[0]) {
   show({ ...row, said: undefined });
 }
 
+/** Answer by a key, unless the row has only just appeared. */
+function sayByKey(said) {
+  if (performance.now() - shownAt >= UNREAD_MILLISECONDS) say(said);
+}
+
 function enable(isOn) {
   for (const button of document.querySelectorAll("[data-say]")) button.disabled = !isOn || !canLabel;
 }
 
 function list() {
+  sessionStorage.setItem(KEPT, JSON.stringify(done.slice(0, MAX_KEPT)));
   const labelled = done.filter(({ said }) => said !== "skip");
   byId("back").disabled = !done.length || !canLabel;
-  byId("mine").textContent = labelled.length ? `You have labelled ${labelled.length} in this visit.` : "You have labelled nothing in this visit.";
+  byId("mine").textContent = labelled.length ? `You have labelled ${labelled.length} in this tab.` : "You have labelled nothing in this tab.";
   byId("done").replaceChildren(
     ...done.slice(0, MAX_LISTED).map((row) => {
       const words = { true: "abnormal", false: "ordinary", skip: "skipped" }[row.said];
@@ -153,9 +176,10 @@ async function showProgress() {
   }
   const { recall } = overall.figures;
   const labels = overall.labelled_alarms + overall.audited_inliers;
+  const count = `Of this model's answers in a week, ${number(labels, 6)} labels count: ${number(overall.labelled_alarms, 6)} of alarms, ${number(overall.audited_inliers, 6)} of ordinary answers`;
   byId("progress").hidden = false;
   if (recall.value === null) {
-    byId("needed").textContent = `${labels} labels in a week. Recall unknown: ${recall.reason}.`;
+    byId("needed").textContent = `${count}. Recall unknown: ${recall.reason}.`;
     return;
   }
   const half = (recall.high - recall.low) / 2;
@@ -163,13 +187,15 @@ async function showProgress() {
   const share = Math.min(1, (WANTED_HALF_WIDTH / Math.max(half, Number.EPSILON)) ** 2);
   byId("progress").value = share;
   const more = Math.ceil(labels / share) - labels;
-  const words = share < 1 ? `about ${number(more, 2)} more make it ±5` : "enough for ±5";
-  byId("needed").textContent = `${labels} labels in a week: recall ${percent(recall.value, 2)}, ± ${number(100 * half, 2)} points; ${words}.`;
+  const few = overall.audited_inliers < FEW_AUDITED ? "too few ordinary answers to say how many make it ±5" : null;
+  const words = share < 1 ? (few ?? `about ${number(more, 2)} more make it ±5`) : "enough for ±5";
+  byId("needed").textContent = `${count}. Recall ${percent(recall.value, 2)}, ± ${number(100 * half, 2)} points; ${words}.`;
 }
 
 for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => say(button.dataset.say));
 byId("back").addEventListener("click", () => back());
-onKeys({ y: () => say("true"), n: () => say("false"), u: () => say("skip"), z: () => back() });
+onKeys({ y: () => sayByKey("true"), n: () => sayByKey("false"), u: () => sayByKey("skip"), z: () => back() });
+list();
 
 if (canLabel) {
   const information = await send("model_information").catch(() => null);

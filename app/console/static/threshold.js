@@ -2,7 +2,7 @@
 
 import { address, badge, summary } from "./alarm.js";
 import { draw } from "./chart.js";
-import { byId, el, isAdmin, number, percent, problem, score, send, time } from "./core.js";
+import { byId, el, isAdmin, number, percent, problem, score, send, time, viewer } from "./core.js";
 
 const MAX_LISTED = 20;
 
@@ -101,10 +101,10 @@ byId("reset").addEventListener("click", () => {
   showChanging();
 });
 byId("move").addEventListener("click", () => {
-  byId("sure-text").textContent = `From ${score(report.live.threshold)} to ${score(chosen().threshold)}: about ${number(chosen().alarms_per_day, 3)} alarms a day instead of ${number(report.live.alarms_per_day, 3)}. A new version is made and goes live; the audit trail has your name.`;
+  byId("sure-text").textContent = `From ${score(report.live.threshold)} to ${score(chosen().threshold)}: about ${number(chosen().alarms_per_day, 3)} alarms a day instead of ${number(report.live.alarms_per_day, 3)}. A new version is made and goes live; the audit trail records ${viewer || "this host"}.`;
   byId("sure").showModal();
 });
-byId("sure").addEventListener("close", () => byId("sure").returnValue === "yes" && move());
+byId("sure").addEventListener("close", () => (byId("sure").returnValue === "yes" ? move() : byId("slider").focus()));
 
 async function move() {
   byId("failure").textContent = byId("success").textContent = "";

@@ -10,6 +10,9 @@ const TIMEOUT_MILLISECONDS = 30_000;
 // The service itself checks for a new model once a second.
 const CHECK_MODEL_MILLISECONDS = 2_000;
 
+// Marks these rows among recorded ones.
+const SEGMENT = "try";
+
 if (byId("row")) {
   startForm(byId("row"));
 } else {
@@ -35,6 +38,16 @@ function startForm(form) {
   }
   const names = [...form.querySelectorAll(".feature > label")].map((label) => label.textContent);
   byId("pasted").addEventListener("input", () => paste(names, inputs));
+  form.querySelector(".features").addEventListener("paste", (event) => {
+    const text = event.clipboardData.getData("text");
+    // A number field would keep the first cell of several.
+    if (!/[\t\n;{[]/.test(text.trim())) return;
+    event.preventDefault();
+    byId("pasted").closest("details").open = true;
+    byId("pasted").value = text;
+    paste(names, inputs);
+    changed();
+  });
   byId("find")?.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   byId("find")?.addEventListener("input", ({ target }) => {
     const wanted = target.value.trim().toLocaleLowerCase();
@@ -100,7 +113,7 @@ async function send(form, inputs) {
     const response = await fetch("prediction", {
       method: "POST",
       headers: headers(),
-      body: JSON.stringify(request(inputs)),
+      body: JSON.stringify({ ...request(inputs), segment: SEGMENT }),
       signal: AbortSignal.timeout(TIMEOUT_MILLISECONDS),
     });
     const text = await response.text();
