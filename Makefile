@@ -125,7 +125,7 @@ loadtest: install-loadtest  ## Load-test a running service (HOST=http://127.0.0.
 loadtest-distributed: install-loadtest  ## Load-test with several processes (WORKERS=4)
 	@$(LOCUST) --processes $(WORKERS) --master-bind-host 127.0.0.1 $(ARGS)
 
-drill: install-drill $(KERNEL)  ## Check that every alert fires, is delivered and is resolved (needs Prometheus, Alertmanager; 5 min)
+drill: install-drill $(KERNEL)  ## Check that every alert fires, is delivered and is resolved (needs Prometheus, Alertmanager; 7 min)
 	@$(BIN)/python -m loadtest.drill $(ARGS)
 
 dashboards: install-all  ## Generate Grafana's dashboards from monitoring/dashboards (ARGS=--check to compare only)

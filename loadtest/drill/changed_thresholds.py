@@ -42,6 +42,10 @@ CHANGED = (
         "20",
         "a window of an hour becomes one of seconds, with fewer requests",
     ),
+    ChangedThreshold(
+        "threshold:feedback_silence_seconds:max", "30", "a drill does not wait for three days without a label"
+    ),
+    ChangedThreshold("threshold:segment_rows:min", "200", "hundreds of rows are enough to see that an alert works"),
     # The only threshold that is raised.
     ChangedThreshold(
         "threshold:recorder_lost_ratio:max",

@@ -17,6 +17,8 @@ _SETTINGS = {
     "MAX_BATCH_ROWS": "1000000",
     "MAX_BATCH_BODY_BYTES": "100000000",
     "LOG_REQUESTS": "false",
+    # All rows of a drill may be labelled.
+    "AUDIT_SHARE": "1",
 }
 
 # Modules that identify these processes by their command line.

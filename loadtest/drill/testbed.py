@@ -19,7 +19,7 @@ from loadtest.drill.webhook_sink import WebhookSink
 
 # Workers per replica. Each replica is for one kind of failure, so that causes can be produced at the same time. Only
 # the one with ordinary traffic and the one whose workers are killed have several workers.
-_WORKERS = {"serving": 2, "hanging": 1, "modelless": 1, "recording": 1, "working": 2}
+_WORKERS = {"serving": 2, "hanging": 1, "modelless": 1, "recording": 1, "working": 2, "labelled": 1}
 
 # RecorderDropsRows does not fire while records cannot be written, so the replica that drops rows writes none.
 _WITHOUT_RECORDS = "hanging"

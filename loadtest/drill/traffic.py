@@ -31,6 +31,7 @@ class Request:
 
     def __init__(self, path: str, content: Any) -> None:
         self.path = path
+        self.content = content
         self.body = json.dumps(content).encode()
 
 
