@@ -82,6 +82,8 @@ def main(listener: int, name: str) -> None:
     jobs = PeriodicJobs()
     jobs.add(model.refresh, _MODEL_CHECK_SECONDS)
     jobs.start()
+    # Modules live as long as this process. Going through them takes 50 ms, in which no row is received.
+    gc.freeze()
     takers: list[RowTaker] = [drift]
     if records is None:
         record(server, takers, folder, count_rows=metrics.record_rows)
