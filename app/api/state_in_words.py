@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 GOOD, ATTENTION, BAD = "good", "attention", "bad"
+
 # Three standard deviations of a count: about one hour in 400 differs more by chance.
 _UNUSUAL = 3.0
 

@@ -106,7 +106,12 @@ class FrontWorker(ASGIWorker):
         handshake_seconds = self.settings.head_timeout if ssl_context else None
         servers = [
             await self.loop.create_server(
-                lambda: Connection(self), sock=listener.sock, ssl=ssl_context, ssl_handshake_timeout=handshake_seconds
+                lambda: Connection(self),
+                sock=listener.sock,
+                # asyncio would set the queue of the arbiter's socket to 100 connections.
+                backlog=self.cfg.backlog,
+                ssl=ssl_context,
+                ssl_handshake_timeout=handshake_seconds,
             )
             for listener in self.sockets
         ]

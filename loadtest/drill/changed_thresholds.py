@@ -39,7 +39,7 @@ CHANGED = (
     ),
     ChangedThreshold(
         "threshold:burn_rate_predictions:min",
-        "20",
+        "5",
         "a window of an hour becomes one of seconds, with fewer requests",
     ),
     ChangedThreshold(
@@ -53,6 +53,10 @@ CHANGED = (
         "rows are written after a fifth of a second, which is several per cent of a window of seconds",
     ),
 )
+
+# By alert: seconds below which its range is not scaled. On a busy machine a restart takes up to a minute, in which
+# nothing is scraped, and a restart is seen only if the range has a scrape before and after it.
+LEAST_RANGES = {"ServiceRestarting": 75.0}
 
 
 def expressions(thresholds: Iterable[ChangedThreshold] = CHANGED) -> dict[str, str]:

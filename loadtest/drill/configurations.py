@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from loadtest.drill.alert_rules import read_rule_files
-from loadtest.drill.changed_thresholds import expressions
+from loadtest.drill.changed_thresholds import LEAST_RANGES, expressions
 from loadtest.drill.programs import ROOT
 from loadtest.drill.time_scaling import TimeScaling
 
@@ -93,7 +93,7 @@ def write_prometheus_files(
     rules = folder / "rules"
     rules.mkdir()
     for name, shipped in read_rule_files(RULES).items():
-        _write(rules / name, scaling.rules(shipped, expressions()))
+        _write(rules / name, scaling.rules(shipped, expressions(), LEAST_RANGES))
     shipped = yaml.safe_load((_PROMETHEUS / "native.yml").read_text(encoding="utf-8"))
     configuration = prometheus_configuration(shipped, targets, alertmanager, scaling.scrape_seconds)
     return _write(folder / "prometheus.yml", configuration)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 # With two samples, one failed scrape would lose an increase; four leave room for that.
@@ -73,7 +73,9 @@ class TimeScaling:
             for place, part in enumerate(_STRING.split(shipped))
         )
 
-    def rules(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
+    def rules(
+        self, shipped: Mapping[str, Any], changed: Mapping[str, str], least_range: Mapping[str, float] | None = None
+    ) -> dict[str, Any]:
         """Scale a rule file.
 
         Parameters
@@ -82,18 +84,26 @@ class TimeScaling:
             The parsed file.
         changed
             New expressions by name of the threshold's recording rule.
+        least_range
+            By name of an alert, the seconds below which no range of its expression is scaled.
         """
-        return {"groups": [self._group(group, changed) for group in shipped["groups"]]}
+        return {"groups": [self._group(group, changed, least_range or {}) for group in shipped["groups"]]}
 
-    def _group(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
+    def _group(
+        self, shipped: Mapping[str, Any], changed: Mapping[str, str], least_range: Mapping[str, float]
+    ) -> dict[str, Any]:
         """Scale a group; without an interval of its own, it is evaluated with every scrape."""
         group = {name: value for name, value in shipped.items() if name != "interval"}
-        return group | {"rules": [self._rule(rule, changed) for rule in shipped["rules"]]}
+        return group | {"rules": [self._rule(rule, changed, least_range) for rule in shipped["rules"]]}
 
-    def _rule(self, shipped: Mapping[str, Any], changed: Mapping[str, str]) -> dict[str, Any]:
+    def _rule(
+        self, shipped: Mapping[str, Any], changed: Mapping[str, str], least_range: Mapping[str, float]
+    ) -> dict[str, Any]:
         """Scale a rule, or replace a changed threshold."""
+        least = least_range.get(shipped.get("alert", ""), 0.0)
+        longer = replace(self, scrape_seconds=max(self.scrape_seconds, least / SCRAPES_IN_A_RANGE))
         # YAML parses an expression that is a bare number as a number.
-        rule = dict(shipped) | {"expr": self.expression(str(shipped["expr"]))}
+        rule = dict(shipped) | {"expr": longer.expression(str(shipped["expr"]))}
         if shipped.get("record") in changed:
             rule["expr"] = changed[shipped["record"]]
         for wait in ("for", "keep_firing_for"):

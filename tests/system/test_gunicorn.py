@@ -20,6 +20,9 @@ pytestmark = pytest.mark.system
 
 ROW = [0.56, 0.23]
 
+# More than asyncio's default, fewer than Gunicorn's.
+QUEUED, CONNECT_SECONDS = 300, 5
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, credits_models: Path) -> Iterator[RunningService]:
@@ -100,6 +103,24 @@ def test_resource_usage_covers_all_processes(service: RunningService):
     assert service.metric("app_memory_limit_bytes") >= service.metric("app_memory_usage_bytes")
     assert service.metric("app_cpu_usage_percent") >= 0
     assert service.metric("metrics_files") >= 3
+
+
+def test_connections_queue_while_all_workers_are_busy(service: RunningService):
+    """More than the hundred that asyncio would allow: further ones would get no answer from the kernel for a second."""
+    host, port = service.address.removeprefix("http://").split(":")
+    workers = service.workers()
+    clients = []
+    try:
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        for _ in range(QUEUED):
+            clients.append(socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS))
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        for client in clients:
+            client.close()
+    assert service.predict([-0.158, -0.1067]).status_code == 200
 
 
 def test_body_over_the_limit_is_rejected(service: RunningService):

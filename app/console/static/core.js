@@ -112,8 +112,7 @@ export function onKeys(keys) {
     const action = keys[event.key];
     if (!action) return;
     event.preventDefault();
-    // A key that is held down would answer rows that nobody has seen.
-    if (!event.repeat) action();
+    action(event);
   });
 }
 

@@ -126,9 +126,9 @@ async function back(row = done[0]) {
   show({ ...row, said: undefined });
 }
 
-/** Answer by a key, unless the row has only just appeared. */
-function sayByKey(said) {
-  if (performance.now() - shownAt >= UNREAD_MILLISECONDS) say(said);
+/** Answer by a key, unless it is held down or the row has only just appeared. */
+function sayByKey(said, { repeat }) {
+  if (!repeat && performance.now() - shownAt >= UNREAD_MILLISECONDS) say(said);
 }
 
 function enable(isOn) {
@@ -194,7 +194,12 @@ async function showProgress() {
 
 for (const button of document.querySelectorAll("[data-say]")) button.addEventListener("click", () => say(button.dataset.say));
 byId("back").addEventListener("click", () => back());
-onKeys({ y: () => sayByKey("true"), n: () => sayByKey("false"), u: () => sayByKey("skip"), z: () => back() });
+onKeys({
+  y: (event) => sayByKey("true", event),
+  n: (event) => sayByKey("false", event),
+  u: (event) => sayByKey("skip", event),
+  z: () => back(),
+});
 list();
 
 if (canLabel) {

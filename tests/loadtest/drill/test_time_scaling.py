@@ -70,6 +70,16 @@ def test_waits_are_scaled_and_the_rest_of_a_rule_is_unchanged():
     assert n_waits > 10
 
 
+def test_range_of_an_alert_can_be_longer():
+    """Its ``for`` is scaled as usual, and so are all other rules."""
+    rules = [{"alert": name, "expr": "changes(a[15m]) > 1", "for": "1h"} for name in ("Restarting", "Other")]
+    [group] = SCALING.rules({"groups": [{"name": "g", "rules": rules}]}, {}, {"Restarting": 75.0})["groups"]
+    assert [(rule["expr"], rule["for"]) for rule in group["rules"]] == [
+        ("changes(a[75s]) > 1", "8s"),
+        ("changes(a[8s]) > 1", "8s"),
+    ]
+
+
 def test_group_intervals_are_removed():
     """A group's own interval would be longer than the drill's windows."""
     shipped = [group for file in SHIPPED.values() for group in file["groups"]]
