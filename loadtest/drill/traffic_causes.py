@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from loadtest.boundary import find_boundary_rows
 from loadtest.drill.causes import Cause
@@ -23,8 +23,9 @@ ORDINARY_PER_SECOND = 10
 # Twice the threshold of ErrorResponses.
 _INVALID_PER_SECOND = 40
 
-# Enough rows for a batch to exceed the 50 ms that count as slow, on a fast machine too.
-_SLOW_BATCH_ROWS, _SLOW_PER_SECOND = 100_000, 5
+# Enough rows for a batch to exceed the 50 ms that count as slow, on a fast machine too; one sender for each worker, so
+# that slow answers are a large share also on a busy machine, where each takes seconds.
+_SLOW_BATCH_ROWS, _SLOW_PER_SECOND, _SLOW_SENDERS = 60_000, 5, 2
 
 # Detectors process at most a hundred rows per second, and ordinary rows must be few among them.
 _DRIFTED_PER_SECOND = 100
@@ -54,7 +55,10 @@ def invalid_requests(testbed: Testbed) -> Iterator[None]:
 def slow_batches(testbed: Testbed) -> Iterator[None]:
     """Send batches that take long to answer."""
     request = batch(ordinary_rows(_SLOW_BATCH_ROWS, random.Random(_SEED)))
-    with traffic(testbed.replicas["serving"].address, _SLOW_PER_SECOND, lambda number: request):
+    with ExitStack() as stack:
+        for _ in range(_SLOW_SENDERS):
+            sender = traffic(testbed.replicas["serving"].address, _SLOW_PER_SECOND, lambda number: request)
+            stack.enter_context(sender)
         yield
 
 
