@@ -19,7 +19,8 @@ from app.model.bundle import Bundle
 from app.server.output_file import open_output
 from training.data.addresses import RemoteFile, TableFile
 from training.data.bad_rows import REJECTS_SUFFIX, rejects_of
-from training.data.score_file import HowToScore, ScoredFile, score_file
+from training.data.score_columns import HowToScore
+from training.data.score_file import ScoredFile, score_file
 from training.data.score_writers import check_format
 from training.errors import BadArgument, BadData, refusing_output
 

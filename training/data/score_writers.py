@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from app.model.bundle import Bundle
-from app.model.explained_rows import CONTRIBUTION_PREFIX, LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN
+from app.model.explained_rows import (
+    CONTRIBUTION_PREFIX,
+    LABEL_COLUMN,
+    P_VALUE_COLUMN,
+    SCORE_COLUMN,
+    UNFAMILIAR_COLUMN,
+)
 from app.server.output_file import FORMULA_STARTS, disarm
 from training.data.columnar import with_text
 from training.data.columns import has_plain_lines
@@ -85,7 +91,7 @@ class CsvWriter:
             Which columns of the block hold only numbers, of lines that hold no quotes; None if that is not known.
         """
         file = with_text(file)
-        of_scoring = {LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN}
+        of_scoring = {LABEL_COLUMN, SCORE_COLUMN, P_VALUE_COLUMN, UNFAMILIAR_COLUMN}
         if set(added) <= of_scoring and (are_numbers is not None or has_plain_lines(file)):
             return self._append(file, added, np.zeros(len(file.header), bool) if are_numbers is None else are_numbers)
         text = io.StringIO()
@@ -143,6 +149,10 @@ def _to_cells(name: str, values: Sequence[Any] | NDArray[Any]) -> pa.Array:
         sizes = np.abs(np.asarray(values))
         are_alike = bool(((sizes >= _SMALLEST_ALIKE) & (sizes < 1)).all())
         texts = pa.array(values).cast(pa.string()) if are_alike else pa.array([repr(float(value)) for value in values])
+    elif name == P_VALUE_COLUMN:
+        # Few different ones.
+        coded = pa.array(values).dictionary_encode()
+        texts = pa.array([repr(value) for value in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
     else:
         texts = pa.array(['"' + value.replace('"', '""') + '"' if value else "" for value in values], pa.string())
     return texts.cast(pa.large_binary())
@@ -209,7 +219,7 @@ class ColumnarWriter:
             column = pa.array(values)
             if column.type == pa.null() and not is_only:
                 # This block has no value of it; others may have some.
-                holds_numbers = name.startswith(("p_value", "baseline", CONTRIBUTION_PREFIX))
+                holds_numbers = name.startswith((P_VALUE_COLUMN, "baseline", CONTRIBUTION_PREFIX))
                 column = column.cast(pa.float64() if holds_numbers else pa.string())
             table = table.append_column(name, column)
         return table
