@@ -34,10 +34,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--out",
         dest="target",
         metavar="FILE",
-        type=Path,
+        type=table_file,
         required=True,
-        help="file to write, by its name: .csv (also .csv.gz and .csv.zst), .parquet or .feather; - is standard output,"
-        " or a folder for many tables",
+        help="file to write, by its name: .csv (also .csv.gz and .csv.zst), .parquet or .feather; - is standard output;"
+        " an address such as s3://bucket/rows.csv; a folder for many tables",
     )
     parser.add_argument(
         "--raw",
@@ -98,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         dialect=read_dialect(options),
     )
     tasks = plan_tasks(options.source, options.target)
+    is_pipe = tasks is None and isinstance(options.target, Path) and is_stream(options.target)
     if tasks is not None:
         found, rejects = _score_many(bundle, tasks, options, how), f"{options.target}/**/*.rejects.csv"
     elif options.resume:
@@ -106,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         found, rejects = _score_one(bundle, options, how), str(rejects_of(options.target))
     print(
         f"{options.target}: {found.n_flagged:,} of {found.n_rows:,} rows are outliers ({bundle.name} {bundle.version})",
-        file=sys.stderr if tasks is None and is_stream(options.target) else sys.stdout,
+        file=sys.stderr if is_pipe else sys.stdout,
     )
     return _report(found, options, rejects)
 

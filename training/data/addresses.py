@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from app.server.output_file import open_output
 from training.errors import BadArgument, BadData
 
 # Who has access, and the signature of an address that grants it; neither belongs into messages and manifests.
@@ -15,7 +21,7 @@ _SECRETS = re.compile(r"(?<=://)[^/@]*@|[?#].*")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A table at an address; it has what the readers use of a path.
+    """A table at an address; it has what the readers and writers use of a path.
 
     Parameters
     ----------
@@ -25,8 +31,8 @@ class RemoteFile:
     Examples
     --------
     >>> file = RemoteFile("https://me:secret@host/rows.csv?signature=1")
-    >>> str(file), file.name
-    ('https://host/rows.csv', 'rows.csv')
+    >>> str(file), file.name, file.suffix, str(file.with_name("other.csv"))
+    ('https://host/rows.csv', 'rows.csv', '.csv', 'https://host/other.csv')
     """
 
     address: str
@@ -39,6 +45,15 @@ class RemoteFile:
         """The last part of the address."""
         return PurePosixPath(str(self)).name
 
+    @property
+    def suffix(self) -> str:
+        """The end of the name, from its last dot on."""
+        return PurePosixPath(str(self)).suffix
+
+    def with_name(self, name: str) -> RemoteFile:
+        """Return the address beside this one with another name; a signature is not kept, as it is not valid there."""
+        return RemoteFile(f"{re.split('[?#]', self.address)[0].rpartition('/')[0]}/{name}")
+
     def read_bytes(self) -> bytes:
         """Read the content.
 
@@ -50,22 +65,138 @@ class RemoteFile:
             If the address cannot be read.
         """
         try:
-            fsspec = importlib.import_module("fsspec")
+            with self._fsspec().open(self.address, "rb") as opened:
+                content: bytes = opened.read()
+                return content
+        except ImportError as error:
+            raise self._lacks(error) from None
+        # Each kind of address has errors of its own.
+        except Exception as error:
+            raise BadData(
+                f"{self} cannot be read ({_reason(error)}); check the address, and who may read it."
+            ) from None
+
+    @contextmanager
+    def replacing(self) -> Iterator[Any]:
+        """Open the address to be written; what is there appears, or is replaced, when the block ends.
+
+        If the block raises, or the process is killed, everything stays as it was. Parts that were uploaded by then are
+        not visible; if the process was killed, the bucket's rules for unfinished uploads remove them.
+
+        Yields
+        ------
+        A file that takes bytes.
+
+        Raises
+        ------
+        BadArgument
+            If fsspec is not installed, or the package that it needs for this kind of address.
+        OSError
+            If the address cannot be written.
+        """
+        try:
+            with _as_os_error():
+                system, path = self._fsspec().core.url_to_fs(self.address)
+                opened = system.open(path, "wb", autocommit=False)
+        except ImportError as error:
+            raise self._lacks(error) from None
+        try:
+            yield _Upload(opened)
+            with _as_os_error():
+                opened.close()
+                opened.commit()
+        except BaseException:
+            with suppress(Exception):
+                opened.discard()
+            # Otherwise it would be uploaded when it is collected.
+            opened.closed = True
+            raise
+
+    def unlink(self, *, missing_ok: bool = False) -> None:
+        """Remove what is at the address.
+
+        Raises
+        ------
+        OSError
+            If there is nothing, unless ``missing_ok``, or it cannot be removed.
+        """
+        with _as_os_error():
+            system, path = self._fsspec().core.url_to_fs(self.address)
+            if not missing_ok or system.exists(path):
+                system.rm_file(path)
+
+    def _fsspec(self) -> Any:
+        """Import fsspec."""
+        try:
+            return importlib.import_module("fsspec")
         except ModuleNotFoundError:
             raise BadArgument(
                 f"{self} is an address, which needs a package that is not installed: install fsspec, and what it needs "
                 f"for {self.address.partition('://')[0]}; or name a file of this machine."
             ) from None
-        try:
-            with fsspec.open(self.address, "rb") as opened:
-                content: bytes = opened.read()
-                return content
-        except ImportError as error:
-            raise BadArgument(f"{self} cannot be opened: {error}; or name a file of this machine.") from None
-        # Each kind of address has errors of its own.
-        except Exception as error:
-            reason = _SECRETS.sub("", str(error)).partition("\n")[0] or type(error).__name__
-            raise BadData(f"{self} cannot be read ({reason}); check the address, and who may read it.") from None
+
+    def _lacks(self, error: ImportError) -> BadArgument:
+        """Return the refusal if fsspec lacks a package."""
+        return BadArgument(f"{self} cannot be opened: {error}; or name a file of this machine.")
+
+
+class _Upload(io.RawIOBase):
+    """What writers take for a file; closing it does not end the upload."""
+
+    def __init__(self, opened: Any) -> None:
+        self._opened = opened
+
+    def writable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write bytes, and upload what has been written if that is much."""
+        with _as_os_error():
+            written: int = self._opened.write(data)
+        return written
+
+    def tell(self) -> int:
+        """Return how many bytes have been written."""
+        position: int = self._opened.tell()
+        return position
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Raise an ``OSError`` for every error: each kind of address has errors of its own."""
+    try:
+        yield
+    except (ImportError, BadArgument):
+        raise
+    except NotImplementedError as error:
+        raise OSError(errno.ENOTSUP, "such addresses can only be read") from error
+    except Exception as error:
+        raise OSError(errno.EIO, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error's text, without secrets, or its kind."""
+    return _SECRETS.sub("", str(error)).partition("\n")[0] or type(error).__name__
 
 
 TableFile = Path | RemoteFile
+
+
+@contextmanager
+def open_result(target: TableFile) -> Iterator[Any]:
+    """Open a file or an address for a result, which appears as a whole when the block ends; it takes bytes.
+
+    Raises
+    ------
+    BadArgument
+        As :meth:`RemoteFile.replacing`.
+    OSError
+        If it cannot be written.
+    """
+    if isinstance(target, RemoteFile):
+        with target.replacing() as uploaded:
+            yield uploaded
+    else:
+        with open_output(target) as opened:
+            yield opened.buffer

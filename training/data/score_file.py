@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
 from app.model.forest import OUTLIER
-from app.server.output_file import is_stream, open_output
-from training.data.addresses import TableFile
+from app.server.output_file import is_stream
+from training.data.addresses import TableFile, open_result
 from training.data.bad_rows import BadRow, Rejects, check_some_are_left, separate_bad_rows
 from training.data.block_rows import read_rows
 from training.data.blocks import Block, read_blocks
@@ -80,7 +80,7 @@ class _UnfamiliarValue(Exception):
 def score_file(
     bundle: Bundle,
     source: TableFile,
-    target: Path,
+    target: TableFile,
     how: HowToScore = AS_USUAL,
     on_progress: Callable[[float, int], None] = lambda share, n_rows: None,
 ) -> ScoredFile:
@@ -93,7 +93,7 @@ def score_file(
     source
         The file to score.
     target
-        Where to write; a file is replaced in one step if it exists. Names that end with ``.parquet``, ``.feather`` or
+        Where to write; what is there is replaced in one step. Names that end with ``.parquet``, ``.feather`` or
         ``.arrow`` make files of typed columns, ``.gz`` and ``.zst`` compressed CSV, all others CSV. A large table that
         goes to a pipe always has the column ``unfamiliar``, because its header is written first.
     how
@@ -116,7 +116,7 @@ def score_file(
     check_format(target)
     how.check(bundle)
     with refusing_output(target):
-        is_pipe = is_stream(target)
+        is_pipe = isinstance(target, Path) and is_stream(target)
     if how.skips_bad_rows and is_pipe:
         raise BadArgument(f"--out {target}: bad rows are written beside the result, so --on-bad-row skip needs a file.")
     scoring = _Scoring(bundle, target, how, on_progress, is_pipe)
@@ -131,7 +131,12 @@ class _Scoring:
     """Scores the blocks of one table; arguments as of :func:`score_file`."""
 
     def __init__(
-        self, bundle: Bundle, target: Path, how: HowToScore, on_progress: Callable[[float, int], None], is_pipe: bool
+        self,
+        bundle: Bundle,
+        target: TableFile,
+        how: HowToScore,
+        on_progress: Callable[[float, int], None],
+        is_pipe: bool,
     ) -> None:
         self._bundle, self._target, self._how, self._is_pipe = bundle, target, how, is_pipe
         self._on_progress = on_progress
@@ -156,8 +161,7 @@ class _Scoring:
             self._writer = _writer_of(self._target, self._bundle, how)
             begun = self._score(first)
             stack.enter_context(refusing_output(self._target))
-            opened = stack.enter_context(open_output(self._target))
-            self._writer.begin(opened.buffer, begun.file, begun.added)
+            self._writer.begin(stack.enter_context(open_result(self._target)), begun.file, begun.added)
             rejects = stack.enter_context(Rejects(self._target))
             for block in itertools.chain([begun], stack.enter_context(_Threads()).map(self._score, blocks)):
                 self._writer.write(block.rendered)
@@ -241,6 +245,6 @@ class _Threads:
             yield pending.popleft().result()
 
 
-def _writer_of(target: Path, bundle: Bundle, how: HowToScore) -> CsvWriter | ColumnarWriter:
+def _writer_of(target: TableFile, bundle: Bundle, how: HowToScore) -> CsvWriter | ColumnarWriter:
     """Return what writes a target, by its name."""
     return ColumnarWriter(target, bundle) if is_columnar(target) else CsvWriter(target, is_raw=how.is_raw)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from app.model.explained_rows import (
     UNFAMILIAR_COLUMN,
 )
 from app.server.output_file import FORMULA_STARTS, disarm
+from training.data.addresses import TableFile
 from training.data.columnar import with_text
 from training.data.columns import has_plain_lines
 from training.data.tables import CsvFile, is_number
@@ -48,7 +48,7 @@ _SMALLEST_ALIKE = 1e-4
 Added = Mapping[str, Sequence[Any] | NDArray[Any]]
 
 
-def check_format(target: Path) -> None:
+def check_format(target: TableFile) -> None:
     """Refuse a target, with ``BadArgument``, whose name is that of a format that is not written."""
     if (called := _OTHER_FORMATS.get(target.suffix.lower())) is not None:
         raise BadArgument(
@@ -56,7 +56,7 @@ def check_format(target: Path) -> None:
         )
 
 
-def is_columnar(target: Path) -> bool:
+def is_columnar(target: TableFile) -> bool:
     """Return whether a target holds typed columns, by its name."""
     return target.suffix.lower() in _COLUMNAR
 
@@ -72,7 +72,7 @@ class CsvWriter:
         Whether texts that a spreadsheet takes for formulas are copied unchanged.
     """
 
-    def __init__(self, target: Path, *, is_raw: bool) -> None:
+    def __init__(self, target: TableFile, *, is_raw: bool) -> None:
         self._compression = _COMPRESSIONS.get(target.suffix.lower())
         self._sink: Any = None
         self.convert: Callable[[str], str] = str if is_raw else _disarm_text
@@ -192,7 +192,7 @@ class ColumnarWriter:
     # Spreadsheets do not run what such a file holds.
     convert: Callable[[str], str] = str
 
-    def __init__(self, target: Path, bundle: Bundle) -> None:
+    def __init__(self, target: TableFile, bundle: Bundle) -> None:
         self._features = bundle.features
         self._sink: Any = None
         self._is_parquet = target.suffix.lower() == ".parquet"
