@@ -19,7 +19,7 @@ from sklearn.ensemble import IsolationForest
 
 from app.model.bundle import read_bundle
 from training.__main__ import main
-from training.bundle.write import write_bundle
+from training.bundle.write import TrainedModel, write_bundle
 from training.data import blocks
 
 TABLE = pd.DataFrame(np.random.default_rng(1).normal(size=(300, 2)), columns=["mean", "sd"])
@@ -89,7 +89,7 @@ def bucket(monkeypatch) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def models(small_model, tmp_path_factory) -> Path:
+def models(small_model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a live model of the features mean and sd."""
     folder = tmp_path_factory.mktemp("models")
     write_bundle(folder, small_model)
