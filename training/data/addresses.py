@@ -19,6 +19,10 @@ from training.errors import BadArgument, BadData
 _SECRETS = re.compile(r"(?<=://)[^/@]*@|[?#].*")
 
 
+# Bytes that are requested at once: enough for the speed of a network, few enough for the memory of a block of rows.
+_READ_AHEAD = 4 * 2**20
+
+
 @dataclass(frozen=True)
 class RemoteFile:
     """A table at an address; it has what the readers and writers use of a path.
@@ -55,26 +59,27 @@ class RemoteFile:
         return RemoteFile(f"{re.split('[?#]', self.address)[0].rpartition('/')[0]}/{name}")
 
     def read_bytes(self) -> bytes:
-        """Read the content.
+        """Read the content; as :meth:`open`."""
+        with self.open() as opened:
+            return opened.read()
+
+    def open(self, mode: str = "rb") -> io.BufferedReader:
+        """Open the content to be read in any order, as far as this kind of address can.
 
         Raises
         ------
         BadArgument
             If fsspec is not installed, or the package that it needs for this kind of address.
         BadData
-            If the address cannot be read.
+            If the address cannot be read, also later.
         """
         try:
-            with self._fsspec().open(self.address, "rb") as opened:
-                content: bytes = opened.read()
-                return content
+            with self._as_bad_data():
+                system, path = self._fsspec().core.url_to_fs(self.address)
+                opened = system.open(path, mode, block_size=_READ_AHEAD)
         except ImportError as error:
             raise self._lacks(error) from None
-        # Each kind of address has errors of its own.
-        except Exception as error:
-            raise BadData(
-                f"{self} cannot be read ({_reason(error)}); check the address, and who may read it."
-            ) from None
+        return io.BufferedReader(_Download(self, opened), _READ_AHEAD)
 
     @contextmanager
     def replacing(self) -> Iterator[Any]:
@@ -125,6 +130,18 @@ class RemoteFile:
             if not missing_ok or system.exists(path):
                 system.rm_file(path)
 
+    @contextmanager
+    def _as_bad_data(self) -> Iterator[None]:
+        """Raise ``BadData`` for every error: each kind of address has errors of its own."""
+        try:
+            yield
+        except (ImportError, BadArgument):
+            raise
+        except Exception as error:
+            raise BadData(
+                f"{self} cannot be read ({_reason(error)}); check the address, and who may read it."
+            ) from None
+
     def _fsspec(self) -> Any:
         """Import fsspec."""
         try:
@@ -138,6 +155,40 @@ class RemoteFile:
     def _lacks(self, error: ImportError) -> BadArgument:
         """Return the refusal if fsspec lacks a package."""
         return BadArgument(f"{self} cannot be opened: {error}; or name a file of this machine.")
+
+
+class _Download(io.RawIOBase):
+    """What readers take for a file."""
+
+    def __init__(self, source: RemoteFile, opened: Any) -> None:
+        self._source, self._opened = source, opened
+
+    def readable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return whether it may be."""
+        return bool(self._opened.seekable())
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes."""
+        with self._source._as_bad_data():
+            data = self._opened.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        with self._source._as_bad_data():
+            place: int = self._opened.seek(offset, whence)
+        return place
+
+    def close(self) -> None:
+        """Close it."""
+        if not self.closed:
+            self._opened.close()
+        super().close()
 
 
 class _Upload(io.RawIOBase):
@@ -177,6 +228,8 @@ def _as_os_error() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """Return the first line of an error's text, without secrets, or its kind."""
+    if isinstance(error, FileNotFoundError):
+        return "there is nothing"
     return _SECRETS.sub("", str(error)).partition("\n")[0] or type(error).__name__
 
 

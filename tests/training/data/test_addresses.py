@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -21,6 +18,8 @@ from app.model.bundle import read_bundle
 from training.__main__ import main
 from training.bundle.write import TrainedModel, write_bundle
 from training.data import blocks
+from training.data.addresses import RemoteFile
+from training.data.blocks import read_blocks
 
 TABLE = pd.DataFrame(np.random.default_rng(1).normal(size=(300, 2)), columns=["mean", "sd"])
 
@@ -48,17 +47,27 @@ class Upload(io.BytesIO):
     closed = False
 
 
+class Streamed(io.BytesIO):
+    """A download of which fsspec finds out late that it cannot be read in another order."""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Refuse."""
+        raise ValueError("Cannot seek streaming HTTP file")
+
+
 class Bucket:
     """A file system of fsspec."""
 
     def __init__(self, content: dict[str, bytes]) -> None:
         self.content = content
 
-    def open(self, path: str, mode: str, *, autocommit: bool) -> Upload:
-        """Begin an upload."""
-        assert (mode, autocommit) == ("wb", False)
-        if "forbidden" in path:
+    def open(self, path: str, mode: str, block_size: int = 0, *, autocommit: bool = True) -> io.BytesIO:
+        """Begin an upload or a download."""
+        if "forbidden" in path or (mode == "rb" and path not in self.content):
             raise RuntimeError(f"Access Denied: {path}")
+        if mode == "rb":
+            return io.BytesIO(self.content[path])
+        assert not autocommit
         return Upload(self.content, path)
 
     def exists(self, path: str) -> bool:
@@ -75,16 +84,13 @@ def bucket(monkeypatch) -> dict[str, bytes]:
     """Replace fsspec; return what is at which address."""
     content = {ADDRESS: gzip.compress(TABLE.to_csv(index=False).encode())}
 
-    @contextlib.contextmanager
-    def open_address(address: str, mode: str) -> Iterator[Any]:
+    def url_to_fs(address: str) -> tuple[Bucket, str]:
         if address.startswith("gcs"):
             raise ImportError("Please install gcsfs to access Google Storage")
-        if address not in content:
-            raise PermissionError(f"Access Denied: {address}")
-        yield io.BytesIO(content[address])
+        return Bucket(content), address
 
-    core = types.SimpleNamespace(url_to_fs=lambda address: (Bucket(content), address))
-    monkeypatch.setitem(sys.modules, "fsspec", types.SimpleNamespace(open=open_address, core=core))
+    fsspec = types.SimpleNamespace(core=types.SimpleNamespace(url_to_fs=url_to_fs))
+    monkeypatch.setitem(sys.modules, "fsspec", fsspec)
     return content
 
 
@@ -128,6 +134,19 @@ def test_address_that_cannot_be_read_is_refused(bucket, capsys, address, message
     said = capsys.readouterr().err
     assert message in said.splitlines()[-1]
     assert "secret" not in said
+
+
+@pytest.mark.parametrize("sends_parts", [True, False])
+def test_address_is_read_in_blocks(bucket, monkeypatch, sends_parts):
+    """Unless its server sends whole files only."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)
+    if not sends_parts:
+        monkeypatch.setattr(Bucket, "open", lambda self, path, *_, **__: Streamed(self.content[path]))
+
+    read = [block.file for block in read_blocks(RemoteFile(ADDRESS))]
+
+    assert (len(read) > 5) == sends_parts
+    assert sum(len(list(file.records())) for file in read) == 300
 
 
 @pytest.mark.parametrize("name", ["scored.csv", "scored.csv.zst", "scored.parquet"])
