@@ -162,7 +162,8 @@ static void find_places(const float *thresholds, int64_t n_thresholds, const flo
             value[lane] = values[(row + lane < n_rows ? row + lane : row) * n_features];
             place[lane] = 0;
         }
-        /* The thresholds before `place` are less, those from `place + size` on are not. */
+        /* The thresholds before `place` are less, those from `place + size` on are not. GCC makes conditional moves of
+         * this form; branches would be mispredicted every other time, and all would take as long as by walks. */
         int64_t size = n_thresholds;
         for (int64_t half = size / 2; half > 0; size -= half, half = size / 2)
             for (int lane = 0; lane < WALKS; lane++)
