@@ -151,6 +151,14 @@ static void walk_rows(const forest *f, const float *rows, int64_t n_rows, int mi
     }
 }
 
+/* A condition for a conditional move, which GCC chooses by itself: branches would be mispredicted every other time, and
+ * the search would take longer than everything else. */
+#ifdef __clang__
+#define UNPREDICTABLE(condition) __builtin_unpredictable(condition)
+#else
+#define UNPREDICTABLE(condition) (condition)
+#endif
+
 /* Finds how many of the ascending thresholds are less than each value; one more than there are if it is missing. */
 static void find_places(const float *thresholds, int64_t n_thresholds, const float *values, int64_t n_features,
                         int64_t n_rows, uint16_t *places)
@@ -162,12 +170,11 @@ static void find_places(const float *thresholds, int64_t n_thresholds, const flo
             value[lane] = values[(row + lane < n_rows ? row + lane : row) * n_features];
             place[lane] = 0;
         }
-        /* The thresholds before `place` are less, those from `place + size` on are not. GCC makes conditional moves of
-         * this form; branches would be mispredicted every other time, and all would take as long as by walks. */
+        /* The thresholds before `place` are less, those from `place + size` on are not. */
         int64_t size = n_thresholds;
         for (int64_t half = size / 2; half > 0; size -= half, half = size / 2)
             for (int lane = 0; lane < WALKS; lane++)
-                place[lane] += value[lane] > thresholds[place[lane] + half - 1] ? half : 0;
+                place[lane] += UNPREDICTABLE(value[lane] > thresholds[place[lane] + half - 1]) ? half : 0;
         for (int lane = 0; lane < WALKS; lane++) {
             place[lane] += size && value[lane] > thresholds[place[lane]];
             places[row + lane] = value[lane] != value[lane] ? n_thresholds + 1 : place[lane];
