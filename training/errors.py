@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import ClassVar
 
 from app.errors import ModelsNotWritable
@@ -36,7 +35,7 @@ class BadData(TrainingError):
 
 
 @contextmanager
-def refusing_output(target: Path) -> Iterator[None]:
+def refusing_output(target: object) -> Iterator[None]:
     """Turn an operating system error while ``target`` is written into a refusal that names ``--out``.
 
     Raises

@@ -18,7 +18,7 @@ from app.model.counterfactual import Change, Counterfactuals
 from app.model.encoding import Encoding
 from app.model.explain_kernels import fastest_kernel
 from app.model.explain_trees import ExplainTrees
-from app.model.forest import SCORE_TOLERANCE, Forest
+from app.model.forest import Forest
 from app.model.out_of_bag import OutOfBagScores
 from app.model.quantiles import ColumnLevels, ColumnQuantiles
 from app.model.schema import NUMBER
@@ -231,15 +231,8 @@ class Explainer:
         return float(value) if isinstance(described, ColumnQuantiles) else described.level(value)
 
     def p_value(self, score: float) -> float | None:
-        """Return the share of ordinary rows at least as abnormal as ``score``; None if there are no out-of-bag scores.
-
-        Of n out-of-bag scores, k are at most ``score``: (1 + k) / (1 + n).
-        """
-        if self._out_of_bag is None:
-            return None
-        # Equal scores count as equally abnormal, also if another processor rounded them.
-        n_rows, up_to = self._out_of_bag.count_up_to(score + SCORE_TOLERANCE)
-        return (1 + up_to) / (1 + n_rows)
+        """Return the share of ordinary rows at least as abnormal as a score; None without out-of-bag scores."""
+        return None if self._out_of_bag is None else float(self._out_of_bag.p_values(np.array([score]))[0])
 
 
 def shorten(row: NDArray[np.floating]) -> list[float]:

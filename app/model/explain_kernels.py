@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.explain_trees import ExplainTrees
-from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions, missing_go_to_right, round_down
+from app.model.forest_arrays import round_down
+from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions
 
 # Lanes of the C source are at most this many numbers: the quadrature points are padded to a multiple of it.
 _MAX_LANES = 4
@@ -182,7 +183,7 @@ def _to_nodes(trees: ExplainTrees) -> tuple[NDArray[np.void], NDArray[np.int32]]
     nodes["tested"][to] = tested[children]
     nodes["threshold"][to] = round_down(arrays.threshold[inner])
     nodes["feature"][to] = arrays.feature[inner]
-    nodes["missing_right"][to] = -missing_go_to_right(arrays)[inner].astype(np.int16)
+    nodes["missing_right"][to] = -arrays.missing_go_to_right()[inner].astype(np.int16)
     nodes["right"][to] = place[children[:, 1]]
     nodes["slot"][to] = trees.slots.of_node[inner]
     return nodes, np.where(is_inner[roots], place[roots], -1).astype(np.int32)
@@ -200,7 +201,7 @@ class NumpyExplainKernel:
     def __init__(self, trees: ExplainTrees) -> None:
         self._trees = trees
         self._threshold = round_down(trees.arrays.threshold)
-        self._missing_right = missing_go_to_right(trees.arrays)
+        self._missing_right = trees.arrays.missing_go_to_right()
         self._is_leaf = trees.arrays.is_leaf()
         # The slots of the parent's feature that lead from the root to a node: from low, before high.
         first = trees.slots.first.astype(np.int64)

@@ -24,8 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.model.forest_arrays import ForestArrays
-from app.model.kernels import round_down
+from app.model.forest_arrays import ForestArrays, round_down
 
 # Counts of training rows cannot lead below 1e-10. Extreme weights of rows could, and would then divide by zero.
 _MIN_ZERO = 1e-100

@@ -15,6 +15,9 @@ from app.server.output_file import disarm
 # The columns that scoring adds to a table.
 LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN = "is_inlier", "anomaly_score", "unfamiliar"
 
+# With an explanation, or alone.
+P_VALUE_COLUMN = "p_value"
+
 # The header of a contribution in CSV, such as contribution.mean.
 CONTRIBUTION_PREFIX = "contribution."
 

@@ -190,3 +190,27 @@ class ForestArrays:
         """Return which nodes are leaves, shape ``(n_nodes,)``."""
         leaves: NDArray[np.bool_] = (self.children == np.arange(len(self.feature))[:, None]).all(axis=1)
         return leaves
+
+    def levels(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Return the nodes of all trees with the numbers of their trees, level by level; siblings follow each other."""
+        is_leaf, levels = self.is_leaf(), []
+        level, tree = self.roots.astype(np.int64), np.arange(len(self.roots))
+        while level.size:
+            levels.append((level, tree))
+            inner = ~is_leaf[level]
+            level, tree = self.children[level[inner]].reshape(-1).astype(np.int64), np.repeat(tree[inner], 2)
+        return levels
+
+    def missing_go_to_right(self) -> NDArray[np.bool_]:
+        """Return which nodes send missing values to the right, shape ``(n_nodes,)``; never a leaf, where walks end."""
+        if self.missing_go_to_left is None:
+            return np.zeros(len(self.feature), np.bool_)
+        return ~self.missing_go_to_left & ~self.is_leaf()
+
+
+def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the largest float32 that is not above each threshold: no float32 lies between the two."""
+    with np.errstate(over="ignore"):
+        nearest = thresholds.astype(np.float32)
+    below = np.nextafter(nearest, np.float32(-np.inf))
+    return np.where(nearest.astype(np.float64) > thresholds, below, nearest)

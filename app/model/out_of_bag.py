@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from app.model.forest import SCORE_TOLERANCE
 from app.model.forest_arrays import MAX_TRAINING_ROWS
 from app.server.array_file import ArrayKind, read_arrays
 
@@ -69,14 +70,27 @@ class OutOfBagScores:
         >>> OutOfBagScores(np.array([-0.7, -0.5]), np.array([2, 300])).count_up_to(-0.6)
         (302, 2)
         """
-        counted = self._cumulative_counts
-        position = int(np.searchsorted(self.scores, score, side="right"))
-        return int(counted[-1]), int(counted[position - 1]) if position else 0
+        return int(self._counted[-1]), int(self._counted[np.searchsorted(self.scores, score, side="right")])
+
+    def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share of ordinary rows at least as abnormal as each score, in (0, 1], in the shape of the scores.
+
+        Of n out-of-bag scores, k are at most a score: (1 + k) / (1 + n).
+
+        Examples
+        --------
+        >>> OutOfBagScores(np.array([-0.7, -0.5]), np.array([1, 298])).p_values(np.array([-0.8, -0.7, -0.4]))
+        array([0.00333333, 0.00666667, 1.        ])
+        """
+        # Equal scores count as equally abnormal, also if another processor rounded them.
+        up_to = self._counted[np.searchsorted(self.scores, scores + SCORE_TOLERANCE, side="right")]
+        p_values: NDArray[np.float64] = (1 + up_to) / (1 + self._counted[-1])
+        return p_values
 
     @cached_property
-    def _cumulative_counts(self) -> NDArray[np.int64]:
-        """Number of rows with a score up to each score, shape ``(n_scores,)``."""
-        return np.cumsum(self.counts)
+    def _counted(self) -> NDArray[np.int64]:
+        """Number of rows with a score up to each score, after a 0; shape ``(n_scores + 1,)``."""
+        return np.concatenate([[0], np.cumsum(self.counts)])
 
 
 def read_out_of_bag_scores(file: BinaryIO) -> OutOfBagScores:

@@ -3,7 +3,7 @@
 A file is on a walk if one of its functions runs there. Not counted are settings and errors; what belongs to every
 request (middleware, access log, record ids, HTTP metrics, the check of host, site and key); the recorder's periodic
 work; what belongs to every training command (console, options, metrics); what describes a finished model to people
-(report, pictures, explanations of training rows); and templates.
+(report, pictures, explanations of training rows, summary); and templates.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _OF_EVERY_COMMAND = {
     "training/metrics/monitor.py",
     "training/metrics/publication.py",
 }
-# The report and the model card, which no row of the bundle depends on.
+# The report, the model card and the summary, which nothing in the bundle depends on.
 _OF_THE_REPORT = {
     "app/model/counterfactual.py",
     "app/model/explain.py",
@@ -59,6 +59,7 @@ _OF_THE_REPORT = {
     "training/bundle/plots.py",
     "training/bundle/report.py",
     "training/bundle/report_tables.py",
+    "training/bundle/summary.py",
     "training/fitting/explain.py",
 }
 # What the recorder does every so often, whether rows arrive or not.

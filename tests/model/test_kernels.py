@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.model import build_kernel, forest, kernels
+from app.model import build_kernel, forest, kernels, ranked_trees
 from app.model.build_kernel import build, find_compiler
 from app.model.forest import Forest, Threshold
 from app.model.forest_arrays import ForestArrays
 from app.model.kernels import CompiledKernel, KernelNotBuilt, NumpyKernel, to_nodes
+from app.model.ranked_trees import rank_trees
 
 
-def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> ForestArrays:
-    """Grow trees by random splits of random leaves at mostly small numbers; some trees stay a single leaf."""
+def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int, n_thresholds: int = 7) -> ForestArrays:
+    """Grow trees by random splits of random leaves at multiples of a half around 0; some trees stay a single leaf."""
     random = np.random.default_rng(seed)
     feature: list[int] = []
     threshold: list[float] = []
@@ -41,7 +43,7 @@ def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> Fore
             node, depth = leaves.pop(random.integers(len(leaves)))
             feature[node], threshold[node] = (
                 int(random.integers(n_features)),
-                float(random.integers(-3, 4) / 2),
+                float(random.integers(n_thresholds) - n_thresholds // 2) / 2,
             )
             path_length[node] = 0.0
             pair = [add_leaf(depth + random.random()) for _ in range(2)]
@@ -64,23 +66,46 @@ def grow_forest(seed: int, n_trees: int, n_features: int, n_splits: int) -> Fore
     seed=st.integers(0, 2**32 - 1),
     n_trees=st.integers(1, 40),
     n_features=st.integers(1, 5),
-    n_splits=st.integers(0, 30),
-    n_rows=st.integers(0, 600),
+    n_splits=st.one_of(st.integers(0, 30), st.integers(200, 300)),
+    n_thresholds=st.sampled_from([1, 7, 254, 256, 2000]),
+    n_rows=st.one_of(st.integers(0, 600), st.integers(1000, 1100)),
     share_missing=st.sampled_from([0, 0.001, 0.5, 1]),
+    table_bytes=st.sampled_from([1, 2000, 100_000]),
 )
-def test_kernels_agree_to_the_last_bit(library, seed, n_trees, n_features, n_splits, n_rows, share_missing):
-    """For any number of rows, trees, levels and missing values, including those that do not fill the eight lanes."""
-    arrays = grow_forest(seed, n_trees, n_features, n_splits)
+def test_kernels_agree_to_the_last_bit(
+    library, narrow_library, seed, n_trees, n_features, n_splits, n_thresholds, n_rows, share_missing, table_bytes
+):
+    """For any number of rows, trees, levels, thresholds and missing values, in full and in unfilled lanes."""
+    arrays = grow_forest(seed, n_trees, n_features, n_splits, n_thresholds)
     # Thresholds are multiples of a half, so many of these values lie exactly on one, or one float32 beside it.
-    random = np.random.default_rng(seed)
-    rows = (random.integers(-8, 9, (n_rows, n_features)) / 2).astype(np.float32)
+    random, furthest = np.random.default_rng(seed), n_thresholds // 2 + 5
+    rows = (random.integers(-furthest, furthest + 1, (n_rows, n_features)) / 2).astype(np.float32)
     nudged = random.random(rows.shape) < 0.3
     rows[nudged] = np.nextafter(rows[nudged], np.float32(random.choice([-np.inf, np.inf])))
-
     rows[random.random(rows.shape) < share_missing] = np.nan
+    rows[random.random(rows.shape) < 0.01] = random.choice([-np.inf, np.inf])
 
     expected = NumpyKernel(arrays).sum_path_lengths(rows)
-    assert np.array_equal(CompiledKernel(arrays, library).sum_path_lengths(rows), expected)
+    with mock.patch.object(ranked_trees, "_MAX_TABLE", table_bytes):
+        kernels = [CompiledKernel(arrays, each) for each in (library, narrow_library)]
+    for kernel in kernels:
+        assert np.array_equal(kernel.sum_path_lengths(rows), expected)
+
+
+@pytest.mark.parametrize(
+    ("n_trees", "n_splits", "n_thresholds", "n_parts"),
+    [(40, 100, 7, 1), (120, 100, 10**6, 2), (40, 0, 7, 1), (5, 1000, 7, 0)],
+    ids=["one table", "two tables", "single leaves", "too many leaves"],
+)
+def test_trees_are_ranked_unless_they_are_too_large(n_trees, n_splits, n_thresholds, n_parts):
+    """Trees of up to 256 leaves are divided so that tables stay small; larger ones are walked."""
+    arrays = grow_forest(1, n_trees, n_features=2, n_splits=n_splits, n_thresholds=n_thresholds)
+
+    parts = rank_trees(arrays)
+
+    assert len(parts) == n_parts
+    assert sum(len(part.first_leaves) for part in parts) == (n_trees if parts else 0)
+    assert all(len(part.ranks) <= ranked_trees._MAX_TABLE for part in parts)
 
 
 def test_threshold_between_two_float32_keeps_its_side(library: Path):

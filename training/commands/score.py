@@ -1,4 +1,4 @@
-"""``score``: add the live model's label and score, and perhaps why, to each row of a table, or of many tables."""
+"""``score``: add the live model's label and score, and more on request, to each row of a table, or of many tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from training.commands.options import add_dialect_options, add_models_option, re
 
 if TYPE_CHECKING:
     from app.model.bundle import Bundle
-    from training.data.score_file import HowToScore, ScoredFile
+    from training.data.score_columns import HowToScore
+    from training.data.score_file import ScoredFile
     from training.data.score_folder import Task
 
 # The exit status with --fail-on-unfamiliar, as for drift.
@@ -33,10 +34,10 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "--out",
         dest="target",
         metavar="FILE",
-        type=Path,
+        type=table_file,
         required=True,
-        help="file to write, by its name: .csv (also .csv.gz and .csv.zst), .parquet or .feather; - is standard output,"
-        " or a folder for many tables",
+        help="file to write, by its name: .csv (also .csv.gz and .csv.zst), .parquet or .feather; - is standard output;"
+        " an address such as s3://bucket/rows.csv; a folder for many tables",
     )
     parser.add_argument(
         "--raw",
@@ -44,9 +45,19 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="copy texts such as =SUM(A1) unchanged; by default an apostrophe keeps spreadsheets from running them",
     )
     parser.add_argument(
+        "--p-value",
+        action="store_true",
+        help="also add the share of ordinary rows that are at least as abnormal as the row",
+    )
+    parser.add_argument(
         "--explain",
         action="store_true",
         help="also add contributions, reasons, counterfactual and p-value of each row",
+    )
+    parser.add_argument(
+        "--unfamiliar",
+        action="store_true",
+        help="add the column of values that training did not see even if no row has such values",
     )
     parser.add_argument(
         "--fail-on-unfamiliar",
@@ -73,18 +84,21 @@ def run(options: argparse.Namespace) -> int:
     from app.model.live_model import CURRENT_LINK
     from app.server.output_file import is_stream
     from training.data.bad_rows import rejects_of
-    from training.data.score_file import HowToScore
+    from training.data.score_columns import HowToScore
     from training.data.score_folder import plan_tasks
     from training.errors import BadArgument
 
     bundle = read_bundle(options.models / CURRENT_LINK)
     how = HowToScore(
         is_raw=options.raw,
+        adds_p_values=options.p_value,
+        adds_unfamiliar=options.unfamiliar,
         explains=options.explain,
         skips_bad_rows=options.on_bad_row == "skip",
         dialect=read_dialect(options),
     )
     tasks = plan_tasks(options.source, options.target)
+    is_pipe = tasks is None and isinstance(options.target, Path) and is_stream(options.target)
     if tasks is not None:
         found, rejects = _score_many(bundle, tasks, options, how), f"{options.target}/**/*.rejects.csv"
     elif options.resume:
@@ -93,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         found, rejects = _score_one(bundle, options, how), str(rejects_of(options.target))
     print(
         f"{options.target}: {found.n_flagged:,} of {found.n_rows:,} rows are outliers ({bundle.name} {bundle.version})",
-        file=sys.stderr if tasks is None and is_stream(options.target) else sys.stdout,
+        file=sys.stderr if is_pipe else sys.stdout,
     )
     return _report(found, options, rejects)
 

@@ -7,7 +7,6 @@ import io
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from app.errors import count_of
 from app.model.schema import Features
-from app.server.output_file import open_output
+from training.data.addresses import TableFile, open_result
 from training.data.column_problems import ColumnProblem
 from training.data.columnar import with_text
 from training.data.columns import read_known_column, read_texts
@@ -108,7 +107,7 @@ def check_some_are_left(n_rows: int, n_bad: int, path: object) -> None:
         )
 
 
-def rejects_of(target: Path) -> Path:
+def rejects_of(target: TableFile) -> TableFile:
     """Return the file beside a target that gets the rows that cannot be scored."""
     return target.with_name(target.name + REJECTS_SUFFIX)
 
@@ -122,7 +121,7 @@ class Rejects:
         Where the rows that are scored are written.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: TableFile) -> None:
         self._path, self._stack = rejects_of(target), ExitStack()
         self._writer: Any = None
 
@@ -135,12 +134,14 @@ class Rejects:
     def write(self, file: CsvFile, rows: Sequence[BadRow]) -> None:
         """Write rows of a block, each as one cell of text."""
         if rows and self._writer is None:
-            self._writer = csv.writer(self._stack.enter_context(open_output(self._path)), lineterminator="\n")
+            opened = self._stack.enter_context(open_result(self._path))
+            text = self._stack.enter_context(io.TextIOWrapper(opened, encoding="utf-8", newline=""))
+            self._writer = csv.writer(text, lineterminator="\n")
             self._writer.writerow(("line", "reason", "row"))
         for row in rows:
-            text = io.StringIO()
-            csv.writer(text, lineterminator="", delimiter=file.dialect.separator).writerow(row.cells)
-            self._writer.writerow((row.line, row.reason, text.getvalue()))
+            cells = io.StringIO()
+            csv.writer(cells, lineterminator="", delimiter=file.dialect.separator).writerow(row.cells)
+            self._writer.writerow((row.line, row.reason, cells.getvalue()))
 
     def remove_old(self) -> None:
         """Remove the file of an earlier run if this one found no such row."""

@@ -2,7 +2,7 @@
 
 A block is a small table with the header of the file and the numbers of its lines, so everything that reads a table
 reads a block, and messages name the right line. Not every table can be divided before all of it is known: text in an
-encoding other than UTF-8, a separator at the end of every line, zip archives, addresses, pipes, and columns whose texts
+encoding other than UTF-8, a separator at the end of every line, zip archives, pipes, and columns whose texts
 depend on each other, such as times in Parquet. These are one block, which is read as ``tables`` reads a file.
 """
 
@@ -85,7 +85,6 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
     """
     mark = _read_mark(path)
     if mark.startswith(PARQUET_MARK) or mark.startswith(_ARROW):
-        assert isinstance(path, Path), "only files of this machine have a mark"
         parts = divide_columnar(path, writes_text=writes_text)
         if parts is None:
             yield Block(open_csv_file(path, dialect), 1.0, is_only=True)
@@ -93,7 +92,6 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
         for part, share in parts:
             yield Block(part, share)
     elif mark and (scan := _scan(path, mark)).is_utf8 and scan.n_bytes > BLOCK_BYTES:
-        assert isinstance(path, Path), "as above"
         yield from _read_csv(path, mark, scan, dialect)
     else:
         yield Block(open_csv_file(path, dialect), 1.0, is_only=True)
@@ -101,18 +99,20 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
 
 def _read_mark(path: TableFile) -> bytes:
     """Return the first bytes of a file; none if it can only be read once, or not at all."""
-    if not isinstance(path, Path) or not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         return b""
     try:
         with path.open("rb") as opened:
-            return opened.read(_LONGEST_MARK)
-    except OSError:
+            mark = opened.read(_LONGEST_MARK)
+            # Not all servers send parts.
+            opened.seek(0, io.SEEK_END)
+            return mark
+    except (OSError, BadData):
         return b""  # open_csv_file then reports why
 
 
 def _open(path: TableFile, mark: bytes) -> tuple[IO[bytes], IO[bytes]]:
     """Open a file; return what is in it, and the file itself, whose position shows how much has been read."""
-    assert isinstance(path, Path), "others have no mark"
     raw = path.open("rb")
     if mark.startswith(_GZIP):
         return io.BufferedReader(gzip.GzipFile(fileobj=raw)), raw
@@ -148,16 +148,17 @@ def _scan(path: TableFile, mark: bytes) -> _Scan:
     return _Scan(n_bytes, has_quotes, has_lone_returns)
 
 
-def _read_csv(path: Path, mark: bytes, scan: _Scan, wanted: Dialect) -> Iterator[Block]:
+def _read_csv(path: TableFile, mark: bytes, scan: _Scan, wanted: Dialect) -> Iterator[Block]:
     """Yield blocks of a text in UTF-8; a single one if another encoding is stated, or all lines have to be changed."""
     if wanted.encoding.lower() not in ("", "utf-8", "utf-8-sig", "utf8"):
         yield Block(open_csv_file(path, wanted), 1.0, is_only=True)
         return
-    size = path.stat().st_size
     stream, raw = _open(path, mark)
     with ExitStack() as stack:
         stack.enter_context(raw)
         stack.enter_context(stream)
+        size = raw.seek(0, io.SEEK_END)
+        raw.seek(0)
         head = _complete_lines(stream.read(BLOCK_BYTES))
         text = read_text(path, head, wanted) if head else None
         if text is None or not head.rstrip(b"\r\n").endswith(text.content):
@@ -198,7 +199,7 @@ def _divide_lines(stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         yield rest, rest.count(b"\n") + 1
 
 
-def _divide_records(path: Path, text: Iterable[str], first: CsvFile) -> Iterator[tuple[bytes, int]]:
+def _divide_records(path: TableFile, text: Iterable[str], first: CsvFile) -> Iterator[tuple[bytes, int]]:
     """Yield whole records, which may have line ends in quotes; as :func:`_divide_lines`."""
     lines: list[str] = []
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from training.data.addresses import TableFile
 from training.data.source import PLAIN
 from training.data.tables import CsvFile, check_header
 from training.errors import BadData
@@ -29,7 +30,7 @@ def with_text(file: CsvFile) -> CsvFile:
     return replace(file, text=file.columns.to_pandas().to_csv(index=False).rstrip("\r\n").encode())
 
 
-def divide_columnar(path: Path, *, writes_text: bool) -> Iterator[tuple[CsvFile, float]] | None:
+def divide_columnar(path: TableFile, *, writes_text: bool) -> Iterator[tuple[CsvFile, float]] | None:
     """Divide a file of typed columns into tables of consecutive rows.
 
     Parameters
@@ -46,19 +47,20 @@ def divide_columnar(path: Path, *, writes_text: bool) -> Iterator[tuple[CsvFile,
     """
     try:
         with path.open("rb") as opened:
-            if opened.read(len(PARQUET_MARK)) == PARQUET_MARK:
-                file = parquet.ParquetFile(path)
-                schema, n_rows = file.schema_arrow, file.metadata.num_rows
-                batches = file.iter_batches(batch_size=_PART_ROWS)
-                may_miss = _columns_with_nulls(file.metadata)
-            else:
-                reader = pa.ipc.open_file(pa.memory_map(os.fspath(path)))
-                schema, n_rows = (
-                    reader.schema,
-                    sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches)),
-                )
-                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
-                may_miss = None
+            is_parquet = opened.read(len(PARQUET_MARK)) == PARQUET_MARK
+        if is_parquet:
+            file = parquet.ParquetFile(path if isinstance(path, Path) else path.open())
+            schema, n_rows = file.schema_arrow, file.metadata.num_rows
+            batches = file.iter_batches(batch_size=_PART_ROWS)
+            may_miss = _columns_with_nulls(file.metadata)
+        else:
+            reader = pa.ipc.open_file(pa.memory_map(os.fspath(path)) if isinstance(path, Path) else path.open())
+            schema, n_rows = (
+                reader.schema,
+                sum(reader.get_batch(i).num_rows for i in range(reader.num_record_batches)),
+            )
+            batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            may_miss = None
     except (pa.ArrowException, OSError, ValueError):
         return None  # reading it whole then reports why
     if n_rows <= _PART_ROWS or not _can_divide(schema, may_miss, writes_text):
@@ -67,7 +69,7 @@ def divide_columnar(path: Path, *, writes_text: bool) -> Iterator[tuple[CsvFile,
 
 
 def _divide(
-    path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch], n_rows: int
+    path: TableFile, schema: pa.Schema, batches: Iterable[pa.RecordBatch], n_rows: int
 ) -> Iterator[tuple[CsvFile, float]]:
     """Yield parts of at most so many rows."""
     header = tuple(name.strip() for name in schema.names)

@@ -19,51 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.model.bundle import Bundle
-from app.model.explained_rows import (
-    LABEL_COLUMN,
-    SCORE_COLUMN,
-    UNFAMILIAR_COLUMN,
-    explain_rows,
-    flatten,
-    to_cell,
-    to_lists,
-)
 from app.model.forest import OUTLIER
-from app.server.output_file import is_stream, open_output
-from training.data.addresses import TableFile
+from app.server.output_file import is_stream
+from training.data.addresses import TableFile, open_result
 from training.data.bad_rows import BadRow, Rejects, check_some_are_left, separate_bad_rows
 from training.data.block_rows import read_rows
 from training.data.blocks import Block, read_blocks
 from training.data.column_problems import check_has_features
+from training.data.score_columns import AS_USUAL, HowToScore, add_columns
 from training.data.score_writers import Added, ColumnarWriter, CsvWriter, check_format, is_columnar
-from training.data.source import GUESS, Dialect
 from training.data.tables import CsvFile
 from training.errors import BadArgument, BadData, refusing_output
-
-# The explanations of so many rows are objects at once, before they become columns.
-_EXPLAINED_ROWS = 1000
-
-
-@dataclass(frozen=True)
-class HowToScore:
-    """What a person wants to know of each row, and how the table is written.
-
-    Parameters
-    ----------
-    is_raw
-        Copy cells as they are. By default an apostrophe is put before a text that a spreadsheet takes for a formula.
-    explains
-        Also add the columns of explanations, as ``/predictions`` returns them in CSV.
-    skips_bad_rows
-        Write rows that cannot be scored to another file, instead of stopping at the first.
-    dialect
-        How the table is written, as far as it is known.
-    """
-
-    is_raw: bool = False
-    explains: bool = False
-    skips_bad_rows: bool = False
-    dialect: Dialect = GUESS
 
 
 @dataclass
@@ -114,8 +80,8 @@ class _UnfamiliarValue(Exception):
 def score_file(
     bundle: Bundle,
     source: TableFile,
-    target: Path,
-    how: HowToScore = HowToScore(),
+    target: TableFile,
+    how: HowToScore = AS_USUAL,
     on_progress: Callable[[float, int], None] = lambda share, n_rows: None,
 ) -> ScoredFile:
     """Copy a table with ``is_inlier`` and ``anomaly_score`` as its last columns, and ``unfamiliar`` if a row has such.
@@ -127,7 +93,7 @@ def score_file(
     source
         The file to score.
     target
-        Where to write; a file is replaced in one step if it exists. Names that end with ``.parquet``, ``.feather`` or
+        Where to write; what is there is replaced in one step. Names that end with ``.parquet``, ``.feather`` or
         ``.arrow`` make files of typed columns, ``.gz`` and ``.zst`` compressed CSV, all others CSV. A large table that
         goes to a pipe always has the column ``unfamiliar``, because its header is written first.
     how
@@ -138,8 +104,8 @@ def score_file(
     Raises
     ------
     BadArgument
-        If the name of the target ends like that of a format that is not written, or bad rows are to be skipped and
-        the target is a pipe, which has no place for them.
+        If the name of the target ends like that of a format that is not written, if bad rows are to be skipped and
+        the target is a pipe, which has no place for them, or if the model has no p-values and they are wanted.
     BadData
         If the file lacks a feature, holds a cell that cannot be scored, or has one of the new columns.
     CannotExplain
@@ -148,13 +114,14 @@ def score_file(
         If the result cannot be stored; ``target`` then is as it was.
     """
     check_format(target)
+    how.check(bundle)
     with refusing_output(target):
-        is_pipe = is_stream(target)
+        is_pipe = isinstance(target, Path) and is_stream(target)
     if how.skips_bad_rows and is_pipe:
         raise BadArgument(f"--out {target}: bad rows are written beside the result, so --on-bad-row skip needs a file.")
     scoring = _Scoring(bundle, target, how, on_progress, is_pipe)
     try:
-        return scoring.run(source, has_unfamiliar=None)
+        return scoring.run(source, has_unfamiliar=how.adds_unfamiliar or None)
     except _UnfamiliarValue:
         # Rare: values are unfamiliar from the beginning, or never.
         return scoring.run(source, has_unfamiliar=True)
@@ -164,7 +131,12 @@ class _Scoring:
     """Scores the blocks of one table; arguments as of :func:`score_file`."""
 
     def __init__(
-        self, bundle: Bundle, target: Path, how: HowToScore, on_progress: Callable[[float, int], None], is_pipe: bool
+        self,
+        bundle: Bundle,
+        target: TableFile,
+        how: HowToScore,
+        on_progress: Callable[[float, int], None],
+        is_pipe: bool,
     ) -> None:
         self._bundle, self._target, self._how, self._is_pipe = bundle, target, how, is_pipe
         self._on_progress = on_progress
@@ -189,8 +161,7 @@ class _Scoring:
             self._writer = _writer_of(self._target, self._bundle, how)
             begun = self._score(first)
             stack.enter_context(refusing_output(self._target))
-            opened = stack.enter_context(open_output(self._target))
-            self._writer.begin(opened.buffer, begun.file, begun.added)
+            self._writer.begin(stack.enter_context(open_result(self._target)), begun.file, begun.added)
             rejects = stack.enter_context(Rejects(self._target))
             for block in itertools.chain([begun], stack.enter_context(_Threads()).map(self._score, blocks)):
                 self._writer.write(block.rendered)
@@ -222,14 +193,8 @@ class _Scoring:
             self._has_unfamiliar = bool(unfamiliar) or (self._is_pipe and not block.is_only)
         elif unfamiliar and not self._has_unfamiliar:
             raise _UnfamiliarValue
-        added: dict[str, Any] = {LABEL_COLUMN: labels, SCORE_COLUMN: scores}
-        if how.explains:
-            added |= self._explain(rows, scores)
-        if self._has_unfamiliar:
-            texts = [""] * len(rows)
-            for place, values in unfamiliar.items():
-                texts[place] = to_cell(values)
-            added[UNFAMILIAR_COLUMN] = texts
+        known = unfamiliar if self._has_unfamiliar else None
+        added = add_columns(self._bundle, how, rows, scores, labels, known, self._writer.convert)
         for column in added:
             if column in file.header:
                 raise BadData(f"{file.path} line 1: the column {column} exists already; rename or remove it.")
@@ -253,19 +218,6 @@ class _Scoring:
             is_point = file.dialect.decimal == "."
             are_numbers = np.array([is_point and name in self._bundle.features.names for name in file.header])
         return self._writer.render(file, added, are_numbers)
-
-    def _explain(self, rows: NDArray[np.float64], scores: NDArray[np.float64]) -> dict[str, list[Any]]:
-        """Return the columns that explain rows, computed part by part."""
-        if not len(rows):  # all were bad; the names of the columns are needed all the same
-            some_row = np.zeros((1, len(self._bundle.features)))
-            return {name: [] for name in self._explain(some_row, self._bundle.forest.score(some_row))}
-        columns: dict[str, list[Any]] = {}
-        for start in range(0, len(rows), _EXPLAINED_ROWS):
-            part = slice(start, start + _EXPLAINED_ROWS)
-            explained = to_lists(explain_rows(self._bundle.explainer, rows[part], scores[part]))
-            for name, values in flatten(explained, self._writer.convert).items():
-                columns.setdefault(name, []).extend(values)
-        return columns
 
 
 class _Threads:
@@ -293,6 +245,6 @@ class _Threads:
             yield pending.popleft().result()
 
 
-def _writer_of(target: Path, bundle: Bundle, how: HowToScore) -> CsvWriter | ColumnarWriter:
+def _writer_of(target: TableFile, bundle: Bundle, how: HowToScore) -> CsvWriter | ColumnarWriter:
     """Return what writes a target, by its name."""
     return ColumnarWriter(target, bundle) if is_columnar(target) else CsvWriter(target, is_raw=how.is_raw)

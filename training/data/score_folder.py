@@ -19,7 +19,8 @@ from app.model.bundle import Bundle
 from app.server.output_file import open_output
 from training.data.addresses import RemoteFile, TableFile
 from training.data.bad_rows import REJECTS_SUFFIX, rejects_of
-from training.data.score_file import HowToScore, ScoredFile, score_file
+from training.data.score_columns import HowToScore
+from training.data.score_file import ScoredFile, score_file
 from training.data.score_writers import check_format
 from training.errors import BadArgument, BadData, refusing_output
 
@@ -34,13 +35,13 @@ class Task:
     target: Path
 
 
-def plan_tasks(source: TableFile, target: Path) -> list[Task] | None:
+def plan_tasks(source: TableFile, target: TableFile) -> list[Task] | None:
     """Return the tables in a folder or that match a pattern, in the order of their names; None for a single table.
 
     Raises
     ------
     BadArgument
-        If two tables would have one result, or one that is not written.
+        If two tables would have one result, or one that is not written, or results would go to an address.
     BadData
         If there are none.
     """
@@ -60,6 +61,10 @@ def plan_tasks(source: TableFile, target: Path) -> list[Task] | None:
     found = [path for path in found if not path.name.endswith(REJECTS_SUFFIX) and path.name != LEDGER_FILE]
     if not found:
         raise BadData(f"{source}: there is no table; name a folder or a pattern that has some.")
+    if isinstance(target, RemoteFile):
+        raise BadArgument(
+            f"--out {target}: results of many tables go to a folder of this machine; name one, or one table."
+        )
     inside = target.resolve()
     if any(inside in path.resolve().parents for path in found):
         raise BadArgument(f"--out {target} has tables of --in in it; name a folder outside.")
@@ -157,7 +162,7 @@ def _read_ledger(folder: Path) -> dict[str, Any]:
 
 def _is_whole(target: Path, known: dict[str, Any]) -> bool:
     """Return whether a result is as it was written, and the rows that were left out are beside it."""
-    if known["found"]["n_bad"] and not rejects_of(target).is_file():
+    if known["found"]["n_bad"] and not Path(str(rejects_of(target))).is_file():
         return False
     return target.is_file() and _digest(target) == known["sha256"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,15 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from app.model.bundle import Bundle
-from app.model.explained_rows import CONTRIBUTION_PREFIX, LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN
+from app.model.explained_rows import (
+    CONTRIBUTION_PREFIX,
+    LABEL_COLUMN,
+    P_VALUE_COLUMN,
+    SCORE_COLUMN,
+    UNFAMILIAR_COLUMN,
+)
 from app.server.output_file import FORMULA_STARTS, disarm
+from training.data.addresses import TableFile
 from training.data.columnar import with_text
 from training.data.columns import has_plain_lines
 from training.data.tables import CsvFile, is_number
@@ -42,7 +48,7 @@ _SMALLEST_ALIKE = 1e-4
 Added = Mapping[str, Sequence[Any] | NDArray[Any]]
 
 
-def check_format(target: Path) -> None:
+def check_format(target: TableFile) -> None:
     """Refuse a target, with ``BadArgument``, whose name is that of a format that is not written."""
     if (called := _OTHER_FORMATS.get(target.suffix.lower())) is not None:
         raise BadArgument(
@@ -50,7 +56,7 @@ def check_format(target: Path) -> None:
         )
 
 
-def is_columnar(target: Path) -> bool:
+def is_columnar(target: TableFile) -> bool:
     """Return whether a target holds typed columns, by its name."""
     return target.suffix.lower() in _COLUMNAR
 
@@ -66,7 +72,7 @@ class CsvWriter:
         Whether texts that a spreadsheet takes for formulas are copied unchanged.
     """
 
-    def __init__(self, target: Path, *, is_raw: bool) -> None:
+    def __init__(self, target: TableFile, *, is_raw: bool) -> None:
         self._compression = _COMPRESSIONS.get(target.suffix.lower())
         self._sink: Any = None
         self.convert: Callable[[str], str] = str if is_raw else _disarm_text
@@ -85,7 +91,7 @@ class CsvWriter:
             Which columns of the block hold only numbers, of lines that hold no quotes; None if that is not known.
         """
         file = with_text(file)
-        of_scoring = {LABEL_COLUMN, SCORE_COLUMN, UNFAMILIAR_COLUMN}
+        of_scoring = {LABEL_COLUMN, SCORE_COLUMN, P_VALUE_COLUMN, UNFAMILIAR_COLUMN}
         if set(added) <= of_scoring and (are_numbers is not None or has_plain_lines(file)):
             return self._append(file, added, np.zeros(len(file.header), bool) if are_numbers is None else are_numbers)
         text = io.StringIO()
@@ -143,6 +149,10 @@ def _to_cells(name: str, values: Sequence[Any] | NDArray[Any]) -> pa.Array:
         sizes = np.abs(np.asarray(values))
         are_alike = bool(((sizes >= _SMALLEST_ALIKE) & (sizes < 1)).all())
         texts = pa.array(values).cast(pa.string()) if are_alike else pa.array([repr(float(value)) for value in values])
+    elif name == P_VALUE_COLUMN:
+        # Few different ones.
+        coded = pa.array(values).dictionary_encode()
+        texts = pa.array([repr(value) for value in coded.dictionary.to_pylist()], pa.string()).take(coded.indices)
     else:
         texts = pa.array(['"' + value.replace('"', '""') + '"' if value else "" for value in values], pa.string())
     return texts.cast(pa.large_binary())
@@ -182,7 +192,7 @@ class ColumnarWriter:
     # Spreadsheets do not run what such a file holds.
     convert: Callable[[str], str] = str
 
-    def __init__(self, target: Path, bundle: Bundle) -> None:
+    def __init__(self, target: TableFile, bundle: Bundle) -> None:
         self._features = bundle.features
         self._sink: Any = None
         self._is_parquet = target.suffix.lower() == ".parquet"
@@ -209,7 +219,7 @@ class ColumnarWriter:
             column = pa.array(values)
             if column.type == pa.null() and not is_only:
                 # This block has no value of it; others may have some.
-                holds_numbers = name.startswith(("p_value", "baseline", CONTRIBUTION_PREFIX))
+                holds_numbers = name.startswith((P_VALUE_COLUMN, "baseline", CONTRIBUTION_PREFIX))
                 column = column.cast(pa.float64() if holds_numbers else pa.string())
             table = table.append_column(name, column)
         return table

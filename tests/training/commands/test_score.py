@@ -20,6 +20,18 @@ def test_file_is_scored_with_the_live_model(small_model, write_csv, tmp_path, ca
     assert capsys.readouterr().out == f"{target}: 1 of 2 rows are outliers (credits {version})\n"
 
 
+def test_more_columns_are_added_on_request(small_model, write_csv, tmp_path):
+    """Each has an option."""
+    write_bundle(tmp_path / "models", small_model)
+    options = ["--in", str(write_csv("mean,sd\n0,0\n")), "--models", str(tmp_path / "models")]
+
+    assert main(["score", *options, "--out", str(tmp_path / "more.csv"), "--p-value", "--unfamiliar"]) == 0
+    assert main(["score", *options, "--out", str(tmp_path / "usual.csv")]) == 0
+
+    more, usual = ((tmp_path / name).read_text().split("\n")[0] for name in ("more.csv", "usual.csv"))
+    assert (more, usual) == ("mean,sd,is_inlier,anomaly_score,p_value,unfamiliar", "mean,sd,is_inlier,anomaly_score")
+
+
 def test_missing_model_is_explained(write_csv, tmp_path, capsys):
     """The most common first mistake."""
     source = write_csv("mean,sd\n0,0\n")

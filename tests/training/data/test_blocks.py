@@ -15,7 +15,8 @@ from app.model.bundle import Bundle, read_bundle
 from training.bundle.write import TrainedModel, write_bundle
 from training.data import blocks, columnar
 from training.data.blocks import read_blocks
-from training.data.score_file import HowToScore, ScoredFile, score_file
+from training.data.score_columns import HowToScore
+from training.data.score_file import ScoredFile, score_file
 from training.data.source import Dialect
 from training.errors import BadArgument, BadData
 

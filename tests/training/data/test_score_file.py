@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from pyarrow import feather, parquet
 from app.errors import ModelsNotWritable
 from app.model.bundle import Bundle, read_bundle
 from training.bundle.write import TrainedModel, write_bundle
-from training.data.score_file import HowToScore, ScoredFile, score_file
+from training.data.score_columns import HowToScore
+from training.data.score_file import ScoredFile, score_file
 from training.data.score_writers import CsvWriter
 from training.data.source import decompress
 from training.errors import BadArgument, BadData
@@ -46,6 +48,46 @@ def test_label_and_score_are_added(bundle, small_model, write_csv, tmp_path):
     ]
     assert scored == ScoredFile(n_rows=2, n_flagged=1, n_unfamiliar=1, unfamiliar_columns={"sd"})
     assert labels.tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+def test_p_values_are_those_of_explanations(bundle, write_csv, tmp_path, name):
+    """Alone, they need no explanation, and are written with the same digits."""
+    lines = [f"{mean},{sd}" for mean in np.arange(-3, 3, 0.25).round(2) for sd in (-9, 0.0, 0.5)]
+    source, read = write_csv("\n".join(["mean,sd", *lines])), {".csv": read_cells, ".parquet": parquet.read_table}
+    score_file(bundle, source, tmp_path / f"why-{name}", HowToScore(explains=True))
+
+    score_file(bundle, source, tmp_path / name, HowToScore(adds_p_values=True))
+
+    explained, alone = (read[Path(name).suffix](tmp_path / each) for each in (f"why-{name}", name))
+    if name == "out.csv":
+        place = explained[0].index("p_value")
+        assert alone[0] == ["mean", "sd", "is_inlier", "anomaly_score", "p_value", "unfamiliar"]
+        assert [cells[4] for cells in alone] == [cells[place] for cells in explained]
+    else:
+        assert alone["p_value"].to_pylist() == explained["p_value"].to_pylist()
+        assert min(alone["p_value"].to_pylist()) < 0.01 < 0.5 < max(alone["p_value"].to_pylist()) <= 1
+
+
+def test_p_values_of_a_model_without_are_refused(bundle, write_csv, tmp_path):
+    """Instead of a column without values."""
+    lacking = replace(bundle, out_of_bag=None)
+
+    with pytest.raises(BadArgument, match=r"^--p-value: model \S+ has no p-values: .* or train again\.$"):
+        score_file(lacking, write_csv("mean,sd\n1,1\n"), tmp_path / "out.csv", HowToScore(adds_p_values=True))
+
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_column_of_unfamiliar_values_may_always_be_there(bundle, write_csv, tmp_path):
+    """So that results of many tables have the same columns."""
+    source = write_csv("mean,sd\n0.5,0.5\n")
+
+    score_file(bundle, source, tmp_path / "out.csv", HowToScore(adds_unfamiliar=True))
+
+    header, row = read_cells(tmp_path / "out.csv")
+    assert header == ["mean", "sd", "is_inlier", "anomaly_score", "unfamiliar"]
+    assert row[-1] == ""
 
 
 @pytest.mark.parametrize("name", ["out.csv.gz", "out.CSV.ZST", "out.parquet", "out.feather", "out.arrow"])
