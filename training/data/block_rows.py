@@ -38,13 +38,13 @@ def read_rows(file: CsvFile, features: Features, *, as_written: bool) -> tuple[N
     BadData
         If there are no rows, or a cell cannot be used.
     """
-    rows = _read_typed(file, features, as_written) if file.columns is not None else _read_plain(file, features)
+    rows = read_typed(file, features, as_written) if file.columns is not None else read_plain(file, features)
     if rows is not None:
         return rows, file.columns is None
     return read_features(with_text(file), features).rows, False
 
 
-def _read_plain(file: CsvFile, features: Features) -> NDArray[np.float64] | None:
+def read_plain(file: CsvFile, features: Features) -> NDArray[np.float64] | None:
     """Read numbers with Arrow; None if a cell is not a number, or may not be one."""
     body = file.body
     if not body or b'"' in body or features.levels or file.dialect.thousands or not file.dialect.separator.isascii():
@@ -68,7 +68,7 @@ def _read_plain(file: CsvFile, features: Features) -> NDArray[np.float64] | None
     return _to_rows(table, features) if len(table) == body.count(b"\n") + 1 else None
 
 
-def _read_typed(file: CsvFile, features: Features, as_written: bool) -> NDArray[np.float64] | None:
+def read_typed(file: CsvFile, features: Features, as_written: bool) -> NDArray[np.float64] | None:
     """Read columns of numbers; None if a column is of another type, or has missing values."""
     assert file.columns is not None, "only then"
     # Names are without blanks around them.

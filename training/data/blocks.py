@@ -66,7 +66,9 @@ class _Scan:
     is_utf8: bool = True
 
 
-def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool = True) -> Generator[Block]:
+def read_blocks(
+    path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool = True, divides_small: bool = False
+) -> Generator[Block]:
     """Yield the rows of a table in their order; at least one block, which may have no rows.
 
     Parameters
@@ -77,6 +79,8 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
         How a CSV file is written, as far as it is known.
     writes_text
         Whether the text of typed columns is needed, as it would be in CSV.
+    divides_small
+        Whether a small file of typed columns is a block without text, too.
 
     Raises
     ------
@@ -86,7 +90,7 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
     mark = _read_mark(path)
     if mark.startswith(PARQUET_MARK) or mark.startswith(_ARROW):
         assert isinstance(path, Path), "only files of this machine have a mark"
-        parts = divide_columnar(path, writes_text=writes_text)
+        parts = divide_columnar(path, writes_text=writes_text, divides_small=divides_small)
         if parts is None:
             yield Block(open_csv_file(path, dialect), 1.0, is_only=True)
             return

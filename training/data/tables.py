@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import re
 import unicodedata
 import warnings
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
 from training.data.addresses import TableFile
-from training.data.source import GUESS, PLAIN, Dialect, Text, decompress, read_text
+from training.data.source import GUESS, PLAIN, Dialect, RowOrigins, Text, decompress, read_text
 from training.errors import BadData
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class CsvFile:
         The number of the header's line, counted from 1.
     columns
         The columns with their types, of a file that has such.
+    origins
+        Where the rows come from, if they are not those of ``path`` in their order.
     """
 
     path: TableFile
@@ -64,6 +67,14 @@ class CsvFile:
     dialect: Dialect = PLAIN
     first_line: int = 1
     columns: pa.Table | None = None
+    origins: RowOrigins | None = None
+
+    def locate(self, position: int) -> str:
+        """Return file and line of a row, for messages; its position is counted from 0."""
+        if self.origins is not None:
+            return f"{self.origins.paths[self.origins.places[position]]} line {self.origins.lines[position]}"
+        line, _ = next(itertools.islice(self.records(), position, None))
+        return f"{self.path} line {line}"
 
     @property
     def body(self) -> bytes:
