@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -42,6 +42,9 @@ from training.fitting.out_of_bag import score_out_of_bag
 from training.fitting.pipeline import TranslatedPipeline
 from training.metrics.monitor import Stage
 
+if TYPE_CHECKING:
+    from training.fitting.exact_threshold import ExactThreshold
+
 _ESTIMATOR_FILE = "model.joblib"
 
 # An importance from so many rows has two exact digits, and explaining them takes less than a second.
@@ -68,6 +71,8 @@ class TrainedModel:
         The agreement after each batch of trees, if it decided how many there are.
     pipeline
         The pipeline that ends in the estimator, if it was imported with one.
+    exact_threshold
+        The threshold that all rows of the table determine, if the training rows were drawn from it.
     """
 
     name: str
@@ -77,6 +82,7 @@ class TrainedModel:
     is_fitted_on: NDArray[np.bool_] | None = None
     agreement_curve: Sequence[tuple[int, float | None]] = ()
     pipeline: TranslatedPipeline | None = None
+    exact_threshold: ExactThreshold | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,8 @@ def write_bundle(
     """
     on_stage(Stage.EVALUATING)
     training = model.training
-    forest = compile_forest(model.estimator, training.matrix, training.encoding)
+    more_sums = () if model.exact_threshold is None else model.exact_threshold.sums
+    forest = compile_forest(model.estimator, training.matrix, training.encoding, more_sums)
     sets = {"train": (training, evaluate(forest, training.rows))}
     if model.test is not None:
         sets["test"] = (model.test, evaluate(forest, model.test.rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from app.model.encoding import Encoding, read_encoding
 from app.model.schema import Features, Levels, describe_columns
 from training.console import warn
 from training.data.addresses import TableFile
-from training.data.choices import Choices
+from training.data.choices import Choices, SampleOptions
 from training.data.column_problems import check_has_features, choose_columns
 from training.data.columns import infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
@@ -24,15 +24,11 @@ from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
 from training.data.tables import CsvFile, open_csv_file, read_fast
 from training.errors import BadArgument, BadData
 
-if TYPE_CHECKING:
-    from training.data.sampled_table import SampleOptions
-
 _NO_CHOICES = Choices()
 
 _COLUMNS = ("mean", "sd")
 
-# Prices are whole credits, which normalising and back changes by about 1e-15; real data come this close by chance once
-# in millions of rows.
+# Normalising whole credits and back changes them by 1e-15; real data come this close once in millions of rows.
 _ROUNDING = 1e-9
 
 
@@ -49,8 +45,7 @@ def is_synthetic(data: Dataset) -> bool:
     return bool(of_one_purchase.any() and (np.abs(paid - np.rint(paid)) < _ROUNDING).all())
 
 
-# A single row has no neighbours to be isolated from.
-MIN_TRAINING_ROWS = 2
+MIN_TRAINING_ROWS = 2  # a single row has no neighbours to be isolated from
 
 
 @dataclass(frozen=True)
@@ -176,7 +171,8 @@ def read_training_data(
     def choose(file: CsvFile) -> tuple[Sequence[str], Sequence[str]]:
         nonlocal names
         names = choose_columns(file, features, [*(drop or ()), *(name for name in file.header if name == label)])
-        return [name for name in file.header if name in (*names, label)], choices.category
+        counted = dict.fromkeys([*(features or ()), *file.header])
+        return [name for name in counted if name in (*names, label)], choices.category
 
     if sampling is None or is_short_text(path, sampling.max_rows):
         choose(file := open_csv_file(path, dialect))

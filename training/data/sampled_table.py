@@ -23,6 +23,7 @@ from spark.row_keys import keys_of
 from spark.sampling import draw_keys
 from training.data.addresses import TableFile
 from training.data.block_hashes import count_rows, hash_block, is_typed, join_rows, number_rows, split_rows
+from training.data.choices import SampleOptions
 from training.data.folders import digest_tables, list_tables, read_blocks_of_tables
 from training.data.hash_log import PARTS, HashLog
 from training.data.source import GUESS, Dialect, RowOrigins
@@ -30,25 +31,6 @@ from training.data.tables import CsvFile, open_csv_file
 from training.data.threads import Threads
 
 _NO_BOUND = np.uint64(2**64 - 1)
-
-
-@dataclass(frozen=True)
-class SampleOptions:
-    """How many rows of a large table are read.
-
-    Parameters
-    ----------
-    max_rows
-        The most rows; of a table with more, so many are drawn.
-    seed
-        Another one draws other rows.
-    on_rows
-        Called regularly with the number of rows that were read.
-    """
-
-    max_rows: int
-    seed: int
-    on_rows: Callable[[int], None] = lambda n_rows: None
 
 
 @dataclass(frozen=True)

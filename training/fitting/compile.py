@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.ensemble import IsolationForest
 
 from app.errors import InvalidForest
 from app.model.encoding import Encoding
-from app.model.forest import INLIER, OUTLIER, SCORE_TOLERANCE, Forest, Threshold
+from app.model.forest import INLIER, OUTLIER, SCORE_TOLERANCE, Forest, Threshold, to_scores
 from app.model.forest_arrays import ForestArrays
 from app.model.schema import MAX_FEATURES
 from training.fitting.evaluate import Evaluation
@@ -35,7 +36,10 @@ MAX_COMPARED_ROWS = 1_000_000
 
 
 def compile_forest(
-    estimator: object, rows: NDArray[np.floating] | None = None, encoding: Encoding | None = None
+    estimator: object,
+    rows: NDArray[np.floating] | None = None,
+    encoding: Encoding | None = None,
+    more_sums: Sequence[float] | NDArray[np.float64] = (),
 ) -> Forest:
     """Compile a fitted Isolation Forest.
 
@@ -50,6 +54,8 @@ def compile_forest(
         rows within rounding of the threshold depend on this machine's power function being monotonic.
     encoding
         Makes the forest's features of columns; the forest then takes columns.
+    more_sums
+        Path-length sums of other rows that get scikit-learn's labels too, shape ``(n_sums,)``.
 
     Returns
     -------
@@ -100,8 +106,9 @@ def compile_forest(
     offset = float(estimator.offset_)
     forest = Forest(arrays, Threshold.find(offset, arrays))
     if rows is not None:
-        labels = np.where(forest.score(rows) < offset, OUTLIER, INLIER)
-        forest = Forest(arrays, Threshold.find(offset, arrays, forest.sum_path_lengths(rows), labels))
+        sums = np.concatenate([forest.sum_path_lengths(rows), more_sums])
+        labels = np.where(to_scores(sums, float(arrays.path_length_scale)) < offset, OUTLIER, INLIER)
+        forest = Forest(arrays, Threshold.find(offset, arrays, sums, labels))
     return forest if encoding is None else Forest(arrays, forest.threshold, encoding=encoding)
 
 
