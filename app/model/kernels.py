@@ -32,6 +32,7 @@ from app.model.forest_arrays import ForestArrays
 SOURCE = Path(__file__).with_name("forest_kernel.c")
 EXPLAIN_SOURCE = Path(__file__).with_name("explain_kernel.c")
 EXPLAIN_HEADER = Path(__file__).with_name("explain_lanes.h")
+WINDOW_SOURCE = Path(__file__).with_name("window_kernel.c")
 LIBRARY = Path(__file__).with_name("forest_kernel.so")
 
 _NODE = np.dtype([("threshold", np.float32), ("feature", np.int32), ("left", np.int32)])
@@ -157,7 +158,8 @@ def missing_go_to_right(arrays: ForestArrays) -> NDArray[np.bool_]:
 
 def source_sha256() -> str:
     """Return the sha256 of the C sources, which is also compiled into the library."""
-    return hashlib.sha256(b"".join(file.read_bytes() for file in (SOURCE, EXPLAIN_SOURCE, EXPLAIN_HEADER))).hexdigest()
+    sources = (SOURCE, EXPLAIN_SOURCE, EXPLAIN_HEADER, WINDOW_SOURCE)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
 
 
 def round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -12,11 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.model.schema import Features
 from spark.row_keys import bits_of, hash_rows
-from training.data.block_rows import read_plain
 from training.data.columns import read_texts, to_plain_numbers
-from training.data.tables import CsvFile, is_number
+from training.data.tables import CsvFile, is_number, read_fast
 from training.errors import BadData
 
 _LINE = "line"
@@ -63,7 +61,7 @@ def hash_block(file: CsvFile, names: Sequence[str], texts: Sequence[str], seed: 
     if is_typed(file):
         table = _name_columns(file)
         return hash_rows([_bits_of_column(file, name, table[name].combine_chunks()) for name in names], seed)
-    rows = None if set(texts) & set(names) else read_plain(file, Features.of_names(tuple(names)))
+    rows = None if set(texts) & set(names) else read_fast(file, names)
     if rows is not None:
         return hash_rows([bits_of(pa.array(column)) for column in rows.T], seed)
     cells = read_texts(file, names)

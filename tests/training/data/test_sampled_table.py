@@ -69,8 +69,10 @@ def test_sample_is_that_of_spark(table: pd.DataFrame, tmp_path: Path, kind: str)
     levels = np.array(data.levels["place"])
     assert data.rows[:, :2].tolist() == pytest.approx(expected[["x", "y"]].to_numpy(), nan_ok=True, rel=1e-15)
     assert levels[data.column("place").astype(int)].tolist() == expected["place"].tolist()
-    assert data.labels is not None and data.labels.is_outlier.tolist() == (expected["fraud"] == 1).tolist()
-    assert data.origins is not None and data.origins.n_rows == len(table)
+    assert data.labels is not None
+    assert data.labels.is_outlier.tolist() == (expected["fraud"] == 1).tolist()
+    assert data.origins is not None
+    assert data.origins.n_rows == len(table)
 
 
 def test_order_of_files_and_rows_changes_nothing(table: pd.DataFrame, tmp_path: Path):
@@ -89,7 +91,8 @@ def test_order_of_files_and_rows_changes_nothing(table: pd.DataFrame, tmp_path: 
     assert np.array_equal(drawn.rows, draw(one / "*.parquet").rows)
     assert np.array_equal(drawn.rows, draw_as_spark(numbers).to_numpy())
     assert not np.array_equal(drawn.rows, draw(one, seed=8).rows)
-    assert drawn.path == one and drawn.names == ("x", "y")
+    assert drawn.path == one
+    assert drawn.names == ("x", "y")
 
 
 def test_table_that_is_not_larger_is_read_whole(table: pd.DataFrame, tmp_path: Path, write_csv: Callable[..., Path]):
@@ -107,7 +110,8 @@ def test_table_that_is_not_larger_is_read_whole(table: pd.DataFrame, tmp_path: P
     assert np.array_equal(read.rows, whole.rows, equal_nan=True)
     assert (read.sha256, read.columns, read.origins) == (whole.sha256, whole.columns, None)
     assert np.array_equal(joined.rows, whole.rows, equal_nan=True)
-    assert joined.origins is not None and joined.origins.seed is None
+    assert joined.origins is not None
+    assert joined.origins.seed is None
     assert len(draw(write_csv("x\n1\n2\n3\n"), max_rows=2)) == 2
 
 
@@ -130,7 +134,8 @@ def test_codes_that_are_categories_count_as_texts(tmp_path: Path):
 
     drawn, again = draw(path, 50, choices=category), draw(reverse, 50, choices=category)
 
-    assert drawn.levels == again.levels and len(drawn.levels["code"]) == 3
+    assert drawn.levels == again.levels
+    assert len(drawn.levels["code"]) == 3
     assert np.array_equal(drawn.rows, again.rows)
 
 
@@ -162,7 +167,8 @@ def test_tables_of_other_columns_are_refused(tmp_path: Path):
 def test_full_disk_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The message says what is stored there, and where else it could be."""
     pd.DataFrame({"x": np.arange(1000.0)}).to_parquet(tmp_path / "rows.parquet")
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda buffering: Path("/dev/full").open("wb", buffering=buffering))
+    full = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - the log closes it
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda buffering: full)
 
-    with pytest.raises(BadData, match="No space left.*set TMPDIR to a folder with 8 bytes for each row"):
+    with pytest.raises(BadData, match=r"No space left.*set TMPDIR to a folder with 8 bytes for each row"):
         draw(tmp_path / "rows.parquet")
