@@ -33,8 +33,7 @@ from training.bundle.facts import describe_drift, describe_model
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset
-from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, ScoredRows, calibrate, split_reference
 from training.fitting.compile import check_agreement, compile_forest
 from training.fitting.evaluate import Evaluation, evaluate, measure_agreement
 from training.fitting.explain import explain_most_abnormal, measure_importance

@@ -18,7 +18,7 @@ from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RAT
 from app.drift.mmd import Encode, RobustScaling, encode_rows
 from app.drift.thresholds import find_thresholds, settling_rows
 from app.drift.windows import find_confirming_outlier_shares, round_to_single
-from training.drift.simulate import DriftSimulation, ScoredRows
+from training.drift.simulate import DriftSimulation
 from training.errors import BadArgument
 
 
@@ -61,6 +61,32 @@ class DriftParameters:
                 f"--drift-window {self.window} is more than --drift-ert {self.expected_run_time}; use less, "
                 "or a longer run time."
             )
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows with their scores and predicted labels.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_features)``.
+    scores
+        Shape ``(n_rows,)``: the lower, the more abnormal.
+    labels
+        Shape ``(n_rows,)``: 1 inlier, -1 outlier.
+    """
+
+    rows: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: NDArray[np.int64]) -> ScoredRows:
+        """Return the chosen rows, in this order."""
+        return ScoredRows(self.rows[chosen], self.scores[chosen], self.labels[chosen])
 
 
 # More would slow each comparison down, fewer would make it less sensitive.

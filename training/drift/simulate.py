@@ -10,10 +10,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_int64, c_void_p
-from dataclasses import dataclass
 from functools import cache, partial
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,37 +23,14 @@ from app.drift.mmd import Encode, KernelReference, extend, table_of
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single, step_between_outlier_shares
 from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions
 
+if TYPE_CHECKING:
+    from training.drift.calibrate import ScoredRows
+
 # Streams are simulated in batches that fit into a processor's cache.
 _STREAMS_AT_ONCE = 64
 
 # Each column's distances are divided by this quantile of windows without drift; calibration compensates for its error.
 _SCALE_QUANTILE, _WINDOWS_FOR_SCALES = 0.999, 200_000
-
-
-@dataclass(frozen=True)
-class ScoredRows:
-    """Rows with their scores and predicted labels.
-
-    Parameters
-    ----------
-    rows
-        Shape ``(n_rows, n_features)``.
-    scores
-        Shape ``(n_rows,)``: the lower, the more abnormal.
-    labels
-        Shape ``(n_rows,)``: 1 inlier, -1 outlier.
-    """
-
-    rows: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, chosen: NDArray[np.int64]) -> ScoredRows:
-        """Return the chosen rows, in this order."""
-        return ScoredRows(self.rows[chosen], self.scores[chosen], self.labels[chosen])
 
 
 class DriftSimulation:
@@ -183,9 +159,23 @@ def simulate_kernel_distances(
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
+    pairs = _sum_similarities(points, size)
+    with_reference = _sum_window(mean_similarities, size)
+    distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
+    return distances + reference.own_similarity
+
+
+def _sum_similarities(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Sum the similarities of all pairs of placed rows in each full window; shapes as above."""
+    with_earlier, with_later = np.zeros((2, *points.shape[:2]))
+    if (kernel := _load_kernel("sum_window_similarities")) is not None:
+        by_feature = np.ascontiguousarray(points.transpose(0, 2, 1))
+        n_streams, n_features, n_rows = by_feature.shape
+        sums = (with_earlier.ctypes.data, with_later.ctypes.data)
+        kernel(by_feature.ctypes.data, n_streams, n_rows, n_features, size, *sums)
+        return _sum_pairs(with_earlier, with_later, size)
     # Each block of rows with those up to a window before it: a product of matrices yields all exponents at once.
     table, extended = table_of(points), extend(points)
-    with_earlier, with_later = np.zeros((2, *mean_similarities.shape))
     n_rows, step = points.shape[1], max(1, size // 4)
     for start in range(0, n_rows, step):
         end, first = min(start + step, n_rows), max(0, start - size + 1)
@@ -195,10 +185,7 @@ def simulate_kernel_distances(
         similarities *= (lags > 0) & (lags < size)
         with_earlier[:, start:end] = similarities.sum(axis=2)
         with_later[:, first:end] += similarities.sum(axis=1)
-    pairs = _sum_pairs(with_earlier, with_later, size)
-    with_reference = _sum_window(mean_similarities, size)
-    distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
-    return distances + reference.own_similarity
+    return _sum_pairs(with_earlier, with_later, size)
 
 
 def simulate_rank_distances(reference: RankReference, places: Whole, column: int, size: int) -> NDArray[np.float64]:
@@ -248,7 +235,7 @@ def _sum_overlaps(
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
-    (n_streams, n_rows), kernel = levels.shape, _load_kernel()
+    (n_streams, n_rows), kernel = levels.shape, _load_kernel("sum_window_overlaps")
     if kernel is not None and highest <= np.iinfo(np.int16).max:
         arrays = (levels.astype(np.int16), ties.astype(np.int16), np.ascontiguousarray(values))
         sums = np.empty((n_streams, n_rows - size + 1), np.int64)
@@ -266,12 +253,18 @@ def _sum_overlaps(
     return _sum_pairs(with_earlier, with_later, size)
 
 
+# With the types of their arguments.
+_KERNELS: dict[str, tuple[type[c_void_p] | type[c_int64], ...]] = {
+    "sum_window_overlaps": (*[c_void_p] * 3, *[c_int64] * 3, c_void_p),
+    "sum_window_similarities": (c_void_p, *[c_int64] * 4, *[c_void_p] * 2),
+}
+
+
 @cache
-def _load_kernel() -> Callable[..., None] | None:
-    """Load the compiled sum of overlaps, which takes a tenth of the time; None if there is none."""
-    types = (c_void_p, c_void_p, c_void_p, c_int64, c_int64, c_int64, c_void_p)
+def _load_kernel(name: str) -> Callable[..., None] | None:
+    """Load a compiled sum, which takes a tenth of the time; None if there is none."""
     try:
-        return load_functions(LIBRARY, "sum_window_overlaps", types)[1]
+        return load_functions(LIBRARY, name, _KERNELS[name])[1]
     except KernelNotBuilt:
         return None
 
