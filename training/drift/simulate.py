@@ -206,45 +206,44 @@ def simulate_rank_distances(reference: RankReference, places: Whole, column: int
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
-    table = reference.table
-    levels, ties = table[0].take(places), table[1].take(places)
-    pairs = _sum_overlaps(levels, ties, (places - places.min()).astype(np.int32), size, 4 * reference.n_rows)
-    with_itself = _sum_window(levels - ties, size)
-    with_reference = _sum_window(table[2].take(places), size)
     n_rows, own = reference.n_rows, reference.own_overlaps[column]
-    sums = n_rows**2 * (with_itself + 2 * pairs) - 2 * size * n_rows * with_reference + size**2 * own
+    levels, ties, with_reference = reference.table
+    sums = _sum_window((n_rows**2 * (levels - ties) - 2 * size * n_rows * with_reference).take(places), size)
+    # An overlap is at most four times the number of reference rows; small numbers are added faster.
+    small = np.int16 if 4 * n_rows <= np.iinfo(np.int16).max else np.int32
+    pairs = _sum_overlaps(levels.astype(small).take(places), ties.astype(small).take(places), places, size)
+    sums += 2 * n_rows**2 * pairs
+    sums += size**2 * own
     distances: NDArray[np.float64] = sums * (1 / (4 * n_rows**3 * size**2))
     return distances
 
 
 def _sum_overlaps(
-    levels: NDArray[np.int64], ties: NDArray[np.int64], values: NDArray[np.int32], size: int, highest: int
+    levels: NDArray[np.integer], ties: NDArray[np.integer], places: Whole, size: int
 ) -> NDArray[np.int64]:
     """Sum the overlaps of all pairs of rows in each full window: the smaller level, less the tie of equal values.
 
     Parameters
     ----------
-    levels, ties, values
-        Of each row, shape ``(n_streams, n_rows)``.
+    levels, ties, places
+        Of each row, shape ``(n_streams, n_rows)``; equal rows have equal places.
     size
         Rows in the window.
-    highest
-        No level and no tie is above it.
 
     Returns
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
     (n_streams, n_rows), kernel = levels.shape, _load_kernel("sum_window_overlaps")
-    if kernel is not None and highest <= np.iinfo(np.int16).max:
-        arrays = (levels.astype(np.int16), ties.astype(np.int16), np.ascontiguousarray(values))
+    values = places.astype(np.int32)
+    if kernel is not None and levels.dtype == np.int16:
+        arrays = (levels, ties, values)
         sums = np.empty((n_streams, n_rows - size + 1), np.int64)
         kernel(*(array.ctypes.data for array in arrays), n_streams, n_rows, size, sums.ctypes.data)
         return sums
-    # Numbers of half the size are added twice as fast.
-    small = np.int32 if highest * size <= np.iinfo(np.int32).max else np.int64
-    levels, ties = levels.astype(small), ties.astype(small)
-    with_earlier, with_later = np.zeros((2, *levels.shape), small)
+    wide = np.int32 if size * int(levels.max()) <= np.iinfo(np.int32).max else np.int64
+    levels, ties = levels.astype(wide), ties.astype(wide)
+    with_earlier, with_later = np.zeros((2, *levels.shape), wide)
     for lag in range(1, size):
         overlaps = np.minimum(levels[:, lag:], levels[:, :-lag])
         overlaps -= ties[:, lag:] * (values[:, lag:] == values[:, :-lag])

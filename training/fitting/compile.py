@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,11 @@ def check_agreement(estimator: Any, rows: Any, compiled: Evaluation) -> None:
         If a label differs, or a score by more than 1e-12.
     """
     every = slice(None, None, -(-len(rows) // MAX_COMPARED_ROWS))
-    scores, labels = _predict_with_scikit_learn(estimator, rows[every])
+    offset = (estimator if isinstance(estimator, IsolationForest) else estimator[-1]).offset_
+    # Scores and labels would be two walks through all trees. What predict makes of this is compared on the golden rows.
+    with _explaining_refusals():
+        decisions = estimator.decision_function(rows[every])
+    scores, labels = decisions + offset, np.where(decisions < 0, OUTLIER, INLIER)
     differing = (labels != compiled.labels[every]) | (np.abs(scores - compiled.scores[every]) > SCORE_TOLERANCE)
     if differing.any():
         raise InvalidForest(
@@ -232,13 +237,20 @@ def _average_path_length(n_rows: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _predict_with_scikit_learn(estimator: Any, rows: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Score and label rows with scikit-learn."""
+    with _explaining_refusals():
+        return estimator.score_samples(rows), estimator.predict(rows)
+
+
+@contextmanager
+def _explaining_refusals() -> Iterator[None]:
+    """Turn what scikit-learn raises when it scores into a refusal."""
     with warnings.catch_warnings():
         # An imported estimator may have column names; the columns were matched by name when they were read. A pipeline
         # may warn of levels that it does not know, and of logarithms of 0.
         warnings.filterwarnings("ignore", category=UserWarning)
         warnings.filterwarnings("ignore", category=RuntimeWarning)
         try:
-            return estimator.score_samples(rows), estimator.predict(rows)
+            yield
         except AttributeError as error:
             raise InvalidForest(
                 f"The scikit-learn release installed here cannot use this forest ({error}); fit it again."
