@@ -76,7 +76,7 @@ def _bits_of_column(file: CsvFile, name: str, column: pa.Array) -> NDArray[np.ui
         pass
     try:
         return bits_of(pc.cast(column, pa.string()))
-    except pa.ArrowNotImplementedError:
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         raise BadData(
             f"{file.path}, column {name}: rows cannot be drawn by values of the type {column.type}; leave the column "
             f"out with --drop {name}."

@@ -101,6 +101,11 @@ def test_bundle_states_how_its_rows_were_drawn(table: Path, tmp_path: Path, caps
     assert "the drift reference and the calibration are of the drawn rows" in card
     assert "of the drawn rows" in (tmp_path / "current" / "report.html").read_text()
 
+    assert main(["threshold", "--score", "-0.6", "--models", str(tmp_path), "--promote", "--force"]) == 0
+
+    moved = read_bundle(tmp_path / "current").manifest["training"]["sample"]
+    assert moved == exact | {"flagged_rows_seen": None, "flagged_share_band": None}
+
 
 @pytest.mark.parametrize(
     ("option", "reason"),
