@@ -131,7 +131,7 @@ def number_rows(file: CsvFile) -> NDArray[np.int64]:
 
 def _has_whole_lines(body: bytes) -> bool:
     """Return whether each line is a row."""
-    return b'"' not in body and b"\r" not in body.replace(b"\r\n", b"")
+    return b'"' not in body and (b"\r" not in body or body.count(b"\r") == body.count(b"\r\n"))
 
 
 def _name_columns(file: CsvFile) -> pa.Table:

@@ -58,7 +58,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Scan:
-    """What has to be known of a text before it is divided: how long it is, and what is in it."""
+    """What has to be known of a text before it is divided: how long it is, and what is below its header."""
 
     n_bytes: int = 0
     has_quotes: bool = False
@@ -137,8 +137,11 @@ def _scan(path: TableFile, mark: bytes) -> _Scan:
     with raw, stream:
         try:
             while data := stream.read(BLOCK_BYTES):
+                header, _, rest = data.partition(b"\n")
+                # Some programs quote names and nothing else; with an odd number of quotes, the line is not the header.
+                is_header = not n_bytes and header.count(b'"') % 2 == 0
                 n_bytes += len(data)
-                has_quotes = has_quotes or b'"' in data
+                has_quotes = has_quotes or b'"' in (rest if is_header else data)
                 has_lone_returns = has_lone_returns or (ends_with_return and not data.startswith(b"\n"))
                 if b"\r" in data:
                     n_ends = data.count(b"\r") - data.endswith(b"\r")
