@@ -131,11 +131,13 @@ def check_agreement(estimator: Any, rows: Any, compiled: Evaluation) -> None:
         If a label differs, or a score by more than 1e-12.
     """
     every = slice(None, None, -(-len(rows) // MAX_COMPARED_ROWS))
-    offset = (estimator if isinstance(estimator, IsolationForest) else estimator[-1]).offset_
+    forest = estimator
+    while not isinstance(forest, IsolationForest):  # the last step of a pipeline may be one
+        forest = forest[-1]
     # Scores and labels would be two walks through all trees. What predict makes of this is compared on the golden rows.
     with _explaining_refusals():
         decisions = estimator.decision_function(rows[every])
-    scores, labels = decisions + offset, np.where(decisions < 0, OUTLIER, INLIER)
+    scores, labels = decisions + forest.offset_, np.where(decisions < 0, OUTLIER, INLIER)
     differing = (labels != compiled.labels[every]) | (np.abs(scores - compiled.scores[every]) > SCORE_TOLERANCE)
     if differing.any():
         raise InvalidForest(
