@@ -147,8 +147,8 @@ class _Reading:
     def _join(self, blocks: Sequence[tuple[int, CsvFile]]) -> CsvFile:
         """Return a whole table."""
         if len(self._paths) == 1:
-            # A file is read as all commands read it; others, such as pipes, are in memory, and cannot be read twice.
-            return blocks[0][1] if blocks[0][1].sha256 else open_csv_file(self._paths[0], self._dialect)
+            # A file is read as all commands read it.
+            return self._first if self._is_in_memory else open_csv_file(self._paths[0], self._dialect)
         filled = [(place, file) for place, file in blocks if count_rows(file)] or blocks[:1]
         rows = pa.concat_tables([split_rows(file) for _, file in filled])
         lines = np.concatenate([number_rows(file) for _, file in filled])
@@ -241,7 +241,7 @@ class _Reading:
 
         parts: list[_Rows] = []
         with closing(read_blocks_of_tables(self._paths, self._dialect)) as blocks:
-            for part in threads.map(find, blocks):
+            for part in threads.map(find, [(0, self._first)] if self._is_in_memory else blocks):
                 parts.append(part)
                 if sum(map(len, parts)) > 2 * len(wanted):
                     parts = [_Rows.join(parts)]
@@ -249,9 +249,14 @@ class _Reading:
                     break
         return parts
 
+    @property
+    def _is_in_memory(self) -> bool:
+        """Whether the first block is all of the table, which may be a pipe that cannot be read again."""
+        return len(self._paths) == 1 and bool(self._first.sha256)
+
     def _find_digest(self) -> str:
-        """Return the digest of the table; of one that was read at once it is known, and perhaps only then."""
-        return self._first.sha256 or digest_tables(self._paths)
+        """Return the digest of the table."""
+        return self._first.sha256 if self._is_in_memory else digest_tables(self._paths)
 
     def _to_file(self, rows: pa.Table, origins: RowOrigins, sha256: str) -> CsvFile:
         """Return rows as a table."""

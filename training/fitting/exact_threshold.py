@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ from training.data.folders import read_blocks_of_tables
 from training.data.source import Dialect
 from training.data.tables import CsvFile
 from training.data.threads import Threads
-from training.errors import BadData
+from training.errors import BadArgument, BadData
 from training.fitting.compile import compile_forest
 
 if TYPE_CHECKING:
@@ -82,11 +83,17 @@ def find_exact_threshold(
 
     Raises
     ------
+    BadArgument
+        If the table is a pipe.
     BadData
         If a row cannot be scored, or the table is not the one that was read before.
     """
     forest = compile_forest(estimator, encoding=training.encoding)
     assert training.origins is not None, "only of a sample"
+    if any(isinstance(path, Path) and not path.is_file() for path in training.origins.paths):
+        raise BadArgument(
+            f"--exact-threshold reads {training.path} three times, which only a file allows; write it to one."
+        )
     origins, features, scale = training.origins, training.features, float(forest.arrays.path_length_scale)
     n_scored = 0
 

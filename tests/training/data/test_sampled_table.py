@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from spark.sampling import smallest_keys
 from training.data import blocks, columnar, hash_log
 from training.data.choices import Choices, SampleOptions
 from training.data.dataset import Dataset, read_training_data
-from training.errors import BadData
+from training.data.source import GUESS
+from training.errors import BadArgument, BadData
+from training.fitting.exact_threshold import find_exact_threshold
+from training.fitting.fit import ForestParameters, fit
 
 # More than what NumPy sorts when it only has to find the smallest.
 N_DRAWN = 450
@@ -96,7 +101,9 @@ def test_order_of_files_and_rows_changes_nothing(table: pd.DataFrame, tmp_path: 
     assert drawn.names == ("x", "y")
 
 
-def test_table_that_is_not_larger_is_read_whole(table: pd.DataFrame, tmp_path: Path, write_csv: Callable[..., Path]):
+def test_table_that_is_not_larger_is_read_whole(
+    table: pd.DataFrame, tmp_path: Path, write_csv: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
     """Its rows keep their order, its digest is that of the file; the files of a folder follow each other."""
     path = tmp_path / "rows.csv"
     table.to_csv(path, index=False)
@@ -107,10 +114,17 @@ def test_table_that_is_not_larger_is_read_whole(table: pd.DataFrame, tmp_path: P
         table.iloc[2000 * part : 2000 * part + 2000].to_csv(parts / f"{part}.csv", index=False)
 
     read, joined = draw(path, max_rows=4000), draw(parts, max_rows=4000)
+    digest = read_training_data(parts / "0.csv").sha256
+    # As one block each, not in several.
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 2**20)
+    drawn = draw(parts)
 
     assert np.array_equal(read.rows, whole.rows, equal_nan=True)
     assert (read.sha256, read.columns, read.origins) == (whole.sha256, whole.columns, None)
     assert np.array_equal(joined.rows, whole.rows, equal_nan=True)
+    assert len({digest, joined.sha256, whole.sha256}) == 3
+    assert drawn.sha256 == joined.sha256
+    assert np.array_equal(drawn.rows, draw(path).rows, equal_nan=True)
     assert joined.origins is not None
     assert joined.origins.seed is None
     assert len(draw(write_csv("x\n1\n2\n3\n"), max_rows=2)) == 2
@@ -163,6 +177,23 @@ def test_tables_of_other_columns_are_refused(tmp_path: Path):
         draw(tmp_path)
     with pytest.raises(BadData, match="there is no table"):
         draw(tmp_path / "*.parquet")
+
+
+def test_pipe_is_read_once(table: pd.DataFrame, tmp_path: Path):
+    """Its rows are in memory when some of them are wanted again."""
+    path = tmp_path / "rows.csv"
+    table.to_csv(path, index=False)
+    os.mkfifo(pipe := tmp_path / "pipe")
+    writer = threading.Thread(target=pipe.write_bytes, args=(path.read_bytes(),))
+    writer.start()
+
+    drawn = draw(pipe)
+    writer.join()
+
+    assert np.array_equal(drawn.rows, draw(path).rows, equal_nan=True)
+    assert drawn.origins is not None
+    with pytest.raises(BadArgument, match=r"reads .*pipe three times, which only a file allows"):
+        find_exact_threshold(fit(drawn.matrix, ForestParameters(0.1, 2)), drawn, GUESS)
 
 
 def test_full_disk_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
