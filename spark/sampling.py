@@ -91,7 +91,7 @@ def smallest_keys(batches: Iterator[pa.RecordBatch], n: int, seed: int) -> Itera
     for batch in batches:
         *columns, counts = batch.columns
         hashes = hash_rows([bits_of(column) for column in columns], seed)
-        places, keys = _draw(hashes, counts.to_numpy(zero_copy_only=False), n)
+        places, keys = draw_keys(hashes, counts.to_numpy(zero_copy_only=False), n)
         taken = [column.take(pa.array(places)) for column in columns]
         signed = (keys ^ _SIGN).view(np.int64)
         drawn = pa.Table.from_arrays([*taken, pa.array(signed)], [*batch.schema.names[:-1], _KEY])
@@ -103,16 +103,32 @@ def smallest_keys(batches: Iterator[pa.RecordBatch], n: int, seed: int) -> Itera
         yield from kept.to_batches()
 
 
-def _draw(
-    hashes: NDArray[np.uint64], counts: NDArray[np.int64], n: int
+def draw_keys(
+    hashes: NDArray[np.uint64], counts: NDArray[np.int64], n: int, first: int = 0
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Return places and keys of the at most ``n`` rows with the smallest keys; a row counts as often as it occurs."""
+    """Draw of distinct rows, of which each counts as often as it occurs.
+
+    Parameters
+    ----------
+    hashes
+        Of the rows, shape ``(n_rows,)``.
+    counts
+        How many keys each has, same shape.
+    n
+        How many to draw.
+    first
+        The number of a row's first key.
+
+    Returns
+    -------
+    Places of rows, and keys: the at most ``n`` smallest, in no order.
+    """
     places, keys = np.empty(0, np.int64), np.empty(0, np.uint64)
     ends = np.cumsum(counts)
-    for first in range(0, int(ends[-1]) if len(ends) else 0, _BLOCK_KEYS):
-        rows = np.arange(first, min(first + _BLOCK_KEYS, int(ends[-1])))
+    for start in range(0, int(ends[-1]) if len(ends) else 0, _BLOCK_KEYS):
+        rows = np.arange(start, min(start + _BLOCK_KEYS, int(ends[-1])))
         places_of_block = np.searchsorted(ends, rows, side="right")
-        numbers = (rows - (ends - counts)[places_of_block]).astype(np.uint64)
+        numbers = (rows - (ends - counts)[places_of_block] + first).astype(np.uint64)
         places = np.concatenate([places, places_of_block])
         keys = np.concatenate([keys, keys_of(hashes[places_of_block], numbers)])
         if len(keys) > n:

@@ -104,8 +104,8 @@ def show_rows(n_rows: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def show_record_rows(stage: str) -> Iterator[Callable[[int], None]]:
-    """Show how many recorded rows are read; their total is not known beforehand.
+def show_read_rows(stage: str) -> Iterator[Callable[[int], None]]:
+    """Show how many rows are read; their total is not known beforehand.
 
     Parameters
     ----------

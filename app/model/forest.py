@@ -92,7 +92,7 @@ class Threshold:
         """
         border = _find_smallest_sum(score, arrays)
         if sums is not None and labels is not None:
-            is_near = np.abs(_to_scores(sums, float(arrays.path_length_scale)) - score) <= SCORE_TOLERANCE
+            is_near = np.abs(to_scores(sums, float(arrays.path_length_scale)) - score) <= SCORE_TOLERANCE
             outliers, inliers = (sums[is_near & (labels == label)] for label in (OUTLIER, INLIER))
             border = max([border, *np.nextafter(outliers, np.inf).tolist()])
             border = min([border, *inliers.tolist()])
@@ -112,7 +112,7 @@ class Threshold:
             raise InvalidBundle(f"The forest's threshold is {self.path_length_sum:g} edges, which no row can have.")
         scale = float(arrays.path_length_scale)
         # Without a scale, all rows have one score, and so either label fits any threshold's score.
-        if scale and abs(float(_to_scores(np.array([self.path_length_sum]), scale)[0]) - self.score) > SCORE_TOLERANCE:
+        if scale and abs(float(to_scores(np.array([self.path_length_sum]), scale)[0]) - self.score) > SCORE_TOLERANCE:
             raise InvalidBundle(
                 f"The forest's threshold of {self.path_length_sum!r} edges is not that of the score {self.score!r}."
             )
@@ -210,7 +210,7 @@ class Forest:
         -------
         Shape ``(n_rows,)``, each in [-1, 0]: lower is more abnormal.
         """
-        return _to_scores(self.sum_path_lengths(rows), self._scale)
+        return to_scores(self.sum_path_lengths(rows), self._scale)
 
     def sum_path_lengths_of_halves(self, rows: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Sum the path lengths over two halves of the trees, which were grown independently; at least two trees.
@@ -230,7 +230,7 @@ class Forest:
     def score_and_label(self, rows: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Compute scores, and labels like scikit-learn's ``predict``: 1 inlier, -1 outlier; as :meth:`score`."""
         sums = self.sum_path_lengths(rows)
-        return _to_scores(sums, self._scale), _LABELS.take(sums < self._border)
+        return to_scores(sums, self._scale), _LABELS.take(sums < self._border)
 
     def score_and_label_row(self, row: Sequence[float]) -> tuple[float, int]:
         """Compute score and label of one row: the same as ``score_and_label``, several times faster.
@@ -252,7 +252,7 @@ class Forest:
         return self._kernel.sum_path_lengths_of_row(self.encoding.encode_row(row))
 
 
-def _to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+def to_scores(sums: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
     """Compute scores from sums of path lengths, same shape."""
     if not scale:
         # Trees grown from one row carry no information: scikit-learn then gives every row the score -0.5.
@@ -267,7 +267,7 @@ def _find_smallest_sum(score: float, arrays: ForestArrays) -> float:
     scale, highest = float(arrays.path_length_scale), arrays.never_reached()
 
     def is_inlier(path_length_sum: float) -> bool:
-        return bool(_to_scores(np.array([path_length_sum]), scale)[0] >= score)
+        return bool(to_scores(np.array([path_length_sum]), scale)[0] >= score)
 
     if is_inlier(0.0):
         return 0.0

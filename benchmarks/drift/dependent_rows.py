@@ -15,7 +15,7 @@ from benchmarks.drift.held_out_rows import score
 from benchmarks.drift.populations import Trained
 from benchmarks.drift.run_lengths import Source, draw_from
 from benchmarks.drift.small_changes import bins_of
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import ScoredRows
 
 _ROWS_PER_SECOND, _DAYS = 100, 30
 

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from app.drift.calibration import Calibration
 from app.model.forest import OUTLIER, Forest
-from training.drift.calibrate import DriftParameters, calibrate, split_reference
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import DriftParameters, ScoredRows, calibrate, split_reference
 from training.fitting.compile import compile_forest
 from training.fitting.fit import ForestParameters, fit
 

@@ -11,8 +11,7 @@ from app.drift.calibration import Calibration
 from app.model.forest import OUTLIER, Forest
 from benchmarks.drift.held_out_rows import score
 from training.data.synthetic import make_credits
-from training.drift.calibrate import DriftParameters, calibrate, split_reference
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import DriftParameters, ScoredRows, calibrate, split_reference
 from training.fitting.compile import compile_forest
 from training.fitting.fit import ForestParameters, fit
 

@@ -11,7 +11,7 @@ from app.drift.calibration import DETECTORS, Calibration
 from app.drift.detector import Kind
 from app.drift.monitor import DriftMonitor
 from app.drift.windows import SlidingStatistics
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import ScoredRows
 
 # Rows that are drawn and scored at a time.
 _ROWS_AT_ONCE = 500

@@ -15,7 +15,7 @@ from benchmarks.drift.changes import CHANGES, Change
 from benchmarks.drift.false_events import count_events, measure_windows
 from benchmarks.drift.held_out_rows import Draw, score
 from benchmarks.drift.run_lengths import Source, draw_from, measure_event, measure_runs, repeat_from
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import ScoredRows
 
 # Expected run time and window; the last pair is the default.
 SETTINGS = ((300, 10), (300, 50), (5000, 100))

@@ -7,8 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.drift.calibration import Calibration
-from training.drift.calibrate import DriftParameters, calibrate
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import DriftParameters, ScoredRows, calibrate
 
 
 def make_rows(n_rows: int, seed: int) -> NDArray[np.float64]:

@@ -26,6 +26,8 @@ import pytest
 
 from spark.sampling import smallest_keys
 from tests.spark.packed_model import PackedModel, make_rows
+from training.data.choices import SampleOptions
+from training.data.dataset import read_training_data
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -185,6 +187,8 @@ def test_sample_is_the_one_that_one_machine_draws(rows: Path, packed: PackedMode
     [drawn] = smallest_keys(iter([batch]), 1000, 7)
     expected = pa.Table.from_batches([drawn]).sort_by("isowatch_key").select(["sd", "mean"])
     assert pq.read_table(tmp_path / "drawn").equals(expected)
+    trained_on = read_training_data(rows, features=["sd", "mean"], sampling=SampleOptions(1000, seed=7))
+    assert trained_on.rows.tolist() == [list(row.values()) for row in expected.to_pylist()]
 
 
 def test_executor_without_the_kernel_refuses(packed: PackedModel, rows: Path, tmp_path: Path, run_job):

@@ -109,12 +109,11 @@ def test_connections_queue_while_all_workers_are_busy(service: RunningService):
     """More than the hundred that asyncio would allow: further ones would get no answer from the kernel for a second."""
     host, port = service.address.removeprefix("http://").split(":")
     workers = service.workers()
-    clients = []
+    clients: list[socket.socket] = []
     try:
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
-        for _ in range(QUEUED):
-            clients.append(socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS))
+        clients.extend(socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS) for _ in range(QUEUED))
     finally:
         for worker in workers:
             os.kill(worker, signal.SIGCONT)

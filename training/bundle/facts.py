@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,10 @@ from training.fitting.evaluate import Evaluation, compare_with_labels, count_fla
 
 if TYPE_CHECKING:
     from training.bundle.write import TrainedModel
+    from training.fitting.exact_threshold import ExactThreshold
+
+# Standard deviations on each side that hold 95 % of a normal distribution.
+_WITHIN_95 = 1.96
 
 
 def describe_model(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Dataset, Evaluation]]) -> dict[str, Any]:
@@ -43,7 +48,8 @@ def describe_model(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Da
             "distinct_rows": _count_distinct(training.matrix),
             "doubts": find_doubtful_columns(training.names, training.rows),
             "distinct_scores": len(on_training.count_scores()[0]),
-        },
+        }
+        | _describe_sample(training, on_training, model.exact_threshold),
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -55,6 +61,48 @@ def describe_model(model: TrainedModel, forest: Forest, sets: dict[str, tuple[Da
         },
         "golden": choose_golden_rows(model.estimator, training.matrix, on_training, forest.offset, training.rows),
     }
+
+
+def _describe_sample(data: Dataset, on_training: Evaluation, exact: ExactThreshold | None) -> dict[str, Any]:
+    """Describe how the training rows were drawn, if they were drawn from a larger table."""
+    if data.origins is None or data.origins.seed is None:
+        return {}
+    flagged = exact.n_flagged if exact is not None else None
+    share = on_training.n_flagged / len(on_training)
+    band = None if exact is not None or not share else _WITHIN_95 * math.sqrt((1 - share) / (share * len(data)))
+    return {
+        "sample": {
+            "rows_seen": data.origins.n_rows,
+            "rows_kept": len(data),
+            "seed": data.origins.seed,
+            "flagged_rows_seen": flagged,
+            "flagged_share_band": band,
+        }
+    }
+
+
+def describe_sample(training: dict[str, Any]) -> str:
+    """Describe in words how the training rows were drawn, from the manifest's part about them; empty if they are all.
+
+    Examples
+    --------
+    >>> sample = {"rows_seen": 50_000, "rows_kept": 1000, "seed": 16, "flagged_rows_seen": None}
+    >>> describe_sample({"flagged_share": 0.01, "sample": sample | {"flagged_share_band": 0.6}})
+    '1,000 of 50,000 rows, drawn at random with seed 16; of all rows, 0.4000% to 1.6000% would be flagged, with 95% \
+confidence'
+    """
+    if not (sample := training.get("sample")):
+        return ""
+    share, band, n_flagged = training["flagged_share"], sample["flagged_share_band"], sample["flagged_rows_seen"]
+    if n_flagged is not None:
+        flagged = f"of all rows, the threshold flags {n_flagged:,} ({n_flagged / sample['rows_seen']:.4%})"
+    elif band is not None:
+        low, high = max(0.0, share * (1 - band)), share * (1 + band)
+        flagged = f"of all rows, {low:.4%} to {high:.4%} would be flagged, with 95% confidence"
+    else:
+        flagged = "none of them is flagged, and of the others it is not known"
+    kept, seen = sample["rows_kept"], sample["rows_seen"]
+    return f"{kept:,} of {seen:,} rows, drawn at random with seed {sample['seed']}; {flagged}"
 
 
 def _count_distinct(rows: NDArray[np.float64]) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from app.errors import count_of
+from training.bundle.facts import describe_sample
 from training.bundle.report_tables import (
     SET_TITLES,
     tabulate_contaminations,
@@ -217,10 +218,13 @@ def _describe_reading(data: dict[str, Any], features: list[str]) -> str:
         return _describe_records(records)
     label = data["label_column"]
     left_out = [column for column in data["columns"] if column not in (*features, label)]
+    drawn = describe_sample(data)
+    if drawn:
+        drawn = f"{drawn}. How many rows differ, the drift reference and the calibration are of the drawn rows. "
     return (
-        f"A table with {count_of(len(data['columns']), 'column')}. Every cell of a used column is a finite number, a "
-        "level or missing; a file with any other cell is refused, and nothing is filled in or skipped. "
-        f"Left-out columns: {', '.join(left_out) or 'none'}. "
+        f"A table with {count_of(len(data['columns']), 'column')}. {drawn}Every cell of a used column is a finite "
+        f"number, a level or missing; a {'drawn row' if drawn else 'file'} with any other cell is refused, and nothing "
+        f"is filled in or skipped. Left-out columns: {', '.join(left_out) or 'none'}. "
         f"Labels: {f'column {label}, never used for fitting' if label else 'none'}."
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.errors import count_of
 from app.model.bundle import is_signature_required
+from training.bundle.facts import describe_sample
 from training.bundle.write import WrittenBundle
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT
 from training.metrics.monitor import Stage
@@ -38,6 +39,7 @@ def summarise(written: WrittenBundle, stage_seconds: Mapping[Stage, float] | Non
             "rows",
             f"{manifest['training']['rows']:,}" + (" (synthetic)" if manifest["training"]["synthetic"] else ""),
         ),
+        *([("sample", describe_sample(manifest["training"]))] if "sample" in manifest["training"] else []),
         ("features", _shorten([feature["name"] for feature in manifest["features"]])),
         ("trees", f"{parameters['n_estimators']:,}"),
         ("contamination", f"{parameters['contamination']}"),

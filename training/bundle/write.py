@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -33,14 +33,16 @@ from training.bundle.facts import describe_drift, describe_model
 from training.bundle.plots import draw_pictures
 from training.bundle.report import write_model_card, write_report
 from training.data.dataset import Dataset
-from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, calibrate, split_reference
-from training.drift.simulate import ScoredRows
+from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters, ScoredRows, calibrate, split_reference
 from training.fitting.compile import check_agreement, compile_forest
 from training.fitting.evaluate import Evaluation, evaluate, measure_agreement
 from training.fitting.explain import explain_most_abnormal, measure_importance
 from training.fitting.out_of_bag import score_out_of_bag
 from training.fitting.pipeline import TranslatedPipeline
 from training.metrics.monitor import Stage
+
+if TYPE_CHECKING:
+    from training.fitting.exact_threshold import ExactThreshold
 
 _ESTIMATOR_FILE = "model.joblib"
 
@@ -68,6 +70,8 @@ class TrainedModel:
         The agreement after each batch of trees, if it decided how many there are.
     pipeline
         The pipeline that ends in the estimator, if it was imported with one.
+    exact_threshold
+        The threshold that all rows of the table determine, if the training rows were drawn from it.
     """
 
     name: str
@@ -77,6 +81,7 @@ class TrainedModel:
     is_fitted_on: NDArray[np.bool_] | None = None
     agreement_curve: Sequence[tuple[int, float | None]] = ()
     pipeline: TranslatedPipeline | None = None
+    exact_threshold: ExactThreshold | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,8 @@ def write_bundle(
     """
     on_stage(Stage.EVALUATING)
     training = model.training
-    forest = compile_forest(model.estimator, training.matrix, training.encoding)
+    more_sums = () if model.exact_threshold is None else model.exact_threshold.sums
+    forest = compile_forest(model.estimator, training.matrix, training.encoding, more_sums)
     sets = {"train": (training, evaluate(forest, training.rows))}
     if model.test is not None:
         sets["test"] = (model.test, evaluate(forest, model.test.rows))

@@ -17,8 +17,9 @@ from app.errors import count_of
 from app.model.schema import BOOLEAN, CATEGORY, NUMBER, Features, Levels
 from training.commands.options import read_dialect
 from training.data.choices import Choices
+from training.data.column_problems import choose_columns
 from training.data.columns import infer_columns
-from training.data.dataset import Dataset, choose_columns, read_features, read_training_data
+from training.data.dataset import Dataset, read_features, read_training_data
 from training.data.tables import CsvFile, open_csv_file, read_fast
 from training.errors import BadArgument
 from training.fitting.pipeline import TranslatedPipeline, count_inputs, input_names, translate_pipeline

@@ -58,7 +58,7 @@ class Block:
 
 @dataclass(frozen=True)
 class _Scan:
-    """What has to be known of a text before it is divided: how long it is, and what is in it."""
+    """What has to be known of a text before it is divided: how long it is, and what is below its header."""
 
     n_bytes: int = 0
     has_quotes: bool = False
@@ -66,7 +66,9 @@ class _Scan:
     is_utf8: bool = True
 
 
-def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool = True) -> Generator[Block]:
+def read_blocks(
+    path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool = True, divides_small: bool = False
+) -> Generator[Block]:
     """Yield the rows of a table in their order; at least one block, which may have no rows.
 
     Parameters
@@ -77,6 +79,8 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
         How a CSV file is written, as far as it is known.
     writes_text
         Whether the text of typed columns is needed, as it would be in CSV.
+    divides_small
+        Whether a small file of typed columns is a block without text, too.
 
     Raises
     ------
@@ -85,7 +89,7 @@ def read_blocks(path: TableFile, dialect: Dialect = GUESS, *, writes_text: bool 
     """
     mark = _read_mark(path)
     if mark.startswith(PARQUET_MARK) or mark.startswith(_ARROW):
-        parts = divide_columnar(path, writes_text=writes_text)
+        parts = divide_columnar(path, writes_text=writes_text, divides_small=divides_small)
         if parts is None:
             yield Block(open_csv_file(path, dialect), 1.0, is_only=True)
             return
@@ -133,8 +137,11 @@ def _scan(path: TableFile, mark: bytes) -> _Scan:
     with raw, stream:
         try:
             while data := stream.read(BLOCK_BYTES):
+                header, _, rest = data.partition(b"\n")
+                # Some programs quote names and nothing else; with an odd number of quotes, the line is not the header.
+                is_header = not n_bytes and header.count(b'"') % 2 == 0
                 n_bytes += len(data)
-                has_quotes = has_quotes or b'"' in data
+                has_quotes = has_quotes or b'"' in (rest if is_header else data)
                 has_lone_returns = has_lone_returns or (ends_with_return and not data.startswith(b"\n"))
                 if b"\r" in data:
                     n_ends = data.count(b"\r") - data.endswith(b"\r")

@@ -1,7 +1,8 @@
-"""What a person decided about the columns of a training file."""
+"""What a person decided about the columns and rows of a training file."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.model.schema import MAX_ONE_HOT_LEVELS
@@ -27,3 +28,22 @@ class Choices:
     allow_missing: bool | frozenset[str] = False
     max_levels: int = MAX_ONE_HOT_LEVELS
     time_parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """How many rows of a large table are read.
+
+    Parameters
+    ----------
+    max_rows
+        The most rows; of a table with more, so many are drawn.
+    seed
+        Another one draws other rows.
+    on_rows
+        Called regularly with the number of rows that were read.
+    """
+
+    max_rows: int
+    seed: int
+    on_rows: Callable[[int], None] = lambda n_rows: None

@@ -1,10 +1,9 @@
-"""What is wrong with columns of a table, or probably is, in words, with the option that leaves them out."""
+"""Which columns of a table are used, and what is wrong with them, in words, with the option that leaves them out."""
 
 from __future__ import annotations
 
 import csv
 import io
-import itertools
 import re
 import shlex
 from collections.abc import Sequence
@@ -12,9 +11,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.model.schema import Features
-from training.data.tables import CsvFile
-from training.errors import BadData
+from app.model.schema import MAX_FEATURES, Features
+from training.console import warn
+from training.data.tables import UNNAMED, CsvFile
+from training.errors import BadArgument, BadData
 
 # Longer cells are cut in messages, which should stay on one line.
 _MAX_SHOWN_CELL_LENGTH = 40
@@ -33,6 +33,29 @@ def show_cell(cell: str) -> str:
     return repr(cell if len(cell) <= _MAX_SHOWN_CELL_LENGTH else cell[:_MAX_SHOWN_CELL_LENGTH] + "...")
 
 
+def choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
+    """Select the columns that become features."""
+    for option, named in (("--features", features), ("--drop", drop)):
+        if unknown := [name for name in named or () if name not in file.header]:
+            raise BadArgument(
+                f"{option}: {file.path} has no column {unknown[0]}; its columns are {', '.join(file.header)}."
+            )
+    if features and (twice := [name for name in features if features.count(name) > 1]):
+        raise BadArgument(f"--features names {twice[0]} twice; name each column once.")
+    if not features and UNNAMED in file.header and UNNAMED not in (drop or ()):
+        warn(f"the first column of {file.path} has no name, like the row numbers that pandas writes: it is left out.")
+        drop = [*(drop or ()), UNNAMED]
+    chosen = tuple(name for name in features or file.header if name not in (drop or ()))
+    if not chosen:
+        raise BadArgument(f"--drop leaves no column of {file.path}; keep at least one.")
+    if len(chosen) > MAX_FEATURES:
+        raise BadArgument(
+            f"{file.path} has {len(chosen)} columns to train on, at most {MAX_FEATURES} are possible; "
+            "choose some with --features or leave some out with --drop."
+        )
+    return chosen
+
+
 def check_has_features(file: CsvFile, features: Features) -> None:
     """Refuse a table, with ``BadData``, that lacks a column of a model."""
     if missing := [name for name in features.names if name not in file.header]:
@@ -46,11 +69,10 @@ def describe_problems(file: CsvFile, problems: dict[str, ColumnProblem], drop: S
     """Return a line for each column that cannot be used, and the option that leaves all of them out."""
     lines = []
     if all(problem.repeats_header for problem in problems.values()):
-        line, _ = next(itertools.islice(file.records(), next(iter(problems.values())).position, None))
-        return f"{file.path} line {line} repeats the header (was the file joined from several?); remove the line."
+        where = file.locate(next(iter(problems.values())).position)
+        return f"{where} repeats the header (was the file joined from several?); remove the line."
     for name, problem in problems.items():
-        line, _ = next(itertools.islice(file.records(), problem.position, None))
-        lines.append(f"{file.path} line {line}, column {name}: {problem}")
+        lines.append(f"{file.locate(problem.position)}, column {name}: {problem}")
     advice = f" with --drop {join_names(drop)}" if drop else ""
     if len(lines) == 1:
         return lines[0] + (advice if lines[0].endswith("leave the column out") else "") + "."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,24 @@ _PART_ROWS = 100_000
 
 PARQUET_MARK = b"PAR1"
 
+# Of a column of a row group, which otherwise is read at once.
+_BUFFER_BYTES = 2**20
 
-def with_text(file: CsvFile) -> CsvFile:
-    """Return a block of typed columns with its text."""
+
+def with_text(file: CsvFile, names: Sequence[str] = ()) -> CsvFile:
+    """Return a block of typed columns with its text; of some columns only, if they are named."""
     if file.columns is None or file.text:
         return file
-    return replace(file, text=file.columns.to_pandas().to_csv(index=False).rstrip("\r\n").encode())
+    columns, header = file.columns, file.header
+    if names:
+        columns, header = columns.rename_columns(list(header)).select(list(names)), tuple(names)
+    text = columns.to_pandas().to_csv(index=False).rstrip("\r\n").encode()
+    return replace(file, header=header, text=text)
 
 
-def divide_columnar(path: TableFile, *, writes_text: bool) -> Iterator[tuple[CsvFile, float]] | None:
+def divide_columnar(
+    path: TableFile, *, writes_text: bool, divides_small: bool = False
+) -> Iterator[tuple[CsvFile, float]] | None:
     """Divide a file of typed columns into tables of consecutive rows.
 
     Parameters
@@ -39,6 +48,8 @@ def divide_columnar(path: TableFile, *, writes_text: bool) -> Iterator[tuple[Csv
         A file in Parquet, Feather or Arrow's format.
     writes_text
         Whether the text of its cells is needed, as it would be in CSV.
+    divides_small
+        Whether a small file is divided, too, into a single table.
 
     Returns
     -------
@@ -49,7 +60,7 @@ def divide_columnar(path: TableFile, *, writes_text: bool) -> Iterator[tuple[Csv
         with path.open("rb") as opened:
             is_parquet = opened.read(len(PARQUET_MARK)) == PARQUET_MARK
         if is_parquet:
-            file = parquet.ParquetFile(path if isinstance(path, Path) else path.open())
+            file = _open_parquet(path)
             schema, n_rows = file.schema_arrow, file.metadata.num_rows
             batches = file.iter_batches(batch_size=_PART_ROWS)
             may_miss = _columns_with_nulls(file.metadata)
@@ -63,9 +74,18 @@ def divide_columnar(path: TableFile, *, writes_text: bool) -> Iterator[tuple[Csv
             may_miss = None
     except (pa.ArrowException, OSError, ValueError):
         return None  # reading it whole then reports why
-    if n_rows <= _PART_ROWS or not _can_divide(schema, may_miss, writes_text):
+    is_small = not n_rows or (n_rows <= _PART_ROWS and not divides_small)
+    if is_small or not _can_divide(schema, may_miss, writes_text):
         return None
     return _divide(path, schema, batches, n_rows)
+
+
+def _open_parquet(path: TableFile) -> parquet.ParquetFile:
+    """Open a Parquet file to be read in batches."""
+    if not isinstance(path, Path):
+        return parquet.ParquetFile(path.open())
+    # By default, pyarrow buffers all that it is going to read, which is the whole file.
+    return parquet.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER_BYTES)
 
 
 def _divide(

@@ -204,7 +204,7 @@ def _infer(texts: pd.Series[str], file: CsvFile, *, is_category: bool) -> tuple[
     if not n_present:
         raise _LeftOut("it has no values")
     if not is_category:
-        are_numbers = np.array([is_number(text) for text in _plain(uniques, file)], bool) & ~is_missing
+        are_numbers = np.array([is_number(text) for text in to_plain_numbers(uniques, file)], bool) & ~is_missing
         are_booleans = all(read_boolean(text) is not None for text in uniques[~is_missing])
         if are_booleans and not are_numbers[~is_missing].all():
             return _code(texts, file, (False, True)), (False, True)
@@ -250,7 +250,7 @@ def _find_level(text: str, numbers: Mapping[str | bool, float]) -> float:
     return numbers.get(text, NEW_LEVEL)
 
 
-def _plain(texts: pd.Series[str], file: CsvFile) -> pd.Series[str]:
+def to_plain_numbers(texts: pd.Series[str], file: CsvFile) -> pd.Series[str]:
     """Return the texts of numbers with a decimal point and without thousands separators."""
     decimal = file.dialect.decimal
     thousands = file.dialect.thousands or ("." if decimal == "," else "")
@@ -263,7 +263,7 @@ def _plain(texts: pd.Series[str], file: CsvFile) -> pd.Series[str]:
 
 def _to_numbers(texts: pd.Series[str], file: CsvFile, *, may_be_missing: bool) -> NDArray[np.float64]:
     """Return finite numbers within float32."""
-    plain = _plain(texts, file)
+    plain = to_plain_numbers(texts, file)
     is_missing = (texts.str.lower().isin(MISSING_TEXTS) if may_be_missing else texts == "").to_numpy()
     if is_missing.any() and not may_be_missing:
         raise ColumnProblem(

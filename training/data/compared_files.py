@@ -11,8 +11,9 @@ from app.model.schema import Features, Levels
 from training.console import warn
 from training.data.addresses import TableFile
 from training.data.choices import Choices
+from training.data.column_problems import choose_columns
 from training.data.columns import infer_columns, read_known_columns
-from training.data.dataset import Dataset, choose_columns
+from training.data.dataset import Dataset
 from training.data.tables import CsvFile, open_csv_file, read_fast
 from training.errors import BadData
 

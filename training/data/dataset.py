@@ -12,32 +12,30 @@ from numpy.typing import NDArray
 
 from app.errors import count_of
 from app.model.encoding import Encoding, read_encoding
-from app.model.schema import MAX_FEATURES, Features, Levels, describe_columns
+from app.model.schema import Features, Levels, describe_columns
 from training.console import warn
 from training.data.addresses import TableFile
-from training.data.choices import Choices
-from training.data.column_problems import check_has_features
+from training.data.choices import Choices, SampleOptions
+from training.data.column_problems import check_has_features, choose_columns
 from training.data.columns import infer_columns, read_known_columns
 from training.data.labels import Labels, read_labels
-from training.data.source import GUESS, Dialect
+from training.data.source import GUESS, Dialect, RowOrigins, is_short_text
 from training.data.synthetic import MEAN_SCALING, SD_OF_ONE_PURCHASE, SD_SCALING
-from training.data.tables import UNNAMED, CsvFile, open_csv_file, read_fast
+from training.data.tables import CsvFile, open_csv_file, read_fast
 from training.errors import BadArgument, BadData
 
 _NO_CHOICES = Choices()
 
 _COLUMNS = ("mean", "sd")
 
-# Prices are whole credits, which normalising and back changes by about 1e-15; real data come this close by chance once
-# in millions of rows.
+# Normalising whole credits and back changes them by 1e-15; real data come this close once in millions of rows.
 _ROUNDING = 1e-9
 
 
 def is_synthetic(data: Dataset) -> bool:
     """Return whether ``training.data.synthetic`` made rows, with any seed: a model card must not call them real.
 
-    Customers with one purchase have a fixed standard deviation and paid a whole number of credits. The bits of the
-    former and the scale of the latter are specific to the generator.
+    Customers with one purchase have a standard deviation, and paid whole credits on a scale, that are the generator's.
     """
     if data.names != _COLUMNS:
         return False
@@ -47,8 +45,7 @@ def is_synthetic(data: Dataset) -> bool:
     return bool(of_one_purchase.any() and (np.abs(paid - np.rint(paid)) < _ROUNDING).all())
 
 
-# A single row has no neighbours to be isolated from.
-MIN_TRAINING_ROWS = 2
+MIN_TRAINING_ROWS = 2  # a single row has no neighbours to be isolated from
 
 
 @dataclass(frozen=True)
@@ -79,6 +76,8 @@ class Dataset:
         The encoding, if it was not made from these rows: of an imported pipeline, or of the model that is retrained.
     times
         How each column of times is written.
+    origins
+        Where the rows come from, if they were drawn from a larger table, or are those of many.
     """
 
     names: tuple[str, ...]
@@ -92,6 +91,7 @@ class Dataset:
     choices: Choices = _NO_CHOICES
     steps: Sequence[Mapping[str, Any]] = ()
     times: Mapping[str, str] = field(default_factory=dict)
+    origins: RowOrigins | None = None
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
@@ -136,13 +136,14 @@ def read_training_data(
     label: str | None = None,
     choices: Choices = _NO_CHOICES,
     dialect: Dialect = GUESS,
+    sampling: SampleOptions | None = None,
 ) -> Dataset:
     """Read the rows to train on.
 
     Parameters
     ----------
     path
-        A CSV file with a header.
+        A table with a header; with ``sampling`` also a folder or pattern.
     features
         Columns to use, in this order; by default all of them.
     drop
@@ -153,6 +154,8 @@ def read_training_data(
         What a person decided about the columns.
     dialect
         How the file is written, as far as it is known.
+    sampling
+        How many rows are read of a large table; by default all.
 
     Raises
     ------
@@ -161,11 +164,23 @@ def read_training_data(
     BadData
         If the file cannot be used; the message names file, line and column.
     """
-    file = open_csv_file(path, dialect)
     if label in (features or ()):
         raise BadArgument(f"--features names {label}, the column of --label; a model is never trained on labels.")
-    not_used = [*(drop or ()), *(name for name in file.header if name == label)]
-    dataset = _read_new(file, choose_columns(file, features, not_used), label, choices, drop or ())
+    names: tuple[str, ...] = ()
+
+    def choose(file: CsvFile) -> tuple[Sequence[str], Sequence[str]]:
+        nonlocal names
+        names = choose_columns(file, features, [*(drop or ()), *(name for name in file.header if name == label)])
+        counted = dict.fromkeys([*(features or ()), *file.header])
+        return [name for name in counted if name in (*names, label)], choices.category
+
+    if sampling is None or is_short_text(path, sampling.max_rows):
+        choose(file := open_csv_file(path, dialect))
+    else:
+        from training.data.sampled_table import read_sampled_file
+
+        file = read_sampled_file(path, dialect, sampling, choose)
+    dataset = _read_new(file, names, label, choices, drop or ())
     if len(dataset) < MIN_TRAINING_ROWS:
         raise BadData(f"{path} has {_count_rows(len(dataset))}; training needs at least {MIN_TRAINING_ROWS}.")
     return dataset
@@ -237,29 +252,6 @@ def read_features(file: CsvFile, features: Features, label: str | None = None) -
     return Dataset(names, rows, file.path, file.sha256, file.header, _read_labels(file, label))
 
 
-def choose_columns(file: CsvFile, features: Sequence[str] | None, drop: Sequence[str] | None) -> tuple[str, ...]:
-    """Select the columns that become features."""
-    for option, named in (("--features", features), ("--drop", drop)):
-        if unknown := [name for name in named or () if name not in file.header]:
-            raise BadArgument(
-                f"{option}: {file.path} has no column {unknown[0]}; its columns are {', '.join(file.header)}."
-            )
-    if features and (twice := [name for name in features if features.count(name) > 1]):
-        raise BadArgument(f"--features names {twice[0]} twice; name each column once.")
-    if not features and UNNAMED in file.header and UNNAMED not in (drop or ()):
-        warn(f"the first column of {file.path} has no name, like the row numbers that pandas writes: it is left out.")
-        drop = [*(drop or ()), UNNAMED]
-    chosen = tuple(name for name in features or file.header if name not in (drop or ()))
-    if not chosen:
-        raise BadArgument(f"--drop leaves no column of {file.path}; keep at least one.")
-    if len(chosen) > MAX_FEATURES:
-        raise BadArgument(
-            f"{file.path} has {len(chosen)} columns to train on, at most {MAX_FEATURES} are possible; "
-            "choose some with --features or leave some out with --drop."
-        )
-    return chosen
-
-
 def _read_new(
     file: CsvFile, names: tuple[str, ...], label: str | None, choices: Choices, drop: Sequence[str]
 ) -> Dataset:
@@ -267,7 +259,13 @@ def _read_new(
     for option, chosen in (("--category", choices.category), ("--time-parts", choices.time_parts)):
         if unknown := [name for name in chosen if name not in names]:
             raise BadArgument(f"{option}: {file.path} has no column {unknown[0]} to train on.")
-    rows = None if choices.category or choices.time_parts else read_fast(file, names)
+    rows = None if choices.category or choices.time_parts else _read_numbers(file, names)
+    origin = (file.path, file.sha256, file.header)
+    if not file.text and (rows is None or label in file.header):
+        from training.data.columnar import with_text
+
+        # Only the labels are left to be read if all else is numbers.
+        file = with_text(file, [] if rows is None or label is None else [label])
     levels: Mapping[str, Levels] = {}
     times: Mapping[str, str] = {}
     if rows is None and file.body:
@@ -280,9 +278,16 @@ def _read_new(
     if rows is None:
         rows = np.empty((0, len(names)))
     labels = _read_labels(file, label)
-    return Dataset(
-        names, rows, file.path, file.sha256, file.header, labels, levels=levels, choices=choices, times=times
-    )
+    return Dataset(names, rows, *origin, labels, None, levels, choices, times=times, origins=file.origins)
+
+
+def _read_numbers(file: CsvFile, names: tuple[str, ...]) -> NDArray[np.float64] | None:
+    """Read columns that hold nothing but numbers; None if they may hold something else."""
+    if file.text:
+        return read_fast(file, names)
+    from training.data.block_rows import read_typed
+
+    return read_typed(file, Features.of_names(names), as_written=False)
 
 
 def _read_labels(file: CsvFile, label: str | None) -> Labels | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,5 +67,4 @@ def read_labels(file: CsvFile, column: str) -> Labels:
 def _find(file: CsvFile, column: str, marks: NDArray[np.float64], wanted: float) -> str:
     """Return where the wanted number occurs first."""
     position = int((marks == wanted).argmax())
-    line, _ = next(itertools.islice(file.records(), position, None))
-    return f"{file.path} line {line}, column {column}"
+    return f"{file.locate(position)}, column {column}"

@@ -6,10 +6,7 @@ The table is read in blocks, which are scored in threads and written in their or
 from __future__ import annotations
 
 import itertools
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +26,7 @@ from training.data.column_problems import check_has_features
 from training.data.score_columns import AS_USUAL, HowToScore, add_columns
 from training.data.score_writers import Added, ColumnarWriter, CsvWriter, check_format, is_columnar
 from training.data.tables import CsvFile
+from training.data.threads import Threads
 from training.errors import BadArgument, BadData, refusing_output
 
 
@@ -163,7 +161,7 @@ class _Scoring:
             stack.enter_context(refusing_output(self._target))
             self._writer.begin(stack.enter_context(open_result(self._target)), begun.file, begun.added)
             rejects = stack.enter_context(Rejects(self._target))
-            for block in itertools.chain([begun], stack.enter_context(_Threads()).map(self._score, blocks)):
+            for block in itertools.chain([begun], stack.enter_context(Threads()).map(self._score, blocks)):
                 self._writer.write(block.rendered)
                 found.add(block.found)
                 rejects.write(block.file, block.bad_rows)
@@ -218,31 +216,6 @@ class _Scoring:
             is_point = file.dialect.decimal == "."
             are_numbers = np.array([is_point and name in self._bundle.features.names for name in file.header])
         return self._writer.render(file, added, are_numbers)
-
-
-class _Threads:
-    """One thread for each processor that this process may use."""
-
-    def __init__(self) -> None:
-        self._n_threads = len(os.sched_getaffinity(0))
-        self._executor = ThreadPoolExecutor(self._n_threads, "score")
-
-    def __enter__(self) -> _Threads:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._executor.shutdown(cancel_futures=True)
-
-    def map(self, function: Callable[[Block], _ScoredBlock], blocks: Iterable[Block]) -> Iterator[_ScoredBlock]:
-        """Yield results in the order of the blocks, of which only few are read ahead."""
-        pending: deque[Future[_ScoredBlock]] = deque()
-        for block in blocks:
-            pending.append(self._executor.submit(function, block))
-            # Each thread has a block, and one is ready.
-            if len(pending) > self._n_threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
 
 
 def _writer_of(target: TableFile, bundle: Bundle, how: HowToScore) -> CsvWriter | ColumnarWriter:

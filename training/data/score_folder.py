@@ -6,7 +6,6 @@ goes on where it stopped.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from app.model.bundle import Bundle
 from app.server.output_file import open_output
 from training.data.addresses import RemoteFile, TableFile
 from training.data.bad_rows import REJECTS_SUFFIX, rejects_of
+from training.data.folders import find_tables
 from training.data.score_columns import HowToScore
 from training.data.score_file import ScoredFile, score_file
 from training.data.score_writers import check_format
@@ -45,19 +45,10 @@ def plan_tasks(source: TableFile, target: TableFile) -> list[Task] | None:
     BadData
         If there are none.
     """
-    if isinstance(source, RemoteFile):
+    named = find_tables(source)
+    if named is None:
         return None
-    if source.is_dir():
-        root, found = source, sorted(path for path in source.rglob("*") if path.is_file())
-        # What Spark and others add, such as _SUCCESS, is no table.
-        found = [
-            path for path in found if not any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
-        ]
-    elif not source.exists() and glob.has_magic(str(source)):
-        root = _root_of(source)
-        found = sorted(path for path in root.glob(str(source.relative_to(root))) if path.is_file())
-    else:
-        return None
+    root, found = named
     found = [path for path in found if not path.name.endswith(REJECTS_SUFFIX) and path.name != LEDGER_FILE]
     if not found:
         raise BadData(f"{source}: there is no table; name a folder or a pattern that has some.")
@@ -72,19 +63,6 @@ def plan_tasks(source: TableFile, target: TableFile) -> list[Task] | None:
     for task in tasks:
         check_format(task.target)
     return tasks
-
-
-def _root_of(pattern: Path) -> Path:
-    """Return the folder above the first part of a pattern that has a wildcard.
-
-    Examples
-    --------
-    >>> str(_root_of(Path("data/2026-*/rows.csv"))), str(_root_of(Path("*.csv")))
-    ('data', '.')
-    """
-    parts = pattern.parts
-    first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
-    return Path(*parts[:first])
 
 
 def score_tasks(

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.console import warn
@@ -18,7 +19,9 @@ from training.data.addresses import TableFile
 from training.errors import BadData
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -107,6 +110,37 @@ class Text:
     dialect: Dialect
     first_line: int
     columns: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class RowOrigins:
+    """Where the rows of a table come from that was drawn from a larger one, or made of many.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    places, lines
+        Of each row: the place of its file among them, and the number of the line on which it starts, shape
+        ``(n_rows,)``.
+    n_rows
+        Of all files together.
+    seed
+        With which the rows were drawn; None if they are all.
+    """
+
+    paths: tuple[TableFile, ...]
+    places: NDArray[np.int32]
+    lines: NDArray[np.int64]
+    n_rows: int
+    seed: int | None = None
+
+
+def is_short_text(path: TableFile, n_rows: int) -> bool:
+    """Return whether a table is a file of text that is too short for more than so many rows: each takes a byte."""
+    if not isinstance(path, Path) or not path.is_file() or path.stat().st_size > n_rows:
+        return False
+    return not path.read_bytes().startswith((*_DECOMPRESSORS, *_COLUMNAR))
 
 
 def decompress(path: TableFile, written: bytes) -> bytes:

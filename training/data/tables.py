@@ -1,6 +1,6 @@
 """Read a table strictly: its digest, its header, its records with line numbers, and the numbers in its columns.
 
-pandas reads the numbers fast if the file is well formed; otherwise they are read cell by cell, to name the bad one.
+Arrow reads the numbers fast if the file is well formed; otherwise they are read cell by cell, to name the bad one.
 """
 
 from __future__ import annotations
@@ -8,25 +8,27 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import re
 import unicodedata
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from app.errors import count_of
 from app.model.schema import LARGEST_NUMBER
 from training.data.addresses import TableFile
-from training.data.source import GUESS, PLAIN, Dialect, Text, decompress, read_text
+from training.data.source import GUESS, PLAIN, Dialect, RowOrigins, Text, decompress, read_text
 from training.errors import BadData
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# Arrow counts the bytes of a block in 32 bits.
+_MAX_ARROW_BYTES = 2**30
 
 # The name of a first column without one.
 UNNAMED = "unnamed_index"
@@ -55,6 +57,8 @@ class CsvFile:
         The number of the header's line, counted from 1.
     columns
         The columns with their types, of a file that has such.
+    origins
+        Where the rows come from, if they are not those of ``path`` in their order.
     """
 
     path: TableFile
@@ -64,6 +68,14 @@ class CsvFile:
     dialect: Dialect = PLAIN
     first_line: int = 1
     columns: pa.Table | None = None
+    origins: RowOrigins | None = None
+
+    def locate(self, position: int) -> str:
+        """Return file and line of a row, for messages; its position is counted from 0."""
+        if self.origins is not None:
+            return f"{self.origins.paths[self.origins.places[position]]} line {self.origins.lines[position]}"
+        line, _ = next(itertools.islice(self.records(), position, None))
+        return f"{self.path} line {line}"
 
     @property
     def body(self) -> bytes:
@@ -235,7 +247,7 @@ def _appearance(name: str) -> str:
 
 
 def read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | None:
-    """Read columns of finite numbers within float32 with pandas; return None if anything is wrong, or may be.
+    """Read columns of finite numbers within float32 with Arrow; return None if anything is wrong, or may be.
 
     Parameters
     ----------
@@ -246,30 +258,39 @@ def read_fast(file: CsvFile, names: Sequence[str]) -> NDArray[np.float64] | None
 
     Returns
     -------
-    Shape ``(n_rows, len(names))``.
+    Shape ``(n_rows, len(names))``; each number is the nearest float64, as Python reads it.
     """
     body = file.body
-    if not body or b'"' in body or file.dialect.thousands:
+    if not body or b'"' in body or file.dialect.thousands or not file.dialect.separator.isascii():
         return None
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
     try:
-        with warnings.catch_warnings():
-            # pandas only warns when it truncates a first line that is too long.
-            warnings.simplefilter("error")
-            table = pd.read_csv(
-                io.BytesIO(body),
-                header=None,
-                names=list(file.header),
-                dtype={name: float if name in names else str for name in file.header},
-                index_col=False,
-                sep=file.dialect.separator,
-                decimal=file.dialect.decimal,
-                skip_blank_lines=False,
-            )
-    except (ValueError, OverflowError, Warning):
+        table = arrow_csv.read_csv(
+            pa.BufferReader(body),
+            # The whole text is one block for Arrow as well: it looks for the end of a line only in the next one.
+            arrow_csv.ReadOptions(
+                use_threads=False, block_size=min(len(body) + 1, _MAX_ARROW_BYTES), column_names=list(file.header)
+            ),
+            arrow_csv.ParseOptions(delimiter=file.dialect.separator, quote_char=False, ignore_empty_lines=False),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.float64()),
+                include_columns=list(names),
+                null_values=[],
+                decimal_point=file.dialect.decimal,
+            ),
+        )
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
         return None
-    # pandas fills lines that are too short and ignores an extra comma at the end, so count the commas.
-    if body.count(file.dialect.separator.encode()) != len(table) * (len(file.header) - 1):
-        return None
-    rows = table[list(names)].to_numpy(dtype=np.float64)
+    # Arrow takes a lone carriage return for the end of a line.
+    return to_rows(table, names) if len(table) == body.count(b"\n") + 1 else None
+
+
+def to_rows(table: pa.Table, names: Sequence[str]) -> NDArray[np.float64] | None:
+    """Return columns of numbers as rows; None if one is not finite or beyond float32."""
+    rows = np.empty((len(table), len(names)))
+    for place, name in enumerate(names):
+        rows[:, place] = table[name].to_numpy()
     # A comparison with NaN is false.
-    return np.ascontiguousarray(rows) if (np.abs(rows) <= LARGEST_NUMBER).all() else None
+    return rows if (np.abs(rows) <= LARGEST_NUMBER).all() else None

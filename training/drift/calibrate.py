@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import ceil, exp
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration, ColumnBins
 from app.drift.mmd import Encode, RobustScaling, encode_rows
-from app.drift.thresholds import find_thresholds
+from app.drift.thresholds import find_thresholds, settling_rows
 from app.drift.windows import find_confirming_outlier_shares, round_to_single
-from training.drift.simulate import DriftSimulation, ScoredRows
+from training.drift.simulate import DriftSimulation
 from training.errors import BadArgument
 
 
@@ -59,6 +61,32 @@ class DriftParameters:
                 f"--drift-window {self.window} is more than --drift-ert {self.expected_run_time}; use less, "
                 "or a longer run time."
             )
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Rows with their scores and predicted labels.
+
+    Parameters
+    ----------
+    rows
+        Shape ``(n_rows, n_features)``.
+    scores
+        Shape ``(n_rows,)``: the lower, the more abnormal.
+    labels
+        Shape ``(n_rows,)``: 1 inlier, -1 outlier.
+    """
+
+    rows: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, chosen: NDArray[np.int64]) -> ScoredRows:
+        """Return the chosen rows, in this order."""
+        return ScoredRows(self.rows[chosen], self.scores[chosen], self.labels[chosen])
 
 
 # More would slow each comparison down, fewer would make it less sensitive.
@@ -160,6 +188,20 @@ def find_bins(values: NDArray[np.float64]) -> ColumnBins:
     return ColumnBins(edges, in_bins)
 
 
+# Simulated first signals of each detector. The standard error of the run time is 1 / sqrt(2000) = 2 %; for wide tables
+# and long run times, which get fewer, at most 4 %.
+_MAX_SIGNALS, _MIN_SIGNALS = 2000, 500
+
+# Streams are simulated in excess, in case there are fewer signals than expected.
+_RESERVE = 1.1
+
+# Comparisons of two rows in one column, of which a core makes so many in about half a minute; and rows of all streams
+# together, whose statistics fit into an ordinary machine's memory several times.
+_MAX_COMPARISONS, _MAX_ROWS = 12e9, 30e6
+
+# A stream continues for so many windows after the settling rows: most of its rows count, and there are many streams.
+_WINDOWS_AT_RISK = 10
+
 # More rows do not improve the thresholds, and each is compared with the whole reference.
 _MAX_CALIBRATION_ROWS = 100_000
 
@@ -197,17 +239,20 @@ def calibrate(
         others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
     bandwidth = find_bandwidth(encode_rows(round_to_single(reference.rows), encode))
-    simulation = DriftSimulation(
-        reference, others, training_outlier_share, bandwidth, window, run_time, generator, encode
-    )
+    n_streams, n_windows = _plan_streams(window, run_time, columns[0].shape[1])
     thresholds = {}
-    for n_done, name in enumerate(DETECTORS):
+    # The streams are simulated in threads; if each had further ones for its products, they would wait for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        simulation = DriftSimulation(
+            reference, others, training_outlier_share, bandwidth, window, n_streams, n_windows, generator, encode
+        )
+        for n_done, name in enumerate(DETECTORS):
 
-        def report_part(part: float, n_done: int = n_done) -> None:
-            on_progress((n_done + part) / len(DETECTORS))
+            def report_part(part: float, n_done: int = n_done) -> None:
+                on_progress((n_done + part) / len(DETECTORS))
 
-        statistics = simulation.run(name, report_part)
-        thresholds[name] = find_thresholds(statistics, window, run_time)
+            statistics = simulation.run(name, report_part)
+            thresholds[name] = find_thresholds(statistics, window, run_time)
     n_training = len(reference) + n_others
     confirming = find_confirming_outlier_shares(training_outlier_share, n_training, window)
     thresholds[OUTLIER_RATE] = replace(thresholds[OUTLIER_RATE], confirming=confirming)
@@ -223,3 +268,15 @@ def calibrate(
         bins=bins,
         is_mmd_encoded=encode is not None,
     )
+
+
+def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]:
+    """Return how many streams are needed, and for how many full windows each."""
+    settling, at_risk = settling_rows(window), min(_WINDOWS_AT_RISK * window, run_time)
+    signals_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
+    # The similarity of whole rows costs about as much as two more columns of ranks.
+    comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
+    affordable_streams = min(_MAX_COMPARISONS / comparisons_per_stream, _MAX_ROWS / (settling + at_risk))
+    affordable = affordable_streams * signals_per_stream / _RESERVE
+    n_signals = min(_MAX_SIGNALS, max(_MIN_SIGNALS, affordable))
+    return ceil(_RESERVE * n_signals / signals_per_stream), settling + at_risk

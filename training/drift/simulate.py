@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from math import ceil, exp
-from typing import Any
+from ctypes import c_int64, c_void_p
+from functools import cache, partial
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,57 +20,17 @@ from numpy.typing import NDArray
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE
 from app.drift.cvm import RankReference, Whole
 from app.drift.mmd import Encode, KernelReference, extend, table_of
-from app.drift.thresholds import settling_rows
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single, step_between_outlier_shares
+from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions
 
-# Simulated first signals of each detector. The standard error of the run time is 1 / sqrt(2000) = 2 %; for wide tables
-# and long run times, which get fewer, at most 4 %.
-_MAX_SIGNALS, _MIN_SIGNALS = 2000, 500
-
-# Streams are simulated in excess, in case there are fewer signals than expected.
-_RESERVE = 1.1
-
-# Comparisons of two rows in one column, of which a core makes so many in about half a minute; and rows of all streams
-# together, whose statistics fit into an ordinary machine's memory several times.
-_MAX_COMPARISONS, _MAX_ROWS = 12e9, 30e6
-
-# A stream continues for so many windows after the settling rows: most of its rows count, and there are many streams.
-_WINDOWS_AT_RISK = 10
+if TYPE_CHECKING:
+    from training.drift.calibrate import ScoredRows
 
 # Streams are simulated in batches that fit into a processor's cache.
 _STREAMS_AT_ONCE = 64
 
-# Picking rows costs about ten times as much as passing over all of them.
-_RARELY = 0.1
-
 # Each column's distances are divided by this quantile of windows without drift; calibration compensates for its error.
 _SCALE_QUANTILE, _WINDOWS_FOR_SCALES = 0.999, 200_000
-
-
-@dataclass(frozen=True)
-class ScoredRows:
-    """Rows with their scores and predicted labels.
-
-    Parameters
-    ----------
-    rows
-        Shape ``(n_rows, n_features)``.
-    scores
-        Shape ``(n_rows,)``: the lower, the more abnormal.
-    labels
-        Shape ``(n_rows,)``: 1 inlier, -1 outlier.
-    """
-
-    rows: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def take(self, chosen: NDArray[np.int64]) -> ScoredRows:
-        """Return the chosen rows, in this order."""
-        return ScoredRows(self.rows[chosen], self.scores[chosen], self.labels[chosen])
 
 
 class DriftSimulation:
@@ -88,8 +48,8 @@ class DriftSimulation:
         Bandwidth of the MMD kernel.
     window
         Rows in a window.
-    run_time
-        Wanted expected run time, in rows; it determines the length and the number of the streams.
+    n_streams, n_windows
+        How many streams, and how many full windows of each.
     generator
         Draws the rows.
     encode
@@ -103,7 +63,8 @@ class DriftSimulation:
         training_outlier_share: float,
         bandwidth: float,
         window: int,
-        run_time: int,
+        n_streams: int,
+        n_windows: int,
         generator: np.random.Generator,
         encode: Encode | None = None,
     ) -> None:
@@ -112,11 +73,12 @@ class DriftSimulation:
         self._ranks = RankReference(np.column_stack([reference_rows, round_to_single(reference.scores)]))
         self._points = self._kernel.place(rows)
         self._similarities = self._kernel.mean_similarity(self._points)
-        self._places = self._ranks.place(np.column_stack([rows, round_to_single(others.scores)]))
+        places = self._ranks.place(np.column_stack([rows, round_to_single(others.scores)]))
+        # A column after the other, because values are picked from one at a time.
+        self._places = np.ascontiguousarray(places.T)
         self._are_outliers, self._share = others.labels < 0, training_outlier_share
-        self._window = window
-        n_streams, self._n_windows = _plan_streams(window, run_time, self._ranks.n_columns)
-        drawn = generator.integers(0, len(others), (n_streams, window - 1 + self._n_windows), dtype=np.int32)
+        self._window, self._n_windows = window, n_windows
+        drawn = generator.integers(0, len(others), (n_streams, window - 1 + n_windows), dtype=np.int32)
         self._parts = np.array_split(drawn, ceil(n_streams / _STREAMS_AT_ONCE))
         self._jitter_seed = int(generator.integers(2**32))
         # Of each feature and last of the score.
@@ -167,7 +129,7 @@ class DriftSimulation:
 
     def _compute_distances(self, part: NDArray[np.int32], column: int) -> NDArray[np.float64]:
         """Compute the rank distances of a column in some streams."""
-        return simulate_rank_distances(self._ranks, self._places[part, column], column, self._window)
+        return simulate_rank_distances(self._ranks, self._places[column].take(part), column, self._window)
 
     def _find_scale(self, column: int) -> float:
         """Find the distance that one window without drift in a thousand exceeds."""
@@ -175,18 +137,6 @@ class DriftSimulation:
         distances = np.concatenate([self._compute_distances(part, column) for part in enough])
         # The minimum is the distance of a window of which one row differs from a value that all reference rows share.
         return max(float(np.quantile(distances, _SCALE_QUANTILE)), 1 / (4 * self._window**2))
-
-
-def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]:
-    """Return how many streams are needed, and for how many full windows each."""
-    settling, at_risk = settling_rows(window), min(_WINDOWS_AT_RISK * window, run_time)
-    signals_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
-    # The similarity of whole rows costs about as much as two more columns of ranks.
-    comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
-    affordable_streams = min(_MAX_COMPARISONS / comparisons_per_stream, _MAX_ROWS / (settling + at_risk))
-    affordable = affordable_streams * signals_per_stream / _RESERVE
-    n_signals = min(_MAX_SIGNALS, max(_MIN_SIGNALS, affordable))
-    return ceil(_RESERVE * n_signals / signals_per_stream), settling + at_risk
 
 
 def simulate_kernel_distances(
@@ -209,9 +159,23 @@ def simulate_kernel_distances(
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
+    pairs = _sum_similarities(points, size)
+    with_reference = _sum_window(mean_similarities, size)
+    distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
+    return distances + reference.own_similarity
+
+
+def _sum_similarities(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Sum the similarities of all pairs of placed rows in each full window; shapes as above."""
+    with_earlier, with_later = np.zeros((2, *points.shape[:2]))
+    if (kernel := _load_kernel("sum_window_similarities")) is not None:
+        by_feature = np.ascontiguousarray(points.transpose(0, 2, 1))
+        n_streams, n_features, n_rows = by_feature.shape
+        sums = (with_earlier.ctypes.data, with_later.ctypes.data)
+        kernel(by_feature.ctypes.data, n_streams, n_rows, n_features, size, *sums)
+        return _sum_pairs(with_earlier, with_later, size)
     # Each block of rows with those up to a window before it: a product of matrices yields all exponents at once.
     table, extended = table_of(points), extend(points)
-    with_earlier, with_later = np.zeros((2, *mean_similarities.shape))
     n_rows, step = points.shape[1], max(1, size // 4)
     for start in range(0, n_rows, step):
         end, first = min(start + step, n_rows), max(0, start - size + 1)
@@ -221,10 +185,7 @@ def simulate_kernel_distances(
         similarities *= (lags > 0) & (lags < size)
         with_earlier[:, start:end] = similarities.sum(axis=2)
         with_later[:, first:end] += similarities.sum(axis=1)
-    pairs = _sum_pairs(with_earlier, with_later, size)
-    with_reference = _sum_window(mean_similarities, size)
-    distances: NDArray[np.float64] = (size + 2 * pairs) / size**2 - 2 / size * with_reference
-    return distances + reference.own_similarity
+    return _sum_pairs(with_earlier, with_later, size)
 
 
 def simulate_rank_distances(reference: RankReference, places: Whole, column: int, size: int) -> NDArray[np.float64]:
@@ -245,29 +206,66 @@ def simulate_rank_distances(reference: RankReference, places: Whole, column: int
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
-    table = reference.table
-    # An overlap is at most four times the number of reference rows; numbers of half the size are added twice as fast.
-    small = np.int32 if 4 * reference.n_rows * size <= np.iinfo(np.int32).max else np.int64
-    above, ties = (table[row].astype(small).take(places) for row in (0, 1))
-    names, tied = (places - places.min()).astype(np.int32), np.array(np.nonzero(ties))
-    is_rarely_tied = tied.shape[1] < _RARELY * ties.size
-    with_earlier, with_later = np.zeros((2, *places.shape), small)
-    for lag in range(1, size):
-        overlaps = np.minimum(above[:, lag:], above[:, :-lag])
-        if is_rarely_tied:
-            stream, row = tied[:, tied[1] < places.shape[1] - lag]
-            overlaps[stream, row] -= ties[stream, row] * (names[stream, row + lag] == names[stream, row])
-        else:
-            overlaps -= ties[:, lag:] * (names[:, lag:] == names[:, :-lag])
-        with_earlier[:, lag:] += overlaps
-        with_later[:, :-lag] += overlaps
-    pairs = _sum_pairs(with_earlier, with_later, size)
-    with_itself = _sum_window((table[0] - table[1]).take(places), size)
-    with_reference = _sum_window(table[2].take(places), size)
     n_rows, own = reference.n_rows, reference.own_overlaps[column]
-    sums = n_rows**2 * (with_itself + 2 * pairs) - 2 * size * n_rows * with_reference + size**2 * own
+    levels, ties, with_reference = reference.table
+    sums = _sum_window((n_rows**2 * (levels - ties) - 2 * size * n_rows * with_reference).take(places), size)
+    # An overlap is at most four times the number of reference rows; small numbers are added faster.
+    small = np.int16 if 4 * n_rows <= np.iinfo(np.int16).max else np.int32
+    pairs = _sum_overlaps(levels.astype(small).take(places), ties.astype(small).take(places), places, size)
+    sums += 2 * n_rows**2 * pairs
+    sums += size**2 * own
     distances: NDArray[np.float64] = sums * (1 / (4 * n_rows**3 * size**2))
     return distances
+
+
+def _sum_overlaps(
+    levels: NDArray[np.integer], ties: NDArray[np.integer], places: Whole, size: int
+) -> NDArray[np.int64]:
+    """Sum the overlaps of all pairs of rows in each full window: the smaller level, less the tie of equal values.
+
+    Parameters
+    ----------
+    levels, ties, places
+        Of each row, shape ``(n_streams, n_rows)``; equal rows have equal places.
+    size
+        Rows in the window.
+
+    Returns
+    -------
+    Shape ``(n_streams, n_rows - size + 1)``.
+    """
+    (n_streams, n_rows), kernel = levels.shape, _load_kernel("sum_window_overlaps")
+    values = places.astype(np.int32)
+    if kernel is not None and levels.dtype == np.int16:
+        arrays = (levels, ties, values)
+        sums = np.empty((n_streams, n_rows - size + 1), np.int64)
+        kernel(*(array.ctypes.data for array in arrays), n_streams, n_rows, size, sums.ctypes.data)
+        return sums
+    wide = np.int32 if size * int(levels.max()) <= np.iinfo(np.int32).max else np.int64
+    levels, ties = levels.astype(wide), ties.astype(wide)
+    with_earlier, with_later = np.zeros((2, *levels.shape), wide)
+    for lag in range(1, size):
+        overlaps = np.minimum(levels[:, lag:], levels[:, :-lag])
+        overlaps -= ties[:, lag:] * (values[:, lag:] == values[:, :-lag])
+        with_earlier[:, lag:] += overlaps
+        with_later[:, :-lag] += overlaps
+    return _sum_pairs(with_earlier, with_later, size)
+
+
+# With the types of their arguments.
+_KERNELS: dict[str, tuple[type[c_void_p] | type[c_int64], ...]] = {
+    "sum_window_overlaps": (*[c_void_p] * 3, *[c_int64] * 3, c_void_p),
+    "sum_window_similarities": (c_void_p, *[c_int64] * 4, *[c_void_p] * 2),
+}
+
+
+@cache
+def _load_kernel(name: str) -> Callable[..., None] | None:
+    """Load a compiled sum, which takes a tenth of the time; None if there is none."""
+    try:
+        return load_functions(LIBRARY, name, _KERNELS[name])[1]
+    except KernelNotBuilt:
+        return None
 
 
 def simulate_outlier_shares(are_outliers: NDArray[np.bool_], training_share: float, size: int) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from sklearn.ensemble import IsolationForest
 
 from app.errors import InvalidForest
 from app.model.encoding import Encoding
-from app.model.forest import INLIER, OUTLIER, SCORE_TOLERANCE, Forest, Threshold
+from app.model.forest import INLIER, OUTLIER, SCORE_TOLERANCE, Forest, Threshold, to_scores
 from app.model.forest_arrays import ForestArrays
 from app.model.schema import MAX_FEATURES
 from training.fitting.evaluate import Evaluation
@@ -35,7 +37,10 @@ MAX_COMPARED_ROWS = 1_000_000
 
 
 def compile_forest(
-    estimator: object, rows: NDArray[np.floating] | None = None, encoding: Encoding | None = None
+    estimator: object,
+    rows: NDArray[np.floating] | None = None,
+    encoding: Encoding | None = None,
+    more_sums: Sequence[float] | NDArray[np.float64] = (),
 ) -> Forest:
     """Compile a fitted Isolation Forest.
 
@@ -50,6 +55,8 @@ def compile_forest(
         rows within rounding of the threshold depend on this machine's power function being monotonic.
     encoding
         Makes the forest's features of columns; the forest then takes columns.
+    more_sums
+        Path-length sums of other rows that get scikit-learn's labels too, shape ``(n_sums,)``.
 
     Returns
     -------
@@ -100,8 +107,9 @@ def compile_forest(
     offset = float(estimator.offset_)
     forest = Forest(arrays, Threshold.find(offset, arrays))
     if rows is not None:
-        labels = np.where(forest.score(rows) < offset, OUTLIER, INLIER)
-        forest = Forest(arrays, Threshold.find(offset, arrays, forest.sum_path_lengths(rows), labels))
+        sums = np.concatenate([forest.sum_path_lengths(rows), more_sums])
+        labels = np.where(to_scores(sums, float(arrays.path_length_scale)) < offset, OUTLIER, INLIER)
+        forest = Forest(arrays, Threshold.find(offset, arrays, sums, labels))
     return forest if encoding is None else Forest(arrays, forest.threshold, encoding=encoding)
 
 
@@ -123,7 +131,13 @@ def check_agreement(estimator: Any, rows: Any, compiled: Evaluation) -> None:
         If a label differs, or a score by more than 1e-12.
     """
     every = slice(None, None, -(-len(rows) // MAX_COMPARED_ROWS))
-    scores, labels = _predict_with_scikit_learn(estimator, rows[every])
+    forest = estimator
+    while not isinstance(forest, IsolationForest):  # the last step of a pipeline may be one
+        forest = forest[-1]
+    # Scores and labels would be two walks through all trees. What predict makes of this is compared on the golden rows.
+    with _explaining_refusals():
+        decisions = estimator.decision_function(rows[every])
+    scores, labels = decisions + forest.offset_, np.where(decisions < 0, OUTLIER, INLIER)
     differing = (labels != compiled.labels[every]) | (np.abs(scores - compiled.scores[every]) > SCORE_TOLERANCE)
     if differing.any():
         raise InvalidForest(
@@ -225,13 +239,20 @@ def _average_path_length(n_rows: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _predict_with_scikit_learn(estimator: Any, rows: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Score and label rows with scikit-learn."""
+    with _explaining_refusals():
+        return estimator.score_samples(rows), estimator.predict(rows)
+
+
+@contextmanager
+def _explaining_refusals() -> Iterator[None]:
+    """Turn what scikit-learn raises when it scores into a refusal."""
     with warnings.catch_warnings():
         # An imported estimator may have column names; the columns were matched by name when they were read. A pipeline
         # may warn of levels that it does not know, and of logarithms of 0.
         warnings.filterwarnings("ignore", category=UserWarning)
         warnings.filterwarnings("ignore", category=RuntimeWarning)
         try:
-            return estimator.score_samples(rows), estimator.predict(rows)
+            yield
         except AttributeError as error:
             raise InvalidForest(
                 f"The scikit-learn release installed here cannot use this forest ({error}); fit it again."

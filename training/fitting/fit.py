@@ -131,16 +131,22 @@ def fit(
     forest = IsolationForest(**wanted | {"contamination": "auto", "warm_start": True})
     seeds = []
     for n_trees in _plan_batches(parameters.n_estimators):
-        forest.set_params(n_estimators=n_trees)
-        if n_trees == parameters.n_estimators:
-            # To find the offset, all rows are scored, so only the last batch gets the contamination.
-            forest.set_params(contamination=parameters.contamination)
-        forest.fit(single_precision_rows)
+        forest.set_params(n_estimators=n_trees).fit(single_precision_rows)
         seeds.append(forest._seeds)
         on_progress(n_trees)
     # scikit-learn stores the seeds of the last batch only, and derives `estimators_samples_` from them.
     forest._seeds = np.concatenate(seeds)
-    return forest.set_params(warm_start=False)
+    return _learn_offset(forest.set_params(warm_start=False), single_precision_rows, parameters)
+
+
+def _learn_offset(forest: IsolationForest, rows: NDArray[np.float32], parameters: ForestParameters) -> IsolationForest:
+    """Set the threshold that the contamination means, as scikit-learn does, with the compiled forest's equal scores."""
+    from training.fitting.compile import compile_forest
+
+    forest.set_params(contamination=parameters.contamination)
+    if parameters.contamination != "auto":
+        forest.offset_ = np.percentile(compile_forest(forest).score(rows), 100.0 * parameters.contamination)
+    return forest
 
 
 def fit_until_agreed(
@@ -179,10 +185,7 @@ def fit_until_agreed(
         if agreement is None or agreement >= _ENOUGH_AGREEMENT:
             break
     forest._seeds = np.concatenate(seeds)
-    forest.set_params(warm_start=False, contamination=parameters.contamination)
-    if parameters.contamination != "auto":
-        forest.offset_ = np.percentile(forest.score_samples(single_precision_rows), 100.0 * parameters.contamination)
-    return forest, curve
+    return _learn_offset(forest.set_params(warm_start=False), single_precision_rows, parameters), curve
 
 
 def _plan_batches(n_trees: int) -> list[int]:

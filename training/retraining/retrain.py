@@ -22,7 +22,7 @@ from app.model.store.promotion_rules import Manifest
 from app.records.reading import LabelledRows, Period, RecordReader
 from app.records.timestamps import SECONDS_PER_DAY
 from training.bundle.write import TrainedModel, WrittenBundle, write_bundle
-from training.console import announce, show_calibration, show_record_rows, show_trees
+from training.console import announce, show_calibration, show_read_rows, show_trees
 from training.drift.calibrate import MIN_ROWS_FOR_DRIFT, DriftParameters
 from training.fitting.compile import compile_forest
 from training.fitting.evaluate import EnsembleShape
@@ -161,7 +161,7 @@ def retrain(
     period, names = choices.period, live.features.names
     versions = reader.find_versions(columns_to_record(live.manifest))
     labelled = reader.read_labelled(period, versions, len(names))
-    with show_record_rows("Reading records") as show_progress:
+    with show_read_rows("Reading records") as show_progress:
         pages = reader.read_rows(period, versions, len(names))
         records = read_training_records(
             pages,
@@ -234,7 +234,7 @@ def _compare(
 ) -> ModelComparison:
     """Compare on labelled rows and on traffic; the records are read again, now with the candidate."""
     period = records.period
-    with show_record_rows("Comparing on records") as show_progress:
+    with show_read_rows("Comparing on records") as show_progress:
         pages = reader.read_rows(period, versions, len(live.features.names))
         traffic = compare_on_traffic(
             pages, live.forest, candidate, labelled, max(period.since, period.until - _LATEST_SECONDS), show_progress

@@ -94,6 +94,10 @@ def move_threshold(
     n_flagged = scores.count_flagged(score)
     moved_at, who = datetime.now(UTC), who or name_operator()
     before = bundle.forest.threshold.score
+    training = bundle.manifest["training"] | {"flagged_rows": n_flagged, "flagged_share": n_flagged / scores.n_rows}
+    if "sample" in training:
+        # Both are about the threshold of the training, and the rows that were not drawn are not here.
+        training["sample"] = training["sample"] | {"flagged_rows_seen": None, "flagged_share_band": None}
     with store.writing() as folder:
         for file in (MANIFEST_FILE, *bundle.manifest["files"]):
             shutil.copyfile(bundle.folder / file, folder / file)
@@ -102,7 +106,7 @@ def move_threshold(
         manifest |= {
             "version": version,
             "threshold": asdict(threshold),
-            "training": manifest["training"] | {"flagged_rows": n_flagged, "flagged_share": n_flagged / scores.n_rows},
+            "training": training,
             "golden": manifest["golden"] | {"is_inlier": _label_golden_rows(bundle, threshold)},
             "moved_threshold": {
                 "from_version": bundle.version,

@@ -255,7 +255,7 @@ def test_parameters_that_json_cannot_represent_are_described(tmp_path: Path, sma
 def test_forest_that_differs_from_scikit_learn_is_not_written(tmp_path, small_model, monkeypatch):
     """An error in compiling the forest never reaches the service."""
 
-    def compile_wrongly(estimator: object, rows: np.ndarray, encoding: None) -> Forest:
+    def compile_wrongly(estimator: object, rows: np.ndarray, *_: object) -> Forest:
         arrays = compile_forest(estimator, rows).arrays
         return Forest(arrays, Threshold.find(-0.2, arrays))
 

@@ -57,6 +57,7 @@ def make_formulas() -> str:
 
 TEXTS = {
     "plain": make_text(),
+    "quoted-header": make_text().replace("mean,note,sd", '"mean","note","sd"', 1),
     "carriage-returns": make_text("\r\n"),
     "empty-lines-at-the-end": make_text() + "\n" * 1500,
     "no-last-line-end": make_text().rstrip(),

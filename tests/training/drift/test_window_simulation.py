@@ -8,6 +8,7 @@ import pytest
 from app.drift.cvm import RankReference, RankWindow
 from app.drift.mmd import KernelReference, KernelWindow
 from app.drift.windows import OutlierWindow
+from training.drift import simulate
 from training.drift.simulate import (
     make_jitter,
     simulate_kernel_distances,
@@ -26,6 +27,16 @@ def rows():
     return rows[:200], rows[200:]
 
 
+@pytest.fixture(params=["compiled", "numpy"])
+def kernel(request, monkeypatch):
+    """Compute with the compiled sums, and without a compiler."""
+    if request.param == "numpy":
+        monkeypatch.setattr(simulate, "_load_kernel", lambda name: None)
+    elif simulate._load_kernel("sum_window_overlaps") is None:
+        pytest.skip("the kernel is not compiled: make kernel")
+
+
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("size", [2, 11, 60])
 def test_kernel_distances_equal_the_windows(rows, size):
     """Up to rounding, because the order of additions differs."""
@@ -42,6 +53,7 @@ def test_kernel_distances_equal_the_windows(rows, size):
         assert np.allclose(stream, [window.push(point) for point in placed][size - 1 :], rtol=0, atol=1e-13)
 
 
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("size", [2, 11, 60])
 @pytest.mark.parametrize("n_reference", [200, 9000])
 def test_rank_distances_equal_the_windows(rows, size, n_reference):
@@ -54,6 +66,17 @@ def test_rank_distances_equal_the_windows(rows, size, n_reference):
         for stream, placed in zip(simulated, places.reshape(N_STREAMS, N_ROWS, 2), strict=True):
             window = RankWindow(reference, size)
             assert stream.tolist() == [window.push(place)[column] for place in placed][size - 1 :]
+
+
+@pytest.mark.usefixtures("kernel")
+def test_similarities_of_far_rows_are_zero():
+    """The compiled exponential function has no value for what NumPy's rounds to 0."""
+    points = np.array([[[0.0], [1e-9], [0.5], [5.0], [26.0], [1e6]]])
+
+    sums = simulate._sum_similarities(points, 2)
+
+    steps = np.diff(points[0, :, 0])
+    assert sums[0] == pytest.approx(np.exp(-(steps**2)), rel=0, abs=1e-15)
 
 
 def test_outlier_shares_equal_the_windows():
