@@ -7,16 +7,16 @@ drawn from the other training rows: drawn from the reference itself, they would 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration, ColumnBins
+from app.drift.calibration import CVM, MAX_WINDOW, MIN_WINDOW, MMD, OUTLIER_RATE, SCORE, Calibration, ColumnBins
 from app.drift.mmd import Encode, RobustScaling, encode_rows
 from app.drift.thresholds import find_thresholds
-from app.drift.windows import find_confirming_outlier_shares, round_to_single
-from training.drift.simulate import DriftSimulation, ScoredRows
+from app.drift.windows import find_outlier_rate_thresholds, round_to_single
+from training.drift.simulate import MAX_ROWS, DriftSimulation, ScoredRows
 from training.errors import BadArgument
 
 
@@ -160,6 +160,9 @@ def find_bins(values: NDArray[np.float64]) -> ColumnBins:
     return ColumnBins(edges, in_bins)
 
 
+# The detectors that need simulated streams of rows.
+_OF_ROWS = (MMD, CVM, SCORE)
+
 # More rows do not improve the thresholds, and each is compared with the whole reference.
 _MAX_CALIBRATION_ROWS = 100_000
 
@@ -197,20 +200,19 @@ def calibrate(
         others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
     bandwidth = find_bandwidth(encode_rows(round_to_single(reference.rows), encode))
-    simulation = DriftSimulation(
-        reference, others, training_outlier_share, bandwidth, window, run_time, generator, encode
-    )
-    thresholds = {}
-    for n_done, name in enumerate(DETECTORS):
+    thresholds = {
+        OUTLIER_RATE: find_outlier_rate_thresholds(
+            training_outlier_share, len(reference) + n_others, window, run_time, MAX_ROWS
+        )
+    }
+    simulation = DriftSimulation(reference, others, bandwidth, window, run_time, generator, encode)
+    for n_done, name in enumerate(_OF_ROWS):
 
         def report_part(part: float, n_done: int = n_done) -> None:
-            on_progress((n_done + part) / len(DETECTORS))
+            on_progress((n_done + part) / len(_OF_ROWS))
 
         statistics = simulation.run(name, report_part)
         thresholds[name] = find_thresholds(statistics, window, run_time)
-    n_training = len(reference) + n_others
-    confirming = find_confirming_outlier_shares(training_outlier_share, n_training, window)
-    thresholds[OUTLIER_RATE] = replace(thresholds[OUTLIER_RATE], confirming=confirming)
     return Calibration(
         reference_rows=reference.rows,
         reference_scores=reference.scores,

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import CVM, MMD, OUTLIER_RATE
+from app.drift.calibration import CVM, MMD
 from app.drift.cvm import RankReference, Whole
 from app.drift.mmd import Encode, KernelReference, extend, table_of
 from app.drift.thresholds import settling_rows
-from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single, step_between_outlier_shares
+from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
 
 # Simulated first signals of each detector. The standard error of the run time is 1 / sqrt(2000) = 2 %; for wide tables
 # and long run times, which get fewer, at most 4 %.
@@ -32,7 +32,7 @@ _RESERVE = 1.1
 
 # Comparisons of two rows in one column, of which a core makes so many in about half a minute; and rows of all streams
 # together, whose statistics fit into an ordinary machine's memory several times.
-_MAX_COMPARISONS, _MAX_ROWS = 12e9, 30e6
+_MAX_COMPARISONS, MAX_ROWS = 12e9, 30_000_000
 
 # A stream continues for so many windows after the settling rows: most of its rows count, and there are many streams.
 _WINDOWS_AT_RISK = 10
@@ -74,7 +74,7 @@ class ScoredRows:
 
 
 class DriftSimulation:
-    """Streams without drift, the same for all detectors.
+    """Streams without drift, the same for all detectors but ``outlier_rate``, which needs no rows.
 
     Parameters
     ----------
@@ -82,8 +82,6 @@ class DriftSimulation:
         Rows that the detectors compare with.
     others
         Rows that the streams are drawn from.
-    training_outlier_share
-        Share of all training rows that the model flagged.
     bandwidth
         Bandwidth of the MMD kernel.
     window
@@ -100,7 +98,6 @@ class DriftSimulation:
         self,
         reference: ScoredRows,
         others: ScoredRows,
-        training_outlier_share: float,
         bandwidth: float,
         window: int,
         run_time: int,
@@ -113,7 +110,6 @@ class DriftSimulation:
         self._points = self._kernel.place(rows)
         self._similarities = self._kernel.mean_similarity(self._points)
         self._places = self._ranks.place(np.column_stack([rows, round_to_single(others.scores)]))
-        self._are_outliers, self._share = others.labels < 0, training_outlier_share
         self._window = window
         n_streams, self._n_windows = _plan_streams(window, run_time, self._ranks.n_columns)
         drawn = generator.integers(0, len(others), (n_streams, window - 1 + self._n_windows), dtype=np.int32)
@@ -128,7 +124,7 @@ class DriftSimulation:
         Parameters
         ----------
         detector
-            Name of the detector.
+            ``mmd``, ``cvm`` or ``score``.
         on_progress
             Called regularly with the completed share, in [0, 1].
 
@@ -143,10 +139,7 @@ class DriftSimulation:
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
             all_computed = threads.map(partial(self._compute, detector), self._parts)
             for part, computed in zip(self._parts, all_computed, strict=True):
-                if detector == OUTLIER_RATE:
-                    computed += step_between_outlier_shares(self._share, self._window) * jitter.random(computed.shape)
-                else:
-                    computed += make_jitter(jitter, *computed.shape)
+                computed += make_jitter(jitter, *computed.shape)
                 statistics[n_done : n_done + len(part)] = computed
                 n_done += len(part)
                 on_progress(n_done / len(statistics))
@@ -156,8 +149,6 @@ class DriftSimulation:
         """Compute a detector's statistic for some streams, without jitter."""
         if detector == MMD:
             return simulate_kernel_distances(self._kernel, self._points[part], self._similarities[part], self._window)
-        if detector == OUTLIER_RATE:
-            return simulate_outlier_shares(self._are_outliers[part], self._share, self._window)
         score = self._ranks.n_columns - 1
         columns = range(score) if detector == CVM else [score]
         highest = np.zeros((len(part), self._n_windows))
@@ -183,7 +174,7 @@ def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]
     signals_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))
     # The similarity of whole rows costs about as much as two more columns of ranks.
     comparisons_per_stream = (window + settling + at_risk) * window * (n_columns + 2)
-    affordable_streams = min(_MAX_COMPARISONS / comparisons_per_stream, _MAX_ROWS / (settling + at_risk))
+    affordable_streams = min(_MAX_COMPARISONS / comparisons_per_stream, MAX_ROWS / (settling + at_risk))
     affordable = affordable_streams * signals_per_stream / _RESERVE
     n_signals = min(_MAX_SIGNALS, max(_MIN_SIGNALS, affordable))
     return ceil(_RESERVE * n_signals / signals_per_stream), settling + at_risk
@@ -268,13 +259,6 @@ def simulate_rank_distances(reference: RankReference, places: Whole, column: int
     sums = n_rows**2 * (with_itself + 2 * pairs) - 2 * size * n_rows * with_reference + size**2 * own
     distances: NDArray[np.float64] = sums * (1 / (4 * n_rows**3 * size**2))
     return distances
-
-
-def simulate_outlier_shares(are_outliers: NDArray[np.bool_], training_share: float, size: int) -> NDArray[np.float64]:
-    """Compute the statistic of :class:`app.drift.windows.OutlierWindow` after each full window; shapes as above."""
-    counts = _sum_window(are_outliers.astype(np.int64), size)
-    shares: NDArray[np.float64] = np.abs(counts / size - training_share)
-    return shares
 
 
 def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> NDArray[np.float64]:
