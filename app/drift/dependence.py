@@ -32,10 +32,10 @@ _CLEAR = 5.0
 # At most: clear changes exceed thresholds a hundredfold, and must be found all the same.
 MAX_FACTOR = 10.0
 
-# Until a block has been measured, thresholds of windows of 100 rows are multiplied by 5. In sessions of ten, no detector
-# then had a false event in the first 2,000 rows (1,400 starts), and clear changes were events 15 rows later. The longer
-# windows are, the lower are thresholds: so this factor may grow with them, and must be smaller in short windows, whose
-# statistics could not exceed it.
+# Until a block has been measured, thresholds of windows of 100 rows are multiplied by 5. No detector then had a false
+# event in the first 2,000 rows of sessions of ten, and clear changes were events 20 rows later. The longer windows are,
+# the lower are thresholds: so this factor may grow with them, and must be smaller in short windows, whose statistics
+# could not exceed it.
 _WINDOW_PER_FACTOR = 20
 
 
