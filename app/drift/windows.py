@@ -105,7 +105,7 @@ def find_outlier_rate_thresholds(
     >>> few.confirming[30].round(3), many.confirming[30].round(3)
     (np.float64(0.034), np.float64(0.028))
     """
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(0)  # the same share gives the same file
     n_windows = settling_rows(size) + min(_WINDOWS_AT_RISK * size, run_time)
     statistics = np.empty((ceil(min(max_rows, _MAX_SIGNALS * run_time) / n_windows), n_windows))
     for part in np.array_split(statistics, ceil(statistics.size / _ROWS_AT_ONCE)):
@@ -138,7 +138,7 @@ def slide_outlier_shares(are_outliers: NDArray[np.bool_], training_share: float,
 
 def _find_confirming_outlier_shares(training_share: float, n_training: int, size: int) -> NDArray[np.float64]:
     """Return the confirming thresholds of the share of outliers; they include that the training rows are a sample."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(0)  # the same share gives the same file
     error = np.sqrt(max(training_share, 1 / n_training) / n_training)
     counts = generator.binomial(size, min(training_share + _ERRORS * error, 1.0), _SIMULATED_WINDOWS)
     statistics = np.abs(counts / size - training_share)
