@@ -80,7 +80,7 @@ class DriftReport(Schema):
     dependence = fields.Float(
         metadata={
             "description": "What the thresholds are multiplied with, 1 to 10, as rows resemble their neighbours "
-            "(retries, sessions); 1 for independent rows."
+            "(retries, sessions); 1 for independent rows. In the first 2,000 rows of a version a cautious value."
         }
     )
     detectors = fields.Dict(keys=fields.String(), values=fields.Nested(DriftDetector), required=True)

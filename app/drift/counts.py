@@ -99,16 +99,18 @@ class CountsDetector:
         Of each feature and, last, of the score.
     threshold
         An event is a statistic above it, see :func:`find_threshold`.
+    first_widening
+        Of the thresholds of windows until it is known how much rows depend on each other.
     """
 
-    def __init__(self, bins: Sequence[ColumnBins], threshold: float) -> None:
+    def __init__(self, bins: Sequence[ColumnBins], threshold: float, first_widening: float = 1.0) -> None:
         self._bins = tuple(bins)
         n_bins = [len(column.counts) for column in self._bins]
         self._starts = np.concatenate([[0], np.cumsum(n_bins)[:-1]]).astype(np.int64)
         self._training = np.concatenate([column.counts for column in self._bins]).astype(np.float64)
         self._n_training = int(self._bins[0].counts.sum())
         self._degrees = np.array(n_bins) - 1
-        self._dependence = Dependence(n_bins)
+        self._dependence = Dependence(n_bins, first_widening)
         # The bins of the rows of an unfinished block, and how many rows are missing until it is full, 1 to 2,000.
         self._rows: list[NDArray[np.uint8]] = []
         self.missing = BLOCK

@@ -32,6 +32,23 @@ _CLEAR = 5.0
 # At most: clear changes exceed thresholds a hundredfold, and must be found all the same.
 MAX_FACTOR = 10.0
 
+# Until a block has been measured, thresholds of windows of 100 rows are multiplied by 5. No detector then had a false
+# event in the first 2,000 rows of sessions of ten, and clear changes were events 20 rows later. The longer windows are,
+# the lower are thresholds: so this factor may grow with them, and must be smaller in short windows, whose statistics
+# could not exceed it.
+_WINDOW_PER_FACTOR = 20
+
+
+def find_first_factor(window: int) -> float:
+    """Return the factor for windows of so many rows while it is not known how much rows depend on each other.
+
+    Examples
+    --------
+    >>> [find_first_factor(window) for window in (10, 100, 1000)]
+    [1.0, 5.0, 10.0]
+    """
+    return min(max(window / _WINDOW_PER_FACTOR, 1.0), MAX_FACTOR)
+
 
 class Dependence:
     """How much the last rows depend on each other.
@@ -40,6 +57,8 @@ class Dependence:
     ----------
     n_bins
         Number of bins of each column.
+    first_factor
+        The factor until a block has been measured, at least 1.
 
     Attributes
     ----------
@@ -52,7 +71,9 @@ class Dependence:
     Examples
     --------
     >>> places = np.random.default_rng(1).integers(0, 20, (2000, 1), dtype=np.uint8)
-    >>> dependence = Dependence([20])
+    >>> dependence = Dependence([20], first_factor=5.0)
+    >>> dependence.factor
+    5.0
     >>> dependence.add(places)
     >>> dependence.factor
     1.0
@@ -65,8 +86,8 @@ class Dependence:
     4
     """
 
-    def __init__(self, n_bins: Sequence[int]) -> None:
-        self._n_bins = tuple(n_bins)
+    def __init__(self, n_bins: Sequence[int], first_factor: float = 1.0) -> None:
+        self._n_bins, self._first_factor = tuple(n_bins), first_factor
         self.measured = np.zeros((len(self._n_bins), _LAGS + 1))
         self.n_blocks = 0
 
@@ -82,7 +103,9 @@ class Dependence:
         Where rows resemble their neighbours only partly, a combination of bins may resemble them fully. So the largest
         correlation counts as 1, and the others in proportion. That is never too little for repeated rows and sessions.
         """
-        errors = self.measured[:, -1:] / np.sqrt(min(max(self.n_blocks, 1), _BLOCKS))
+        if not self.n_blocks:
+            return self._first_factor
+        errors = self.measured[:, -1:] / np.sqrt(min(self.n_blocks, _BLOCKS))
         correlations = np.where(self.measured[:, :-1] > _CLEAR * errors, self.measured[:, :-1], 0.0)
         largest = correlations.max(axis=1)
         factors = 1 + 2 * correlations.sum(axis=1)[largest > 0] / largest[largest > 0]

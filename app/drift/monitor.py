@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from app.drift.calibration import COUNTS, CVM, DETECTORS, Calibration
 from app.drift.counts import CountsDetector, Evidence, find_threshold
+from app.drift.dependence import find_first_factor
 from app.drift.detector import (
     MAX_COUNT,
     PLANNED_FALSE_EVENTS,
@@ -42,10 +43,9 @@ class Finding:
     detector
         The name of the detector.
     kind
-        A signal (stored as ``alarm``), or an event: a signal that was confirmed.
+        A signal (stored as ``alarm``), or an event, which is a confirmed signal.
     feature
-        The feature that has moved most, if the detector is ``cvm`` or ``counts``; else empty. Also empty if the score
-        has moved more than any feature.
+        What has moved most, for ``cvm`` and ``counts``; empty for others, and if that is the score.
     row
         The number of the row at which it was found, counted from 1 since monitoring of the model started.
     seconds
@@ -81,8 +81,7 @@ class Checks:
     Parameters
     ----------
     ratios
-        By detector: the ratio of statistic to threshold after each row with a full window, and of ``counts`` after each
-        block; above 1 is a signal.
+        By detector: statistic over threshold after each full window, or each block of ``counts``; above 1 is a signal.
     findings
         Signals and events, in order.
     """
@@ -131,11 +130,11 @@ class DriftMonitor:
         self.run_times = {name: calibration.thresholds[name].run_time for name in DETECTORS}
         self._counts: CountsDetector | None = None
         if calibration.bins:
-            n_columns = len(calibration.bins)
-            threshold = find_threshold(rows_per_second, PLANNED_FALSE_EVENTS, false_alarm_days, n_columns)
-            self._counts = CountsDetector(calibration.bins, threshold)
-            rows = rows_per_second * false_alarm_days * SECONDS_PER_DAY
-            self.run_times[COUNTS] = rows / PLANNED_FALSE_EVENTS
+            bins = calibration.bins
+            threshold = find_threshold(rows_per_second, PLANNED_FALSE_EVENTS, false_alarm_days, len(bins))
+            self._counts = CountsDetector(bins, threshold, find_first_factor(self.window))
+            self.run_times[COUNTS] = rows_per_second * false_alarm_days * SECONDS_PER_DAY / PLANNED_FALSE_EVENTS
+            self._widen()
         self.rows_seen = 0
         self.last_events: dict[str, Finding | None] = dict.fromkeys(self.detectors)
         # None until the window has been full.
@@ -151,7 +150,7 @@ class DriftMonitor:
 
     @property
     def dependence(self) -> float:
-        """By how much thresholds are multiplied, because rows resemble their neighbours, 1 to 10."""
+        """By how much thresholds are multiplied, because rows resemble, or may resemble, their neighbours; 1 to 10."""
         return self._counts.widening if self._counts else 1.0
 
     @property
@@ -204,9 +203,12 @@ class DriftMonitor:
     def _check_counts(self, detector: CountsDetector, evidence: Evidence, checks: Checks) -> None:
         """Check the evidence of the last blocks, and add what was found."""
         checks.ratios[COUNTS].append(evidence.statistic / detector.threshold)
-        is_feature = evidence.column < len(self.feature_names)
-        feature = self.feature_names[evidence.column] if is_feature else ""
+        feature = (*self.feature_names, "")[evidence.column]  # the last column is the score
         checks.findings.extend(self._make_finding(COUNTS, kind, feature) for kind in detector.check(evidence))
+        self._widen()
+
+    def _widen(self) -> None:
+        """Multiply the thresholds of the windows by the dependence of the rows."""
         for each in self._of_windows.values():
             each.widening = self.dependence
 
@@ -258,8 +260,7 @@ class DriftMonitor:
         ValueError, KeyError, TypeError
             If it does not fit the model; this monitor must then not be used.
         """
-        n_columns = len(self.feature_names) + 2
-        table = np.array(state["last_rows"], np.float64).reshape(-1, n_columns)
+        table = np.array(state["last_rows"], np.float64).reshape(-1, len(self.feature_names) + 2)
         progress = {name: Progress.of(state["progress"][name]) for name in self._of_windows}
         events = {name: Finding.of(event) for name, event in state["last_events"].items() if name in self.detectors}
         rows_seen = state["rows_seen"]
@@ -273,11 +274,11 @@ class DriftMonitor:
             self._counts.restore(state["counts"])
         self._last_rows.extend(table)
         self.rows_seen, self.last_events = rows_seen, dict.fromkeys(self.detectors) | events
+        self._widen()
         # Fill the windows; the detectors have checked these rows already.
         *_, last = [None, *self._push(table, rows_seen - n_rows)]
         for name, detector in self._of_windows.items():
             detector.progress = progress[name]
-            detector.widening = self.dependence
             if last is not None and n_rows == self.window:
                 detector.statistic = last.by_detector[name]
                 self.feature_distances = dict(zip(self.feature_names, last.distances[:-1].tolist(), strict=True))

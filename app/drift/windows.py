@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from app.drift.calibration import CVM, MMD, OUTLIER_RATE, SCORE, Calibration
 from app.drift.cvm import RankReference, RankWindow
 from app.drift.mmd import Encode, KernelReference, KernelWindow
-from app.drift.thresholds import find_confirming_thresholds
+from app.drift.thresholds import Thresholds, find_confirming_thresholds, find_thresholds, settling_rows
 
 
 def round_to_single(numbers: ArrayLike) -> NDArray[np.float64]:
@@ -58,27 +60,85 @@ _ERRORS = 2
 
 _SIMULATED_WINDOWS = 400_000
 
+# As in training.drift.simulate: a stream continues for so many windows after its threshold has settled.
+_WINDOWS_AT_RISK = 10
 
-def find_confirming_outlier_shares(training_share: float, n_training: int, size: int) -> NDArray[np.float64]:
-    """Return the confirming thresholds of the share of outliers; they include that the training rows are a sample.
+# So many signals, or as many as there are in so many rows, which take two seconds: some 800 at the default run time,
+# whose mean has a standard error of 4 %.
+_MAX_SIGNALS, _MAX_ROWS = 1000, 5_000_000
+
+# Labels are simulated in parts of so many rows, to save memory.
+_ROWS_AT_ONCE = 1_000_000
+
+
+def find_outlier_rate_thresholds(
+    training_share: float, n_training: int | None, size: int, run_time: int, max_rows: int = _MAX_ROWS
+) -> Thresholds:
+    """Find the thresholds of the share of outliers on simulated streams of labels.
+
+    Without drift, labels are independent with the probability of an outlier in training, so neither rows nor trees are
+    needed. Labels of a part of the training rows would know that probability less well.
 
     Parameters
     ----------
     training_share
         Share of the training rows that the model flagged, in [0, 1].
     n_training
-        Number of training rows.
+        Number of training rows; the fewer, the higher are the confirming thresholds. None if it is not known.
     size
         Rows in the window.
+    run_time
+        Wanted expected number of rows between signals without drift.
+    max_rows
+        Rows in all streams, at most.
 
     Examples
     --------
-    The fewer rows, the higher:
+    One row in a hundred is an outlier; a window with five or more of them signals:
 
-    >>> [find_confirming_outlier_shares(0.01, n_rows, 100)[30].round(3) for n_rows in (4000, 1_000_000)]
-    [np.float64(0.034), np.float64(0.028)]
+    >>> find_outlier_rate_thresholds(0.01, 4000, size=100, run_time=5000).lines[-1].round(3)
+    np.float64(0.04)
+
+    The fewer training rows, the higher are the confirming thresholds:
+
+    >>> few, many = (find_outlier_rate_thresholds(0.01, n_rows, 100, run_time=300) for n_rows in (4000, 1_000_000))
+    >>> few.confirming[30].round(3), many.confirming[30].round(3)
+    (np.float64(0.034), np.float64(0.028))
     """
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(0)  # the same share gives the same file
+    n_windows = settling_rows(size) + min(_WINDOWS_AT_RISK * size, run_time)
+    statistics = np.empty((ceil(min(max_rows, _MAX_SIGNALS * run_time) / n_windows), n_windows))
+    for part in np.array_split(statistics, ceil(statistics.size / _ROWS_AT_ONCE)):
+        labels = generator.random((len(part), n_windows + size - 1)) < training_share
+        part[:] = slide_outlier_shares(labels, training_share, size)
+        part += step_between_outlier_shares(training_share, size) * generator.random(part.shape)
+    thresholds = find_thresholds(statistics, size, run_time)
+    if n_training is None:
+        return thresholds
+    return replace(thresholds, confirming=_find_confirming_outlier_shares(training_share, n_training, size))
+
+
+def slide_outlier_shares(are_outliers: NDArray[np.bool_], training_share: float, size: int) -> NDArray[np.float64]:
+    """Compute the statistic of :class:`OutlierWindow` after each full window, shape ``(n_streams, n_rows - size + 1)``.
+
+    Parameters
+    ----------
+    are_outliers
+        Shape ``(n_streams, n_rows)``.
+    training_share
+        Share of the training rows that the model flagged, in [0, 1].
+    size
+        Rows in the window.
+    """
+    sums = np.cumsum(are_outliers, axis=1, dtype=np.int64)
+    sums[:, size:] -= sums[:, :-size].copy()
+    shares: NDArray[np.float64] = np.abs(sums[:, size - 1 :] / size - training_share)
+    return shares
+
+
+def _find_confirming_outlier_shares(training_share: float, n_training: int, size: int) -> NDArray[np.float64]:
+    """Return the confirming thresholds of the share of outliers; they include that the training rows are a sample."""
+    generator = np.random.default_rng(0)  # the same share gives the same file
     error = np.sqrt(max(training_share, 1 / n_training) / n_training)
     counts = generator.binomial(size, min(training_share + _ERRORS * error, 1.0), _SIMULATED_WINDOWS)
     statistics = np.abs(counts / size - training_share)

@@ -17,7 +17,7 @@ from benchmarks.drift.run_lengths import Source, draw_from
 from benchmarks.drift.small_changes import bins_of
 from training.drift.calibrate import ScoredRows
 
-_ROWS_PER_SECOND, _DAYS = 100, 30
+ROWS_PER_SECOND, _DAYS = 100, 30
 
 # Rows after which the dependence is known.
 _WARM_UP = 6000
@@ -94,7 +94,7 @@ def _sampled(make: Make) -> Make:
     """Return a stream of ten times as many rows as the recorder passes on."""
 
     def make_sampled(rows: ScoredRows, generator: np.random.Generator) -> Source:
-        return sample_each_second(make(rows, generator), 10 * _ROWS_PER_SECOND, _ROWS_PER_SECOND, generator)
+        return sample_each_second(make(rows, generator), 10 * ROWS_PER_SECOND, ROWS_PER_SECOND, generator)
 
     return make_sampled
 
@@ -110,7 +110,7 @@ STREAMS: dict[str, Make] = {
     "sessions of 10, 1,000 rows/s": _sampled(lambda rows, generator: send_sessions(rows, 10, generator)),
 }
 
-_CLEAR_CHANGES: dict[str, Callable[[Rows], Rows]] = {
+CLEAR_CHANGES: dict[str, Callable[[Rows], Rows]] = {
     "+0.3 on all": lambda rows: rows + 0.3,
     "times 1.5": lambda rows: rows * 1.5,
     "first feature stuck at 1": lambda rows: np.column_stack([np.ones(len(rows)), rows[:, 1:]]),
@@ -125,7 +125,7 @@ def tabulate_factors(populations: Mapping[str, Rows], n_training: int, n_blocks:
         trained = Trained.on(population, n_training, seed=0)
         bins = bins_of(trained)
         for words, make in STREAMS.items():
-            detector = CountsDetector(bins, find_threshold(_ROWS_PER_SECOND, PLANNED_FALSE_EVENTS, _DAYS, len(bins)))
+            detector = CountsDetector(bins, find_threshold(ROWS_PER_SECOND, PLANNED_FALSE_EVENTS, _DAYS, len(bins)))
             source = make(trained.population, np.random.default_rng(5))
             factors, statistics = [], []
             for number in range(n_blocks):
@@ -148,26 +148,26 @@ def tabulate_dependent_rows(populations: Mapping[str, Rows], n_training: int, n_
         "| rows | stream | factor | false events in 30 days: "
         + " | ".join(f"`{name}`" for name in DETECTORS)
         + " | `counts`: largest statistic / threshold | rows to the event: "
-        + " | ".join(_CLEAR_CHANGES)
+        + " | ".join(CLEAR_CHANGES)
         + " |"
     )
-    yield "|---|---|" + "--:|" * (len(DETECTORS) + len(_CLEAR_CHANGES) + 2)
+    yield "|---|---|" + "--:|" * (len(DETECTORS) + len(CLEAR_CHANGES) + 2)
     for name, population in populations.items():
         trained = Trained.on(population, n_training, seed=0)
         calibration = trained.calibrate()
         for words, make in STREAMS.items():
-            watch = _make_watch(calibration)
+            watch = make_watch(calibration)
             source = make(trained.population, np.random.default_rng(100))
             false_events, highest = _estimate_false_events(watch, calibration, source, n_rows)
-            delays = [_find_event(trained, calibration, make, change) for change in _CLEAR_CHANGES.values()]
+            delays = [_find_event(trained, calibration, make, change) for change in CLEAR_CHANGES.values()]
             figures = [f"{events:.3f}" for events in false_events] + [f"{highest:.2f}"] + [f"{d:,}" for d in delays]
             yield f"| {name} | {words} | {watch.dependence:.1f} | " + " | ".join(figures) + " |"
 
 
-def _make_watch(calibration: Calibration) -> DriftMonitor:
+def make_watch(calibration: Calibration) -> DriftMonitor:
     """Make a monitor of the default settings."""
     names = tuple(str(number) for number in range(calibration.reference_rows.shape[1]))
-    return DriftMonitor(calibration, names, _ROWS_PER_SECOND, _DAYS)
+    return DriftMonitor(calibration, names, ROWS_PER_SECOND, _DAYS)
 
 
 def _estimate_false_events(
@@ -193,14 +193,14 @@ def _estimate_false_events(
         for name in DETECTORS if first >= _WARM_UP else ():
             n_beyond[name] += (watch.detectors[name].statistic or 0) > before * lines[name]
     n_windows = (n_rows - _WARM_UP) / calibration.window
-    per_row = _DAYS * _ROWS_PER_SECOND * 86_400 / n_rows
+    per_row = _DAYS * ROWS_PER_SECOND * 86_400 / n_rows
     signals = {name: watch.detectors[name].progress.alarms for name in DETECTORS}
     return [per_row * signals[name] * (n_beyond[name] / n_windows) ** n_confirming for name in DETECTORS], highest
 
 
 def _find_event(trained: Trained, calibration: Calibration, make: Make, change: Callable[[Rows], Rows]) -> int:
     """Return the rows from a change to the first event after it."""
-    watch = _make_watch(calibration)
+    watch = make_watch(calibration)
     source = make(trained.population, np.random.default_rng(200))
     before = source(_WARM_UP, 0)
     watch.update(before.rows, before.scores, before.labels)

@@ -76,7 +76,8 @@ def _dependence() -> stat.Panel:
     return number(
         "Dependence of rows",
         "What all thresholds are multiplied with, because rows resemble their neighbours, as retries and sessions do. "
-        "1 for independent rows, at most 10: then only clear changes are found.",
+        "1 for independent rows, at most 10: then only clear changes are found. A cautious value in the first 2,000 "
+        "rows of a version.",
         units.NoUnit,
         query(f"max(drift_dependence_factor{{{INSTANCE}}})", "factor", fast_scrape=True),
         decimals=1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,57 @@ def test_repeated_rows_are_no_drift_and_a_clear_change_is(calibration):
     assert watch.dependence > 2
     assert [each for each in events if 2 * BLOCK < each.row <= len(rows)] == []
     assert {each.detector for each in events if each.row > len(rows)} >= {"mmd", "cvm"}
+
+
+@pytest.fixture(scope="module")
+def of_long_windows(calibration):
+    """For windows of 100 rows, whose statistics are about a fifth of those of 20."""
+    thresholds = {
+        name: replace(each, lines=each.lines / 5, confirming=each.confirming / 5)
+        for name, each in calibration.thresholds.items()
+    }
+    return replace(calibration, window=100, thresholds=thresholds)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_sessions_are_no_drift_before_their_dependence_is_known(of_long_windows, seed):
+    """In the first 2,000 rows, where a factor of 1 leads to events."""
+    watch = DriftMonitor(of_long_windows, ("mean", "sd"), 100, 30)
+    rows = make_rows(20_000, seed=5)
+    rows = rows[np.argsort(rows[:, 0])]
+    generator = np.random.default_rng(seed)
+    halves = np.repeat(generator.integers(0, 2, BLOCK // 10), 10)
+    scored = score_rows(rows[10_000 * halves + generator.integers(0, 10_000, BLOCK)])
+
+    before, line = watch.dependence, watch.detectors["mmd"].threshold
+    findings = watch.update(*_columns(scored)).findings
+
+    assert before == line / of_long_windows.thresholds["mmd"].lines[0] == 5
+    assert [each for each in findings if each.kind is Kind.EVENT] == []
+    assert watch.dependence > 7
+
+
+def test_clear_change_is_an_event_before_the_dependence_is_known(of_long_windows):
+    """As many windows later as confirm it."""
+    watch = DriftMonitor(of_long_windows, ("mean", "sd"), 100, 30)
+    rows = make_rows(BLOCK - 1, seed=5)
+    rows[500:] += 1
+
+    findings = watch.update(*_columns(score_rows(rows))).findings
+
+    events = [each.row for each in findings if each.kind is Kind.EVENT]
+    assert 0 < min(events) - 500 - 100 * watch.confirmation.n_windows <= 100
+
+
+def test_state_without_a_measurement_is_as_cautious_as_a_start(of_long_windows):
+    """Also one of an earlier release, after fewer than 2,000 rows or without counts."""
+    watch = DriftMonitor(of_long_windows, ("mean", "sd"), 100, 30)
+    watch.update(*_columns(score_rows(make_rows(300, seed=5))))
+    for state in (watch.state(), watch.state() | {"counts": None}):
+        restarted = DriftMonitor(of_long_windows, ("mean", "sd"), 100, 30)
+        restarted.restore(state)
+        assert restarted.describe()["detectors"]["cvm"]["threshold"] == watch.detectors["cvm"].threshold
+        assert restarted.dependence == 5
 
 
 def _columns(scored):

@@ -7,17 +7,17 @@ drawn from the other training rows: drawn from the reference itself, they would 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, exp
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from app.drift.calibration import DETECTORS, MAX_WINDOW, MIN_WINDOW, OUTLIER_RATE, Calibration, ColumnBins
+from app.drift.calibration import CVM, MAX_WINDOW, MIN_WINDOW, MMD, OUTLIER_RATE, SCORE, Calibration, ColumnBins
 from app.drift.mmd import Encode, RobustScaling, encode_rows
 from app.drift.thresholds import find_thresholds, settling_rows
-from app.drift.windows import find_confirming_outlier_shares, round_to_single
+from app.drift.windows import find_outlier_rate_thresholds, round_to_single
 from training.drift.simulate import DriftSimulation
 from training.errors import BadArgument
 
@@ -197,10 +197,13 @@ _RESERVE = 1.1
 
 # Comparisons of two rows in one column, of which a core makes so many in about half a minute; and rows of all streams
 # together, whose statistics fit into an ordinary machine's memory several times.
-_MAX_COMPARISONS, _MAX_ROWS = 12e9, 30e6
+_MAX_COMPARISONS, _MAX_ROWS = 12e9, 30_000_000
 
 # A stream continues for so many windows after the settling rows: most of its rows count, and there are many streams.
 _WINDOWS_AT_RISK = 10
+
+# The detectors that need simulated streams of rows.
+_OF_ROWS = (MMD, CVM, SCORE)
 
 # More rows do not improve the thresholds, and each is compared with the whole reference.
 _MAX_CALIBRATION_ROWS = 100_000
@@ -239,23 +242,22 @@ def calibrate(
         others = others.take(generator.choice(len(others), _MAX_CALIBRATION_ROWS, replace=False))
     window, run_time = parameters.window, parameters.expected_run_time
     bandwidth = find_bandwidth(encode_rows(round_to_single(reference.rows), encode))
-    n_streams, n_windows = _plan_streams(window, run_time, columns[0].shape[1])
-    thresholds = {}
+    n_streams, n_windows = plan_streams(window, run_time, columns[0].shape[1])
+    thresholds = {
+        OUTLIER_RATE: find_outlier_rate_thresholds(
+            training_outlier_share, len(reference) + n_others, window, run_time, _MAX_ROWS
+        )
+    }
     # The streams are simulated in threads; if each had further ones for its products, they would wait for each other.
     with threadpool_limits(limits=1, user_api="blas"):
-        simulation = DriftSimulation(
-            reference, others, training_outlier_share, bandwidth, window, n_streams, n_windows, generator, encode
-        )
-        for n_done, name in enumerate(DETECTORS):
+        simulation = DriftSimulation(reference, others, bandwidth, window, n_streams, n_windows, generator, encode)
+        for n_done, name in enumerate(_OF_ROWS):
 
             def report_part(part: float, n_done: int = n_done) -> None:
-                on_progress((n_done + part) / len(DETECTORS))
+                on_progress((n_done + part) / len(_OF_ROWS))
 
             statistics = simulation.run(name, report_part)
             thresholds[name] = find_thresholds(statistics, window, run_time)
-    n_training = len(reference) + n_others
-    confirming = find_confirming_outlier_shares(training_outlier_share, n_training, window)
-    thresholds[OUTLIER_RATE] = replace(thresholds[OUTLIER_RATE], confirming=confirming)
     return Calibration(
         reference_rows=reference.rows,
         reference_scores=reference.scores,
@@ -270,7 +272,7 @@ def calibrate(
     )
 
 
-def _plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]:
+def plan_streams(window: int, run_time: int, n_columns: int) -> tuple[int, int]:
     """Return how many streams are needed, and for how many full windows each."""
     settling, at_risk = settling_rows(window), min(_WINDOWS_AT_RISK * window, run_time)
     signals_per_stream = exp(-settling / run_time) * (1 - exp(-at_risk / run_time))

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.drift.calibration import CVM, MMD, OUTLIER_RATE
+from app.drift.calibration import CVM, MMD
 from app.drift.cvm import RankReference, Whole
 from app.drift.mmd import Encode, KernelReference, extend, table_of
-from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single, step_between_outlier_shares
+from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
 from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SCALE_QUANTILE, _WINDOWS_FOR_SCALES = 0.999, 200_000
 
 
 class DriftSimulation:
-    """Streams without drift, the same for all detectors.
+    """Streams without drift, the same for all detectors but ``outlier_rate``, which needs no rows.
 
     Parameters
     ----------
@@ -42,8 +42,6 @@ class DriftSimulation:
         Rows that the detectors compare with.
     others
         Rows that the streams are drawn from.
-    training_outlier_share
-        Share of all training rows that the model flagged.
     bandwidth
         Bandwidth of the MMD kernel.
     window
@@ -60,7 +58,6 @@ class DriftSimulation:
         self,
         reference: ScoredRows,
         others: ScoredRows,
-        training_outlier_share: float,
         bandwidth: float,
         window: int,
         n_streams: int,
@@ -76,7 +73,6 @@ class DriftSimulation:
         places = self._ranks.place(np.column_stack([rows, round_to_single(others.scores)]))
         # A column after the other, because values are picked from one at a time.
         self._places = np.ascontiguousarray(places.T)
-        self._are_outliers, self._share = others.labels < 0, training_outlier_share
         self._window, self._n_windows = window, n_windows
         drawn = generator.integers(0, len(others), (n_streams, window - 1 + n_windows), dtype=np.int32)
         self._parts = np.array_split(drawn, ceil(n_streams / _STREAMS_AT_ONCE))
@@ -90,7 +86,7 @@ class DriftSimulation:
         Parameters
         ----------
         detector
-            Name of the detector.
+            ``mmd``, ``cvm`` or ``score``.
         on_progress
             Called regularly with the completed share, in [0, 1].
 
@@ -105,10 +101,7 @@ class DriftSimulation:
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
             all_computed = threads.map(partial(self._compute, detector), self._parts)
             for part, computed in zip(self._parts, all_computed, strict=True):
-                if detector == OUTLIER_RATE:
-                    computed += step_between_outlier_shares(self._share, self._window) * jitter.random(computed.shape)
-                else:
-                    computed += make_jitter(jitter, *computed.shape)
+                computed += make_jitter(jitter, *computed.shape)
                 statistics[n_done : n_done + len(part)] = computed
                 n_done += len(part)
                 on_progress(n_done / len(statistics))
@@ -118,8 +111,6 @@ class DriftSimulation:
         """Compute a detector's statistic for some streams, without jitter."""
         if detector == MMD:
             return simulate_kernel_distances(self._kernel, self._points[part], self._similarities[part], self._window)
-        if detector == OUTLIER_RATE:
-            return simulate_outlier_shares(self._are_outliers[part], self._share, self._window)
         score = self._ranks.n_columns - 1
         columns = range(score) if detector == CVM else [score]
         highest = np.zeros((len(part), self._n_windows))
@@ -266,13 +257,6 @@ def _load_kernel(name: str) -> Callable[..., None] | None:
         return load_functions(LIBRARY, name, _KERNELS[name])[1]
     except KernelNotBuilt:
         return None
-
-
-def simulate_outlier_shares(are_outliers: NDArray[np.bool_], training_share: float, size: int) -> NDArray[np.float64]:
-    """Compute the statistic of :class:`app.drift.windows.OutlierWindow` after each full window; shapes as above."""
-    counts = _sum_window(are_outliers.astype(np.int64), size)
-    shares: NDArray[np.float64] = np.abs(counts / size - training_share)
-    return shares
 
 
 def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> NDArray[np.float64]:

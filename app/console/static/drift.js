@@ -16,7 +16,7 @@ async function load() {
   }
   byId("problem").replaceChildren();
   const { detectors, rows_seen: rows, window: size, window_fill: fill, model_version: version, dependence, state } = report;
-  byId("about").replaceChildren(version ?? "no model", rows === undefined ? "" : ` · ${number(rows, 12)} rows seen · window of ${size}, ${percent(fill, 2)} full`, dependence > 1 ? ` · thresholds times ${number(dependence, 2)}, as rows depend on each other` : "", " · ", time(report.updated_at));
+  byId("about").replaceChildren(version ?? "no model", rows === undefined ? "" : ` · ${number(rows, 12)} rows seen · window of ${size}, ${percent(fill, 2)} full`, dependence > 1 ? ` · thresholds times ${number(dependence, 2)}, for rows that depend on each other` : "", " · ", time(report.updated_at));
   if (!report.recorder_up) byId("problem").replaceChildren(el("p", { class: "notice bad" }, "The recorder does not answer: this is out of date."));
   const names = Object.keys(detectors);
   byId("empty").hidden = names.length > 0;

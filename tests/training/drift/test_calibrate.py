@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from app.drift.calibration import CVM, DETECTORS, MMD, SCORE, Calibration
+from app.drift.calibration import CVM, DETECTORS, MMD, OUTLIER_RATE, SCORE, Calibration
 from app.drift.detector import Kind
 from app.drift.monitor import DriftMonitor
 from app.drift.windows import SlidingStatistics
@@ -100,6 +100,16 @@ def test_thresholds_follow_the_calibration_rows(parts):
     near, far = (calibrate(reference, rows, 0.03, DriftParameters(RUN_TIME, WINDOW)) for rows in (others, shifted))
 
     assert far.thresholds[MMD].lines[-1] > 2 * near.thresholds[MMD].lines[-1]
+
+
+def test_outlier_rate_follows_the_share_in_all_training_rows(parts, calibration):
+    """How many of the outliers are among the reference rows is chance."""
+    reference, others, _ = parts
+    unflagged = replace(others, labels=np.ones_like(others.labels))
+
+    made = calibrate(reference, unflagged, calibration.training_outlier_share, DriftParameters(RUN_TIME, WINDOW))
+
+    assert made.thresholds[OUTLIER_RATE].by_row() == calibration.thresholds[OUTLIER_RATE].by_row()
 
 
 @pytest.mark.long

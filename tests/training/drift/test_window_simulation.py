@@ -7,12 +7,11 @@ import pytest
 
 from app.drift.cvm import RankReference, RankWindow
 from app.drift.mmd import KernelReference, KernelWindow
-from app.drift.windows import OutlierWindow
+from app.drift.windows import OutlierWindow, slide_outlier_shares
 from training.drift import simulate
 from training.drift.simulate import (
     make_jitter,
     simulate_kernel_distances,
-    simulate_outlier_shares,
     simulate_rank_distances,
 )
 
@@ -83,7 +82,7 @@ def test_outlier_shares_equal_the_windows():
     """To the last bit."""
     are_outliers = np.random.default_rng(1).random((N_STREAMS, N_ROWS)) < 0.2
 
-    simulated = simulate_outlier_shares(are_outliers, training_share=0.17, size=10)
+    simulated = slide_outlier_shares(are_outliers, training_share=0.17, size=10)
 
     for stream, labels in zip(simulated, are_outliers.tolist(), strict=True):
         window = OutlierWindow(training_share=0.17, size=10)
