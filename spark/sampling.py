@@ -64,7 +64,7 @@ def sample(df: DataFrame, n: int, seed: int = 0, columns: Sequence[str] | None =
 
     # The functions are sent as code: before the first training there is no pack from which executors could import them.
     for module in ("spark.sampling", "spark.row_keys"):
-        cloudpickle.register_pickle_by_value(sys.modules[module])
+        cloudpickle.register_pickle_by_value(sys.modules[module])  # type: ignore[no-untyped-call, unused-ignore]
 
     chosen = df.select(*(functions.col(f"`{name}`") for name in names))
     counted = chosen.groupBy(*(f"`{name}`" for name in names)).agg(functions.count(functions.lit(1)).alias(_COUNT))
