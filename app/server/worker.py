@@ -14,6 +14,7 @@ import asyncio
 import os
 import resource
 import signal
+import sys
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -26,6 +27,10 @@ from app.server.client_address import TrustedProxies, is_loopback
 from app.server.connection import Connection
 from app.server.loop_answers import ADDRESS_LIMIT, EVICTED, FastPath
 from app.settings import Settings
+
+# A thread that runs Flask gives the interpreter lock back to the loop after this long. With Python's 5 ms, people who
+# look at pages made p99 of predictions 1.5 times longer.
+_SWITCH_SECONDS = 0.0005
 
 # Deadlines have a resolution of this; Gunicorn's arbiter also expects a heartbeat about once a second.
 _TICK_SECONDS = 1.0
@@ -101,6 +106,7 @@ class FrontWorker(ASGIWorker):
     async def _serve(self) -> None:
         """Accept connections and check their deadlines until the worker is told to end."""
         super().init_signals()  # from now on the loop handles them
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self.max_connections = _allow_files(self.settings.max_connections)
         ssl_context = self._get_ssl_context()
         handshake_seconds = self.settings.head_timeout if ssl_context else None
