@@ -161,14 +161,12 @@ def to_nodes(
     new_number = np.zeros(len(arrays.feature), np.int64)
     new_number[order] = np.arange(len(order))
     roots = new_number[arrays.roots]
-    nodes = np.zeros(len(arrays.feature), _NODE)
-    nodes["threshold"][new_number] = np.where(is_leaf, np.inf, round_down(arrays.threshold))
-    nodes["feature"][new_number] = arrays.feature
-    nodes["left"][new_number] = new_number[arrays.children[:, 0]]
-    path_lengths = np.zeros(len(nodes))
-    path_lengths[new_number] = arrays.path_length
-    missing_right = np.zeros(len(nodes), np.uint8)
-    missing_right[new_number] = arrays.missing_go_to_right()
+    nodes = np.zeros(len(order), _NODE)
+    nodes["threshold"] = np.where(is_leaf[order], np.inf, round_down(arrays.threshold[order]))
+    nodes["feature"] = arrays.feature[order]
+    nodes["left"] = new_number[arrays.children[order, 0]]
+    path_lengths = arrays.path_length[order].astype(np.float64)
+    missing_right = arrays.missing_go_to_right()[order].astype(np.uint8)
     return nodes, path_lengths, roots.astype(np.int32), depths, missing_right
 
 

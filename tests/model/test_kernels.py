@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -106,6 +107,18 @@ def test_trees_are_ranked_unless_they_are_too_large(n_trees, n_splits, n_thresho
     assert len(parts) == n_parts
     assert sum(len(part.first_leaves) for part in parts) == (n_trees if parts else 0)
     assert all(len(part.ranks) <= ranked_trees._MAX_TABLE for part in parts)
+
+
+@pytest.mark.parametrize("n_rows", [1, 8, 40], ids=["one row", "walked", "in lanes"])
+def test_some_trees_of_a_forest_are_summed(library: Path, n_rows: int):
+    """The nodes of the others change nothing: halves of a forest are compared with each other."""
+    arrays = grow_forest(seed=1, n_trees=4, n_features=2, n_splits=20)
+    rows = np.random.default_rng(2).normal(size=(n_rows, 2)).astype(np.float32)
+    for roots in (arrays.roots[:2], arrays.roots[2:]):
+        half = replace(arrays, roots=roots)
+        assert CompiledKernel(half, library).sum_path_lengths(rows).tolist() == (
+            NumpyKernel(half).sum_path_lengths(rows).tolist()
+        )
 
 
 def test_threshold_between_two_float32_keeps_its_side(library: Path):

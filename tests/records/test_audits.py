@@ -88,7 +88,7 @@ def test_row_has_nothing_of_the_model_s_answer(engine: Engine):
 
     assert row.features == {"mean": 0.56, "sd": 0.23}
     assert (row.key.row, row.answered_at, row.segment) == (0, 1_000_000.0, "")
-    assert vars(row).keys() == {"key", "answered_at", "segment", "features"}
+    assert vars(row).keys() == {"key", "answered_at", "model_version", "segment", "features"}
 
 
 def test_row_without_a_record_is_not_handed_out(engine: Engine):
