@@ -32,8 +32,8 @@ from app.settings import Settings
 # look at pages made p99 of predictions 1.5 times longer.
 _SWITCH_SECONDS = 0.0005
 
-# Gunicorn's arbiter expects a heartbeat about once a second. Each connection's deadline is checked once in ten ticks: of
-# 2,000 slow clients, 200 reach theirs in a second, and closing those at once would delay requests by 60 ms.
+# Gunicorn's arbiter expects a heartbeat about once a second. Each connection's deadline is checked once in ten ticks:
+# of 2,000 slow clients, 200 reach theirs in a second, and closing those at once would delay requests by 60 ms.
 _TICK_SECONDS, _TICKS_PER_CHECK = 0.1, 10
 
 # While a worker ends, its last connection should not delay its replacement noticeably.
