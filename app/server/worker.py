@@ -28,8 +28,8 @@ from app.server.connection import Connection
 from app.server.loop_answers import ADDRESS_LIMIT, EVICTED, FastPath
 from app.settings import Settings
 
-# A thread that runs Flask gives the interpreter lock back to the loop after this long. With Python's 5 ms, people who
-# look at pages made p99 of predictions 1.5 times longer.
+# A thread that runs Flask gives the interpreter lock back to the loop after this long. With Python's 5 ms, requests
+# for figures of pages, five a second, made p99 of predictions 1.5 times longer.
 _SWITCH_SECONDS = 0.0005
 
 # Gunicorn's arbiter expects a heartbeat about once a second. Each connection's deadline is checked once in ten ticks:

@@ -186,7 +186,7 @@ class _Reading:
         place, file = block
         hashes = self._hash(file) if count_rows(file) else np.empty(0, np.uint64)
         keys = keys_of(hashes, np.zeros(1, np.uint64))
-        # It may be that of an earlier moment, and so larger than necessary, but never too small.
+        # Another thread may lower the bound meanwhile: an older one keeps more rows than necessary, never too few.
         return hashes, self._take(place, file, hashes, keys, np.flatnonzero(keys <= self._bound))
 
     @staticmethod
