@@ -14,6 +14,7 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -129,12 +130,11 @@ class FrontWorker(ASGIWorker):
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _TICK_SECONDS)
         self.alive = False  # also if the arbiter is gone
-        if not self._quick_shutdown:
-            await self._accept_pending(ssl_context)
+        pending = [] if self._quick_shutdown else self._accept_pending()
         for server in servers:
             server.close()
         if not self._quick_shutdown:
-            await self._drain()
+            await self._drain(pending, ssl_context, handshake_seconds)
 
     def _tick(self) -> None:
         """Send the heartbeat, and end the connections that are past a deadline, of those whose turn it is."""
@@ -148,25 +148,37 @@ class FrontWorker(ASGIWorker):
             if connection in self.connections:  # it may have ended since
                 connection.check_deadlines(now)
 
-    async def _accept_pending(self, ssl_context: Any) -> None:
+    def _accept_pending(self) -> list[socket.socket]:
         """Accept the connections that wait in the listeners' queues; nobody else may answer them."""
+        pending = []
         for listener in self.sockets:
             listener.sock.setblocking(False)
             with suppress(OSError):  # the queue is empty
                 while True:
-                    client, _ = listener.sock.accept()
-                    await self.loop.connect_accepted_socket(lambda: Connection(self), client, ssl=ssl_context)
+                    pending.append(listener.sock.accept()[0])
+        return pending
 
-    async def _drain(self) -> None:
+    async def _drain(self, pending: list[socket.socket], ssl_context: Any, handshake_seconds: float | None) -> None:
         """Close idle connections, wait for requests in progress, and cut what is left at the timeout."""
         deadline = self.loop.time() + self.cfg.graceful_timeout
         for connection in list(self.connections):
             connection.close_if_idle()
+        # TLS handshakes take as long as their clients do, so they run side by side.
+        accepting = asyncio.gather(
+            *(
+                self.loop.connect_accepted_socket(
+                    lambda: Connection(self), client, ssl=ssl_context, ssl_handshake_timeout=handshake_seconds
+                )
+                for client in pending
+            ),
+            return_exceptions=True,  # a client may have left
+        )
         # Once in any case: the event loop may not have announced the last accepted connection yet.
         await asyncio.sleep(_DRAIN_TICK_SECONDS)
-        while self.connections and self.loop.time() < deadline and not self._quick_shutdown:
+        while (self.connections or not accepting.done()) and self.loop.time() < deadline and not self._quick_shutdown:
             self._tick()
             await asyncio.sleep(_DRAIN_TICK_SECONDS)
+        accepting.cancel()
         for connection in list(self.connections):
             connection.abort()
 
