@@ -1,4 +1,4 @@
-/* Adds up what all pairs of rows in a window have in common, for training/drift/simulate.py: overlaps of ranks, and
+/* What all pairs of rows in a window have in common, for training/drift/simulate.py: distances of ranks, and sums of
  * similarities.
  *
  * When a window slides, its sum changes by the pairs of the row that enters and of the row that leaves. Each function has
@@ -15,8 +15,8 @@
 #define SPECIALISED static inline __attribute__((always_inline))
 
 /* The overlap of two rows is the smaller of their levels, less the tie of equal ones. This is the sum of those of one row
- * with the rows from `first` to before `end`: at most 1,000, each below 2**15. */
-SPECIALISED int32_t overlaps_with(const int16_t *levels, const int16_t *ties, const int32_t *values, int64_t first,
+ * with the rows from `first` to before `end`: at most 1,000, each below 2**15. Equal rows have equal places. */
+SPECIALISED int32_t overlaps_with(const int16_t *levels, const int16_t *ties, const int32_t *places, int64_t first,
                                   int64_t end, int64_t row)
 {
     const int16_t level = levels[row];
@@ -26,28 +26,42 @@ SPECIALISED int32_t overlaps_with(const int16_t *levels, const int16_t *ties, co
     if (ties[row]) {
         int32_t equal = 0;
         for (int64_t other = first; other < end; other++)
-            equal += values[other] == values[row];
+            equal += places[other] == places[row];
         sum -= ties[row] * equal;
     }
     return sum;
 }
 
-SPECIALISED void sum_streams(const int16_t *levels, const int16_t *ties, const int32_t *values, int64_t n_streams,
-                             int64_t n_rows, int64_t size, int64_t *sums)
+/* What rows and pairs of rows add to the distance of a window; the arrays have a number for each place in the reference. */
+typedef struct {
+    const int16_t *levels, *ties;
+    const int64_t *singles;
+    int64_t pair, all; /* of a pair's overlap, and what is added in any case */
+    double factor;
+} rank_sums;
+
+SPECIALISED void sum_streams(const rank_sums *s, const int32_t *places, int64_t n_streams, int64_t n_rows, int64_t size,
+                             double *distances)
 {
+    int16_t levels[n_rows], ties[n_rows];
     for (int64_t stream = 0; stream < n_streams; stream++) {
-        int64_t sum = 0;
+        for (int64_t row = 0; row < n_rows; row++) {
+            levels[row] = s->levels[places[row]];
+            ties[row] = s->ties[places[row]];
+        }
+        int64_t pairs = 0, singles = 0;
         for (int64_t row = 0; row < n_rows; row++) {
             const int64_t first = row < size ? 0 : row - size + 1;
-            if (row >= size)
-                sum -= overlaps_with(levels, ties, values, first, row, row - size);
-            sum += overlaps_with(levels, ties, values, first, row, row);
+            if (row >= size) {
+                pairs -= overlaps_with(levels, ties, places, first, row, row - size);
+                singles -= s->singles[places[row - size]];
+            }
+            pairs += overlaps_with(levels, ties, places, first, row, row);
+            singles += s->singles[places[row]];
             if (row >= size - 1)
-                *sums++ = sum;
+                *distances++ = (double)(singles + s->pair * pairs + s->all) * s->factor;
         }
-        levels += n_rows;
-        ties += n_rows;
-        values += n_rows;
+        places += n_rows;
     }
 }
 
@@ -104,7 +118,22 @@ SPECIALISED void add_similarities(const double *points, int64_t n_streams, int64
             const int64_t first = row < size ? 0 : row - size + 1, n = row - first;
             for (int64_t i = 0; i < n; i++)
                 similar[i] = 0;
-            for (int64_t feature = 0; feature < n_features; feature++) {
+            int64_t feature = 0;
+            /* Four at a time: what is added up is loaded and stored once. */
+            for (; feature + 4 <= n_features; feature += 4) {
+                const double *values[4], *begin = points + feature * n_rows;
+                for (int k = 0; k < 4; k++)
+                    values[k] = begin + k * n_rows + first;
+                for (int64_t i = 0; i < n; i++) {
+                    double sum = similar[i];
+                    for (int k = 0; k < 4; k++) {
+                        const double difference = values[k][i] - begin[k * n_rows + row];
+                        sum -= difference * difference;
+                    }
+                    similar[i] = sum;
+                }
+            }
+            for (; feature < n_features; feature++) {
                 const double *values = points + feature * n_rows + first, value = points[feature * n_rows + row];
                 for (int64_t i = 0; i < n; i++)
                     similar[i] -= (values[i] - value) * (values[i] - value);
@@ -130,10 +159,10 @@ SPECIALISED void add_similarities(const double *points, int64_t n_streams, int64
 #if defined(__x86_64__)
 #define FOR_AVX2 __attribute__((target("avx2"))) static
 
-FOR_AVX2 void sum_streams_avx2(const int16_t *levels, const int16_t *ties, const int32_t *values, int64_t n_streams,
-                               int64_t n_rows, int64_t size, int64_t *sums)
+FOR_AVX2 void sum_streams_avx2(const rank_sums *s, const int32_t *places, int64_t n_streams, int64_t n_rows,
+                               int64_t size, double *distances)
 {
-    sum_streams(levels, ties, values, n_streams, n_rows, size, sums);
+    sum_streams(s, places, n_streams, n_rows, size, distances);
 }
 
 FOR_AVX2 void add_similarities_avx2(const double *points, int64_t n_streams, int64_t n_rows, int64_t n_features,
@@ -143,17 +172,19 @@ FOR_AVX2 void add_similarities_avx2(const double *points, int64_t n_streams, int
 }
 #endif
 
-/* `levels`, `ties` and `values` are n_streams x n_rows; `sums` is n_streams x (n_rows - size + 1). */
-void sum_window_overlaps(const int16_t *levels, const int16_t *ties, const int32_t *values, int64_t n_streams,
-                         int64_t n_rows, int64_t size, int64_t *sums)
+/* `places` is n_streams x n_rows, `distances` is n_streams x (n_rows - size + 1); the others are as of rank_sums. */
+void compute_rank_distances(const int16_t *levels, const int16_t *ties, const int64_t *singles, const int32_t *places,
+                            int64_t n_streams, int64_t n_rows, int64_t size, int64_t pair, int64_t all, double factor,
+                            double *distances)
 {
+    const rank_sums s = {levels, ties, singles, pair, all, factor};
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2")) {
-        sum_streams_avx2(levels, ties, values, n_streams, n_rows, size, sums);
+        sum_streams_avx2(&s, places, n_streams, n_rows, size, distances);
         return;
     }
 #endif
-    sum_streams(levels, ties, values, n_streams, n_rows, size, sums);
+    sum_streams(&s, places, n_streams, n_rows, size, distances);
 }
 
 /* `points` is n_streams x n_features x n_rows; the similarity of two is exp(-|x - y|**2). The others are n_streams x n_rows:

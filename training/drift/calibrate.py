@@ -172,12 +172,13 @@ def find_bins(values: NDArray[np.float64]) -> ColumnBins:
     [1000]
     """
     min_rows = max(_MIN_BIN_ROWS, _MIN_BIN_SHARE * len(values))
+    values = np.sort(values)  # what follows takes a fraction of the time of sorting then
     distinct, counts = np.unique(values, return_counts=True)
     common = distinct[counts >= min_rows]
     ends = np.quantile(values, np.arange(1, _CELLS) / _CELLS, method="inverted_cdf")
     # Nothing lies between a value and the next float.
     edges = np.unique(np.concatenate([common, np.nextafter(np.append(common, ends), np.inf)]))
-    in_bins = np.bincount(edges.searchsorted(values, side="right"), minlength=len(edges) + 1)
+    in_bins = np.diff(values.searchsorted(edges), prepend=0, append=len(values))
     while len(edges) and in_bins.min() < min_rows:
         smallest = int(in_bins.argmin())
         # Joined with the smaller of its neighbours, so that a common value stays alone as long as possible.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from ctypes import c_int64, c_void_p
+from ctypes import c_double, c_int64, c_void_p
 from functools import cache, partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.drift.calibration import CVM, MMD
-from app.drift.cvm import RankReference, Whole
+from app.drift.cvm import RankReference
 from app.drift.mmd import Encode, KernelReference, extend, table_of
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
 from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions
@@ -72,7 +72,8 @@ class DriftSimulation:
         self._similarities = self._kernel.mean_similarity(self._points)
         places = self._ranks.place(np.column_stack([rows, round_to_single(others.scores)]))
         # A column after the other, because values are picked from one at a time.
-        self._places = np.ascontiguousarray(places.T)
+        self._places = np.ascontiguousarray(places.T, np.int32)
+        self._rank_sums = RankSums(self._ranks, window)
         self._window, self._n_windows = window, n_windows
         drawn = generator.integers(0, len(others), (n_streams, window - 1 + n_windows), dtype=np.int32)
         self._parts = np.array_split(drawn, ceil(n_streams / _STREAMS_AT_ONCE))
@@ -120,7 +121,7 @@ class DriftSimulation:
 
     def _compute_distances(self, part: NDArray[np.int32], column: int) -> NDArray[np.float64]:
         """Compute the rank distances of a column in some streams."""
-        return simulate_rank_distances(self._ranks, self._places[column].take(part), column, self._window)
+        return self._rank_sums.compute_distances(self._places[column].take(part), column)
 
     def _find_scale(self, column: int) -> float:
         """Find the distance that one window without drift in a thousand exceeds."""
@@ -179,38 +180,58 @@ def _sum_similarities(points: NDArray[np.float64], size: int) -> NDArray[np.floa
     return _sum_pairs(with_earlier, with_later, size)
 
 
-def simulate_rank_distances(reference: RankReference, places: Whole, column: int, size: int) -> NDArray[np.float64]:
-    """Compute the statistic of :class:`app.drift.cvm.RankWindow` for one column after each full window.
+class RankSums:
+    """What rows and pairs of rows add to the rank distance of a window, for each place in the reference.
 
     Parameters
     ----------
     reference
         Reference rows.
-    places
-        Ranks of the column's values in the reference, shape ``(n_streams, n_rows)``.
-    column
-        Number of the column.
     size
         Rows in the window.
-
-    Returns
-    -------
-    Shape ``(n_streams, n_rows - size + 1)``.
     """
-    n_rows, own = reference.n_rows, reference.own_overlaps[column]
-    levels, ties, with_reference = reference.table
-    sums = _sum_window((n_rows**2 * (levels - ties) - 2 * size * n_rows * with_reference).take(places), size)
-    # An overlap is at most four times the number of reference rows; small numbers are added faster.
-    small = np.int16 if 4 * n_rows <= np.iinfo(np.int16).max else np.int32
-    pairs = _sum_overlaps(levels.astype(small).take(places), ties.astype(small).take(places), places, size)
-    sums += 2 * n_rows**2 * pairs
-    sums += size**2 * own
-    distances: NDArray[np.float64] = sums * (1 / (4 * n_rows**3 * size**2))
-    return distances
+
+    def __init__(self, reference: RankReference, size: int) -> None:
+        n_rows, (levels, ties, with_reference) = reference.n_rows, reference.table
+        # A level is at most four times the number of reference rows; small numbers are added faster.
+        small = np.int16 if 4 * n_rows <= np.iinfo(np.int16).max else np.int64
+        self._levels: NDArray[Any] = np.ascontiguousarray(levels, small)
+        self._ties: NDArray[Any] = np.ascontiguousarray(ties, small)
+        self._singles = n_rows**2 * (levels - ties) - 2 * size * n_rows * with_reference
+        self._pair, self._all = 2 * n_rows**2, size**2 * reference.own_overlaps
+        self._factor, self._size = 1 / (4 * n_rows**3 * size**2), size
+
+    def compute_distances(self, places: NDArray[np.int32], column: int) -> NDArray[np.float64]:
+        """Compute the statistic of :class:`app.drift.cvm.RankWindow` for one column after each full window.
+
+        Parameters
+        ----------
+        places
+            Of the column's values in the reference, shape ``(n_streams, n_rows)``.
+        column
+            Number of the column.
+
+        Returns
+        -------
+        Shape ``(n_streams, n_rows - size + 1)``.
+        """
+        kernel = _load_kernel("compute_rank_distances")
+        if kernel is None or self._levels.dtype != np.int16:
+            sums = _sum_window(self._singles.take(places), self._size)
+            sums += self._pair * _sum_overlaps(self._levels.take(places), self._ties.take(places), places, self._size)
+            sums += self._all[column]
+            return np.asarray(sums * self._factor)
+        n_streams, n_rows = places.shape
+        distances = np.empty((n_streams, n_rows - self._size + 1))
+        tables = (table.ctypes.data for table in (self._levels, self._ties, self._singles))
+        shape = (n_streams, n_rows, self._size)
+        numbers = (self._pair, int(self._all[column]), self._factor)
+        kernel(*tables, places.ctypes.data, *shape, *numbers, distances.ctypes.data)
+        return distances
 
 
 def _sum_overlaps(
-    levels: NDArray[np.integer], ties: NDArray[np.integer], places: Whole, size: int
+    levels: NDArray[np.integer], ties: NDArray[np.integer], places: NDArray[np.int32], size: int
 ) -> NDArray[np.int64]:
     """Sum the overlaps of all pairs of rows in each full window: the smaller level, less the tie of equal values.
 
@@ -225,34 +246,27 @@ def _sum_overlaps(
     -------
     Shape ``(n_streams, n_rows - size + 1)``.
     """
-    (n_streams, n_rows), kernel = levels.shape, _load_kernel("sum_window_overlaps")
-    values = places.astype(np.int32)
-    if kernel is not None and levels.dtype == np.int16:
-        arrays = (levels, ties, values)
-        sums = np.empty((n_streams, n_rows - size + 1), np.int64)
-        kernel(*(array.ctypes.data for array in arrays), n_streams, n_rows, size, sums.ctypes.data)
-        return sums
     wide = np.int32 if size * int(levels.max()) <= np.iinfo(np.int32).max else np.int64
     levels, ties = levels.astype(wide), ties.astype(wide)
     with_earlier, with_later = np.zeros((2, *levels.shape), wide)
     for lag in range(1, size):
         overlaps = np.minimum(levels[:, lag:], levels[:, :-lag])
-        overlaps -= ties[:, lag:] * (values[:, lag:] == values[:, :-lag])
+        overlaps -= ties[:, lag:] * (places[:, lag:] == places[:, :-lag])
         with_earlier[:, lag:] += overlaps
         with_later[:, :-lag] += overlaps
     return _sum_pairs(with_earlier, with_later, size)
 
 
 # With the types of their arguments.
-_KERNELS: dict[str, tuple[type[c_void_p] | type[c_int64], ...]] = {
-    "sum_window_overlaps": (*[c_void_p] * 3, *[c_int64] * 3, c_void_p),
+_KERNELS: dict[str, tuple[type[c_void_p] | type[c_int64] | type[c_double], ...]] = {
+    "compute_rank_distances": (*[c_void_p] * 4, *[c_int64] * 5, c_double, c_void_p),
     "sum_window_similarities": (c_void_p, *[c_int64] * 4, *[c_void_p] * 2),
 }
 
 
 @cache
 def _load_kernel(name: str) -> Callable[..., None] | None:
-    """Load a compiled sum, which takes a tenth of the time; None if there is none."""
+    """Load a compiled function, which takes a tenth of the time; None if there is none."""
     try:
         return load_functions(LIBRARY, name, _KERNELS[name])[1]
     except KernelNotBuilt:

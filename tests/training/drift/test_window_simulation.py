@@ -9,11 +9,7 @@ from app.drift.cvm import RankReference, RankWindow
 from app.drift.mmd import KernelReference, KernelWindow
 from app.drift.windows import OutlierWindow, slide_outlier_shares
 from training.drift import simulate
-from training.drift.simulate import (
-    make_jitter,
-    simulate_kernel_distances,
-    simulate_rank_distances,
-)
+from training.drift.simulate import RankSums, make_jitter, simulate_kernel_distances
 
 N_STREAMS, N_ROWS = 3, 60
 
@@ -31,7 +27,7 @@ def kernel(request, monkeypatch):
     """Compute with the compiled sums, and without a compiler."""
     if request.param == "numpy":
         monkeypatch.setattr(simulate, "_load_kernel", lambda name: None)
-    elif simulate._load_kernel("sum_window_overlaps") is None:
+    elif simulate._load_kernel("compute_rank_distances") is None:
         pytest.skip("the kernel is not compiled: make kernel")
 
 
@@ -58,11 +54,11 @@ def test_kernel_distances_equal_the_windows(rows, size):
 def test_rank_distances_equal_the_windows(rows, size, n_reference):
     """To the last bit, also for a reference that is too large for the smallest integer type."""
     reference = RankReference(np.resize(rows[0], (n_reference, 2)))
-    places = reference.place(rows[1])
+    places, sums = reference.place(rows[1]).reshape(N_STREAMS, N_ROWS, 2), RankSums(reference, size)
 
     for column in (0, 1):
-        simulated = simulate_rank_distances(reference, places[:, column].reshape(N_STREAMS, N_ROWS), column, size)
-        for stream, placed in zip(simulated, places.reshape(N_STREAMS, N_ROWS, 2), strict=True):
+        simulated = sums.compute_distances(np.ascontiguousarray(places[:, :, column], np.int32), column)
+        for stream, placed in zip(simulated, places, strict=True):
             window = RankWindow(reference, size)
             assert stream.tolist() == [window.push(place)[column] for place in placed][size - 1 :]
 
