@@ -28,16 +28,17 @@ EXAMPLE_DATA := data/train.csv
 endif
 
 BIN := .venv/bin
+S3 := .venv/s3
 KERNEL := app/model/forest_kernel.so
 
 # The prerequisites of a target depend on each other, so run them in order even under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards runbook dashboard-pictures console-picture bench measured format check test test-long test-system lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards runbook dashboard-pictures console-picture bench measured format check test test-long test-s3 test-system lock clean
 .PHONY: check-address install-loadtest install-drill install-notebooks install-all
 
 help:  ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
 
 run: check-address install $(KERNEL) $(MODEL_DIR)/current  ## Start the service; install, make example data and train first if needed (PORT=8000)
 	@$(SERVICE_SETTINGS) $(BIN)/python scripts/print_urls.py
@@ -171,6 +172,17 @@ test-long: check $(KERNEL)  ## Check and run all tests in full
 
 test-system: install-all  ## Start the whole platform with Compose and test it (needs Docker)
 	@$(BIN)/pytest --platform tests/platform $(ARGS)
+
+# moto and s3fs need older packages than the service has, so they are installed above its environment.
+$(S3)/bin/moto_server: | install-all
+	@echo "Installing moto and s3fs ..."
+	@$(BIN)/python -m venv $(BIN)/../s3
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(S3)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/service.pth"
+	@$(S3)/bin/pip install --quiet --disable-pip-version-check 'moto[s3,server]' s3fs
+
+test-s3: $(S3)/bin/moto_server $(KERNEL)  ## Test reading and writing tables in S3, which moto imitates on this machine
+	@$(S3)/bin/python -m pytest tests/training/data/test_s3.py
 
 lock: install-all  ## Update the lock files from pyproject.toml (ARGS=--upgrade for newer versions)
 	@sh scripts/lock_requirements.sh $(ARGS)

@@ -193,9 +193,10 @@ def test_churn(credits_models: Path, training_csv: Path, tmp_path: Path, is_long
     # At the end, a request is answered, or its connection is refused.
     early = [failure for at, failure in last.failures if at < terminated_at]
     assert early == []
-    # The kernel resets a connection that arrives after a worker's last accept, before its listener is closed.
+    # The kernel resets a connection that arrives after the last worker's last accept, before its listener is closed.
+    # The client notices when it sends, or when it reads.
     others = [failure for _, failure in last.failures if "ConnectionRefused" not in failure]
-    assert [failure for failure in others if "closed without an answer" not in failure] == []
+    assert [each for each in others if "closed without an answer" not in each and "ConnectionReset" not in each] == []
     assert len(others) <= 1
 
 

@@ -190,6 +190,8 @@ def test_termination_answers_every_started_request(tmp_path: Path, credits_model
     answered, refused, broken = [], [], []
 
     with start_service(tmp_path, credits_models, GRACEFUL_TIMEOUT="20") as service:
+        wait_until(lambda: service.metric("app_workers") == 2, "two workers", service)
+        service.session.close()
         begin = threading.Barrier(9)
 
         def send() -> None:

@@ -93,10 +93,10 @@ def read_blocks_of_tables(paths: Sequence[TableFile], dialect: Dialect) -> Gener
 
 
 def digest_tables(paths: Sequence[TableFile]) -> str:
-    """Return the sha256 of a file; of many, that of their names and digests."""
+    """Return the sha256 of a file; of many, that of their names and digests; empty for a pipe, which is read once."""
     digests = []
     for path in paths:
-        if isinstance(path, Path) and path.is_file():
+        if isinstance(path, RemoteFile) or path.is_file():
             with path.open("rb") as opened:
                 digests.append(hashlib.file_digest(opened, "sha256").hexdigest())
     if len(paths) == 1:

@@ -17,7 +17,7 @@ from sklearn.ensemble import IsolationForest
 from app.model.bundle import read_bundle
 from training.__main__ import main
 from training.bundle.write import TrainedModel, write_bundle
-from training.data import blocks
+from training.data import blocks, sampled_table
 from training.data.addresses import RemoteFile
 from training.data.blocks import read_blocks
 
@@ -147,6 +147,24 @@ def test_address_is_read_in_blocks(bucket, monkeypatch, sends_parts):
 
     assert (len(read) > 5) == sends_parts
     assert sum(len(list(file.records())) for file in read) == 300
+
+
+def test_sample_of_an_address_is_that_of_a_file(bucket, monkeypatch, tmp_path):
+    """Drawn from blocks: the whole table is never in memory."""
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(sampled_table, "open_csv_file", None)
+    monkeypatch.setattr(blocks, "open_csv_file", None)
+    file = tmp_path / "rows.csv.gz"
+    file.write_bytes(bucket[ADDRESS])
+
+    described = []
+    for source, folder in ((ADDRESS, tmp_path / "from-address"), (str(file), tmp_path / "from-file")):
+        options = ["--max-rows", "250", "--estimators", "5", "--models", str(folder)]
+        assert main(["train", "--train", source, *options]) == 0
+        described.append(read_bundle(folder / "current").manifest["training"])
+
+    assert described[0]["sample"]["rows_seen"] == 300
+    assert described[0] == described[1]
 
 
 @pytest.mark.parametrize("name", ["scored.csv", "scored.csv.zst", "scored.parquet"])

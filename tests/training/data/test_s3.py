@@ -1,4 +1,4 @@
-"""Tables in S3, as moto imitates it on this machine, where moto[server] and s3fs are installed."""
+"""Tables in S3, as moto imitates it on this machine; `make test-s3` installs moto and s3fs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.bundle.write import write_bundle
 
 pytestmark = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("moto", "s3fs")),
-    reason="moto[server] and s3fs are not installed, and are no packages of ours",
+    reason="run by make test-s3, which installs moto and s3fs",
 )
 
 # The least that S3 takes for a part of an upload.
