@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-HELP_LINE = re.compile(r"make ([a-z-]+) +\S.*")
+HELP_LINE = re.compile(r"make ([a-z0-9-]+) +\S.*")
 
 
 def make(*arguments, folder=ROOT, path=os.environ["PATH"]):
