@@ -34,7 +34,7 @@ KERNEL := app/model/forest_kernel.so
 # The prerequisites of a target depend on each other, so run them in order even under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards runbook dashboard-pictures console-picture bench measured format check test test-long test-s3 test-system lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards runbook dashboard-pictures console-picture bench measured format check test test-long test-system test-s3 lock clean
 .PHONY: check-address install-loadtest install-drill install-notebooks install-all
 
 help:  ## List the commands
