@@ -63,18 +63,21 @@ class _Rows:
         rows = self.rows.take(pa.array(places)).combine_chunks()
         return _Rows(self.hashes[places], self.keys[places], rows, self.paths[places], self.lines[places])
 
+    def distinct(self) -> _Rows:
+        """Return the first of each kind of row."""
+        in_order = np.sort(self.hashes)
+        # To find out where the equal ones are takes several times as long, and often there are none.
+        if (in_order[1:] != in_order[:-1]).all():
+            return self
+        return self.take(np.unique(self.hashes, return_index=True)[1])
+
     @classmethod
     def join(cls, parts: Sequence[_Rows]) -> _Rows:
-        """Return the distinct rows of parts."""
+        """Return the rows of parts."""
         hashes, keys, paths, lines = (
             np.concatenate([getattr(part, name) for part in parts]) for name in ("hashes", "keys", "paths", "lines")
         )
-        joined = cls(hashes, keys, pa.concat_tables([part.rows for part in parts]), paths, lines)
-        in_order = np.sort(hashes)
-        # To find out where the equal ones are takes several times as long, and often there are none.
-        if (in_order[1:] != in_order[:-1]).all():
-            return joined
-        return joined.take(np.unique(hashes, return_index=True)[1])
+        return cls(hashes, keys, pa.concat_tables([part.rows for part in parts]), paths, lines)
 
 
 def read_sampled_file(
@@ -174,7 +177,7 @@ class _Reading:
             places = known[np.searchsorted(kept.hashes[known], hashes).clip(max=len(known) - 1)]
             missing = np.unique(hashes[kept.hashes[places] != hashes])
             if len(missing):
-                kept = _Rows.join([kept, *self._find_rows(missing, threads)])
+                kept = _Rows.join([kept, *self._find_rows(missing, threads)]).distinct()
                 known = kept.hashes.argsort()
                 places = known[np.searchsorted(kept.hashes[known], hashes)]
         drawn = kept.take(places[keys.argsort()])
@@ -199,13 +202,17 @@ class _Reading:
         return _Rows(hashes[wanted], keys[wanted], rows, np.full(len(wanted), place, np.int32), lines)
 
     def _keep_smallest(self, rows: _Rows) -> _Rows:
-        """Return the rows with the smallest keys, as many as are drawn."""
+        """Return the distinct rows with the smallest keys, as many as are drawn."""
         n = self._options.max_rows
-        if len(rows) <= n:
-            return rows
-        places = np.argpartition(rows.keys, n - 1)[:n]
-        self._bound = rows.keys[places].max()
-        return rows.take(places)
+        if len(rows) > n:
+            bound = np.partition(rows.keys, n - 1)[n - 1]
+            smallest = rows.take(np.flatnonzero(rows.keys <= bound)).distinct()
+            if len(smallest) == n:
+                self._bound = bound
+                return smallest
+        # Equal rows have equal keys, so the n smallest are of fewer rows.
+        rows = rows.distinct()
+        return rows if len(rows) <= n else self._keep_smallest(rows)
 
     def _find_keys(self, kept: _Rows, log: HashLog, threads: Threads) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Return the hashes of the drawn rows, and their keys."""
@@ -244,7 +251,7 @@ class _Reading:
             for part in threads.map(find, [(0, self._first)] if self._is_in_memory else blocks):
                 parts.append(part)
                 if sum(map(len, parts)) > 2 * len(wanted):
-                    parts = [_Rows.join(parts)]
+                    parts = [_Rows.join(parts).distinct()]
                 if len(parts) == 1 and len(parts[0]) == len(wanted):
                     break
         return parts
