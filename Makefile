@@ -34,7 +34,7 @@ KERNEL := app/model/forest_kernel.so
 # The prerequisites of a target depend on each other, so run them in order even under make -j.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards runbook dashboard-pictures console-picture bench measured format check test test-long test-system test-s3 lock clean
+.PHONY: help run monitor up down password logs reset-grafana install kernel data explore train notebook serve loadtest loadtest-distributed drill dashboards runbook dashboard-pictures console-picture bench measured format check test test-processes test-long test-system test-s3 lock clean
 .PHONY: check-address install-loadtest install-drill install-notebooks install-all
 
 help:  ## List the commands
@@ -160,12 +160,21 @@ check: install-all  ## Check format, lint, types, import contracts and spelling
 	@$(BIN)/codespell
 
 # The tests start hundreds of programs; without compiled files, each would compile every module of ours again.
-test test-long test-system: export PYTHONDONTWRITEBYTECODE :=
+test test-processes test-long test-system: export PYTHONDONTWRITEBYTECODE :=
 
-test: check $(KERNEL)  ## Check and run all tests, the long ones shortened (ARGS="-k name" PROCESSES=4)
+PYTEST = $(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+# Other tests would disturb these. 5: none is selected.
+PYTEST_ALONE = $(BIN)/pytest --alone $(or $(ARGS),tests/system) || test $$? -eq 5
+
+test: check $(KERNEL)  ## Check and run the tests that need no running service, or others (ARGS="-k name" PROCESSES=4)
 	@$(BIN)/python -m compileall -q app loadtest training
-	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
-	@$(BIN)/pytest --alone $(or $(ARGS),tests/system) || test $$? -eq 5 # 5: none is selected
+	@$(PYTEST) $(or $(ARGS),-m "not system")
+	@$(if $(ARGS),$(PYTEST_ALONE))
+
+test-processes: install-all $(KERNEL)  ## Run the tests that start the service and other programs
+	@$(BIN)/python -m compileall -q app loadtest training
+	@$(PYTEST) -m system $(ARGS)
+	@$(PYTEST_ALONE)
 
 test-long: check $(KERNEL)  ## Check and run all tests in full
 	@$(BIN)/pytest --long $(ARGS)
