@@ -56,7 +56,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return of_platform == is_platform and (alone or not is_alone) and not (alone and is_one_of_several)
 
     if astray := [item.nodeid for item in items if item.get_closest_marker("alone") and not _is_of_system(item)]:
-        raise pytest.UsageError(f"{astray[0]} is marked alone: make test-processes runs such tests of tests/system only.")
+        raise pytest.UsageError(
+            f"{astray[0]} is marked alone: make test-processes runs such tests of tests/system only."
+        )
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
     items[:] = sorted(filter(is_wanted, items), key=lambda item: not item.get_closest_marker("system"))
     if config.getoption("--long"):
