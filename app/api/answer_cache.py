@@ -1,15 +1,25 @@
-"""A cache for answers that take long to compute: one thread computes, and the others keep answering predictions."""
+"""A cache for answers that take long to compute: one thread computes, and the others keep answering predictions.
+
+Answers that took long are also kept in files, for the other workers and for the time after a restart.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
+from math import inf
+from pathlib import Path
 
+from app.api.openapi import API_VERSION
 from app.errors import IsowatchError, RecordsBusy
+from app.server.atomic_file import replacing
+from app.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +56,8 @@ class AnswerCache:
     ----------
     clock
         A monotonic clock, in seconds.
+    files
+        Where answers that took long are kept; by default in memory only.
 
     Examples
     --------
@@ -56,8 +68,8 @@ class AnswerCache:
     b'computed'
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, files: AnswerFiles | None = None) -> None:
+        self._clock, self._files = clock, files
         self._computing = threading.Lock()
         self._answers: dict[str, _CachedAnswer] = {}
 
@@ -82,7 +94,7 @@ class AnswerCache:
             return cached.answer
         if old := self._find_slow(key):
             # With the context of the request, which names the service.
-            if not self._computing.locked():
+            if not self._is_fresh(old) and not self._computing.locked():
                 threading.Thread(target=copy_context().run, args=(self._refresh, key, compute), daemon=True).start()
             return old.answer
         if not self._computing.acquire(timeout=_PATIENCE_SECONDS):
@@ -115,19 +127,75 @@ class AnswerCache:
         return self._store(key, answer, self._clock() - started)
 
     def _find_slow(self, key: str) -> _CachedAnswer | None:
-        """Return the old answer for a key if computing it takes long."""
-        cached = self._answers.get(key)
-        is_slow = cached is not None and cached.seconds > _QUICK_SECONDS
-        return cached if cached and is_slow and self._clock() - cached.computed_at < _MAX_AGE_SECONDS else None
+        """Return the newest answer for a key, of this worker or another, if computing it takes long."""
+        known = [answer for answer in (self._answers.get(key), self._read(key)) if answer is not None]
+        newest = max(known, key=lambda answer: answer.computed_at, default=None)
+        is_slow = newest is not None and newest.seconds > _QUICK_SECONDS
+        return newest if newest and is_slow and self._clock() - newest.computed_at < _MAX_AGE_SECONDS else None
+
+    def _read(self, key: str) -> _CachedAnswer | None:
+        """Return the answer in the file of a key."""
+        found = self._files.read(key) if self._files else None
+        return _CachedAnswer(found[0], self._clock() - found[1], inf) if found else None
 
     def _find_fresh(self, key: str) -> _CachedAnswer | None:
         """Return the answer for a key if it is fresh."""
         cached = self._answers.get(key)
-        return cached if cached and self._clock() - cached.computed_at < FRESH_SECONDS else None
+        return cached if cached and self._is_fresh(cached) else None
+
+    def _is_fresh(self, cached: _CachedAnswer) -> bool:
+        return self._clock() - cached.computed_at < FRESH_SECONDS
 
     def _store(self, key: str, answer: bytes, seconds: float) -> bytes:
         """Store an answer, replacing the oldest one if there are too many, and return it."""
         others = sorted((old for old in self._answers.items() if old[0] != key), key=lambda old: old[1].computed_at)
         # A new dictionary, because other threads may be reading the old one.
         self._answers = dict(others[-(_MAX_ANSWERS - 1) :]) | {key: _CachedAnswer(answer, self._clock(), seconds)}
+        if self._files and seconds > _QUICK_SECONDS:
+            self._files.write(key, answer)
         return answer
+
+
+class AnswerFiles:
+    """Answers in files of ``STATE_DIR``, which the workers share and which outlive the service.
+
+    Parameters
+    ----------
+    settings
+        The service's settings.
+    kind
+        What the answers are about. Answers of another kind, release or database have other files.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     files = AnswerFiles(Settings(state_dir=folder), "quality")
+    ...     files.write("7d", b"computed")
+    ...     files.read("7d")[0], files.read("1d")
+    (b'computed', None)
+    """
+
+    def __init__(self, settings: Settings, kind: str) -> None:
+        self._folder = Path(settings.state_dir) / "answers"
+        self._kind = f"{kind} {API_VERSION} {settings.database_url}"
+
+    def read(self, key: str) -> tuple[bytes, float] | None:
+        """Return an answer and its age in seconds; None if there is none that can be read."""
+        file = self._file_of(key)
+        with suppress(OSError):
+            return file.read_bytes(), max(0.0, time.time() - file.stat().st_mtime)
+        return None
+
+    def write(self, key: str, answer: bytes) -> None:
+        """Store an answer, unless the folder cannot be written, and remove the oldest ones if there are too many."""
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with replacing(self._file_of(key), mode=0o600, durable=False) as unfinished:
+                unfinished.write_bytes(answer)
+            for old in sorted(self._folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[:-_MAX_ANSWERS]:
+                old.unlink(missing_ok=True)
+
+    def _file_of(self, key: str) -> Path:
+        """Return the file of a key, whose name does not show the database's password."""
+        return self._folder / f"{hashlib.sha256(f'{self._kind} {key}'.encode()).hexdigest()[:32]}.json"

@@ -9,10 +9,10 @@ import msgspec
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 
-from app.api.answer_cache import AnswerCache
+from app.api.answer_cache import AnswerCache, AnswerFiles
 from app.api.operation import NO_RECORDS, Operation
 from app.api.quality_report import QualityReport, serialize_quality
-from app.api.service import service
+from app.api.service import service, service_of
 from app.settings import Settings
 from app.web.codecs import JSON_MEDIA_TYPE
 from app.web.query import QueryParameter, refuse_unknown
@@ -32,7 +32,8 @@ quality = Blueprint("quality", __name__)
 @quality.record
 def _add_cache(state: BlueprintSetupState) -> None:
     """Add a cache to each service."""
-    state.app.extensions[_CACHE] = AnswerCache()
+    files = AnswerFiles(service_of(state.app).settings, "quality")
+    state.app.extensions[_CACHE] = AnswerCache(files=files)
 
 
 def window_parameter(retention_days: int, default_days: int = _DEFAULT_DAYS) -> QueryParameter[str]:

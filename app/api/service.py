@@ -9,6 +9,7 @@ from types import TracebackType
 
 import numpy as np
 from flask import Flask, Response, current_app
+from flask.sansio.app import App
 from numpy.typing import NDArray
 
 from app.api.records_access import RecordsAccess
@@ -97,7 +98,7 @@ class Service:
         app.extensions[_EXTENSION] = self
 
 
-def service_of(app: Flask) -> Service:
+def service_of(app: App) -> Service:
     """Return the service of an application."""
     parts: Service = app.extensions[_EXTENSION]
     return parts

@@ -13,12 +13,12 @@ from flask.blueprints import BlueprintSetupState
 from marshmallow import Schema, fields, validate
 from werkzeug.exceptions import Conflict
 
-from app.api.answer_cache import AnswerCache
+from app.api.answer_cache import AnswerCache, AnswerFiles
 from app.api.models import promote_version, refusing_changes
 from app.api.operation import NO_MODEL, NO_RECORDS, Operation
 from app.api.quality import window_parameter, window_seconds
 from app.api.quality_report import QualityFigure, QualityWindow, serialize_figure, serialize_window
-from app.api.service import service
+from app.api.service import service, service_of
 from app.model.bundle import REFERENCE_FILE, Bundle, is_signature_required
 from app.model.store.promotion_rules import require_consent
 from app.model.threshold_choice import TrainingScores, p_value_of
@@ -92,7 +92,8 @@ def find_candidates(bundle: Bundle) -> list[float]:
 @thresholds.record
 def _add_cache(state: BlueprintSetupState) -> None:
     """Add a cache to each service."""
-    state.app.extensions[_CACHE] = AnswerCache()
+    files = AnswerFiles(service_of(state.app).settings, "thresholds")
+    state.app.extensions[_CACHE] = AnswerCache(files=files)
 
 
 @thresholds.get("/thresholds")

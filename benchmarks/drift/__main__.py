@@ -14,7 +14,7 @@ from benchmarks.drift.held_out_rows import Draw
 from benchmarks.drift.populations import make_populations
 from benchmarks.drift.small_changes import tabulate_false_events, tabulate_small_changes
 from benchmarks.drift.starts_and_seasons import tabulate_seasons, tabulate_starts
-from benchmarks.drift.window_events import tabulate_window_events
+from benchmarks.drift.window_events import tabulate_outlier_runs, tabulate_window_events
 from training.data.dataset import read_training_data
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only",
         metavar="A,B",
-        help="sections: cost, promise, delays, repetition, events, small, false, factors, dependent, windows, starts, "
-        "seasons",
+        help="sections: cost, promise, delays, repetition, events, small, false, factors, dependent, windows, "
+        "outliers, starts, seasons",
     )
     options = parser.parse_args(arguments)
     # One core only: threads of a library on a second core would distort the cost.
@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "factors": lambda: tabulate_factors(populations, len(table), fewer * 4),
         "dependent": lambda: tabulate_dependent_rows(populations, len(table), 300 * options.runs),
         "windows": lambda: tabulate_window_events(populations, options.draws, (4000, len(table))),
+        "outliers": lambda: tabulate_outlier_runs(populations, 12 * options.draws, (4000, len(table))),
         "starts": lambda: tabulate_starts(populations, 4000, options.runs),
         "seasons": lambda: tabulate_seasons(table, len(table)),
     }

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from app.drift.calibration import DETECTORS, MMD, OUTLIER_RATE, Calibration
 from app.drift.detector import SECONDS_PER_DAY, Confirmation, plan_confirmation
 from app.drift.thresholds import Thresholds
-from app.drift.windows import slide_outlier_shares, step_between_outlier_shares
+from app.drift.windows import find_outlier_rate_thresholds, slide_outlier_shares, step_between_outlier_shares
 from benchmarks.drift.populations import Trained
-from training.drift.calibrate import plan_streams, split_reference
+from training.drift.calibrate import DriftParameters, plan_streams, split_reference
 from training.drift.simulate import DriftSimulation
 
 _ROWS_PER_SECOND, _DAYS = 100, 30
@@ -21,6 +21,13 @@ _ROWS_PER_SECOND, _DAYS = 100, 30
 # Sets the size of a simulation: with this run time some 4,300 streams of 1,200 rows, so that a detector has about 1,000
 # signals and 51,000 windows that share no rows.
 _SIMULATED_RUN_TIME = 1000
+
+# Streams of labels as long as the run time: six in ten have a signal.
+_N_STREAMS = 1500
+
+_DEFAULTS = DriftParameters()
+
+Statistics = NDArray[np.float64]
 
 # Of a normal distribution, within which 95 % lie.
 _ERRORS = 1.96
@@ -75,23 +82,55 @@ def estimate_false_events(trained: Trained, calibration: Calibration, seed: int)
     n_streams, n_rows = statistics[MMD].shape
     generator, share, window = np.random.default_rng([seed, 2]), calibration.training_outlier_share, calibration.window
     labels = generator.choice(trained.population.labels, (n_streams, n_rows + window - 1))
-    statistics[OUTLIER_RATE] = slide_outlier_shares(labels < 0, share, window)
-    statistics[OUTLIER_RATE] += step_between_outlier_shares(share, window) * generator.random((n_streams, n_rows))
+    statistics[OUTLIER_RATE] = _share_outliers(labels, share, generator)
     return {name: _count(statistics[name], calibration.thresholds[name], calibration) for name in DETECTORS}
 
 
-def _count(statistics: NDArray[np.float64], thresholds: Thresholds, calibration: Calibration) -> FalseEvents:
-    """Count signals and windows of one detector."""
-    window, lines = calibration.window, thresholds.by_row()
+def _share_outliers(labels: NDArray[np.int64], training_share: float, generator: np.random.Generator) -> Statistics:
+    """Compute the statistic of ``outlier_rate`` in streams of labels, shape ``(n_streams, n_rows)``."""
+    shares = slide_outlier_shares(labels < 0, training_share, _DEFAULTS.window)
+    return shares + step_between_outlier_shares(training_share, _DEFAULTS.window) * generator.random(shares.shape)
+
+
+def _count_signals(statistics: Statistics, thresholds: Thresholds) -> tuple[int, int]:
+    """Count first signals of streams, and the rows up to and including them."""
+    lines = thresholds.by_row()
     above = statistics > np.append(lines, np.full(statistics.shape[1] - len(lines), lines[-1]))
     signals = above.any(axis=1)
-    n_signals, n_at_risk = int(signals.sum()), int(np.where(signals, above.argmax(axis=1) + 1, above.shape[1]).sum())
+    return int(signals.sum()), int(np.where(signals, above.argmax(axis=1) + 1, above.shape[1]).sum())
+
+
+def _count(statistics: Statistics, thresholds: Thresholds, calibration: Calibration) -> FalseEvents:
+    """Count signals and windows of one detector."""
+    window = calibration.window
+    n_signals, n_at_risk = _count_signals(statistics, thresholds)
     plan = _plan(calibration)
     beyond = statistics[:, ::window] > thresholds.confirming_threshold(plan.share)
     # The window after a signal, which does not confirm it, must pass before the next one.
     rows_between = n_at_risk / max(n_signals, 1) + window
     expected = _DAYS * SECONDS_PER_DAY * _ROWS_PER_SECOND / rows_between * float(beyond.mean()) ** plan.n_windows
     return FalseEvents(n_signals, n_at_risk, int(beyond.sum()), beyond.size, expected)
+
+
+def tabulate_outlier_runs(
+    populations: Mapping[str, NDArray[np.float64]], n_draws: int, sizes: tuple[int, ...]
+) -> Iterator[str]:
+    """Measure the run length of ``outlier_rate``, which takes labels only; each draw has other training rows."""
+    yield "| rows | training rows | draws | run length / ERT: mean (its standard error) | least to greatest |"
+    yield "|---|--:|--:|--:|--:|"
+    window, run_time = _DEFAULTS.window, _DEFAULTS.expected_run_time
+    for name, population in populations.items():
+        for n_training in sizes:
+            runs = []
+            for seed in range(n_draws):
+                trained, generator = Trained.on(population, n_training, seed), np.random.default_rng([seed, 2])
+                share = float((trained.training.labels < 0).mean())
+                thresholds = find_outlier_rate_thresholds(share, n_training, window, run_time)
+                labels = generator.choice(trained.population.labels, (_N_STREAMS, run_time))
+                n_signals, n_at_risk = _count_signals(_share_outliers(labels, share, generator), thresholds)
+                runs.append(n_at_risk / max(n_signals, 1) / run_time)
+            mean = f"{np.mean(runs):.2f} ({np.std(runs, ddof=1) / n_draws**0.5:.2f})"
+            yield f"| {name} | {n_training:,} | {n_draws} | {mean} | {min(runs):.2f} to {max(runs):.2f} |"
 
 
 def _plan(calibration: Calibration) -> Confirmation:

@@ -50,7 +50,12 @@ def start_recorded_service(folder: Path, **settings: Any) -> Iterator[RecordedSe
     """Create a database and a service that uses it."""
     address = f"sqlite:///{folder}/records.db"
     upgrade_database(address)
-    app = create_app(Settings(model_dir=str(folder / "models"), database_url=address, **settings))
+    settings = {
+        "model_dir": str(folder / "models"),
+        "state_dir": str(folder / "state"),
+        "database_url": address,
+    } | settings
+    app = create_app(Settings(**settings))
     engine = open_database(address)
     yield RecordedService(app, engine)
     engine.dispose()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from app.api.answer_cache import AnswerCache
+from app.api.answer_cache import AnswerCache, AnswerFiles
 from app.errors import RecordsBusy
+from app.settings import Settings
 
 
 class _Clock:
@@ -116,3 +120,50 @@ def test_requests_do_not_wait_long_for_each_other():
         maker.join()
 
     assert cache.get("7d", lambda: b"never") == b"new"
+
+
+def test_slow_answers_outlive_the_service_and_are_shared(tmp_path: Path):
+    """A new worker returns the answer of another at once, and computes it again only when it is old."""
+    files = AnswerFiles(Settings(state_dir=str(tmp_path)), "quality")
+    clock = _Clock()
+
+    def make() -> bytes:
+        clock.now += 0.3
+        return b"computed"
+
+    def fail() -> bytes:
+        raise AssertionError("computed again")
+
+    assert AnswerCache(clock, files).get("7d", make) == b"computed"
+    [file] = tmp_path.glob("answers/*.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+    assert AnswerCache(files=files).get("7d", fail) == b"computed"
+    os.utime(file, (time.time() - 60,) * 2)
+    is_made = threading.Event()
+
+    def make_again() -> bytes:
+        is_made.set()
+        return b"again"
+
+    assert AnswerCache(files=files).get("7d", make_again) == b"computed"
+    assert is_made.wait(60)
+    os.utime(file, (time.time() - 90_000,) * 2)
+    assert AnswerCache(files=files).get("7d", lambda: b"new") == b"new"
+
+
+def test_answers_of_other_databases_are_not_mixed(tmp_path: Path):
+    """Two services may have one folder."""
+    one, other = (AnswerFiles(Settings(state_dir=str(tmp_path), database_url=url), "quality") for url in ("a", "b"))
+    one.write("7d", b"one")
+    assert other.read("7d") is None
+
+
+def test_few_files_are_kept(tmp_path: Path):
+    """The oldest go."""
+    files = AnswerFiles(Settings(state_dir=str(tmp_path)), "quality")
+    for hours in range(12):
+        files.write(f"{hours}h", b"made")
+        os.utime(files._file_of(f"{hours}h"), (time.time() - 100 + hours,) * 2)
+    assert files.read("0h") is None
+    assert len(list(tmp_path.glob("answers/*"))) == 8

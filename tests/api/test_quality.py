@@ -50,7 +50,8 @@ def make_client(tmp_path: Path, address: str) -> Iterator[Callable[..., FlaskCli
     services: list[Flask] = []
 
     def make(**settings: object) -> FlaskClient:
-        given: dict[str, Any] = {"model_dir": str(tmp_path / "models"), "database_url": address} | settings
+        folders = {"model_dir": str(tmp_path / "models"), "state_dir": str(tmp_path / "state")}
+        given: dict[str, Any] = folders | {"database_url": address} | settings
         services.append(create_app(Settings(**given)))
         return services[-1].test_client()
 
