@@ -85,7 +85,7 @@ install-all:
 kernel: install  ## Compile the scoring kernel for this machine (without a C compiler, NumPy is used)
 	@$(BIN)/python -m app.model.build_kernel
 
-$(KERNEL): app/model/forest_kernel.c app/model/forest_lanes.h app/model/explain_kernel.c app/model/explain_lanes.h app/model/window_kernel.c app/model/build_kernel.py | install
+$(KERNEL): app/model/forest_kernel.c app/model/forest_lanes.h app/model/explain_kernel.c app/model/explain_lanes.h app/model/window_kernel.c app/model/hash_kernel.c app/model/build_kernel.py | install
 	@$(MAKE) --no-print-directory kernel
 
 data:  ## Generate the synthetic example data (data/train.csv and data/test.csv)

@@ -51,7 +51,8 @@ def bits_of(column: pa.Array) -> NDArray[np.uint64]:
         numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     except pa.ArrowNotImplementedError:
         raise ValueError(f"rows are drawn by numbers, texts and booleans, not by {column.type}") from None
-    bits: NDArray[np.uint64] = (numbers + 0.0).view(np.uint64)  # adding 0 makes 0.0 of -0.0
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        bits: NDArray[np.uint64] = (numbers + 0.0).view(np.uint64)  # adding 0 makes 0.0 of -0.0
     are_missing = np.isnan(numbers)
     if are_missing.any():
         bits[are_missing] = _MISSING

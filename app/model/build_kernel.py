@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.model.kernels import EXPLAIN_SOURCE, LIBRARY, SOURCE, WINDOW_SOURCE, source_sha256
+from app.model.kernels import EXPLAIN_SOURCE, HASH_SOURCE, LIBRARY, SOURCE, WINDOW_SOURCE, source_sha256
 from app.server.atomic_file import replacing
 
 # -O3 unrolls the eight parallel walks. Nothing that changes arithmetic (-ffast-math, fused multiply-add) and nothing
@@ -45,7 +45,7 @@ def build(compiler: str, library: Path = LIBRARY, more_flags: Sequence[str] = ()
     """
     define = f'-DSOURCE_SHA256="{source_sha256()}"'
     with replacing(library, durable=False) as unfinished:
-        sources = (str(SOURCE), str(EXPLAIN_SOURCE), str(WINDOW_SOURCE))
+        sources = (str(SOURCE), str(EXPLAIN_SOURCE), str(WINDOW_SOURCE), str(HASH_SOURCE))
         subprocess.run([compiler, *FLAGS, *more_flags, define, *sources, "-o", str(unfinished)], check=True)
 
 

@@ -36,6 +36,7 @@ HEADER = Path(__file__).with_name("forest_lanes.h")
 EXPLAIN_SOURCE = Path(__file__).with_name("explain_kernel.c")
 EXPLAIN_HEADER = Path(__file__).with_name("explain_lanes.h")
 WINDOW_SOURCE = Path(__file__).with_name("window_kernel.c")
+HASH_SOURCE = Path(__file__).with_name("hash_kernel.c")
 LIBRARY = Path(__file__).with_name("forest_kernel.so")
 
 _NODE = np.dtype([("threshold", np.float32), ("feature", np.int32), ("left", np.int32)])
@@ -172,7 +173,7 @@ def to_nodes(
 
 def source_sha256() -> str:
     """Return the sha256 of the C sources, which is also compiled into the library."""
-    sources = (SOURCE, HEADER, EXPLAIN_SOURCE, EXPLAIN_HEADER, WINDOW_SOURCE)
+    sources = (SOURCE, HEADER, EXPLAIN_SOURCE, EXPLAIN_HEADER, WINDOW_SOURCE, HASH_SOURCE)
     return hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()
 
 

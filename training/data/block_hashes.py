@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spark.row_keys import bits_of, hash_rows
 from training.data.columns import read_texts, to_plain_numbers
+from training.data.fast_hashes import Hashes, first_keys, hash_numbers
 from training.data.tables import CsvFile, is_number, read_fast
 from training.errors import BadData
 
@@ -35,7 +36,7 @@ def count_rows(file: CsvFile) -> int:
     return sum(1 for _ in file.records(checks_width=False))
 
 
-def hash_block(file: CsvFile, names: Sequence[str], texts: Sequence[str], seed: int) -> NDArray[np.uint64]:
+def hash_block(file: CsvFile, names: Sequence[str], texts: Sequence[str], seed: int) -> tuple[Hashes, Hashes]:
     """Hash rows.
 
     Parameters
@@ -51,21 +52,28 @@ def hash_block(file: CsvFile, names: Sequence[str], texts: Sequence[str], seed: 
 
     Returns
     -------
-    Shape ``(n_rows,)``.
+    The hashes, and the keys of the rows as the first of their kind; both of shape ``(n_rows,)``.
 
     Raises
     ------
     BadData
         If a line has more or fewer cells than the header, or a typed column holds lists or the like.
     """
+    if not count_rows(file):
+        return np.empty(0, np.uint64), np.empty(0, np.uint64)
     if is_typed(file):
-        table = _name_columns(file)
-        return hash_rows([_bits_of_column(file, name, table[name].combine_chunks()) for name in names], seed)
-    rows = None if set(texts) & set(names) else read_fast(file, names)
-    if rows is not None:
-        return hash_rows([bits_of(pa.array(column)) for column in rows.T], seed)
-    cells = read_texts(file, names)
-    return hash_rows([_bits_of_cells(cells[name], file, are_texts=name in texts) for name in names], seed)
+        columns = [column.combine_chunks() for column in _name_columns(file).select(list(names)).columns]
+        if all(pa.types.is_float64(column.type) and not column.null_count for column in columns):
+            return hash_numbers([column.to_numpy() for column in columns], seed)
+        bits = [_bits_of_column(file, name, column) for name, column in zip(names, columns, strict=True)]
+    else:
+        rows = None if set(texts) & set(names) else read_fast(file, names)
+        if rows is not None:
+            return hash_numbers(list(rows.T), seed)
+        cells = read_texts(file, names)
+        bits = [_bits_of_cells(cells[name], file, are_texts=name in texts) for name in names]
+    hashes = hash_rows(bits, seed)
+    return hashes, first_keys(hashes)
 
 
 def _bits_of_column(file: CsvFile, name: str, column: pa.Array) -> NDArray[np.uint64]:

@@ -14,13 +14,10 @@ from contextlib import contextmanager
 from typing import IO
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from training.data.fast_hashes import divide_hashes, find_repeated
 from training.errors import BadData
-
-# Of the hashes by their first bits; a billion rows make parts of 31 MB.
-PARTS = 256
 
 # So many are written at once: 4 MB, which a processor's cache holds.
 _CHUNK_ROWS = 2**19
@@ -69,15 +66,15 @@ class HashLog:
             self._writing.result()
 
     def find_repeated(self, part: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Return the hashes of a part, from 0 to ``PARTS`` - 1, that occur more than once, and how often."""
+        """Return the hashes of a part that occur more than once, ascending, and how often.
+
+        Parts are numbered from 0 to ``PARTS`` - 1 by the first byte of hashes; a billion rows make parts of 31 MB.
+        """
         read = [
             np.frombuffer(os.pread(self._file.fileno(), 8 * int(end - start), 8 * int(start)), np.uint64)
             for start, end in (bounds[part : part + 2] for bounds in self._bounds)
         ]
-        hashes = np.concatenate([*read, np.empty(0, np.uint64)])
-        # A hash table takes half the time of sorting, and usually there is little to sort then.
-        repeated, n_copies = np.unique(hashes[pd.Series(hashes).duplicated()], return_counts=True)
-        return repeated, n_copies + 1
+        return find_repeated(np.concatenate([*read, np.empty(0, np.uint64)]))
 
     def _write(self) -> None:
         """Write the pending hashes in a thread; at most one chunk is being written."""
@@ -89,14 +86,11 @@ class HashLog:
 
     def _write_parts(self, hashes: NDArray[np.uint64]) -> None:
         """Write a chunk, part after part."""
-        parts = (hashes >> np.uint64(56)).astype(np.uint8)
-        # Of bytes, a stable sort is a radix sort.
-        hashes = hashes[parts.argsort(kind="stable")]
+        divided, ends = divide_hashes(hashes)
         with _refusing_a_full_disk():
-            rest = memoryview(hashes.view(np.uint8))  # type: ignore[arg-type]
+            rest = memoryview(divided.view(np.uint8))  # type: ignore[arg-type]
             while rest:
                 rest = rest[self._file.write(rest) :]
-        ends = np.bincount(parts, minlength=PARTS).cumsum()
         self._bounds.append(self._n_written + np.concatenate([[0], ends]))
         self._n_written += len(hashes)
 

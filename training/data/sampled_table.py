@@ -19,13 +19,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spark.row_keys import keys_of
 from spark.sampling import draw_keys
 from training.data.addresses import TableFile
 from training.data.block_hashes import count_rows, hash_block, is_typed, join_rows, number_rows, split_rows
 from training.data.choices import SampleOptions
+from training.data.fast_hashes import PARTS, Hashes
 from training.data.folders import digest_tables, list_tables, read_blocks_of_tables
-from training.data.hash_log import PARTS, HashLog
+from training.data.hash_log import HashLog
 from training.data.source import GUESS, Dialect, RowOrigins
 from training.data.tables import CsvFile, open_csv_file
 from training.data.threads import Threads
@@ -125,7 +125,7 @@ class _Reading:
         self._paths, self._choose = list_tables(source), choose
         self._bound = _NO_BOUND
         self._first: CsvFile
-        self._hash: Callable[[CsvFile], NDArray[np.uint64]]
+        self._hash: Callable[[CsvFile], tuple[Hashes, Hashes]]
 
     def read(self) -> CsvFile:
         """Read the table."""
@@ -187,8 +187,7 @@ class _Reading:
     def _select(self, block: tuple[int, CsvFile]) -> tuple[NDArray[np.uint64], _Rows]:
         """Return the hashes of a block, and its rows that may be drawn; called in threads."""
         place, file = block
-        hashes = self._hash(file) if count_rows(file) else np.empty(0, np.uint64)
-        keys = keys_of(hashes, np.zeros(1, np.uint64))
+        hashes, keys = self._hash(file)
         # Another thread may lower the bound meanwhile: an older one keeps more rows than necessary, never too few.
         return hashes, self._take(place, file, hashes, keys, np.flatnonzero(keys <= self._bound))
 
@@ -241,7 +240,7 @@ class _Reading:
 
         def find(block: tuple[int, CsvFile]) -> _Rows:
             place, file = block
-            hashes = self._hash(file) if count_rows(file) else np.empty(0, np.uint64)
+            hashes, _ = self._hash(file)
             found = wanted[np.searchsorted(wanted, hashes).clip(max=len(wanted) - 1)] == hashes
             distinct = np.unique(hashes[found], return_index=True)[1]
             return self._take(place, file, hashes, hashes, np.flatnonzero(found)[distinct])
