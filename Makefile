@@ -163,10 +163,10 @@ check: install-all  ## Check format, lint, types, import contracts and spelling
 test test-processes test-long test-system: export PYTHONDONTWRITEBYTECODE :=
 
 PYTEST = $(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
-# Other tests would disturb these. 5: none is selected.
+# Other tests would disturb these. pytest exits with 5 if no test is selected.
 PYTEST_ALONE = $(BIN)/pytest --alone $(or $(ARGS),tests/system) || test $$? -eq 5
 
-test: check $(KERNEL)  ## Check and run the tests that need no running service, or others (ARGS="-k name" PROCESSES=4)
+test: check $(KERNEL)  ## Check, and run the tests that need no running service; with ARGS, any tests (ARGS="-k name" PROCESSES=4)
 	@$(BIN)/python -m compileall -q app loadtest training
 	@$(PYTEST) $(or $(ARGS),-m "not system")
 	@$(if $(ARGS),$(PYTEST_ALONE))
@@ -182,10 +182,11 @@ test-long: check $(KERNEL)  ## Check and run all tests in full
 test-system: install-all  ## Start the whole platform with Compose and test it (needs Docker)
 	@$(BIN)/pytest --platform tests/platform $(ARGS)
 
-# moto and s3fs need older packages than the service has, so they are installed above its environment.
+# moto and s3fs need older packages than the service has, so they have an environment of their own, which finds all other
+# packages in the service's.
 $(S3)/bin/moto_server: | install-all
 	@echo "Installing moto and s3fs ..."
-	@$(BIN)/python -m venv $(BIN)/../s3
+	@$(BIN)/python -m venv $(S3)
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> "$$($(S3)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/service.pth"
 	@$(S3)/bin/pip install --quiet --disable-pip-version-check 'moto[s3,server]' s3fs

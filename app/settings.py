@@ -134,7 +134,7 @@ class Settings:
     state_dir: str = _setting(
         "state",
         "folder",
-        "Folder of drift state, secret of sessions and slow answers; if not writable, they stay in memory.",
+        "Folder of drift state, the session secret and slow answers; if not writable, they stay in memory.",
     )
     database_url: str = _setting(
         "sqlite:///records/records.db",

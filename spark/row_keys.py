@@ -22,7 +22,7 @@ _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
 
 _MISSING = np.uint64(0x7FF8000000000000)
 
-# 64 KB, so that what is computed of them stays in a core's cache.
+# Rows hashed at once: 64 KB of hashes, which stay in a core's cache.
 _ROWS_AT_ONCE = 8192
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 from pathlib import Path
 
-from app.api.openapi import API_VERSION
 from app.errors import IsowatchError, RecordsBusy
 from app.server.atomic_file import replacing
 from app.settings import Settings
@@ -57,7 +57,7 @@ class AnswerCache:
     clock
         A monotonic clock, in seconds.
     files
-        Where answers that took long are kept; by default in memory only.
+        Files for answers that took long. By default, answers are kept in memory only.
 
     Examples
     --------
@@ -153,6 +153,8 @@ class AnswerCache:
         self._answers = dict(others[-(_MAX_ANSWERS - 1) :]) | {key: _CachedAnswer(answer, self._clock(), seconds)}
         if self._files and seconds > _QUICK_SECONDS:
             self._files.write(key, answer)
+        elif self._files:
+            self._files.remove(key)  # nobody has to wait for it any more
         return answer
 
 
@@ -164,7 +166,8 @@ class AnswerFiles:
     settings
         The service's settings.
     kind
-        What the answers are about. Answers of another kind, release or database have other files.
+        What the answers are about. Each kind has its own files, and so has all that answers depend on: the database,
+        settings, and the code.
 
     Examples
     --------
@@ -178,24 +181,40 @@ class AnswerFiles:
 
     def __init__(self, settings: Settings, kind: str) -> None:
         self._folder = Path(settings.state_dir) / "answers"
-        self._kind = f"{kind} {API_VERSION} {settings.database_url}"
+        used = (settings.database_url, settings.record_predictions, settings.label_noise, settings.label_maturity_hours)
+        self._kind = f"{kind} {_digest_code()} {used}"
 
     def read(self, key: str) -> tuple[bytes, float] | None:
         """Return an answer and its age in seconds; None if there is none that can be read."""
         file = self._file_of(key)
-        with suppress(OSError):
-            return file.read_bytes(), max(0.0, time.time() - file.stat().st_mtime)
-        return None
+        try:
+            answer, age = file.read_bytes(), time.time() - file.stat().st_mtime
+        except OSError:
+            return None
+        # The clock may have been set back.
+        return (answer, age) if answer and age >= 0 else None
 
     def write(self, key: str, answer: bytes) -> None:
         """Store an answer, unless the folder cannot be written, and remove the oldest ones if there are too many."""
         with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with replacing(self._file_of(key), mode=0o600, durable=False) as unfinished:
+            with replacing(self._file_of(key), mode=0o600) as unfinished:
                 unfinished.write_bytes(answer)
             for old in sorted(self._folder.glob("*.json"), key=lambda file: file.stat().st_mtime)[:-_MAX_ANSWERS]:
                 old.unlink(missing_ok=True)
 
+    def remove(self, key: str) -> None:
+        """Remove an answer."""
+        with suppress(OSError):
+            self._file_of(key).unlink(missing_ok=True)
+
     def _file_of(self, key: str) -> Path:
         """Return the file of a key, whose name does not show the database's password."""
         return self._folder / f"{hashlib.sha256(f'{self._kind} {key}'.encode()).hexdigest()[:32]}.json"
+
+
+@cache
+def _digest_code() -> str:
+    """Return the digest of the code that makes answers."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

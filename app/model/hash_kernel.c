@@ -1,6 +1,6 @@
 /* Hashes rows of numbers, and finds hashes that occur more than once, for training/data/fast_hashes.py.
  *
- * The hashes are those of spark/row_keys.py, which computes them in NumPy where this library is not.
+ * The hashes are those of spark/row_keys.py, which computes them in NumPy where this library is missing.
  */
 #include <stdint.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static inline uint64_t mix(uint64_t value)
     return value ^ value >> 31;
 }
 
-/* Computes the hash of each row and its key as the first of its kind; in column c, `steps[c]` numbers lie between two rows. */
+/* Computes the hash of each row and its key as the first of its kind; rows of column c are `steps[c]` numbers apart. */
 void hash_numbers(const double *const *columns, const int64_t *steps, int64_t n_columns, int64_t n_rows, uint64_t seed,
                   uint64_t *hashes, uint64_t *keys)
 {
@@ -48,14 +48,16 @@ void divide_hashes(const uint64_t *hashes, int64_t n, int64_t shift, uint64_t *d
         divided[next[hashes[i] >> shift & 255]++] = hashes[i];
 }
 
-/* Copies the hashes that are equal to an earlier one of their part, and counts them. The table has a power of two of
- * slots, more than the largest part has hashes. */
-void find_copies(const uint64_t *divided, const int64_t *ends, uint64_t *table, int64_t n_slots, uint64_t *copies,
-                 int64_t *n_copies)
+/* Copies the hashes that are equal to an earlier one of their part, and counts them. `table` has room for twice as many
+ * hashes as the largest part has, rounded up to a power of two. */
+void find_copies(const uint64_t *divided, const int64_t *ends, uint64_t *table, uint64_t *copies, int64_t *n_copies)
 {
     int64_t begin = 0, n_found = 0;
     for (int part = 0; part < 256; part++) {
         int has_zero = 0; /* which would look like an empty slot */
+        uint64_t n_slots = 1;
+        while (n_slots < 2 * (uint64_t)(ends[part] - begin))
+            n_slots *= 2;
         memset(table, 0, n_slots * sizeof *table);
         for (int64_t i = begin; i < ends[part]; i++) {
             const uint64_t hash = divided[i];

@@ -36,7 +36,7 @@ SPECIALISED int32_t overlaps_with(const int16_t *levels, const int16_t *ties, co
 typedef struct {
     const int16_t *levels, *ties;
     const int64_t *singles;
-    int64_t pair, all; /* of a pair's overlap, and what is added in any case */
+    int64_t pair, all; /* factor of a pair's overlap, and the constant term */
     double factor;
 } rank_sums;
 
@@ -119,7 +119,7 @@ SPECIALISED void add_similarities(const double *points, int64_t n_streams, int64
             for (int64_t i = 0; i < n; i++)
                 similar[i] = 0;
             int64_t feature = 0;
-            /* Four at a time: what is added up is loaded and stored once. */
+            /* Four features at a time, so that each sum is loaded and stored once for all four. */
             for (; feature + 4 <= n_features; feature += 4) {
                 const double *values[4], *begin = points + feature * n_rows;
                 for (int k = 0; k < 4; k++)
@@ -172,7 +172,7 @@ FOR_AVX2 void add_similarities_avx2(const double *points, int64_t n_streams, int
 }
 #endif
 
-/* `places` is n_streams x n_rows, `distances` is n_streams x (n_rows - size + 1); the others are as of rank_sums. */
+/* `places` is n_streams x n_rows, `distances` is n_streams x (n_rows - size + 1); the other arguments are the members of rank_sums. */
 void compute_rank_distances(const int16_t *levels, const int16_t *ties, const int64_t *singles, const int32_t *places,
                             int64_t n_streams, int64_t n_rows, int64_t size, int64_t pair, int64_t all, double factor,
                             double *distances)

@@ -1,6 +1,6 @@
 """One client's connection: Gunicorn's HTTP protocol, with deadlines, caps, and answers in the event loop.
 
-Each state of a connection has a deadline, which the worker checks once a second:
+Each state has a deadline, which the worker checks once a second:
 
 ===========  ==============================================  ===========================
 state        deadline                                        what happens then
@@ -36,28 +36,14 @@ if TYPE_CHECKING:
 # and the client may lose the answer.
 _LINGER_SECONDS = 2.0
 
-
-class _State(Enum):
-    """Where a connection is."""
-
-    NEW = "new"
-    HEAD = "head"
-    BODY = "body"
-    ANSWERING = "answering"
-    IDLE = "idle"
-    LINGERING = "lingering"
+_State = Enum("_State", ["NEW", "HEAD", "BODY", "ANSWERING", "IDLE", "LINGERING"])
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]
-    """One client's connection.
-
-    Parameters
-    ----------
-    worker
-        The worker that accepted it.
-    """
+    """One client's connection, which ``worker`` has accepted."""
 
     _request_ready: Any
+    _callback_parser: Any
     _current_request: Any
     _body_receiver: Any
 
@@ -105,9 +91,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         return self._state is _State.ANSWERING and not self._is_ssl
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, and end the task that serves it."""
         self.worker.forget(self)
         super().connection_lost(exc)
+        if self._request_ready is not None:  # it was admitted
+            self._request_ready.set()
 
     # What the worker asks for.
 
@@ -153,6 +141,14 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self.transport.abort()
 
     # What Gunicorn's protocol calls.
+
+    async def _handle_connection(self) -> None:
+        """Serve the connection, in a task, until it is closed."""
+        try:
+            await super()._handle_connection()
+        finally:
+            # Both refer to the connection. Garbage collection of thousands of them would take tenths of a second.
+            self._callback_parser = self._body_receiver = None
 
     def _on_headers_complete(self) -> bool:
         """Begin a request. If it may be a usual one, the task that serves all others is not woken."""
@@ -221,7 +217,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
 
     def _arm_keepalive_timer(self) -> None:
         """Wait for the next request; Gunicorn calls this after an answer."""
-        if self._state is not _State.ANSWERING:
+        if self._closed or self._state is not _State.ANSWERING:
             return
         self._answer_started = False
         self._enter(_State.IDLE, self._settings.keepalive)

@@ -4,8 +4,8 @@ The loop reads and parses every request, so a slow client costs a few kilobytes 
 health checks are answered in the loop; every other request is run by Flask in one of a few threads, once it has arrived
 completely (``FlaskThreads``). Deadlines and caps are in ``Connection``.
 
-Shutdown: the connections that the kernel has already accepted are answered, then the listener is closed, idle
-connections are closed, and requests in progress get ``GRACEFUL_TIMEOUT`` seconds.
+Shutdown: the connections in the listeners' queues are accepted, the listeners and idle connections are closed, and
+requests in progress, including those of the connections just accepted, get ``GRACEFUL_TIMEOUT`` seconds.
 """
 
 from __future__ import annotations
@@ -150,12 +150,13 @@ class FrontWorker(ASGIWorker):
 
     def _accept_pending(self) -> list[socket.socket]:
         """Accept the connections that wait in the listeners' queues; nobody else may answer them."""
-        pending = []
+        pending: list[socket.socket] = []
         for listener in self.sockets:
             listener.sock.setblocking(False)
-            with suppress(OSError):  # the queue is empty
-                while True:
-                    pending.append(listener.sock.accept()[0])
+            with suppress(OSError):  # the queue is empty, or no more files can be opened
+                while len(self.connections) + len(pending) < self.max_connections:
+                    with suppress(ConnectionAbortedError):  # its client has left
+                        pending.append(listener.sock.accept()[0])
         return pending
 
     async def _drain(self, pending: list[socket.socket], ssl_context: Any, handshake_seconds: float | None) -> None:
@@ -179,6 +180,8 @@ class FrontWorker(ASGIWorker):
             self._tick()
             await asyncio.sleep(_DRAIN_TICK_SECONDS)
         accepting.cancel()
+        with suppress(asyncio.CancelledError):
+            await accepting
         for connection in list(self.connections):
             connection.abort()
 

@@ -82,14 +82,16 @@ def estimate_false_events(trained: Trained, calibration: Calibration, seed: int)
     n_streams, n_rows = statistics[MMD].shape
     generator, share, window = np.random.default_rng([seed, 2]), calibration.training_outlier_share, calibration.window
     labels = generator.choice(trained.population.labels, (n_streams, n_rows + window - 1))
-    statistics[OUTLIER_RATE] = _share_outliers(labels, share, generator)
+    statistics[OUTLIER_RATE] = _share_outliers(labels, share, window, generator)
     return {name: _count(statistics[name], calibration.thresholds[name], calibration) for name in DETECTORS}
 
 
-def _share_outliers(labels: NDArray[np.int64], training_share: float, generator: np.random.Generator) -> Statistics:
+def _share_outliers(
+    labels: NDArray[np.int64], training_share: float, window: int, generator: np.random.Generator
+) -> Statistics:
     """Compute the statistic of ``outlier_rate`` in streams of labels, shape ``(n_streams, n_rows)``."""
-    shares = slide_outlier_shares(labels < 0, training_share, _DEFAULTS.window)
-    return shares + step_between_outlier_shares(training_share, _DEFAULTS.window) * generator.random(shares.shape)
+    shares = slide_outlier_shares(labels < 0, training_share, window)
+    return shares + step_between_outlier_shares(training_share, window) * generator.random(shares.shape)
 
 
 def _count_signals(statistics: Statistics, thresholds: Thresholds) -> tuple[int, int]:
@@ -127,7 +129,7 @@ def tabulate_outlier_runs(
                 share = float((trained.training.labels < 0).mean())
                 thresholds = find_outlier_rate_thresholds(share, n_training, window, run_time)
                 labels = generator.choice(trained.population.labels, (_N_STREAMS, run_time))
-                n_signals, n_at_risk = _count_signals(_share_outliers(labels, share, generator), thresholds)
+                n_signals, n_at_risk = _count_signals(_share_outliers(labels, share, window, generator), thresholds)
                 runs.append(n_at_risk / max(n_signals, 1) / run_time)
             mean = f"{np.mean(runs):.2f} ({np.std(runs, ddof=1) / n_draws**0.5:.2f})"
             yield f"| {name} | {n_training:,} | {n_draws} | {mean} | {min(runs):.2f} to {max(runs):.2f} |"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,15 +149,35 @@ def test_slow_answers_outlive_the_service_and_are_shared(tmp_path: Path):
 
     assert AnswerCache(files=files).get("7d", make_again) == b"computed"
     assert is_made.wait(60)
+    files.write("7d", b"old")
     os.utime(file, (time.time() - 90_000,) * 2)
     assert AnswerCache(files=files).get("7d", lambda: b"new") == b"new"
 
 
-def test_answers_of_other_databases_are_not_mixed(tmp_path: Path):
-    """Two services may have one folder."""
-    one, other = (AnswerFiles(Settings(state_dir=str(tmp_path), database_url=url), "quality") for url in ("a", "b"))
-    one.write("7d", b"one")
-    assert other.read("7d") is None
+@pytest.mark.parametrize("other", [{"database_url": "b"}, {"label_noise": 0.02}, {"record_predictions": 0.0}])
+def test_answers_that_depend_on_other_settings_are_not_mixed(tmp_path: Path, other: dict[str, Any]):
+    """Two services may have one folder, and a service is started again with other settings."""
+    AnswerFiles(Settings(state_dir=str(tmp_path)), "quality").write("7d", b"one")
+    assert AnswerFiles(Settings(state_dir=str(tmp_path), **other), "quality").read("7d") is None
+
+
+def test_file_that_cannot_be_an_answer_is_ignored(tmp_path: Path):
+    """It is empty, or from a time when the clock was ahead."""
+    files = AnswerFiles(Settings(state_dir=str(tmp_path)), "quality")
+    files.write("7d", b"")
+    assert files.read("7d") is None
+    files.write("7d", b"old")
+    os.utime(files._file_of("7d"), (time.time() + 3600,) * 2)
+    assert files.read("7d") is None
+
+
+def test_quick_answer_replaces_an_old_slow_one(tmp_path: Path):
+    """Other workers then compute it themselves."""
+    files = AnswerFiles(Settings(state_dir=str(tmp_path)), "quality")
+    AnswerCache(files=files)._store("7d", b"slow", seconds=1.0)
+    assert files.read("7d") is not None
+    AnswerCache(files=files)._store("7d", b"quick", seconds=0.1)
+    assert files.read("7d") is None
 
 
 def test_few_files_are_kept(tmp_path: Path):

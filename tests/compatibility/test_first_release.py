@@ -62,7 +62,7 @@ def _run(folder: Path, *command: str) -> str:
 
 
 def test_bundle_gives_the_recorded_answers(service: RunningService):
-    """Rows that the first release answered get the same label, score and confidence; processors differ in last bits."""
+    """Rows that the first release answered get the same label, and scores and confidences equal up to last bits."""
     for number in range(1, 31):
         recorded = service.get(f"/predictions/old-{number}").json()
         [row] = recorded["rows"]

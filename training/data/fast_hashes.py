@@ -20,13 +20,16 @@ from spark.row_keys import bits_of, hash_rows, keys_of
 
 Hashes = NDArray[np.uint64]
 
-# Hashes are sorted by one byte.
+# One for each value of the byte that hashes are sorted by.
 PARTS = 256
+
+# Parts of different hashes have about the same size.
+_MOST_TIMES_THE_MEAN, _FEW = 4, 1000
 
 _KERNELS: dict[str, tuple[type[c_void_p] | type[c_int64] | type[c_uint64], ...]] = {
     "hash_numbers": (c_void_p, c_void_p, c_int64, c_int64, c_uint64, c_void_p, c_void_p),
     "divide_hashes": (c_void_p, c_int64, c_int64, c_void_p, c_void_p),
-    "find_copies": (c_void_p, c_void_p, c_void_p, c_int64, c_void_p, c_void_p),
+    "find_copies": (*[c_void_p] * 5,),
 }
 
 
@@ -91,7 +94,7 @@ def divide_hashes(hashes: Hashes, byte: int = 7) -> tuple[Hashes, NDArray[np.int
     kernel = load_kernel("divide_hashes")
     if kernel is None:
         parts = (hashes >> np.uint64(8 * byte)).astype(np.uint8)
-        # Of bytes, a stable sort is a radix sort.
+        # NumPy's stable sort of bytes is a radix sort.
         return hashes[parts.argsort(kind="stable")], np.bincount(parts, minlength=PARTS).cumsum()
     divided, ends = np.empty_like(hashes), np.empty(PARTS, np.int64)
     kernel(hashes.ctypes.data, len(hashes), 8 * byte, divided.ctypes.data, ends.ctypes.data)
@@ -108,18 +111,20 @@ def find_repeated(hashes: Hashes) -> tuple[Hashes, NDArray[np.int64]]:
     """
     kernel = load_kernel("find_copies")
     if kernel is None:
-        # A hash table takes half the time of sorting, and usually there is little to sort then.
+        # A hash table takes half the time of sorting, and usually leaves few copies to sort.
         copies = hashes[pd.Series(hashes).duplicated()]
     else:
         # The highest byte may be the same for all.
         divided, ends = divide_hashes(hashes, byte=6)
         largest = int(np.diff(ends, prepend=0).max())
-        table = np.empty(1 << (2 * largest + 1).bit_length(), np.uint64)
+        if largest > _MOST_TIMES_THE_MEAN * len(hashes) / PARTS + _FEW:
+            # One hash is most of them: its table would be many times as large as the hashes.
+            repeated, counts = np.unique(hashes, return_counts=True)
+            return repeated[counts > 1], counts[counts > 1]
+        table = np.empty(1 << (2 * largest).bit_length(), np.uint64)
         found, n_copies = np.empty_like(hashes), c_int64()
-        kernel(
-            *(divided.ctypes.data, ends.ctypes.data, table.ctypes.data, len(table)),
-            *(found.ctypes.data, ctypes.addressof(n_copies)),
-        )
+        arrays = (divided, ends, table, found)
+        kernel(*(array.ctypes.data for array in arrays), ctypes.addressof(n_copies))
         copies = found[: n_copies.value]
     repeated, counts = np.unique(copies, return_counts=True)
     return repeated, counts + 1

@@ -93,7 +93,7 @@ def read_blocks_of_tables(paths: Sequence[TableFile], dialect: Dialect) -> Gener
 
 
 def digest_tables(paths: Sequence[TableFile]) -> str:
-    """Return the sha256 of a file; of many, that of their names and digests; empty for a pipe, which is read once."""
+    """Return the sha256 of a file; of many, that of their names and digests; of a pipe, an empty string."""
     digests = []
     for path in paths:
         if isinstance(path, RemoteFile) or path.is_file():

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from training.data.fast_hashes import divide_hashes, find_repeated
 from training.errors import BadData
 
-# So many are written at once: 4 MB, which a processor's cache holds.
+# Hashes written at once: 4 MB, which fit in a processor's cache.
 _CHUNK_ROWS = 2**19
 
 

@@ -64,7 +64,7 @@ class _Rows:
         return _Rows(self.hashes[places], self.keys[places], rows, self.paths[places], self.lines[places])
 
     def distinct(self) -> _Rows:
-        """Return the first of each kind of row."""
+        """Return the distinct rows, the first of each."""
         in_order = np.sort(self.hashes)
         # To find out where the equal ones are takes several times as long, and often there are none.
         if (in_order[1:] != in_order[:-1]).all():
@@ -209,7 +209,7 @@ class _Reading:
             if len(smallest) == n:
                 self._bound = bound
                 return smallest
-        # Equal rows have equal keys, so the n smallest are of fewer rows.
+        # Equal rows have equal keys, so the n smallest keys belong to fewer than n distinct rows.
         rows = rows.distinct()
         return rows if len(rows) <= n else self._keep_smallest(rows)
 

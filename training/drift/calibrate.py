@@ -172,7 +172,7 @@ def find_bins(values: NDArray[np.float64]) -> ColumnBins:
     [1000]
     """
     min_rows = max(_MIN_BIN_ROWS, _MIN_BIN_SHARE * len(values))
-    values = np.sort(values)  # what follows takes a fraction of the time of sorting then
+    values = np.sort(values)  # on sorted values, the steps below take a fraction of the time
     distinct, counts = np.unique(values, return_counts=True)
     common = distinct[counts >= min_rows]
     ends = np.quantile(values, np.arange(1, _CELLS) / _CELLS, method="inverted_cdf")

@@ -55,6 +55,14 @@ def test_repeated_hashes_are_counted(n, largest):
 
 
 @pytest.mark.usefixtures("kernel")
+def test_one_hash_may_be_most_of_them():
+    """Among many others."""
+    hashes = np.random.default_rng(1).integers(0, 2**64 - 1, 50_000, np.uint64)
+    hashes[:40_000] = 5
+    assert [found.tolist() for found in find_repeated(hashes)] == [[5], [40_000]]
+
+
+@pytest.mark.usefixtures("kernel")
 @pytest.mark.parametrize("byte", [0, 6, 7])
 def test_parts_hold_the_hashes_with_their_byte(byte):
     """In their order."""
