@@ -23,6 +23,11 @@ HEAD = b"POST /prediction HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 
 def make_worker(connections: list[weakref.ref[Connection]]) -> Any:
     """Return a worker that admits everybody, with a stand-in for what answers requests."""
+
+    def admit(connection: Connection) -> str:
+        connections.append(weakref.ref(connection))
+        return ""
+
     config = Config()
     config.set("asgi_disconnect_grace_period", 1)
     ASGIProtocol._check_h1c_protocol_available()
@@ -30,7 +35,7 @@ def make_worker(connections: list[weakref.ref[Connection]]) -> Any:
     return SimpleNamespace(
         **{"cfg": config, "log": logging.getLogger(), "asgi": None, "settings": Settings(), "fast_path": fast_path},
         **{"prefix": "", "nr_conns": 0, "nr": 0, "max_requests": 10, "alive": True, "ppid": 0},
-        refuses=lambda connection: connections.append(weakref.ref(connection)) or "",
+        refuses=admit,
         forget=lambda connection: None,
         loop=asyncio.get_running_loop(),
     )
