@@ -32,8 +32,7 @@ from app.server.loop_answers import BODY_TIMEOUT, EVICTED, HEAD_TIMEOUT, MALFORM
 if TYPE_CHECKING:
     from app.server.worker import FrontWorker
 
-# After a refusal, what still arrives is discarded for this long: closing a connection on which data arrives resets it,
-# and the client may lose the answer.
+# After a refusal, what still arrives is discarded for this long: a reset would make the client lose the answer.
 _LINGER_SECONDS = 2.0
 
 _State = Enum("_State", ["NEW", "HEAD", "BODY", "ANSWERING", "IDLE", "LINGERING"])
@@ -52,8 +51,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._settings = worker.settings
         self._fast_path = worker.fast_path
         self._state = _State.NEW
-        self.deadline = inf
-        self.address = ""
+        self.deadline, self.address = inf, ""
         # Whether the request that is being received is one for the fast path.
         self._is_usual = False
         self._answer_started = self._is_refused = self._is_half_closed = False
@@ -103,11 +101,6 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def unsent_bytes(self) -> int:
         """The bytes of answers that the client has not read yet."""
         return int(self.transport.get_write_buffer_size())
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the connection waits for its client, and not for the service."""
-        return self._state is not _State.ANSWERING
 
     def check_deadlines(self, now: float) -> None:
         """End the connection if it is past a deadline; ``now`` is the loop's time."""
@@ -160,6 +153,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         request = self._current_request
         check_framing(request)
         self._enter(_State.BODY, self._settings.body_timeout)
+        self._resume_reading()
         path = path_below(self.worker.prefix, request.path)
         self._is_usual = (
             path is not None
@@ -176,6 +170,13 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         """Begin to answer: from here on, it is the service that takes its time."""
         self._enter(_State.ANSWERING, inf)
         super()._on_message_complete()
+        if not self._is_usual and self._h2c_upgrade_settings is None:
+            self._pause_reading()
+
+    def _resume_reading(self) -> None:
+        """Read on, but not the next request before this one is answered: Gunicorn keeps no more than 64 KB of it."""
+        if self._state is not _State.ANSWERING:
+            super()._resume_reading()
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Parse bytes and answer the usual requests among them; return whether the connection stays open."""
@@ -189,6 +190,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             )
             if answer is None:
                 self._request_ready.set()
+                self._pause_reading()
                 break
             is_open = self._finish(request, answer)
         return is_open
@@ -221,6 +223,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             return
         self._answer_started = False
         self._enter(_State.IDLE, self._settings.keepalive)
+        self._resume_reading()
         if self._is_half_closed and not self._callback_parser.remaining():
             self._close_now()
 
@@ -230,6 +233,8 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def _send_response_start(self, status: int, headers: Any, request: Any, close: bool = False) -> None:
         """Begin an answer; clients of HTTP/1.0 expect to be told that the connection stays open."""
         self._answer_started = True
+        # Nothing that follows can be the next request.
+        close = close or self._state is _State.BODY
         if not close and request.version < (1, 1):
             headers = [*headers, (b"Connection", b"keep-alive")]
         super()._send_response_start(status, headers, request, close)
@@ -257,9 +262,10 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             return
         self._closed = True
         with suppress(OSError, RuntimeError):  # the client is faster
-            if (self._is_refused or self._state is _State.BODY) and self.transport.can_write_eof():
+            if self._is_refused or self._state is _State.BODY:
                 self._enter(_State.LINGERING, _LINGER_SECONDS)
-                self.transport.write_eof()
+                if self.transport.can_write_eof():  # not with TLS
+                    self.transport.write_eof()
                 self._resume_reading()
             else:
                 self.transport.close()
@@ -278,12 +284,11 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         if self._closed:
             self.abort()
             return
-        if self._state is _State.HEAD:
-            self._fast_path.count_closed(HEAD_TIMEOUT)
-            self._send_error_response(408, f"The head did not arrive within {self._settings.head_timeout} s.")
-        elif self._state is _State.BODY:
-            self._fast_path.count_closed(BODY_TIMEOUT)
-            self._send_error_response(408, f"The body did not arrive within {self._settings.body_timeout} s.")
+        if self._state is _State.HEAD or self._state is _State.BODY:
+            part, reason = ("head", HEAD_TIMEOUT) if self._state is _State.HEAD else ("body", BODY_TIMEOUT)
+            self._fast_path.count_closed(reason)
+            seconds = getattr(self._settings, f"{part}_timeout")
+            self._send_error_response(408, f"The {part} did not arrive within {seconds} s.")
         self._close_now()
 
     def _close_now(self) -> None:

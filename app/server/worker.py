@@ -18,6 +18,7 @@ import socket
 import sys
 from collections import Counter
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -192,7 +193,8 @@ class FrontWorker(ASGIWorker):
         if limit and self._by_address[address] >= limit and not self._is_exempt(address):
             return ADDRESS_LIMIT
         if len(self.connections) >= self.max_connections:
-            waiting = [other for other in self.connections if other.is_waiting]
+            # The others have no deadline, because they wait for the service.
+            waiting = [other for other in self.connections if other.deadline < inf]
             if not waiting:
                 return EVICTED
             min(waiting, key=lambda other: other.deadline).evict()

@@ -234,8 +234,9 @@ def test_error_repeats_little_of_the_request(service: RunningService, message: b
 def test_oldest_waiting_connection_gives_way_to_a_new_one(service: RunningService, start: bytes):
     """At the limit a new client is served, and of those that wait only the oldest is closed."""
     with ExitStack() as stack:
-        waiting = [stack.enter_context(Connection(service)) for _ in range(MAX_CONNECTIONS)]
-        for connection in waiting:
+        waiting = []
+        for _ in range(MAX_CONNECTIONS):
+            waiting.append(connection := stack.enter_context(Connection(service)))
             connection.send(start)
             if start is PREDICTION:
                 assert connection.read() is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -137,6 +138,18 @@ def test_connection_is_closed_on_request(service: RunningService, path: str, bod
 
     assert answer.status == 200
     assert answer.headers["connection"].lower() == "close"
+
+
+def test_large_request_that_arrives_during_an_answer_is_answered(service: RunningService):
+    """It is not read before the first answer is complete, as Gunicorn would keep only the beginning of it."""
+    rows = json.dumps({"feature_vectors": [[0.56, 0.23]] * 9_000}).encode()
+    with Connection(service) as connection:
+        for _ in range(5):
+            connection.send(request("GET", "/metrics"))
+            time.sleep(0.002)  # so that both do not arrive at once; the answer takes longer
+            connection.send(request("POST", "/predictions", rows))
+            answers = [connection.read("GET"), connection.read()]
+            assert [answer and answer.status for answer in answers] == [200, 200]
 
 
 def test_pipelined_requests_are_answered_in_order(service: RunningService):
