@@ -32,7 +32,7 @@ from app.server.loop_answers import BODY_TIMEOUT, EVICTED, HEAD_TIMEOUT, MALFORM
 if TYPE_CHECKING:
     from app.server.worker import FrontWorker
 
-# After a refusal, what still arrives is discarded for this long: a reset would make the client lose the answer.
+# What is unread is discarded for this long: a reset would make the client lose the answer.
 _LINGER_SECONDS = 2.0
 
 _State = Enum("_State", ["NEW", "HEAD", "BODY", "ANSWERING", "IDLE", "LINGERING"])
@@ -233,8 +233,7 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
     def _send_response_start(self, status: int, headers: Any, request: Any, close: bool = False) -> None:
         """Begin an answer; clients of HTTP/1.0 expect to be told that the connection stays open."""
         self._answer_started = True
-        # Nothing that follows can be the next request.
-        close = close or self._state is _State.BODY
+        close = close or self._state is _State.BODY  # nothing that follows can be the next request
         if not close and request.version < (1, 1):
             headers = [*headers, (b"Connection", b"keep-alive")]
         super()._send_response_start(status, headers, request, close)
@@ -257,14 +256,15 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
         self._safe_write(serialize_last(self._fast_path.refuse(status, message)))
 
     def _close_transport(self) -> None:
-        """Close the connection after what is unsent; after a refusal, read and discard what still arrives."""
+        """Close the connection after what is unsent; read and discard what is unread or may still arrive."""
         if self._closed or self.transport is None:
             return
         self._closed = True
         with suppress(OSError, RuntimeError):  # the client is faster
-            if self._is_refused or self._state is _State.BODY:
+            can_write_eof = self.transport.can_write_eof()  # not with TLS
+            if self._is_refused or self._state is _State.BODY or (self._reading_paused and can_write_eof):
                 self._enter(_State.LINGERING, _LINGER_SECONDS)
-                if self.transport.can_write_eof():  # not with TLS
+                if can_write_eof:
                     self.transport.write_eof()
                 self._resume_reading()
             else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.raw_http import PREDICTION, ROW, Connection, request
+from tests.system.raw_http import PREDICTION, ROW, Connection, port_of, request
 from tests.system.running_service import RunningService, start_service
 
 pytestmark = pytest.mark.system
@@ -138,6 +139,18 @@ def test_connection_is_closed_on_request(service: RunningService, path: str, bod
 
     assert answer.status == 200
     assert answer.headers["connection"].lower() == "close"
+
+
+def test_bytes_after_the_last_request_reset_no_connection(service: RunningService):
+    """Some clients send an empty line after a body; a reset could make them lose the answer."""
+    with socket.create_connection(("127.0.0.1", port_of(service)), 30) as client:
+        client.sendall(request("GET", "/metrics", None, "Connection: close"))
+        time.sleep(0.002)
+        client.sendall(b"\r\n")
+        answer = b""
+        while part := client.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 def test_large_request_that_arrives_during_an_answer_is_answered(service: RunningService):
