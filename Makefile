@@ -189,7 +189,7 @@ $(S3)/bin/moto_server: | install-all
 	@$(BIN)/python -m venv $(S3)
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> "$$($(S3)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/service.pth"
-	@$(S3)/bin/pip install --quiet --disable-pip-version-check 'moto[s3,server]' s3fs
+	@$(S3)/bin/pip install --quiet --disable-pip-version-check 'moto[s3,server]==5.2.5' s3fs==2026.9.0
 
 test-s3: $(S3)/bin/moto_server $(KERNEL)  ## Test reading and writing tables in S3, which moto imitates on this machine
 	@$(S3)/bin/python -m pytest tests/training/data/test_s3.py
