@@ -22,6 +22,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,15 @@ def load_functions(
         function.argtypes, function.restype = types, None
         functions.append(function)
     return functions[0], functions[1]
+
+
+@cache
+def find_function(name: str, types: tuple[type[ctypes._SimpleCData[Any]], ...]) -> ctypes._NamedFuncPointer | None:
+    """Load a function of the compiled library that releases the interpreter lock; None if there is none."""
+    try:
+        return load_functions(LIBRARY, name, types)[1]
+    except KernelNotBuilt:
+        return None
 
 
 def _load_library(loader: type[ctypes.CDLL], library: Path) -> ctypes.CDLL:

@@ -285,9 +285,9 @@ class Connection(ASGIProtocol):  # type: ignore[misc]
             self.abort()
             return
         if self._state is _State.HEAD or self._state is _State.BODY:
-            part, reason = ("head", HEAD_TIMEOUT) if self._state is _State.HEAD else ("body", BODY_TIMEOUT)
-            self._fast_path.count_closed(reason)
-            seconds = getattr(self._settings, f"{part}_timeout")
+            is_head, settings = self._state is _State.HEAD, self._settings
+            self._fast_path.count_closed(HEAD_TIMEOUT if is_head else BODY_TIMEOUT)
+            part, seconds = ("head", settings.head_timeout) if is_head else ("body", settings.body_timeout)
             self._send_error_response(408, f"The {part} did not arrive within {seconds} s.")
         self._close_now()
 

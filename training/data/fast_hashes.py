@@ -1,6 +1,6 @@
 """Hash rows of numbers and find repeated hashes: in C where the library is compiled, else in NumPy and pandas.
 
-The hashes are those of ``spark.row_keys``. In C, 50,000,000 rows of two numbers take half a second instead of 3.
+The hashes are those of ``spark.row_keys``. In C, 50,000,000 rows of two numbers take 1.3 s instead of 2.9.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from ctypes import c_int64, c_uint64, c_void_p
-from functools import cache
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions
+from app.model.kernels import find_function
 from spark.row_keys import bits_of, hash_rows, keys_of
 
 Hashes = NDArray[np.uint64]
@@ -33,13 +32,9 @@ _KERNELS: dict[str, tuple[type[c_void_p] | type[c_int64] | type[c_uint64], ...]]
 }
 
 
-@cache
 def load_kernel(name: str) -> Callable[..., None] | None:
     """Load a compiled function; None if there is none."""
-    try:
-        return load_functions(LIBRARY, name, _KERNELS[name])[1]
-    except KernelNotBuilt:
-        return None
+    return find_function(name, _KERNELS[name])
 
 
 def hash_numbers(columns: Sequence[NDArray[np.float64]], seed: int) -> tuple[Hashes, Hashes]:

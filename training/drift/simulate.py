@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_double, c_int64, c_void_p
-from functools import cache, partial
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from app.drift.calibration import CVM, MMD
 from app.drift.cvm import RankReference
 from app.drift.mmd import Encode, KernelReference, extend, table_of
 from app.drift.windows import GOLDEN_RATIO, JITTER, round_to_single
-from app.model.kernels import LIBRARY, KernelNotBuilt, load_functions
+from app.model.kernels import find_function
 
 if TYPE_CHECKING:
     from training.drift.calibrate import ScoredRows
@@ -264,13 +264,9 @@ _KERNELS: dict[str, tuple[type[c_void_p] | type[c_int64] | type[c_double], ...]]
 }
 
 
-@cache
 def _load_kernel(name: str) -> Callable[..., None] | None:
     """Load a compiled function, which takes a tenth of the time; None if there is none."""
-    try:
-        return load_functions(LIBRARY, name, _KERNELS[name])[1]
-    except KernelNotBuilt:
-        return None
+    return find_function(name, _KERNELS[name])
 
 
 def make_jitter(generator: np.random.Generator, n_streams: int, n_rows: int) -> NDArray[np.float64]:
